@@ -1,0 +1,1 @@
+"""A local Mogplex for dry runs, tests and demos."""

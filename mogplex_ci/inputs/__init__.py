@@ -1,0 +1,1 @@
+"""Where an input's value comes from, and whether it is one."""

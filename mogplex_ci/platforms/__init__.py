@@ -1,0 +1,1 @@
+"""The CI systems, one module each behind the interface in ``interface.py``."""

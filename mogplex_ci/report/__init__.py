@@ -1,0 +1,1 @@
+"""What people read: the log, annotations, the summary and the files."""

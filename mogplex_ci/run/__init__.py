@@ -1,0 +1,1 @@
+"""The life of one run: key, start, follow, stop, outcome."""

@@ -1,0 +1,47 @@
+"""Durations as people write and read them: ``900``, ``15m``, ``1h30m``, ``200ms``."""
+
+from __future__ import annotations
+
+import re
+
+_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_PLAIN = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_UNITS = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?", re.ASCII)
+MAX_SECONDS = 30 * 24 * 3600.0
+ALLOWED = "seconds or units, such as 900, 15m, 1h30m or 200ms, at most 720h"
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds that ``text`` names.
+
+    Units go from large to small, each at most once; a bare number is seconds.
+
+    Raises:
+        ValueError: not a duration, or longer than 30 days.
+    """
+    text = text.strip().lower()
+    if _PLAIN.fullmatch(text):
+        seconds = float(text)
+    else:
+        match = _UNITS.fullmatch(text)
+        if not text or match is None:
+            raise ValueError(f"not a duration: use {ALLOWED}")
+        parts = zip(match.groups(), _UNIT_SECONDS.values(), strict=True)
+        seconds = sum(float(number) * unit for number, unit in parts if number)
+    if seconds > MAX_SECONDS:
+        raise ValueError(f"too long: use {ALLOWED}")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Write ``seconds`` for a person: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.1f}".removesuffix(".0") + "s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}m {rest:02d}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02d}m"

@@ -1,0 +1,126 @@
+"""What can go wrong, one type for each thing that a user can do something about.
+
+Each error carries the exit code, a code for the ``error-code`` output, one line that says what happened and one that
+says what to do. Both lines are our own words; what the server or the user wrote travels in ``detail``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mogplex_ci.models import Untrusted
+
+
+class MogplexError(Exception):
+    """Base of all errors that a user sees."""
+
+    exit_code: ClassVar[int] = 1
+    code: str = "ERROR"
+    remedy: str = ""
+
+    def __init__(self, cause: str, *, detail: Untrusted | None = None, remedy: str | None = None) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.detail = detail
+        if remedy is not None:
+            self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of one input."""
+
+    input: str
+    """Name of the input, flag or variable."""
+    fault: str
+    """What is wrong, in our words."""
+    allowed: str
+    """What is allowed, or what to do."""
+    got: Untrusted | None = None
+    """The offending value; None for secrets and for missing values."""
+
+
+class UsageError(MogplexError):
+    """The inputs are wrong; nothing was sent."""
+
+    exit_code = 2
+    code = "USAGE"
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(f"{problem.input}: {problem.fault}" for problem in problems))
+        self.problems = problems
+
+
+class ApiError(MogplexError):
+    """The API refused a request (``code`` is the API's own)."""
+
+    def __init__(
+        self,
+        cause: str,
+        *,
+        code: str,
+        http_status: int,
+        detail: Untrusted | None = None,
+        retry_after: float | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(cause, detail=detail, remedy=remedy)
+        self.code = code
+        self.http_status = http_status
+        self.retry_after = retry_after
+        """Seconds that the server asks to wait, if it said so."""
+
+
+class NotAuthorizedError(ApiError):
+    """No token, or the API does not know it."""
+
+    exit_code = 64
+    remedy = "Check that api-key holds a current Mogplex token (mog_…); issue one at mogplex.com/settings/api-keys."
+
+
+class ForbiddenError(ApiError):
+    """The token is known but may not do this."""
+
+    exit_code = 65
+    remedy = "Use a token with the write scope: starting and cancelling runs needs it."
+
+
+class NotFoundError(ApiError):
+    """The run or repository does not exist, or belongs to somebody else."""
+
+    remedy = "Check the id, and that the token belongs to the user who owns it."
+
+
+class ConflictError(ApiError):
+    """The idempotency key was used for a different request."""
+
+    remedy = "Give this step its own idempotency-key, or leave it out; see on-rerun."
+
+
+class RateLimitedError(ApiError):
+    """The token's request or start limit is used up."""
+
+    exit_code = 75
+    remedy = "Wait, run fewer jobs at once (max-parallel), or give the jobs tokens of their own."
+
+
+class UnavailableError(ApiError):
+    """The API answered that it cannot serve (5xx)."""
+
+    exit_code = 69
+    remedy = "The service is having trouble; run the job again later."
+
+
+class UnreachableError(MogplexError):
+    """No usable answer came: the network, TLS, or a garbled body."""
+
+    exit_code = 69
+    code = "UNREACHABLE"
+    remedy = "Check base-url, the proxy settings and the network between this runner and the API."
+
+
+class TimedOutError(MogplexError):
+    """The step's deadline passed before the run ended."""
+
+    code = "TIMEOUT"
