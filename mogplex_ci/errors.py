@@ -105,11 +105,16 @@ class RateLimitedError(ApiError):
     remedy = "Wait, run fewer jobs at once (max-parallel), or give the jobs tokens of their own."
 
 
-class UnavailableError(ApiError):
-    """The API answered that it cannot serve (5xx)."""
+class ServerError(ApiError):
+    """The API failed (5xx)."""
+
+    remedy = "The service is having trouble; run the job again later."
+
+
+class UnavailableError(ServerError):
+    """The API says that it cannot serve now (502, 503, 504)."""
 
     exit_code = 69
-    remedy = "The service is having trouble; run the job again later."
 
 
 class UnreachableError(MogplexError):

@@ -63,7 +63,7 @@ class Untrusted:
         return isinstance(other, Untrusted) and self._value == other._value
 
     def __hash__(self) -> int:
-        return hash(repr(self._value))
+        return hash(self._value if isinstance(self._value, str) else repr(self._value))
 
     def __repr__(self) -> str:
         return f"Untrusted({type(self._value).__name__})"
@@ -120,7 +120,7 @@ class Run:
 class Event:
     """One entry of a run's event feed."""
 
-    id: str
+    id: Untrusted
     type: Untrusted
     tool_name: Untrusted | None
     message: Untrusted | None

@@ -1,0 +1,177 @@
+"""HTTP as this API needs it: one session, strict redirects, a limit for the whole answer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+
+from mogplex_ci import __version__
+from mogplex_ci.errors import NotAuthorizedError, UnreachableError
+from mogplex_ci.models import Untrusted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECT_SECONDS: Final = 5.0
+READ_SECONDS: Final = 30.0
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_MAX_REDIRECTS: Final = 3
+_CHUNK_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: status, headers (names in any case) and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _BearerAuth(requests.auth.AuthBase):
+    """Sets the token. Given as ``auth``, it also keeps requests from reading a ``.netrc`` in its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Transport:
+    """Sends requests to one API host with one token.
+
+    Proxies and CA bundles come from the environment, as requests reads them.
+    """
+
+    def __init__(self, base_url: str, token: str) -> None:
+        """Take the service's base URL without the API's path, and the token."""
+        self._base = base_url.rstrip("/")
+        self._session = requests.Session()
+        self._session.auth = _BearerAuth(token)
+        self._session.headers["User-Agent"] = f"mogplex-ci/{__version__}"
+        self._session.headers["Accept"] = "application/json"
+        self.requests_sent = 0
+        """Requests that left, redirects included."""
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = READ_SECONDS,
+    ) -> Answer:
+        """Send one request and read its whole answer within ``timeout`` seconds.
+
+        Raises:
+            UnreachableError: no connection, no answer in time, or a redirect that would carry the token elsewhere.
+            NotAuthorizedError: the service sends us to its login page.
+        """
+        url = self._base + path
+        ends = time.monotonic() + timeout
+        for _ in range(_MAX_REDIRECTS + 1):
+            answer = self._send_once(method, url, query, json, headers, ends)
+            location = answer.headers.get("Location")
+            if not 300 <= answer.status < 400 or location is None:
+                return answer
+            url, query = _redirect_target(url, location, answer.status, method), None
+        raise UnreachableError("the API redirects in circles", remedy="Check base-url.")
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._session.close()
+
+    def _send_once(
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, str] | None,
+        json: object,
+        headers: Mapping[str, str] | None,
+        ends: float,
+    ) -> Answer:
+        left = max(ends - time.monotonic(), 0.05)
+        self.requests_sent += 1
+        try:
+            with self._session.request(
+                method,
+                url,
+                params=query,
+                json=json,
+                headers=headers,
+                timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return Answer(response.status_code, response.headers, _read_body(response, ends))
+        except requests.RequestException as error:
+            raise _unreachable(error) from error
+
+
+def _read_body(response: requests.Response, ends: float) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_ANSWER_BYTES:
+            raise UnreachableError(f"the API's answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
+        if time.monotonic() > ends:
+            raise UnreachableError("the API's answer did not arrive in time")
+    return b"".join(chunks)
+
+
+def _redirect_target(url: str, location: str, status: int, method: str) -> str:
+    """Return where to go next; the token goes to the same host or its ``www.`` variant, and nowhere else."""
+    try:
+        here, there = urlsplit(url), urlsplit(urljoin(url, location))
+        trusted = _same_service(here, there)
+    except ValueError:
+        trusted = False
+    if not trusted:
+        raise UnreachableError(
+            "the API redirects to another host, and the token does not follow",
+            detail=Untrusted(location),
+            remedy="Set base-url to the host that serves the API.",
+        )
+    if there.path == "/login":
+        raise NotAuthorizedError("the API does not accept this token's form", code="UNAUTHORIZED", http_status=status)
+    if method != "GET" and status not in (307, 308):
+        raise UnreachableError("the API redirects this request as a GET, which would lose it", remedy="Check base-url.")
+    return there.geturl()
+
+
+def _same_service(here: SplitResult, there: SplitResult) -> bool:
+    if (here.scheme, here.hostname, here.port) == (there.scheme, there.hostname, there.port):
+        return True
+    both_https = here.scheme == there.scheme == "https" and (here.port or 443) == (there.port or 443)
+    hosts = {str(here.hostname).removeprefix("www."), str(there.hostname).removeprefix("www.")}
+    return both_https and len(hosts) == 1
+
+
+def _unreachable(error: requests.RequestException) -> UnreachableError:
+    """Say in our words what went wrong; requests' own text may hold URLs with credentials of a proxy."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return UnreachableError(
+            "the TLS certificate of the API could not be verified",
+            remedy="If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file.",
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return UnreachableError(
+            "the proxy could not be used", remedy="Check HTTPS_PROXY and NO_PROXY in this job's environment."
+        )
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return UnreachableError("the API could not be reached: connecting took too long")
+    if isinstance(error, requests.exceptions.Timeout):
+        return UnreachableError("the API did not answer in time")
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return UnreachableError("the connection to the API failed")
+    return UnreachableError("the API's answer could not be read")

@@ -1,0 +1,125 @@
+"""What happens to a run, as this program sees it. The run's code yields these; reports turn them into text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mogplex_ci.errors import MogplexError
+    from mogplex_ci.models import Event, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request failed in a way that may pass; it is sent again after ``seconds``."""
+
+    error: MogplexError
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRetired:
+    """The run under the first key cannot be used; a fresh run is started under ``key``."""
+
+    run: Run | None
+    """The run that was found; None when the key belongs to a different request."""
+    key: str
+    never_queued: bool
+    """The run was created, but the service could not hand it to a runtime."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The start call was answered."""
+
+    run: Run
+    key: str
+    joined: bool
+    """The run had been started before this process asked."""
+    owned: bool
+    """This step may cancel it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """The run's status is a different one now."""
+
+    run: Run
+    elapsed: float
+    """Seconds since the step began."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownStatus:
+    """The run has a status that this version does not know; said once for each."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class EventsArrived:
+    """Events that were not seen before, in order."""
+
+    run: Run
+    events: tuple[Event, ...]
+    elapsed: float
+    """Seconds since the step began."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFull:
+    """The feed holds as many events as can be read: later ones stay unseen, the status is still followed."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Polling fails since now; said once, until it works again."""
+
+    error: MogplexError
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Polling works again."""
+
+    after: float
+    """Seconds without a usable answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Nothing was said for a while; the run is still followed."""
+
+    run: Run
+    elapsed: float
+    """Seconds since the step began."""
+    silence: float
+    """Seconds since the last event or change of status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Following is over."""
+
+    run: Run
+    """As last seen."""
+    trouble: MogplexError | None
+    """At the deadline: why the API gave no usable answer last, if it did not."""
+
+
+Happening = (
+    Waiting
+    | KeyRetired
+    | Started
+    | StatusChanged
+    | UnknownStatus
+    | EventsArrived
+    | FeedFull
+    | Trouble
+    | Recovered
+    | Heartbeat
+    | Ended
+)

@@ -1,0 +1,115 @@
+"""How the step ended: the one place where a run's state becomes a result and an exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.api.client import TRANSIENT
+from mogplex_ci.errors import RateLimitedError
+
+if TYPE_CHECKING:
+    from mogplex_ci.errors import MogplexError
+    from mogplex_ci.models import Run, Untrusted
+    from mogplex_ci.run.happenings import Ended
+    from mogplex_ci.run.trail import Trail
+
+
+class Result(StrEnum):
+    """The ``result`` output."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    DETACHED = "detached"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+    DRY_RUN = "dry-run"
+    ERROR = "error"
+
+
+EXIT_UNKNOWN_STATUS: Final = 2
+EXIT_UNAVAILABLE: Final = 69
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether it went well, and if not, why."""
+
+    result: Result
+    exit_code: int
+    cause: str = ""
+    """What happened, in our words; empty on success."""
+    remedy: str = ""
+    """What the user can do about it, in our words."""
+    detail: Untrusted | None = None
+    """What the run, the server or the user wrote about it."""
+    error_code: str = ""
+    """The API's code, or one of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the step ended, with all that is known about its run."""
+
+    verdict: Verdict
+    duration: float
+    """Seconds since the step began."""
+    requests_sent: int
+    trail: Trail
+    """What the events told."""
+    run: Run | None = None
+    """As last seen; None when no run was started."""
+    key: str = ""
+    """The idempotency key under which the run was started; empty when none was."""
+    joined: bool = False
+    """The run had been started before this process asked."""
+    cancelled_by_us: bool = False
+    """This step cancelled the run, and the API confirmed it."""
+
+    @property
+    def branch(self) -> Untrusted | None:
+        """The branch worked on: events know it when the run detail does not."""
+        return self.trail.branch or (self.run.working_branch if self.run else None)
+
+    @property
+    def base_branch(self) -> Untrusted | None:
+        """The branch that the work started from."""
+        return (self.run.base_branch if self.run else None) or self.trail.base_branch
+
+
+def of_ended(ended: Ended, trail: Trail) -> Verdict:
+    """Judge a run that was followed to its end or to the deadline. Only the API's own ``success`` is one."""
+    run = ended.run
+    if run.status == "success":
+        return Verdict(Result.SUCCESS, 0)
+    if run.status == "failed":
+        cause = "the run failed" if run.queued else "the service could not queue the run"
+        remedy = "Read the run's log above." if run.queued else "The service is having trouble; run the job again."
+        return Verdict(Result.FAILED, 1, cause, remedy, run.error or trail.failure, "RUN_FAILED")
+    if run.status == "cancelled":
+        return Verdict(
+            Result.CANCELLED, 1, "the run was cancelled", "Run the job again to start it anew.", run.error, "CANCELLED"
+        )
+    if ended.trouble is not None:
+        return of_error(ended.trouble)
+    if run.status not in ("pending", "streaming"):
+        return Verdict(
+            Result.ERROR,
+            EXIT_UNKNOWN_STATUS,
+            f"the deadline passed with the run in the unknown status {run.status}",
+            "Use a newer version of this action that knows it.",
+            error_code="UNKNOWN_STATUS",
+        )
+    return Verdict(
+        Result.TIMEOUT, 1, f"the timeout passed while the run was {run.status}", "Raise timeout.", error_code="TIMEOUT"
+    )
+
+
+def of_error(error: MogplexError) -> Verdict:
+    """Judge an error that ended the step. One that might have passed, but lasted to the deadline, is an outage."""
+    lasted = isinstance(error, TRANSIENT) and not isinstance(error, RateLimitedError)
+    exit_code = EXIT_UNAVAILABLE if lasted else error.exit_code
+    return Verdict(Result.ERROR, exit_code, error.cause, error.remedy, error.detail, error.code)
