@@ -1,0 +1,67 @@
+"""Workflows under act, with this repository as the action."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.container.images import BASE, ROOT, build_context
+
+_ACT = Path(sys.executable).with_name("act")
+
+
+@dataclass(frozen=True)
+class ActResult:
+    """What one act run did."""
+
+    exit_code: int
+    log: str
+
+    def lines(self) -> list[str]:
+        """What the steps printed, without act's own lines and job prefixes."""
+        return re.findall(r"^\[[^\]]+\]\s+\| (.*)$", self.log, re.MULTILINE)
+
+
+def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
+    """Lay out a repository `acme/web` that holds the action and one workflow, and return it.
+
+    Args:
+        folder: An empty folder.
+        workflow: Text of the workflow; `uses: ./` is the action.
+        image: Use this built image, as a release does, instead of building the Dockerfile.
+    """
+    for file in [ROOT / "Dockerfile", ROOT / ".dockerignore", ROOT / "action.yml", *build_context()]:
+        copy = folder / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    if image is not None:
+        action = folder / "action.yml"
+        action.write_text(action.read_text().replace("image: Dockerfile", f"image: docker://{image}"))
+    workflows = folder / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    (workflows / "test.yml").write_text(workflow)
+    for arguments in (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["remote", "add", "origin", "https://github.com/acme/web.git"],
+        ["add", "--all"],
+        ["-c", "user.name=Test", "-c", "user.email=test@example.com", "commit", "--quiet", "--message=Test"],
+    ):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
+    return folder
+
+
+def act(repository: Path, *options: str, event: str = "push", timeout: float = 240) -> ActResult:
+    """Run the repository's workflows for an event. Its containers share the host's network."""
+    done = subprocess.run(
+        [_ACT, event, "--platform", f"ubuntu-latest={BASE}", "--pull=false", "--network=host", "--rm", *options],
+        cwd=repository,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return ActResult(done.returncode, done.stdout)
