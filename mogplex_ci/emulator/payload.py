@@ -1,0 +1,84 @@
+"""What the service does to an event's payload before it shows it, holes included.
+
+Keys that sound secret and a handful of token formats are redacted, long and deep values cut. ``message`` is not
+touched at all, and many formats pass (the service's own ``mog_`` tokens, AWS keys, URL passwords, …): a client has
+to defend itself, so the emulator must not protect it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from itertools import islice
+from typing import Final
+
+_REDACTED: Final = "[redacted]"
+_TRUNCATED: Final = "[truncated]"
+_MAX_STRING: Final = 2_000
+_MAX_ITEMS: Final = 25
+_MAX_DEPTH: Final = 3
+_MAX_JSON: Final = 20_000
+_SECRET_KEY = re.compile(
+    r"authorization|api[_-]?key|token|secret|password|cookie|credential|session|jwt", re.IGNORECASE
+)
+_SECRET_NAMES: Final = frozenset(
+    {"env", "environment", "envvars", "runtimeenv", "runtimeenvironment", "aibillingsource", "mogplexaibillingsource"}
+)
+_SECRET_TEXT: Final = (
+    (re.compile(r"\bbearer\s+[\w+./=~-]+\b", re.IGNORECASE | re.ASCII), "Bearer [redacted]"),
+    (re.compile(r"(x-access-token:)[^\s@]+@", re.IGNORECASE), r"\1[redacted]@"),
+    (re.compile(r"\b(?:gh[oprsu]_\w+|github_pat_\w+)\b", re.ASCII), _REDACTED),
+    (re.compile(r"\bsk-[\w-]{8,}\b", re.ASCII), _REDACTED),
+    (re.compile(r"\bsb_secret_[\w-]+\b", re.ASCII), _REDACTED),
+)
+
+
+def sanitize_payload(payload: Mapping[str, object]) -> dict[str, object]:
+    """Return ``payload`` as the events route shows it."""
+    shown = _sanitize_object(payload, 0)
+    text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+    if len(text) <= _MAX_JSON:
+        return shown
+    return {"truncated": True, "payloadPreview": text[:_MAX_JSON]}
+
+
+def _sanitize(value: object, depth: int) -> object:
+    if isinstance(value, str):
+        return _sanitize_text(value, depth)
+    if isinstance(value, Mapping):
+        return _TRUNCATED if depth >= _MAX_DEPTH else _sanitize_object(value, depth)
+    if isinstance(value, list):
+        return _TRUNCATED if depth >= _MAX_DEPTH else [_sanitize(item, depth + 1) for item in value[:_MAX_ITEMS]]
+    return value
+
+
+def _sanitize_object(value: Mapping[str, object], depth: int) -> dict[str, object]:
+    return {
+        key: _REDACTED if _is_secret(key) else _sanitize(item, depth + 1)
+        for key, item in islice(value.items(), _MAX_ITEMS)
+    }
+
+
+def _is_secret(key: str) -> bool:
+    return bool(_SECRET_KEY.search(key)) or re.sub(r"[^a-z0-9]", "", key.lower()) in _SECRET_NAMES
+
+
+def _sanitize_text(text: str, depth: int) -> str:
+    text = _sanitize_json_text(text, depth)
+    for pattern, replacement in _SECRET_TEXT:
+        text = pattern.sub(replacement, text)
+    if len(text) <= _MAX_STRING:
+        return text
+    return f"{text[:_MAX_STRING]}\n...[truncated {len(text) - _MAX_STRING} chars]"
+
+
+def _sanitize_json_text(text: str, depth: int) -> str:
+    """Sanitize inside a string that holds a JSON object or array."""
+    if not text.strip().startswith(("{", "[")):
+        return text
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return json.dumps(_sanitize(parsed, 0), ensure_ascii=False, separators=(",", ":"))

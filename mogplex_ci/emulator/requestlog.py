@@ -1,0 +1,70 @@
+"""What was asked and what was answered, for tests and for ``--log-requests``."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, TextIO
+
+_MOST_BYTES: Final = 32 * 1024 * 1024
+"""Bodies kept in memory; older requests are forgotten first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request that was served."""
+
+    time: str
+    """When it was answered, as the API writes times."""
+    route: str | None
+    """``repos``, ``start``, ``run``, ``events``, ``cancel``, or None for anything else."""
+    method: str
+    path: str
+    """Path with query."""
+    headers: Mapping[str, str]
+    """All but ``Authorization``."""
+    body: object
+    """The JSON value, or the text when it is not JSON; None without a body."""
+    status: int | None
+    """None when the connection was dropped instead of answering."""
+
+
+class RequestLog:
+    """Keeps the latest requests in memory and writes all to a file, if there is one."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._file: TextIO | None = path.open("a", encoding="utf-8") if path else None
+        self._records: deque[tuple[RequestRecord, int]] = deque()
+        self._bytes = 0
+
+    def add(self, record: RequestRecord, size: int) -> None:
+        """Keep a record of a request of ``size`` bytes."""
+        self._records.append((record, size + 1000))
+        self._bytes += size + 1000
+        while self._bytes > _MOST_BYTES:
+            self._bytes -= self._records.popleft()[1]
+        if self._file:
+            self._file.write(json.dumps(asdict(record)) + "\n")
+            self._file.flush()
+
+    def records(self) -> list[RequestRecord]:
+        """Return the requests, oldest first."""
+        return [record for record, _ in self._records]
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()
+
+
+def body_for_log(data: bytes) -> object:
+    """Return a request body as JSON value or text."""
+    if not data:
+        return None
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return data.decode("utf-8", "replace")

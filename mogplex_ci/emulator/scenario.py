@@ -1,0 +1,200 @@
+"""Scenarios: what happens to a run, and when. YAML files compiled into a flat script of steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from mogplex_ci.durations import parse_duration
+from mogplex_ci.emulator.documents import Document, DocumentError, FieldPath, load
+from mogplex_ci.emulator.faults import Fault
+
+_FOLDER: Final = Path(__file__).with_name("scenarios")
+SHIPPED: Final = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+_PICK = re.compile(r"\bscenario:\s*([a-z0-9][a-z0-9_-]*)", re.IGNORECASE)
+_VARIABLE = re.compile(r"\{\{ *([a-z_]+) *\}\}")
+_RUN_VARIABLES: Final = frozenset(
+    {
+        "run_id",
+        "prompt",
+        "repo",
+        "branch",
+        "base_branch",
+        "working_branch",
+        "created_branch",
+        "harness",
+        "harness_package",
+        "command_id",
+    }
+)
+_MOST_STEPS: Final = 20_000
+_NEXT_STEP: Final = 0.001
+"""Pause before a step that names none; an explicit ``after: 0`` makes two events of the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happens to a run: its status changes, or an event is appended (or neither: it is touched)."""
+
+    at: float
+    """Seconds after the start."""
+    status: str | None = None
+    error: str | None = None
+    event: str | None = None
+    tool: str | None = None
+    message: str | None = None
+    payload: Mapping[str, object] = field(default_factory=dict)
+    counter: int = 0
+    """Value of ``{{ i }}``: the round of the innermost loop, from 1."""
+    sandbox: bool = False
+    """Whether the run has its sandbox from here on."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFailure:
+    """The start call fails after the run was stored."""
+
+    error: str
+    after: float
+    """Seconds until the call answers."""
+    times: int | None
+    """How many starts fail before the others work; None for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A script and how calls about the run behave."""
+
+    name: str
+    steps: tuple[Step, ...]
+    variables: Mapping[str, object]
+    queue_failure: QueueFailure | None
+    kill_failures: int
+    """How many cancel calls fail because the agent's command cannot be killed."""
+    faults: tuple[Fault, ...]
+
+
+class Cast:
+    """The scenarios that one emulator plays: the default one, and those that a prompt picks by name."""
+
+    def __init__(self, default: Scenario, others: Iterable[Scenario] = ()) -> None:
+        self.default = default
+        self._by_name = {scenario.name: scenario for scenario in (*others, default)}
+
+    def scenario_for(self, prompt: str) -> Scenario:
+        """Return the scenario after the word ``scenario:`` in the prompt, if that is one, else the default."""
+        match = _PICK.search(prompt)
+        name = match.group(1).lower() if match else ""
+        if name in SHIPPED and name not in self._by_name:
+            self._by_name[name] = load_scenario(name)
+        return self._by_name.get(name, self.default)
+
+
+def load_scenario(name: str | Path) -> Scenario:
+    """Read a shipped scenario by name, or a file by its path.
+
+    Raises:
+        DocumentError: no such scenario, or the file is wrong.
+    """
+    if str(name) in SHIPPED:
+        return _compile(load(_FOLDER / f"{name}.yaml", "scenario"), str(name))
+    path = Path(name)
+    if not path.exists() and path.suffix not in (".yaml", ".yml"):
+        raise DocumentError(f"{name}: no such scenario: use a file or one of {', '.join(SHIPPED)}")
+    return _compile(load(path, "scenario"), path.stem)
+
+
+def render(value: Any, variables: Mapping[str, object]) -> Any:
+    """Put variables into a text, or into every text of a list or object.
+
+    A text that is nothing but one variable becomes its value, so that booleans stay booleans.
+    """
+    if isinstance(value, str):
+        whole = _VARIABLE.fullmatch(value)
+        if whole:
+            return variables[whole.group(1)]
+        return _VARIABLE.sub(lambda match: str(variables[match.group(1)]), value)
+    if isinstance(value, Mapping):
+        return {render(key, variables): render(item, variables) for key, item in value.items()}
+    if isinstance(value, list):
+        return [render(item, variables) for item in value]
+    return value
+
+
+def _compile(document: Document, name: str) -> Scenario:
+    fields = document.value
+    variables = {key: _variable(value) for key, value in fields.get("variables", {}).items()}
+    _check_variables(document, fields["steps"], ("steps",), _RUN_VARIABLES | variables.keys())
+    steps = []
+    for step in _flatten(fields["steps"], start=0.0, counter=0):
+        steps.append(step)
+        if len(steps) > _MOST_STEPS:
+            raise document.fault(("steps",), f"more than {_MOST_STEPS} steps")
+    queue = fields.get("queue_failure")
+    return Scenario(
+        name=name,
+        steps=tuple(steps),
+        variables=variables,
+        queue_failure=_queue_failure(queue) if queue else None,
+        kill_failures=fields.get("kill_failures", 0),
+        faults=tuple(Fault.from_fields(fault) for fault in fields.get("faults", ())),
+    )
+
+
+def _queue_failure(fields: dict[str, Any]) -> QueueFailure:
+    return QueueFailure(fields["error"], _seconds(fields.get("after", 0)), fields.get("times"))
+
+
+def _flatten(steps: list[dict[str, Any]], start: float, counter: int) -> Iterator[Step]:
+    """Unroll loops and turn pauses into seconds after the start."""
+    at = start
+    for fields in steps:
+        at += _seconds(fields.get("after", _NEXT_STEP))
+        if "repeat" in fields:
+            for round_ in range(1, fields["repeat"] + 1):
+                for step in _flatten(fields["steps"], at, round_):
+                    at = step.at
+                    yield step
+        else:
+            yield Step(
+                at,
+                status=fields.get("status"),
+                error=fields.get("error"),
+                event=fields.get("event"),
+                tool=fields.get("tool"),
+                message=fields.get("message"),
+                payload=fields.get("payload", {}),
+                counter=counter,
+                sandbox=fields.get("status") == "streaming",
+            )
+
+
+def _check_variables(document: Document, value: Any, path: FieldPath, known: frozenset[str] | set[str]) -> None:
+    if isinstance(value, str):
+        for name in _VARIABLE.findall(value):
+            if name not in known:
+                allowed = ", ".join(sorted(known))
+                raise document.fault(path, f"unknown variable {name}; allowed: {allowed}")
+    elif isinstance(value, dict):
+        inside = known | {"i"} if "repeat" in value else known
+        for key, item in value.items():
+            _check_variables(document, item, (*path, key), inside)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_variables(document, item, (*path, index), known)
+
+
+def _variable(value: Any) -> object:
+    """Resolve a variable: plain text, pieces to join, or a text to repeat."""
+    if isinstance(value, list):
+        return "".join(value)
+    if isinstance(value, dict):
+        return value["repeat"] * value["times"]
+    return value
+
+
+def _seconds(value: float | str) -> float:
+    return parse_duration(value) if isinstance(value, str) else float(value)

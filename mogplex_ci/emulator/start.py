@@ -1,0 +1,157 @@
+"""The rules of ``POST /runs``: what the service makes of a body, and which bodies it refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from mogplex_ci.emulator.answers import Refused
+from mogplex_ci.emulator.world import Repo
+
+MAX_KEY: Final = 200
+_MAX_BODY: Final = 10 * 1024 * 1024
+_MAX_PROMPT: Final = 100_000
+_HARNESSES: Final = ("codex", "claude-code")
+_BRANCH = re.compile(r"[A-Za-z0-9_./-]+")
+_ENCODED_DOTS = re.compile(r"(?:^|/)%2e(?:%2e)?(?:/|$)", re.IGNORECASE)
+# What JavaScript's trim() removes, which is not what Python's strip() removes.
+_WHITE_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" + (
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """A start body after the service normalized it."""
+
+    repo_id: str
+    prompt: str
+    harness: str
+    base_branch: str
+    working_branch: str
+    create_branch: bool
+    root_directory: str | None
+    conversation_id: str | None
+    workspace_session_id: str | None
+    mode: str | None
+
+    def holds_nul(self) -> bool:
+        """Tell whether a text field holds U+0000, which the service's database cannot store."""
+        return any("\0" in value for value in asdict(self).values() if isinstance(value, str))
+
+
+def read_key(header: str | None) -> str:
+    """Return the trimmed ``Idempotency-Key``.
+
+    Raises:
+        Refused: it is missing, blank, or longer than 200 characters.
+    """
+    key = trim(header)
+    if key is None:
+        raise Refused("BAD_REQUEST", "Idempotency-Key is required")
+    if len(key) > MAX_KEY:
+        raise Refused("BAD_REQUEST", f"Idempotency-Key exceeds maximum length of {MAX_KEY} characters")
+    return key
+
+
+def read_body(data: bytes) -> object:
+    """Parse the request body, whatever its content type says; only the first 10 MiB are looked at.
+
+    Raises:
+        Refused: it is not JSON.
+    """
+    try:
+        return json.loads(data[:_MAX_BODY].decode("utf-8-sig", "replace"), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise Refused("BAD_REQUEST", "Invalid JSON body") from None
+
+
+def normalize(body: Mapping[str, object], repo: Repo, key: str) -> StartRequest:
+    """Apply the rules of each field, in the order in which the service reports faults.
+
+    Raises:
+        Refused: 400 with the first fault.
+    """
+    prompt = trim(body.get("prompt"))
+    if prompt is None:
+        raise Refused("BAD_REQUEST", "Prompt is required")
+    if _utf16_length(prompt) > _MAX_PROMPT:
+        raise Refused("BAD_REQUEST", "Prompt is too long")
+    harness = trim(body.get("harness")) or _HARNESSES[0]
+    if harness not in _HARNESSES:
+        raise Refused("BAD_REQUEST", "Invalid harness")
+    base = trim(body.get("baseBranch")) or trim(repo.default_branch) or "main"
+    _check_branch(base, "base branch")
+    create = body.get("createBranch") is True
+    root = _root_directory(body, repo)
+    working = trim(body.get("workingBranch"))
+    request = StartRequest(
+        repo_id=trim(body.get("repoId")) or "",
+        prompt=prompt,
+        harness=harness,
+        base_branch=base,
+        working_branch=working or ("" if create else base),
+        create_branch=create,
+        root_directory=root,
+        conversation_id=trim(body.get("conversationId")),
+        workspace_session_id=trim(body.get("workspaceSessionId")),
+        mode=trim(body.get("mode")),
+    )
+    if not request.working_branch:
+        request = StartRequest(**{**asdict(request), "working_branch": _generated_branch(key, request)})
+    _check_branch(request.working_branch, "working branch")
+    if create and request.working_branch == base:
+        raise Refused("BAD_REQUEST", "Working branch must differ from base branch when createBranch is true")
+    return request
+
+
+def trim(value: object) -> str | None:
+    """Return a string without the white space around it; None for blank ones and for anything else."""
+    return (value.strip(_WHITE_SPACE) or None) if isinstance(value, str) else None
+
+
+def _root_directory(body: Mapping[str, object], repo: Repo) -> str | None:
+    """Return the directory below the repo to work in: absent means the repo's own, null the repo root."""
+    if "rootDirectory" not in body:
+        return repo.root_directory
+    value = body["rootDirectory"]
+    if value is None:
+        return None
+    if not isinstance(value, str) or "\0" in value or _ENCODED_DOTS.search(value):
+        raise Refused("BAD_REQUEST", "Invalid root directory")
+    path = re.sub(r"^\./+", "", trim(value) or "")
+    path = re.sub(r"/+", "/", path).strip("/")
+    if ".." in path.split("/"):
+        raise Refused("BAD_REQUEST", "Invalid root directory")
+    return None if path in ("", ".") else path
+
+
+def _check_branch(name: str, label: str) -> None:
+    valid = (
+        _BRANCH.fullmatch(name)
+        and name != "HEAD"
+        and not name.startswith("/")
+        and not name.endswith(("/", ".", ".lock"))
+        and ".." not in name
+        and "//" not in name
+    )
+    if not valid:
+        raise Refused("BAD_REQUEST", f"Invalid {label}")
+
+
+def _generated_branch(key: str, request: StartRequest) -> str:
+    """Name the branch after key and request, so that a replay names the same one."""
+    digest = hashlib.sha256(json.dumps(asdict(request), sort_keys=True).encode()).hexdigest()
+    return f"mogplex/external/{hashlib.sha256(key.encode()).hexdigest()[:8]}-{digest[:8]}"
+
+
+def _utf16_length(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

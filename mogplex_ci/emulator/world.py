@@ -1,0 +1,146 @@
+"""Who may use the emulator and what they own: users, tokens, repositories."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from mogplex_ci.emulator.documents import Document, load
+
+DEFAULT_WORLD: Final = Path(__file__).with_name("world.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """A repository connected to Mogplex, in the terms of ``GET /repos``."""
+
+    id: str
+    full_name: str
+    installation_id: int
+    default_branch: str | None
+    root_directory: str | None
+    hidden: bool
+    """A hidden repository is not listed, yet runs can be started on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account. Idempotency keys and runs belong to it, not to its tokens."""
+
+    name: str
+    repos: tuple[Repo, ...]
+
+    def repo(self, repo_id: str) -> Repo | None:
+        """Return the repository with this id (case does not matter)."""
+        return next((repo for repo in self.repos if repo.id == repo_id.lower()), None)
+
+    def search(self, query: str | None, repo_id: str | None, limit: int) -> list[Repo]:
+        """Return the listed repositories by name; ``repo_id`` wins over ``query``, a SQL ``ILIKE`` pattern."""
+        listed = sorted((repo for repo in self.repos if not repo.hidden), key=lambda repo: repo.full_name)
+        if repo_id is not None:
+            listed = [repo for repo in listed if repo.id == repo_id.lower()]
+        elif query is not None:
+            pattern = _like(query)
+            listed = [repo for repo in listed if pattern.search(repo.full_name)]
+        return listed[:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A personal access token."""
+
+    text: str
+    user: User
+    scopes: frozenset[str]
+    expires: datetime | None
+    revoked: bool
+
+    def valid(self, now: datetime) -> bool:
+        """Tell whether it opens anything at ``now``."""
+        return not self.revoked and (self.expires is None or now <= self.expires)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All users, by token."""
+
+    tokens: dict[str, Token]
+    limited: bool
+    """Whether rate limits apply."""
+
+    @property
+    def default_token(self) -> str:
+        """The first token that may start runs, else the first one."""
+        usable = [token.text for token in self.tokens.values() if "write" in token.scopes and not token.revoked]
+        return (usable or list(self.tokens))[0]
+
+    @property
+    def repo_ids(self) -> frozenset[str]:
+        """Ids of all users' repositories."""
+        return frozenset(repo.id for token in self.tokens.values() for repo in token.user.repos)
+
+
+def load_world(path: Path | None = None) -> World:
+    """Read a world file; without one, the default world.
+
+    Raises:
+        DocumentError: the file is wrong.
+    """
+    document = load(path or DEFAULT_WORLD, "world")
+    tokens: dict[str, Token] = {}
+    repo_ids: set[str] = set()
+    for index, entry in enumerate(document.value["users"]):
+        repos = []
+        for position, fields in enumerate(entry["repos"]):
+            repo = _repo(fields)
+            if repo.id in repo_ids:
+                raise document.fault(("users", index, "repos", position, "id"), "another repo has this id")
+            repo_ids.add(repo.id)
+            repos.append(repo)
+        user = User(entry["name"], tuple(repos))
+        for position, fields in enumerate(entry["tokens"]):
+            where = ("users", index, "tokens", position)
+            if fields["token"] in tokens:
+                raise document.fault((*where, "token"), "this token is given twice")
+            tokens[fields["token"]] = _token(document, where, fields, user)
+    return World(tokens, document.value.get("limits", True))
+
+
+def _repo(fields: dict[str, Any]) -> Repo:
+    return Repo(
+        id=fields["id"].lower(),
+        full_name=fields["full_name"],
+        installation_id=fields.get("installation_id", 1),
+        default_branch=fields.get("default_branch", "main"),
+        root_directory=fields.get("root_directory"),
+        hidden=fields.get("hidden", False),
+    )
+
+
+def _token(document: Document, where: tuple[str | int, ...], fields: dict[str, Any], user: User) -> Token:
+    expires = None
+    if fields.get("expires") is not None:
+        try:
+            expires = datetime.fromisoformat(fields["expires"])
+        except ValueError:
+            message = f"{fields['expires']!r} is not a time: write it as 2030-01-31T12:00:00Z"
+            raise document.fault((*where, "expires"), message) from None
+        expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
+    scopes = frozenset(fields.get("scopes", ("read", "write")))
+    return Token(fields["token"], user, scopes, expires, fields.get("revoked", False))
+
+
+def _like(query: str) -> re.Pattern[str]:
+    r"""Compile a SQL ``ILIKE '%query%'``: ``_`` is any character, ``%`` any text, ``\`` takes both literally."""
+    parts = []
+    for piece in re.findall(r"\\.|.", query, re.DOTALL):
+        if piece == "%":
+            parts.append(".*")
+        elif piece == "_":
+            parts.append(".")
+        else:
+            parts.append(re.escape(piece[-1]))
+    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
