@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 from mogplex_ci.models import Untrusted
+from mogplex_ci.sanitize import markdown, named
 from mogplex_ci.sanitize.controls import break_markers, show_controls
-from mogplex_ci.sanitize.secrets import Redactor
-from mogplex_ci.sanitize.text import CleanText, SafeText
+from mogplex_ci.sanitize.patterns import compiled
+from mogplex_ci.sanitize.redact import MASK, Redactor
+from mogplex_ci.sanitize.text import CleanText, Markdown, SafeText
 
-PREFIX = "│ "
+PREFIX: Final = "│ "
 """Stands before every line that somebody else wrote."""
-INLINE_LIMIT = 300
-BLOCK_LIMIT = 20_000
-LINE_LIMIT = 2_000
-JSON_LIMIT = 100_000
+INLINE_LIMIT: Final = 300
+BLOCK_LIMIT: Final = 20_000
+LINE_LIMIT: Final = 2_000
+LINES_LIMIT: Final = 500
+JSON_LIMIT: Final = 100_000
+JSON_DEPTH: Final = 32
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
-_BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+@=-]{0,254}", re.ASCII)
-_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~%!&'()*+,;=:@/?#-]*)?", re.ASCII)
+_MARGIN = 4096
+"""Characters that are read beyond a limit, so that a secret which the limit cuts is seen whole."""
+_BAD_START = r"[\s{:#^~+-]"
+"""Begins a command or a fold on some CI system, or leaves the start of the line to a value."""
+_IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
+_BRANCH = r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/+@=-]{0,254}"
+_URL = r"https://[A-Za-z0-9.-]{1,253}(?::\d{1,5})?(?:[/?#][A-Za-z0-9._~%&+,=:@/?#-]{0,2000})?"
 
 Value = Untrusted | str | int | float
 
 
 class Sanitizer:
-    """Makes ``SafeText`` and ``CleanText``; knows the secrets of this process."""
+    """Makes ``SafeText``, ``CleanText`` and ``Markdown``; knows the secrets of this process.
+
+    Every text takes the same way: controls are shown and invisible characters dropped, then secrets are redacted in
+    the whole text, then it is cut, and then markers are broken. In this order nothing that a later step removes can
+    hide from an earlier one.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Take the secret values that must never appear."""
         self._redactor = Redactor(secrets)
+        self._margin = _MARGIN + 2 * self._redactor.longest
 
     def line(self, template: str, *values: Value) -> SafeText:
         """Return one line of ours with ``values`` filled into the ``{}`` of ``template``.
@@ -40,24 +55,44 @@ class Sanitizer:
         can stand at the start of the line.
 
         Raises:
-            ValueError: the template begins with a placeholder, white space or a colon.
+            ValueError: the template begins with a placeholder, white space or the start of some CI system's marker.
         """
-        if not template or template[0] in "{: \t\n":
+        if not template or compiled(_BAD_START).match(template):
             raise ValueError("a line begins with a character of ours")
-        return SafeText(template.format(*(self._inline(value) for value in values)))
+        text = template.format(*(self._inline(value) for value in values))
+        return SafeText(break_markers(self._redactor.redact(text)))
 
     def block(self, value: Value, *, limit: int = BLOCK_LIMIT) -> list[SafeText]:
         """Return the lines of ``value``, each behind the prefix, at most ``limit`` characters in all."""
-        lines = self.clean(value, limit=limit).split("\n")
-        return [SafeText(PREFIX + _cut(line, LINE_LIMIT)) for line in lines]
+        lines = self.clean(value, limit=limit).rstrip("\n").split("\n")
+        shown = [SafeText(PREFIX + _cut(line, LINE_LIMIT)) for line in lines[:LINES_LIMIT]]
+        if len(lines) > LINES_LIMIT:
+            shown.append(SafeText(f"{PREFIX}… {len(lines) - LINES_LIMIT:,} more lines"))
+        return shown
 
     def clean(self, value: Value, *, limit: int = BLOCK_LIMIT) -> CleanText:
         """Return ``value`` as text for a file that quotes or escapes it; may have several lines."""
-        return CleanText(_cut(self._scrub(_as_text(value)), limit))
+        return CleanText(self._scrub([self._as_text(value)], limit)[0])
+
+    def markdown(self, value: Value) -> Markdown:
+        """Return ``value`` as inline code for markdown; it may stand in a table or in HTML."""
+        return markdown.inline(self._inline(value))
+
+    def fence(self, value: Value, *, limit: int = BLOCK_LIMIT) -> Markdown:
+        """Return ``value`` as a fenced block of markdown; it starts and ends at a line of its own."""
+        return markdown.fence(self.clean(value, limit=limit))
 
     def data(self, value: Untrusted) -> object:
         """Return a JSON value equal in shape to ``value``, every key and string in it clean."""
-        return self._data(value._value)
+        texts: list[str] = []
+
+        def collect(text: str) -> str:
+            texts.append(text)
+            return text
+
+        _replace(value._value, collect)
+        cleaned = iter(self._scrub(texts, JSON_LIMIT))
+        return _replace(value._value, lambda text: next(cleaned))
 
     def json(self, value: Untrusted) -> SafeText:
         """Return ``value`` as one line of JSON; every string in it is clean."""
@@ -78,45 +113,61 @@ class Sanitizer:
             return None
         try:
             parts = urlsplit(text)
+            parts.port  # noqa: B018 (raises when it is none)
         except ValueError:
             return None
         return text if parts.hostname and "@" not in parts.netloc else None
 
-    def _matching(self, value: Untrusted | str | None, pattern: re.Pattern[str]) -> SafeText | None:
+    def _matching(self, value: Untrusted | str | None, pattern: str) -> SafeText | None:
         text = value._value if isinstance(value, Untrusted) else value
-        if not isinstance(text, str) or not pattern.fullmatch(text) or self._redactor.redact(text) != text:
+        if not isinstance(text, str) or not compiled(pattern).fullmatch(text) or self._redactor.redact(text) != text:
             return None
         return SafeText(text)
 
     def _inline(self, value: Value) -> str:
         if isinstance(value, SafeText):
             return value
-        text = " ".join(self._scrub(_as_text(value)).split("\n"))
-        return _cut(text, INLINE_LIMIT)
+        return self._scrub([self._as_text(value)], INLINE_LIMIT)[0].replace("\n", " ")
 
-    def _scrub(self, text: str) -> str:
-        return break_markers(self._redactor.redact(show_controls(text)))
+    def _as_text(self, value: Value) -> str:
+        if isinstance(value, Untrusted):
+            return value._value if isinstance(value._value, str) else self.json(value)
+        return f"{value:g}" if isinstance(value, float) else str(value)
 
-    def _data(self, value: object) -> object:
-        if isinstance(value, str):
-            return _cut(self._scrub(value), JSON_LIMIT)
-        if isinstance(value, dict):
-            return {self._scrub(str(key)): self._data(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._data(item) for item in value]
+    def _scrub(self, texts: Sequence[str], limit: int) -> list[str]:
+        """Return ``texts`` clean, each cut at ``limit``; not more of them is read than can be shown."""
+        windows = [text[: limit + self._margin] for text in texts]
+        redacted = self._redactor.redact_all([show_controls(window) for window in windows])
+        return [
+            break_markers(_cut(clean, limit, unread=len(text) - len(window), margin=self._margin))
+            for clean, text, window in zip(redacted, texts, windows, strict=True)
+        ]
+
+
+def _replace(value: object, text: Callable[[str], str], name: str = "", depth: int = 0) -> object:
+    """Return a JSON value like ``value``, every key and string in it replaced by what ``text`` makes of it."""
+    if isinstance(value, str):
+        return MASK if name and named.is_secret_value(value, name) else text(value)
+    if isinstance(value, dict | list) and depth >= JSON_DEPTH:
+        return "…"
+    if isinstance(value, dict):
+        return {
+            text(str(key)): _replace(item, text, str(key) if named.is_secret_name(str(key)) else name, depth + 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_replace(item, text, name, depth + 1) for item in value]
+    if isinstance(value, bool) or value is None:
         return value
+    shown = text(str(value))  # a secret may be a number
+    return value if shown == str(value) and value not in (math.inf, -math.inf) else shown
 
 
-def _as_text(value: Value) -> str:
-    raw = value._value if isinstance(value, Untrusted) else value
-    if isinstance(raw, str):
-        return raw
-    if isinstance(raw, float) and not isinstance(value, Untrusted):
-        return f"{raw:g}"
-    return json.dumps(raw, ensure_ascii=False)
+def _cut(text: str, limit: int, *, unread: int = 0, margin: int = 0) -> str:
+    """Cut ``text`` with a mark that tells how much is missing; ``unread`` characters of it are missing already.
 
-
-def _cut(text: str, limit: int) -> str:
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}… {len(text) - limit:,} more characters"
+    What was read last is not shown then: a secret may begin there that was not read to its end.
+    """
+    end = min(limit, len(text) - margin) if unread else limit
+    missing = unread + len(text) - max(end, 0)
+    return f"{text[: max(end, 0)]}… {missing:,} more characters" if missing > 0 else text
