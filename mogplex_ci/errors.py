@@ -39,6 +39,8 @@ class Problem:
     """What is allowed, or what to do."""
     got: Untrusted | None = None
     """The offending value; None for secrets and for missing values."""
+    near: tuple[Untrusted, ...] = ()
+    """Values that would be right and look like it."""
 
 
 class UsageError(MogplexError):
@@ -117,6 +119,21 @@ class UnavailableError(ServerError):
     exit_code = 69
 
 
+class UnknownRepoError(ServerError):
+    """The API cannot start a run for a repository id that the token does not list."""
+
+    exit_code = 69
+    remedy = "Check repo: the API answers like this for ids it does not know. 'mogplex repos list' shows what it knows."
+
+    def __init__(self, error: ServerError) -> None:
+        super().__init__(
+            "the API cannot start a run for this repo id, and this token does not list it",
+            code=error.code,
+            http_status=error.http_status,
+            detail=error.detail,
+        )
+
+
 class UnreachableError(MogplexError):
     """No usable answer came: the network, TLS, or a garbled body."""
 
@@ -129,3 +146,18 @@ class TimedOutError(MogplexError):
     """The step's deadline passed before the run ended."""
 
     code = "TIMEOUT"
+
+
+class UntrustedTriggerError(MogplexError):
+    """An outsider may have caused the event that started this job."""
+
+    exit_code = 2
+    code = "UNTRUSTED_TRIGGER"
+    remedy = "A prompt is code: set allow-untrusted-trigger to true only if nothing in it comes from the event."
+
+
+class InternalError(MogplexError):
+    """The program itself failed."""
+
+    code = "INTERNAL"
+    remedy = "Please report it, with the kind of error named here, at github.com/mogplex/run-action/issues."

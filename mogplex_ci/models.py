@@ -42,6 +42,13 @@ class Untrusted:
         """Return the word of ours that this text equals, or None."""
         return self._value if isinstance(self._value, str) and self._value in words else None
 
+    def likeness(self, word: str) -> float:
+        """Return how much this text is like a word of ours, from 0 to 1 (the same but for case)."""
+        from difflib import SequenceMatcher  # needed only for mistakes
+
+        value = str(self._value).lower()
+        return 1.0 if value == word.lower() else min(SequenceMatcher(None, value, word.lower()).ratio(), 0.99)
+
     def as_bool(self) -> bool | None:
         """Return the value when it is a JSON boolean."""
         return self._value if isinstance(self._value, bool) else None

@@ -53,9 +53,12 @@ class Client:
         """Requests sent so far; the token may send 60 a minute."""
         return self._transport.requests_sent
 
-    def repos(self, *, query: str = "", limit: int = REPOS_LIMIT, timeout: float = READ_SECONDS) -> list[Repo]:
-        """List the repositories that the token can see; ``query`` is a part of the full name."""
-        params = {"limit": str(limit)} | ({"q": query} if query else {})
+    def repos(
+        self, *, query: str = "", repo_id: str = "", limit: int = REPOS_LIMIT, timeout: float = READ_SECONDS
+    ) -> list[Repo]:
+        """List the repositories that the token can see: those whose full name holds ``query``, or the one of an id."""
+        wanted = {"limit": str(limit), "q": query, "id": repo_id}
+        params = {name: value for name, value in wanted.items() if value}
         return parse.repos(self._get("/repos", params, timeout=timeout))
 
     def start(self, request: StartRequest, key: str, *, timeout: float = READ_SECONDS) -> StartedRun:

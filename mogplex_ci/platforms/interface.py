@@ -1,16 +1,48 @@
-"""What the program asks of a CI system, and how plain CI answers."""
+"""What the program asks of a CI system, and how one answers that can do nothing special."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, TextIO
+from typing import TYPE_CHECKING, ClassVar, Final, TextIO
 
-from mogplex_ci.sanitize import SafeText
+from mogplex_ci.workspace import writable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mogplex_ci.sanitize import SafeText
+
+OUTPUTS: Final = (
+    "result",
+    "status",
+    "run-id",
+    "repo-id",
+    "repo",
+    "harness",
+    "branch",
+    "base-branch",
+    "pull-request-url",
+    "changed",
+    "replayed",
+    "idempotency-key",
+    "error",
+    "error-code",
+    "sandbox-id",
+    "events-count",
+    "events-truncated",
+    "duration-seconds",
+    "result-file",
+    "events-file",
+    "report-file",
+)
+"""Every output, by its GitHub name."""
+
+
+def output_variable(name: str) -> str:
+    """Return the variable that carries the output ``name`` on systems other than GitHub."""
+    return "MOGPLEX_" + name.upper().replace("-", "_")
 
 
 class Level(StrEnum):
@@ -34,28 +66,29 @@ class Identity:
     """Readable part of the key, for example ``acme/web-9876543210-build``."""
     attempt: str | None
     """Names this try among the tries of the same step: GitHub's run attempt, GitLab's job id. None: cannot be told."""
-    is_first_attempt: bool
-    """Whether the CI system says that this is the first try."""
+    later_attempt: bool
+    """Whether this may be a later try; true when it cannot be told."""
 
 
 class Platform:
-    """A CI system. This base class is the plain one: lines on stdout, outputs in a dotenv file.
+    """A CI system. This base class knows none in particular: lines on stdout, outputs in a dotenv file.
 
     A subclass says how its system names a step, folds and annotates the log, and takes outputs. All text comes as
     ``SafeText``: it is printed as it is.
     """
 
-    name: ClassVar[str] = "plain"
+    name: ClassVar[str] = "ci"
+    """First word of every key; short, lower case."""
 
-    def __init__(self, env: Mapping[str, str], stream: TextIO | None = None) -> None:
-        """Take the process environment, and the stream of the job log (stdout when None)."""
+    def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
+        """Take the process environment, and the stream of the job log."""
         self.env = env
-        self._stream = stream if stream is not None else sys.stdout
+        self._stream = stream
 
     @classmethod
     def detect(cls, env: Mapping[str, str]) -> bool:
         """Whether ``env`` is this system's."""
-        return True
+        raise NotImplementedError
 
     def identity(self) -> Identity | None:
         """Name this step; None when the environment does not tell."""
@@ -76,30 +109,25 @@ class Platform:
         return False
 
     def untrusted_trigger(self) -> str | None:
-        """Name the event that an outsider may have caused; None when the job's trigger can be trusted."""
+        """Say why the event that started this job may be an outsider's; None when it can be trusted."""
         return None
 
     def line(self, text: SafeText) -> None:
         """Print one line to the job log."""
         self._write(text)
 
-    @contextlib.contextmanager
-    def group(self, title: SafeText) -> Iterator[None]:
-        """Fold the lines printed inside; groups do not nest."""
+    def open_group(self, title: SafeText) -> None:
+        """Begin to fold lines under ``title``; groups do not nest."""
         self._write(title)
-        yield
+
+    def close_group(self) -> None:
+        """End the group."""
 
     def annotate(
-        self,
-        level: Level,
-        title: SafeText,
-        text: SafeText,
-        *,
-        file: SafeText | None = None,
-        line: int | None = None,
+        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
     ) -> None:
         """Show ``text`` where the system shows what went wrong; in the log at least."""
-        where = f" ({file}:{line})" if file is not None else ""
+        where = "" if file is None else f" ({file})" if line is None else f" ({file}:{line})"
         self._write(f"{level.value.upper()}: {title}: {text}{where}")
 
     def debug(self, text: SafeText) -> None:
@@ -110,14 +138,22 @@ class Platform:
     def mask(self, secret: str) -> None:
         """Ask the system to hide ``secret`` in the log from now on."""
 
-    def set_outputs(self, outputs: Mapping[str, SafeText]) -> None:
-        """Hand outputs to later steps; called early with some of them, and again at the end with all."""
+    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+        """Hand outputs to later steps; called early with some of them, and again at the end with all.
+
+        Raises:
+            OSError, UsageError: the file that takes them cannot be written.
+        """
+        from mogplex_ci.platforms.dotenv import dotenv
+
+        path = writable(self.workspace, self.env.get("MOGPLEX_DOTENV") or "mogplex.env", input_name="MOGPLEX_DOTENV")
+        path.write_text(dotenv(outputs), encoding="utf-8")
 
     def write_summary(self, markdown: str) -> None:
         """Show the finished summary next to the job, where the system can."""
 
     def save_state(self, state: Mapping[str, str]) -> None:
-        """Keep ids for this step's ``post``."""
+        """Keep ids for this step's ``post``; a later call adds to an earlier one."""
 
     def load_state(self) -> Mapping[str, str]:
         """Return what ``save_state`` kept in the main step."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci.api.client import TRANSIENT
+from mogplex_ci.models import Cancelled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mogplex_ci.api.client import Client
-    from mogplex_ci.models import Cancelled, StartRequest
+    from mogplex_ci.models import StartRequest
     from mogplex_ci.run.clock import Clock
 
 INTERRUPT_BUDGET: Final = 4.5
@@ -18,6 +21,8 @@ TIMEOUT_BUDGET: Final = 20.0
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_CALL: Final = 3.0
 """Seconds for one call, so that a hanging answer leaves time for a second try."""
+_SHORTEST_CALL: Final = 0.3
+Result = TypeVar("Result")
 
 
 def cancel(client: Client, run_id: str, *, clock: Clock, budget: float) -> Cancelled:
@@ -28,37 +33,34 @@ def cancel(client: Client, run_id: str, *, clock: Clock, budget: float) -> Cance
     Raises:
         MogplexError: the run could not be cancelled in time.
     """
-    ends = clock.monotonic() + budget
-    pause = _FIRST_PAUSE
-    while True:
-        try:
-            return client.cancel(run_id, timeout=_call_seconds(ends - clock.monotonic(), budget))
-        except TRANSIENT:
-            if clock.monotonic() + pause >= ends:
-                raise
-        clock.sleep(pause)
-        pause *= 2
+    return _within(budget, clock, lambda timeout: client.cancel(run_id, timeout=timeout))
 
 
-def cancel_unanswered(client: Client, request: StartRequest, key: str, *, clock: Clock, budget: float) -> Cancelled:
+def cancel_unanswered(
+    client: Client, request: StartRequest, key: str, *, may_be_foreign: bool, clock: Clock, budget: float
+) -> Cancelled:
     """Cancel the run whose start was not answered: ask with the same key for its id first.
+
+    ``may_be_foreign``: the key is the user's own, so that a run found under it may be somebody else's; it is left.
 
     Raises:
         MogplexError: its id could not be learned, or it could not be cancelled, in time.
     """
     ends = clock.monotonic() + budget
+    started = _within(budget, clock, lambda timeout: client.start(request, key, timeout=timeout))
+    if may_be_foreign and started.replayed:
+        return Cancelled(started.run, started.run.status, already_terminal=True)
+    return cancel(client, started.run.id, clock=clock, budget=ends - clock.monotonic())
+
+
+def _within(budget: float, clock: Clock, call: Callable[[float], Result]) -> Result:
+    ends = clock.monotonic() + budget
     pause = _FIRST_PAUSE
     while True:
         try:
-            started = client.start(request, key, timeout=_call_seconds(ends - clock.monotonic(), budget))
+            return call(max(min(ends - clock.monotonic(), _LONGEST_CALL), _SHORTEST_CALL))
         except TRANSIENT:
             if clock.monotonic() + pause >= ends:
                 raise
-        else:
-            return cancel(client, started.run.id, clock=clock, budget=max(ends - clock.monotonic(), 0.5))
         clock.sleep(pause)
         pause *= 2
-
-
-def _call_seconds(left: float, budget: float) -> float:
-    return max(min(left, _LONGEST_CALL if budget <= INTERRUPT_BUDGET else budget), 0.3)

@@ -19,6 +19,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Starting:
+    """The start call is about to be sent: from now on a run may exist under ``key``."""
+
+    repo_id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRetired:
     """The run under the first key cannot be used; a fresh run is started under ``key``."""
 
@@ -110,8 +118,34 @@ class Ended:
     """At the deadline: why the API gave no usable answer last, if it did not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """This step cancels its run."""
+
+    run: Run | None
+    """None when the start call was interrupted: the run's id is asked for first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAnswered:
+    """The API answered the cancel request."""
+
+    status: str
+    """What the API said: ``cancelled``, ``cancellation_requested``, or the status of a run that had ended before."""
+    already_terminal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CancelFailed:
+    """The run could not be cancelled in time; it may still be working."""
+
+    run: Run | None
+    error: MogplexError
+
+
 Happening = (
     Waiting
+    | Starting
     | KeyRetired
     | Started
     | StatusChanged
@@ -122,4 +156,7 @@ Happening = (
     | Recovered
     | Heartbeat
     | Ended
+    | Cancelling
+    | CancelAnswered
+    | CancelFailed
 )

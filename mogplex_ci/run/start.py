@@ -43,12 +43,17 @@ class Starter:
     ) -> None:
         """Take what to start, under which key, and what a re-run shall do."""
         self._client = client
-        self._request = request
+        self.request = request
         self._key = key
         self._on_rerun = on_rerun
         self._clock = clock
         self._stop = stop
         self.key_in_flight: str | None = None
+
+    @property
+    def first_key(self) -> str:
+        """The key of the first request."""
+        return self._key.for_attempt() if self._on_rerun is OnRerun.NEW else self._key.base
 
     def start(self, deadline: float) -> Generator[Happening, None, Started]:
         """Start the run, or find the one that this step has started before.
@@ -58,7 +63,7 @@ class Starter:
             StopRequested: a stop signal came; see ``key_in_flight``.
         """
         key = self._key
-        used = key.for_attempt() if self._on_rerun is OnRerun.NEW else key.base
+        used = self.first_key
         may_retire = self._on_rerun is OnRerun.AUTO
         may_repeat = self._on_rerun is not OnRerun.ATTACH
         while True:
@@ -91,7 +96,7 @@ class Starter:
         def call(timeout: float) -> StartedRun:
             nonlocal first
             try:
-                return self._client.start(self._request, used, timeout=timeout)
+                return self._client.start(self.request, used, timeout=timeout)
             except (UnreachableError, ServerError):
                 first = False
                 raise

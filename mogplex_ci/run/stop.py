@@ -42,6 +42,11 @@ class Stop:
         """The shell's code for the signal: 130 for SIGINT, 143 for SIGTERM."""
         return 128 + (self.signal or signal.SIGINT)
 
+    @property
+    def name(self) -> str:
+        """The signal's name, such as ``SIGTERM``."""
+        return (self.signal or signal.SIGINT).name
+
     def request(self, number: signal.Signals) -> None:
         """Do what the arrival of signal ``number`` does."""
         if self.signal is None:

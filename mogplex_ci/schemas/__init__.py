@@ -1,1 +1,14 @@
 """JSON Schemas, shipped as package data."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return the schema ``name``, such as ``inputs``."""
+    text = files(__name__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema

@@ -1,0 +1,132 @@
+"""GitHub Actions: workflow commands in the log, outputs and state in files.
+
+The rules are those of actions/runner and, for escapes and annotation properties, of @actions/core.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from mogplex_ci.platforms import github_events
+from mogplex_ci.platforms.interface import Identity, Level, Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mogplex_ci.sanitize import SafeText
+
+
+class GitHub(Platform):
+    """GitHub Actions, github.com or a server of one's own."""
+
+    name: ClassVar[str] = "github"
+
+    @classmethod
+    def detect(cls, env: Mapping[str, str]) -> bool:
+        """GitHub sets ``GITHUB_ACTIONS``."""
+        return env.get("GITHUB_ACTIONS") == "true"
+
+    def identity(self) -> Identity | None:
+        """Name the step by run, job and step id; the run id stays the same in a re-run, the attempt counts up."""
+        run_id, job = self.env.get("GITHUB_RUN_ID"), self.env.get("GITHUB_JOB", "")
+        if not run_id:
+            return None
+        repository = self.env.get("GITHUB_REPOSITORY", "")
+        parts = (
+            self.env.get("GITHUB_SERVER_URL", ""),
+            self.env.get("GITHUB_REPOSITORY_ID") or repository,
+            run_id,
+            job,
+            self.env.get("GITHUB_ACTION", ""),
+        )
+        attempt = self.env.get("GITHUB_RUN_ATTEMPT", "1")
+        return Identity(parts, f"{repository}-{run_id}-{job}", attempt, later_attempt=attempt != "1")
+
+    def repository(self) -> str | None:
+        """Return the repository whose workflow this is."""
+        return self.env.get("GITHUB_REPOSITORY") or None
+
+    @property
+    def workspace(self) -> Path:
+        """The job's workspace."""
+        return Path(self.env.get("GITHUB_WORKSPACE") or Path.cwd())
+
+    @property
+    def is_debug(self) -> bool:
+        """Step debug logging is on."""
+        return self.env.get("RUNNER_DEBUG") == "1"
+
+    def untrusted_trigger(self) -> str | None:
+        """Judge the event by its author's association with the repository."""
+        return github_events.untrusted(self.env.get("GITHUB_EVENT_NAME", ""), self.env.get("GITHUB_EVENT_PATH"))
+
+    def open_group(self, title: SafeText) -> None:
+        """Fold what follows."""
+        self._command("group", {}, title)
+
+    def close_group(self) -> None:
+        """End the fold."""
+        self._command("endgroup", {}, "")
+
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
+    ) -> None:
+        """Annotate the step, or a line of a file."""
+        properties = {"title": title, "file": file or "", "line": str(line) if file and line else ""}
+        self._command(level.value, properties, text)
+
+    def debug(self, text: SafeText) -> None:
+        """Print what step debug logging shows."""
+        if self.is_debug:
+            self._command("debug", {}, text)
+
+    def mask(self, secret: str) -> None:
+        """Have the runner replace ``secret`` in all later lines."""
+        self._command("add-mask", {}, secret)
+
+    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+        """Append to the step's output file; a later value replaces an earlier one."""
+        self._append("GITHUB_OUTPUT", {name: value or "" for name, value in outputs.items()})
+
+    def write_summary(self, markdown: str) -> None:
+        """Append to the job's summary."""
+        path = self.env.get("GITHUB_STEP_SUMMARY")
+        if path:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(markdown)
+
+    def save_state(self, state: Mapping[str, str]) -> None:
+        """Append to the file whose values ``post`` gets as ``STATE_NAME``."""
+        self._append("GITHUB_STATE", state)
+
+    def load_state(self) -> Mapping[str, str]:
+        """Return the values that the runner hands to ``post``."""
+        return {name.removeprefix("STATE_"): value for name, value in self.env.items() if name.startswith("STATE_")}
+
+    def _command(self, name: str, properties: Mapping[str, str], data: str) -> None:
+        given = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items() if value)
+        self._write(f"::{name}{' ' + given if given else ''}::{_escape_data(data)}")
+
+    def _append(self, variable: str, values: Mapping[str, str]) -> None:
+        path = self.env.get(variable)
+        if path:
+            with Path(path).open("a", encoding="utf-8", newline="\n") as file:
+                file.write("".join(_entry(name, value) for name, value in values.items()))
+
+
+def _entry(name: str, value: str) -> str:
+    """Return a file command with a delimiter that nobody can guess, so that no value can end it early."""
+    delimiter = f"mogplex_{secrets.token_hex(16)}"
+    if delimiter in value:
+        raise ValueError("the value holds its own delimiter")
+    return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+
+
+def _escape_data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,199 @@
+"""The life of one step's run, from finding the repository to the outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.errors import MogplexError, ServerError, UnknownRepoError
+from mogplex_ci.run.cancel import INTERRUPT_BUDGET, TIMEOUT_BUDGET, cancel, cancel_unanswered
+from mogplex_ci.run.follow import Follower
+from mogplex_ci.run.happenings import (
+    CancelAnswered,
+    CancelFailed,
+    Cancelling,
+    Ended,
+    EventsArrived,
+    FeedFull,
+    Starting,
+    StatusChanged,
+)
+from mogplex_ci.run.outcome import Outcome, Result, Verdict, of_ended, of_error
+from mogplex_ci.run.pace import Pace
+from mogplex_ci.run.persist import persist
+from mogplex_ci.run.repo import find_repo
+from mogplex_ci.run.start import OnRerun, Starter
+from mogplex_ci.run.stop import StopRequested
+from mogplex_ci.run.trail import Trail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from mogplex_ci.api.client import Client
+    from mogplex_ci.models import Cancelled, Run, StartRequest
+    from mogplex_ci.run.clock import Clock
+    from mogplex_ci.run.happenings import Happening, Started
+    from mogplex_ci.run.key import Key
+    from mogplex_ci.run.stop import Stop
+
+UNSEEN_REPO_PATIENCE: Final = 90.0
+"""Seconds to try a repo id that the token does not list: a hidden one starts, an unknown one answers 503 for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the step shall do. Durations in seconds."""
+
+    repo: str
+    """``owner/name``, or an id."""
+    repo_is_id: bool
+    request: Callable[[str], StartRequest]
+    """Makes the start request for a repo id."""
+    key: Key
+    on_rerun: OnRerun
+    timeout: float
+    cancel_on_timeout: bool
+    cancel_on_interrupt: bool
+    wait: bool
+    poll_interval: float
+    sharers: int
+    """Jobs that use the token at the same time."""
+
+
+class Step:
+    """One step: start a run, follow it, stop it when asked to.
+
+    ``perform`` yields what happens; afterwards ``outcome`` says how it ended.
+    """
+
+    outcome: Outcome
+
+    def __init__(self, client: Client, plan: Plan, *, clock: Clock, stop: Stop, began: float) -> None:
+        """Take what to do; ``began`` is the time of ``clock`` from which the timeout counts."""
+        self._client = client
+        self._plan = plan
+        self._clock = clock
+        self._stop = stop
+        self._began = began
+        self._deadline = began + plan.timeout
+        self._trail = Trail()
+        self._starter: Starter | None = None
+        self._started: Started | None = None
+        self._run: Run | None = None
+        self._cancelled_by_us = False
+
+    def perform(self) -> Iterator[Happening]:
+        """Do the step's work, and leave nothing of it behind when a stop signal comes."""
+        try:
+            verdict = yield from self._work()
+        except MogplexError as error:
+            verdict = of_error(error)
+        except StopRequested:
+            verdict = yield from self._stopped()
+        self.outcome = Outcome(
+            verdict,
+            duration=self._clock.monotonic() - self._began,
+            requests_sent=self._client.requests_sent,
+            trail=self._trail,
+            run=self._run,
+            key=self._started.key if self._started else "",
+            joined=self._started is not None and self._started.joined,
+            cancelled_by_us=self._cancelled_by_us,
+        )
+
+    def _work(self) -> Generator[Happening, None, Verdict]:
+        repo_id, listed = yield from self._find_repo()
+        self._started = started = yield from self._start(repo_id, listed=listed)
+        self._run = started.run
+        yield started
+        if not self._plan.wait:
+            return Verdict(Result.DETACHED, 0)
+        ended = yield from self._follow(started.run)
+        if not ended.run.is_terminal and self._plan.cancel_on_timeout and started.owned:
+            yield from self._cancel(ended.run, TIMEOUT_BUDGET)
+        return of_ended(ended, self._trail)
+
+    def _find_repo(self) -> Generator[Happening, None, tuple[str, bool]]:
+        """Return the repository's id, and whether the token lists it."""
+        plan = self._plan
+
+        def look(timeout: float) -> tuple[str, bool]:
+            if plan.repo_is_id:
+                return plan.repo, bool(self._client.repos(repo_id=plan.repo, timeout=timeout))
+            return find_repo(self._client, plan.repo, timeout=timeout).id, True
+
+        return (yield from persist(look, clock=self._clock, stop=self._stop, deadline=self._deadline))
+
+    def _start(self, repo_id: str, *, listed: bool) -> Generator[Happening, None, Started]:
+        plan = self._plan
+        request = plan.request(repo_id)
+        self._starter = Starter(self._client, request, plan.key, plan.on_rerun, clock=self._clock, stop=self._stop)
+        yield Starting(repo_id, self._starter.first_key)
+        if listed:
+            return (yield from self._starter.start(self._deadline))
+        try:
+            patience = self._clock.monotonic() + UNSEEN_REPO_PATIENCE
+            return (yield from self._starter.start(min(self._deadline, patience)))
+        except ServerError as error:
+            raise UnknownRepoError(error) from error
+
+    def _follow(self, run: Run) -> Generator[Happening, None, Ended]:
+        pace = Pace(self._clock, self._plan.poll_interval, self._plan.sharers)
+        follower = Follower(self._client, clock=self._clock, stop=self._stop, pace=pace, began=self._began)
+        ended = Ended(run, None)
+        for happening in follower.follow(run, self._deadline):
+            if isinstance(happening, StatusChanged | EventsArrived | Ended):
+                self._run = happening.run
+            if isinstance(happening, EventsArrived):
+                self._trail.add(happening.events)
+            elif isinstance(happening, FeedFull):
+                self._trail.truncated = True
+            elif isinstance(happening, Ended):
+                ended = happening
+            yield happening
+        return ended
+
+    def _stopped(self) -> Generator[Happening, None, Verdict]:
+        """Cancel what this step owns. It takes a few seconds at most: the CI system kills what stays longer."""
+        if self._plan.cancel_on_interrupt:
+            if self._started is not None and self._run is not None:
+                if self._started.owned and not self._run.is_terminal:
+                    yield from self._cancel(self._run, INTERRUPT_BUDGET)
+            elif self._starter is not None and self._starter.key_in_flight is not None:
+                yield from self._cancel_unanswered(self._starter.request, self._starter.key_in_flight)
+        return Verdict(
+            Result.INTERRUPTED,
+            self._stop.exit_code,
+            f"stopped by {self._stop.name}",
+            error_code="INTERRUPTED",
+        )
+
+    def _cancel(self, run: Run, budget: float) -> Iterator[Happening]:
+        yield Cancelling(run)
+        try:
+            answer = cancel(self._client, run.id, clock=self._clock, budget=budget)
+        except MogplexError as error:
+            yield CancelFailed(run, error)
+        else:
+            yield self._cancelled(answer)
+
+    def _cancel_unanswered(self, request: StartRequest, key: str) -> Iterator[Happening]:
+        yield Cancelling(None)
+        try:
+            answer = cancel_unanswered(
+                self._client,
+                request,
+                key,
+                may_be_foreign=self._plan.key.explicit,
+                clock=self._clock,
+                budget=INTERRUPT_BUDGET,
+            )
+        except MogplexError as error:
+            yield CancelFailed(None, error)
+        else:
+            yield self._cancelled(answer)
+
+    def _cancelled(self, answer: Cancelled) -> CancelAnswered:
+        self._run = answer.run or self._run
+        self._cancelled_by_us = not answer.already_terminal
+        return CancelAnswered(answer.status, answer.already_terminal)

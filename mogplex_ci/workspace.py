@@ -1,0 +1,68 @@
+"""Files that inputs name: inside the workspace, symbolic links followed first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.models import Untrusted
+
+
+def inside(workspace: Path, name: str, *, input_name: str) -> Path:
+    """Return the path that ``name`` means in ``workspace``.
+
+    Raises:
+        UsageError: the path leads out of the workspace.
+    """
+    root = workspace.resolve()
+    try:
+        path = (root / name).resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links
+        raise _problem(input_name, "cannot be resolved", name) from error
+    if path == root or not path.is_relative_to(root):
+        raise _problem(input_name, "leads out of the workspace", name)
+    return path
+
+
+def read_text(workspace: Path, name: str, *, input_name: str, max_bytes: int) -> str:
+    """Return the UTF-8 text of a file in ``workspace``.
+
+    Raises:
+        UsageError: no such file, too large, or not UTF-8.
+    """
+    path = inside(workspace, name, input_name=input_name)
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except IsADirectoryError as error:
+        raise _problem(input_name, "is a folder", name) from error
+    except FileNotFoundError as error:
+        raise _problem(input_name, "no such file in the workspace", name) from error
+    except OSError as error:
+        raise _problem(input_name, "cannot be read", name) from error
+    if len(content) > max_bytes:
+        raise _problem(input_name, f"is larger than {max_bytes:,} bytes", name)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _problem(input_name, f"is not UTF-8 at byte {error.start:,}", name) from error
+
+
+def writable(workspace: Path, name: str, *, input_name: str) -> Path:
+    """Return the path of a file in ``workspace`` that can be written; its folders are made.
+
+    Raises:
+        UsageError: the path leads out of the workspace, or cannot be written.
+    """
+    path = inside(workspace, name, input_name=input_name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise _problem(input_name, "cannot be written", name) from error
+    return path
+
+
+def _problem(input_name: str, fault: str, name: str) -> UsageError:
+    return UsageError(Problem(input_name, fault, "a path inside the workspace", Untrusted(name)))
