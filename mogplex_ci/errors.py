@@ -6,7 +6,9 @@ says what to do. Both lines are our own words; what the server or the user wrote
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from mogplex_ci.models import Untrusted
@@ -160,4 +162,11 @@ class InternalError(MogplexError):
     """The program itself failed."""
 
     code = "INTERNAL"
-    remedy = "Please report it, with the kind of error named here, at github.com/mogplex/run-action/issues."
+    remedy = "Please report this line at github.com/mogplex/run-action/issues."
+
+    @classmethod
+    def of(cls, error: BaseException) -> InternalError:
+        """Name the kind and place of an unexpected error; its message may hold anything, so it is left out."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        return cls(f"an unexpected {type(error).__name__}{place}")

@@ -44,5 +44,6 @@ def _event(path: str | None) -> dict[str, Any]:
 
 
 def _repository(run: dict[str, Any], name: str) -> object:
+    """Return the repository's id, or for an incomplete event something that equals no other repository."""
     repository = run.get(name)
-    return repository.get("id") if isinstance(repository, dict) else name
+    return (repository.get("id") if isinstance(repository, dict) else None) or name

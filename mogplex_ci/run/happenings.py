@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mogplex_ci.errors import MogplexError
-    from mogplex_ci.models import Event, Run
+    from mogplex_ci.models import Event, Repo, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Starting:
     """The start call is about to be sent: from now on a run may exist under ``key``."""
 
     repo_id: str
+    repo: Repo | None
+    """None when the token does not list it."""
     key: str
 
 

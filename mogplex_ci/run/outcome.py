@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.client import TRANSIENT
-from mogplex_ci.errors import RateLimitedError
+from mogplex_ci.errors import RateLimitedError, UsageError
 
 if TYPE_CHECKING:
-    from mogplex_ci.errors import MogplexError
-    from mogplex_ci.models import Run, Untrusted
+    from mogplex_ci.errors import MogplexError, Problem
+    from mogplex_ci.models import Repo, Run, Untrusted
     from mogplex_ci.run.happenings import Ended
     from mogplex_ci.run.trail import Trail
 
@@ -48,6 +48,8 @@ class Verdict:
     """What the run, the server or the user wrote about it."""
     error_code: str = ""
     """The API's code, or one of ours."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Outcome:
     requests_sent: int
     trail: Trail
     """What the events told."""
+    repo: Repo | None = None
+    """None when it was not found, or the token does not list it."""
     run: Run | None = None
     """As last seen; None when no run was started."""
     key: str = ""
@@ -68,6 +72,12 @@ class Outcome:
     """The run had been started before this process asked."""
     cancelled_by_us: bool = False
     """This step cancelled the run, and the API confirmed it."""
+
+    def as_dry_run(self) -> Outcome:
+        """Return the outcome of a dry run that played to the end; one that was interrupted or failed to play stays."""
+        if self.verdict.result in (Result.INTERRUPTED, Result.ERROR):
+            return self
+        return replace(self, verdict=Verdict(Result.DRY_RUN, 0))
 
     @property
     def branch(self) -> Untrusted | None:
@@ -112,4 +122,5 @@ def of_error(error: MogplexError) -> Verdict:
     """Judge an error that ended the step. One that might have passed, but lasted to the deadline, is an outage."""
     lasted = isinstance(error, TRANSIENT) and not isinstance(error, RateLimitedError)
     exit_code = EXIT_UNAVAILABLE if lasted else error.exit_code
-    return Verdict(Result.ERROR, exit_code, error.cause, error.remedy, error.detail, error.code)
+    problems = error.problems if isinstance(error, UsageError) else ()
+    return Verdict(Result.ERROR, exit_code, error.cause, error.remedy, error.detail, error.code, problems)

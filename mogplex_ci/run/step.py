@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from mogplex_ci.api.client import Client
-    from mogplex_ci.models import Cancelled, Run, StartRequest
+    from mogplex_ci.models import Cancelled, Repo, Run, StartRequest
     from mogplex_ci.run.clock import Clock
     from mogplex_ci.run.happenings import Happening, Started
     from mogplex_ci.run.key import Key
@@ -77,6 +77,7 @@ class Step:
         self._began = began
         self._deadline = began + plan.timeout
         self._trail = Trail()
+        self._repo: Repo | None = None
         self._starter: Starter | None = None
         self._started: Started | None = None
         self._run: Run | None = None
@@ -95,6 +96,7 @@ class Step:
             duration=self._clock.monotonic() - self._began,
             requests_sent=self._client.requests_sent,
             trail=self._trail,
+            repo=self._repo,
             run=self._run,
             key=self._started.key if self._started else "",
             joined=self._started is not None and self._started.joined,
@@ -102,8 +104,8 @@ class Step:
         )
 
     def _work(self) -> Generator[Happening, None, Verdict]:
-        repo_id, listed = yield from self._find_repo()
-        self._started = started = yield from self._start(repo_id, listed=listed)
+        self._repo = yield from self._find_repo()
+        self._started = started = yield from self._start(self._repo)
         self._run = started.run
         yield started
         if not self._plan.wait:
@@ -113,23 +115,25 @@ class Step:
             yield from self._cancel(ended.run, TIMEOUT_BUDGET)
         return of_ended(ended, self._trail)
 
-    def _find_repo(self) -> Generator[Happening, None, tuple[str, bool]]:
-        """Return the repository's id, and whether the token lists it."""
+    def _find_repo(self) -> Generator[Happening, None, Repo | None]:
+        """Return the repository; None for an id that the token does not list."""
         plan = self._plan
 
-        def look(timeout: float) -> tuple[str, bool]:
+        def look(timeout: float) -> Repo | None:
             if plan.repo_is_id:
-                return plan.repo, bool(self._client.repos(repo_id=plan.repo, timeout=timeout))
-            return find_repo(self._client, plan.repo, timeout=timeout).id, True
+                return next(iter(self._client.repos(repo_id=plan.repo, timeout=timeout)), None)
+            return find_repo(self._client, plan.repo, timeout=timeout)
 
         return (yield from persist(look, clock=self._clock, stop=self._stop, deadline=self._deadline))
 
-    def _start(self, repo_id: str, *, listed: bool) -> Generator[Happening, None, Started]:
+    def _start(self, repo: Repo | None) -> Generator[Happening, None, Started]:
         plan = self._plan
-        request = plan.request(repo_id)
-        self._starter = Starter(self._client, request, plan.key, plan.on_rerun, clock=self._clock, stop=self._stop)
-        yield Starting(repo_id, self._starter.first_key)
-        if listed:
+        repo_id = repo.id if repo else plan.repo
+        self._starter = Starter(
+            self._client, plan.request(repo_id), plan.key, plan.on_rerun, clock=self._clock, stop=self._stop
+        )
+        yield Starting(repo_id, repo, self._starter.first_key)
+        if repo is not None:
             return (yield from self._starter.start(self._deadline))
         try:
             patience = self._clock.monotonic() + UNSEEN_REPO_PATIENCE

@@ -31,6 +31,9 @@ _BAD_START = r"[\s{:#^~+-]"
 _IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 _BRANCH = r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/+@=-]{0,254}"
 _URL = r"https://[A-Za-z0-9.-]{1,253}(?::\d{1,5})?(?:[/?#][A-Za-z0-9._~%&+,=:@/?#-]{0,2000})?"
+_REPO = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}"
+_KEY = r"[A-Za-z0-9][A-Za-z0-9 ._/:@+=,-]{0,199}"
+_PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
 
 Value = Untrusted | str | int | float
 
@@ -49,7 +52,7 @@ class Sanitizer:
         self._margin = _MARGIN + 2 * self._redactor.longest
 
     def line(self, template: str, *values: Value) -> SafeText:
-        """Return one line of ours with ``values`` filled into the ``{}`` of ``template``.
+        """Return one line of ours with ``values`` filled into the ``{}`` of ``template``; without values, as it is.
 
         The template is a literal of this program and begins with a visible character of its own, so that no value
         can stand at the start of the line.
@@ -59,7 +62,7 @@ class Sanitizer:
         """
         if not template or compiled(_BAD_START).match(template):
             raise ValueError("a line begins with a character of ours")
-        text = template.format(*(self._inline(value) for value in values))
+        text = template.format(*map(self._inline, values)) if values else template
         return SafeText(break_markers(self._redactor.redact(text)))
 
     def block(self, value: Value, *, limit: int = BLOCK_LIMIT) -> list[SafeText]:
@@ -102,9 +105,21 @@ class Sanitizer:
         """Return an id or enum word; None when it is not one."""
         return self._matching(value, _IDENTIFIER)
 
+    def repo(self, value: Untrusted | str | None) -> SafeText | None:
+        """Return ``owner/name``; None when it is not one."""
+        return self._matching(value, _REPO)
+
     def branch(self, value: Untrusted | str | None) -> SafeText | None:
         """Return a branch name of a strict character set; None when it is not one."""
         return self._matching(value, _BRANCH)
+
+    def key(self, value: str | None) -> SafeText | None:
+        """Return an idempotency key; None when it is empty or could be taken for something else."""
+        return self._matching(value, _KEY)
+
+    def path(self, value: str | None) -> SafeText | None:
+        """Return a relative path of a strict character set; None when it is not one."""
+        return self._matching(value, _PATH)
 
     def url(self, value: Untrusted | str | None) -> SafeText | None:
         """Return an https URL without credentials; None when it is not one."""

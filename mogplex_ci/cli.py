@@ -1,0 +1,51 @@
+"""From argv to a command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import NoReturn
+
+COMMANDS: Final = ("action", "post", "run", "runs", "repos", "doctor", "emulator")
+EXIT_USAGE: Final = 2
+
+
+def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> int:
+    """Run the command that ``argv`` names and return its exit code; anything else on PATH is executed in our place."""
+    argv = sys.argv[1:] if argv is None else argv
+    env = os.environ if env is None else env
+    first = argv[0] if argv else "action"
+    if first == "--version":
+        from mogplex_ci import __version__
+
+        sys.stdout.write(f"mogplex-ci {__version__}\n")
+        return 0
+    if first in COMMANDS:
+        name, rest = first, argv[1:]
+    elif first.startswith("-") or not argv:
+        name, rest = "action", argv
+    elif shutil.which(first, path=env.get("PATH")):
+        _execute(argv)
+    else:
+        return _unknown(first)
+    return int(import_module(f"mogplex_ci.commands.{name}").main(list(rest), env))
+
+
+def _execute(argv: Sequence[str]) -> NoReturn:
+    """Become the program that was asked for: CI runners start a shell through the image's entry point."""
+    os.execvp(argv[0], list(argv))  # noqa: S606
+
+
+def _unknown(word: str) -> int:
+    from mogplex_ci.inputs.nearest import did_you_mean
+    from mogplex_ci.sanitize import Sanitizer
+
+    near = did_you_mean(word, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
+    sys.stderr.write(Sanitizer().line("error: {} is neither a command nor a program; {}", word, near) + "\n")
+    return EXIT_USAGE

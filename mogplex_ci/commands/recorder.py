@@ -1,0 +1,84 @@
+"""Hands what happens to everything that records it: the log, the reports, the outputs, the state for ``post``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mogplex_ci.errors import UsageError
+from mogplex_ci.report import outputs
+from mogplex_ci.report.log import LogReport
+from mogplex_ci.report.summary import SummaryReport
+from mogplex_ci.run.happenings import Started, Starting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from mogplex_ci.errors import Problem
+    from mogplex_ci.inputs.action_inputs import ActionInputs
+    from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.report.interface import Report
+    from mogplex_ci.run.happenings import Happening
+    from mogplex_ci.run.outcome import Outcome
+    from mogplex_ci.sanitize import SafeText, Sanitizer
+
+
+class Recorder:
+    """Records one step. Nothing that goes wrong while writing changes how the step ends; it is said instead."""
+
+    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
+        """Take where to write. Until ``begin`` only the log is written."""
+        self._platform = platform
+        self._sanitizer = sanitizer
+        self._log = LogReport(platform, sanitizer)
+        self._reports: list[Report] = [self._log]
+        self._files: dict[str, str] = {}
+        self._keeps_state = True
+
+    def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
+        """Hide the token, and write what the inputs ask for."""
+        if inputs.api_key is not None:
+            self._platform.mask(inputs.api_key)
+        self._log = LogReport(self._platform, self._sanitizer, annotations=inputs.annotations)
+        self._reports = [self._log]
+        if inputs.summary:
+            self._reports.append(SummaryReport(self._platform, self._sanitizer))
+        self._keeps_state = not inputs.dry_run
+        for problem in warnings:
+            self._log.problem(problem)
+
+    def dry_run(self, inputs: ActionInputs) -> None:
+        """Show the request that would be sent."""
+        self._log.request(inputs)
+
+    def on(self, happening: Happening) -> None:
+        """Record what happened. Ids are handed on at once: whatever comes, later steps and ``post`` have them."""
+        for report in self._reports:
+            report.on(happening)
+        if isinstance(happening, Starting):
+            self._save({"key": happening.key, "repo-id": happening.repo_id})
+        elif isinstance(happening, Started):
+            self._set(outputs.early(happening, self._sanitizer))
+            self._save({"run-id": happening.run.id, "owned": str(happening.owned).lower()})
+
+    def finish(self, outcome: Outcome) -> None:
+        """Record how the step ended."""
+        for report in self._reports:
+            report.end(outcome)
+        self._set(outputs.final(outcome, self._sanitizer, self._files))
+        if outcome.run is not None:
+            self._save({"finished": "true"})
+
+    def _set(self, values: Mapping[str, SafeText | None]) -> None:
+        try:
+            self._platform.set_outputs(values)
+        except (OSError, UsageError):
+            self._log.warn("Outputs", self._sanitizer.line("The outputs could not be written"))
+
+    def _save(self, state: Mapping[str, str]) -> None:
+        if not self._keeps_state:
+            return
+        try:
+            self._platform.save_state(state)
+        except OSError:
+            self._log.warn("State", self._sanitizer.line("What the post step needs could not be written"))
