@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 COMMANDS: Final = ("action", "post", "run", "runs", "repos", "doctor", "emulator")
+EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
+EXIT_INTERRUPTED: Final = 130
+EXIT_BROKEN_PIPE: Final = 141
 
 
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> int:
@@ -34,7 +37,16 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         _execute(argv)
     else:
         return _unknown(first)
-    return int(import_module(f"mogplex_ci.commands.{name}").main(list(rest), env))
+    try:
+        return int(import_module(f"mogplex_ci.commands.{name}").main(list(rest), env))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output is gone; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except Exception as error:  # the last door: a user never sees a traceback
+        return _failed(error)
 
 
 def _execute(argv: Sequence[str]) -> NoReturn:
@@ -49,3 +61,11 @@ def _unknown(word: str) -> int:
     near = did_you_mean(word, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
     sys.stderr.write(Sanitizer().line("error: {} is neither a command nor a program; {}", word, near) + "\n")
     return EXIT_USAGE
+
+
+def _failed(error: Exception) -> int:
+    from mogplex_ci.errors import InternalError
+
+    said = InternalError.of(error)
+    sys.stderr.write(f"error: {said.cause}. {said.remedy}\n")
+    return EXIT_FAILED

@@ -23,7 +23,7 @@ def emulated(inputs: ActionInputs) -> Iterator[Client]:
         UsageError: there is no such scenario, or its file is wrong.
     """
     try:
-        emulator = Emulator(inputs.scenario, also=[inputs.repo] if inputs.repo else [])
+        emulator = Emulator(inputs.scenario, repo=inputs.repo)
     except DocumentError as error:
         raise UsageError(Problem("scenario", "cannot be played", str(error))) from error
     with emulator:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mogplex_ci.errors import UsageError
+from mogplex_ci.errors import InternalError, UsageError
 from mogplex_ci.report import outputs
 from mogplex_ci.report.log import LogReport
 from mogplex_ci.report.summary import SummaryReport
 from mogplex_ci.run.happenings import Started, Starting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from mogplex_ci.errors import Problem
     from mogplex_ci.inputs.action_inputs import ActionInputs
@@ -53,8 +52,7 @@ class Recorder:
 
     def on(self, happening: Happening) -> None:
         """Record what happened. Ids are handed on at once: whatever comes, later steps and ``post`` have them."""
-        for report in self._reports:
-            report.on(happening)
+        self._tell(lambda report: report.on(happening))
         if isinstance(happening, Starting):
             self._save({"key": happening.key, "repo-id": happening.repo_id})
         elif isinstance(happening, Started):
@@ -63,11 +61,19 @@ class Recorder:
 
     def finish(self, outcome: Outcome) -> None:
         """Record how the step ended."""
-        for report in self._reports:
-            report.end(outcome)
+        self._tell(lambda report: report.end(outcome))
         self._set(outputs.final(outcome, self._sanitizer, self._files))
         if outcome.run is not None:
             self._save({"finished": "true"})
+
+    def _tell(self, what: Callable[[Report], None]) -> None:
+        """Tell every report. One that fails is left out from then on: the run is worth more than its report."""
+        for report in list(self._reports):
+            try:
+                what(report)
+            except Exception as error:
+                self._reports.remove(report)
+                self._log.warn("Report", self._sanitizer.line("A report failed: {}", InternalError.of(error).cause))
 
     def _set(self, values: Mapping[str, SafeText | None]) -> None:
         try:

@@ -40,6 +40,7 @@ class Emulator:
         *,
         others: Iterable[str | Path] = (),
         world: str | Path | None = None,
+        repo: str | None = None,
         speed: float = 1.0,
         limits: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -53,6 +54,7 @@ class Emulator:
             scenario: name of a shipped scenario, or a file; what a run plays unless its prompt picks another one.
             others: further scenario files that prompts can pick by the file's name.
             world: a world file; the default world without one.
+            repo: full name or id of a repository that the world shall have in any case.
             speed: how much faster than the clock scripts and limits run.
             limits: whether rate limits apply; the world decides without it.
             clock: seconds that only grow; a test's own clock makes runs advance without waiting.
@@ -67,7 +69,8 @@ class Emulator:
         """
         self._clock = Clock(clock, speed)
         cast = Cast(load_scenario(scenario), [load_scenario(other) for other in others])
-        self.world = load_world(Path(world) if world else None)
+        known = load_world(Path(world) if world else None)
+        self.world = known.with_repo(repo) if repo else known
         self._service = Service(self.world, cast, self._clock, limited=self.world.limited if limits is None else limits)
         self._log = RequestLog(Path(log_requests) if log_requests else None)
         self._server = _Server(host, port, self)

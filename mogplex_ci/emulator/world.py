@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
 from mogplex_ci.emulator.documents import Document, load
 
@@ -81,6 +82,21 @@ class World:
     def repo_ids(self) -> frozenset[str]:
         """Ids of all users' repositories."""
         return frozenset(repo.id for token in self.tokens.values() for repo in token.user.repos)
+
+    def with_repo(self, name: str) -> World:
+        """Return a world in which everybody also has the repository ``name``: a full name, or an id."""
+        known = {repo.full_name for token in self.tokens.values() for repo in token.user.repos} | self.repo_ids
+        if name.lower() in known or name in known:
+            return self
+        is_name = "/" in name
+        new = _repo(
+            {"id": str(uuid5(NAMESPACE_URL, name)) if is_name else name, "full_name": name if is_name else "acme/app"}
+        )
+        tokens = {
+            text: replace(token, user=replace(token.user, repos=(*token.user.repos, new)))
+            for text, token in self.tokens.items()
+        }
+        return World(tokens, self.limited)
 
 
 def load_world(path: Path | None = None) -> World:

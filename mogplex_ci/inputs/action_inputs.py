@@ -87,7 +87,7 @@ def read_inputs(
     """
     gathered = gather(argv, env, workspace)
     values = gathered.values
-    problems = faults(values)
+    problems = [*gathered.problems, *faults(values)]
     faulty = {problem.input for problem in problems}
     if "prompt" in values and "prompt-file" in values:
         problems.append(Problem("prompt", "given together with prompt-file", "exactly one of the two"))

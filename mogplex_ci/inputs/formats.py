@@ -36,7 +36,11 @@ def boolean(text: str) -> None:
 
 def duration(text: str) -> None:
     """Accept a duration that lasts."""
-    if durations.parse_duration(text) <= 0:
+    try:
+        seconds = durations.parse_duration(text)
+    except ValueError as error:
+        raise ValueError("not a duration that can be used") from error
+    if seconds <= 0:
         raise ValueError("must be longer than nothing")
 
 

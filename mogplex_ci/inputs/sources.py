@@ -28,26 +28,29 @@ class Gathered:
     """Every input that was given, as text, and what deserves a warning."""
 
     values: Mapping[str, str]
+    problems: Sequence[Problem]
     warnings: Sequence[Problem]
 
 
 def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Gathered:
-    """Return the inputs' text. Blank counts as not given; surrounding white space is dropped.
+    """Return the inputs' text, and what is wrong with flags and run file.
 
-    Raises:
-        UsageError: an unknown flag, or a run file that cannot be used.
+    Blank counts as not given; surrounding white space is dropped.
     """
-    flags = _flags(argv)
+    flags, problems = _flags(argv)
     inherited = _inherited(env)
     environment = {name: value for name, value in env.items() if name not in inherited}
     values = {name: found for name in inputs() if (found := _given(name, flags, environment)) is not None}
     if "run-file" in values:
-        values = read_run_file(workspace, values["run-file"], values.get("task")) | values
+        try:
+            values = read_run_file(workspace, values["run-file"], values.get("task")) | values
+        except UsageError as error:
+            problems.extend(error.problems)
     elif "task" in values:
-        raise UsageError(Problem("task", "given without run-file", "run-file: the YAML file that holds the task"))
+        problems.append(Problem("task", "given without run-file", "run-file: the YAML file that holds the task"))
     defaults = {name: spec.default for name, spec in inputs().items() if spec.default is not None}
     stripped = {name: text for name, value in values.items() if (text := value.strip())}
-    return Gathered(defaults | stripped, [*_unknown(environment), *_ignored(inherited)])
+    return Gathered(defaults | stripped, problems, [*_unknown(environment), *_ignored(inherited)])
 
 
 def flag_parser(prog: str) -> argparse.ArgumentParser:
@@ -75,21 +78,23 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(Problem("arguments", "cannot be understood", "see --help", Untrusted(message)))
 
 
-def _flags(argv: Sequence[str]) -> dict[str, str]:
-    known, unknown = flag_parser("mogplex-ci").parse_known_args(list(argv))
-    problems = []
-    for word in unknown:
-        flag = word.split("=", 1)[0]
-        if flag == "--api-key":
-            problems.append(Problem(flag, "a token must not stand in a command line", "set MOGPLEX_API_KEY"))
-        elif flag.startswith("-"):
-            near = did_you_mean(flag, [f"--{name}" for name in inputs()])
-            problems.append(Problem("arguments", "no such flag", near or "see --help", Untrusted(flag)))
-        else:
-            problems.append(Problem("arguments", "not expected here", "--name VALUE; see --help", Untrusted(word)))
-    if problems:
-        raise UsageError(*problems)
-    return {name.replace("_", "-"): value for name, value in vars(known).items() if value is not None}
+def _flags(argv: Sequence[str]) -> tuple[dict[str, str], list[Problem]]:
+    try:
+        known, unknown = flag_parser("mogplex-ci").parse_known_args(list(argv))
+    except UsageError as error:
+        return {}, list(error.problems)
+    values = {name.replace("_", "-"): value for name, value in vars(known).items() if value is not None}
+    return values, [_unexpected(word) for word in unknown]
+
+
+def _unexpected(word: str) -> Problem:
+    flag = word.split("=", 1)[0]
+    if flag == "--api-key":
+        return Problem("arguments", "a token must not stand in a command line", "set MOGPLEX_API_KEY")
+    if flag.startswith("-"):
+        near = did_you_mean(flag, [f"--{name}" for name in inputs()])
+        return Problem("arguments", "no such flag", near or "see --help", Untrusted(flag))
+    return Problem("arguments", "not expected here", "--name VALUE; see --help", Untrusted(word))
 
 
 def _given(name: str, flags: Mapping[str, str], env: Mapping[str, str]) -> str | None:

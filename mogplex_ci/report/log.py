@@ -59,7 +59,9 @@ class LogReport:
         """Write what happened."""
         match happening:
             case h.Waiting():
-                self._say("Waiting {} to try again: {}", format_duration(happening.seconds), self._error(happening.error))
+                self._say(
+                    "Waiting {} to try again: {}", format_duration(happening.seconds), self._error(happening.error)
+                )
             case h.Starting():
                 self._say("Starting a run under the key {}", happening.key)
             case h.KeyRetired():
@@ -124,8 +126,8 @@ class LogReport:
 
     def _event(self, event: Event, elapsed: float) -> None:
         line = self._sanitizer.line
-        tool = line(" {}", event.tool_name) if event.tool_name else ""
-        title = line("[{}] {}{}  {}", format_duration(elapsed), event.type, tool, event.message or "")
+        values = [value for value in (event.type, event.tool_name, event.message) if value]
+        title = line("[{}]" + "  {}" * len(values), format_duration(elapsed), *values)
         if not event.payload:
             self._platform.line(title)
             return

@@ -36,4 +36,6 @@ class SummaryReport:
             "Requests": str(outcome.requests_sent),
         }
         table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
-        self._platform.write_summary(f"### Mogplex run: {outcome.verdict.result.value}\n\n| | |\n| --- | --- |\n{table}\n")
+        self._platform.write_summary(
+            f"### Mogplex run: {outcome.verdict.result.value}\n\n| | |\n| --- | --- |\n{table}\n"
+        )
