@@ -1,0 +1,192 @@
+"""The main job, as a GitHub step sees it: a real process against the emulator over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.program import GitHubStep, run_program
+
+SPEED = 20
+
+
+@pytest.fixture
+def step(tmp_path: Path) -> GitHubStep:
+    return GitHubStep(tmp_path, inputs={"prompt": "Fix the failing test", "poll-interval": "100ms"})
+
+
+def against(emulator: Emulator, step: GitHubStep) -> GitHubStep:
+    step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
+    return step
+
+
+def test_success_sets_outputs_and_exits_zero(step: GitHubStep) -> None:
+    with Emulator("success", speed=SPEED) as emulator:
+        ended = against(emulator, step).run()
+        (run,) = emulator.runs
+    assert ended.code == 0, ended.out
+    outputs = step.outputs
+    assert outputs["result"] == outputs["status"] == "success"
+    assert outputs["run-id"] == run.id
+    assert outputs["repo"] == "acme/web"
+    assert outputs["pull-request-url"] == "https://github.com/acme/web/pull/42"
+    assert outputs["changed"] == "true"
+    assert outputs["replayed"] == "false"
+    assert outputs["idempotency-key"] == run.key
+    assert run.key.startswith("github-acme/web-9876543210-build-")
+    assert "https://github.com/acme/web/pull/42" in ended.out
+    assert ended.err == ""
+
+
+def test_the_token_is_masked_first_and_shown_nowhere_else(step: GitHubStep) -> None:
+    with Emulator("success", speed=SPEED) as emulator:
+        ended = against(emulator, step).run()
+    first, *rest = ended.out.splitlines()
+    assert first == f"::add-mask::{emulator.token}"
+    assert emulator.token not in "\n".join(rest) + step.summary + json.dumps(step.outputs) + json.dumps(step.state)
+
+
+def test_failure_is_one_error_annotation_and_exit_one(step: GitHubStep) -> None:
+    with Emulator("failed", speed=SPEED) as emulator:
+        ended = against(emulator, step).run()
+    assert ended.code == 1
+    assert step.outputs["result"] == step.outputs["status"] == "failed"
+    assert step.outputs["error"] != ""
+    assert ended.out.count("::error") == 1
+
+
+def test_a_cancelled_run_exits_one(step: GitHubStep) -> None:
+    with Emulator("cancelled", speed=SPEED) as emulator:
+        ended = against(emulator, step).run()
+    assert ended.code == 1
+    assert step.outputs["result"] == "cancelled"
+
+
+def test_timeout_detaches_and_leaves_the_run_going(step: GitHubStep) -> None:
+    step.inputs["timeout"] = "1s"
+    with Emulator("slow") as emulator:
+        ended = against(emulator, step).run()
+        statuses = [run.status for run in emulator.runs]
+    assert ended.code == 1
+    assert step.outputs["result"] == "timeout"
+    assert step.outputs["error-code"] == "TIMEOUT"
+    assert statuses[0] in ("pending", "streaming")
+
+
+def test_timeout_can_cancel(step: GitHubStep) -> None:
+    step.inputs |= {"timeout": "1s", "on-timeout": "cancel"}
+    with Emulator("slow") as emulator:
+        ended = against(emulator, step).run()
+        statuses = [run.status for run in emulator.runs]
+    assert ended.code == 1
+    assert step.outputs["result"] == "timeout"
+    assert statuses == ["cancelled"]
+
+
+def test_no_wait_starts_and_leaves(step: GitHubStep) -> None:
+    step.inputs["wait"] = "false"
+    with Emulator("slow") as emulator:
+        ended = against(emulator, step).run()
+        (run,) = emulator.runs
+    assert ended.code == 0
+    assert step.outputs["result"] == "detached"
+    assert step.outputs["run-id"] == run.id
+
+
+def test_the_same_step_tried_again_joins_its_run(step: GitHubStep) -> None:
+    with Emulator("success", speed=SPEED) as emulator:
+        first = against(emulator, step).run()
+        run_id = step.outputs["run-id"]
+        second = step.run()
+        assert len(emulator.runs) == 1
+    assert (first.code, second.code) == (0, 0)
+    assert step.outputs["run-id"] == run_id
+    assert step.outputs["replayed"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("environment", "code", "error_code"),
+    [
+        ({"INPUT_API-KEY": "mog_" + "x" * 32}, 64, "UNAUTHORIZED"),
+        ({"INPUT_API-KEY": ""}, 64, "UNAUTHORIZED"),
+        ({"INPUT_BASE-URL": "http://127.0.0.1:9", "INPUT_TIMEOUT": "1s"}, 69, "UNREACHABLE"),
+        ({"INPUT_REPO": "acme/wob"}, 2, "USAGE"),
+        ({"GITHUB_EVENT_NAME": "issues"}, 2, "UNTRUSTED_TRIGGER"),
+    ],
+)
+def test_what_cannot_start_says_why_and_starts_nothing(
+    step: GitHubStep, environment: dict[str, str], code: int, error_code: str
+) -> None:
+    with Emulator("success", speed=SPEED) as emulator:
+        against(emulator, step).env |= environment
+        ended = step.run()
+        assert emulator.runs == []
+    assert ended.code == code, ended.out
+    assert step.outputs["result"] == "error"
+    assert step.outputs["error-code"] == error_code
+    assert ended.out.count("::error") == 1
+    assert "Traceback" not in ended.out + ended.err
+
+
+def test_an_unknown_repository_lists_the_closest_names(step: GitHubStep) -> None:
+    with Emulator("success", speed=SPEED) as emulator:
+        against(emulator, step).inputs["repo"] = "acme/wob"
+        ended = step.run()
+    assert "acme/web" in ended.out
+
+
+def test_no_token_can_be_a_notice_instead(step: GitHubStep) -> None:
+    step.inputs["on-missing-key"] = "skip"
+    ended = step.run()
+    assert ended.code == 0
+    assert step.outputs["result"] == "skipped"
+
+
+def test_bad_inputs_are_said_all_at_once_and_send_nothing(step: GitHubStep) -> None:
+    step.inputs |= {
+        "timeout": "soon",
+        "wait": "yes",
+        "harness": "gpt",
+        "prompt-file": "p.md",
+        "base-url": "http://x.example",
+    }
+    with Emulator("success") as emulator:
+        step.inputs["api-key"] = emulator.token
+        ended = step.run()
+        assert emulator.requests == []
+    assert ended.code == 2
+    for name in ("timeout", "wait", "harness", "prompt", "base-url"):
+        assert f"Input {name}: " in ended.out
+    assert step.outputs["error-code"] == "USAGE"
+
+
+def test_a_secret_is_not_echoed_by_its_own_fault(step: GitHubStep) -> None:
+    step.inputs["api-key"] = "mog_ with a blank in it"
+    ended = step.run()
+    assert ended.code == 2
+    assert "Input api-key" in ended.out
+    assert "with a blank" not in ended.out.split("\n", 1)[1]
+
+
+def test_dry_run_needs_no_token_and_shows_the_request(tmp_path: Path) -> None:
+    scenario = tmp_path / "quick.yaml"
+    scenario.write_text("steps:\n  - status: streaming\n  - status: success\n", encoding="utf-8")
+    ended = run_program(
+        "--dry-run", "--repo", "my-org/app", "--prompt", "Fix it", "--scenario", "quick.yaml", env={}, cwd=tmp_path
+    )
+    assert ended.code == 0, ended.out
+    assert "Fix it" in ended.out
+    assert "Bearer ***" in ended.out
+    assert "MOGPLEX_RESULT=dry-run\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")
+
+
+def test_plain_text_answers_other_than_the_api_end_at_the_deadline(step: GitHubStep) -> None:
+    step.inputs["timeout"] = "2s"
+    with Emulator("success", speed=SPEED) as emulator:
+        emulator.inject("repos", garbage=True, times=50)
+        ended = against(emulator, step).run()
+    assert ended.code == 69
+    assert "Traceback" not in ended.out + ended.err

@@ -1,0 +1,111 @@
+"""Runs the program the way a CI system does: a process of its own, an environment, files for outputs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENTRY = [sys.executable, str(ROOT / "entrypoint.py")]
+_SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+_ENTRY_OF_FILE = re.compile(r"(?P<name>[^\n<]+)<<(?P<delimiter>[^\n]+)\n(?P<value>.*?)\n(?P=delimiter)\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run_program(*argv: str, env: dict[str, str], cwd: Path, timeout: float = 60) -> Ended:
+    """Run ``entrypoint.py`` with nothing in its environment but ``env`` and what a process needs."""
+    done = subprocess.run(
+        [*ENTRY, *argv], env=_SYSTEM | env, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def start_program(*argv: str, env: dict[str, str], cwd: Path) -> subprocess.Popen[str]:
+    """Start ``entrypoint.py`` and leave it running; stdout is a pipe."""
+    return subprocess.Popen(
+        [*ENTRY, *argv], env=_SYSTEM | env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@dataclass
+class GitHubStep:
+    """One step of a GitHub job: its workspace, its files, and the environment that the runner sets."""
+
+    folder: Path
+    inputs: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the workspace and the files."""
+        self.workspace.mkdir(parents=True, exist_ok=True)
+        for name in ("output", "state", "summary"):
+            (self.folder / name).touch()
+
+    @property
+    def workspace(self) -> Path:
+        """The job's workspace."""
+        return self.folder / "workspace"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the process gets."""
+        given = {f"INPUT_{name.upper()}": value for name, value in self.inputs.items()}
+        return {
+            "GITHUB_ACTIONS": "true",
+            "CI": "true",
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_REPOSITORY": "acme/web",
+            "GITHUB_REPOSITORY_ID": "701",
+            "GITHUB_RUN_ID": "9876543210",
+            "GITHUB_RUN_ATTEMPT": "1",
+            "GITHUB_JOB": "build",
+            "GITHUB_ACTION": "agent",
+            "GITHUB_EVENT_NAME": "push",
+            "GITHUB_WORKSPACE": str(self.workspace),
+            "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_STATE": str(self.folder / "state"),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
+            **given,
+            **self.env,
+        }
+
+    def run(self, *argv: str, timeout: float = 60) -> Ended:
+        """Run the step to its end."""
+        return run_program(*argv, env=self.environment, cwd=self.workspace, timeout=timeout)
+
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        """Start the step and leave it running."""
+        return start_program(*argv, env=self.environment, cwd=self.workspace)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs as the runner reads them: the last value of each wins."""
+        return _values(self.folder / "output")
+
+    @property
+    def state(self) -> dict[str, str]:
+        """The state as the runner reads it."""
+        return _values(self.folder / "state")
+
+    @property
+    def summary(self) -> str:
+        """The job summary."""
+        return (self.folder / "summary").read_text(encoding="utf-8")
+
+
+def _values(path: Path) -> dict[str, str]:
+    text = path.read_text(encoding="utf-8")
+    rest = _ENTRY_OF_FILE.sub("", text)
+    assert rest == "", f"not a file command: {rest!r}"
+    return {match["name"]: match["value"] for match in _ENTRY_OF_FILE.finditer(text)}
