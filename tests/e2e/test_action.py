@@ -173,7 +173,7 @@ def test_a_secret_is_not_echoed_by_its_own_fault(step: GitHubStep) -> None:
 
 def test_dry_run_needs_no_token_and_shows_the_request(tmp_path: Path) -> None:
     scenario = tmp_path / "quick.yaml"
-    scenario.write_text("steps:\n  - status: streaming\n  - status: success\n", encoding="utf-8")
+    scenario.write_text("steps:\n  - status: streaming\n  - event: finished\n  - status: success\n", encoding="utf-8")
     ended = run_program(
         "--dry-run", "--repo", "my-org/app", "--prompt", "Fix it", "--scenario", "quick.yaml", env={}, cwd=tmp_path
     )

@@ -1,0 +1,188 @@
+"""Where the token goes, and where it does not."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from mogplex_ci.api.client import Client
+from mogplex_ci.api.transport import _same_service
+from mogplex_ci.errors import MogplexError, NotAuthorizedError, UnreachableError
+
+TOKEN = "mog_" + "T" * 32
+REPOS = {"ok": True, "data": {"repos": []}}
+Reply = Callable[[BaseHTTPRequestHandler], None]
+
+
+@contextmanager
+def server(reply: Reply) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """Serve ``reply`` on loopback; give the base URL and the headers of every request that came."""
+    seen: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(dict(self.headers))
+            reply(self)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{httpd.server_port}", seen
+    finally:
+        httpd.shutdown()
+        httpd.server_close()
+        thread.join()
+
+
+def send(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"", **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name, value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def repos(handler: BaseHTTPRequestHandler) -> None:
+    send(handler, 200, json.dumps(REPOS).encode())
+
+
+def test_sends_the_token_and_its_own_name() -> None:
+    with server(repos) as (url, seen):
+        assert Client(url, TOKEN).repos() == []
+    assert seen[0]["Authorization"] == f"Bearer {TOKEN}"
+    assert seen[0]["User-Agent"].startswith("mogplex-ci/")
+
+
+def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    with server(repos) as (url, seen):
+        Client(url, TOKEN).repos()
+    assert seen[0]["Authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_token_does_not_follow_a_redirect_to_another_host(status: int) -> None:
+    with server(repos) as (elsewhere, seen):
+        target = elsewhere.replace("127.0.0.1", "localhost")
+        with server(lambda handler: send(handler, status, Location=target)) as (url, _):
+            with pytest.raises(UnreachableError, match="another host"):
+                Client(url, TOKEN).repos()
+        assert seen == []
+
+
+def test_another_port_is_another_service() -> None:
+    with server(repos) as (elsewhere, seen):
+        with server(lambda handler: send(handler, 308, Location=elsewhere)) as (url, _):
+            with pytest.raises(UnreachableError, match="another host"):
+                Client(url, TOKEN).repos()
+        assert seen == []
+
+
+def test_the_same_host_may_redirect() -> None:
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path.endswith("/moved"):
+            repos(handler)
+        else:
+            send(handler, 308, Location="/moved")
+
+    with server(reply) as (url, seen):
+        assert Client(url, TOKEN).repos() == []
+    assert len(seen) == 2
+
+
+def test_the_login_page_means_that_the_token_is_not_accepted() -> None:
+    with server(lambda handler: send(handler, 307, Location="/login?next=%2Fapi")) as (url, _):
+        with pytest.raises(NotAuthorizedError) as caught:
+            Client(url, TOKEN).repos()
+    assert caught.value.exit_code == 64
+
+
+def test_a_circle_of_redirects_ends() -> None:
+    with server(lambda handler: send(handler, 307, Location="/again")) as (url, seen):
+        with pytest.raises(UnreachableError, match="circles"):
+            Client(url, TOKEN).repos()
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "same"),
+    [
+        ("https://mogplex.com/x", "https://www.mogplex.com/y", True),
+        ("https://www.mogplex.com", "https://mogplex.com", True),
+        ("https://mogplex.com", "https://mogplex.com:443", True),
+        ("https://mogplex.com", "http://mogplex.com", False),
+        ("http://mogplex.com", "http://www.mogplex.com", False),
+        ("https://mogplex.com", "https://www.mogplex.com:8443", False),
+        ("https://mogplex.com", "https://mogplex.com.evil.example", False),
+        ("https://mogplex.com", "https://www.www.mogplex.com", False),
+        ("https://mogplex.com", "https://user@evil.example", False),
+    ],
+)
+def test_which_hosts_are_one_service(here: str, there: str, same: bool) -> None:
+    assert _same_service(urlsplit(here), urlsplit(there)) is same
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"[]", b"{}", b'{"ok":true}', b'{"ok":true,"data":{}}', b'{"ok":true,"data":null}', b"<html>",
+     b"\xff\xfe", b'{"ok":true,"data":{"repos":[1]}}', b'{"ok":true,"data":{"repos":[{"id":"::x","full_name":"a/b"}]}}',
+     b"[" * 100_000],
+)  # fmt: skip
+def test_an_answer_that_is_none_is_an_error_to_try_again_after(body: bytes) -> None:
+    with server(lambda handler: send(handler, 200, body)) as (url, _), pytest.raises(UnreachableError):
+        Client(url, TOKEN).repos()
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_code"),
+    [
+        (400, 1),
+        (401, 64),
+        (403, 65),
+        (404, 1),
+        (409, 1),
+        (418, 1),
+        (429, 75),
+        (500, 1),
+        (502, 69),
+        (503, 69),
+        (504, 69),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"ok":false,"error":{"code":"X_Y","message":"::error::"}}'])
+def test_what_each_refusal_exits_with(status: int, exit_code: int, body: bytes) -> None:
+    with server(lambda handler: send(handler, status, body)) as (url, _), pytest.raises(MogplexError) as caught:
+        Client(url, TOKEN).repos()
+    assert caught.value.exit_code == exit_code
+    assert caught.value.cause
+    assert caught.value.remedy or exit_code == 1
+
+
+def test_unknown_fields_are_welcome() -> None:
+    repo = {"id": "r-1", "full_name": "a/b", "stars": {"many": [1]}}
+    body = json.dumps({"ok": True, "data": {"repos": [repo], "next": 1}, "meta": None}).encode()
+    with server(lambda handler: send(handler, 200, body)) as (url, _):
+        (found,) = Client(url, TOKEN).repos()
+    assert found.id == "r-1"
+
+
+def test_nobody_listens() -> None:
+    with pytest.raises(UnreachableError) as caught:
+        Client("http://127.0.0.1:9", TOKEN).repos()
+    assert caught.value.exit_code == 69

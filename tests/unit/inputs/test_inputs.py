@@ -1,0 +1,240 @@
+"""Where inputs come from, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci import schemas
+from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.inputs.action_inputs import ActionInputs, read_inputs
+from mogplex_ci.inputs.formats import FORMATS
+from mogplex_ci.inputs.spec import inputs
+
+
+def read(tmp_path: Path, *argv: str, **env: str) -> ActionInputs:
+    return read_inputs(argv, {"MOGPLEX_PROMPT": "Fix it"} | env, tmp_path, "acme/web")[0]
+
+
+def warnings(tmp_path: Path, **env: str) -> list[str]:
+    found = read_inputs((), {"MOGPLEX_PROMPT": "Fix it"} | env, tmp_path, "acme/web")[1]
+    return [f"{problem.input} {problem.fault} {problem.allowed}" for problem in found]
+
+
+def problems(tmp_path: Path, *argv: str, **env: str) -> list[Problem]:
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, *argv, **env)
+    return list(caught.value.problems)
+
+
+def faulty(tmp_path: Path, *argv: str, **env: str) -> list[str]:
+    return [problem.input for problem in problems(tmp_path, *argv, **env)]
+
+
+def run_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mogplex.yml").write_text(text, encoding="utf-8")
+
+
+def test_a_flag_wins_over_github_over_variable_over_run_file_over_default(tmp_path: Path) -> None:
+    run_file(tmp_path, "timeout: 4m\n")
+    env: dict[str, str] = {}
+    assert read(tmp_path, **env).timeout == 30 * 60
+    env["MOGPLEX_RUN_FILE"] = "mogplex.yml"
+    assert read(tmp_path, **env).timeout == 4 * 60
+    env["MOGPLEX_TIMEOUT"] = "3m"
+    assert read(tmp_path, **env).timeout == 3 * 60
+    env["INPUT_TIMEOUT"] = "2m"
+    assert read(tmp_path, **env).timeout == 2 * 60
+    assert read(tmp_path, "--timeout", "1m", **env).timeout == 60
+
+
+def test_blank_counts_as_not_given(tmp_path: Path) -> None:
+    env = {"INPUT_TIMEOUT": "  ", "MOGPLEX_TIMEOUT": "3m", "INPUT_HARNESS": "\n"}
+    read_back = read(tmp_path, **env)
+    assert read_back.timeout == 180
+    assert read_back.harness is None
+
+
+def test_names_with_hyphens_keep_them_on_github(tmp_path: Path) -> None:
+    assert read(tmp_path, **{"INPUT_BASE-BRANCH": "dev"}).base_branch == "dev"
+    assert read(tmp_path, MOGPLEX_BASE_BRANCH="dev").base_branch == "dev"
+
+
+def test_aliases(tmp_path: Path) -> None:
+    repo_id = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+    read_back = read(tmp_path, MOGPLEX_URL="https://mogplex.example", MOGPLEX_REPO_ID=repo_id)
+    assert (read_back.base_url, read_back.repo) == ("https://mogplex.example", repo_id)
+
+
+@pytest.mark.parametrize("text", ["true", "True", "TRUE"])
+def test_true_as_actions_core_takes_it(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, INPUT_WAIT=text, **{"INPUT_CREATE-BRANCH": text}).create_branch
+
+
+@pytest.mark.parametrize("text", ["yes", "on", "1", "tRUE"])
+def test_other_words_are_no_booleans(tmp_path: Path, text: str) -> None:
+    assert faulty(tmp_path, INPUT_WAIT=text) == ["wait"]
+
+
+def test_a_boolean_flag_needs_no_value(tmp_path: Path) -> None:
+    assert read(tmp_path, "--dry-run").dry_run
+    assert not read(tmp_path, "--dry-run=false", MOGPLEX_DRY_RUN="true").dry_run
+
+
+def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
+    assert read(tmp_path).create_branch
+    assert not read(tmp_path, "--branch", "feature/x").create_branch
+    assert read(tmp_path, "--branch", "feature/x", "--create-branch").create_branch
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("base-url", "http://mogplex.com"),
+        ("base-url", "https://user:pass@mogplex.com"),
+        ("base-url", "mogplex.com"),
+        ("base-url", "https://mogplex.com:99999"),
+        ("base-url", "http://127.0.0.1.example.com"),
+        ("repo", "acme"),
+        ("repo", "acme/web/x"),
+        ("harness", "Codex"),
+        ("branch", "a..b"),
+        ("branch", "-x"),
+        ("branch", "a b"),
+        ("branch", "x.lock"),
+        ("base-branch", "a\tb"),
+        ("root-directory", "../x"),
+        ("root-directory", "/etc"),
+        ("timeout", "0"),
+        ("timeout", "soon"),
+        ("on-timeout", "kill"),
+        ("idempotency-key", "x" * 201),
+        ("idempotency-key", "ключ"),
+        ("prompt", "x" * 100_001),
+        ("prompt", "😀" * 60_000),
+        ("annotations", "some"),
+        ("job-index", "-1"),
+        ("matrix", "{"),
+        ("events-file", "../events"),
+        ("events-file", "/etc/passwd"),
+        ("result-file", "."),
+        ("task", "lint"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, name: str, value: str) -> None:
+    found = problems(tmp_path, f"--{name}={value}", **({"MOGPLEX_PROMPT": ""} if name == "prompt" else {}))
+    assert [problem.input for problem in found] == [name]
+    assert found[0].allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("base-url", "http://localhost:8080"),
+        ("base-url", "http://[::1]:8080"),
+        ("repo", "acme/web.js"),
+        ("branch", "feature/é-1"),
+        ("root-directory", "packages/api"),
+        ("prompt", "x" * 100_000 + "\n"),
+        ("idempotency-key", "a b:c"),
+        ("events-file", "out/events.ndjson"),
+    ],
+)
+def test_what_is_accepted(tmp_path: Path, name: str, value: str) -> None:
+    read(tmp_path, f"--{name}={value}", **({"MOGPLEX_PROMPT": ""} if name == "prompt" else {}))
+
+
+def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
+    found = faulty(tmp_path, "--wait=maybe", "--foo", MOGPLEX_PROMPT="", INPUT_TIMEOUT="x", MOGPLEX_HARNESS="y")
+    assert sorted(found) == ["arguments", "harness", "prompt", "timeout", "wait"]
+
+
+def test_a_token_is_never_part_of_a_fault(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, MOGPLEX_API_KEY="mog_with blank")
+    assert problem.input == "api-key"
+    assert problem.got is None
+
+
+def test_a_token_has_no_place_in_a_command_line(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, "--api-key=mog_secret")
+    assert "command line" in problem.fault
+    assert problem.got is None
+
+
+def test_prompt_file(tmp_path: Path) -> None:
+    (tmp_path / "task.md").write_text("\ufeffFix é\n", encoding="utf-8")
+    assert read(tmp_path, "--prompt-file", "task.md", MOGPLEX_PROMPT="").prompt == "Fix é"
+    assert faulty(tmp_path, "--prompt-file", "task.md") == ["prompt"]
+    (tmp_path / "latin").write_bytes(b"caf\xe9")
+    (tmp_path / "empty").write_text(" \n")
+    (tmp_path / "long").write_text("x" * 100_001)
+    (tmp_path / "outside").symlink_to("/etc/hostname")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("latin", "empty", "long", "outside", "loop", "missing", "/etc/hostname", "."):
+        assert faulty(tmp_path, "--prompt-file", name, MOGPLEX_PROMPT="") == ["prompt-file"], name
+
+
+def test_output_files_do_not_follow_links_out_of_the_workspace(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / "out").symlink_to(tmp_path)
+    assert faulty(workspace, "--result-file", "out/result.json") == ["result-file"]
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_task_of_the_run_file_comes_before_its_top(tmp_path: Path) -> None:
+    run_file(tmp_path, "harness: codex\ntimeout: 900\ntasks:\n  lint: {prompt: Lint it, wait: false, timeout: 60}\n")
+    read_back = read(tmp_path, "--run-file", "mogplex.yml", "--task", "lint", MOGPLEX_PROMPT="")
+    assert (read_back.prompt, read_back.timeout, read_back.wait, read_back.harness) == ("Lint it", 60, False, "codex")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prompt: [",
+        "- a",
+        "promt: x",
+        "api-key: mog_x",
+        "run-file: other.yml",
+        "prompt: {a: b}",
+        "tasks: [a]",
+        "tasks: {other: {prompt: x}}",
+        "tasks: {lint: {promt: x}}",
+        "prompt: !!python/object/apply:os.system [id]",
+    ],
+)
+def test_a_run_file_that_is_wrong(tmp_path: Path, text: str) -> None:
+    run_file(tmp_path, text)
+    found = problems(tmp_path, "--run-file", "mogplex.yml", "--task", "lint")
+    assert any(problem.input.startswith(("run-file", "task")) for problem in found)
+
+
+def test_an_unknown_name_is_a_warning_with_the_nearest(tmp_path: Path) -> None:
+    (warning,) = warnings(tmp_path, MOGPLEX_TIMOUT="3m")
+    assert "MOGPLEX_TIMEOUT" in warning
+    (warning,) = warnings(tmp_path, INPUT_HARNES="codex")
+    assert "HARNESS" in warning
+
+
+def test_outputs_of_an_earlier_job_are_no_inputs(tmp_path: Path) -> None:
+    env = {"MOGPLEX_RUN_ID": "run-1", "MOGPLEX_IDEMPOTENCY_KEY": "theirs", "MOGPLEX_BRANCH": "theirs"}
+    read_back = read(tmp_path, **env)
+    assert (read_back.idempotency_key, read_back.branch) == (None, None)
+    (warning,) = warnings(tmp_path, **env)
+    assert "MOGPLEX_BRANCH, MOGPLEX_IDEMPOTENCY_KEY" in warning
+
+
+@pytest.mark.parametrize(
+    ("total", "parallel", "sharers"),
+    [("", "", 1), ("8", "", 8), ("8", "4", 4), ("2", "4", 2), ("", "4", 1), ("0", "0", 1)],
+)
+def test_how_many_jobs_share_the_token(tmp_path: Path, total: str, parallel: str, sharers: int) -> None:
+    assert read(tmp_path, **{"INPUT_JOB-TOTAL": total, "INPUT_MAX-PARALLEL": parallel}).sharers == sharers
+
+
+def test_the_schema_names_only_formats_that_are_checked() -> None:
+    fields = schemas.load("inputs")["properties"].values()
+    assert {field["format"] for field in fields if "format" in field} <= FORMATS.keys()
+    assert all("format" in field or "enum" in field for field in fields)
+    assert all(spec.default is None or spec.default.strip() for spec in inputs().values())
