@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 _REDACTED: Final = "[redacted]"
 _TRUNCATED: Final = "[truncated]"
@@ -36,16 +36,24 @@ _SECRET_TEXT: Final = (
 
 def sanitize_payload(payload: Mapping[str, object]) -> dict[str, object]:
     """Return ``payload`` as the events route shows it."""
-    shown = _sanitize_object(payload, 0)
+    shown = _sanitize_object(_in_stored_order(payload), 0)
     text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
     if len(text) <= _MAX_JSON:
         return shown
     return {"truncated": True, "payloadPreview": text[:_MAX_JSON]}
 
 
+def _in_stored_order(value: Any) -> Any:
+    """Order keys as the service's database stores them, by length and then by bytes: it decides what is cut."""
+    if isinstance(value, Mapping):
+        keys = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
+        return {key: _in_stored_order(value[key]) for key in keys}
+    return [_in_stored_order(item) for item in value] if isinstance(value, list) else value
+
+
 def _sanitize(value: object, depth: int) -> object:
     if isinstance(value, str):
-        return _sanitize_text(value, depth)
+        return _sanitize_text(value)
     if isinstance(value, Mapping):
         return _TRUNCATED if depth >= _MAX_DEPTH else _sanitize_object(value, depth)
     if isinstance(value, list):
@@ -64,8 +72,8 @@ def _is_secret(key: str) -> bool:
     return bool(_SECRET_KEY.search(key)) or re.sub(r"[^a-z0-9]", "", key.lower()) in _SECRET_NAMES
 
 
-def _sanitize_text(text: str, depth: int) -> str:
-    text = _sanitize_json_text(text, depth)
+def _sanitize_text(text: str) -> str:
+    text = _sanitize_json_text(text)
     for pattern, replacement in _SECRET_TEXT:
         text = pattern.sub(replacement, text)
     if len(text) <= _MAX_STRING:
@@ -73,7 +81,7 @@ def _sanitize_text(text: str, depth: int) -> str:
     return f"{text[:_MAX_STRING]}\n...[truncated {len(text) - _MAX_STRING} chars]"
 
 
-def _sanitize_json_text(text: str, depth: int) -> str:
+def _sanitize_json_text(text: str) -> str:
     """Sanitize inside a string that holds a JSON object or array."""
     if not text.strip().startswith(("{", "[")):
         return text

@@ -25,7 +25,8 @@ _ROUTES: Final = Map(
 )
 _HTML: Final = {"content-type": "text/html; charset=utf-8"}
 _LOGIN: Final = Answer(200, _HTML, b"<!DOCTYPE html><title>Mogplex</title><h1>Log in</h1>\n")
-_NO_PAGE: Final = Answer(404, _HTML, b"<!DOCTYPE html><title>404: This page could not be found.</title>\n")
+_PAGE_NOT_FOUND: Final = b"<!DOCTYPE html><title>404: This page could not be found.</title>\n"
+_NO_PAGE: Final = Answer(404, {**_HTML, "content-length": str(len(_PAGE_NOT_FOUND))}, _PAGE_NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,15 +231,17 @@ class _Handler(WSGIRequestHandler):
         """Stay silent: ``--log-requests`` is the log."""
 
     def _send_headers(self, answer: Answer) -> bool:
-        """Send status and headers; return whether the body goes out in chunks, as the service sends all of them."""
-        chunked = self.request_version != "HTTP/1.0" and self.command != "HEAD" and answer.status not in _NO_BODY
+        """Send status and headers; return whether the body goes out in chunks, as nearly all of the service's do."""
+        bodiless = self.command == "HEAD" or answer.status in _NO_BODY
+        sized = "content-length" in answer.headers
+        chunked = not (bodiless or sized or self.request_version == "HTTP/1.0")
         self.send_response_only(answer.status)
         self.send_header("date", formatdate(usegmt=True))
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if chunked:
             self.send_header("transfer-encoding", "chunked")
-        elif answer.status not in _NO_BODY and self.command != "HEAD":
+        elif not (bodiless or sized):
             self.send_header("content-length", str(len(answer.body)))
         self.end_headers()
         return chunked
