@@ -24,7 +24,8 @@ if ! engine_answers; then
   setsid dockerd >"$log" 2>&1 </dev/null 9>&- &
   for _ in $(seq 120); do
     engine_answers && exit 0
+    kill -0 "$!" 2>/dev/null || fail "dockerd ended: $(tail -n 1 "$log")"
     sleep 0.5
   done
-  fail "dockerd did not start within 60 s: $(tail -n 1 "$log")"
+  fail "dockerd did not answer within 60 s: $(tail -n 1 "$log")"
 fi
