@@ -10,6 +10,7 @@ fail() {
 }
 
 engine_answers() { docker info >/dev/null 2>&1; }
+reason() { { grep --ignore-case --extended-regexp 'failed|error' "$log" || cat "$log"; } | tail -n 1; }
 
 command -v docker >/dev/null || fail "no docker client is installed (Debian: apt-get install docker.io docker-cli)"
 engine_answers && exit 0
@@ -24,8 +25,8 @@ if ! engine_answers; then
   setsid dockerd >"$log" 2>&1 </dev/null 9>&- &
   for _ in $(seq 120); do
     engine_answers && exit 0
-    kill -0 "$!" 2>/dev/null || fail "dockerd ended: $(tail -n 1 "$log")"
+    kill -0 "$!" 2>/dev/null || fail "dockerd ended: $(reason)"
     sleep 0.5
   done
-  fail "dockerd did not answer within 60 s: $(tail -n 1 "$log")"
+  fail "dockerd did not answer within 60 s: $(reason)"
 fi
