@@ -37,8 +37,8 @@ FROM ${PYTHON_IMAGE}
 # The base brings `sh` and the CA certificates. It has no byte code for the standard library, and a container that lives for one step would compile
 # it anew each time.
 RUN start=$(date +%s) \
- && apt-get update \
- && apt-get install --yes --no-install-recommends jq=1.7.* \
+ && apt-get update --option Acquire::Retries=3 \
+ && apt-get install --yes --option Acquire::Retries=3 --no-install-recommends jq=1.7.* \
  && apt-get clean \
  && rm -rf /var/lib/apt/lists/* \
  && find /var/log /var/cache/ldconfig -type f -exec truncate --size 0 {} + \

@@ -1,0 +1,71 @@
+"""Workflows that use the action, run by act against an emulator on the host."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.container.act import ActResult, act, workspace
+from tests.container.images import machine_lock
+
+pytestmark = [pytest.mark.container, pytest.mark.xdist_group("container"), pytest.mark.timeout(900)]
+
+WORKFLOW = """
+on: push
+jobs:
+  agent:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - id: agent
+        uses: ./
+        with:
+          api-key: ${{ secrets.MOGPLEX_API_KEY }}
+          base-url: ${{ vars.MOGPLEX_URL }}
+          prompt: Fix the build
+      - if: always()
+        env:
+          RESULT: ${{ steps.agent.outputs.result }}
+          PULL_REQUEST: ${{ steps.agent.outputs.pull-request-url }}
+        run: echo "later step has <$RESULT> <$PULL_REQUEST>"
+"""
+
+MATRIX = WORKFLOW.replace("    steps:", "    strategy:\n      matrix:\n        package: [api, web]\n    steps:")
+
+
+@pytest.fixture
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    with Emulator(getattr(request, "param", "success"), speed=5) as emulator:
+        yield emulator
+
+
+def run(repository: Path, emulator: Emulator) -> ActResult:
+    return act(repository, "--secret", f"MOGPLEX_API_KEY={emulator.token}", "--var", f"MOGPLEX_URL={emulator.url}")
+
+
+def test_a_step_runs_an_agent_and_a_later_step_uses_its_outputs(
+    base_image: str, emulator: Emulator, tmp_path: Path
+) -> None:
+    """The whole way of `uses: ./`: act builds the Dockerfile, under one tag for the whole machine."""
+    repository = workspace(tmp_path, WORKFLOW)
+    with machine_lock("act"):
+        result = run(repository, emulator)
+    assert result.exit_code == 0, result.log
+    assert "later step has <success> <https://github.com/acme/web/pull/42>" in result.lines()
+    assert [(run.status, run.repo.full_name, run.prompt) for run in emulator.runs] == [
+        ("success", "acme/web", "Fix the build")
+    ]
+
+
+@pytest.mark.parametrize("emulator", ["failed"], indirect=True)
+def test_a_failed_run_fails_the_job_and_still_has_outputs(image: str, emulator: Emulator, tmp_path: Path) -> None:
+    result = run(workspace(tmp_path, WORKFLOW, image), emulator)
+    assert result.exit_code == 1
+    assert "later step has <failed> <>" in result.lines()
+
+
+def test_each_job_of_a_matrix_has_its_own_run(image: str, emulator: Emulator, tmp_path: Path) -> None:
+    result = run(workspace(tmp_path, MATRIX, image), emulator)
+    assert result.exit_code == 0, result.log
+    assert [run.status for run in emulator.runs] == ["success", "success"]
