@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import requests
 
-COMMAND = "import os, sys; from mogplex_ci.commands.emulator import main; sys.exit(main(sys.argv[1:], os.environ))"
-
-
-def run_emulator(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from tests.program import run_program, start_program
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) -> None:
     log = tmp_path / "requests.ndjson"
-    with run_emulator("--port", "0", "--scenario", "success", "--log-requests", str(log)) as process:
+    arguments = ("emulator", "--port", "0", "--scenario", "success", "--log-requests", str(log))
+    with start_program(*arguments, env={}, cwd=tmp_path) as process:
         assert process.stdout is not None
+        assert process.stderr is not None
         first = process.stdout.readline()
         assert first.startswith("mogplex emulator on http://127.0.0.1:")
         url = first.split()[-1]
         token = process.stdout.readline().split()[1]
         answer = requests.get(f"{url}/api/v1/mogplex/repos", headers={"Authorization": f"Bearer {token}"}, timeout=30)
-        assert [repo["full_name"] for repo in answer.json()["data"]["repos"]] == ["acme/api", "acme/mono", "acme/web"]
         os.kill(process.pid, number)
-        output, errors = process.communicate(timeout=60)
+        rest, errors = process.stdout.read(), process.stderr.read()
     assert process.returncode == 0
     assert errors == ""
-    assert "repo: acme/web" in output
+    names = [repo["full_name"] for repo in answer.json()["data"]["repos"]]
+    assert names == ["acme/api", "acme/mono", "acme/web"]
+    assert [line.split()[1] for line in rest.splitlines()] == ["acme/web", "acme/api", "acme/mono"]
     assert "/api/v1/mogplex/repos" in log.read_text()
     assert token not in log.read_text()
 
@@ -46,10 +38,9 @@ def test_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) -> 
 def test_names_file_line_and_field_of_a_bad_scenario(tmp_path: Path) -> None:
     scenario = tmp_path / "bad.yaml"
     scenario.write_text("steps:\n  - status: streaming\n  - after: soon\n    event: log\n")
-    with run_emulator("--port", "0", "--scenario", str(scenario)) as process:
-        output, errors = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert output == ""
-    assert f"{scenario}:3: steps[1].after:" in errors
-    assert "not a duration" in errors
-    assert "Traceback" not in errors
+    ended = run_program("emulator", "--port", "0", "--scenario", str(scenario), env={}, cwd=tmp_path)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert f"{scenario}:3: steps[1].after:" in ended.err
+    assert "not a duration" in ended.err
+    assert "Traceback" not in ended.err
