@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
         action.write_text(action.read_text().replace("image: Dockerfile", f"image: docker://{image}"))
     workflows = folder / ".github" / "workflows"
     workflows.mkdir(parents=True)
-    (workflows / "test.yml").write_text(workflow)
+    # act names its containers after the workflow, and the engine is shared with other test runs.
+    (workflows / f"{uuid.uuid4().hex}.yml").write_text(workflow)
     for arguments in (
         ["init", "--quiet", "--initial-branch=main"],
         ["remote", "add", "origin", "https://github.com/acme/web.git"],
