@@ -30,7 +30,7 @@ class Runs:
     def with_id(self, user: User, run_id: str) -> Run | None:
         """Return the user's run with this id; somebody else's is not there."""
         run = self.named(run_id)
-        return run if run and run.user is user else None
+        return run if run and run.user.name == user.name else None
 
     def with_key(self, user: User, key: str) -> Run | None:
         """Return the run that the user started with this key, by whichever token."""
@@ -51,7 +51,7 @@ class Runs:
                 request.working_branch,
                 request.root_directory,
             )
-            if run.user is user and same_place and run.status == "streaming":
+            if run.user.name == user.name and same_place and run.status == "streaming":
                 return run.state.sandbox
         return None
 

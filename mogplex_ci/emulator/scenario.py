@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,11 +101,16 @@ def load_scenario(name: str | Path) -> Scenario:
         DocumentError: no such scenario, or the file is wrong.
     """
     if str(name) in SHIPPED:
-        return _compile(load(_FOLDER / f"{name}.yaml", "scenario"), str(name))
+        return _shipped(str(name))
     path = Path(name)
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
         raise DocumentError(f"{name}: no such scenario: use a file or one of {', '.join(SHIPPED)}")
     return _compile(load(path, "scenario"), path.stem)
+
+
+@cache
+def _shipped(name: str) -> Scenario:
+    return _compile(load(_FOLDER / f"{name}.yaml", "scenario"), name)
 
 
 def render(value: Any, variables: Mapping[str, object]) -> Any:

@@ -29,6 +29,8 @@ from mogplex_ci.emulator.service import Service
 from mogplex_ci.emulator.world import load_world
 
 _NO_BODY: Final = (204, 304)
+_POLL: Final = 0.02
+"""Seconds that stopping may take."""
 
 
 class Emulator:
@@ -74,7 +76,7 @@ class Emulator:
         self._service = Service(self.world, cast, self._clock, limited=self.world.limited if limits is None else limits)
         self._log = RequestLog(Path(log_requests) if log_requests else None)
         self._server = _Server(host, port, self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True)
 
     @property
     def url(self) -> str:

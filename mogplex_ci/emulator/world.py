@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
@@ -105,10 +106,21 @@ def load_world(path: Path | None = None) -> World:
     Raises:
         DocumentError: the file is wrong.
     """
-    document = load(path or DEFAULT_WORLD, "world")
+    return _read(path) if path else _default()
+
+
+@cache
+def _default() -> World:
+    return _read(DEFAULT_WORLD)
+
+
+def _read(path: Path) -> World:
+    document = load(path, "world")
     tokens: dict[str, Token] = {}
     repo_ids: set[str] = set()
     for index, entry in enumerate(document.value["users"]):
+        if any(entry["name"] == token.user.name for token in tokens.values()):
+            raise document.fault(("users", index, "name"), "another user has this name")
         repos = []
         for position, fields in enumerate(entry["repos"]):
             repo = _repo(fields)
