@@ -1,0 +1,54 @@
+"""A release pulls one image by digest; the main branch builds it."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from scripts.pin_release import pinned_action, pinned_dockerfile
+from tests.program import ROOT
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+IMAGE = f"ghcr.io/mogplex/run-action:1.2.3@{DIGEST}"
+BASE = f"python:3.13-slim-trixie@{DIGEST}"
+ACTION = (ROOT / "action.yml").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def test_only_the_image_of_the_action_changes() -> None:
+    before, after = yaml.safe_load(ACTION), yaml.safe_load(pinned_action(ACTION, IMAGE))
+    assert before["runs"].pop("image") == "Dockerfile"
+    assert after["runs"].pop("image") == f"docker://ghcr.io/mogplex/run-action@{DIGEST}"
+    assert after == before
+
+
+def test_a_person_can_read_the_version_beside_the_digest() -> None:
+    assert f"@{DIGEST} # 1.2.3\n" in pinned_action(ACTION, IMAGE)
+
+
+def test_only_the_base_of_the_dockerfile_changes() -> None:
+    before, after = DOCKERFILE.splitlines(), pinned_dockerfile(DOCKERFILE, BASE).splitlines()
+    changed = [new for old, new in zip(before, after, strict=True) if old != new]
+    assert changed == [f"ARG PYTHON_IMAGE={BASE}"]
+
+
+@pytest.mark.parametrize(
+    "image", ["ghcr.io/mogplex/run-action:1.2.3", f"{IMAGE}0", IMAGE[:-1], IMAGE.upper(), DIGEST, ""]
+)
+def test_an_image_without_a_digest_is_refused(image: str) -> None:
+    with pytest.raises(ValueError, match="64 hexadecimal digits"):
+        pinned_action(ACTION, image)
+    with pytest.raises(ValueError, match="64 hexadecimal digits"):
+        pinned_dockerfile(DOCKERFILE, image)
+
+
+def test_what_is_pinned_already_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 times"):
+        pinned_action(pinned_action(ACTION, IMAGE), IMAGE)
+    with pytest.raises(ValueError, match="0 times"):
+        pinned_dockerfile(pinned_dockerfile(DOCKERFILE, BASE), BASE)
+
+
+def test_another_base_than_the_dockerfile_names_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"not python:3\.12-slim-trixie"):
+        pinned_dockerfile(DOCKERFILE, BASE.replace("3.13", "3.12"))

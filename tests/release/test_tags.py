@@ -1,0 +1,84 @@
+"""The scripts that tag a release, against a real remote repository in a folder."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.program import ROOT
+
+PLAIN_GIT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_SYSTEM": "/dev/null",
+    "GIT_AUTHOR_NAME": "Release",
+    "GIT_AUTHOR_EMAIL": "release@example.test",
+    "GIT_COMMITTER_NAME": "Release",
+    "GIT_COMMITTER_EMAIL": "release@example.test",
+}
+
+
+class Clone:
+    """A clone whose remote is another folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "clone"
+        self.run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(folder / "remote"), cwd=folder)
+        self.run("git", "clone", "--quiet", str(folder / "remote"), str(self.folder), cwd=folder)
+        for name in ("action.yml", "Dockerfile"):
+            (self.folder / name).write_text("on main\n")
+        self.run("git", "add", ".")
+        self.run("git", "commit", "--quiet", "--message", "First")
+        self.run("git", "push", "--quiet", "origin", "HEAD:main")
+
+    def run(self, *argv: str, cwd: Path | None = None, ok: bool = True) -> str:
+        done = subprocess.run(argv, cwd=cwd or self.folder, env=PLAIN_GIT, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) is ok, done.stdout + done.stderr
+        return (done.stdout + done.stderr).strip()
+
+    def release(self, version: str) -> list[str]:
+        """Release from main, as the workflow does; return the plain tags that moved."""
+        self.run("git", "checkout", "--quiet", "main")
+        (self.folder / "action.yml").write_text(f"image {version}\n")
+        (self.folder / "Dockerfile").write_text(f"base {version}\n")
+        self.run(str(ROOT / "scripts/tag_release.sh"), version)
+        return self.run(str(ROOT / "scripts/move_tags.sh"), version).split()
+
+    def at(self, tag: str) -> str:
+        """What the remote's ``tag`` says in action.yml."""
+        self.run("git", "fetch", "--quiet", "--tags", "--force", "origin")
+        return self.run("git", "show", f"{tag}:action.yml")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    return Clone(tmp_path)
+
+
+def test_a_release_is_a_tag_and_leaves_main_alone(clone: Clone) -> None:
+    assert clone.release("1.0.0") == ["v1.0", "v1"]
+    assert {clone.at(tag) for tag in ("v1.0.0", "v1.0", "v1")} == {"image 1.0.0"}
+    assert clone.run("git", "show", "origin/main:action.yml") == "on main"
+
+
+def test_plain_tags_follow_the_highest_version_not_the_latest_release(clone: Clone) -> None:
+    clone.release("1.9.0")
+    assert clone.release("1.10.0") == ["v1.10", "v1"]
+    assert clone.release("1.9.1") == ["v1.9"]
+    assert clone.release("2.0.0") == ["v2.0", "v2"]
+    assert {tag: clone.at(tag) for tag in ("v1", "v1.9", "v1.10", "v2")} == {
+        "v1": "image 1.10.0",
+        "v1.9": "image 1.9.1",
+        "v1.10": "image 1.10.0",
+        "v2": "image 2.0.0",
+    }
+
+
+def test_an_exact_tag_never_moves(clone: Clone) -> None:
+    clone.release("1.0.0")
+    (clone.folder / "action.yml").write_text("another image\n")
+    said = clone.run(str(ROOT / "scripts/tag_release.sh"), "1.0.0", ok=False)
+    assert said == "error: v1.0.0 is released already; an exact tag never moves"
+    assert clone.at("v1.0.0") == "image 1.0.0"
