@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
+SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
+LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test check clean lock
+.PHONY: help demo test check lint types workflows documents dependencies docs hooks lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -22,14 +24,42 @@ demo: $(SETUP) ## Play the main job on the embedded emulator, as a GitHub step s
 test: $(SETUP) ## Run every test this machine can run
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-check: $(SETUP) ## Run every linter and type check
+check: lint types workflows documents dependencies ## Run every linter and check
+
+lint: $(SETUP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/shellcheck .ci/run scripts/*.sh tests/container/*.sh
+	$(BIN)/hadolint Dockerfile
+
+types: $(SETUP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/hadolint Dockerfile
-	$(BIN)/shellcheck .ci/run tests/container/*.sh
+
+workflows: $(SETUP)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+	$(BIN)/pre-commit validate-config
+	$(BIN)/zizmor --offline --persona pedantic --quiet .github action.yml
+	$(BIN)/python -m pytest -q tests/project/test_workflows.py
+
+documents: $(SETUP)
+	$(BIN)/python -m pytest -q tests/project/test_documents.py
+
+dependencies: $(SETUP)
+	$(BIN)/pip-licenses --partial-match --allow-only "$(LICENCES)" --packages $(SHIPPED) --format plain-vertical >/dev/null
+	$(BIN)/python -m scripts.audit
+
+docs: $(SETUP) ## Write the generated page of the documentation
+	$(BIN)/python -m scripts.reference
+
+hooks: $(SETUP) ## Run the quick checks at each commit
+	$(BIN)/pre-commit install
 
 lock: ## Resolve the locked requirements anew
 	$(BIN)/pip install --quiet uv

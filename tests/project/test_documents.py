@@ -1,0 +1,89 @@
+"""The documents say what is so: the generated page is current, and every local link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from scripts import reference
+from tests.program import ROOT
+
+_GIT = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"]
+_LISTED = subprocess.run(_GIT, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+PAGES = sorted(_LISTED.rstrip("\0").split("\0"))
+
+
+def test_the_page_of_inputs_and_outputs_is_current() -> None:
+    assert reference.PAGE.read_text() == reference.page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_local_links_lead_somewhere(page: str) -> None:
+    assert broken_links(ROOT / page) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    (tmp_path / "other.md").write_text("# Other page\n\n## It's *here*\n\n## Twice\n\n## Twice\n")
+    page = tmp_path / "page.md"
+    page.write_text(
+        "[a](other.md#its-here) [b](other.md#twice-1) [c](https://example.test/) <a id='own'></a> [d](#own)\n\n"
+        "[e](missing.md) [f](other.md#missing) ![g](missing.png) [h](#missing)\n"
+    )
+    assert broken_links(page) == ["missing.md", "other.md#missing", "missing.png", "#missing"]
+
+
+def broken_links(page: Path) -> list[str]:
+    """Return the links of ``page`` to files or headings that are not there."""
+    return [link for link in _links(_tokens(page)) if not _leads_somewhere(page, link)]
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    if re.match(r"[a-z][a-z+.-]*:", link):
+        return True
+    path, _, anchor = unquote(link).partition("#")
+    target = page.parent / path if path else page
+    if not target.exists():
+        return False
+    return not anchor or target.suffix != ".md" or anchor in _anchors(target)
+
+
+def _tokens(page: Path) -> list[Token]:
+    return MarkdownIt("gfm-like", {"linkify": False}).parse(page.read_text(encoding="utf-8"))
+
+
+def _inline(tokens: list[Token]) -> Iterator[Token]:
+    for token in tokens:
+        yield token
+        yield from _inline(token.children or [])
+
+
+def _links(tokens: list[Token]) -> list[str]:
+    markdown = [str(token.attrs[name]) for token in _inline(tokens) for name in ("href", "src") if name in token.attrs]
+    return markdown + [link for html in _html(tokens) for link in re.findall(r"""(?:href|src)=["']([^"']+)""", html)]
+
+
+def _html(tokens: list[Token]) -> list[str]:
+    return [token.content for token in _inline(tokens) if token.type in ("html_inline", "html_block")]
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return what GitHub makes of the headings, and explicit ids."""
+    tokens = _tokens(page)
+    found = {name for html in _html(tokens) for name in re.findall(r"""id=["']([^"']+)""", html)}
+    for heading, inline in pairwise(tokens):
+        if heading.type == "heading_open":
+            text = "".join(part.content for part in inline.children or [] if part.type in ("text", "code_inline"))
+            slug = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+            number = 0
+            while (name := slug if number == 0 else f"{slug}-{number}") in found:
+                number += 1
+            found.add(name)
+    return found
