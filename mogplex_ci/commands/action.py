@@ -67,6 +67,8 @@ def _perform(
                 skipped = Verdict(Result.SKIPPED, 0, remedy="There is no api-key, as in a fork's pull request.")
                 return _without_run(skipped, clock.monotonic() - began)
             raise NotAuthorizedError("there is no api-key", code="UNAUTHORIZED", http_status=0)
+        if platform.identity() is None and inputs.idempotency_key is None:
+            recorder.no_identity()
     with _service(inputs, recorder) as client:
         step = Step(client, plan_of(inputs, platform), clock=clock, stop=stop, began=began)
         for happening in step.perform():

@@ -1,12 +1,13 @@
-"""The action's post step: cancels the run that the main step owns and left unfinished, even when it was killed."""
+"""The clean-up step: cancels the run that the main step owns and left unfinished, even when it was killed."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from mogplex_ci.errors import MogplexError
-from mogplex_ci.inputs.action_inputs import read_inputs
+from mogplex_ci.errors import MogplexError, UsageError
+from mogplex_ci.inputs.action_inputs import read_connection, read_inputs
 from mogplex_ci.platforms.detect import detect
 from mogplex_ci.platforms.interface import Level
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
@@ -16,41 +17,48 @@ from mogplex_ci.sanitize import Sanitizer, secrets_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mogplex_ci.inputs.action_inputs import ActionInputs
     from mogplex_ci.models import Cancelled
+    from mogplex_ci.platforms.interface import Platform
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Clean up and return the exit code: 0 when nothing of ours is left running."""
     platform = detect(env, sys.stdout)
     state = platform.load_state()
-    if "key" not in state or state.get("finished") == "true" or state.get("owned", "true") != "true":
+    if "key" not in state:
         return 0
     sanitizer = Sanitizer(secrets_of(env))
+    run = sanitizer.line("run {}", state["run-id"]) if "run-id" in state else sanitizer.line("its run")
+    platform.line(sanitizer.line("The step ended before its run; cancelling {}", run))
     try:
-        inputs, _ = read_inputs(argv, env, platform.workspace, platform.repository())
-        if not inputs.cancel_on_interrupt:
-            return 0
-        platform.line(sanitizer.line("The step ended before its run; cancelling run {}", state.get("run-id", "")))
-        answer = _cancel(inputs, state)
+        answer = _cancel(argv, env, platform, state)
     except MogplexError as error:
-        text = sanitizer.line(f"Run {{}} could not be cancelled: {error.cause}", state.get("run-id", ""))
+        text = sanitizer.line(f"Could not cancel {{}}: {error.cause}", run)
         platform.annotate(Level.WARNING, sanitizer.line("Mogplex"), text)
         return error.exit_code
     platform.line(sanitizer.line("The API answered {}", answer.status))
+    with contextlib.suppress(OSError, UsageError):  # it only saves the next call from asking again
+        platform.clear_state()
     return 0
 
 
-def _cancel(inputs: ActionInputs, state: Mapping[str, str]) -> Cancelled:
+def _cancel(argv: Sequence[str], env: Mapping[str, str], platform: Platform, state: Mapping[str, str]) -> Cancelled:
+    """Cancel the run. Its id is enough; a start that was never answered is asked for again, with the same inputs.
+
+    Raises:
+        MogplexError: it could not be cancelled.
+    """
     from mogplex_ci.api.client import Client
 
-    client, clock = Client(inputs.base_url, inputs.api_key or ""), SystemClock()
+    base_url, api_key = read_connection(argv, env, platform.workspace)
+    client, clock = Client(base_url, api_key or ""), SystemClock()
     try:
         if "run-id" in state:
             return cancel(client, state["run-id"], clock=clock, budget=TIMEOUT_BUDGET)
+        inputs, _ = read_inputs(argv, env, platform.workspace, platform.repository())
         return cancel_unanswered(
             client,
-            inputs.start_request(state["repo-id"]),
+            inputs.start_request(state.get("repo-id", "")),
             state["key"],
             may_be_foreign=inputs.idempotency_key is not None,
             clock=clock,

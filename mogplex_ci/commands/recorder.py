@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from mogplex_ci.errors import InternalError, UsageError
 from mogplex_ci.report import outputs
+from mogplex_ci.report.links import LinksReport
 from mogplex_ci.report.log import LogReport
 from mogplex_ci.report.summary import SummaryReport
-from mogplex_ci.run.happenings import Started, Starting
+from mogplex_ci.run.happenings import KeyRetired, Started, Starting
+from mogplex_ci.run.outcome import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,17 +34,23 @@ class Recorder:
         self._log = LogReport(platform, sanitizer)
         self._reports: list[Report] = [self._log]
         self._files: dict[str, str] = {}
-        self._keeps_state = True
+        self._state: dict[str, str] = {}
+        self._keeps_state = False
 
     def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
         """Hide the token, and write what the inputs ask for."""
         if inputs.api_key is not None:
             self._platform.mask(inputs.api_key)
         self._log = LogReport(self._platform, self._sanitizer, annotations=inputs.annotations)
-        self._reports = [self._log]
+        self._reports = [self._log, LinksReport(self._platform, self._sanitizer, inputs.base_url)]
         if inputs.summary:
             self._reports.append(SummaryReport(self._platform, self._sanitizer))
-        self._keeps_state = not inputs.dry_run
+        if inputs.junit_file is not None:
+            from mogplex_ci.report.junit import JUnitReport
+
+            name = inputs.task or inputs.prompt
+            self._reports.append(JUnitReport(inputs.junit_file, self._sanitizer, name=name, repo=inputs.repo))
+        self._keeps_state = inputs.cancel_on_interrupt and not inputs.dry_run
         for problem in warnings:
             self._log.problem(problem)
 
@@ -50,21 +58,36 @@ class Recorder:
         """Show the request that would be sent."""
         self._log.request(inputs)
 
+    def no_identity(self) -> None:
+        """Say that the key is a random one."""
+        text = (
+            "Nothing here names this job, so its key is a random one and a retry starts a second run; "
+            "give all tries the same MOGPLEX_IDEMPOTENCY_KEY"
+        )
+        self._log.warn("Idempotency key", self._sanitizer.line(text))
+
     def on(self, happening: Happening) -> None:
         """Record what happened. Ids are handed on at once: whatever comes, later steps and ``post`` have them."""
         self._tell(lambda report: report.on(happening))
         if isinstance(happening, Starting):
             self._save({"key": happening.key, "repo-id": happening.repo_id})
+        elif isinstance(happening, KeyRetired):
+            self._save({"key": happening.key})
         elif isinstance(happening, Started):
             self._set(outputs.early(happening, self._sanitizer))
-            self._save({"run-id": happening.run.id, "owned": str(happening.owned).lower()})
+            if happening.owned:
+                self._save({"run-id": happening.run.id})
+            else:
+                self._forget()
 
     def finish(self, outcome: Outcome) -> None:
         """Record how the step ended."""
         self._tell(lambda report: report.end(outcome))
         self._set(outputs.final(outcome, self._sanitizer, self._files))
-        if outcome.run is not None:
-            self._save({"finished": "true"})
+        run = outcome.run
+        interrupted = outcome.verdict.result is Result.INTERRUPTED and not outcome.cancelled_by_us
+        if run is not None and (run.is_terminal or not interrupted):
+            self._forget()
 
     def _tell(self, what: Callable[[Report], None]) -> None:
         """Tell every report. One that fails is left out from then on: the run is worth more than its report."""
@@ -82,9 +105,16 @@ class Recorder:
             self._log.warn("Outputs", self._sanitizer.line("The outputs could not be written"))
 
     def _save(self, state: Mapping[str, str]) -> None:
+        self._state |= state
+        self._keep(lambda: self._platform.save_state(self._state))
+
+    def _forget(self) -> None:
+        self._keep(self._platform.clear_state)
+
+    def _keep(self, what: Callable[[], None]) -> None:
         if not self._keeps_state:
             return
         try:
-            self._platform.save_state(state)
-        except OSError:
+            what()
+        except (OSError, UsageError):
             self._log.warn("State", self._sanitizer.line("What the post step needs could not be written"))

@@ -28,6 +28,8 @@ class ActionInputs:
 
     api_key: str | None
     base_url: str
+    task: str | None
+    """Name of the task in the run file; None when there is none."""
     repo: str | None
     """``owner/name`` or a UUID; None when neither the user nor the CI system names one."""
     prompt: str
@@ -48,6 +50,7 @@ class ActionInputs:
     events_file: Path | None
     result_file: Path | None
     report_file: Path | None
+    junit_file: Path | None
     skip_on_missing_key: bool
     allow_untrusted_trigger: bool
     dry_run: bool
@@ -77,6 +80,19 @@ class ActionInputs:
         )
 
 
+def read_connection(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> tuple[str, str | None]:
+    """Return ``base-url`` and ``api-key`` alone, for what needs no more than the service.
+
+    Raises:
+        UsageError: with every fault of the two.
+    """
+    values = gather(argv, env, workspace).values
+    problems = faults({name: values[name] for name in ("base-url", "api-key") if name in values})
+    if problems:
+        raise UsageError(*problems)
+    return values["base-url"], values.get("api-key")
+
+
 def read_inputs(
     argv: Sequence[str], env: Mapping[str, str], workspace: Path, repository: str | None
 ) -> tuple[ActionInputs, Sequence[Problem]]:
@@ -98,7 +114,7 @@ def read_inputs(
     prompt_text = _prompt(values, faulty, workspace, problems)
     files = {
         name: _output_file(values, name, workspace, problems)
-        for name in ("events-file", "result-file", "report-file")
+        for name in ("events-file", "result-file", "report-file", "junit-file")
         if name not in faulty
     }
     if problems:
@@ -107,6 +123,7 @@ def read_inputs(
     return ActionInputs(
         api_key=get("api-key"),
         base_url=values["base-url"],
+        task=get("task"),
         repo=get("repo") or repository,
         prompt=prompt_text,
         harness=get("harness"),
@@ -126,6 +143,7 @@ def read_inputs(
         events_file=files["events-file"],
         result_file=files["result-file"],
         report_file=files["report-file"],
+        junit_file=files["junit-file"],
         skip_on_missing_key=values["on-missing-key"] == "skip",
         allow_untrusted_trigger=_true(values, "allow-untrusted-trigger"),
         dry_run=_true(values, "dry-run"),

@@ -11,14 +11,12 @@ from mogplex_ci.inputs.nearest import did_you_mean
 from mogplex_ci.inputs.run_file import read_run_file
 from mogplex_ci.inputs.spec import inputs
 from mogplex_ci.models import Untrusted
-from mogplex_ci.platforms.interface import OUTPUTS, output_variable
+from mogplex_ci.platforms.interface import OUTPUTS, VARIABLES, output_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-OTHER_VARIABLES: Final = ("MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE")
-"""Variables of ours that are no inputs."""
 OUTPUT_VARIABLES: Final = frozenset(map(output_variable, OUTPUTS))
 """Outputs as other CI systems hand them to later jobs."""
 
@@ -121,7 +119,7 @@ def _ignored(inherited: set[str]) -> list[Problem]:
 
 def _unknown(env: Mapping[str, str]) -> list[Problem]:
     known = {variable for spec in inputs().values() for variable in spec.environment}
-    known |= OUTPUT_VARIABLES | set(OTHER_VARIABLES)
+    known |= OUTPUT_VARIABLES | set(VARIABLES)
     github = {spec.github_variable for spec in inputs().values()}
     warnings = []
     for name in sorted(env):

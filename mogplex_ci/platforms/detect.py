@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     from mogplex_ci.platforms.interface import Platform
 
 PLATFORMS: Final = (
+    ("forgejo", "Forgejo"),
     ("github", "GitHub"),
+    ("gitlab", "GitLab"),
+    ("azure", "Azure"),
+    ("buildkite", "Buildkite"),
+    ("circleci", "CircleCI"),
+    ("bitbucket", "Bitbucket"),
+    ("teamcity", "TeamCity"),
+    ("woodpecker", "Woodpecker"),
+    ("drone", "Drone"),
+    ("jenkins", "Jenkins"),
     ("plain", "Plain"),
 )
 """Module and class of each system, in the order of asking: one that imitates another comes before it."""

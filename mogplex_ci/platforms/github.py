@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from mogplex_ci.platforms import github_events
-from mogplex_ci.platforms.interface import Identity, Level, Platform
+from mogplex_ci.platforms.interface import Identity, Level, Platform, readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mogplex_ci.sanitize import SafeText
+
+_CLEARED: Final = "finished"
+"""Name of the state value that says that there is nothing left to do."""
 
 
 class GitHub(Platform):
@@ -42,7 +45,7 @@ class GitHub(Platform):
             self.env.get("GITHUB_ACTION", ""),
         )
         attempt = self.env.get("GITHUB_RUN_ATTEMPT", "1")
-        return Identity(parts, f"{repository}-{run_id}-{job}", attempt, later_attempt=attempt != "1")
+        return Identity(parts, readable(repository, run_id, job), attempt, later_attempt=attempt != "1")
 
     def repository(self) -> str | None:
         """Return the repository whose workflow this is."""
@@ -51,12 +54,12 @@ class GitHub(Platform):
     @property
     def workspace(self) -> Path:
         """The job's workspace."""
-        return Path(self.env.get("GITHUB_WORKSPACE") or Path.cwd())
+        return self._folder("GITHUB_WORKSPACE")
 
     @property
     def is_debug(self) -> bool:
         """Step debug logging is on."""
-        return self.env.get("RUNNER_DEBUG") == "1"
+        return self.env.get("RUNNER_DEBUG") == "1" or super().is_debug
 
     def untrusted_trigger(self) -> str | None:
         """Judge the event by its author's association with the repository."""
@@ -103,7 +106,13 @@ class GitHub(Platform):
 
     def load_state(self) -> Mapping[str, str]:
         """Return the values that the runner hands to ``post``."""
+        if self.env.get(f"STATE_{_CLEARED}"):
+            return {}
         return {name.removeprefix("STATE_"): value for name, value in self.env.items() if name.startswith("STATE_")}
+
+    def clear_state(self) -> None:
+        """Mark the state as done with: the runner only takes additions."""
+        self._append("GITHUB_STATE", {_CLEARED: "true"})
 
     def _command(self, name: str, properties: Mapping[str, str], data: str) -> None:
         given = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items() if value)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, TextIO
 
-from mogplex_ci.workspace import writable
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mogplex_ci.platforms.state_file import StateFile
     from mogplex_ci.sanitize import SafeText
 
 OUTPUTS: Final = (
@@ -38,6 +38,8 @@ OUTPUTS: Final = (
     "report-file",
 )
 """Every output, by its GitHub name."""
+VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
+"""Variables of ours that tell a platform what to write where; they are no inputs."""
 
 
 def output_variable(name: str) -> str:
@@ -77,7 +79,7 @@ class Platform:
     ``SafeText``: it is printed as it is.
     """
 
-    name: ClassVar[str] = "ci"
+    name: ClassVar[str]
     """First word of every key; short, lower case."""
 
     def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
@@ -105,8 +107,8 @@ class Platform:
 
     @property
     def is_debug(self) -> bool:
-        """Whether the user asked this system for debug output."""
-        return False
+        """Whether the user asked for diagnostics; most systems have a switch of their own as well."""
+        return self.env.get("MOGPLEX_DEBUG") == "1"
 
     def untrusted_trigger(self) -> str | None:
         """Say why the event that started this job may be an outsider's; None when it can be trusted."""
@@ -127,8 +129,10 @@ class Platform:
         self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
     ) -> None:
         """Show ``text`` where the system shows what went wrong; in the log at least."""
-        where = "" if file is None else f" ({file})" if line is None else f" ({file}:{line})"
-        self._write(f"{level.value.upper()}: {title}: {text}{where}")
+        self._write(f"{level.value.upper()}: {message(title, text, file, line)}")
+
+    def link(self, label: SafeText, url: SafeText) -> None:
+        """Show a link next to the job, where the system can."""
 
     def debug(self, text: SafeText) -> None:
         """Print a diagnostic line where only those who asked for it see it."""
@@ -136,29 +140,86 @@ class Platform:
             self._write(f"DEBUG: {text}")
 
     def mask(self, secret: str) -> None:
-        """Ask the system to hide ``secret`` in the log from now on."""
+        """Ask the system to hide ``secret`` in the log from now on, where it can."""
 
     def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
         """Hand outputs to later steps; called early with some of them, and again at the end with all.
 
         Raises:
-            OSError, UsageError: the file that takes them cannot be written.
+            OSError, UsageError: what takes them cannot be written.
         """
         from mogplex_ci.platforms.dotenv import dotenv
 
-        path = writable(self.workspace, self.env.get("MOGPLEX_DOTENV") or "mogplex.env", input_name="MOGPLEX_DOTENV")
-        path.write_text(dotenv(outputs), encoding="utf-8")
+        self._write_file("MOGPLEX_DOTENV", dotenv(outputs), default="mogplex.env")
 
     def write_summary(self, markdown: str) -> None:
         """Show the finished summary next to the job, where the system can."""
 
     def save_state(self, state: Mapping[str, str]) -> None:
-        """Keep ids for this step's ``post``; a later call adds to an earlier one."""
+        """Keep ids for this step's ``post``, in place of those kept before.
+
+        Raises:
+            OSError, UsageError: they cannot be written.
+        """
+        if (file := self._state_file()) is not None:
+            file.save(state)
 
     def load_state(self) -> Mapping[str, str]:
-        """Return what ``save_state`` kept in the main step."""
-        return {}
+        """Return what ``save_state`` kept in the main step; nothing once ``clear_state`` was called."""
+        file = self._state_file()
+        return {} if file is None else file.load()
+
+    def clear_state(self) -> None:
+        """Forget the ids: nothing is left to do for ``post``.
+
+        Raises:
+            OSError, UsageError: they cannot be removed.
+        """
+        if (file := self._state_file()) is not None:
+            file.clear()
 
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()
+
+    def _values(self, *variables: str) -> tuple[str, ...]:
+        """Return the variables' values, empty where one is not set."""
+        return tuple(self.env.get(variable, "") for variable in variables)
+
+    def _folder(self, variable: str) -> Path:
+        """Return the folder that the variable names. A container may not have the host's: then it is where we are."""
+        folder = Path(self.env.get(variable) or Path.cwd())
+        return folder if folder.is_dir() else Path.cwd()
+
+    def _write_file(self, variable: str, text: str, *, default: str) -> None:
+        """Write a file in the workspace, ``default`` unless the variable names another."""
+        from mogplex_ci.workspace import writable
+
+        path = writable(self.workspace, self.env.get(variable) or default, input_name=variable)
+        path.write_text(text, encoding="utf-8")
+
+    def _state_file(self) -> StateFile | None:
+        """Return the file for ``post``; None where nothing names this job, and another's ids could be taken for its."""
+        from mogplex_ci.platforms.state_file import StateFile
+
+        identity = self.identity()
+        if identity is None:
+            return None
+        return StateFile(self.workspace, (self.name, *identity.parts, identity.attempt or ""))
+
+
+def message(title: SafeText, text: SafeText, file: SafeText | None, line: int | None) -> str:
+    """Return an annotation as one line, for a system that has no fields for its parts."""
+    place = "" if file is None else f" ({file})" if line is None else f" ({file}:{line})"
+    return f"{title}: {text}{place}"
+
+
+def repository_of(clone_url: str) -> str | None:
+    """Return the path of a repository's clone URL, such as ``owner/name``; None when it is no such URL."""
+    match = re.fullmatch(r"(?:\w+://[^/]+/|[^/:]+:)([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", clone_url, re.ASCII)
+    return match[1] if match else None
+
+
+def readable(*words: str) -> str:
+    """Return the readable part of a key, made of the words that are known."""
+    return "-".join(filter(None, words))

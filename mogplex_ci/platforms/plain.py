@@ -19,8 +19,3 @@ class Plain(Platform):
     def detect(cls, env: Mapping[str, str]) -> bool:
         """Take what no other system claims."""
         return True
-
-    @property
-    def is_debug(self) -> bool:
-        """``MOGPLEX_DEBUG=1`` asks for diagnostics."""
-        return self.env.get("MOGPLEX_DEBUG") == "1"

@@ -1,0 +1,121 @@
+"""GitLab CI: collapsible sections, and reports that a job's ``artifacts:reports`` hands to GitLab.
+
+Where GitLab looks for a report is the job's business: ``templates/run/template.yml`` and ``examples/gitlab`` say it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from mogplex_ci.platforms.interface import Identity, Level, Platform, message, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import TextIO
+
+    from mogplex_ci.sanitize import SafeText
+
+_COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
+_COLOUR_OFF: Final = "\x1b[0m"
+_ERASE: Final = "\x1b[0K"
+"""Stands around a section's marker, which GitLab takes out of the line."""
+_SEVERITIES: Final = {Level.WARNING: "minor", Level.ERROR: "major"}
+
+
+class GitLab(Platform):
+    """GitLab CI, gitlab.com or a server of one's own."""
+
+    name: ClassVar[str] = "gitlab"
+
+    def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
+        """Take the process environment, and the stream of the job log."""
+        super().__init__(env, stream)
+        self._sections = f"mogplex_{secrets.token_hex(4)}"
+        """Begins the name of every section; two steps of one job must not share a name."""
+        self._section = 0
+        self._links: list[dict[str, object]] = []
+        self._issues: list[dict[str, object]] = []
+
+    @classmethod
+    def detect(cls, env: Mapping[str, str]) -> bool:
+        """GitLab sets ``GITLAB_CI``; gitlab-ci-local sets it to false, and the other variables."""
+        return env.get("GITLAB_CI") == "true" or bool(env.get("CI_PIPELINE_ID") and env.get("CI_SERVER_URL"))
+
+    def identity(self) -> Identity | None:
+        """Name the job by its name in the pipeline: a retry is a new job id of the same name in the same pipeline.
+
+        The name of a job in a matrix carries the values.
+        """
+        path, pipeline, job = self._values("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME")
+        if not pipeline:
+            return None
+        parts = (*self._values("CI_SERVER_URL", "CI_PROJECT_ID"), pipeline, job, *self._values("CI_NODE_INDEX"))
+        return Identity(parts, readable(path, pipeline, job), self.env.get("CI_JOB_ID"), later_attempt=True)
+
+    def repository(self) -> str | None:
+        """Return the project's path."""
+        return self.env.get("CI_PROJECT_PATH") or None
+
+    @property
+    def workspace(self) -> Path:
+        """The project's folder: artifacts are looked for there."""
+        return self._folder("CI_PROJECT_DIR")
+
+    @property
+    def is_debug(self) -> bool:
+        """``CI_DEBUG_TRACE`` is on."""
+        return self.env.get("CI_DEBUG_TRACE") == "true" or super().is_debug
+
+    def open_group(self, title: SafeText) -> None:
+        """Begin a section that is closed until somebody opens it."""
+        self._section += 1
+        self._write(f"{_ERASE}section_start:{self._marker()}[collapsed=true]\r{_ERASE}{title}")
+
+    def close_group(self) -> None:
+        """End the section."""
+        self._write(f"{_ERASE}section_end:{self._marker()}\r{_ERASE}")
+
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
+    ) -> None:
+        """Print a coloured line; a warning or an error goes into the code quality report as well."""
+        text_line = message(title, text, file, line)
+        self._write(f"{_COLOURS[level]}{level.value.upper()}: {text_line}{_COLOUR_OFF}")
+        if level in _SEVERITIES:
+            path = file or self.env.get("CI_CONFIG_PATH") or ".gitlab-ci.yml"
+            self._issues.append(self._issue(_SEVERITIES[level], title, text, path, line or 1))
+
+    def link(self, label: SafeText, url: SafeText) -> None:
+        """Show a link on the job's page."""
+        self._links.append({"external_link": {"label": label, "url": url}})
+
+    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+        """Write the dotenv report, the report with the links, and the code quality report when it was asked for."""
+        super().set_outputs(outputs)
+        links = {"Mogplex": self._links} if self._links else {}
+        self._write_file("MOGPLEX_ANNOTATIONS_FILE", _json(links), default="mogplex-annotations.json")
+        if self.env.get("MOGPLEX_CODE_QUALITY_FILE"):
+            self._write_file("MOGPLEX_CODE_QUALITY_FILE", _json(self._issues), default="")
+
+    def _marker(self) -> str:
+        return f"{int(time.time())}:{self._sections}_{self._section}"
+
+    def _issue(self, severity: str, title: str, text: str, path: str, line: int) -> dict[str, object]:
+        """Return one entry of the report. Its fingerprint stays the same from pipeline to pipeline."""
+        fingerprint = hashlib.sha256("\0".join((*self._values("CI_JOB_NAME"), title, path, str(line))).encode())
+        return {
+            "description": f"{title}: {text}",
+            "check_name": "mogplex",
+            "fingerprint": fingerprint.hexdigest(),
+            "severity": severity,
+            "location": {"path": path, "lines": {"begin": line}},
+        }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2) + "\n"
