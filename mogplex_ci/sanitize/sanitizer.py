@@ -117,7 +117,7 @@ class Sanitizer:
         """Return an idempotency key; None when it is empty or could be taken for something else."""
         return self._matching(value, _KEY)
 
-    def path(self, value: str | None) -> SafeText | None:
+    def path(self, value: Untrusted | str | None) -> SafeText | None:
         """Return a relative path of a strict character set; None when it is not one."""
         return self._matching(value, _PATH)
 
