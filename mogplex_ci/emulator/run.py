@@ -91,6 +91,7 @@ class Run:
         if queue_failure is not None:
             steps = (Step(queue_failure.after, status="failed", error=queue_failure.error),)
         self._script = (_ACCEPTED, *steps)
+        self._final: State | None = None
 
     @property
     def status(self) -> str:
@@ -156,6 +157,7 @@ class Run:
         state = self._state_at(at)
         if state.status in TERMINAL:
             return True
+        self._final = None
         command_id = str(self._variables["command_id"]) if state.has_command else None
         if not self._cancel_requested:
             self._cancel_requested = True
@@ -170,6 +172,13 @@ class Run:
         return self._clock.now() - self.created
 
     def _state_at(self, elapsed: float) -> State:
+        if self._final is None or elapsed < self._script[-1].at:
+            state = self._replay(elapsed)
+            self._final = state if elapsed >= self._script[-1].at else None
+            return state
+        return self._final
+
+    def _replay(self, elapsed: float) -> State:
         state = State(sandbox=self._shared_sandbox, updated=_QUEUED_AFTER if elapsed >= _QUEUED_AFTER else 0.0)
         for step in self._script:
             if step.at > elapsed:

@@ -18,6 +18,7 @@ class Runs:
     def __init__(self) -> None:
         self._by_id: dict[str, Run] = {}
         self._by_key: dict[tuple[str, str], Run] = {}
+        self._live: list[Run] = []
 
     def all(self) -> list[Run]:
         """Return the runs, oldest first."""
@@ -42,16 +43,13 @@ class Runs:
             self._forget_ended()
         self._by_id[run.id] = run
         self._by_key[run.user.name, run.key] = run
+        self._live.append(run)
 
-    def sandbox_for(self, user: User, request: StartRequest) -> Sandbox | None:
+    def sandbox_for(self, user: User, start: StartRequest) -> Sandbox | None:
         """Return the sandbox in which another run works on the same branch and directory: it is shared."""
-        for run in reversed(self._by_id.values()):
-            same_place = (run.request.repo_id.lower(), run.request.working_branch, run.request.root_directory) == (
-                request.repo_id.lower(),
-                request.working_branch,
-                request.root_directory,
-            )
-            if run.user.name == user.name and same_place and run.status == "streaming":
+        self._live = [run for run in self._live if run.status not in TERMINAL]
+        for run in reversed(self._live):
+            if run.status == "streaming" and run.user.name == user.name and _place(run.request) == _place(start):
                 return run.state.sandbox
         return None
 
@@ -61,3 +59,7 @@ class Runs:
         for run, _ in zip(ended, range(MOST_RUNS // 10), strict=False):
             del self._by_id[run.id]
             del self._by_key[run.user.name, run.key]
+
+
+def _place(start: StartRequest) -> tuple[str, str, str | None]:
+    return (start.repo_id.lower(), start.working_branch, start.root_directory)

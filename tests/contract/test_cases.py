@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,10 @@ import pytest
 import yaml
 
 from mogplex_ci.emulator import Emulator
+from tests.contract.api import FakeClock
 
 HERE = Path(__file__).parent
 WEB = "10000000-0000-4000-8000-00000000000a"
-
-
-@dataclass
-class FakeClock:
-    seconds: float = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 def _cases() -> list[Any]:

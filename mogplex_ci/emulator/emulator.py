@@ -1,0 +1,161 @@
+"""The emulator as others use it: start it, point a client at it, ask what it saw."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from werkzeug.wrappers import Request
+
+from mogplex_ci.emulator.answers import Answer
+from mogplex_ci.emulator.clock import Clock
+from mogplex_ci.emulator.control import PATH as CONTROL
+from mogplex_ci.emulator.control import control
+from mogplex_ci.emulator.faults import Fault
+from mogplex_ci.emulator.requestlog import RequestLog, RequestRecord, body_for_log
+from mogplex_ci.emulator.routes import Call, find_route
+from mogplex_ci.emulator.run import Run
+from mogplex_ci.emulator.scenario import Cast, load_scenario
+from mogplex_ci.emulator.server import Server
+from mogplex_ci.emulator.service import Service
+from mogplex_ci.emulator.world import load_world
+
+
+class Emulator:
+    """A local Mogplex. Use it as a context manager: it serves on a thread of its own until the block ends."""
+
+    def __init__(
+        self,
+        scenario: str | Path = "success",
+        *,
+        others: Iterable[str | Path] = (),
+        world: str | Path | None = None,
+        repo: str | None = None,
+        speed: float = 1.0,
+        limits: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        log_requests: str | Path | None = None,
+    ) -> None:
+        """Load everything and bind the port.
+
+        Args:
+            scenario: name of a shipped scenario, or a file; what a run plays unless its prompt picks another one.
+            others: further scenario files that prompts can pick by the file's name.
+            world: a world file; the default world without one.
+            repo: full name or id of a repository that the world shall have in any case.
+            speed: how much faster than the clock scripts and limits run.
+            limits: whether rate limits apply; the world decides without it.
+            clock: seconds that only grow; a test's own clock makes runs advance without waiting.
+            host: address to bind.
+            port: 0 picks a free one.
+            log_requests: file to which every request is appended as a line of JSON.
+
+        Raises:
+            DocumentError: a scenario or the world is wrong.
+            ValueError: the speed is not a positive number.
+            OSError: the port cannot be bound, or the log cannot be written.
+        """
+        self._clock = Clock(clock, speed)
+        cast = Cast(load_scenario(scenario), [load_scenario(other) for other in others])
+        known = load_world(Path(world) if world else None)
+        self.world = known.with_repo(repo) if repo else known
+        self._service = Service(self.world, cast, self._clock, limited=self.world.limited if limits is None else limits)
+        self._log = RequestLog(Path(log_requests) if log_requests else None)
+        self._server = Server(host, port, self._respond)
+        self._thread = threading.Thread(target=self._server.serve, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Base URL without a slash at the end; the API is below ``/api/v1/mogplex``."""
+        host, port = self._server.server_address[:2]
+        shown = f"[{host!s}]" if ":" in str(host) else str(host)
+        return f"http://{shown}:{port}"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ip_address(str(self._server.server_address[0])).is_loopback
+
+    @property
+    def token(self) -> str:
+        """A token that may start runs."""
+        return self.world.default_token
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs started so far, oldest first; their state is that of this moment."""
+        return self._service.runs.all()
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """The requests served so far, oldest first."""
+        return self._log.records()
+
+    def inject(self, route: str, **fields: Any) -> None:
+        """Arm a fault: the fields of ``faults:`` in a scenario, such as ``status=502, skip=1, times=2``.
+
+        Raises:
+            DocumentError: naming each wrong field.
+        """
+        self._service.faults.add(Fault.parse({"route": route, **fields}))
+
+    def clear_faults(self) -> None:
+        """Disarm all faults."""
+        self._service.faults.clear()
+
+    def start(self) -> None:
+        """Serve on a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving and close every connection."""
+        self._server.stop()
+        self._thread.join()
+        self._log.close()
+
+    def __enter__(self) -> Emulator:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _respond(self, request: Request) -> tuple[Answer, Fault | None]:
+        if request.path == CONTROL:
+            return control(request, self._service.faults), None
+        found = find_route(request)
+        fault = None
+        if isinstance(found, Answer):
+            answer = found
+        else:
+            fault = self._service.strike(found)
+            undone = fault is not None and fault.when == "before"
+            answer = Answer(200) if undone else self._service.work(found)
+            answer = fault.apply(answer) if fault else answer
+        self._record(request, found.route if isinstance(found, Call) else None, answer, fault)
+        delay = answer.delay + (fault.delay if fault else 0.0)
+        time.sleep(self._clock.real_seconds(delay))
+        return answer, fault
+
+    def _record(self, request: Request, route: str | None, answer: Answer, fault: Fault | None) -> None:
+        headers = {name: value for name, value in request.headers if name.lower() != "authorization"}
+        data = request.get_data()
+        record = RequestRecord(
+            time=self._clock.stamp(self._clock.now()),
+            route=route,
+            method=request.method,
+            path=request.full_path.rstrip("?"),
+            headers=headers,
+            body=body_for_log(data),
+            status=None if fault and fault.drop else answer.status,
+        )
+        self._log.add(record, len(data))

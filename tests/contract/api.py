@@ -1,0 +1,51 @@
+"""A clock that tests move by hand, and a client that says what came back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from mogplex_ci.emulator import Emulator
+
+
+@dataclass
+class FakeClock:
+    """Seconds that pass only when a test says so."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Api:
+    """The five calls of the API, as plain as can be: what the emulator answers, and nothing else."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.base = f"{emulator.url}/api/v1/mogplex"
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {emulator.token}"
+        self.repo_id = next(
+            repo.id for repo in emulator.world.tokens[emulator.token].user.repos if repo.full_name == "acme/web"
+        )
+
+    def repos(self) -> requests.Response:
+        return self._send("GET", "/repos")
+
+    def start(self, prompt: str = "Fix it", key: str = "key", **fields: Any) -> requests.Response:
+        body = {"repoId": self.repo_id, "prompt": prompt, **fields}
+        return self._send("POST", "/runs", json=body, headers={"Idempotency-Key": key})
+
+    def run(self, run_id: str) -> requests.Response:
+        return self._send("GET", f"/runs/{run_id}")
+
+    def events(self, run_id: str) -> requests.Response:
+        return self._send("GET", f"/runs/{run_id}/events?limit=200")
+
+    def cancel(self, run_id: str) -> requests.Response:
+        return self._send("POST", f"/runs/{run_id}/cancel")
+
+    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+        return self.session.request(method, self.base + path, timeout=options.pop("timeout", 30), **options)

@@ -1,0 +1,152 @@
+"""What a mistake in a scenario or a world gets: file, line, field, and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import DocumentError, Emulator
+
+TOKEN = "mog_" + "a" * 32
+REPO = "10000000-0000-4000-8000-00000000000a"
+
+SCENARIOS = {
+    "not a duration": ("steps:\n  - status: streaming\n  - after: soon\n    event: log\n", 3, "steps[1].after", "15m"),
+    "a negative pause": ("steps:\n  - {after: -1, event: log}\n", 2, "steps[0].after", "a duration"),
+    "an unknown field": ("steps: []\nstep: 1\n", 1, "(top level)", "unknown field step; allowed: description"),
+    "an unknown step field": ("steps:\n  - event: log\n    text: x\n", 2, "steps[0]", "unknown field text"),
+    "no steps": ("description: x\n", 1, "(top level)", "steps is missing"),
+    "a step that is nothing": ("steps:\n  - after: 1s\n", 2, "steps[0]", "one of status, event or repeat"),
+    "a step that is two things": (
+        "steps:\n  - status: a\n    event: b\n",
+        2,
+        "steps[0]",
+        "one of status, event or repeat",
+    ),
+    "a loop of nothing": ("steps:\n  - repeat: 3\n", 2, "steps[0]", "steps"),
+    "a loop without end": ("steps:\n  - repeat: 99999\n    steps: []\n", 2, "steps[0].repeat", "1 to 10000"),
+    "loops that multiply": (
+        "steps:\n  - repeat: 1000\n    steps:\n      - repeat: 1000\n        steps:\n          - event: log\n",
+        1,
+        "steps",
+        "more than 20000 steps",
+    ),
+    "an unknown variable": (
+        "steps:\n  - event: log\n    payload:\n      a:\n        - '{{ branhc }}'\n",
+        5,
+        "steps[0].payload.a[0]",
+        "unknown variable branhc; allowed: base_branch, branch",
+    ),
+    "a counter outside a loop": (
+        "steps:\n  - {event: log, message: '{{ i }}'}\n",
+        2,
+        "steps[0].message",
+        "unknown variable i",
+    ),
+    "a wrong fault": ("faults:\n  - {route: runs, status: 500}\nsteps: []\n", 2, "faults[0].route", "repos, start"),
+    "a fault without an effect": (
+        "faults:\n  - {route: run}\nsteps: []\n",
+        2,
+        "faults[0]",
+        "status, drop, cut, garbage or delay",
+    ),
+    "a field given twice": ("steps: []\nsteps: []\n", 2, "steps", "given twice"),
+    "no YAML": ("steps: [\n", 2, "(top level)", "not valid YAML"),
+    "an empty file": ("", 1, "(top level)", "null does not fit: fields with steps"),
+    "a list": ("- a\n", 1, "(top level)", "fields with steps"),
+}
+
+WORLDS = {
+    "no users": ("users: []\n", 1, "users", "at least one user"),
+    "a user without repositories": (
+        f"users:\n  - name: ada\n    tokens: [{{token: {TOKEN}}}]\n",
+        2,
+        "users[0]",
+        "repos is missing",
+    ),
+    "a bad token": (
+        "users:\n  - name: ada\n    tokens:\n      - token: hunter2\n    repos: []\n",
+        4,
+        "users[0].tokens[0].token",
+        "mog_ and 32",
+    ),
+    "a bad scope": (
+        f"users:\n  - name: ada\n    tokens:\n      - token: {TOKEN}\n        scopes: [admin]\n    repos: []\n",
+        5,
+        "users[0].tokens[0].scopes[0]",
+        '"admin" is not one of read, write',
+    ),
+    "a bad time": (
+        f"users:\n  - name: ada\n    tokens:\n      - token: {TOKEN}\n        expires: tomorrow\n    repos: []\n",
+        5,
+        "users[0].tokens[0].expires",
+        "2030-01-31T12:00:00Z",
+    ),
+    "a token given twice": (
+        f"users:\n  - name: ada\n    tokens:\n      - token: {TOKEN}\n      - token: {TOKEN}\n    repos: []\n",
+        5,
+        "users[0].tokens[1].token",
+        "twice",
+    ),
+    "a repository that is no owner/name": (
+        f"users:\n  - name: ada\n    tokens: [{{token: {TOKEN}}}]\n    repos:\n"
+        f"      - id: {REPO}\n        full_name: web\n",
+        6,
+        "users[0].repos[0].full_name",
+        "owner/name",
+    ),
+    "a repository id given twice": (
+        f"users:\n  - name: ada\n    tokens: [{{token: {TOKEN}}}]\n    repos:\n"
+        f"      - {{id: {REPO}, full_name: a/b}}\n      - {{id: {REPO}, full_name: a/c}}\n",
+        6,
+        "users[0].repos[1].id",
+        "another repo",
+    ),
+    "two users of one name": (
+        f"users:\n  - name: ada\n    tokens: [{{token: {TOKEN}}}]\n    repos: []\n"
+        f"  - name: ada\n    tokens: [{{token: {TOKEN.replace('a', 'b')}}}]\n    repos: []\n",
+        5,
+        "users[1].name",
+        "another user",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "field", "allowed"), SCENARIOS.values(), ids=SCENARIOS)
+def test_a_bad_scenario_names_line_and_field(text: str, line: int, field: str, allowed: str, tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(text)
+    with pytest.raises(DocumentError) as caught:
+        Emulator(path)
+    assert f"{path}:{line}: {field}: " in str(caught.value)
+    assert allowed in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "line", "field", "allowed"), WORLDS.values(), ids=WORLDS)
+def test_a_bad_world_names_line_and_field(text: str, line: int, field: str, allowed: str, tmp_path: Path) -> None:
+    path = tmp_path / "world.yaml"
+    path.write_text(text)
+    with pytest.raises(DocumentError) as caught:
+        Emulator(world=path)
+    assert f"{path}:{line}: {field}: " in str(caught.value)
+    assert allowed in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text("steps:\n  - {after: soon, event: log}\n  - {status: 5}\nkill_failures: many\n")
+    with pytest.raises(DocumentError) as caught:
+        Emulator(path)
+    assert [line.split(": ")[0].rsplit(":", 1)[1] for line in str(caught.value).splitlines()] == ["4", "2", "3"]
+
+
+def test_an_unknown_scenario_lists_the_known_ones() -> None:
+    with pytest.raises(DocumentError, match=r"succes: no such scenario: use a file or one of .*, success"):
+        Emulator("succes")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"nowhere\.yaml: cannot be read: No such file"):
+        Emulator(tmp_path / "nowhere.yaml")

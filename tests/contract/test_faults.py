@@ -1,0 +1,194 @@
+"""Faults on demand: which answer is spoiled, how, and whether the work was done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from mogplex_ci.emulator import DocumentError, Emulator
+from tests.contract.api import Api, FakeClock
+
+ROUTES = ("repos", "start", "run", "events", "cancel")
+BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+
+
+def call(api: Api, route: str, run_id: str) -> requests.Response:
+    if route in ("repos", "start"):
+        return {"repos": api.repos, "start": api.start}[route]()
+    return {"run": api.run, "events": api.events, "cancel": api.cancel}[route](run_id)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_spoils_exactly_the_answers_that_were_asked_for(route: str) -> None:
+    with Emulator() as emulator:
+        api = Api(emulator)
+        run_id = api.start().json()["data"]["runId"]
+        good = 202 if route == "start" else 200
+        emulator.inject(route, status=502, skip=2, times=3, headers={"Retry-After": "7"}, body="bad gateway")
+        answers = [call(api, route, run_id) for _ in range(7)]
+        others = [call(api, other, run_id).status_code for other in ROUTES if other != route]
+    assert [answer.status_code for answer in answers] == [good, good, 502, 502, 502, good, good]
+    assert answers[2].headers["Retry-After"] == "7"
+    assert answers[2].text == "bad gateway"
+    assert set(others) <= {200, 202}
+
+
+def test_any_counts_requests_of_all_routes() -> None:
+    with Emulator() as emulator:
+        api = Api(emulator)
+        emulator.inject("any", status=503, skip=1, times="always", body={"ok": False})
+        codes = [api.repos().status_code, api.start().status_code, api.run("x").status_code]
+        emulator.clear_faults()
+        codes.append(api.repos().status_code)
+    assert codes == [200, 503, 503, 200]
+
+
+def test_the_first_of_several_faults_strikes_and_all_count() -> None:
+    with Emulator() as emulator:
+        api = Api(emulator)
+        emulator.inject("repos", status=500, times=2)
+        emulator.inject("repos", status=429, times=3)
+        codes = [api.repos().status_code for _ in range(4)]
+    assert codes == [500, 500, 429, 200]
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}, {"garbage": True}, {"cut": 10}], ids=str)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_work_is_done_only_when_the_fault_comes_after_it(fault: dict[str, Any], when: str) -> None:
+    with Emulator() as emulator:
+        api = Api(emulator)
+        emulator.inject("start", when=when, **fault)
+        try:
+            spoiled = api.start()
+        except BROKEN:
+            pass
+        else:
+            assert spoiled.status_code == fault.get("status", 200 if when == "before" else 202)
+            assert not spoiled.text.startswith('{"ok":true')
+        assert len(emulator.runs) == (1 if when == "after" else 0)
+        assert api.start().json()["data"]["replayed"] is (when == "after")
+        assert len(emulator.runs) == 1
+
+
+def received_before_the_break(answer: requests.Response) -> bytes:
+    received = b""
+    try:
+        for chunk in answer.iter_content(1):
+            received += chunk
+    except requests.exceptions.ChunkedEncodingError:
+        return received
+    raise AssertionError("the answer was complete")
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100])
+def test_a_cut_answer_breaks_off_after_so_many_bytes(kept: int) -> None:
+    with Emulator() as emulator:
+        api = Api(emulator)
+        emulator.inject("repos", cut=kept)
+        headers = {"Authorization": f"Bearer {emulator.token}"}
+        with requests.get(f"{api.base}/repos", headers=headers, stream=True, timeout=30) as answer:
+            assert answer.status_code == 200
+            received = received_before_the_break(answer)
+        whole = api.repos().content
+    assert received == whole[:kept]
+
+
+def test_a_late_answer_outlasts_an_impatient_client() -> None:
+    with Emulator() as emulator:
+        api = Api(emulator)
+        emulator.inject("start", delay="10m")
+        with pytest.raises(requests.ReadTimeout):
+            api.session.post(
+                f"{api.base}/runs",
+                json={"repoId": api.repo_id, "prompt": "x"},
+                headers={"Idempotency-Key": "key"},
+                timeout=0.3,
+            )
+        assert len(emulator.runs) == 1
+
+
+def test_the_log_tells_dropped_requests_from_answered_ones() -> None:
+    with Emulator() as emulator:
+        api = Api(emulator)
+        emulator.inject("start", drop=True)
+        with pytest.raises(requests.ConnectionError):
+            api.start()
+        api.start()
+        dropped, answered = emulator.requests
+    assert (dropped.route, dropped.status, answered.status) == ("start", None, 202)
+    assert dropped.body == {"repoId": api.repo_id, "prompt": "Fix it"}
+    assert dropped.headers["Idempotency-Key"] == "key"
+    assert "Authorization" not in dropped.headers
+
+
+def test_faults_are_armed_listed_and_cleared_over_http() -> None:
+    with Emulator() as emulator:
+        api = Api(emulator)
+        control = f"{emulator.url}/_emulator/faults"
+        armed = requests.post(
+            control, json=[{"route": "run", "status": 500}, {"route": "repos", "status": 503}], timeout=30
+        )
+        assert armed.status_code == 201
+        assert api.repos().status_code == 503
+        listed = requests.get(control, timeout=30).json()["faults"]
+        assert [(fault["route"], fault["seen"]) for fault in listed] == [("run", 0), ("repos", 1)]
+        assert requests.delete(control, timeout=30).json() == {"faults": []}
+        assert requests.put(control, timeout=30).status_code == 405
+        assert [request.path for request in emulator.requests] == ["/api/v1/mogplex/repos"]
+
+
+def test_a_wrong_fault_is_explained_and_not_armed() -> None:
+    with Emulator() as emulator:
+        control = f"{emulator.url}/_emulator/faults"
+        wrong = requests.post(control, json={"route": "runs", "status": 500}, timeout=30)
+        assert wrong.status_code == 400
+        assert "route" in wrong.json()["error"]
+        assert "repos, start, run, events, cancel, any" in wrong.json()["error"]
+        assert requests.post(control, data="nonsense", timeout=30).status_code == 400
+        with pytest.raises(DocumentError, match="times"):
+            emulator.inject("run", status=500, times=0)
+        assert requests.get(control, timeout=30).json() == {"faults": []}
+
+
+def test_a_scenario_brings_its_faults(tmp_path: Path) -> None:
+    scenario = tmp_path / "shaky.yaml"
+    scenario.write_text(
+        "faults:\n  - {route: repos, status: 503}\n  - {route: events, skip: 1, drop: true}\nsteps: []\n"
+    )
+    with Emulator(scenario) as emulator:
+        api = Api(emulator)
+        assert [api.repos().status_code for _ in range(2)] == [503, 200]
+        run_id = api.start().json()["data"]["runId"]
+        assert api.events(run_id).status_code == 200
+        with pytest.raises(requests.ConnectionError):
+            api.events(run_id)
+
+
+def test_a_scenario_picked_by_a_prompt_spoils_calls_about_its_runs_only(tmp_path: Path) -> None:
+    scenario = tmp_path / "shaky.yaml"
+    scenario.write_text("faults: [{route: run, status: 502}]\nsteps: []\n")
+    with Emulator(others=[scenario]) as emulator:
+        api = Api(emulator)
+        runs = [
+            api.start(prompt, key=prompt).json()["data"]["runId"]
+            for prompt in ("scenario: shaky", "plain", "scenario: shaky, again")
+        ]
+        codes = [[api.run(run_id).status_code for _ in range(2)] for run_id in runs]
+    assert codes == [[502, 200], [200, 200], [502, 200]]
+
+
+def test_queueing_can_fail_for_the_first_starts_only(tmp_path: Path) -> None:
+    scenario = tmp_path / "queue.yaml"
+    scenario.write_text("queue_failure: {error: Connection error., times: 1}\nsteps: [{status: success}]\n")
+    clock = FakeClock()
+    with Emulator(scenario, clock=clock) as emulator:
+        api = Api(emulator)
+        assert api.start(key="first").status_code == 500
+        again = api.start(key="first").json()["data"]
+        assert (again["status"], again["error"], again["replayed"]) == ("failed", "Connection error.", True)
+        fresh = api.start(key="second").json()["data"]
+        clock.seconds = 1
+        assert api.run(fresh["runId"]).json()["data"]["run"]["status"] == "success"

@@ -1,0 +1,105 @@
+"""Many clients at once: one run for each key, connections that are used again, memory that stays bounded."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.emulator.runs import MOST_RUNS
+from tests.contract.api import Api, FakeClock
+
+
+def test_simultaneous_starts_with_one_key_make_one_run() -> None:
+    with Emulator() as emulator:
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda api: api.start().json()["data"], [Api(emulator) for _ in range(8)]))
+        assert len(emulator.runs) == 1
+    assert len({answer["runId"] for answer in answers}) == 1
+    assert sorted(answer["replayed"] for answer in answers) == [False] + [True] * 7
+
+
+def test_hundreds_of_runs_go_on_at_once() -> None:
+    clock = FakeClock()
+    with Emulator(limits=False, clock=clock) as emulator:
+        with ThreadPoolExecutor(8) as pool:
+            keys = [f"key {number}" for number in range(300)]
+            runs = list(pool.map(lambda key: Api(emulator).start(key=key).json()["data"]["runId"], keys))
+        clock.seconds = 5
+        assert {run.status for run in emulator.runs} == {"streaming"}
+        clock.seconds = 60
+        assert {run.status for run in emulator.runs} == {"success"}
+    assert len(set(runs)) == 300
+
+
+def test_ended_runs_are_forgotten_when_there_are_too_many() -> None:
+    clock = FakeClock()
+    with Emulator("launch-failure", limits=False, clock=clock) as emulator:
+        api = Api(emulator)
+        for number in range(MOST_RUNS + 1):
+            clock.seconds += 5
+            last = api.start(key=f"key {number}").json()["data"]
+        assert len(emulator.runs) <= MOST_RUNS
+        assert emulator.runs[-1].id == last["runId"]
+        assert api.start(key="key 0").json()["data"]["replayed"] is False
+
+
+def test_a_connection_serves_many_requests_whatever_their_answers() -> None:
+    with Emulator() as emulator:
+        connection = http.client.HTTPConnection(emulator.url.removeprefix("http://"), timeout=30)
+        authorization = {"Authorization": f"Bearer {emulator.token}"}
+        base = "/api/v1/mogplex"
+        sent = [
+            ("POST", f"{base}/runs", {}, "x" * 100_000, 307),
+            ("GET", f"{base}/repos", authorization, None, 200),
+            ("HEAD", f"{base}/repos", authorization, None, 200),
+            ("OPTIONS", f"{base}/runs", authorization, None, 204),
+            ("GET", f"{base}/runs", authorization, None, 405),
+            ("POST", f"{base}/runs", {**authorization, "Idempotency-Key": "k"}, "null", 500),
+            ("GET", "/nowhere", authorization, None, 404),
+            ("GET", f"{base}/repos", authorization, None, 200),
+        ]
+        ports = set()
+        for method, path, headers, body, status in sent:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == status
+            ports.add(connection.sock.getsockname()[1])
+        assert len(ports) == 1
+
+
+def test_a_client_of_http_1_0_is_served() -> None:
+    with Emulator() as emulator:
+        connection = http.client.HTTPConnection(emulator.url.removeprefix("http://"), timeout=30)
+        connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]
+        connection.request("GET", "/api/v1/mogplex/repos", headers={"Authorization": f"Bearer {emulator.token}"})
+        assert len(json.loads(connection.getresponse().read())["data"]["repos"]) == 3
+
+
+def test_a_stopped_emulator_is_out_of_reach_even_on_open_connections() -> None:
+    with Emulator() as emulator:
+        api = Api(emulator)
+        assert api.repos().status_code == 200
+    with pytest.raises(requests.ConnectionError):
+        api.repos()
+
+
+def test_speed_makes_runs_faster_for_the_same_clock() -> None:
+    clock = FakeClock()
+    with Emulator(speed=10, clock=clock) as emulator:
+        api = Api(emulator)
+        run_id = api.start().json()["data"]["runId"]
+        clock.seconds = 1
+        data = api.run(run_id).json()["data"]["run"]
+    assert data["status"] == "success"
+
+
+@pytest.mark.parametrize("speed", [0, -1, float("nan"), float("inf")])
+def test_a_speed_is_a_positive_number(speed: float) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        Emulator(speed=speed)

@@ -1,0 +1,208 @@
+"""Start normalization against an independent statement of its rules, for any input."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.emulator.answers import Refused
+from mogplex_ci.emulator.start import StartRequest, normalize
+from mogplex_ci.emulator.world import Repo
+
+WHITE_SPACE = "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+WHITE_SPACE += "\u2028\u2029\u202f\u205f\u3000\ufeff"
+ODD = [None, True, False, 0, 1.5, [], ["a"], {}, {"a": 1}]
+
+texts = st.text(st.sampled_from("ab ./\\-_~^:*?[@{}%2e\0é\U0001f600\x85\x1c" + WHITE_SPACE)) | st.text()
+values = texts | st.sampled_from(ODD)
+branches = (
+    st.text(string.ascii_letters + "./-_", max_size=12)
+    | st.sampled_from(["HEAD", "@", "a.lock", "a@{b", " main ", "main", "a..b", "/a", "a/", "a//b", "a."])
+    | values
+)
+directories = st.lists(st.sampled_from(["..", ".", "", "a", "b c", "%2e%2e", "%2E", "~"])).map("/".join) | values
+repos = st.builds(
+    Repo,
+    id=st.just("r"),
+    full_name=st.just("acme/web"),
+    installation_id=st.just(1),
+    default_branch=st.sampled_from([None, "main", "develop", " "]),
+    root_directory=st.sampled_from([None, "apps/web"]),
+    hidden=st.booleans(),
+)
+bodies = st.fixed_dictionaries(
+    {"prompt": st.just("Fix it") | values},
+    optional={
+        "repoId": st.just("r"),
+        "harness": st.sampled_from(["codex", "claude-code", "Codex", " codex ", ""]) | values,
+        "baseBranch": branches,
+        "workingBranch": branches,
+        "createBranch": st.booleans() | values,
+        "rootDirectory": directories,
+        "conversationId": values,
+        "workspaceSessionId": values,
+        "mode": values,
+        "unheardOf": values,
+    },
+)
+
+
+def spaced(*words: str) -> st.SearchStrategy[str]:
+    """Words with white space around them."""
+    around = st.text(WHITE_SPACE, max_size=2)
+    return st.tuples(around, st.sampled_from(words), around).map("".join)
+
+
+variants: dict[str, st.SearchStrategy[Any]] = {
+    "harness": spaced("codex", "claude-code", ""),
+    "baseBranch": spaced("main", "dev", ""),
+    "workingBranch": spaced("agent/x", ""),
+    "createBranch": st.sampled_from([True, False, "true", None]),
+    "rootDirectory": spaced("apps//web/", "apps/web", ".", ""),
+    "mode": spaced("plan", ""),
+    "unheardOf": st.integers(),
+}
+
+
+def trimmed(value: object) -> str | None:
+    """Text without white space around it; nothing for blank text and other kinds."""
+    if not isinstance(value, str):
+        return None
+    characters = list(value)
+    while characters and characters[0] in WHITE_SPACE:
+        characters.pop(0)
+    while characters and characters[-1] in WHITE_SPACE:
+        characters.pop()
+    return "".join(characters) or None
+
+
+def is_branch(name: str) -> bool:
+    return (
+        all(character in string.ascii_letters + string.digits + "._/-" for character in name)
+        and name != "HEAD"
+        and "" not in name.split("/")
+        and ".." not in name
+        and not name.endswith(".")
+        and not name.endswith(".lock")
+    )
+
+
+def expected_fault(body: dict[str, Any], repo: Repo) -> str | None:
+    """The first rule that the body breaks."""
+    prompt = trimmed(body.get("prompt"))
+    base = trimmed(body.get("baseBranch")) or trimmed(repo.default_branch) or "main"
+    working = trimmed(body.get("workingBranch"))
+    create = body.get("createBranch") is True
+    root = body.get("rootDirectory")
+    if prompt is None:
+        return "Prompt is required"
+    if sum(2 if ord(character) > 0xFFFF else 1 for character in prompt) > 100_000:
+        return "Prompt is too long"
+    if (trimmed(body.get("harness")) or "codex") not in ("codex", "claude-code"):
+        return "Invalid harness"
+    if not is_branch(base):
+        return "Invalid base branch"
+    if root is not None and (not isinstance(root, str) or leads_out(root)):
+        return "Invalid root directory"
+    if working is not None and not is_branch(working):
+        return "Invalid working branch"
+    if create and working == base:
+        return "Working branch must differ from base branch when createBranch is true"
+    return None
+
+
+def leads_out(path: str) -> bool:
+    encoded = any(segment.lower() in ("%2e", "%2e%2e") for segment in path.split("/"))
+    return "\0" in path or encoded or ".." in (trimmed(path) or "").split("/")
+
+
+def outcome(body: dict[str, Any], repo: Repo) -> StartRequest | str:
+    """The normalized request, or the fault that the service reports."""
+    try:
+        return normalize(body, repo, "key")
+    except Refused as refused:
+        return str(refused)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(body=bodies, repo=repos)
+def test_any_body_is_refused_or_normalized_by_the_rules(body: dict[str, Any], repo: Repo) -> None:
+    start = outcome(body, repo)
+    if isinstance(start, str):
+        assert start == expected_fault(body, repo)
+        return
+    assert expected_fault(body, repo) is None
+    assert start.prompt == trimmed(body["prompt"])
+    assert start.harness == (trimmed(body.get("harness")) or "codex")
+    assert start.base_branch == (trimmed(body.get("baseBranch")) or trimmed(repo.default_branch) or "main")
+    assert start.create_branch is (body.get("createBranch") is True)
+    for name in ("conversationId", "workspaceSessionId", "mode"):
+        snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+        assert getattr(start, snake) == trimmed(body.get(name))
+    check_working_branch(start, trimmed(body.get("workingBranch")))
+    check_root_directory(start.root_directory, body, repo)
+
+
+def check_working_branch(start: StartRequest, named: str | None) -> None:
+    if named is not None:
+        assert start.working_branch == named
+    elif start.create_branch:
+        assert start.working_branch.startswith("mogplex/external/")
+        assert start.working_branch != start.base_branch
+    else:
+        assert start.working_branch == start.base_branch
+
+
+def check_root_directory(root: str | None, body: dict[str, Any], repo: Repo) -> None:
+    if "rootDirectory" not in body:
+        assert root == repo.root_directory
+    elif root is not None:
+        assert root not in (".", "")
+        assert not root.startswith("/")
+        assert not root.endswith("/")
+        assert "//" not in root
+        assert ".." not in root.split("/")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(body=bodies, repo=repos)
+def test_what_was_normalized_stays_as_it_is(body: dict[str, Any], repo: Repo) -> None:
+    start = outcome(body, repo)
+    if isinstance(start, str):
+        return
+    again = {
+        "repoId": start.repo_id,
+        "prompt": start.prompt,
+        "harness": start.harness,
+        "baseBranch": start.base_branch,
+        "workingBranch": start.working_branch,
+        "createBranch": start.create_branch,
+        "rootDirectory": start.root_directory,
+        "conversationId": start.conversation_id,
+        "workspaceSessionId": start.workspace_session_id,
+        "mode": start.mode,
+    }
+    assert normalize(again, repo, "another key") == start
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    sent=st.lists(st.fixed_dictionaries({"prompt": spaced("Fix", "Test")}, optional=variants), min_size=2, max_size=4)
+)
+def test_one_key_starts_one_run_whatever_is_sent_with_it(sent: list[dict[str, Any]]) -> None:
+    """The first body owns the key: the same request again is a replay, another one a conflict."""
+    with Emulator(limits=False) as emulator:
+        repo = emulator.world.tokens[emulator.token].user.repos[0]
+        headers = {"Authorization": f"Bearer {emulator.token}", "Idempotency-Key": "key"}
+        for body in sent:
+            answer = requests.post(
+                f"{emulator.url}/api/v1/mogplex/runs", json={**body, "repoId": repo.id}, headers=headers, timeout=30
+            )
+            same = normalize(body, repo, "key") == normalize(sent[0], repo, "key")
+            assert answer.status_code == (202 if same else 409)
+        assert len(emulator.runs) == 1
