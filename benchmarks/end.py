@@ -28,10 +28,10 @@ steps:
 """
 _POLLER = """
 import requests, sys, time
-url, headers = sys.argv[1] + "/api/v1/mogplex", {"Authorization": "Bearer " + sys.argv[2]}
+url, headers = sys.argv[1] + "/api/v1/mogplex", {"Authorization": "Bearer " + sys.argv[2], "Idempotency-Key": "k"}
 repo = requests.get(url + "/repos", headers=headers, timeout=30).json()["data"]["repos"][0]["id"]
-run = requests.post(url + "/runs", headers=headers | {"Idempotency-Key": "k"}, json={"repoId": repo, "prompt": "x"}, timeout=30)
-run_id = run.json()["data"]["runId"]
+body = {"repoId": repo, "prompt": "x"}
+run_id = requests.post(url + "/runs", headers=headers, json=body, timeout=30).json()["data"]["runId"]
 while True:
     answer = requests.get(f"{url}/runs/{run_id}", headers=headers, timeout=30).json()
     if answer["data"]["run"]["status"] in ("success", "failed", "cancelled"):
@@ -42,7 +42,8 @@ _SHELL = """
 set -e
 api="$1/api/v1/mogplex"; auth="Authorization: Bearer $2"
 repo=$(curl -sf -H "$auth" "$api/repos" | jq -r '.data.repos[0].id')
-id=$(curl -sf -H "$auth" -H "Idempotency-Key: k" -d "{\\"repoId\\":\\"$repo\\",\\"prompt\\":\\"x\\"}" "$api/runs" | jq -r .data.runId)
+body=$(jq -nc --arg repo "$repo" '{repoId: $repo, prompt: "x"}')
+id=$(curl -sf -H "$auth" -H "Idempotency-Key: k" -d "$body" "$api/runs" | jq -r .data.runId)
 while :; do
   status=$(curl -sf -H "$auth" "$api/runs/$id" | jq -r .data.run.status)
   case $status in success|failed|cancelled) break ;; esac
