@@ -107,7 +107,7 @@ def teamcity(log: str) -> list[Command]:
 
 
 def gitlab(log: str) -> list[Command]:
-    """Return the folds of GitLab, which stand anywhere in a line, and carriage returns that erase what stands before."""
+    """Return the folds of GitLab, which stand anywhere in a line, and carriage returns that erase a line."""
     folds = re.finditer(r"section_(start|end):\d+:([a-zA-Z0-9_.-]+)(?:\[[^\]]*\])?\r\x1b\[0K", log)
     found = [Command("GitLab", f"section_{match[1]}", match[2], match[0]) for match in folds]
     bare = re.sub(r"section_(?:start|end):\d+:[a-zA-Z0-9_.-]+(?:\[[^\]]*\])?\r\x1b\[0K", "", log)
