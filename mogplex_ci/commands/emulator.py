@@ -7,11 +7,13 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from typing import Final
 
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.scenario import SHIPPED
 
-_EPILOG = f"""\
+_LAST_PORT: Final = 65535
+_EPILOG: Final = f"""\
 scenarios: {", ".join(SHIPPED)}
 A prompt that holds the words "scenario: NAME" picks another one for its run.
 
@@ -24,6 +26,9 @@ def main(argv: list[str], env: Mapping[str, str]) -> int:
     """Serve until SIGINT or SIGTERM, then return 0; return 2 when an option, scenario or world is wrong."""
     options = _parser().parse_args(argv)
     first, *others = options.scenario or ["success"]
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     try:
         emulator = Emulator(
             first,
@@ -38,20 +43,23 @@ def main(argv: list[str], env: Mapping[str, str]) -> int:
     except DocumentError as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(f"cannot serve on {options.host} port {options.port}: {error.strerror or error}")
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        what = error.filename or f"cannot serve on {options.host} port {options.port}"
+        return _refuse(f"{what}: {error.strerror or error}")
     with emulator:
-        _say(f"mogplex emulator on {emulator.url}")
-        _say(f"token: {emulator.token} (opens nothing real)")
-        for user in {token.user.name: token.user for token in emulator.world.tokens.values()}.values():
-            for repo in user.repos:
-                _say(f"repo: {repo.full_name} {repo.id}")
+        _introduce(emulator)
         if not emulator.on_loopback:
-            print(f"warning: {options.host} can be reached from other machines", file=sys.stderr, flush=True)  # noqa: T201
+            _complain(f"warning: other machines can reach {emulator.url}; anybody there can use it")
         stop.wait()
     return 0
+
+
+def _introduce(emulator: Emulator) -> None:
+    """Say where it is and what opens it."""
+    lines = [f"mogplex emulator on {emulator.url}", f"token: {emulator.token} (opens nothing real)"]
+    users = {token.user.name: token.user for token in emulator.world.tokens.values()}
+    lines += [f"repo: {repo.full_name} {repo.id}" for user in users.values() for repo in user.repos]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,13 +69,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=8787, metavar="N", help="port; 0 picks a free one (default 8787)")
+    parser.add_argument("--port", type=_port, default=8787, metavar="N", help="port; 0 picks a free one (default 8787)")
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to bind (default 127.0.0.1)")
     parser.add_argument(
         "--scenario",
         action="append",
         metavar="NAME|FILE",
-        help="what runs play (default success); more of them can be picked by prompts",
+        help="what runs play (default success); given again, prompts can pick the others",
     )
     parser.add_argument("--world", metavar="FILE", help="YAML file with users, tokens and repositories")
     parser.add_argument(
@@ -78,17 +86,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to {_LAST_PORT}")
+    return int(text)
+
+
 def _speed(text: str) -> float:
-    speed = float(text)
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
     if not 0 < speed < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number, such as 10 or 0.5")
     return speed
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
-
-
 def _refuse(message: str) -> int:
-    print(f"mogplex-ci emulator: error: {message}", file=sys.stderr)  # noqa: T201
+    _complain(f"mogplex-ci emulator: error: {message}")
     return 2
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

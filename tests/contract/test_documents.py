@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from mogplex_ci.emulator import DocumentError, Emulator
+from tests.program import ROOT
 
 TOKEN = "mog_" + "a" * 32
 REPO = "10000000-0000-4000-8000-00000000000a"
@@ -150,3 +152,13 @@ def test_an_unknown_scenario_lists_the_known_ones() -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"nowhere\.yaml: cannot be read: No such file"):
         Emulator(tmp_path / "nowhere.yaml")
+
+
+def test_the_files_shown_in_the_documentation_are_right(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    scenario, faults, world = (tmp_path / name for name in ("scenario.yaml", "faults.yaml", "world.yaml"))
+    scenario.write_text(shown[0])
+    faults.write_text(f"{shown[1]}steps: []\n")
+    world.write_text(shown[2])
+    Emulator(scenario, others=[faults], world=world)

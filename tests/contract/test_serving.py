@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from mogplex_ci.emulator import Emulator
 from tests.program import run_program, start_program
 
 
@@ -44,3 +45,42 @@ def test_names_file_line_and_field_of_a_bad_scenario(tmp_path: Path) -> None:
     assert f"{scenario}:3: steps[1].after:" in ended.err
     assert "not a duration" in ended.err
     assert "Traceback" not in ended.err
+
+
+BAD_OPTIONS = {
+    "port": (["--port", "70000"], "'70000' is not a port: use 0 to 65535"),
+    "speed": (["--speed", "fast"], "'fast' is not a positive number, such as 10 or 0.5"),
+    "scenario": (["--scenario", "sucess"], "sucess: no such scenario: use a file or one of cancelled, claude-code,"),
+    "world": (["--world", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),
+    "log": (["--port", "0", "--log-requests", "no/such/folder"], "no/such/folder: No such file or directory"),
+    "host": (["--host", "192.0.2.1"], "cannot serve on 192.0.2.1 port 8787: Cannot assign requested address"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS.values(), ids=BAD_OPTIONS)
+def test_says_what_is_wrong_with_an_option(options: list[str], message: str, tmp_path: Path) -> None:
+    ended = run_program("emulator", *options, env={}, cwd=tmp_path)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_warns_when_other_machines_can_reach_it(tmp_path: Path) -> None:
+    with start_program("emulator", "--port", "0", "--host", "0.0.0.0", env={}, cwd=tmp_path) as process:  # noqa: S104
+        assert process.stderr is not None
+        assert "warning: other machines can reach http://0.0.0.0:" in process.stderr.readline()
+        process.terminate()
+    assert process.returncode == 0
+
+
+def test_is_its_own_proxy_for_clients_that_cannot_reach_it_on_loopback() -> None:
+    """A container beside a service container asks for a loopback URL and names the emulator as HTTP proxy."""
+    with Emulator() as emulator:
+        answer = requests.get(
+            "http://127.0.0.1:9/api/v1/mogplex/repos",
+            headers={"Authorization": f"Bearer {emulator.token}"},
+            proxies={"http": emulator.url},
+            timeout=30,
+        )
+    assert len(answer.json()["data"]["repos"]) == 3
