@@ -7,7 +7,7 @@ SETUP := $(VENV)/.ready
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test check lint types workflows documents dependencies docs hooks lock clean bench
+.PHONY: help demo test golden check lint types workflows documents dependencies docs hooks lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -23,6 +23,9 @@ demo: $(SETUP) ## Play the main job on the embedded emulator, as a GitHub step s
 
 test: $(SETUP) ## Run every test this machine can run
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+golden: $(SETUP) ## Write the golden logs anew: what every CI system gets to see
+	RUN_ACTION_GOLDEN=write $(BIN)/python -m pytest -n auto -q tests/e2e/test_platforms.py
 
 check: lint types workflows documents dependencies ## Run every linter and check
 
@@ -60,9 +63,6 @@ docs: $(SETUP) ## Write the generated page of the documentation
 
 hooks: $(SETUP) ## Run the quick checks at each commit
 	$(BIN)/pre-commit install
-
-bench: $(SETUP) ## Measure what the documents claim about speed and frugality
-	@$(BIN)/python -m benchmarks
 
 lock: ## Resolve the locked requirements anew
 	$(BIN)/pip install --quiet uv

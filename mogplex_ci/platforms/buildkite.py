@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
-_STYLES: Final = {Level.NOTICE: "info", Level.WARNING: "warning", Level.ERROR: "error"}
+_STYLES: Final = {Level.WARNING: "warning", Level.ERROR: "error"}
 
 
 class Buildkite(Platform):
@@ -76,14 +76,15 @@ class Buildkite(Platform):
     def annotate(
         self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
     ) -> None:
-        """Print the line, and add it to the build's page."""
-        from mogplex_ci.sanitize import markdown
-
+        """Print the line, and add a warning or an error to the build's page; notices are in the summary there."""
         self._unfold()
         super().annotate(level, title, text, file=file, line=line)
-        where = "" if file is None else f" {markdown.inline(file)}"
-        content = f"**{title}**{where}: {markdown.inline(text)}\n\n"
-        self._annotate(_STYLES[level], f"-{level.value}", content)
+        if level in _STYLES:
+            from mogplex_ci.sanitize import markdown
+
+            where = "" if file is None else f" {markdown.inline(file)}"
+            content = f"**{title}**{where}: {markdown.inline(text)}\n\n"
+            self._annotate(_STYLES[level], f"-{level.value}", content)
 
     def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
         """Set the build's meta-data, which every job of the build can read: ``mogplex:STEP:MOGPLEX_RUN_ID``."""

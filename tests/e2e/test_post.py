@@ -1,0 +1,135 @@
+"""The clean-up where a job's script and its clean-up share nothing but the workspace: a real process, killed."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.ci_environments import environment
+from tests.program import Ended, run_program, start_program
+
+PROMPT = "Fix the login form"
+
+
+class Job:
+    """A job's script and its clean-up, in one workspace."""
+
+    def __init__(self, name: str, folder: Path, emulator: Emulator) -> None:
+        self.workspace = folder / "workspace"
+        self.workspace.mkdir()
+        self.env = environment(name, folder) | {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+
+    @property
+    def kept(self) -> bool:
+        """Whether anything is kept for the clean-up."""
+        return (self.workspace / ".mogplex").exists()
+
+    def killed_when(self, condition: Callable[[], object], *flags: str) -> None:
+        """Run the script until the condition holds, then kill it, as a CI system does in the end."""
+        with start_program("--prompt", PROMPT, *flags, env=self.env, cwd=self.workspace) as process:
+            try:
+                while not condition():
+                    assert process.poll() is None, process.communicate()
+                    time.sleep(0.02)
+            finally:
+                process.kill()
+
+    def post(self, **variables: str) -> Ended:
+        """Run the clean-up."""
+        return run_program("post", env=self.env | variables, cwd=self.workspace)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator("slow", speed=1) as emulator:
+        yield emulator
+
+
+def polls(emulator: Emulator) -> bool:
+    return any(request.route == "events" for request in emulator.requests)
+
+
+@pytest.mark.parametrize("name", ["gitlab", "jenkins"])
+def test_a_killed_steps_run_is_cancelled_by_its_id_alone(name: str, tmp_path: Path, emulator: Emulator) -> None:
+    job = Job(name, tmp_path, emulator)
+    job.killed_when(lambda: polls(emulator))
+    ended = job.post()
+    (run,) = emulator.runs
+    assert (ended.code, run.status) == (0, "cancelled"), ended.out
+    assert run.id in ended.out
+    assert not job.kept
+
+
+def test_git_does_not_see_what_is_kept(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    subprocess.run(["git", "init", "--quiet", job.workspace], check=True)
+    job.killed_when(lambda: polls(emulator))
+    seen = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=job.workspace, capture_output=True, text=True, check=True
+    )
+    assert job.kept
+    assert ".mogplex/" not in seen.stdout
+
+
+def test_a_retry_in_the_same_workspace_does_not_take_an_earlier_jobs_ids(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    job.killed_when(lambda: polls(emulator))
+    ended = job.post(CI_JOB_ID="999")
+    (run,) = emulator.runs
+    assert (ended.code, ended.out) == (0, "")
+    assert run.status != "cancelled"
+
+
+def test_a_start_that_was_never_answered_is_asked_for_again(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    job.env["MOGPLEX_PROMPT"] = PROMPT
+    emulator.inject("start", delay="1h", when="after", times=1)
+    job.killed_when(lambda: emulator.runs)
+    ended = job.post()
+    (run,) = emulator.runs
+    assert (ended.code, run.status) == (0, "cancelled"), ended.out
+
+
+def test_detaching_from_an_interrupt_leaves_nothing_to_clean_up(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    job.killed_when(lambda: polls(emulator), "--on-interrupt", "detach")
+    ended = job.post()
+    (run,) = emulator.runs
+    assert (ended.code, ended.out) == (0, "")
+    assert run.status != "cancelled"
+
+
+def test_a_finished_step_leaves_nothing_to_clean_up(tmp_path: Path) -> None:
+    with Emulator("success", speed=1e9) as emulator:
+        job = Job("gitlab", tmp_path, emulator)
+        assert run_program("--prompt", PROMPT, env=job.env, cwd=job.workspace).code == 0
+        before = len(emulator.requests)
+        assert job.post().code == 0
+        assert len(emulator.requests) == before
+    assert not job.kept
+
+
+def test_what_cannot_be_cancelled_is_said_and_tried_again(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    job.killed_when(lambda: polls(emulator))
+    refused = job.post(MOGPLEX_API_KEY="mog_" + "0" * 32)
+    assert refused.code == 64
+    assert "WARNING: Mogplex: Could not cancel" in refused.out
+    assert job.kept
+    assert job.post().code == 0
+    assert emulator.runs[0].status == "cancelled"
+
+
+def test_a_file_that_somebody_else_wrote_is_no_state(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    job.killed_when(lambda: polls(emulator))
+    (state,) = (job.workspace / ".mogplex").glob("*.json")
+    for text in ("", "[1, 2]", '{"key": 7}', "\xff"):
+        state.write_bytes(text.encode("latin-1"))
+        ended = job.post()
+        assert (ended.code, ended.out, ended.err) == (0, "", "")
