@@ -49,7 +49,7 @@ def cancel_unanswered(
     ends = clock.monotonic() + budget
     started = _within(budget, clock, lambda timeout: client.start(request, key, timeout=timeout))
     if may_be_foreign and started.replayed:
-        return Cancelled(started.run, started.run.status, already_terminal=True)
+        return Cancelled(started.run, started.run.status, already_terminal=True, data=started.run.data)
     return cancel(client, started.run.id, clock=clock, budget=ends - clock.monotonic())
 
 
