@@ -20,6 +20,10 @@ class MogplexError(Exception):
     exit_code: ClassVar[int] = 1
     code: str = "ERROR"
     remedy: str = ""
+    retry_after: float | None = None
+    """Seconds that the server asks to wait, if it said so."""
+    may_have_worked: bool = False
+    """Whether the request may have been carried out although it failed."""
 
     def __init__(self, cause: str, *, detail: Untrusted | None = None, remedy: str | None = None) -> None:
         super().__init__(cause)
@@ -73,7 +77,6 @@ class ApiError(MogplexError):
         self.code = code
         self.http_status = http_status
         self.retry_after = retry_after
-        """Seconds that the server asks to wait, if it said so."""
 
 
 class NotAuthorizedError(ApiError):
@@ -112,6 +115,7 @@ class RateLimitedError(ApiError):
 class ServerError(ApiError):
     """The API failed (5xx)."""
 
+    may_have_worked = True
     remedy = "The service is having trouble; run the job again later."
 
 
@@ -139,15 +143,28 @@ class UnknownRepoError(ServerError):
 class UnreachableError(MogplexError):
     """No usable answer came: the network, TLS, or a garbled body."""
 
+    may_have_worked = True
     exit_code = 69
     code = "UNREACHABLE"
     remedy = "Check base-url, the proxy settings and the network between this runner and the API."
 
 
-class TimedOutError(MogplexError):
-    """The step's deadline passed before the run ended."""
+class WrongServiceError(MogplexError):
+    """What answers is not the API, and asking again will not change it: a redirect elsewhere, a foreign certificate."""
 
-    code = "TIMEOUT"
+    exit_code = 69
+    code = "UNREACHABLE"
+    remedy = "Set base-url to the host that serves the API."
+
+
+class ForeignRunError(MogplexError):
+    """The run may have been started by somebody else."""
+
+    code = "FOREIGN_RUN"
+    remedy = "Cancel it by hand if it is yours."
+
+    def __init__(self) -> None:
+        super().__init__("found under the given idempotency-key, it may be somebody else's, and is left alone")
 
 
 class UntrustedTriggerError(MogplexError):

@@ -116,15 +116,21 @@ class Run:
     """Whether a runtime took it (``runtime.runId``); a failed run without one never left the queue."""
     data: Untrusted
     """The whole object as the API sent it."""
-    created_at: datetime | None = None
-    """Aware; None when the API's text is no time."""
-    updated_at: datetime | None = None
-    """Aware; None when the API's text is no time. Events do not change it."""
 
     @property
     def is_terminal(self) -> bool:
         """Whether the run has ended."""
         return self.status in TERMINAL_STATUSES
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the run has ended without a result."""
+        return self.status in ("failed", "cancelled")
+
+    @property
+    def never_queued(self) -> bool:
+        """Whether the service created the run, but could hand it to no runtime: nothing was done."""
+        return self.status == "failed" and not self.queued
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +173,6 @@ class Cancelled:
     status: str
     """``cancelled`` or ``cancellation_requested``; the run's own status when it had ended before."""
     already_terminal: bool
-    data: Untrusted
-    """The whole object as the API sent it; that of the run when it was left alone."""
 
 
 @dataclass(frozen=True, slots=True)

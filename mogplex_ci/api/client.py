@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from mogplex_ci.api import parse
+from mogplex_ci.api.retry import parse_retry_after
 from mogplex_ci.api.transport import READ_SECONDS, Transport
 from mogplex_ci.errors import (
     ApiError,
@@ -70,7 +70,7 @@ class Client:
 
     def run(self, run_id: str, *, timeout: float = READ_SECONDS) -> Run:
         """Return the run."""
-        return parse.run(_field(self._get(_run_path(run_id), {}, timeout=timeout), "run"))
+        return _about(run_id, parse.run(_field(self._get(_run_path(run_id), {}, timeout=timeout), "run")))
 
     def feed(self, run_id: str, *, limit: int = FEED_LIMIT, timeout: float = READ_SECONDS) -> Feed:
         """Return the run and its oldest events. An answer equal to the last one gives the same object again."""
@@ -80,14 +80,17 @@ class Client:
         if self._last_feed is not None and answer.status == 200 and self._last_feed[0] == answer.body:
             return self._last_feed[1]
         feed = parse.feed(_data(answer))
+        _about(run_id, feed.run)
         self._last_feed = (answer.body, feed)
         return feed
 
     def cancel(self, run_id: str, *, timeout: float = READ_SECONDS) -> Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
-        return parse.cancelled(
-            _data(self._transport.send("POST", f"{API_PATH}{_run_path(run_id)}/cancel", timeout=timeout))
-        )
+        answer = self._transport.send("POST", f"{API_PATH}{_run_path(run_id)}/cancel", timeout=timeout)
+        cancelled = parse.cancelled(_data(answer))
+        if cancelled.run is not None:
+            _about(run_id, cancelled.run)
+        return cancelled
 
     def close(self) -> None:
         """Give the connections back."""
@@ -99,6 +102,13 @@ class Client:
 
 def _run_path(run_id: str) -> str:
     return f"/runs/{quote(run_id, safe='')}"
+
+
+def _about(run_id: str, run: Run) -> Run:
+    """Return ``run`` when it is the one that was asked for; a cache on the way may answer with another one."""
+    if run.id.lower() != run_id.lower():
+        raise parse.malformed("the API's answer is about another run")
+    return run
 
 
 def _data(answer: Answer) -> object:
@@ -124,6 +134,7 @@ _REFUSALS: Final[Mapping[int, tuple[type[ApiError], str, str]]] = {
     401: (NotAuthorizedError, "UNAUTHORIZED", "the API does not know this token"),
     403: (ForbiddenError, "FORBIDDEN", "the token may not do this"),
     404: (NotFoundError, "NOT_FOUND", "the API does not find it"),
+    408: (UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
     409: (ConflictError, "CONFLICT", "the idempotency key belongs to a different request"),
     429: (RateLimitedError, "RATE_LIMITED", "the API's rate limit is used up"),
     502: (UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
@@ -140,19 +151,13 @@ def _refusal(answer: Answer, error: Mapping[str, object]) -> MogplexError:
         else (ApiError, "BAD_REQUEST", "the API refused the request"),
     )
     message = error.get("message")
-    return kind(
+    refusal = kind(
         cause,
         code=parse.error_code(error.get("code")) or code,
         http_status=answer.status,
         detail=Untrusted(message) if isinstance(message, str) and message else None,
-        retry_after=_seconds(answer.headers.get("Retry-After")),
+        retry_after=parse_retry_after(answer.headers.get("Retry-After")),
     )
-
-
-def _seconds(header: str | None) -> float | None:
-    """Read ``Retry-After``; this API always sends whole seconds."""
-    try:
-        seconds = float(header) if header is not None else math.nan
-    except ValueError:
-        return None
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
+    if answer.status == 503 and error:
+        refusal.may_have_worked = False  # the API's own 503 comes before any work; that of a proxy tells nothing
+    return refusal

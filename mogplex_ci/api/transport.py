@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
+import urllib3
 
 from mogplex_ci import __version__
-from mogplex_ci.errors import NotAuthorizedError, UnreachableError
+from mogplex_ci.api.bounded import bounded
+from mogplex_ci.errors import NotAuthorizedError, UnreachableError, WrongServiceError
 from mogplex_ci.models import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mogplex_ci.errors import MogplexError
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 30.0
@@ -72,7 +76,8 @@ class Transport:
         """Send one request and read its whole answer within ``timeout`` seconds.
 
         Raises:
-            UnreachableError: no connection, no answer in time, or a redirect that would carry the token elsewhere.
+            UnreachableError: no connection, or no whole answer in time.
+            WrongServiceError: a redirect that would carry the token elsewhere, or a certificate that is not trusted.
             NotAuthorizedError: the service sends us to its login page.
         """
         url = self._base + path
@@ -83,7 +88,7 @@ class Transport:
             if not 300 <= answer.status < 400 or location is None:
                 return answer
             url, query = _redirect_target(url, location, answer.status, method), None
-        raise UnreachableError("the API redirects in circles", remedy="Check base-url.")
+        raise WrongServiceError("the API redirects in circles")
 
     def close(self) -> None:
         """Give the connections back."""
@@ -99,8 +104,8 @@ class Transport:
         ends: float,
     ) -> Answer:
         left = max(ends - time.monotonic(), 0.05)
-        self.requests_sent += 1
-        try:
+
+        def exchange() -> Answer:
             with self._session.request(
                 method,
                 url,
@@ -112,8 +117,12 @@ class Transport:
                 stream=True,
             ) as response:
                 return Answer(response.status_code, response.headers, _read_body(response, ends))
-        except requests.RequestException as error:
-            raise _unreachable(error) from error
+
+        self.requests_sent += 1
+        try:
+            return bounded(exchange, left)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _failure(error) from error
 
 
 def _read_body(response: requests.Response, ends: float) -> bytes:
@@ -137,15 +146,13 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
     except ValueError:
         trusted = False
     if not trusted:
-        raise UnreachableError(
-            "the API redirects to another host, and the token does not follow",
-            detail=Untrusted(location),
-            remedy="Set base-url to the host that serves the API.",
+        raise WrongServiceError(
+            "the API redirects to another host, and the token does not follow", detail=Untrusted(location)
         )
     if there.path == "/login":
         raise NotAuthorizedError("the API does not accept this token's form", code="UNAUTHORIZED", http_status=status)
     if method != "GET" and status not in (307, 308):
-        raise UnreachableError("the API redirects this request as a GET, which would lose it", remedy="Check base-url.")
+        raise WrongServiceError("the API redirects this request as a GET, which would lose it")
     return there.geturl()
 
 
@@ -157,21 +164,39 @@ def _same_service(here: SplitResult, there: SplitResult) -> bool:
     return both_https and len(hosts) == 1
 
 
-def _unreachable(error: requests.RequestException) -> UnreachableError:
-    """Say in our words what went wrong; requests' own text may hold URLs with credentials of a proxy."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return UnreachableError(
+_NEVER_SENT: Final = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
+    urllib3.exceptions.SSLError,
+)
+"""Why a connection could not be made."""
+
+
+def _failure(error: Exception) -> MogplexError:
+    """Say in our words what went wrong; the libraries' own text may hold URLs with credentials of a proxy."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return WrongServiceError(
             "the TLS certificate of the API could not be verified",
             remedy="If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file.",
         )
+    unreachable = _unreachable(error)
+    why = error.args[0] if error.args else None
+    unreachable.may_have_worked = not isinstance(getattr(why, "reason", None), _NEVER_SENT)
+    return unreachable
+
+
+def _unreachable(error: Exception) -> UnreachableError:
     if isinstance(error, requests.exceptions.ProxyError):
         return UnreachableError(
             "the proxy could not be used", remedy="Check HTTPS_PROXY and NO_PROXY in this job's environment."
         )
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return UnreachableError("the API could not be reached: connecting took too long")
-    if isinstance(error, requests.exceptions.Timeout):
+    if isinstance(error, requests.exceptions.Timeout | TimeoutError):
         return UnreachableError("the API did not answer in time")
+    if isinstance(error, requests.exceptions.SSLError):
+        return UnreachableError("no TLS connection to the API could be made")
     if isinstance(error, requests.exceptions.ConnectionError):
         return UnreachableError("the connection to the API failed")
     return UnreachableError("the API's answer could not be read")

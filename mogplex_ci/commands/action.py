@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mogplex_ci.commands.plan import plan_of
@@ -14,7 +15,7 @@ from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.platforms.detect import detect
 from mogplex_ci.run.clock import SystemClock
 from mogplex_ci.run.outcome import Outcome, Result, Verdict, of_error
-from mogplex_ci.run.stop import Stop
+from mogplex_ci.run.stop import stop_of_process
 from mogplex_ci.run.trail import Trail
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
     from mogplex_ci.inputs.action_inputs import ActionInputs
     from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.run.stop import Stop
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Perform the step and return its exit code."""
-    stop, clock = Stop(), SystemClock()
-    stop.install()
+    stop, clock = stop_of_process(), SystemClock()
     began = clock.monotonic()
     if "--help" in argv or "-h" in argv:
         flag_parser("mogplex-ci").print_help()
@@ -43,7 +44,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     except MogplexError as error:
         outcome = _without_run(of_error(error), clock.monotonic() - began)
     except Exception as error:  # the last door: a user never sees a traceback
-        outcome = _without_run(of_error(InternalError.of(error)), clock.monotonic() - began)
+        outcome = replace(_without_run(of_error(InternalError.of(error)), clock.monotonic() - began), left_behind=True)
     recorder.finish(outcome)
     return outcome.verdict.exit_code
 

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from mogplex_ci.errors import MogplexError, UsageError
+from mogplex_ci.errors import ForeignRunError, MogplexError, UsageError
 from mogplex_ci.inputs.action_inputs import read_connection, read_inputs
 from mogplex_ci.platforms.detect import detect
 from mogplex_ci.platforms.interface import Level
@@ -35,7 +35,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     except MogplexError as error:
         text = sanitizer.line(f"Could not cancel {{}}: {error.cause}", run)
         platform.annotate(Level.WARNING, sanitizer.line("Mogplex"), text)
-        return error.exit_code
+        return 0 if isinstance(error, ForeignRunError) else error.exit_code
     platform.line(sanitizer.line("The API answered {}", answer.status))
     with contextlib.suppress(OSError, UsageError):  # it only saves the next call from asking again
         platform.clear_state()

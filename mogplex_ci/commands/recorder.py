@@ -10,7 +10,6 @@ from mogplex_ci.report.links import LinksReport
 from mogplex_ci.report.log import LogReport
 from mogplex_ci.report.summary import SummaryReport
 from mogplex_ci.run.happenings import KeyRetired, Started, Starting
-from mogplex_ci.run.outcome import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,9 +83,7 @@ class Recorder:
         """Record how the step ended."""
         self._tell(lambda report: report.end(outcome))
         self._set(outputs.final(outcome, self._sanitizer, self._files))
-        run = outcome.run
-        interrupted = outcome.verdict.result is Result.INTERRUPTED and not outcome.cancelled_by_us
-        if run is not None and (run.is_terminal or not interrupted):
+        if not outcome.left_behind:
             self._forget()
 
     def _tell(self, what: Callable[[Report], None]) -> None:

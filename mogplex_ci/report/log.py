@@ -141,7 +141,14 @@ class LogReport:
 
     def _started(self, started: h.Started) -> None:
         run = started.run
-        if started.joined:
+        if started.unexpected:
+            text = self._sanitizer.line(
+                "Joined run {} ({}), although this is the first try: another use of this step may have started it. "
+                "Give each use a key-suffix of its own",
+                *(run.id, run.status),
+            )
+            self.warn("Joined run", text)
+        elif started.joined:
             text = self._sanitizer.line("Joined run {} ({}): this step started it before", run.id, run.status)
             self.warn("Joined run", text)
         else:

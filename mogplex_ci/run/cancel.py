@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci.api.client import TRANSIENT
-from mogplex_ci.models import Cancelled
+from mogplex_ci.errors import ForeignRunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mogplex_ci.api.client import Client
-    from mogplex_ci.models import StartRequest
+    from mogplex_ci.models import Cancelled, StartRequest
     from mogplex_ci.run.clock import Clock
 
-INTERRUPT_BUDGET: Final = 4.5
-"""Seconds after a stop signal: GitHub sends SIGKILL's forerunner 7.5 s after the first, and leaves 2.5 s more."""
-TIMEOUT_BUDGET: Final = 20.0
-"""Seconds when the step's own deadline has passed and nobody kills us."""
+INTERRUPT_BUDGET: Final = 4.0
+"""Seconds after a stop signal: GitHub kills 10 s after the first one, GitLab 6 s."""
+TIMEOUT_BUDGET: Final = 90.0
+"""Seconds when nobody waits to kill us: long enough for a used-up request limit, which is one of a minute."""
 _FIRST_PAUSE: Final = 0.2
-_LONGEST_CALL: Final = 3.0
-"""Seconds for one call, so that a hanging answer leaves time for a second try."""
+_LONGEST_PAUSE: Final = 5.0
+_LONGEST_CALL: Final = 15.0
 _SHORTEST_CALL: Final = 0.3
 Result = TypeVar("Result")
 
@@ -41,26 +41,34 @@ def cancel_unanswered(
 ) -> Cancelled:
     """Cancel the run whose start was not answered: ask with the same key for its id first.
 
-    ``may_be_foreign``: the key is the user's own, so that a run found under it may be somebody else's; it is left.
+    ``may_be_foreign``: the key is the user's own, so that a run found under it may be somebody else's.
 
     Raises:
+        ForeignRunError: it may be somebody else's, and was left alone.
         MogplexError: its id could not be learned, or it could not be cancelled, in time.
     """
     ends = clock.monotonic() + budget
     started = _within(budget, clock, lambda timeout: client.start(request, key, timeout=timeout))
     if may_be_foreign and started.replayed:
-        return Cancelled(started.run, started.run.status, already_terminal=True, data=started.run.data)
+        raise ForeignRunError
     return cancel(client, started.run.id, clock=clock, budget=ends - clock.monotonic())
 
 
 def _within(budget: float, clock: Clock, call: Callable[[float], Result]) -> Result:
+    """Make the call until it is answered or ``budget`` seconds are over.
+
+    It is tried often even when the API's limit is used up and ``Retry-After`` says a minute: room comes free
+    continuously, and refused requests do not count.
+    """
     ends = clock.monotonic() + budget
+    longest_call = min(budget * 0.6, _LONGEST_CALL)  # a hanging answer leaves time for a second try
+    longest_pause = min(budget / 4, _LONGEST_PAUSE)
     pause = _FIRST_PAUSE
     while True:
         try:
-            return call(max(min(ends - clock.monotonic(), _LONGEST_CALL), _SHORTEST_CALL))
+            return call(max(min(ends - clock.monotonic(), longest_call), _SHORTEST_CALL))
         except TRANSIENT:
             if clock.monotonic() + pause >= ends:
                 raise
         clock.sleep(pause)
-        pause *= 2
+        pause = min(pause * 2, longest_pause)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.api.client import TRANSIENT
 from mogplex_ci.api.transport import READ_SECONDS
-from mogplex_ci.errors import NotFoundError
+from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, NotFoundError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES
 from mogplex_ci.run.happenings import (
     Ended,
@@ -21,10 +20,9 @@ from mogplex_ci.run.happenings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from mogplex_ci.api.client import Client
-    from mogplex_ci.errors import MogplexError
     from mogplex_ci.models import Event, Feed, Run, Untrusted
     from mogplex_ci.run.clock import Clock
     from mogplex_ci.run.happenings import Happening
@@ -35,7 +33,9 @@ HEARTBEAT_SECONDS: Final = 60.0
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds after the start in which the API may not know the run yet."""
 DRAIN_PAUSES: Final = (0.4, 0.8, 1.6, 3.0)
-"""Seconds before each look for events that come after the terminal status; the first look that finds none ends it."""
+"""Seconds before each look for events that come after the terminal status."""
+LAST_LOOK_SECONDS: Final = 1.0
+"""How long before the deadline the last look is taken, so that a run that ended in time is not reported as late."""
 _LAST_EVENTS: Final = {"success": "finished", "failed": "failed", "cancelled": "cancelled"}
 _BEGINNING_OF_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -50,10 +50,13 @@ class Follower:
         self._stop = stop
         self._pace = pace
         self._began = began
+        self._spoke = self._heard = self._answered = began
+        """When something was said last, when something happened to the run last, when the API answered last."""
+        self._trouble: MogplexError | None = None
         self._seen: set[Untrusted] = set()
         self._types_seen: set[str] = set()
+        self._statuses_named: set[str] = set()
         self._last_feed: Feed | None = None
-        self._named: set[str] = set()
         self._full = False
 
     def follow(self, run: Run, deadline: float) -> Iterator[Happening]:
@@ -63,46 +66,50 @@ class Follower:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
             StopRequested: a stop signal came.
         """
-        started = spoke = answered = heard = self._clock.monotonic()
-        trouble: MogplexError | None = None
-        pause = 0.0
-        while True:
-            now = self._clock.monotonic()
-            if now >= deadline:
-                yield Ended(run, trouble)
-                return
+        started = self._spoke = self._heard = self._answered = self._clock.monotonic()
+        pause = 0.0 if run.is_terminal else self._pace.first()
+        while (yield from self._rest(run, pause, deadline)):
+            before = run
             try:
-                before = run
-                run, events = self._look(run, min(READ_SECONDS, max(deadline - now, 1.0)))
-            except (*TRANSIENT, NotFoundError) as error:
-                now = self._clock.monotonic()
-                if isinstance(error, NotFoundError) and now - started > NOT_FOUND_GRACE:
+                run, events = self._look(run, deadline)
+            except MogplexError as error:
+                if self._is_final(error, started):
                     raise
+                yield from self._note_trouble(error)
                 pause = self._pace.after_error(error)
-                if trouble is None:
-                    spoke = now
-                    yield Trouble(error)
-                trouble = error
+                if self._clock.monotonic() + (error.retry_after or 0.0) > deadline - LAST_LOOK_SECONDS:
+                    break
             else:
-                now = self._clock.monotonic()
-                if trouble is not None:
-                    yield Recovered(now - answered)
-                    trouble, spoke = None, now
-                answered = now
-                happenings = list(self._news(before, run, events))
-                if happenings:
-                    spoke = heard = now
-                    yield from happenings
+                yield from self._note_answer()
+                news = list(self._news(before, run, events))
+                yield from news
                 if run.is_terminal:
-                    yield from self._drain(run, deadline)
-                    return
-                pause = self._pace.after_answer(active=bool(happenings))
-            if now - spoke >= HEARTBEAT_SECONDS:
-                spoke = now
-                yield Heartbeat(run, now - self._began, now - heard)
-            self._wait(min(pause, deadline - now, spoke + HEARTBEAT_SECONDS - now))
+                    run = yield from self._drain(run, deadline)
+                    break
+                pause = self._pace.after_answer(active=bool(news))
+        yield Ended(run, self._trouble)
 
-    def _look(self, run: Run, timeout: float) -> tuple[Run, list[Event]]:
+    def _rest(self, run: Run, pause: float, deadline: float) -> Generator[Happening, None, bool]:
+        """Wait, and give a sign of life now and then. Return whether there is time for another look."""
+        now = self._clock.monotonic()
+        last_look = deadline - LAST_LOOK_SECONDS
+        wakes = min(now + pause, last_look if now < last_look else deadline)
+        while now < wakes:
+            beat = self._spoke + HEARTBEAT_SECONDS
+            self._wait(min(wakes, beat) - now)
+            now = self._clock.monotonic()
+            if now >= beat:
+                self._spoke = now
+                yield Heartbeat(run, now - self._began, now - self._heard)
+        return now < deadline
+
+    def _wait(self, seconds: float) -> None:
+        with self._stop.interrupting():
+            self._clock.sleep(max(seconds, 0.0))
+
+    def _look(self, run: Run, deadline: float) -> tuple[Run, list[Event]]:
+        """Return the run as it is now, and its events that were not seen before."""
+        timeout = min(READ_SECONDS, max(deadline - self._clock.monotonic(), LAST_LOOK_SECONDS))
         with self._stop.interrupting():
             if self._full:
                 return self._client.run(run.id, timeout=timeout), []
@@ -113,45 +120,75 @@ class Follower:
         return feed.run, self._unseen(feed)
 
     def _unseen(self, feed: Feed) -> list[Event]:
-        """Return the events not shown yet. Equal times come in changing order, so the feed's order breaks ties."""
-        new = [event for event in feed.events if event.id not in self._seen]
-        new = list({event.id: event for event in new}.values())
-        self._seen.update(event.id for event in new)
-        self._types_seen.update(
-            kind for event in new if (kind := event.type.one_of(*_LAST_EVENTS.values())) is not None
-        )
-        return sorted(new, key=lambda event: event.created_at or _BEGINNING_OF_TIME)
+        """Return the events not shown yet, by time; the feed's order breaks ties and places events without a time."""
+        new: dict[Untrusted, tuple[datetime, Event]] = {}
+        time = _BEGINNING_OF_TIME
+        for event in feed.events:
+            time = event.created_at or time
+            if event.id not in self._seen:
+                new.setdefault(event.id, (time, event))
+        self._seen.update(new)
+        events = [event for _, event in sorted(new.values(), key=lambda timed: timed[0])]
+        self._types_seen.update(filter(None, (event.type.one_of(*_LAST_EVENTS.values()) for event in events)))
+        return events
 
     def _news(self, before: Run, run: Run, events: list[Event]) -> Iterator[Happening]:
+        """Yield what an answer tells, in the order in which it happened: events come before the end."""
         elapsed = self._clock.monotonic() - self._began
-        if run.status != before.status:
-            yield StatusChanged(run, elapsed)
-        if not run.is_terminal and run.status not in LIVE_STATUSES and run.status not in self._named:
-            self._named.add(run.status)
-            yield UnknownStatus(run)
-        if events:
-            yield EventsArrived(run, tuple(events), elapsed)
+        arrived = [EventsArrived(run, tuple(events), elapsed)] if events else []
+        changed = [StatusChanged(run, elapsed)] if run.status != before.status else []
+        happenings: list[Happening] = [*arrived, *changed] if run.is_terminal else [*changed, *arrived]
+        if not run.is_terminal and run.status not in LIVE_STATUSES | self._statuses_named:
+            self._statuses_named.add(run.status)
+            happenings.append(UnknownStatus(run))
         if not self._full and len(self._seen) >= FEED_LIMIT:
             self._full = True
-            yield FeedFull(run)
+            happenings.append(FeedFull(run))
+        if happenings:
+            self._spoke = self._heard = self._clock.monotonic()
+        yield from happenings
 
-    def _drain(self, run: Run, deadline: float) -> Iterator[Happening]:
-        """Look for what follows the terminal status: late events, and now and then another terminal status."""
+    def _drain(self, run: Run, deadline: float) -> Generator[Happening, None, Run]:
+        """Look for what follows the terminal status: late events, and now and then another terminal status.
+
+        Whatever goes wrong here, the run has ended; return it as last seen.
+        """
+        if self._is_complete(run) and self._pace.is_shared:
+            return run
         for pause in DRAIN_PAUSES:
             if self._clock.monotonic() + pause >= deadline:
                 break
             self._wait(pause)
             try:
-                later, events = self._look(run, min(READ_SECONDS, deadline - self._clock.monotonic()))
-            except (*TRANSIENT, NotFoundError):
+                later, events = self._look(run, deadline)
+            except MogplexError:
                 continue
             before, run = run, later if later.is_terminal else run
-            happenings = list(self._news(before, run, events))
-            yield from happenings
-            if not happenings and (self._full or _LAST_EVENTS.get(run.status) in self._types_seen):
+            news = list(self._news(before, run, events))
+            yield from news
+            if not news and (self._full or _LAST_EVENTS[run.status] in self._types_seen):
                 break
-        yield Ended(run, None)
+        return run
 
-    def _wait(self, seconds: float) -> None:
-        with self._stop.interrupting():
-            self._clock.sleep(max(seconds, 0.0))
+    def _is_complete(self, run: Run) -> bool:
+        """Whether nothing can follow: the service writes ``finished`` before ``success``, other ends in any order."""
+        return run.status == "success" and _LAST_EVENTS["success"] in self._types_seen
+
+    def _is_final(self, error: MogplexError, started: float) -> bool:
+        """Whether asking again is of no use. What answers otherwise than the API may be a proxy in trouble."""
+        if isinstance(error, NotFoundError):
+            return self._clock.monotonic() - started > NOT_FOUND_GRACE
+        return isinstance(error, NotAuthorizedError | ForbiddenError)
+
+    def _note_trouble(self, error: MogplexError) -> Iterator[Happening]:
+        if self._trouble is None:
+            self._spoke = self._clock.monotonic()
+            yield Trouble(error)
+        self._trouble = error
+
+    def _note_answer(self) -> Iterator[Happening]:
+        now = self._clock.monotonic()
+        if self._trouble is not None:
+            self._trouble, self._spoke = None, now
+            yield Recovered(now - self._answered)
+        self._answered = now

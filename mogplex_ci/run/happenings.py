@@ -49,6 +49,8 @@ class Started:
     """The run had been started before this process asked."""
     owned: bool
     """This step may cancel it."""
+    unexpected: bool = False
+    """It was joined, although this is the first try of the step: another use of the step may have the same key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class CancelAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CancelFailed:
-    """The run could not be cancelled in time; it may still be working."""
+    """The run was not cancelled; it may still be working."""
 
     run: Run | None
     error: MogplexError

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.client import TRANSIENT
 from mogplex_ci.errors import RateLimitedError, UsageError
+from mogplex_ci.models import LIVE_STATUSES
 
 if TYPE_CHECKING:
     from mogplex_ci.errors import MogplexError, Problem
@@ -72,6 +73,8 @@ class Outcome:
     """The run had been started before this process asked."""
     cancelled_by_us: bool = False
     """This step cancelled the run, and the API confirmed it."""
+    left_behind: bool = False
+    """A run of this step may be at work without being wanted: it could not be cancelled, or learned of."""
 
     def as_dry_run(self) -> Outcome:
         """Return the outcome of a dry run that played to the end; one that was interrupted or failed to play stays."""
@@ -96,8 +99,8 @@ def of_ended(ended: Ended, trail: Trail) -> Verdict:
     if run.status == "success":
         return Verdict(Result.SUCCESS, 0)
     if run.status == "failed":
-        cause = "the run failed" if run.queued else "the service could not queue the run"
-        remedy = "Read the run's log above." if run.queued else "The service is having trouble; run the job again."
+        cause = "the service could not queue the run" if run.never_queued else "the run failed"
+        remedy = "Run the job again later." if run.never_queued else "Read the run's log above."
         return Verdict(Result.FAILED, 1, cause, remedy, run.error or trail.failure, "RUN_FAILED")
     if run.status == "cancelled":
         return Verdict(
@@ -105,7 +108,7 @@ def of_ended(ended: Ended, trail: Trail) -> Verdict:
         )
     if ended.trouble is not None:
         return of_error(ended.trouble)
-    if run.status not in ("pending", "streaming"):
+    if run.status not in LIVE_STATUSES:
         return Verdict(
             Result.ERROR,
             EXIT_UNKNOWN_STATUS,

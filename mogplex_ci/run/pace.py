@@ -4,44 +4,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.errors import ApiError, MogplexError, RateLimitedError
+from mogplex_ci.api.retry import Backoff
+from mogplex_ci.errors import MogplexError, RateLimitedError
 
 if TYPE_CHECKING:
     from mogplex_ci.run.clock import Clock
 
 SECONDS_PER_REQUEST: Final = 60.0 / 54.0
-"""One job's pause if it had the token for itself: the API allows 60 requests a minute, and starting needs some too."""
+"""What one request costs the jobs that share a token: the API allows 60 in any minute, and a few are left to spare."""
 WIDEST: Final = 3.0
 """Longest pause, in seconds, of a job that has the token for itself."""
+_REQUESTS_TO_START: Final = 2
+"""Looking up the repository and starting the run."""
 _WIDEN: Final = 1.25
-_BACKOFF_WIDEST: Final = 30.0
+_JITTER: Final = 1.1
+_SLOW_DOWN: Final = 1.5
+_SLOWEST: Final = 30.0
+"""Longest pause, in seconds, that refusals alone lead to."""
+_FORGET_SECONDS: Final = 600.0
+"""About how long a refusal is remembered."""
 
 
 class Pace:
-    """The pause before the next poll."""
+    """The pause before the next poll.
+
+    Every request costs its job ``SECONDS_PER_REQUEST`` times the jobs that share the token: then they stay together
+    below the API's limit, without knowing of each other. Jobs that nobody announced are noticed by refusals.
+    """
 
     def __init__(self, clock: Clock, interval: float, sharers: int) -> None:
         """Take the shortest pause in seconds, and how many jobs share the token (1 or more)."""
         self._clock = clock
-        self._sharers = max(sharers, 1)
-        self._shortest = max(interval, self._sharers * SECONDS_PER_REQUEST)
+        self._share = sharers * SECONDS_PER_REQUEST
+        self._shortest = max(interval, self._share)
         self._pause = self._shortest
-        self._failures = 0
+        self._caution = 1.0
+        self._backoff = Backoff(self._shortest)
+        self.is_shared = sharers > 1
+        """Whether other jobs are known to use the token too."""
+
+    def first(self) -> float:
+        """Return the seconds from the start of the run to the first poll.
+
+        Where jobs share the token they are started together. The requests before this poll are paid for by waiting,
+        and the polls are spread over one pause.
+        """
+        paid = _REQUESTS_TO_START * self._share if self.is_shared else 0.0
+        return paid + self._clock.spread(0.0, self._shortest)
 
     def after_answer(self, *, active: bool) -> float:
         """Return the seconds to pause after a usable answer; ``active``: it held something new."""
-        self._failures = 0
-        self._pause = self._shortest if active else min(self._pause * _WIDEN, max(WIDEST, self._shortest))
-        return self._clock.spread(self._pause, self._pause * 1.1)
+        shortest = self._shortest * self._caution
+        self._pause = shortest if active else max(min(self._pause * _WIDEN, WIDEST), shortest)
+        self._caution = max(self._caution * (1 - self._pause / _FORGET_SECONDS), 1.0)
+        self._backoff = Backoff(self._shortest)
+        return self._clock.spread(self._pause, self._pause * _JITTER)
 
     def after_error(self, error: MogplexError) -> float:
         """Return the seconds to pause after a failed poll."""
-        self._failures += 1
-        backoff = min(self._shortest * 2.0 ** (self._failures - 1), max(_BACKOFF_WIDEST, self._shortest))
-        asked = error.retry_after if isinstance(error, ApiError) else None
+        wait = max(self._backoff.seconds_after(error), self._shortest)
         if isinstance(error, RateLimitedError):
-            # Somebody else uses this token too: leave more room from now on, and do not all come back at once.
-            self._shortest = min(self._shortest * 1.5, max(_BACKOFF_WIDEST, self._shortest))
-            self._pause = self._shortest
-            return (asked or 0.0) + self._clock.spread(0.0, self._shortest)
-        return max(asked or 0.0, self._clock.spread(backoff, backoff * 1.1))
+            self._caution = min(self._caution * _SLOW_DOWN, max(_SLOWEST / self._shortest, 1.0))
+            return wait + self._clock.spread(0.0, self._shortest * self._caution)
+        return self._clock.spread(wait, wait * _JITTER)

@@ -5,19 +5,17 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mogplex_ci.errors import ConflictError, ServerError, UnreachableError
+from mogplex_ci.errors import ConflictError, MogplexError
 from mogplex_ci.run.happenings import KeyRetired, Started
-from mogplex_ci.run.persist import persist
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.models import StartedRun, StartRequest
-    from mogplex_ci.run.clock import Clock
     from mogplex_ci.run.happenings import Happening
     from mogplex_ci.run.key import Key
-    from mogplex_ci.run.stop import Stop
+    from mogplex_ci.run.persist import Persistence
 
 
 class OnRerun(StrEnum):
@@ -32,23 +30,19 @@ class OnRerun(StrEnum):
 
 
 class Starter:
-    """The start of one run.
-
-    ``key_in_flight`` is the key of a request whose answer has not been understood: if the program is stopped then,
-    a run may exist under it.
-    """
+    """The start of one run."""
 
     def __init__(
-        self, client: Client, request: StartRequest, key: Key, on_rerun: OnRerun, *, clock: Clock, stop: Stop
+        self, client: Client, request: StartRequest, key: Key, on_rerun: OnRerun, persistence: Persistence
     ) -> None:
         """Take what to start, under which key, and what a re-run shall do."""
-        self._client = client
         self.request = request
+        self.key_in_doubt: str | None = None
+        """The key of a request that may have started a run, of which no answer tells."""
+        self._client = client
         self._key = key
         self._on_rerun = on_rerun
-        self._clock = clock
-        self._stop = stop
-        self.key_in_flight: str | None = None
+        self._persistence = persistence
 
     @property
     def first_key(self) -> str:
@@ -59,49 +53,53 @@ class Starter:
         """Start the run, or find the one that this step has started before.
 
         Raises:
-            MogplexError: the API refuses, or gave no usable answer until ``deadline``.
-            StopRequested: a stop signal came; see ``key_in_flight``.
+            MogplexError: the API refuses, or gave no usable answer until ``deadline``; see ``key_in_doubt``.
+            StopRequested: a stop signal came; see ``key_in_doubt``.
         """
-        key = self._key
-        used = self.first_key
-        may_retire = self._on_rerun is OnRerun.AUTO
+        key, used = self._key, self.first_key
+        may_replace = self._on_rerun is OnRerun.AUTO
         may_repeat = self._on_rerun is not OnRerun.ATTACH
         while True:
             try:
-                answer, first = yield from self._ask(used, deadline)
+                answer, is_first = yield from self._ask(used, deadline)
             except ConflictError as error:
-                if not may_retire or not key.later_attempt or error.code != "IDEMPOTENCY_CONFLICT":
+                if not may_replace or not key.later_attempt or error.code != "IDEMPOTENCY_CONFLICT":
                     raise
-                may_retire = False
+                may_replace = False
                 used = key.for_attempt()
                 yield KeyRetired(None, used, never_queued=False)
                 continue
-            run, joined = answer.run, answer.replayed and first
-            dead = answer.replayed and run.status in ("failed", "cancelled")
-            never_queued = dead and run.status == "failed" and not run.queued
-            if dead and joined and may_retire:
-                may_retire = False
-                used = key.for_attempt()
-            elif never_queued and may_repeat:
+            run, joined = answer.run, answer.replayed and is_first
+            if answer.replayed and run.never_queued and may_repeat:
                 may_repeat = False
                 used = key.afresh(used)
+            elif joined and run.is_dead and may_replace:
+                may_replace = False
+                used = key.for_attempt()
             else:
-                return Started(run, used, joined=joined, owned=not (joined and key.explicit))
-            yield KeyRetired(run, used, never_queued=never_queued)
+                return Started(
+                    run,
+                    used,
+                    joined=joined,
+                    owned=not (key.explicit and answer.replayed),
+                    unexpected=joined and not key.explicit and not key.later_attempt,
+                )
+            yield KeyRetired(run, used, never_queued=run.never_queued)
 
     def _ask(self, used: str, deadline: float) -> Generator[Happening, None, tuple[StartedRun, bool]]:
         """Return the answer, and whether it is the first one: after a lost answer the run may be this process's own."""
-        first = True
+        is_first = True
 
         def call(timeout: float) -> StartedRun:
-            nonlocal first
+            nonlocal is_first
+            self.key_in_doubt = used
             try:
                 return self._client.start(self.request, used, timeout=timeout)
-            except (UnreachableError, ServerError):
-                first = False
+            except MogplexError as error:
+                is_first = is_first and not error.may_have_worked
+                self.key_in_doubt = None if is_first else used
                 raise
 
-        self.key_in_flight = used
-        answer = yield from persist(call, clock=self._clock, stop=self._stop, deadline=deadline)
-        self.key_in_flight = None
-        return answer, first
+        answer = yield from self._persistence.answer(call, deadline)
+        self.key_in_doubt = None  # only here: until now a stop signal could have thrown the answer away
+        return answer, is_first

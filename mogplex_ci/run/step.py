@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.errors import MogplexError, ServerError, UnknownRepoError
+from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError, ServerError, UnknownRepoError
 from mogplex_ci.run.cancel import INTERRUPT_BUDGET, TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.happenings import (
@@ -20,7 +20,7 @@ from mogplex_ci.run.happenings import (
 )
 from mogplex_ci.run.outcome import Outcome, Result, Verdict, of_ended, of_error
 from mogplex_ci.run.pace import Pace
-from mogplex_ci.run.persist import persist
+from mogplex_ci.run.persist import Persistence
 from mogplex_ci.run.repo import find_repo
 from mogplex_ci.run.start import OnRerun, Starter
 from mogplex_ci.run.stop import StopRequested
@@ -76,12 +76,14 @@ class Step:
         self._stop = stop
         self._began = began
         self._deadline = began + plan.timeout
+        self._persistence = Persistence(clock=clock, stop=stop, sharers=plan.sharers)
         self._trail = Trail()
         self._repo: Repo | None = None
         self._starter: Starter | None = None
         self._started: Started | None = None
         self._run: Run | None = None
         self._cancelled_by_us = False
+        self._left_behind = False
 
     def perform(self) -> Iterator[Happening]:
         """Do the step's work, and leave nothing of it behind when a stop signal comes."""
@@ -89,8 +91,12 @@ class Step:
             verdict = yield from self._work()
         except MogplexError as error:
             verdict = of_error(error)
+            yield from self._cancel_unanswered()
         except StopRequested:
             verdict = yield from self._stopped()
+        except Exception as error:  # the run is worth more than our mistake: its id and ``post`` need an outcome
+            verdict = of_error(InternalError.of(error))
+            self._left_behind = True
         self.outcome = Outcome(
             verdict,
             duration=self._clock.monotonic() - self._began,
@@ -101,6 +107,7 @@ class Step:
             key=self._started.key if self._started else "",
             joined=self._started is not None and self._started.joined,
             cancelled_by_us=self._cancelled_by_us,
+            left_behind=self._left_behind,
         )
 
     def _work(self) -> Generator[Happening, None, Verdict]:
@@ -111,8 +118,8 @@ class Step:
         if not self._plan.wait:
             return Verdict(Result.DETACHED, 0)
         ended = yield from self._follow(started.run)
-        if not ended.run.is_terminal and self._plan.cancel_on_timeout and started.owned:
-            yield from self._cancel(ended.run, TIMEOUT_BUDGET)
+        if not ended.run.is_terminal and self._plan.cancel_on_timeout:
+            yield from self._cancel(started, ended.run, self._cancel_patiently)
         return of_ended(ended, self._trail)
 
     def _find_repo(self) -> Generator[Happening, None, Repo | None]:
@@ -124,14 +131,12 @@ class Step:
                 return next(iter(self._client.repos(repo_id=plan.repo, timeout=timeout)), None)
             return find_repo(self._client, plan.repo, timeout=timeout)
 
-        return (yield from persist(look, clock=self._clock, stop=self._stop, deadline=self._deadline))
+        return (yield from self._persistence.answer(look, self._deadline))
 
     def _start(self, repo: Repo | None) -> Generator[Happening, None, Started]:
         plan = self._plan
         repo_id = repo.id if repo else plan.repo
-        self._starter = Starter(
-            self._client, plan.request(repo_id), plan.key, plan.on_rerun, clock=self._clock, stop=self._stop
-        )
+        self._starter = Starter(self._client, plan.request(repo_id), plan.key, plan.on_rerun, self._persistence)
         yield Starting(repo_id, repo, self._starter.first_key)
         if repo is not None:
             return (yield from self._starter.start(self._deadline))
@@ -160,11 +165,9 @@ class Step:
     def _stopped(self) -> Generator[Happening, None, Verdict]:
         """Cancel what this step owns. It takes a few seconds at most: the CI system kills what stays longer."""
         if self._plan.cancel_on_interrupt:
-            if self._started is not None and self._run is not None:
-                if self._started.owned and not self._run.is_terminal:
-                    yield from self._cancel(self._run, INTERRUPT_BUDGET)
-            elif self._starter is not None and self._starter.key_in_flight is not None:
-                yield from self._cancel_unanswered(self._starter.request, self._starter.key_in_flight)
+            if self._started is not None and self._run is not None and not self._run.is_terminal:
+                yield from self._cancel(self._started, self._run, self._cancel_quickly)
+            yield from self._cancel_unanswered()
         return Verdict(
             Result.INTERRUPTED,
             self._stop.exit_code,
@@ -172,32 +175,47 @@ class Step:
             error_code="INTERRUPTED",
         )
 
-    def _cancel(self, run: Run, budget: float) -> Iterator[Happening]:
+    def _cancel(self, started: Started, run: Run, ask: Callable[[Run], Cancelled]) -> Iterator[Happening]:
+        if not started.owned:
+            yield CancelFailed(run, ForeignRunError())
+            return
         yield Cancelling(run)
-        try:
-            answer = cancel(self._client, run.id, clock=self._clock, budget=budget)
-        except MogplexError as error:
-            yield CancelFailed(run, error)
-        else:
-            yield self._cancelled(answer)
+        yield self._cancelled(run, lambda: ask(run))
 
-    def _cancel_unanswered(self, request: StartRequest, key: str) -> Iterator[Happening]:
+    def _cancel_quickly(self, run: Run) -> Cancelled:
+        return cancel(self._client, run.id, clock=self._clock, budget=INTERRUPT_BUDGET)
+
+    def _cancel_patiently(self, run: Run) -> Cancelled:
+        """Cancel after the step's own deadline: a stop signal makes haste of it."""
+        with self._stop.interrupting():
+            return cancel(self._client, run.id, clock=self._clock, budget=TIMEOUT_BUDGET)
+
+    def _cancel_unanswered(self) -> Iterator[Happening]:
+        """Cancel the run of which no answer tells, if there may be one: nobody else could ever learn of it."""
+        starter = self._starter
+        if starter is None or starter.key_in_doubt is None:
+            return
+        key = starter.key_in_doubt
         yield Cancelling(None)
-        try:
-            answer = cancel_unanswered(
+        yield self._cancelled(
+            None,
+            lambda: cancel_unanswered(
                 self._client,
-                request,
+                starter.request,
                 key,
                 may_be_foreign=self._plan.key.explicit,
                 clock=self._clock,
                 budget=INTERRUPT_BUDGET,
-            )
-        except MogplexError as error:
-            yield CancelFailed(None, error)
-        else:
-            yield self._cancelled(answer)
+            ),
+        )
 
-    def _cancelled(self, answer: Cancelled) -> CancelAnswered:
+    def _cancelled(self, run: Run | None, ask: Callable[[], Cancelled]) -> Happening:
+        """Ask for the cancellation and keep what the API answers."""
+        try:
+            answer = ask()
+        except MogplexError as error:
+            self._left_behind = not isinstance(error, ForeignRunError)
+            return CancelFailed(run, error)
         self._run = answer.run or self._run
         self._cancelled_by_us = not answer.already_terminal
         return CancelAnswered(answer.status, answer.already_terminal)

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
+
+
+@cache
+def stop_of_process() -> Stop:
+    """Return the one that this process's signals request; the first call takes the signals over."""
+    stop = Stop()
+    stop.install()
+    return stop
 
 
 class StopRequested(BaseException):
