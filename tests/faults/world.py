@@ -1,0 +1,173 @@
+"""One step and the service it talks to, both in a time in which waiting costs nothing."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mogplex_ci.api.client import Client
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.emulator.run import Run
+from mogplex_ci.errors import MogplexError
+from mogplex_ci.models import StartRequest, Untrusted
+from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
+from mogplex_ci.run.happenings import EventsArrived, Happening, KeyRetired, Started, Starting
+from mogplex_ci.run.key import Key
+from mogplex_ci.run.outcome import Outcome
+from mogplex_ci.run.start import OnRerun
+from mogplex_ci.run.step import Plan, Step
+from mogplex_ci.run.stop import Stop
+from tests.virtual_time import VirtualTime
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Played:
+    """A step that has ended."""
+
+    outcome: Outcome
+    happenings: Sequence[Happening]
+    seconds: float
+    """How long it took, in the time of its world."""
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return self.outcome.verdict.exit_code
+
+    @property
+    def result(self) -> str:
+        """The ``result`` output."""
+        return self.outcome.verdict.result.value
+
+    @property
+    def shown(self) -> list[Untrusted]:
+        """The ids of the events that were shown, in order."""
+        return [event.id for each in self.happenings if isinstance(each, EventsArrived) for event in each.events]
+
+    def happened(self, kind: type[Any]) -> list[Any]:
+        """The happenings of one kind."""
+        return [each for each in self.happenings if isinstance(each, kind)]
+
+
+class World:
+    """A service in a time of its own."""
+
+    def __init__(self, emulator: Emulator, time: VirtualTime) -> None:
+        """Take an emulator that runs on ``time``."""
+        self.emulator = emulator
+        self.time = time
+
+    def new_case(self, scenario: str = "success", **fields: Any) -> Case:
+        """Return a step that nobody has tried yet, against a service that works; ``fields`` are a plan's."""
+        self.emulator.clear_faults()
+        return Case(self, f"case-{next(_NUMBERS)}", scenario, fields)
+
+
+class Case:
+    """One step of one workflow run, which may be tried several times."""
+
+    def __init__(self, world: World, key: str, scenario: str, fields: dict[str, Any]) -> None:
+        """Take the step's base key, and the scenario that its runs play."""
+        self._world = world
+        self._prompt = f"scenario: {scenario}"
+        self._fields = fields
+        self.key = key
+        self.explicit = False
+        self.attempt = 1
+
+    def inject(self, route: str, **fields: Any) -> None:
+        """Arm a fault at the service."""
+        self._world.emulator.inject(route, **fields)
+
+    def play(
+        self,
+        *,
+        client: Client | None = None,
+        stop: Stop | None = None,
+        stop_after: float | None = None,
+        number: signal.Signals = signal.SIGINT,
+        watch: Callable[[Happening], None] = lambda _: None,
+        **fields: Any,
+    ) -> Played:
+        """Try the step; ``stop_after``: a stop signal comes that many seconds after its beginning, in a wait.
+
+        ``watch`` is told every happening.
+        """
+        emulator, stop = self._world.emulator, stop or Stop()
+        clock = self._world.time.clock()
+        if stop_after is not None:
+            clock.ring(stop_after, lambda: stop.request(number))
+        began = clock.monotonic()
+        client = client or Client(emulator.url, emulator.token)
+        happenings: list[Happening] = []
+        step = Step(client, self._plan(**fields), clock=clock, stop=stop, began=began)
+        try:
+            for happening in step.perform():
+                happenings.append(happening)
+                watch(happening)
+        finally:
+            clock.leave()
+            client.close()
+        return Played(step.outcome, happenings, clock.monotonic() - began)
+
+    def post(self, played: Played) -> None:
+        """Clean up after a try, as the post step does with what was saved."""
+        emulator, clock = self._world.emulator, self._world.time.clock()
+        client = Client(emulator.url, emulator.token)
+        try:
+            started = played.happened(Started)
+            if started:
+                cancel(client, started[-1].run.id, clock=clock, budget=TIMEOUT_BUDGET)
+            else:
+                key = [each.key for each in played.happenings if isinstance(each, Starting | KeyRetired)][-1]
+                request = self._plan().request(played.happened(Starting)[0].repo_id)
+                cancel_unanswered(
+                    client, request, key, may_be_foreign=self.explicit, clock=clock, budget=TIMEOUT_BUDGET
+                )
+        except MogplexError as error:
+            raise AssertionError(f"post could not clean up: {error}") from error
+        finally:
+            clock.leave()
+            client.close()
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that the service has for this step, oldest first."""
+        return [run for run in self._world.emulator.runs if run.key == self.key or run.key.startswith(f"{self.key}-")]
+
+    @property
+    def run(self) -> Run:
+        """The one run of this step."""
+        (run,) = self.runs
+        return run
+
+    @property
+    def live(self) -> list[Run]:
+        """The runs of this step that are at work."""
+        return [run for run in self.runs if run.status not in ("success", "failed", "cancelled")]
+
+    def _plan(self, **fields: Any) -> Plan:
+        defaults: dict[str, Any] = {
+            "repo": "acme/web",
+            "repo_is_id": False,
+            "request": lambda repo_id: StartRequest(repo_id, self._prompt),
+            "key": Key(self.key, self.explicit, attempt=str(self.attempt), later_attempt=self.attempt > 1),
+            "on_rerun": OnRerun.AUTO,
+            "timeout": 300.0,
+            "cancel_on_timeout": False,
+            "cancel_on_interrupt": True,
+            "wait": True,
+            "poll_interval": 1.5,
+            "sharers": 1,
+        }
+        return Plan(**(defaults | self._fields | fields))
+
+
+def ids(run: Run) -> list[Untrusted]:
+    """The ids of a run's events, as the service has them."""
+    return [Untrusted(event["id"]) for event in run.events]
