@@ -69,6 +69,7 @@ class Emulator:
         self._service = Service(self.world, cast, self._clock, limited=self.world.limited if limits is None else limits)
         self._log = RequestLog(Path(log_requests) if log_requests else None)
         self._server = Server(host, port, self._respond)
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
 
     @property
@@ -116,6 +117,7 @@ class Emulator:
 
     def stop(self) -> None:
         """Stop serving and close every connection."""
+        self._stopping.set()
         self._server.stop()
         self._thread.join()
         self._log.close()
@@ -143,7 +145,7 @@ class Emulator:
             answer = fault.apply(answer) if fault else answer
         self._record(request, found.route if isinstance(found, Call) else None, answer, fault)
         delay = answer.delay + (fault.delay if fault else 0.0)
-        time.sleep(self._clock.real_seconds(delay))
+        self._stopping.wait(self._clock.real_seconds(delay))
         return answer, fault
 
     def _record(self, request: Request, route: str | None, answer: Answer, fault: Fault | None) -> None:

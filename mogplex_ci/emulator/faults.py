@@ -36,7 +36,7 @@ class Fault:
     """Close the connection after this many bytes of the body."""
     garbage: bool = False
     delay: float = 0.0
-    """Seconds to wait before anything is sent."""
+    """Seconds to wait before anything is sent: real ones, also with a test's own clock."""
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Fault:

@@ -7,10 +7,13 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Final, TextIO
 
 _MOST_BYTES: Final = 32 * 1024 * 1024
 """Bodies kept in memory; older requests are forgotten first."""
+_RECORD_BYTES: Final = 1_000
+"""What a record takes besides its body, roughly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +36,35 @@ class RequestRecord:
 
 
 class RequestLog:
-    """Keeps the latest requests in memory and writes all to a file, if there is one."""
+    """Keeps the latest requests in memory and writes all to a file, if there is one. Thread-safe."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._file: TextIO | None = path.open("a", encoding="utf-8") if path else None
         self._records: deque[tuple[RequestRecord, int]] = deque()
         self._bytes = 0
+        self._lock = Lock()
 
     def add(self, record: RequestRecord, size: int) -> None:
         """Keep a record of a request of ``size`` bytes."""
-        self._records.append((record, size + 1000))
-        self._bytes += size + 1000
-        while self._bytes > _MOST_BYTES:
-            self._bytes -= self._records.popleft()[1]
-        if self._file:
-            self._file.write(json.dumps(asdict(record)) + "\n")
-            self._file.flush()
+        with self._lock:
+            self._records.append((record, size + _RECORD_BYTES))
+            self._bytes += size + _RECORD_BYTES
+            while self._bytes > _MOST_BYTES:
+                self._bytes -= self._records.popleft()[1]
+            if self._file and not self._file.closed:
+                self._file.write(json.dumps(asdict(record)) + "\n")
+                self._file.flush()
 
     def records(self) -> list[RequestRecord]:
         """Return the requests, oldest first."""
-        return [record for record, _ in self._records]
+        with self._lock:
+            return [record for record, _ in self._records]
 
     def close(self) -> None:
-        """Close the file."""
-        if self._file:
-            self._file.close()
+        """Close the file; requests that come later are kept in memory only."""
+        with self._lock:
+            if self._file:
+                self._file.close()
 
 
 def body_for_log(data: bytes) -> object:

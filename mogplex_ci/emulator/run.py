@@ -91,7 +91,8 @@ class Run:
         if queue_failure is not None:
             steps = (Step(queue_failure.after, status="failed", error=queue_failure.error),)
         self._script = (_ACCEPTED, *steps)
-        self._final: State | None = None
+        self._final: tuple[tuple[Step, ...], State] | None = None
+        """The state after the last step of a script: computed once."""
 
     @property
     def status(self) -> str:
@@ -157,7 +158,6 @@ class Run:
         state = self._state_at(at)
         if state.status in TERMINAL:
             return True
-        self._final = None
         command_id = str(self._variables["command_id"]) if state.has_command else None
         if not self._cancel_requested:
             self._cancel_requested = True
@@ -172,15 +172,17 @@ class Run:
         return self._clock.now() - self.created
 
     def _state_at(self, elapsed: float) -> State:
-        if self._final is None or elapsed < self._script[-1].at:
-            state = self._replay(elapsed)
-            self._final = state if elapsed >= self._script[-1].at else None
-            return state
-        return self._final
+        script, final = self._script, self._final
+        if final is not None and final[0] is script:
+            return final[1]
+        state = self._replay(script, elapsed)
+        if elapsed >= max(script[-1].at, _QUEUED_AFTER):
+            self._final = (script, state)
+        return state
 
-    def _replay(self, elapsed: float) -> State:
+    def _replay(self, script: tuple[Step, ...], elapsed: float) -> State:
         state = State(sandbox=self._shared_sandbox, updated=_QUEUED_AFTER if elapsed >= _QUEUED_AFTER else 0.0)
-        for step in self._script:
+        for step in script:
             if step.at > elapsed:
                 break
             if step.status is not None:

@@ -145,8 +145,8 @@ def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_an_unknown_scenario_lists_the_known_ones() -> None:
-    with pytest.raises(DocumentError, match=r"succes: no such scenario: use a file or one of .*, success"):
-        Emulator("succes")
+    with pytest.raises(DocumentError, match=r"succ: no such scenario: use a file or one of .*, success"):
+        Emulator("succ")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

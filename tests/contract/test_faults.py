@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 import requests
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
 
 from mogplex_ci.emulator import DocumentError, Emulator
+from mogplex_ci.emulator.control import control
+from mogplex_ci.emulator.faults import FaultPlan
 from tests.contract.api import Api, FakeClock
 
 ROUTES = ("repos", "start", "run", "events", "cancel")
@@ -151,6 +155,14 @@ def test_a_wrong_fault_is_explained_and_not_armed() -> None:
         with pytest.raises(DocumentError, match="times"):
             emulator.inject("run", status=500, times=0)
         assert requests.get(control, timeout=30).json() == {"faults": []}
+
+
+def test_faults_can_be_armed_from_this_machine_only() -> None:
+    plan = FaultPlan()
+    environ = EnvironBuilder(method="POST", json={"route": "run", "status": 500}).get_environ()
+    environ["REMOTE_ADDR"] = "192.0.2.7"
+    assert control(Request(environ), plan).status == 403
+    assert plan.describe() == []
 
 
 def test_a_scenario_brings_its_faults(tmp_path: Path) -> None:
