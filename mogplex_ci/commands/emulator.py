@@ -55,7 +55,7 @@ def main(argv: list[str], env: Mapping[str, str]) -> int:
 
 def _introduce(emulator: Emulator) -> None:
     """Say where it is and what opens it."""
-    lines = [f"mogplex emulator on {emulator.url}", f"token: {emulator.token} (opens nothing real)"]
+    lines = [f"mogplex emulator on {emulator.url}", f"token: {emulator.token}"]
     users = {token.user.name: token.user for token in emulator.world.tokens.values()}
     lines += [f"repo: {repo.full_name} {repo.id}" for user in users.values() for repo in user.repos]
     sys.stdout.write("\n".join(lines) + "\n")
