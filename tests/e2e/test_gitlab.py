@@ -1,0 +1,99 @@
+"""GitLab's examples and the component, run as pipelines against the emulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.gitlab import EXAMPLES, Pipeline, Project
+
+pytestmark = pytest.mark.node
+SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
+KILLED = """
+agent:
+  script:
+    - mogplex-ci action --prompt 'Fix it' &
+    - while [ "$(ls .mogplex/*.json 2>/dev/null | xargs -r grep -c run-id)" != 1 ]; do sleep 0.1; done
+    - kill -9 $!
+    - exit 1
+  after_script:
+    - mogplex-ci post
+"""
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(SCENARIO, speed=1e9) as emulator:
+        yield emulator
+
+
+def example(name: str) -> str:
+    return (EXAMPLES / f"{name}.gitlab-ci.yml").read_text(encoding="utf-8")
+
+
+def run(project: Project, emulator: Emulator, *options: str) -> Pipeline:
+    return project.run(*options, MOGPLEX_URL=emulator.url, MOGPLEX_API_KEY=emulator.token)
+
+
+def started(emulator: Emulator) -> list[dict[str, object]]:
+    """The bodies of the start requests."""
+    bodies = [request.body for request in emulator.requests if request.route == "start"]
+    return [body for body in bodies if isinstance(body, dict)]
+
+
+def test_a_plain_job(tmp_path: Path, emulator: Emulator) -> None:
+    project = Project(tmp_path, example("job"))
+    pipeline = run(project, emulator)
+    assert pipeline.code == 0, pipeline.log
+    assert "✔ success" in "\n".join(pipeline.lines("fix-flaky-tests"))
+    (only,) = emulator.runs
+    assert only.key.startswith("gitlab-acme/web-")
+    assert f"MOGPLEX_RUN_ID={only.id}\n" in (project.folder / "mogplex.env").read_text(encoding="utf-8")
+    annotations = json.loads((project.folder / "mogplex-annotations.json").read_text(encoding="utf-8"))
+    links = [entry["external_link"]["url"] for entry in annotations["Mogplex"]]
+    assert links == ["https://github.com/acme/web/pull/42"]
+    assert not (project.folder / ".mogplex").exists()
+
+
+def test_each_job_of_a_matrix_has_a_run_of_its_own(tmp_path: Path, emulator: Emulator) -> None:
+    pipeline = run(Project(tmp_path, example("matrix")), emulator)
+    assert pipeline.code == 0, pipeline.log
+    assert len({one.key for one in emulator.runs}) == len(emulator.runs) == 2
+    prompts = sorted(str(body["prompt"]) for body in started(emulator))
+    assert [prompt.rsplit(" ", 1)[1] for prompt in prompts] == ["French.", "German."]
+
+
+def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(tmp_path: Path, emulator: Emulator) -> None:
+    pipeline = run(Project(tmp_path, example("downstream")), emulator)
+    assert pipeline.code == 0, pipeline.log
+    assert pipeline.lines("announce") == ["Please review https://github.com/acme/web/pull/42"]
+    first, second = emulator.runs
+    assert first.key != second.key
+    assert [body.get("baseBranch") for body in started(emulator)] == [None, "agent/login"]
+    assert "workingBranch" not in started(emulator)[1]
+    said = "\n".join(pipeline.lines("document"))
+    assert "MOGPLEX_IDEMPOTENCY_KEY" in said
+    assert "ignored: outputs of an earlier job" in said
+
+
+def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
+    project = Project(tmp_path, example("component"))
+    project.serve_components()
+    pipeline = run(project, emulator)
+    assert pipeline.code == 0, pipeline.log
+    (body,) = started(emulator)
+    assert str(body["prompt"]).endswith("less than $5.")
+    assert json.loads((project.folder / "mogplex-code-quality.json").read_text(encoding="utf-8")) == []
+    assert "<testcase" in (project.folder / "mogplex-junit.xml").read_text(encoding="utf-8")
+
+
+def test_after_script_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:
+    with Emulator("slow") as emulator:
+        pipeline = run(Project(tmp_path, KILLED), emulator)
+        (only,) = emulator.runs
+        assert only.status == "cancelled", pipeline.log
+    assert any(only.id in line for line in pipeline.lines("agent"))

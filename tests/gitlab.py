@@ -1,0 +1,96 @@
+"""GitLab pipelines under gitlab-ci-local."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.npm import node_environment
+from tests.program import ROOT
+from tests.require import unavailable
+
+EXAMPLES = ROOT / "examples" / "gitlab"
+_SERVER = "https://gitlab.com"
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline that has ended."""
+
+    code: int
+    log: str
+
+    def lines(self, job: str) -> list[str]:
+        """What the job's commands printed."""
+        return re.findall(rf"^{re.escape(job)} +> (.*)$", self.log, re.MULTILINE)
+
+
+class Project:
+    """The project `acme/web` on a GitLab server, with a pipeline."""
+
+    def __init__(self, folder: Path, pipeline: str) -> None:
+        """Lay it out in an empty folder; `pipeline` is the text of its `.gitlab-ci.yml`."""
+        self.folder = folder / "web"
+        self._home = folder / "home"
+        self._remotes = folder / "remotes"
+        self._commit(self.folder, {".gitlab-ci.yml": pipeline})
+        self._git("remote", "add", "origin", f"{_SERVER}/acme/web.git")
+        self._git("update-ref", "refs/remotes/origin/main", "HEAD")
+        self._git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+
+    def serve_components(self) -> None:
+        """Let the server have this repository's component, as version 1.0.0 of `mogplex/run-action`."""
+        source = self._remotes / "run-action.git"
+        template = "templates/run/template.yml"
+        self._commit(source, {template: (ROOT / template).read_text(encoding="utf-8")})
+        subprocess.run(["git", "tag", "1.0.0"], cwd=source, check=True)
+
+    def run(self, *options: str, shell: bool = True, **variables: str) -> Pipeline:
+        """Run the pipeline: its jobs in a shell, with this work tree's program on PATH, or in containers."""
+        if shutil.which("rsync") is None:
+            unavailable("node", "no `rsync` on PATH, which gitlab-ci-local copies artifacts with")
+        given = [f"--variable={name}={value}" for name, value in variables.items()]
+        executor = ["--force-shell-executor"] if shell else []
+        done = subprocess.run(
+            ["gitlab-ci-local", "--no-color", *executor, *given, *options],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        return Pipeline(done.returncode, done.stdout)
+
+    def _environment(self) -> dict[str, str]:
+        # Nothing else of this machine's environment: it may be another CI system's.
+        env = {"PATH": f"{Path(sys.executable).parent}:{node_environment()['PATH']}", "HOME": str(self._home)}
+        env |= {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+        # Components come from the server by git: here, from folders.
+        rewrites = (f"{_SERVER}/mogplex/", f"{_SERVER}:443/mogplex/")
+        settings = [(f"url.file://{self._remotes}/.insteadOf", address) for address in rewrites]
+        settings.append(("uploadpack.allowFilter", "true"))
+        env["GIT_CONFIG_COUNT"] = str(len(settings))
+        for number, (key, value) in enumerate(settings):
+            env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return env
+
+    def _commit(self, folder: Path, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+        for arguments in (["init", "--quiet", "--initial-branch=main"], ["add", "--all"]):
+            subprocess.run(["git", *arguments], cwd=folder, check=True)
+        subprocess.run(["git", *author, "commit", "--quiet", "--message=Test"], cwd=folder, check=True)
+
+    def _git(self, *arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=self.folder, check=True)
