@@ -44,6 +44,14 @@ workflows: $(SETUP)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml examples/gitlab/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.azure-pipelines examples/azure/azure-pipelines.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.bitbucket-pipelines examples/bitbucket/bitbucket-pipelines.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.buildkite examples/buildkite/pipeline.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.circle-ci examples/circleci/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.drone-ci examples/drone/drone.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/forgejo/agent.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.woodpecker-ci examples/woodpecker/woodpecker.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
