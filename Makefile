@@ -7,7 +7,7 @@ SETUP := $(VENV)/.ready
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test golden check lint types workflows documents dependencies docs hooks lock clean
+.PHONY: help demo test golden check lint types workflows documents dependencies docs hooks bench lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -71,6 +71,9 @@ docs: $(SETUP) ## Write the generated page of the documentation
 
 hooks: $(SETUP) ## Run the quick checks at each commit
 	$(BIN)/pre-commit install
+
+bench: $(SETUP) ## Measure what the documents claim about speed and frugality
+	@$(BIN)/python -m benchmarks
 
 lock: ## Resolve the locked requirements anew
 	$(BIN)/pip install --quiet uv

@@ -24,7 +24,7 @@ _RIGHT = r"(?![A-Za-z0-9_-])"
 # Lengths are lower bounds on purpose: vendors lengthen their tokens, and logs cut them.
 FORMATS = (
     Format("Mogplex token", ("mog_",), r"mog_[A-Za-z0-9]{16,}", "https://mogplex.com"),
-    Format("GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"gh[pousr]_\w{20,}(?:\.[\w-]{10,}){0,2}", "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats"),
+    Format("GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"gh[pousr]_(?:\d+_)?[A-Za-z0-9]{20,}\w*(?:\.[\w-]{10,}){0,2}", "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats"),
     Format("GitHub fine-grained token", ("github_pat_",), r"github_pat_\w{20,}", "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats"),
     Format("GitLab token", ("gl",), r"gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|wt|soat|ffct)-[\w-]{16,}(?:\.[\w-]{2,})*", "https://docs.gitlab.com/security/tokens/#token-prefixes"),
     Format("GitLab runner registration", ("GR1348941",), r"GR1348941[\w-]{16,}", "https://docs.gitlab.com/security/tokens/#token-prefixes"),
@@ -60,7 +60,7 @@ FORMATS = (
     Format("New Relic key", ("NRAK-", "NRAA-", "NRRA-", "NRII-", "NRIQ-", "NRJS-", "NRSP-", "NRAL"), r"NR(?:AK|AA|RA|II|IQ|JS|SP)-[\w-]{15,}|(?:(?:eu|gov)\d{2}xx)?[0-9a-f]{26,36}(?:FFFF)?NRAL", "https://docs.newrelic.com/docs/apis/intro-apis/new-relic-api-keys/"),
     Format("Doppler token", ("dp.",), r"dp\.(?:pt|st|ct|sa|said|scim|audit)\.(?:[\w-]+\.)?[A-Za-z0-9]{30,}", "https://docs.doppler.com/reference/auth-token-formats"),
     Format("Vault token", ("hvs.", "hvb.", "hvr."), _LEFT + r"hv[sbr]\.[\w-]{20,}", "https://developer.hashicorp.com/vault/docs/concepts/tokens#token-prefixes"),
-    Format("Vault token, old", ("s.", "b.", "r."), r"[sbr]\.(?:(?<![\w.].\.)|(?<=\\[nrt].\.))(?=[a-zA-Z]{0,23}\d)[A-Za-z0-9]{24}(?![\w.])", "https://developer.hashicorp.com/vault/docs/concepts/tokens#token-prefixes"),
+    Format("Vault token, old", ("s.", "b.", "r."), r"[sbr]\.(?:(?<![\w.].\.)|(?<=\\[nrt].\.)|(?<=%[0-9A-F]{2}.\.))(?=[a-zA-Z]{0,23}\d)[A-Za-z0-9]{24}(?![\w.])", "https://developer.hashicorp.com/vault/docs/concepts/tokens#token-prefixes"),
     Format("Terraform token", (".atlasv1.",), r"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{40,}", "https://developer.hashicorp.com/terraform/cloud-docs/users-teams-organizations/api-tokens"),
     Format("age key", ("AGE-",), r"AGE-(?:SECRET-KEY|PLUGIN-[A-Z0-9-]+)-(?:PQ-)?1[02-9AC-HJ-NP-Z]{20,}", "https://github.com/C2SP/C2SP/blob/main/age.md"),
     Format("JSON web token", ("eyJ",), r"(eyJ[\w-]*+(?:\.eyJ[\w-]*+(?:\.[\w-]*+){0,3}|(?:\.[\w-]*+){4}))|eyJ[\w-]*+", "https://www.rfc-editor.org/rfc/rfc7519"),
@@ -81,7 +81,7 @@ _KEY_BEGIN = r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 _KEY_EDGE = r"-----(BEGIN|END) (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 _BREAK = r"(?:[\s\"',|>+*#]|\\+[nrt])*+"
 _KEY_BODY = rf"{_BREAK}(?:[A-Za-z-]+: [^\n\\]*+{_BREAK})*+(?:[A-Za-z0-9+/=]{{16,}}+{_BREAK})+[A-Za-z0-9+/=]*"
-_LOOKS_LIKE_BODY = r"\n|\\+[nr]|[A-Za-z0-9+/=]{16}"
+_LOOKS_LIKE_BODY = r"\n|\\[nr]|[A-Za-z0-9+/=]{16}"
 
 
 def find(text: str) -> Iterator[tuple[int, int]]:

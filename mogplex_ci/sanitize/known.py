@@ -20,7 +20,7 @@ _TELLING_NAME = r"TOKEN|SECRET|PASSW|PASSPHRASE|KEY|CREDENTIAL"
 _INNOCENT_NAME = r"(?:IDEMPOTENCY|MISSING)[_-]KEY$|KEY[_-]SUFFIX$"
 """Inputs of ours whose names sound like secrets; the first is an output too."""
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
-_BREAKS = r"\s+|\\+[nrt]"
+_BREAKS = r"\s+|(?<!\\)\\+[nrt]"
 """White space, and how JSON and shells write it."""
 
 

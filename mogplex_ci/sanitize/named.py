@@ -9,46 +9,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from mogplex_ci.sanitize.patterns import compiled, occurrences
 
 _FLAGS = re.ASCII | re.IGNORECASE
 _ENDINGS = (
     *("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential", "credentials", "key"),
-    *("_pass", "-pass", "_auth", "-auth"),
+    *("_pass", "-pass", "_auth"),
 )
 """How names of secrets end."""
 _KEY = r"(?:api|access|account|auth|encryption|license|master|private|secret|service|shared|signing|ssh)[_.-]?key"
 _NAME_ENDS = r"\d{0,2}(?![A-Za-z0-9_])"
 
 _CLOSED = r"(?:\\*[\"'`]\]?|\])?"
-_FLAG = r"(?:=|\\*[\"']?,?\s+)\\*[\"']?(?P<value>[^\s\"'`,\\]++)"
-_ELEMENT = r">(?P<value>[^<\n]++)</"
-_QUERY = r"=(?P<value>[^\s\"'`<>\\&;]++)"
-_SHELL = r"=(?P<value>[^\s\"'`<>\\]++)"
-_HEADER = r"\\*[\"']?:[ \t]*\\*[\"']?(?P<value>[^\s\"'`,;\\]++)"
-_QUOTED = (
-    rf"{_CLOSED}[ \t]*(?:=>|:=|=(?![=>~])|:(?!:))[ \t]*[rbuf]{{0,2}}(?:\"(?P<double>(?:[^\"\\\n]|\\.)*+)"
-    r"|'(?P<single>(?:[^'\\\n]|\\.)*+)|\\+[\"'](?P<escaped>[^\"'\\\n]*+))"
-)
-_SETTING = _CLOSED + r"(?::(?!:)[ \t]?|=(?![=>~]))(?P<value>[^\s\"'`,;&<>(){}\[\]\\|]++)(?![(\[{])"
-_STATEMENT = _CLOSED + r"[ \t]*(?:=>|:=|=(?![=>~])|:(?!:))[ \t]*(?P<value>[^\s\"'`,;&<>(){}\[\]\\|]++)(?![(\[{])"
+_OPERATOR = r"[ \t]*(?:=>|:=|=(?![=>~])|:(?!:))[ \t]*"
+_PLAIN = r"[^\s\"'`\\]"
+_CODE = r"[^\s\"'`,;&<>(){}\[\]\\|]"
+_MOST_JUDGED = 300
+"""Characters of a value that are looked at before it is called a secret; then all of it is."""
+
+
+class Form(NamedTuple):
+    """How a value follows a name: what leads to it, what it is made of, and whether such a value is a secret."""
+
+    lead: str
+    chars: str
+    judge: Callable[[str, str], bool]
+
 
 _OTHERS = {
     "authorization": (
         r"authorization\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?"
-        r"(?:(?:digest|aws4-hmac-sha256)[ \t]+(?P<parameters>[^\n\"']++)"
+        r"(?:(?:digest|aws4-hmac-sha256)[ \t]+(?:[^\n]{0,500}?(?:response|signature)=\\*[\"']?)(?P<digest>[\w+/=-]++)"
         r"|(?:(?P<scheme>[a-z0-9-]+)[ \t]+)?(?P<value>[^\s\"'`,;\\]++))"
     ),
     "bearer": r"\bbearer[ \t]+(?P<value>(?=[A-Za-z_~+/.-]*(?:\d|\.\w))[A-Za-z0-9._~+/-]{8,}+=*+)",
     "://": r"://(?:[^\s/:@\"'`<>]*+:(?P<value>[^\s/\"'`<>]+)|(?P<user>[\w-]{20,}+))@",
-    "-u": r"(?<![\w-])-(?:u|-user)[ =][\"']?[^\s:\"']++:(?P<value>[^\s\"']++)",
+    "-u": r"(?<![\w-])-(?:u|-user)[ =][\"']?[^\s:\"']{1,100}+:(?P<value>[^\s\"']++)",
 }
 """What stands in the text, and what a secret next to it looks like."""
 
-_PLACEHOLDER = r"\$[\w({]|<[\w .-]*>?$|\{|%(?:[({sdvr]|\w+%)|#\{|\W{0,4}\*\*\*|\*+$|\[?redacted|x{3,}$|\.{3}|…"
+_PLACEHOLDER = r"\$[\w({]|<[\w .-]*>?$|\{|%(?:[({sdvr]|\w+%)|#\{|\W{0,4}\*\*\*|\*+$|\[?redacted|x{3,}$|\.{3}|…|arn:aws"
 _PATH = r"(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*"
 _MEMBER = r"[A-Za-z_]\w*(?:(?:\.|::|->|\?\.)[A-Za-z_]\w*)+"
+_NAMES = r"[A-Za-z_.: ]*"
 _OBJECT = (
     r"(?:args|config|context|core|ctx|env|github|inputs|matrix|needs|options|opts|os|params|process|props|req|request|secrets|self"
     r"|settings|steps|this|vars)\b"
@@ -56,7 +61,7 @@ _OBJECT = (
 _WORD = (
     r"(?:an?|all|and|any|argument|as|at|auto|basic|be|bool|boolean|by|bytes|can|change|false|file|flag|for|from|has|if|in|inherit|input"
     r"|instead|int|is|key|may|missing|must|no|none|not|null|nil|number|object|of|on|option|optional|or|parameter|password|read|required"
-    r"|secret|set|should|str|string|that|the|then|to|token|true|type|undefined|unset|use|value|via|was|when|which|will|with|without|write"
+    r"|secret|set|should|str|string|that|the|then|to|token|true|type|undefined|unset|use|value|via|void|was|when|which|will|with|without|write"
     r"|you|your)[.:!?,]*"
 )
 """What stands behind a secret's name in prose and in types."""
@@ -66,8 +71,11 @@ def find(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` values stand that their names call secret."""
     lower = _lower(text)
     for ending in _ENDINGS:
+        done = 0
         for at in occurrences(ending, lower):
-            yield from _behind(text, at, at + len(ending))
+            if at >= done and (place := _behind(text, at, at + len(ending))):
+                yield place
+                done = place[1]
     for mark, pattern in _OTHERS.items():
         if mark in lower:
             for match in _compiled(pattern).finditer(text):
@@ -97,37 +105,45 @@ def _lower(text: str) -> str:
     return text.lower() if text.isascii() else text.replace("\u0130", "i").lower()
 
 
-def _behind(text: str, at: int, end: int) -> Iterator[tuple[int, int]]:
+def _behind(text: str, at: int, end: int) -> tuple[int, int] | None:
     """Return the place of the secret behind the name that ends with ``text[at:end]``, if it is one and one is there."""
     start = _word_start(text, at)
+    before = text[max(start - 1, 0) : start]
     rest = compiled(_NAME_ENDS).match(text, end)
     if rest is None or not _is_name(text[start:end].lower()):
-        return
+        return None
+    if before == "/" or (before == ":" and ":" in (text[max(start - 2, 0) : start - 1], text[end : end + 1])):
+        return None  # a URL's user, a C++ or CloudFormation type, a part of an ARN
     word = text[start : rest.end()]
-    for pattern, judge in _rules(word, text[max(start - 1, 0) : start]):
-        if match := _compiled(pattern).match(text, rest.end()):
-            if judge(match[match.lastgroup or 0], word.lower()):
-                yield match.span(match.lastgroup or 0)
-            return
+    for form in _forms(word, before):
+        match = _compiled(rf"{form.lead}((?:{form.chars}){{1,{_MOST_JUDGED}}}+)").match(text, rest.end())
+        if match is None:
+            continue
+        is_call = form.chars == _CODE and text[match.end() : match.end() + 1] in ("(", "[", "{")
+        if is_call or not form.judge(match[1], word.lower()):
+            return None
+        whole = _compiled(rf"(?:{form.chars})*+").match(text, match.end())
+        return match.start(1), whole.end() if whole else match.end()
+    return None
 
 
-def _rules(word: str, before: str) -> Iterator[tuple[str, Callable[[str, str], bool]]]:
-    """Return the forms in which a value can follow the name ``word``, each with its judge; the first to fit counts."""
-    if before == "/":  # the user of a URL
-        return
+def _forms(word: str, before: str) -> Iterator[Form]:
+    """Return the forms in which a value can follow the name ``word``; the first that fits counts."""
     if word.startswith("-"):
-        yield _FLAG, _given
+        yield Form(r"(?:=|\\*[\"']?,?\s+)\\*[\"']?", _PLAIN, _given)
     if before == "<":
-        yield _ELEMENT, _quoted
+        yield Form(">", r"[^<\n]", _quoted)
     if before in ("?", "&", ";"):
-        yield _QUERY, _given
-    yield _QUOTED, _quoted
+        yield Form("=", _CODE, _given)
+    yield Form(rf"{_CLOSED}{_OPERATOR}[rbuf]{{0,2}}\"", r"[^\"\\\n]|\\.", _quoted)
+    yield Form(rf"{_CLOSED}{_OPERATOR}[rbuf]{{0,2}}'", r"[^'\\\n]|\\.", _quoted)
+    yield Form(rf"{_CLOSED}{_OPERATOR}\\+[\"']", r"[^\"'\\\n]", _quoted)
     if word.isupper():
-        yield _SHELL, _given
+        yield Form("=", r"[^\s\"'`<>\\]", _given)
     if word.lower().startswith(("x-", "private-")):
-        yield _HEADER, _given
-    yield _SETTING, _set
-    yield _STATEMENT, _stated
+        yield Form(r"\\*[\"']?:[ \t]*\\*[\"']?", _PLAIN, _given)
+    yield Form(_CLOSED + r"(?::(?!:)[ \t]?|=(?![=>~]))", _CODE, _set)
+    yield Form(_CLOSED + _OPERATOR, _CODE, _stated)
 
 
 def _given(value: str, name: str) -> bool:
@@ -142,8 +158,8 @@ def _given(value: str, name: str) -> bool:
 
 
 def _quoted(value: str, name: str) -> bool:
-    """Judge a value in quotes. That of a ``token`` may also be a word of some grammar, or a message about it."""
-    if name.endswith(("token", "auth")) and (len(value) < 12 or " " in value) and not _has_digit(value):
+    """Judge a value in quotes. That of a ``token`` may also be a name, a version, or a message about a word."""
+    if name.endswith(("token", "auth")) and (_compiled(_NAMES).fullmatch(value) or _is_number(value)):
         return False
     return _given(value, name)
 
@@ -160,9 +176,13 @@ def _stated(value: str, name: str) -> bool:
     value = value.rstrip(".:!?")
     if _compiled(_MEMBER).fullmatch(value) or not _has_digit(value) or not _given(value, name):
         return False
-    if value.replace("_", "").replace(".", "").isdigit():
+    if _is_number(value):
         return _is_password(name) and len(value) >= 4
     return len(value) >= (4 if _is_password(name) else 6)
+
+
+def _is_number(value: str) -> bool:
+    return value.replace("_", "").replace(".", "").isdigit()
 
 
 def _has_digit(value: str) -> bool:

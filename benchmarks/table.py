@@ -1,0 +1,63 @@
+"""One table for all measurements: what was measured, against what, and whether it keeps its limit."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ROUNDS = 9
+"""Measurements of each thing; medians are shown."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement beside its reference, both from the same run of the benchmark."""
+
+    what: str
+    values: Sequence[float]
+    unit: str
+    reference: str = ""
+    reference_values: Sequence[float] = ()
+    limit: float | None = None
+    """Largest median allowed, in ``unit``."""
+    ratio_limit: float | None = None
+    """Largest ratio to the reference allowed."""
+
+    @property
+    def median(self) -> float:
+        """The middle value."""
+        return statistics.median(self.values)
+
+    @property
+    def ratio(self) -> float | None:
+        """Our median against the reference's."""
+        return self.median / statistics.median(self.reference_values) if self.reference_values else None
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the limit is kept; None when there is none."""
+        checks = [(self.median, self.limit), (self.ratio, self.ratio_limit)]
+        kept = [value <= limit for value, limit in checks if value is not None and limit is not None]
+        return all(kept) if kept else None
+
+    def markdown(self) -> str:
+        """The row of the table."""
+        reference = f"{self.reference} {_shown(self.reference_values, self.unit)}" if self.reference_values else "–"
+        ratio = f"{self.ratio:.2f}" if self.ratio is not None else "–"
+        limits = [f"{self.limit:g} {self.unit}"] if self.limit is not None else []
+        limits += [f"ratio {self.ratio_limit:g}"] if self.ratio_limit is not None else []
+        mark = {True: " ✔", False: " ✘", None: ""}[self.kept]
+        limit = f"{', '.join(limits) or '–'}{mark}"
+        return f"| {self.what} | {_shown(self.values, self.unit)} | {reference} | {ratio} | {limit} |"
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The whole table: medians, with the spread from lowest to highest behind them."""
+    head = "| what | run-action | reference | ratio | limit |\n| --- | --- | --- | --- | --- |"
+    return "\n".join([head, *(row.markdown() for row in rows)])
+
+
+def _shown(values: Sequence[float], unit: str) -> str:
+    median = f"{statistics.median(values):.3g} {unit}"
+    return median if len(values) == 1 else f"{median} ({min(values):.3g}–{max(values):.3g})"

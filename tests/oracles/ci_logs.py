@@ -1,0 +1,167 @@
+"""What each CI system would obey in a job log, read from the systems' own rules and from no code of ours.
+
+Each reader errs on the side of obeying: where a rule is uncertain (does a parser skip invisible characters?), the line
+counts as a command.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+GITHUB_COMMANDS = frozenset(
+    {"debug", "notice", "warning", "error", "group", "endgroup", "echo", "stop-commands", "add-mask", "add-matcher"}
+    | {"remove-matcher", "set-output", "save-state", "set-env", "add-path"}
+)
+GITHUB_LOG_VIEWER = frozenset({"section", "command", "error", "warning", "notice", "debug", "group", "endgroup"})
+_IGNORABLE_MARKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+
+
+@dataclass(frozen=True)
+class Command:
+    """Something that a CI system obeys: its name, decoded properties and data, and the line it stands in."""
+
+    system: str
+    name: str
+    data: str
+    line: str
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+def obeyed(log: str) -> list[Command]:
+    """Return everything in ``log`` that any CI system obeys."""
+    return [command for system in (github, azure, teamcity, gitlab, buildkite, jenkins) for command in system(log)]
+
+
+def github(log: str) -> list[Command]:
+    """Return the workflow commands of GitHub, Forgejo and Gitea; lines inside a stopped region count when they end it.
+
+    Lines end at a line feed, a carriage return, or both.
+    """
+    found: list[Command] = []
+    stopped: str | None = None
+    for line in re.split(r"\r\n|\r|\n", log):
+        command = _github_second(line) or _github_second(_visible(line))
+        if stopped is not None:
+            if command and command.name == stopped.lower():
+                stopped = None
+            continue
+        if command is None or command.name not in GITHUB_COMMANDS:
+            command = _github_first(line) or _github_first(_visible(line))
+        if command:
+            found.append(command)
+            if command.name == "stop-commands":
+                stopped = command.data
+    return found
+
+
+def _github_second(line: str) -> Command | None:
+    """Read ``::name key=value,key=value::data`` behind any leading white space, Unicode's too."""
+    text = line.lstrip()
+    end = text.find("::", 2)
+    if not text.startswith("::") or end < 0:
+        return None
+    name, _, properties = text[2:end].partition(" ")
+    pairs = (pair.partition("=") for pair in properties.split(",") if "=" in pair)
+    decoded = {key.strip().lower(): _decoded(value, ("%3A", ":"), ("%2C", ",")) for key, _, value in pairs}
+    return Command("GitHub", name.lower(), _decoded(text[end + 2 :]), line, decoded)
+
+
+def _github_first(line: str) -> Command | None:
+    """Read ``##[name key=value;key=value]data`` anywhere in the line; the log viewer reads some names too."""
+    match = re.search(r"##\[([^\] ]*) ?([^\]]*)\](.*)", line, re.DOTALL)
+    if match is None or match[1].lower() not in GITHUB_COMMANDS | GITHUB_LOG_VIEWER:
+        return None
+    pairs = (pair.partition("=") for pair in match[2].split(";") if "=" in pair)
+    return Command("GitHub", match[1].lower(), match[3], line, {key.lower(): value for key, _, value in pairs})
+
+
+def _decoded(text: str, *more: tuple[str, str]) -> str:
+    for code, char in (("%0D", "\r"), ("%0A", "\n"), *more, ("%25", "%")):
+        text = text.replace(code, char)
+    return text
+
+
+def azure(log: str) -> list[Command]:
+    """Return the logging commands of Azure Pipelines, and the marks that its log viewer folds and colours."""
+    return [
+        Command("Azure Pipelines", match[1].lower(), match[3], match[0], _azure_properties(match[2]))
+        for line in _lines(log)
+        for match in re.finditer(r"##(?:vso)?\[([\w.-]+)([^\]]*)\](.*)", line, re.IGNORECASE)
+    ]
+
+
+def _azure_properties(text: str) -> dict[str, str]:
+    return {key.strip(): value for key, _, value in (pair.partition("=") for pair in text.split(";") if "=" in pair)}
+
+
+def teamcity(log: str) -> list[Command]:
+    """Return the service messages of TeamCity."""
+    return [
+        Command("TeamCity", match[1].lower(), match[2], line)
+        for line in _lines(log)
+        for match in re.finditer(r"##teamcity\[(\w*)([^\n]*)", line, re.IGNORECASE)
+    ]
+
+
+def gitlab(log: str) -> list[Command]:
+    """Return the folds of GitLab, which stand anywhere in a line, and carriage returns that erase a line."""
+    folds = re.finditer(r"section_(start|end):\d+:([a-zA-Z0-9_.-]+)(?:\[[^\]]*\])?\r\x1b\[0K", log)
+    found = [Command("GitLab", f"section_{match[1]}", match[2], match[0]) for match in folds]
+    bare = re.sub(r"section_(?:start|end):\d+:[a-zA-Z0-9_.-]+(?:\[[^\]]*\])?\r\x1b\[0K", "", log)
+    return found + [Command("GitLab", "erase", match[0], match[0]) for match in re.finditer(r"[^\n]*\r(?!\n)", bare)]
+
+
+def buildkite(log: str) -> list[Command]:
+    """Return the group headings of Buildkite, and its escapes for images and links."""
+    found = [
+        Command("Buildkite", match[1], match[2], line)
+        for line in _lines(log)
+        if (match := re.match(r"(---|\+\+\+|~~~|\^\^\^ \+\+\+)(?: |$)(.*)", line))
+    ]
+    return found + [Command("Buildkite", match[1], "", match[0]) for match in re.finditer(r"\x1b\](133[89]);", log)]
+
+
+def jenkins(log: str) -> list[Command]:
+    """Return the console notes of Jenkins, which hold serialized objects."""
+    return [Command("Jenkins", "note", match[1], match[0]) for match in re.finditer(r"\x1b\[8mha:([^\x1b]*)", log)]
+
+
+def steering(log: str) -> list[str]:
+    """Return the characters of ``log`` that move a cursor, turn the reading direction or cannot be seen.
+
+    Line feeds, tabs, and what joins the parts of one emoji are text.
+    """
+    joined = re.compile("[\u00a9-\U0001faff]\ufe0f?\u200d(?=[\u203c-\U0001faff])|[\u00a9-\U0001faff]\ufe0f")
+    return [char for char in joined.sub("", log) if char not in "\n\t" and _is_ignorable(char)]
+
+
+def _lines(log: str) -> Iterator[str]:
+    for line in re.split(r"\r\n|[\r\n\v\f\x85\u2028\u2029]", log):
+        yield line
+        if (visible := _visible(line)) != line:
+            yield visible
+
+
+def _visible(text: str) -> str:
+    return "".join(char for char in text if not _is_ignorable(char))
+
+
+def _is_ignorable(char: str) -> bool:
+    if char in _IGNORABLE_MARKS or "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
+        return True
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char != "\t"
+
+
+READERS: dict[str, Callable[[str], list[Command]]] = {
+    "github": github,
+    "forgejo": github,
+    "azure": azure,
+    "teamcity": teamcity,
+    "gitlab": gitlab,
+    "buildkite": buildkite,
+    "jenkins": jenkins,
+}
+"""The reader of each system's log, by the name of our module for the system."""

@@ -1,0 +1,44 @@
+"""What is installed is locked: every package with hashes, the same version everywhere, nothing forgotten."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+from tests.program import ROOT
+
+FILES = ("runtime", "build", "dev")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def locked(name: str) -> dict[str, str]:
+    """Return version by package of requirements/NAME.txt."""
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)==([^\s;\\]+)", text, re.MULTILINE))
+
+
+def packages(requirements: list[str | dict[str, str]]) -> set[str]:
+    """Return the names in a list of pyproject.toml, as lock files write them."""
+    names = {re.split(r"[^\w.-]", requirement)[0] for requirement in requirements if isinstance(requirement, str)}
+    return {re.sub(r"[_.-]+", "-", name).lower() for name in names}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_package_has_hashes(name: str) -> None:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+    assert len(entries) == len(locked(name))
+
+
+def test_the_tests_run_with_the_versions_that_are_shipped() -> None:
+    shipped = locked("runtime") | locked("build")
+    assert {name: version for name, version in locked("dev").items() if name in shipped} == shipped
+
+
+def test_no_dependency_is_missing_from_the_lock_files() -> None:
+    assert packages(PROJECT["project"]["dependencies"]) <= set(locked("runtime"))
+    assert packages(PROJECT["build-system"]["requires"]) <= set(locked("build"))
+    assert packages(PROJECT["dependency-groups"]["dev"]) <= set(locked("dev"))

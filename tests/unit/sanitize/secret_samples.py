@@ -1,0 +1,204 @@
+"""Secrets made anew for each test, in the shapes that vendors document; none is written out in this file.
+
+The shapes are read from the vendors' documentation and not from ``mogplex_ci.sanitize.formats``: they are what it is
+tested against.
+"""
+
+import base64
+import json
+import string
+from collections.abc import Callable
+from random import Random
+
+ALNUM = string.ascii_letters + string.digits
+UPPER = string.ascii_uppercase + string.digits
+LOWER = string.ascii_lowercase + string.digits
+HEX = "0123456789abcdef"
+WEB = ALNUM + "-_"
+B64 = ALNUM + "+/"
+BECH32 = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
+
+Maker = Callable[[Random], str]
+
+
+def of(*parts: str | tuple[str, int]) -> Maker:
+    """Return a maker of texts: a part is literal, or so many characters of an alphabet."""
+
+    def make(random: Random) -> str:
+        return "".join(part if isinstance(part, str) else "".join(random.choices(part[0], k=part[1])) for part in parts)
+
+    return make
+
+
+def _jwt(random: Random) -> str:
+    parts = ({"alg": "HS256", "typ": "JWT"}, {"sub": of((ALNUM, 12))(random), "iat": random.randrange(10**9)})
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    return ".".join([*encoded, of((WEB, 43))(random)])
+
+
+def _pem(label: str, *, header: str = "") -> Maker:
+    def make(random: Random) -> str:
+        body = "\n".join(of((B64, 64))(random) for _ in range(random.randrange(3, 20)))
+        return f"-----BEGIN {label}-----\n{header}{body}\n{of((B64, 22))(random)}==\n-----END {label}-----"
+
+    return make
+
+
+STANDALONE: dict[str, Maker] = {
+    "Mogplex": of("mog_", (ALNUM, 32)),
+    "GitHub personal": of("ghp_", (ALNUM, 36)),
+    "GitHub OAuth": of("gho_", (ALNUM, 36)),
+    "GitHub user to server": of("ghu_", (ALNUM, 36)),
+    "GitHub server to server": of("ghs_", (ALNUM, 36)),
+    "GitHub refresh": of("ghr_", (ALNUM, 76)),
+    "GitHub fine-grained": of("github_pat_", (ALNUM, 22), "_", (ALNUM, 59)),
+    "GitLab personal": of("glpat-", (WEB, 20)),
+    "GitLab personal, routable": of("glpat-", (WEB, 27), ".", (LOWER, 2), ".", (LOWER, 9)),
+    "GitLab deploy": of("gldt-", (WEB, 20)),
+    "GitLab OAuth application": of("gloas-", (WEB, 64)),
+    "GitLab runner": of("glrt-", (WEB, 20)),
+    "GitLab CI job": of("glcbt-", (HEX, 2), "_", (WEB, 20)),
+    "GitLab trigger": of("glptt-", (HEX, 40)),
+    "GitLab feed": of("glft-", (WEB, 20)),
+    "GitLab incoming mail": of("glimt-", (WEB, 25)),
+    "GitLab agent": of("glagent-", (WEB, 50)),
+    "GitLab SCIM": of("glsoat-", (WEB, 20)),
+    "AWS access key id": of("AKIA", (UPPER, 16)),
+    "AWS temporary key id": of("ASIA", (UPPER, 16)),
+    "AWS session token": of("IQoJb3JpZ2lu", (B64, 300)),
+    "Google API key": of("AIza", (WEB, 35)),
+    "Google access token": of("ya29.", (WEB, 120)),
+    "Google refresh token": of("1//0", (WEB, 60)),
+    "Google client secret": of("GOCSPX-", (WEB, 28)),
+    "Azure client secret": of((ALNUM, 3), "8Q~", (WEB, 34)),
+    "Azure storage key": of((B64, 76), "+ASt", (B64, 6), "=="),
+    "Azure Cosmos key": of((B64, 76), "ACDb", (B64, 6), "=="),
+    "Azure DevOps": of((ALNUM, 76), "AZDO", (ALNUM, 4)),
+    "Slack bot": of("xoxb-", ("123456789", 12), "-", ("123456789", 13), "-", (ALNUM, 24)),
+    "Slack user": of("xoxp-", ("123456789", 12), "-", ("123456789", 12), "-", ("123456789", 13), "-", (HEX, 32)),
+    "Slack app": of("xapp-1-A", (UPPER, 10), "-", ("123456789", 13), "-", (HEX, 64)),
+    "Slack rotating": of("xoxe.xoxp-1-", (ALNUM, 160)),
+    "Slack webhook": of("https://hooks.slack.com/services/T", (UPPER, 10), "/B", (UPPER, 10), "/", (ALNUM, 24)),
+    "Slack workflow": of("https://hooks.slack.com/workflows/T", (UPPER, 10), "/A", (UPPER, 10), "/", (ALNUM, 24)),
+    "OpenAI": of("sk-", (ALNUM, 20), "T3BlbkFJ", (ALNUM, 20)),
+    "OpenAI project": of("sk-proj-", (WEB, 74), "T3BlbkFJ", (WEB, 74)),
+    "OpenAI service account": of("sk-svcacct-", (WEB, 74), "T3BlbkFJ", (WEB, 74)),
+    "OpenAI admin": of("sk-admin-", (WEB, 58), "T3BlbkFJ", (WEB, 58)),
+    "Anthropic": of("sk-ant-api03-", (WEB, 93), "AA"),
+    "Anthropic admin": of("sk-ant-admin01-", (WEB, 93), "AA"),
+    "Anthropic OAuth": of("sk-ant-oat01-", (WEB, 93), "AA"),
+    "Stripe": of("sk_live_", (ALNUM, 24)),
+    "Stripe, longer": of("sk_test_", (ALNUM, 99)),
+    "Stripe restricted": of("rk_live_", (ALNUM, 24)),
+    "Stripe webhook": of("whsec_", (ALNUM, 32)),
+    "SendGrid": of("SG.", (WEB, 22), ".", (WEB, 43)),
+    "npm": of("npm_", (ALNUM, 36)),
+    "PyPI": of("pypi-AgEIcHlwaS5vcmc", (WEB, 150)),
+    "TestPyPI": of("pypi-AgENdGVzdC5weXBpLm9yZw", (WEB, 150)),
+    "Hugging Face": of("hf_", (ALNUM, 34)),
+    "Docker personal": of("dckr_pat_", (WEB, 27)),
+    "Docker organization": of("dckr_oat_", (WEB, 32)),
+    "DigitalOcean personal": of("dop_v1_", (HEX, 64)),
+    "DigitalOcean OAuth": of("doo_v1_", (HEX, 64)),
+    "DigitalOcean refresh": of("dor_v1_", (HEX, 64)),
+    "Databricks": of("dapi", (HEX, 32)),
+    "Databricks, numbered": of("dapi", (HEX, 32), "-2"),
+    "Linear": of("lin_api_", (ALNUM, 40)),
+    "Linear OAuth": of("lin_oauth_", (HEX, 64)),
+    "Telegram": of(("123456789", 10), ":", (WEB, 35)),
+    "Supabase access token": of("sbp_", (HEX, 40)),
+    "Supabase secret key": of("sb_secret_", (WEB, 22), "_", (ALNUM, 8)),
+    "Shopify access": of("shpat_", (HEX, 32)),
+    "Shopify custom app": of("shpca_", (HEX, 32)),
+    "Shopify private app": of("shppa_", (HEX, 32)),
+    "Shopify shared secret": of("shpss_", (HEX, 32)),
+    "New Relic user": of("NRAK-", (UPPER, 27)),
+    "New Relic insights": of("NRII-", (WEB, 32)),
+    "New Relic license": of((HEX, 36), "NRAL"),
+    "Doppler personal": of("dp.pt.", (ALNUM, 43)),
+    "Doppler service": of("dp.st.prd.", (ALNUM, 43)),
+    "Vault service": of("hvs.", (WEB, 95)),
+    "Vault batch": of("hvb.", (WEB, 140)),
+    "Vault recovery": of("hvr.", (WEB, 95)),
+    "Vault, before 1.10": of("s.", (ALNUM, 24)),
+    "Terraform": of((ALNUM, 14), ".atlasv1.", (WEB, 67)),
+    "age": of("AGE-SECRET-KEY-1", (BECH32, 58)),
+    "JWT": _jwt,
+    "PKCS#8": _pem("PRIVATE KEY"),
+    "RSA": _pem("RSA PRIVATE KEY"),
+    "EC": _pem("EC PRIVATE KEY"),
+    "OpenSSH": _pem("OPENSSH PRIVATE KEY"),
+    "PKCS#8 encrypted": _pem("ENCRYPTED PRIVATE KEY"),
+    "RSA encrypted": _pem("RSA PRIVATE KEY", header="Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B\n\n"),
+    "PGP": _pem("PGP PRIVATE KEY BLOCK", header="Version: GnuPG v2\n\n"),
+}
+"""Secrets that can be known wherever they stand."""
+
+# What a password is made of: a digit somewhere, nothing that ends a value where it stands.
+_PASSWORD = of((ALNUM, 5), "7", (ALNUM + "!@^*+~-", 8), (ALNUM, 2))
+_WORDY = of((string.ascii_lowercase, 14))
+_BASE64 = of((B64, 40))
+
+NAMED: dict[str, tuple[str, Maker]] = {
+    "shell": ("DB_PASSWORD={}", _PASSWORD),
+    "shell, letters only": ("export DB_PASSWORD={}", _WORDY),
+    "shell, AWS": ("AWS_SECRET_ACCESS_KEY={}", _BASE64),
+    "shell, quoted": ("export API_KEY='{}'", _PASSWORD),
+    "ini, AWS": ("aws_secret_access_key = {}", _BASE64),
+    "YAML": ("password: {}", _PASSWORD),
+    "YAML, letters only": ("  password: {}", _WORDY),
+    "JSON": ('{{"client_secret": "{}"}}', _PASSWORD),
+    "JSON, letters only": ('{{"client_secret":"{}"}}', _WORDY),
+    "JSON in JSON": ('"{{\\"password\\": \\"{}\\"}}"', _PASSWORD),
+    "JSON, camel case": ('"clientSecret": "{}"', _PASSWORD),
+    "Python": ('api_key = "{}"', _PASSWORD),
+    "Go": ('Password: "{}",', _PASSWORD),
+    "PHP": ("'password' => '{}',", _PASSWORD),
+    "environment in code": ('os.environ["DEPLOY_TOKEN"] = "{}"', _PASSWORD),
+    "XML": ("<password>{}</password>", _PASSWORD),
+    "flag": ("deploy --password {} --yes", _PASSWORD),
+    "flag, letters only": ("deploy --password {}", _WORDY),
+    "flag with =": ("deploy --api-key={}", _PASSWORD),
+    "flag, quoted": ("deploy --client-secret '{}'", _PASSWORD),
+    "flag in a list": ('["deploy", "--token", "{}"]', _PASSWORD),
+    "connection string": ("Server=db;User Id=sa;Password={};Encrypt=true", _PASSWORD),
+    "Azure connection string": ("AccountName=acme;AccountKey={}==;EndpointSuffix=core.windows.net", of((B64, 86))),
+    "query": ("GET /v1/items?access_token={}&page=2", of((ALNUM, 20))),
+    "URL": ("postgres://app:{}@db.example.com/app", of((ALNUM, 6), "7!", (ALNUM, 6))),
+    "URL, no user": ("redis://:{}@cache:6379/0", of((ALNUM, 16))),
+    "git URL": ("https://x-access-token:{}@github.com/acme/web.git", of((ALNUM, 40))),
+    "Bearer header": ("Authorization: Bearer {}", of((WEB, 40))),
+    "Basic header": ("Authorization: Basic {}==", of((ALNUM, 30))),
+    "token header": ("authorization: token {}", of((HEX, 40))),
+    "Digest header": ('Authorization: Digest username="a", response="{}"', of((HEX, 32))),
+    "header in curl": ("curl -H 'Authorization: Bearer {}' https://api.example.com", of((WEB, 40))),
+    "header in JSON": ('{{"headers": {{"Authorization": "Bearer {}"}}}}', of((WEB, 40))),
+    "bearer in prose": ("it sent bearer {} to the server", of((ALNUM, 9), "7", (ALNUM, 20))),
+    "X-Api-Key": ("X-Api-Key: {}", of((ALNUM, 24))),
+    "X-Auth-Token": ("X-Auth-Token: {}", of((ALNUM, 24))),
+    "Private-Token": ("PRIVATE-TOKEN: {}", of((ALNUM, 20))),
+    "curl user": ("curl -u admin:{} https://example.com", _PASSWORD),
+    "npmrc": ("//registry.example.com/:_authToken={}", of((ALNUM, 36))),
+    "npmrc, basic": ("//registry.example.com/:_auth={}", of((ALNUM, 36))),
+    "presigned URL": ("https://b.s3.amazonaws.com/k?X-Amz-Signature={}&X-Amz-Expires=9", of((HEX, 64))),
+    "shared access signature": ("https://acme.blob.core.windows.net/c?sv=2024-01-01&sig={}%3D", of((ALNUM, 43))),
+}
+"""Secrets that only what stands before them tells: where they stand, and how they look."""
+
+PLACES = {
+    "alone": "{}",
+    "in prose": "The agent read {} and went on.",
+    "in brackets": "({})",
+    "in quotes": 'found "{}".',
+    "in JSON": '{{"output": "{}"}}',
+    "after an escaped line break": '{{"output": "first line\\n{}\\nlast line"}}',
+    "after a doubly escaped one": '{{"output": "{{\\"a\\": \\"b\\\\n{}\\"}}"}}',
+    "in a diff": "+{}",
+    "assigned": "value={}",
+    "in a URL": "https://example.com/?q={}&r=1",
+    "after a URL escape": "https://example.com/?q%3D{}",
+    "in a table": "| {} |",
+    "in markdown": "`{}`",
+    "after words": "two lines\nthen\t{}\nand more",
+}
+"""Where a standalone secret may stand."""
