@@ -8,11 +8,12 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.commands import COMMANDS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
-COMMANDS: Final = ("action", "post", "run", "runs", "repos", "doctor", "emulator")
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
@@ -23,14 +24,29 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     """Run the command that ``argv`` names and return its exit code; anything else on PATH is executed in our place."""
     argv = sys.argv[1:] if argv is None else argv
     env = os.environ if env is None else env
-    first = argv[0] if argv else "action"
-    if first == "--version":
-        from mogplex_ci import __version__
+    try:
+        try:
+            return _run(argv, env)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output is gone; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except Exception as error:  # the last door: a user never sees a traceback
+        return _failed(error)
 
-        sys.stdout.write(f"mogplex-ci {__version__}\n")
-        return 0
+
+def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    first = argv[0] if argv else "action"
     if first in COMMANDS:
         name, rest = first, argv[1:]
+    elif first in ("--help", "-h", "help"):
+        return _help()
+    elif first == "--version":
+        return _version()
     elif first.startswith("-") or not argv:
         name, rest = "action", argv
     elif shutil.which(first, path=env.get("PATH")):
@@ -41,16 +57,21 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         from mogplex_ci.run.stop import stop_of_process
 
         stop_of_process()  # before the rest is loaded: PID 1 never gets a signal for which it has no handler
-    try:
-        return int(import_module(f"mogplex_ci.commands.{name}").main(list(rest), env))
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output is gone; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
-    except Exception as error:  # the last door: a user never sees a traceback
-        return _failed(error)
+    return int(import_module(f"mogplex_ci.commands.{name}").main(list(rest), env))
+
+
+def _help() -> int:
+    from mogplex_ci.commands.arguments import overview, program
+
+    sys.stdout.write(overview(program(), COMMANDS, example='run --repo acme/web "Fix the flaky tests"'))
+    return 0
+
+
+def _version() -> int:
+    from mogplex_ci import __version__
+
+    sys.stdout.write(f"mogplex-ci {__version__}\n")
+    return 0
 
 
 def _execute(argv: Sequence[str]) -> NoReturn:

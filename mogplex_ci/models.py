@@ -116,6 +116,10 @@ class Run:
     """Whether a runtime took it (``runtime.runId``); a failed run without one never left the queue."""
     data: Untrusted
     """The whole object as the API sent it."""
+    created_at: datetime | None = None
+    """Aware; None when the API's text is no time."""
+    updated_at: datetime | None = None
+    """Aware; None when the API's text is no time. Events do not change it."""
 
     @property
     def is_terminal(self) -> bool:
@@ -173,6 +177,8 @@ class Cancelled:
     status: str
     """``cancelled`` or ``cancellation_requested``; the run's own status when it had ended before."""
     already_terminal: bool
+    data: Untrusted
+    """The whole object as the API sent it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ def run(data: object) -> Run:
         error=_text(item, "error"),
         queued=_text(runtime, "runId") is not None,
         data=Untrusted(item),
+        created_at=_time(item.get("createdAt")),
+        updated_at=_time(item.get("updatedAt")),
     )
 
 
@@ -79,6 +81,7 @@ def cancelled(data: object) -> Cancelled:
         run=run(item["run"]) if isinstance(item.get("run"), dict) else None,
         status=_word(item, "status"),
         already_terminal=item.get("alreadyTerminal") is True,
+        data=Untrusted(item),
     )
 
 

@@ -24,7 +24,7 @@ example:
 
 def main(argv: list[str], env: Mapping[str, str]) -> int:
     """Serve until SIGINT or SIGTERM, then return 0; return 2 when an option, scenario or world is wrong."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     first, *others = options.scenario or ["success"]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -62,7 +62,8 @@ def _introduce(emulator: Emulator) -> None:
     sys.stdout.flush()
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         prog="mogplex-ci emulator",
         description="Serve a local Mogplex that answers like the real service, for tests of workflows.",

@@ -1,0 +1,169 @@
+"""``mogplex run``: start a run."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.commands import pretty
+from mogplex_ci.commands.arguments import Parser, of_format
+from mogplex_ci.commands.session import PATIENCE, perform
+from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
+from mogplex_ci.inputs.formats import PROMPT_UNITS, is_uuid, prompt
+from mogplex_ci.inputs.spec import inputs
+from mogplex_ci.models import StartRequest, Untrusted
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from mogplex_ci.commands.session import Session
+    from mogplex_ci.run.happenings import Started
+
+STANDARD_INPUT: Final = "-"
+_PROMPT_BYTES: Final = 4 * PROMPT_UNITS + 100_000
+"""A character takes at most four bytes; white space around the prompt does not count."""
+
+
+def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Start a run and return the exit code: 0 once the API has it, however it may end."""
+    return perform(env, lambda session: _run(session, argv))
+
+
+def parser() -> Parser:
+    """Return the parser of the command."""
+    parser = Parser("run", "Start a run.", example='run --repo acme/web --create-branch "Fix the flaky tests"')
+    parser.add_argument("prompt", nargs="?", default="", metavar="PROMPT", help="the task; - reads standard input")
+    parser.add_argument("--prompt-file", default="", metavar="FILE", help="file that holds the task, in UTF-8")
+    parser.add_argument("--repo", type=of_format("repo"), metavar="ID|NAME", help="repository: its id, or owner/name")
+    parser.add_argument(
+        "--harness", choices=inputs()["harness"].choices, help="agent to run (default: the service chooses)"
+    )
+    parser.add_argument(
+        "--base-branch",
+        type=of_format("branch"),
+        metavar="NAME",
+        help="branch to start from (default: the repository's default branch)",
+    )
+    parser.add_argument(
+        "--branch", type=of_format("branch"), metavar="NAME", help="branch to work on (default: the base branch)"
+    )
+    parser.add_argument("--create-branch", action="store_true", help="create the working branch from the base branch")
+    parser.add_argument("--root", type=of_format("root-directory"), metavar="DIR", help="folder of a monorepo")
+    parser.add_argument(
+        "--idempotency-key",
+        type=of_format("idempotency-key"),
+        metavar="KEY",
+        help="the same key and request give the same run (default: a new UUID)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the run as one line of JSON")
+    return parser
+
+
+def _run(session: Session, argv: Sequence[str]) -> int:
+    options = parser().read(argv)
+    if not options.repo:
+        raise _problem("--repo <id> is required (find IDs via `mogplex repos list`)")
+    if options.idempotency_key == "":
+        raise _problem("--idempotency-key is empty; leave it out for a new one")
+    text = _prompt(options, session)
+    started = _start(session, options, text)
+    if options.json:
+        session.console.json(started.run.data)
+    else:
+        for line in pretty.started_lines(started.run, joined=started.joined, safe=session.console.safe):
+            session.console.line(line)
+    return 0
+
+
+def _start(session: Session, options: argparse.Namespace, text: str) -> Started:
+    """Start the run; a lost answer is asked for again under the same key, so that it is one run.
+
+    Raises:
+        MogplexError: the API refuses, or gives no usable answer.
+        StopRequested: a stop signal came.
+    """
+    from mogplex_ci.run.key import Key
+    from mogplex_ci.run.start import OnRerun, Starter
+
+    request = StartRequest(
+        repo_id=_repo_id(session, options.repo),
+        prompt=text,
+        harness=options.harness,
+        base_branch=options.base_branch or None,
+        working_branch=options.branch or None,
+        create_branch=options.create_branch or None,
+        root_directory=options.root or None,
+    )
+    key = Key(options.idempotency_key or str(uuid.uuid4()), explicit=True, attempt="", later_attempt=False)
+    starter = Starter(session.client, request, key, OnRerun.ATTACH, session.persistence)
+    try:
+        return session.hear(starter.start(session.clock.monotonic() + PATIENCE))
+    except MogplexError as error:
+        if isinstance(error, UnavailableError) and error.http_status == 503 and not _is_listed(session, options.repo):
+            raise UnknownRepoError(error) from error
+        if starter.key_in_doubt is not None:
+            error.remedy = f"It may have started all the same: run this again with --idempotency-key {key.base}"
+        raise
+
+
+def _repo_id(session: Session, repo: str) -> str:
+    if is_uuid(repo):
+        return repo
+    from mogplex_ci.run.repo import find_repo
+
+    return session.ask(lambda timeout: find_repo(session.client, repo, timeout=timeout)).id
+
+
+def _is_listed(session: Session, repo: str) -> bool:
+    """Whether the token sees the repository; an unknown id is answered like an outage."""
+    return not is_uuid(repo) or bool(session.ask(lambda timeout: session.client.repos(repo_id=repo, timeout=timeout)))
+
+
+def _prompt(options: argparse.Namespace, session: Session) -> str:
+    """Return the prompt: the argument, or what a file or standard input holds.
+
+    Raises:
+        UsageError: there is none, there are two, or the API would not take it.
+    """
+    if options.prompt and options.prompt_file:
+        raise _problem("a prompt is given twice: as argument and by --prompt-file")
+    name = options.prompt_file or (STANDARD_INPUT if options.prompt == STANDARD_INPUT else "")
+    if name:
+        with session.stop.interrupting():  # somebody may be typing
+            text = _read(name)
+    else:
+        text = options.prompt
+    text = text.strip()
+    if not text:
+        raise _problem("a prompt is required (as argument, - for standard input, or --prompt-file <file>)")
+    try:
+        prompt(text)
+    except ValueError as error:
+        raise _problem(f"the prompt {error}; allowed: at most {PROMPT_UNITS:,}, without NUL") from error
+    return text
+
+
+def _read(name: str) -> str:
+    source = contextlib.nullcontext(sys.stdin.buffer) if name == STANDARD_INPUT else None
+    try:
+        with source or Path(name).open("rb") as file:
+            content = file.read(_PROMPT_BYTES + 1)
+        if len(content) > _PROMPT_BYTES:
+            raise UsageError(_file_problem(name, f"is larger than {_PROMPT_BYTES:,} bytes"))
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(_file_problem(name, f"cannot be read ({error.strerror})")) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(_file_problem(name, f"is not UTF-8 at byte {error.start:,}")) from error
+
+
+def _file_problem(name: str, fault: str) -> Problem:
+    return Problem("run: --prompt-file", fault, "a UTF-8 file, or - for standard input", Untrusted(name))
+
+
+def _problem(fault: str) -> UsageError:
+    return UsageError(Problem("run", fault, ""))

@@ -1,0 +1,13 @@
+"""What the tests of the commands share."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cli.terminal import Terminal
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    """A terminal with `mogplex` on PATH."""
+    return Terminal(tmp_path)

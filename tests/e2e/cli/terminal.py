@@ -1,0 +1,66 @@
+"""A terminal of somebody who has installed the program: `mogplex` is on PATH, the token in the environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mogplex_ci.emulator import Emulator
+from tests.program import Ended
+
+_INSTALLED = Path(sys.executable).with_name("mogplex-ci")
+
+
+@dataclass
+class Terminal:
+    """Where commands are typed."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Put `mogplex` on PATH, as the image does."""
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin" / "mogplex").symlink_to(_INSTALLED)
+        path = os.pathsep.join([str(self.folder / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
+        self.env = {"PATH": path, "LANG": "C.UTF-8", **self.env}
+
+    def against(self, emulator: Emulator) -> Terminal:
+        """Point it at an emulator."""
+        self.env |= {"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url}
+        return self
+
+    def mogplex(self, *argv: str, stdin: str = "") -> Ended:
+        """Run `mogplex` with these arguments to its end."""
+        return self.command("mogplex", *argv, stdin=stdin)
+
+    def shell(self, script: str) -> Ended:
+        """Run a script of bash to its end."""
+        return self.command("bash", "-c", script)
+
+    def command(self, *argv: str, stdin: str = "") -> Ended:
+        """Run any command to its end."""
+        done = subprocess.run(
+            argv, env=self.env, cwd=self.folder, input=stdin, capture_output=True, text=True, timeout=60, check=False
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        """Start `mogplex` and leave it running."""
+        return subprocess.Popen(
+            ["mogplex", *argv],
+            env=self.env,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def started(self, *argv: str) -> str:
+        """Start a run on acme/web with these further arguments and return its id."""
+        ended = self.mogplex("run", "--repo", "acme/web", *argv, "Fix the flaky tests")
+        assert ended.code == 0, ended.err
+        return ended.out.split()[2]

@@ -1,0 +1,213 @@
+"""`mogplex doctor`: what it finds, what it says to do, and that it starts nothing."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.e2e.cli.terminal import Terminal
+from tests.program import Ended
+from tests.require import require
+
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_SERVER_URL": "https://github.com",
+    "GITHUB_REPOSITORY": "acme/web",
+    "GITHUB_RUN_ID": "9876543210",
+    "GITHUB_RUN_ATTEMPT": "2",
+    "GITHUB_JOB": "build",
+    "GITHUB_ACTION": "agent",
+    "GITHUB_EVENT_NAME": "push",
+}
+CHECKS = ["token", "base-url", "proxy", "tls", "clock", "authentication", "scope", "repo"]
+CHECKS += ["ci", "key", "inputs", "trigger"]
+OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
+READ_ONLY = """\
+users:
+  - name: ada
+    tokens: [{token: mog_EmulatorTokenThatMayOnlyRead0000, scopes: [read]}]
+    repos: [{id: 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001, full_name: acme/web, default_branch: main}]
+"""
+
+
+def marks(ended: Ended) -> dict[str, str]:
+    """Return the mark of each check in the lines for people."""
+    lines = [line.split(maxsplit=2) for line in ended.out.splitlines()]
+    return {check: mark for mark, check, _ in lines}
+
+
+def findings(ended: Ended) -> dict[str, dict[str, str]]:
+    """Return the findings of `--json` by check."""
+    found = [json.loads(line) for line in ended.out.splitlines()]
+    return {finding["check"]: finding for finding in found}
+
+
+def test_a_job_in_which_all_is_well(terminal: Terminal) -> None:
+    terminal.env |= GITHUB
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).mogplex("doctor", "--prompt", "Fix it")
+        assert emulator.runs == []
+        assert "start" not in [request.route for request in emulator.requests]
+    assert (ended.code, ended.err) == (0, "")
+    assert marks(ended) == dict.fromkeys(CHECKS, "✔")
+    lines = ended.out.splitlines()
+    assert len(lines) == len(CHECKS)
+    assert lines[7] == "✔ repo            acme/web has the id 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+    assert "only a start can tell" in lines[6]
+    assert emulator.token not in ended.out
+
+
+def test_the_key_is_the_one_that_a_step_would_use(terminal: Terminal) -> None:
+    terminal.env |= GITHUB
+    with Emulator("success", speed=20) as emulator:
+        found = findings(terminal.against(emulator).mogplex("doctor", "--json"))
+        terminal.mogplex("action", "--prompt", "Fix it", "--wait", "false", "--on-rerun", "attach")
+        (run,) = emulator.runs
+    assert found["key"]["message"] == run.key
+    assert found["ci"]["message"] == "github: acme/web-9876543210-build, attempt 2"
+
+
+def test_somebody_who_only_asks_about_the_token_need_not_describe_a_run(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).mogplex("doctor")
+    assert ended.code == 0
+    assert marks(ended)["authentication"] == marks(ended)["scope"] == "✔"
+    assert marks(ended)["repo"] == marks(ended)["inputs"] == "?"
+    assert "a retry starts a second run" in ended.out
+
+
+def test_json_has_every_check_in_order(terminal: Terminal) -> None:
+    terminal.env |= GITHUB
+    ended = terminal.mogplex("doctor", "--json", "--base-url", "http://127.0.0.1:9")
+    assert list(findings(ended)) == CHECKS
+    assert findings(ended)["token"] == {
+        "check": "token",
+        "mark": "failed",
+        "message": "there is none (UNAUTHORIZED)",
+        "remedy": "Set MOGPLEX_API_KEY to a current token (mog_…); issue one at mogplex.com/settings/api-keys.",
+    }
+    assert findings(ended)["base-url"]["mark"] == "failed"
+    assert ended.code == 64
+
+
+@pytest.mark.parametrize(
+    ("given", "failed", "code", "told"),
+    [
+        ({"MOGPLEX_API_KEY": "mog_" + "x" * 32}, "authentication", 64, "the API does not know this token"),
+        ({"MOGPLEX_API_KEY": "mog_ with blanks"}, "token", 2, "exactly as it was issued"),
+        ({"MOGPLEX_URL": "http://mogplex.example"}, "base-url", 2, "http would send the token unencrypted"),
+        ({"MOGPLEX_URL": "http://127.0.0.1:9"}, "base-url", 69, "the connection to the API failed"),
+        ({"HTTP_PROXY": "http://ada:hunter2-horse@127.0.0.1:9"}, "proxy", 69, "Check HTTPS_PROXY and NO_PROXY"),
+        ({"MOGPLEX_REPO": "acme/wob"}, "repo", 2, "closest: acme/web"),
+        ({"MOGPLEX_TIMEOUT": "soon"}, "inputs", 2, "timeout: not a duration"),
+        ({"GITHUB_EVENT_NAME": "issues"}, "trigger", 2, "A prompt is code"),
+    ],
+)
+def test_what_is_wrong_is_marked_with_a_remedy(
+    terminal: Terminal, given: dict[str, str], failed: str, code: int, told: str
+) -> None:
+    with Emulator("success") as emulator:
+        terminal.against(emulator).env |= GITHUB | given
+        ended = terminal.mogplex("doctor", "--prompt", "Fix it")
+        assert emulator.runs == []
+    found = marks(ended)
+    assert [check for check, mark in found.items() if mark == "✘"] == [failed]
+    (line,) = [line for line in ended.out.splitlines() if line.startswith("✘")]
+    assert told in line
+    assert ended.code == code
+    assert "hunter2" not in ended.out
+    assert "with blanks" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("given", "warned", "told"),
+    [
+        ({"MOGPLEX_API_KEY": '"mog_EmulatorTokenOpensNothingReal000"'}, "token", "without quotes"),
+        ({"MOGPLEX_REPO": "99999999-9999-4999-8999-999999999999"}, "repo", "this token does not list"),
+        ({"MOGPLEX_PROMT": "x"}, "inputs", "did you mean MOGPLEX_PROMPT?"),
+    ],
+)
+def test_what_is_odd_is_a_warning(terminal: Terminal, given: dict[str, str], warned: str, told: str) -> None:
+    with Emulator("success") as emulator:
+        terminal.against(emulator).env |= GITHUB | given
+        ended = terminal.mogplex("doctor", "--prompt", "Fix it")
+    (line,) = [line for line in ended.out.splitlines() if line.startswith("!")]
+    assert line.split()[1] == warned
+    assert told in line
+
+
+def test_a_token_that_may_only_read(terminal: Terminal, tmp_path: Path) -> None:
+    world = tmp_path / "world.yaml"
+    world.write_text(READ_ONLY)
+    with Emulator("success", world=world) as emulator:
+        ended = terminal.against(emulator).mogplex("doctor", "--repo", "acme/web", "--prompt", "Fix it")
+    assert ended.code == 65
+    assert marks(ended)["scope"] == "✘"
+    assert "Use a token with the write scope" in ended.out
+
+
+class _Answer(BaseHTTPRequestHandler):
+    """Answers every request with no repositories, in 2020."""
+
+    def do_GET(self) -> None:
+        body = b'{"ok": true, "data": {"repos": []}}'
+        self.send_response_only(200)
+        self.send_header("date", "Wed, 01 Jan 2020 00:00:00 GMT")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate of this machine's loopback address with its key; no authority signed it."""
+    require("openssl")
+    key, public, both = (tmp_path / name for name in ("key.pem", "public.pem", "both.pem"))
+    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(public)]
+    subprocess.run([*OPENSSL.split(), *files], check=True, capture_output=True)
+    both.write_text(key.read_text() + public.read_text())
+    return both
+
+
+@pytest.fixture
+def https(certificate: Path) -> Iterator[str]:
+    """An https server with that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with HTTPServer(("127.0.0.1", 0), _Answer) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"https://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_certificate_that_nobody_knows(terminal: Terminal, https: str) -> None:
+    terminal.env |= {"MOGPLEX_API_KEY": "mog_" + "x" * 32, "MOGPLEX_URL": https}
+    ended = terminal.mogplex("doctor", "--json")
+    assert ended.code == 69
+    assert findings(ended)["tls"]["mark"] == "failed"
+    assert "REQUESTS_CA_BUNDLE" in findings(ended)["tls"]["remedy"]
+
+
+def test_a_certificate_of_ones_own_and_a_clock_that_is_wrong(terminal: Terminal, https: str, certificate: Path) -> None:
+    bundle = str(certificate.with_name("public.pem"))
+    terminal.env |= {"MOGPLEX_API_KEY": "mog_" + "x" * 32, "MOGPLEX_URL": https, "REQUESTS_CA_BUNDLE": bundle}
+    found = findings(terminal.mogplex("doctor", "--json"))
+    assert found["tls"]["mark"] == "ok"
+    assert found["clock"]["mark"] == "warning"
+    assert found["clock"]["message"].endswith("ahead of the API's")
+    assert "Set this machine's clock" in found["clock"]["remedy"]

@@ -1,0 +1,218 @@
+"""The commands as Mogplex's document on headless runs shows them: script, lines, messages, exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.e2e.cli.terminal import Terminal
+
+SPEED = 20
+LIVE = ("pending", "streaming")
+WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+SCRIPT = Path(__file__).with_name("headless-runs.sh")
+"""The document's end-to-end sketch, unchanged."""
+
+STARTED = """\
+started run run-uuid (pending)
+repo    5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001
+harness codex
+branch  mogplex/run/2026-05-17/refactor-auth (base main, created)
+tail events: mogplex runs events run-uuid --follow
+"""
+STATE = """\
+run     run-uuid
+status  streaming
+harness codex
+repo    5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001
+branch  feat/x (base main, created)
+sandbox vsb_abc
+events  /api/v1/mogplex/runs/run-uuid/events
+cancel  /api/v1/mogplex/runs/run-uuid/cancel
+created 2026-05-17T10:14:00.000Z
+updated 2026-05-17T10:14:00.000Z
+"""
+EVENTS = """\
+2026-05-17T10:14:00.000Z  stream_started  Agent started
+2026-05-17T10:14:00.000Z  tool_call       tool=edit_file  Editing src/auth.ts
+2026-05-17T10:14:00.000Z  tool_result     tool=edit_file  3 lines changed
+2026-05-17T10:14:00.000Z  assistant_message  Switching to bearer-token middleware
+2026-05-17T10:14:00.000Z  finished        Agent finished
+--- run run-uuid success ---
+"""
+EVENTS_OF_THE_DOCUMENT = """\
+steps:
+  - status: streaming
+  - {event: stream_started, message: Agent started}
+  - {event: tool_call, tool: edit_file, message: Editing src/auth.ts}
+  - {event: tool_result, tool: edit_file, message: 3 lines changed}
+  - {event: assistant_message, message: Switching to bearer-token middleware}
+  - {event: finished, message: Agent finished}
+  - status: success
+"""
+
+
+def as_documented(text: str, run_id: str) -> str:
+    """Return ``text`` with the id and the times of the document in place of this run's."""
+    text = re.sub(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "2026-05-17T10:14:00.000Z", text)
+    return re.sub(r"^sandbox \S+$", "sandbox vsb_abc", text.replace(run_id, "run-uuid"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "last_line", "code"),
+    [("success", "✓ run succeeded", 0), ("failed", "✗ failed", 1), ("cancelled", "✗ cancelled", 1)],
+)
+def test_its_script(terminal: Terminal, scenario: str, last_line: str, code: int) -> None:
+    terminal.env["MOGPLEX_REPO"] = WEB
+    with Emulator(scenario, speed=SPEED) as emulator:
+        ended = terminal.against(emulator).command("bash", str(SCRIPT))
+        (run,) = emulator.runs
+    assert ended.err == ""
+    lines = ended.out.splitlines()
+    assert lines[0] == f"started run {run.id}"
+    assert lines[-2:] == [f"--- run {run.id} {scenario} ---", last_line]
+    assert ended.code == code
+    assert run.prompt == "Apply the linter autofixes and commit them"
+
+
+def test_its_script_without_a_repository(terminal: Terminal) -> None:
+    ended = terminal.command("bash", str(SCRIPT))
+    assert ended.code == 1
+    assert "set MOGPLEX_REPO to a UUID from `mogplex repos list`" in ended.err
+
+
+def test_a_started_run(terminal: Terminal) -> None:
+    with Emulator("slow") as emulator:
+        terminal.against(emulator)
+        branch = ["--create-branch", "--branch", "mogplex/run/2026-05-17/refactor-auth"]
+        ended = terminal.mogplex("run", "--repo", WEB, *branch, "Refactor the auth module to use bearer tokens.")
+        (run,) = emulator.runs
+    assert (ended.code, ended.err) == (0, "")
+    assert as_documented(ended.out, run.id) == STARTED
+    assert run.prompt == "Refactor the auth module to use bearer tokens."
+
+
+def test_a_missing_repository(terminal: Terminal) -> None:
+    ended = terminal.mogplex("run", "Fix it")
+    assert ended.err == "error: run: --repo <id> is required (find IDs via `mogplex repos list`)\n"
+    assert (ended.code, ended.out) == (2, "")
+
+
+def test_the_same_key_and_request_match_the_run(terminal: Terminal) -> None:
+    with Emulator("slow") as emulator:
+        terminal.against(emulator)
+        run_id = terminal.started("--idempotency-key", "k")
+        again = terminal.mogplex("run", "--repo", WEB, "--idempotency-key", "k", "Fix the flaky tests")
+        assert len(emulator.runs) == 1
+    assert again.code == 0
+    assert re.fullmatch(rf"matched existing run {run_id} \((pending|streaming)\)", again.out.splitlines()[0])
+
+
+def test_the_same_key_and_another_request_conflict(terminal: Terminal) -> None:
+    with Emulator("slow") as emulator:
+        terminal.against(emulator).started("--idempotency-key", "k")
+        other = terminal.mogplex("run", "--repo", WEB, "--idempotency-key", "k", "Fix something else")
+    assert (other.code, other.out) == (1, "")
+    assert "IDEMPOTENCY_CONFLICT" in other.err
+
+
+def test_without_a_key_every_run_is_a_new_one(terminal: Terminal) -> None:
+    with Emulator("slow") as emulator:
+        terminal.against(emulator)
+        assert terminal.started() != terminal.started()
+
+
+def test_run_and_get_print_the_apis_object_without_its_envelope(terminal: Terminal) -> None:
+    with Emulator("slow") as emulator:
+        terminal.against(emulator)
+        started = json.loads(terminal.mogplex("run", "--repo", WEB, "--json", "Fix it").out)
+        seen = json.loads(terminal.mogplex("runs", "get", started["runId"], "--json").out)
+    assert started["status"] == "pending"
+    assert seen["status"] in LIVE
+    assert started["repoId"] == WEB
+    assert started["branch"] == {"base": "main", "working": "main", "createBranch": False}
+    assert started["replayed"] is False
+    assert seen["runId"] == started["runId"]
+    assert "ok" not in started | seen
+
+
+def test_the_state_of_a_run(terminal: Terminal, tmp_path: Path) -> None:
+    scenario = tmp_path / "works.yaml"
+    scenario.write_text("steps:\n  - status: streaming\n  - after: 1h\n    status: success\n")
+    with Emulator(scenario) as emulator:
+        run_id = terminal.against(emulator).started("--create-branch", "--branch", "feat/x")
+        ended = terminal.mogplex("runs", "get", run_id)
+    assert (ended.code, ended.err) == (0, "")
+    assert as_documented(ended.out, run_id) == STATE
+
+
+def test_a_followed_run(terminal: Terminal, tmp_path: Path) -> None:
+    scenario = tmp_path / "document.yaml"
+    scenario.write_text(EVENTS_OF_THE_DOCUMENT)
+    with Emulator(scenario) as emulator:
+        run_id = terminal.against(emulator).started()
+        followed = terminal.mogplex("runs", "events", run_id, "--follow")
+        listed = terminal.mogplex("runs", "events", run_id)
+    assert (followed.code, followed.err) == (0, "")
+    first, rest = as_documented(followed.out, run_id).split("\n", 1)
+    assert first == "2026-05-17T10:14:00.000Z  started         External Mogplex run accepted"
+    assert rest == EVENTS
+    assert listed.out.splitlines() == followed.out.splitlines()[:-1]
+
+
+def test_events_come_as_they_happen_and_once_each(terminal: Terminal) -> None:
+    with Emulator("success", speed=4) as emulator:
+        run_id = terminal.against(emulator).started()
+        ended = terminal.mogplex("runs", "events", run_id, "--follow", "--json")
+        looks = [request for request in emulator.requests if request.route == "events"]
+        (run,) = emulator.runs
+    *events, last = map(json.loads, ended.out.splitlines())
+    assert last == {"runId": run_id, "status": "success"}
+    assert ended.out.endswith('{"runId":"' + run_id + '","status":"success"}\n')
+    assert [event["id"] for event in events] == [event["id"] for event in run.feed(200)]
+    assert len(looks) > 2
+
+
+def test_the_timeout(terminal: Terminal) -> None:
+    with Emulator("slow") as emulator:
+        run_id = terminal.against(emulator).started()
+        ended = terminal.mogplex("runs", "events", run_id, "--follow", "--timeout", "2")
+        (run,) = emulator.runs
+        assert run.status in LIVE
+    assert ended.err == "error: --follow timed out after 2s waiting for terminal status\n"
+    assert ended.code == 1
+    assert "---" not in ended.out
+
+
+def test_cancelling(terminal: Terminal) -> None:
+    with Emulator("slow") as emulator:
+        run_id = terminal.against(emulator).started()
+        first = terminal.mogplex("runs", "cancel", run_id)
+        second = terminal.mogplex("runs", "cancel", run_id)
+        third = terminal.mogplex("runs", "cancel", run_id, "--json")
+    assert (first.code, first.out) == (0, f"cancellation requested for run {run_id}\nstatus: cancelled\n")
+    assert (second.code, second.out) == (0, f"run {run_id} has already ended\nstatus: cancelled\n")
+    answer = json.loads(third.out)
+    assert (answer["status"], answer["alreadyTerminal"], answer["run"]["runId"]) == ("cancelled", True, run_id)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_signal_ends_following_and_leaves_the_run(terminal: Terminal, number: signal.Signals, code: int) -> None:
+    with Emulator("slow") as emulator:
+        run_id = terminal.against(emulator).started()
+        with terminal.start("runs", "events", run_id, "--follow") as process:
+            assert process.stdout is not None
+            assert "accepted" in process.stdout.readline()
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=60)
+        assert process.returncode == code
+        (run,) = emulator.runs
+        assert run.status in LIVE
+        assert not [request for request in emulator.requests if request.route == "cancel"]
+    assert "the run keeps going" in errors
+    assert "Traceback" not in errors

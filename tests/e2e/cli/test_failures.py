@@ -1,0 +1,145 @@
+"""What the commands do when the API refuses, fails or is away, and when nobody reads their output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.e2e.cli.terminal import Terminal
+
+UNKNOWN = "99999999-9999-4999-8999-999999999999"
+READ_ONLY = """\
+users:
+  - name: ada
+    tokens: [{token: mog_EmulatorTokenThatMayOnlyRead0000, scopes: [read]}]
+    repos: [{id: 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001, full_name: acme/web, default_branch: main}]
+"""
+
+
+def test_no_token(terminal: Terminal) -> None:
+    ended = terminal.mogplex("repos", "list")
+    assert ended.err.startswith("error: MOGPLEX_API_KEY is not set (UNAUTHORIZED)\nhint: Set MOGPLEX_API_KEY to ")
+    assert (ended.code, ended.out) == (64, "")
+
+
+def test_an_unknown_token(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        terminal.against(emulator).env["MOGPLEX_API_KEY"] = "mog_" + "x" * 32
+        ended = terminal.mogplex("repos", "list")
+    assert ended.code == 64
+    assert "UNAUTHORIZED" in ended.err
+    assert "x" * 32 not in ended.err
+
+
+def test_a_token_that_may_only_read(terminal: Terminal, tmp_path: Path) -> None:
+    world = tmp_path / "world.yaml"
+    world.write_text(READ_ONLY)
+    with Emulator("success", world=world) as emulator:
+        terminal.against(emulator)
+        assert terminal.mogplex("repos", "list").code == 0
+        ended = terminal.mogplex("run", "--repo", "acme/web", "Fix it")
+        assert emulator.runs == []
+    assert ended.code == 65
+    assert "FORBIDDEN" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"status": 429, "headers": {"retry-after": "60"}}, 75),
+        ({"status": 503, "headers": {"retry-after": "60"}}, 69),
+    ],
+)
+def test_what_asks_to_wait_a_minute_ends_at_once(terminal: Terminal, fault: dict[str, object], code: int) -> None:
+    with Emulator("success") as emulator:
+        emulator.inject("repos", **fault)
+        ended = terminal.against(emulator).mogplex("repos", "list")
+        assert len(emulator.requests) == 1
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err.startswith("error: ")
+
+
+def test_a_server_that_is_away(terminal: Terminal) -> None:
+    terminal.env |= {"MOGPLEX_API_KEY": "mog_" + "x" * 32, "MOGPLEX_URL": "http://127.0.0.1:9"}
+    ended = terminal.mogplex("runs", "events", UNKNOWN, "--timeout", "1")
+    assert ended.code == 69
+    assert "error: the connection to the API failed (UNREACHABLE)" in ended.err
+
+
+@pytest.mark.parametrize(("url", "fault"), [("http://mogplex.example", "unencrypted"), ("mogplex.com", "not a URL")])
+def test_an_address_that_cannot_be_used(terminal: Terminal, url: str, fault: str) -> None:
+    terminal.env |= {"MOGPLEX_API_KEY": "mog_" + "x" * 32, "MOGPLEX_URL": url}
+    ended = terminal.mogplex("repos", "list")
+    assert ended.code == 2
+    assert ended.err.startswith("error: MOGPLEX_URL: ")
+    assert fault in ended.err
+
+
+def test_a_lost_answer_starts_one_run(terminal: Terminal) -> None:
+    with Emulator("slow") as emulator:
+        emulator.inject("start", drop=True, when="after")
+        ended = terminal.against(emulator).mogplex("run", "--repo", "acme/web", "Fix it")
+        (run,) = emulator.runs
+    assert ended.code == 0
+    assert ended.out.startswith(f"started run {run.id} (")
+    assert "warning: the connection to the API failed; trying again" in ended.err
+
+
+@pytest.mark.parametrize("command", ["get", "events", "cancel"])
+def test_an_unknown_run(terminal: Terminal, command: str) -> None:
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).mogplex("runs", command, UNKNOWN)
+    assert (ended.code, ended.out) == (1, "")
+    assert "NOT_FOUND" in ended.err
+
+
+def test_an_unknown_repository_id_is_no_outage(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).mogplex("run", "--repo", UNKNOWN, "Fix it")
+    assert ended.code == 69
+    assert "this token does not list it" in ended.err
+    assert "mogplex repos list" in ended.err
+
+
+def test_an_unknown_repository_name_lists_the_closest(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).mogplex("run", "--repo", "acme/wob", "Fix it")
+        assert emulator.runs == []
+    assert ended.code == 2
+    assert "closest: acme/web" in ended.err
+
+
+def test_following_outlasts_faults(terminal: Terminal) -> None:
+    with Emulator("success", speed=20) as emulator:
+        run_id = terminal.against(emulator).started()
+        emulator.inject("events", status=502, times=1)
+        ended = terminal.mogplex("runs", "events", run_id, "--follow")
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1] == f"--- run {run_id} success ---"
+    assert "warning: the API is not available; trying again" in ended.err
+
+
+def test_an_unknown_status_is_named_and_fails_closed(terminal: Terminal) -> None:
+    run = {"runId": UNKNOWN, "status": "paused"}
+    with Emulator("slow") as emulator:
+        emulator.inject("run", status=200, body={"ok": True, "data": {"run": run}}, times="always")
+        emulator.inject("events", status=200, body={"ok": True, "data": {"run": run, "events": []}}, times="always")
+        ended = terminal.against(emulator).mogplex("runs", "events", UNKNOWN, "--follow", "--timeout", "1")
+    assert ended.err.splitlines() == [
+        "warning: this version does not know the run's status paused",
+        "error: --follow timed out after 1s waiting for terminal status",
+    ]
+    assert (ended.code, ended.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    "command", ["mogplex --help", "mogplex completion bash", "mogplex runs events $RUN --follow", "mogplex repos list"]
+)
+def test_a_reader_that_leaves_is_no_error(terminal: Terminal, command: str) -> None:
+    with Emulator("success", speed=20) as emulator:
+        terminal.env["RUN"] = terminal.against(emulator).started()
+        ended = terminal.shell(f"{command} | head -n 1")
+    assert ended.out.count("\n") == 1
+    assert (ended.code, ended.err) == (0, "")

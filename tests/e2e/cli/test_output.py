@@ -1,0 +1,123 @@
+"""What goes to a terminal or a pipe: colours, JSON, and text that would do harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.e2e.cli.terminal import Terminal
+
+SPEED = 20
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+CONTROLS = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
+
+
+def on_a_screen(terminal: Terminal, *argv: str) -> str:
+    """Return what `mogplex` prints when its output is a terminal."""
+    screen, end = pty.openpty()
+    with (
+        os.fdopen(screen, "rb", buffering=0) as seen,
+        subprocess.Popen(
+            ["mogplex", *argv], env=terminal.env, cwd=terminal.folder, stdin=end, stdout=end, stderr=end
+        ) as process,
+    ):
+        os.close(end)
+        shown = b""
+        while process.poll() is None or shown == b"":
+            try:
+                shown += seen.read(65536)
+            except OSError:  # the other end is closed
+                break
+    return shown.decode()
+
+
+@pytest.mark.parametrize(("scenario", "colour"), [("success", "32"), ("failed", "31")])
+def test_a_terminal_shows_the_status_in_colour(terminal: Terminal, scenario: str, colour: str) -> None:
+    with Emulator(scenario, speed=SPEED) as emulator:
+        run_id = terminal.against(emulator).started()
+        shown = on_a_screen(terminal, "runs", "events", run_id, "--follow")
+    assert f"\x1b[{colour}m--- run {run_id} {scenario} ---\x1b[0m" in shown
+
+
+def test_an_error_is_red_on_a_terminal(terminal: Terminal) -> None:
+    assert on_a_screen(terminal, "run").startswith("\x1b[31merror: run: --repo <id> is required")
+
+
+@pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_can_be_turned_off(terminal: Terminal, setting: dict[str, str]) -> None:
+    terminal.env |= setting
+    assert on_a_screen(terminal, "run").startswith("error: run: ")
+
+
+def test_a_pipe_gets_no_colours(terminal: Terminal) -> None:
+    with Emulator("failed", speed=SPEED) as emulator:
+        run_id = terminal.against(emulator).started()
+        followed = terminal.mogplex("runs", "events", run_id, "--follow")
+        seen = terminal.mogplex("runs", "get", run_id)
+    assert not COLOUR.search(followed.out + followed.err + seen.out)
+    assert seen.out.splitlines()[-1] == "error   Agent run exited with code 1."
+
+
+@pytest.mark.parametrize("scenario", ["hostile", "leaky"])
+def test_what_an_agent_writes_does_no_harm(terminal: Terminal, scenario: str) -> None:
+    with Emulator(scenario, speed=SPEED) as emulator:
+        run_id = terminal.against(emulator).started()
+        followed = terminal.mogplex("runs", "events", run_id, "--follow")
+        seen = terminal.mogplex("runs", "get", run_id)
+        (run,) = emulator.runs
+        events = run.feed(200)
+    assert (followed.code, seen.code) == (0, 0)
+    assert len(set(secrets_in(events))) > (5 if scenario == "leaky" else -1)
+    *lines, last = followed.out.splitlines()
+    assert len(lines) == len(events)
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z  ", line) for line in lines)
+    assert last == f"--- run {run_id} failed ---"
+    assert all(re.match(r"[a-z]+ ", line) for line in seen.out.splitlines())
+    for text in (followed.out, seen.out):
+        assert not CONTROLS.search(text)
+        assert not re.search(r"##(\[|vso|teamcity)", text, re.IGNORECASE)
+        assert not any(secret in text for secret in secrets_in(events))
+
+
+@pytest.mark.parametrize("scenario", ["hostile", "leaky"])
+def test_json_stays_json_of_clean_values(terminal: Terminal, scenario: str) -> None:
+    with Emulator(scenario, speed=SPEED) as emulator:
+        run_id = terminal.against(emulator).started()
+        followed = terminal.mogplex("runs", "events", run_id, "--follow", "--json")
+        seen = terminal.mogplex("runs", "get", run_id, "--json")
+        (run,) = emulator.runs
+        events = run.feed(200)
+    *printed, last = map(json.loads, followed.out.splitlines())
+    assert last == {"runId": run_id, "status": "failed"}
+    assert [event["id"] for event in printed] == [event["id"] for event in events]
+    assert json.loads(seen.out)["status"] == "failed"
+    for text in (followed.out, seen.out):
+        assert not CONTROLS.search(text)
+        assert not any(secret in text for secret in secrets_in(events))
+
+
+def test_the_token_is_never_printed(terminal: Terminal, tmp_path: Path) -> None:
+    scenario = tmp_path / "echo.yaml"
+    token = "mog_EmulatorTokenOpensNothingReal000"
+    scenario.write_text(f"steps: [{{event: log, message: it is {token}}}, {{status: failed, error: {token}}}]")
+    with Emulator(scenario) as emulator:
+        assert emulator.token == token
+        run_id = terminal.against(emulator).started()
+        commands = (["events", run_id], ["events", run_id, "--json"], ["get", run_id], ["get", run_id, "--json"])
+        shown = [terminal.mogplex("runs", *command) for command in commands]
+    assert all(ended.code == 0 for ended in shown)
+    assert "it is ***" in shown[0].out
+    assert not any(token in ended.out + ended.err for ended in shown)
+
+
+def secrets_in(events: object) -> list[str]:
+    """Return the made-up secrets in what the API served."""
+    known = r"ghp_\w{36}|glpat-[\w-]{20}|AKIA\w{16}|npm_\w{36}|hunter2-correct-horse|sk_live_\w{24}|mog_\w{32}"
+    return re.findall(known, json.dumps(events))
