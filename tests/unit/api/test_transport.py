@@ -14,7 +14,7 @@ import pytest
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.transport import _same_service
-from mogplex_ci.errors import MogplexError, NotAuthorizedError, UnreachableError
+from mogplex_ci.errors import MogplexError, NotAuthorizedError, UnreachableError, WrongServiceError
 
 TOKEN = "mog_" + "T" * 32
 REPOS = {"ok": True, "data": {"repos": []}}
@@ -81,7 +81,7 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(status: int) -> No
     with server(repos) as (elsewhere, seen):
         target = elsewhere.replace("127.0.0.1", "localhost")
         with server(lambda handler: send(handler, status, Location=target)) as (url, _):
-            with pytest.raises(UnreachableError, match="another host"):
+            with pytest.raises(WrongServiceError, match="another host"):
                 Client(url, TOKEN).repos()
         assert seen == []
 
@@ -89,7 +89,7 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(status: int) -> No
 def test_another_port_is_another_service() -> None:
     with server(repos) as (elsewhere, seen):
         with server(lambda handler: send(handler, 308, Location=elsewhere)) as (url, _):
-            with pytest.raises(UnreachableError, match="another host"):
+            with pytest.raises(WrongServiceError, match="another host"):
                 Client(url, TOKEN).repos()
         assert seen == []
 
@@ -115,7 +115,7 @@ def test_the_login_page_means_that_the_token_is_not_accepted() -> None:
 
 def test_a_circle_of_redirects_ends() -> None:
     with server(lambda handler: send(handler, 307, Location="/again")) as (url, seen):
-        with pytest.raises(UnreachableError, match="circles"):
+        with pytest.raises(WrongServiceError, match="circles"):
             Client(url, TOKEN).repos()
     assert len(seen) == 4
 
