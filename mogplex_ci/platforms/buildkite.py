@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from mogplex_ci.platforms.dotenv import variables
@@ -84,7 +85,8 @@ class Buildkite(Platform):
 
             where = "" if file is None else f" {markdown.inline(file)}"
             content = f"**{title}**{where}: {markdown.inline(text)}\n\n"
-            self._annotate(_STYLES[level], f"-{level.value}", content)
+            with suppress(OSError):  # the line is in the log
+                self._annotate(_STYLES[level], f"-{level.value}", content)
 
     def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
         """Set the build's meta-data, which every job of the build can read: ``mogplex:STEP:MOGPLEX_RUN_ID``."""

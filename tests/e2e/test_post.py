@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -29,15 +30,20 @@ class Job:
         """Whether anything is kept for the clean-up."""
         return (self.workspace / ".mogplex").exists()
 
-    def killed_when(self, condition: Callable[[], object], *flags: str) -> None:
-        """Run the script until the condition holds, then kill it, as a CI system does in the end."""
+    def killed_when(
+        self, condition: Callable[[], object], *flags: str, by: signal.Signals = signal.SIGKILL
+    ) -> tuple[int, str]:
+        """Run the script until the condition holds, then send a signal; return its exit code and its log."""
         with start_program("--prompt", PROMPT, *flags, env=self.env, cwd=self.workspace) as process:
             try:
                 while not condition():
                     assert process.poll() is None, process.communicate()
                     time.sleep(0.02)
+                process.send_signal(by)
+                log, _ = process.communicate()
             finally:
                 process.kill()
+        return process.returncode, log
 
     def post(self, **variables: str) -> Ended:
         """Run the clean-up."""
@@ -125,11 +131,20 @@ def test_what_cannot_be_cancelled_is_said_and_tried_again(tmp_path: Path, emulat
     assert emulator.runs[0].status == "cancelled"
 
 
-def test_a_file_that_somebody_else_wrote_is_no_state(tmp_path: Path, emulator: Emulator) -> None:
+def test_a_step_that_is_asked_to_stop_cancels_its_run_itself(tmp_path: Path, emulator: Emulator) -> None:
     job = Job("gitlab", tmp_path, emulator)
-    job.killed_when(lambda: polls(emulator))
-    (state,) = (job.workspace / ".mogplex").glob("*.json")
-    for text in ("", "[1, 2]", '{"key": 7}', "\xff"):
-        state.write_bytes(text.encode("latin-1"))
-        ended = job.post()
-        assert (ended.code, ended.out, ended.err) == (0, "", "")
+    code, log = job.killed_when(lambda: polls(emulator), by=signal.SIGTERM)
+    (run,) = emulator.runs
+    assert (code, run.status) == (143, "cancelled"), log
+    assert "MOGPLEX_RESULT=interrupted\n" in (job.workspace / "mogplex.env").read_text(encoding="utf-8")
+    assert not job.kept
+
+
+def test_a_step_that_could_not_cancel_leaves_it_to_the_clean_up(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job("gitlab", tmp_path, emulator)
+    emulator.inject("cancel", status=403, body={"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}})
+    code, log = job.killed_when(lambda: polls(emulator), by=signal.SIGTERM)
+    assert code == 143, log
+    assert job.kept
+    assert job.post().code == 0
+    assert emulator.runs[0].status == "cancelled"

@@ -1,0 +1,146 @@
+"""What each system is told where the golden logs do not show it: places in files, links, escapes, diagnostics."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.platforms.detect import detect
+from mogplex_ci.platforms.interface import Level, Platform
+from mogplex_ci.sanitize import SafeText
+from tests.ci_environments import environment
+
+TEXT = SafeText("50% of [a]; 'b' | c, d: e")
+
+
+def platform(name: str, folder: Path, **changes: str) -> tuple[Platform, io.StringIO]:
+    (folder / "workspace").mkdir(exist_ok=True)
+    stream = io.StringIO()
+    return detect(environment(name, folder) | changes, stream), stream
+
+
+def said(name: str, folder: Path, level: Level) -> str:
+    system, stream = platform(name, folder)
+    system.annotate(level, SafeText("Agent"), TEXT, file=SafeText("src/a.ts"), line=7)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "azure",
+            "##vso[task.logissue type=warning;sourcepath=src/a.ts;linenumber=7;]"
+            "Agent: 50%AZP25 of [a%5D%3B 'b' | c, d: e\n",
+        ),
+        ("buildkite", f"WARNING: Agent: {TEXT} (src/a.ts:7)\n"),
+        ("forgejo", "::warning title=Agent,file=src/a.ts,line=7::50%25 of [a]; 'b' | c, d: e\n"),
+        ("github", "::warning title=Agent,file=src/a.ts,line=7::50%25 of [a]; 'b' | c, d: e\n"),
+        ("gitlab", f"\x1b[33mWARNING: Agent: {TEXT} (src/a.ts:7)\x1b[0m\n"),
+        ("jenkins", f"WARNING: Agent: {TEXT} (src/a.ts:7)\n"),
+        (
+            "teamcity",
+            "##teamcity[message text='Agent: 50% of |[a|]; |'b|' || c, d: e (src/a.ts:7)' status='WARNING']\n",
+        ),
+    ],
+)
+def test_a_warning_at_a_line_of_a_file(name: str, expected: str, tmp_path: Path) -> None:
+    assert said(name, tmp_path, Level.WARNING) == expected
+
+
+@pytest.mark.parametrize("name", ["azure", "gitlab", "jenkins"])
+def test_a_notice_is_a_line_where_there_is_nothing_milder_than_a_warning(name: str, tmp_path: Path) -> None:
+    assert "NOTICE: Agent: 50% of [a]" in said(name, tmp_path, Level.NOTICE)
+
+
+def test_gitlab_shows_links_and_the_places_of_warnings_and_errors(tmp_path: Path) -> None:
+    system, _ = platform("gitlab", tmp_path, MOGPLEX_CODE_QUALITY_FILE="q.json", MOGPLEX_ANNOTATIONS_FILE="out/a.json")
+    system.link(SafeText("Mogplex run r-1"), SafeText("https://mogplex.com/api/v1/mogplex/runs/r-1"))
+    system.annotate(Level.NOTICE, SafeText("Agent"), TEXT)
+    system.annotate(Level.WARNING, SafeText("Agent"), TEXT, file=SafeText("src/a.ts"), line=7)
+    system.annotate(Level.ERROR, SafeText("Mogplex"), SafeText("The run failed"))
+    system.set_outputs({})
+    workspace = tmp_path / "workspace"
+    links = json.loads((workspace / "out" / "a.json").read_text(encoding="utf-8"))
+    (link,) = links["Mogplex"]
+    assert link["external_link"]["url"] == "https://mogplex.com/api/v1/mogplex/runs/r-1"
+    warning, error = json.loads((workspace / "q.json").read_text(encoding="utf-8"))
+    assert (warning["severity"], error["severity"]) == ("minor", "major")
+    assert warning["location"] == {"path": "src/a.ts", "lines": {"begin": 7}}
+    assert error["location"]["path"] == ".gitlab-ci.yml"
+    assert warning["fingerprint"] != error["fingerprint"]
+
+
+def test_a_gitlab_issue_is_the_same_one_in_the_next_pipeline(tmp_path: Path) -> None:
+    fingerprints = []
+    for pipeline in ("1000", "1001"):
+        system, _ = platform("gitlab", tmp_path, MOGPLEX_CODE_QUALITY_FILE="q.json", CI_PIPELINE_ID=pipeline)
+        system.annotate(Level.ERROR, SafeText("Mogplex"), SafeText(f"Run {pipeline} failed"))
+        system.set_outputs({})
+        (issue,) = json.loads((tmp_path / "workspace" / "q.json").read_text(encoding="utf-8"))
+        fingerprints.append(issue["fingerprint"])
+    assert fingerprints[0] == fingerprints[1]
+
+
+def test_two_steps_of_a_gitlab_job_share_no_section(tmp_path: Path) -> None:
+    names = []
+    for _ in range(2):
+        system, stream = platform("gitlab", tmp_path)
+        for _ in range(2):
+            system.open_group(SafeText("Group"))
+            system.close_group()
+        names += [line.split(":")[2].split("[")[0] for line in stream.getvalue().split("\n") if "section_start" in line]
+    assert len(set(names)) == 4
+
+
+def test_a_buildkite_line_after_a_group_is_not_folded_with_it(tmp_path: Path) -> None:
+    system, stream = platform("buildkite", tmp_path)
+    for title in ("One", "Two"):
+        system.open_group(SafeText(title))
+        system.line(SafeText("│ inside"))
+        system.close_group()
+    system.line(SafeText("outside"))
+    system.line(SafeText("outside"))
+    assert stream.getvalue() == "--- One\n│ inside\n--- Two\n│ inside\n+++ Mogplex\noutside\noutside\n"
+
+
+def test_a_percent_sign_is_no_reference_in_a_teamcity_parameter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    system, stream = platform("teamcity", tmp_path)
+    system.set_outputs({"pull-request-url": SafeText("https://example.com/%20a")})
+    assert "value='https://example.com/%%20a'" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "switch", "expected"),
+    [
+        ("azure", {"SYSTEM_DEBUG": "true"}, "##[debug]text\n"),
+        ("github", {"RUNNER_DEBUG": "1"}, "::debug::text\n"),
+        ("gitlab", {"CI_DEBUG_TRACE": "true"}, "DEBUG: text\n"),
+        ("jenkins", {"MOGPLEX_DEBUG": "1"}, "DEBUG: text\n"),
+        ("gitlab", {"MOGPLEX_DEBUG": "1"}, "DEBUG: text\n"),
+        ("azure", {}, ""),
+        ("gitlab", {}, ""),
+        ("jenkins", {}, ""),
+    ],
+)
+def test_diagnostics_are_for_those_who_ask(name: str, switch: dict[str, str], expected: str, tmp_path: Path) -> None:
+    system, stream = platform(name, tmp_path, **switch)
+    system.debug(SafeText("text"))
+    assert stream.getvalue() == expected
+
+
+def test_a_buildkite_agent_that_fails_costs_outputs_and_no_line_of_the_log(tmp_path: Path) -> None:
+    agent = tmp_path / "buildkite-agent"
+    agent.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    agent.chmod(0o755)
+    system, stream = platform("buildkite", tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(OSError, match="buildkite-agent failed"):
+        system.set_outputs({"status": SafeText("success")})
+    system.annotate(Level.ERROR, SafeText("Mogplex"), TEXT)
+    assert stream.getvalue() == f"ERROR: Mogplex: {TEXT}\n"
