@@ -26,9 +26,10 @@ class Ended:
 def run_program(*argv: str, env: dict[str, str], cwd: Path, timeout: float = 60) -> Ended:
     """Run ``entrypoint.py`` with nothing in its environment but ``env`` and what a process needs."""
     done = subprocess.run(
-        [*ENTRY, *argv], env=_SYSTEM | env, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
+        [*ENTRY, *argv], env=_SYSTEM | env, cwd=cwd, capture_output=True, timeout=timeout, check=False
     )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    # Not text=True: it makes line feeds of carriage returns, which CI systems obey.
+    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def start_program(*argv: str, env: dict[str, str], cwd: Path) -> subprocess.Popen[str]:

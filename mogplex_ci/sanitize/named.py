@@ -16,7 +16,7 @@ from mogplex_ci.sanitize.patterns import compiled, occurrences
 _FLAGS = re.ASCII | re.IGNORECASE
 _ENDINGS = (
     *("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential", "credentials", "key"),
-    *("_pass", "-pass", "_auth"),
+    *("_pass", "-pass", "_auth", "authorization"),
 )
 """How names of secrets end."""
 _KEY = r"(?:api|access|account|auth|encryption|license|master|private|secret|service|shared|signing|ssh)[_.-]?key"
@@ -38,11 +38,11 @@ class Form(NamedTuple):
     judge: Callable[[str, str], bool]
 
 
+_SCHEMES = r"(?:bearer|basic|token|api-?key|dpop|hawk|key|negotiate|ntlm|oauth)"
 _OTHERS = {
     "authorization": (
-        r"authorization\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?"
-        r"(?:(?:digest|aws4-hmac-sha256)[ \t]+(?:[^\n]{0,500}?(?:response|signature)=\\*[\"']?)(?P<digest>[\w+/=-]++)"
-        r"|(?:(?P<scheme>[a-z0-9-]+)[ \t]+)?(?P<value>[^\s\"'`,;\\]++))"
+        r"authorization\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?:digest|aws4-hmac-sha256)[ \t]+"
+        r"[^\n]{0,500}?(?:response|signature)=\\*[\"']?(?P<value>[\w+/=-]++)"
     ),
     "bearer": r"\bbearer[ \t]+(?P<value>(?=[A-Za-z_~+/.-]*(?:\d|\.\w))[A-Za-z0-9._~+/-]{8,}+=*+)",
     "://": r"://(?:[^\s/:@\"'`<>]*+:(?P<value>[^\s/\"'`<>]+)|(?P<user>[\w-]{20,}+))@",
@@ -50,16 +50,21 @@ _OTHERS = {
 }
 """What stands in the text, and what a secret next to it looks like."""
 
-_PLACEHOLDER = r"\$[\w({]|<[\w .-]*>?$|\{|%(?:[({sdvr]|\w+%)|#\{|\W{0,4}\*\*\*|\*+$|\[?redacted|x{3,}$|\.{3}|…|arn:aws"
+_PLACEHOLDER = (
+    r"\$[\w({]|<[\w .-]*>?$|\{|%(?:[({sdvr]|\w+%)|#\{|\W{0,4}\*\*\*|\*+$|\[?redacted|x{3,}$|\.{3}|…|&lt;|arn:aws"
+    r"|(?:basic|bearer|token) *(?:[{$%<]|$)"
+    r"|[a-z]+(?:[-_ ][a-z]+)*[-_ ](?:token|key|password|secret|here)$"
+)
 _PATH = r"(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*"
 _MEMBER = r"[A-Za-z_]\w*(?:(?:\.|::|->|\?\.)[A-Za-z_]\w*)+"
+_SENTENCE = r"[A-Z][a-z']*(?: [\w'()-]+,?)+[.:!?]"
 _NAMES = r"[A-Za-z_.: ]*"
 _OBJECT = (
     r"(?:args|config|context|core|ctx|env|github|inputs|matrix|needs|options|opts|os|params|process|props|req|request|secrets|self"
     r"|settings|steps|this|vars)\b"
 )
 _WORD = (
-    r"(?:an?|all|and|any|argument|as|at|auto|basic|be|bool|boolean|by|bytes|can|change|false|file|flag|for|from|has|if|in|inherit|input"
+    r"(?:an?|all|and|any|argument|as|at|auto|basic|be|bearer|bool|boolean|by|bytes|can|change|digest|false|file|flag|for|from|has|if|in|inherit|input"
     r"|instead|int|is|key|may|missing|must|no|none|not|null|nil|number|object|of|on|option|optional|or|parameter|password|read|required"
     r"|secret|set|should|str|string|that|the|then|to|token|true|type|undefined|unset|use|value|via|void|was|when|which|will|with|without|write"
     r"|you|your)[.:!?,]*"
@@ -80,8 +85,7 @@ def find(text: str) -> Iterator[tuple[int, int]]:
         if mark in lower:
             for match in _compiled(pattern).finditer(text):
                 value = match[match.lastgroup or 0]
-                is_user_id = mark == "-u" and value.isdigit()
-                if not (is_user_id or _compiled(_PLACEHOLDER).match(value) or _compiled(_WORD).fullmatch(value)):
+                if _given(value, mark) and not (mark == "-u" and value.isdigit()):
                     yield match.span(match.lastgroup or 0)
 
 
@@ -130,43 +134,54 @@ def _behind(text: str, at: int, end: int) -> tuple[int, int] | None:
 def _forms(word: str, before: str) -> Iterator[Form]:
     """Return the forms in which a value can follow the name ``word``; the first that fits counts."""
     if word.startswith("-"):
-        yield Form(r"(?:=|\\*[\"']?,?\s+)\\*[\"']?", _PLAIN, _given)
+        yield Form(r"(?:=|\s+)\\*[\"']?", _PLAIN, _flagged)
+        yield Form(r"\\*[\"'],?\s+\\*[\"']", _PLAIN, _flagged)
     if before == "<":
-        yield Form(">", r"[^<\n]", _quoted)
+        yield Form(r">(?=[^<\n]{0,300}</)", r"[^<\n]", _quoted)
     if before in ("?", "&", ";"):
         yield Form("=", _CODE, _given)
+    if word.lower().endswith("authorization"):
+        yield Form(rf"{_CLOSED}{_OPERATOR}\\*[\"']?{_SCHEMES}[ \t]+", _CODE, _given)
     yield Form(rf"{_CLOSED}{_OPERATOR}[rbuf]{{0,2}}\"", r"[^\"\\\n]|\\.", _quoted)
     yield Form(rf"{_CLOSED}{_OPERATOR}[rbuf]{{0,2}}'", r"[^'\\\n]|\\.", _quoted)
     yield Form(rf"{_CLOSED}{_OPERATOR}\\+[\"']", r"[^\"'\\\n]", _quoted)
     if word.isupper():
         yield Form("=", r"[^\s\"'`<>\\]", _given)
     if word.lower().startswith(("x-", "private-")):
-        yield Form(r"\\*[\"']?:[ \t]*\\*[\"']?", _PLAIN, _given)
+        yield Form(r"\\*[\"']?:[ \t]*\\*[\"']?", _CODE, _given)
     yield Form(_CLOSED + r"(?::(?!:)[ \t]?|=(?![=>~]))", _CODE, _set)
     yield Form(_CLOSED + _OPERATOR, _CODE, _stated)
 
 
 def _given(value: str, name: str) -> bool:
     """Judge a value that a shell, a URL or a header takes as it stands."""
-    if len(value) < 3 or value.startswith("-"):
+    if len(value) < 3:
         return False
     if _compiled(_PLACEHOLDER).match(value) or _compiled(_WORD).fullmatch(value) or _compiled(_PATH).fullmatch(value):
         return False
     if _compiled(_OBJECT).match(value) and _compiled(_MEMBER).fullmatch(value):
         return False
-    return not (value.isupper() and value.replace("_", "").isalpha())  # a stand-in, as in `--password PASSWORD`
+    stand_in = value.rstrip("])}>.,;:")  # as in `--password PASSWORD`, or another constant
+    return not (stand_in.isupper() and stand_in.isidentifier() and (stand_in.isalpha() or "_" in stand_in))
+
+
+def _flagged(value: str, name: str) -> bool:
+    """Judge what follows a flag; it may be the next flag."""
+    return not value.startswith("-") and _given(value, name)
 
 
 def _quoted(value: str, name: str) -> bool:
     """Judge a value in quotes. That of a ``token`` may also be a name, a version, or a message about a word."""
+    if value.startswith((",", ")", "]")):  # the quote ended some other text
+        return False
     if name.endswith(("token", "auth")) and (_compiled(_NAMES).fullmatch(value) or _is_number(value)):
         return False
-    return _given(value, name)
+    return _given(value, name) and not compiled(_SENTENCE).fullmatch(value)
 
 
 def _set(value: str, name: str) -> bool:
     """Judge a value without quotes in configuration."""
-    if _is_password(name) and value.isalpha() and value.islower() and "pass" not in value:
+    if _is_password(name) and value.isalpha() and value.islower() and len(value) >= 6 and "pass" not in value:
         return _given(value, name)
     return _stated(value, name)
 

@@ -63,19 +63,22 @@ class Sanitizer:
         if not template or compiled(_BAD_START).match(template):
             raise ValueError("a line begins with a character of ours")
         text = template.format(*map(self._inline, values)) if values else template
-        return SafeText(break_markers(self._redactor.redact(text)))
+        text = self._redactor.redact(show_controls(text)).replace("\n", " ")
+        return SafeText(break_markers(text))
 
     def block(self, value: Value, *, limit: int = BLOCK_LIMIT) -> list[SafeText]:
         """Return the lines of ``value``, each behind the prefix, at most ``limit`` characters in all."""
-        lines = self.clean(value, limit=limit).rstrip("\n").split("\n")
-        shown = [SafeText(PREFIX + _cut(line, LINE_LIMIT)) for line in lines[:LINES_LIMIT]]
-        if len(lines) > LINES_LIMIT:
-            shown.append(SafeText(f"{PREFIX}… {len(lines) - LINES_LIMIT:,} more lines"))
-        return shown
+        ((text, missing),) = self._scrub([self._as_text(value)], limit)
+        *lines, last = text.rstrip("\n").split("\n")
+        shown = [_cut(line, LINE_LIMIT) for line in lines] + [_cut(last, LINE_LIMIT, missing)]
+        if len(shown) > LINES_LIMIT:
+            shown[LINES_LIMIT:] = [f"… {len(shown) - LINES_LIMIT:,} more lines"]
+        return [SafeText(PREFIX + line) for line in shown]
 
     def clean(self, value: Value, *, limit: int = BLOCK_LIMIT) -> CleanText:
         """Return ``value`` as text for a file that quotes or escapes it; may have several lines."""
-        return CleanText(self._scrub([self._as_text(value)], limit)[0])
+        ((text, missing),) = self._scrub([self._as_text(value)], limit)
+        return CleanText(_cut(text, limit, missing))
 
     def markdown(self, value: Value) -> Markdown:
         """Return ``value`` as inline code for markdown; it may stand in a table or in HTML."""
@@ -94,7 +97,7 @@ class Sanitizer:
             return text
 
         _replace(value._value, collect)
-        cleaned = iter(self._scrub(texts, JSON_LIMIT))
+        cleaned = (_cut(text, JSON_LIMIT, missing) for text, missing in self._scrub(texts, JSON_LIMIT))
         return _replace(value._value, lambda text: next(cleaned))
 
     def json(self, value: Untrusted) -> SafeText:
@@ -142,21 +145,27 @@ class Sanitizer:
     def _inline(self, value: Value) -> str:
         if isinstance(value, SafeText):
             return value
-        return self._scrub([self._as_text(value)], INLINE_LIMIT)[0].replace("\n", " ")
+        return self.clean(value, limit=INLINE_LIMIT).replace("\n", " ")
 
     def _as_text(self, value: Value) -> str:
         if isinstance(value, Untrusted):
             return value._value if isinstance(value._value, str) else self.json(value)
         return f"{value:g}" if isinstance(value, float) else str(value)
 
-    def _scrub(self, texts: Sequence[str], limit: int) -> list[str]:
-        """Return ``texts`` clean, each cut at ``limit``; not more of them is read than can be shown."""
+    def _scrub(self, texts: Sequence[str], limit: int) -> list[tuple[str, int]]:
+        """Return the clean starts of ``texts``, at most ``limit`` characters each, and how many are missing.
+
+        No more of a text is read than can be shown, and a margin: a secret may begin near the limit. The margin itself
+        is not shown when there is more, for what begins in it was not read to its end.
+        """
         windows = [text[: limit + self._margin] for text in texts]
         redacted = self._redactor.redact_all([show_controls(window) for window in windows])
-        return [
-            break_markers(_cut(clean, limit, unread=len(text) - len(window), margin=self._margin))
-            for clean, text, window in zip(redacted, texts, windows, strict=True)
-        ]
+        scrubbed = []
+        for text, window, clean in zip(texts, windows, redacted, strict=True):
+            unread = len(text) - len(window)
+            end = min(limit, max(len(clean) - self._margin, 0)) if unread else limit
+            scrubbed.append((break_markers(clean[:end]), unread + max(len(clean) - end, 0)))
+        return scrubbed
 
 
 def _replace(value: object, text: Callable[[str], str], name: str = "", depth: int = 0) -> object:
@@ -174,15 +183,12 @@ def _replace(value: object, text: Callable[[str], str], name: str = "", depth: i
         return [_replace(item, text, name, depth + 1) for item in value]
     if isinstance(value, bool) or value is None:
         return value
-    shown = text(str(value))  # a secret may be a number
-    return value if shown == str(value) and value not in (math.inf, -math.inf) else shown
+    shown = text(str(value))  # a secret may be a number, and JSON has none that is not finite
+    is_finite = not isinstance(value, float) or math.isfinite(value)
+    return value if is_finite and shown == str(value) else shown
 
 
-def _cut(text: str, limit: int, *, unread: int = 0, margin: int = 0) -> str:
-    """Cut ``text`` with a mark that tells how much is missing; ``unread`` characters of it are missing already.
-
-    What was read last is not shown then: a secret may begin there that was not read to its end.
-    """
-    end = min(limit, len(text) - margin) if unread else limit
-    missing = unread + len(text) - max(end, 0)
-    return f"{text[: max(end, 0)]}… {missing:,} more characters" if missing > 0 else text
+def _cut(text: str, limit: int, missing: int = 0) -> str:
+    """Cut ``text`` with a mark that tells how much is missing, with what was missing already."""
+    missing += max(len(text) - limit, 0)
+    return f"{text[:limit]}… {missing:,} more characters" if missing else text

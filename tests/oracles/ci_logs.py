@@ -17,6 +17,8 @@ GITHUB_COMMANDS = frozenset(
 )
 GITHUB_LOG_VIEWER = frozenset({"section", "command", "error", "warning", "notice", "debug", "group", "endgroup"})
 _IGNORABLE_MARKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+_NUMBER_SIGNS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+"""Visible, although they are called format characters."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ def _visible(text: str) -> str:
 
 
 def _is_ignorable(char: str) -> bool:
+    if char in _NUMBER_SIGNS:
+        return False
     if char in _IGNORABLE_MARKS or "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
         return True
     return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char != "\t"

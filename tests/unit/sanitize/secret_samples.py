@@ -18,6 +18,12 @@ WEB = ALNUM + "-_"
 B64 = ALNUM + "+/"
 BECH32 = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
 
+
+def seeded(seed: int) -> Random:
+    """Return a source of samples that is the same each time."""
+    return Random(seed)  # noqa: S311
+
+
 Maker = Callable[[Random], str]
 
 
@@ -42,6 +48,21 @@ def _pem(label: str, *, header: str = "") -> Maker:
         return f"-----BEGIN {label}-----\n{header}{body}\n{of((B64, 22))(random)}==\n-----END {label}-----"
 
     return make
+
+
+def placed(secret: str, place: str) -> str:
+    """Return a text in which ``secret`` stands at ``place``, escaped as that place demands."""
+    template = PLACES[place]
+    return template.format(json.dumps(secret)[1:-1] if template.startswith("{{") else secret)
+
+
+def telling_parts(secret: str) -> list[str]:
+    """Return pieces of the random part of ``secret``, none of which may be left of it."""
+    if secret.startswith("-----BEGIN"):
+        return [line for line in secret.splitlines()[1:-1] if len(line) > 20]
+    size = 6 if len(secret) < 20 else 10
+    random_part = secret[-min(30, len(secret) // 2) :]
+    return [random_part[at : at + size] for at in range(max(len(random_part) - size, 0) + 1)]
 
 
 STANDALONE: dict[str, Maker] = {
@@ -162,13 +183,13 @@ NAMED: dict[str, tuple[str, Maker]] = {
     "flag, quoted": ("deploy --client-secret '{}'", _PASSWORD),
     "flag in a list": ('["deploy", "--token", "{}"]', _PASSWORD),
     "connection string": ("Server=db;User Id=sa;Password={};Encrypt=true", _PASSWORD),
-    "Azure connection string": ("AccountName=acme;AccountKey={}==;EndpointSuffix=core.windows.net", of((B64, 86))),
+    "Azure connection string": ("AccountName=acme;AccountKey={};EndpointSuffix=core.windows.net", of((B64, 86), "==")),
     "query": ("GET /v1/items?access_token={}&page=2", of((ALNUM, 20))),
     "URL": ("postgres://app:{}@db.example.com/app", of((ALNUM, 6), "7!", (ALNUM, 6))),
     "URL, no user": ("redis://:{}@cache:6379/0", of((ALNUM, 16))),
     "git URL": ("https://x-access-token:{}@github.com/acme/web.git", of((ALNUM, 40))),
     "Bearer header": ("Authorization: Bearer {}", of((WEB, 40))),
-    "Basic header": ("Authorization: Basic {}==", of((ALNUM, 30))),
+    "Basic header": ("Authorization: Basic {}", of((ALNUM, 30), "==")),
     "token header": ("authorization: token {}", of((HEX, 40))),
     "Digest header": ('Authorization: Digest username="a", response="{}"', of((HEX, 32))),
     "header in curl": ("curl -H 'Authorization: Bearer {}' https://api.example.com", of((WEB, 40))),
@@ -181,7 +202,7 @@ NAMED: dict[str, tuple[str, Maker]] = {
     "npmrc": ("//registry.example.com/:_authToken={}", of((ALNUM, 36))),
     "npmrc, basic": ("//registry.example.com/:_auth={}", of((ALNUM, 36))),
     "presigned URL": ("https://b.s3.amazonaws.com/k?X-Amz-Signature={}&X-Amz-Expires=9", of((HEX, 64))),
-    "shared access signature": ("https://acme.blob.core.windows.net/c?sv=2024-01-01&sig={}%3D", of((ALNUM, 43))),
+    "shared access signature": ("https://acme.blob.core.windows.net/c?sv=2024-01-01&sig={}", of((ALNUM, 43), "%3D")),
 }
 """Secrets that only what stands before them tells: where they stand, and how they look."""
 

@@ -1,0 +1,121 @@
+"""Nothing that comes from outside is obeyed by any CI system, whatever field it comes in and whatever it looks like."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given
+
+from mogplex_ci.models import Untrusted
+from mogplex_ci.sanitize import Sanitizer
+from tests.oracles.ci_logs import obeyed, steering
+from tests.unit.sanitize.hostile_text import COMMANDS, INVISIBLE, LEADS, LINE_BREAKS, hostile, json_values, steady
+
+SANITIZER = Sanitizer()
+
+
+def printed(value: object) -> str:
+    """Return a log of all ways in which a value from outside can reach it."""
+    untrusted = Untrusted(value)
+    checked = (
+        *(SANITIZER.identifier(untrusted), SANITIZER.branch(untrusted), SANITIZER.url(untrusted)),
+        *(SANITIZER.repo(untrusted), SANITIZER.path(untrusted)),
+    )
+    return "\n".join(
+        [
+            SANITIZER.line("[00:00] {}", untrusted),
+            SANITIZER.line("a {}{} b", untrusted, untrusted),
+            *SANITIZER.block(untrusted),
+            *SANITIZER.block(untrusted, limit=20),
+            SANITIZER.json(untrusted),
+            *(text for text in checked if text),
+        ]
+    )
+
+
+@steady
+@given(json_values)
+@example("x\u2028::error::y")
+@example("#\u200b#[error]")
+@example("##\x1b[m[error]")
+@example("#[##[error]")
+@example({"##": ["[error]", "::error::"]})
+def test_no_value_is_obeyed(value: object) -> None:
+    log = printed(value)
+    assert obeyed(log) == []
+    assert steering(log) == []
+
+
+@pytest.mark.parametrize("lead", ["", *LEADS, *INVISIBLE, *LINE_BREAKS])
+def test_no_command_is_obeyed_behind_any_lead(lead: str) -> None:
+    for command in COMMANDS:
+        for text in (lead + command, lead.join(command), f"text{lead}{command}", lead + lead + command):
+            assert obeyed(printed(text)) == [], repr(text)
+
+
+def test_the_oracle_obeys_the_commands_themselves() -> None:
+    """Without this the tests above could pass by reading nothing."""
+    silent = {"::", "##[", "#", "[", "##VSO[", "vso[", "teamcity[", "::t::"}
+    controls = {"\x1b[0K", "\x1b[2J", "\x1bc", "\b", "\x7f", "\x1b", "\x1b]", "\x1b["}
+    for command in set(COMMANDS) - silent:
+        assert obeyed(command) or steering(command), repr(command)
+    assert all(map(steering, controls))
+
+
+@steady
+@given(hostile)
+def test_a_line_is_one_line_and_a_block_has_its_prefix_everywhere(text: str) -> None:
+    assert len(SANITIZER.line("[00:00] {}", Untrusted(text)).splitlines()) == 1
+    for line in SANITIZER.block(Untrusted(text)):
+        assert line.startswith("│ ")
+        assert len(line.splitlines()) == 1
+
+
+@steady
+@given(json_values)
+def test_clean_json_is_json(value: object) -> None:
+    assert json.loads(SANITIZER.json(Untrusted(value)), parse_constant=pytest.fail) == SANITIZER.data(Untrusted(value))
+
+
+@pytest.mark.parametrize("template", ["", "{}", " {}", "\t", ":: {}", "#{}", "--- {}", "+{}", "~{}", "^{}"])
+def test_a_line_begins_with_a_character_of_ours(template: str) -> None:
+    with pytest.raises(ValueError, match="character of ours"):
+        SANITIZER.line(template, Untrusted("x"))
+
+
+def test_what_our_own_words_bring_along_is_no_command_either() -> None:
+    assert SANITIZER.line("no such file: a\n::error::b\r##[error]c") == "no such file: a ::error::b # #[error]c"
+
+
+def test_a_template_keeps_braces_that_are_no_placeholders() -> None:
+    assert SANITIZER.line("got {x}") == "got {x}"
+
+
+def test_every_character_that_cannot_be_seen_is_dropped_or_shown() -> None:
+    unseen = "".join(steering("".join(map(chr, range(0x110000)))))
+    assert len(unseen) > 2_000
+    assert steering(SANITIZER.clean(unseen, limit=100_000)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]8;;https://example.com/\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b[2K\x1b[1Gprogress", "progress"),
+        ("\x1b(Bplain\x1b[m", "plain"),
+        ("\x9b31mred", "red"),
+        ("section_start:1700000000:build[collapsed=true]\r\x1b[0KBuild", "Build"),
+        ("bell\x07", "bell␇"),
+        ("\x1b]unfinished", "␛]unfinished"),
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("\ud800", "\\ud800"),
+        ("✔️ done 👩‍💻 ❤️‍🔥", "✔️ done 👩‍💻 ❤️‍🔥"),
+        ("a\ufe0fb\u200dc", "abc"),
+    ],
+)
+def test_terminal_text_reads_as_it_looked(text: str, shown: str) -> None:
+    assert SANITIZER.clean(Untrusted(text)) == shown

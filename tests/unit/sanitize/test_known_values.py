@@ -1,0 +1,108 @@
+"""The values that this process knows never appear again, however a tool wrote them."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from mogplex_ci.models import Untrusted
+from mogplex_ci.sanitize import Sanitizer, secrets_of
+from tests.unit.sanitize.hostile_text import steady
+
+SECRET = "Zq8%vX/r2&L m'N5\"tB+7w=K_é"
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "URL": lambda value: quote(value, safe=""),
+    "URL path": quote,
+    "URL form": quote_plus,
+    "URL, lower case": lambda value: re.sub("%..", lambda match: match[0].lower(), quote(value, safe="")),
+    "base64": lambda value: base64.b64encode(value.encode()).decode(),
+    "base64 behind a user": lambda value: base64.b64encode(f"x-access-token:{value}".encode()).decode(),
+    "base64 behind one more": lambda value: base64.b64encode(f"x-access-token1:{value}\n".encode()).decode(),
+    "base64 for URLs": lambda value: base64.urlsafe_b64encode(f"ab{value}".encode()).decode(),
+    "JSON": lambda value: json.dumps({"a": value}),
+    "JSON, Unicode kept": lambda value: json.dumps({"a": value}, ensure_ascii=False),
+    "HTML": html.escape,
+    "over lines": "\n".join,
+    "wrapped": lambda value: f"{value[:9]}\n    {value[9:]}",
+    "wrapped, escaped": lambda value: f"{value[:9]}\\n{value[9:]}",
+    "with zero width": "\u200b".join,
+    "coloured": lambda value: f"\x1b[32m{value[:5]}\x1b[31m{value[5:]}\x1b[0m",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_known_value_is_redacted_in_every_form(form: str) -> None:
+    written = FORMS[form](SECRET)
+    shown = Sanitizer([SECRET]).clean(Untrusted(f"before {written} after"))
+    assert re.fullmatch(r"before .*\*\*\*.* after", shown)
+    secret_part = "".join(re.sub("[\u200b\\s]|\x1b\\[\\d+m", "", written))[-len(SECRET) :]
+    assert not [at for at in range(len(secret_part) - 7) if secret_part[at : at + 8] in shown]
+
+
+values = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=40)
+around = st.text(st.sampled_from("ab \n\\\"'%=nrt"), max_size=12)
+
+
+@steady
+@given(values, around, around)
+def test_any_value_is_redacted_anywhere(value: str, before: str, after: str) -> None:
+    assume(value not in f"{before}***{after}")
+    safe = Sanitizer([value])
+    text = f"{before}{value}{after}"
+    assert value not in safe.clean(Untrusted(text))
+    assert value not in json.loads(safe.json(Untrusted({"a": [text]})))["a"][0]
+
+
+@steady
+@given(values, values)
+def test_values_that_overlap_leave_no_rest(one: str, other: str) -> None:
+    overlapping = one + other[:3], one[-3:] + other
+    shown = Sanitizer(overlapping).clean(Untrusted(f" {one}{other} "))
+    assert shown == " *** "
+
+
+def test_the_lines_of_a_value_are_secret_one_by_one() -> None:
+    value = "first-line-7f3a\nsecond-line-9b1c\nx\n"
+    shown = Sanitizer([value]).block(Untrusted("a first-line-7f3a\nb second-line-9b1c\nc x"))
+    assert shown == ["│ a ***", "│ b ***", "│ c x"]
+
+
+def test_a_value_over_several_strings_of_an_object_is_redacted() -> None:
+    value = "-----BEGIN X-----\nfirst-line-7f3a\nsecond-line-9b1c\n-----END X-----"
+    shown = Sanitizer([value]).json(Untrusted({"lines": value.split("\n")}))
+    assert "line" not in shown.replace('"lines"', "")
+
+
+def test_a_number_can_be_a_secret() -> None:
+    assert Sanitizer(["8675309123"]).data(Untrusted({"pin": 8675309123, "n": 42})) == {"pin": "***", "n": 42}
+
+
+def test_a_short_value_is_not_looked_for_in_prose() -> None:
+    assert Sanitizer(["testtest"]).clean(Untrusted("test test and testtest")) == "test test and ***"
+    assert Sanitizer(["", " ", "a", "abc"]).clean(Untrusted("a abc")) == "a abc"
+
+
+def test_the_environment_tells_its_secrets_by_name() -> None:
+    long = "0123456789"
+    env = {
+        **{name: f"{long}-{name}" for name in ("MOGPLEX_API_KEY", "INPUT_API-KEY", "GITHUB_TOKEN", "DB_PASSWORD")},
+        **{name: f"{long}-{name}" for name in ("client_secret", "GCP_CREDENTIALS", "SSH_KEY", "KEY_PASSPHRASE")},
+    }
+    innocent = {
+        "PATH": "/usr/local/bin:/usr/bin",
+        "SHORT_TOKEN": "1234567",
+        "MOGPLEX_IDEMPOTENCY_KEY": "release-2026-01-30",
+        "INPUT_IDEMPOTENCY-KEY": "release-2026-01-30",
+        "INPUT_KEY-SUFFIX": "second-use",
+        "MOGPLEX_ON_MISSING_KEY": "        ",
+    }
+    assert secrets_of(env | innocent) == set(env.values())

@@ -1,0 +1,136 @@
+"""Secrets of every kind are redacted wherever they stand, and harmless text stays whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.models import Untrusted
+from mogplex_ci.sanitize import Sanitizer
+from tests.unit.sanitize.secret_samples import ALNUM, NAMED, PLACES, STANDALONE, of, placed, seeded, telling_parts
+
+SANITIZER = Sanitizer()
+HARMLESS = Path(__file__).with_name("harmless.txt").read_text(encoding="utf-8").splitlines()
+SEEDS = range(3)
+PEM = STANDALONE["RSA"]
+
+
+@pytest.mark.parametrize("name", STANDALONE)
+def test_a_known_format_is_redacted_wherever_it_stands(name: str) -> None:
+    for seed, place in enumerate(PLACES):
+        secret = STANDALONE[name](seeded(seed))
+        shown = SANITIZER.clean(Untrusted(placed(secret, place)))
+        assert not [part for part in telling_parts(secret) if part in shown], shown
+        assert "***" in shown
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_a_name_calls_secret_is_redacted(name: str) -> None:
+    template, make = NAMED[name]
+    for seed in SEEDS:
+        secret = make(seeded(seed))
+        shown = SANITIZER.clean(Untrusted(template.format(secret)))
+        assert not [part for part in telling_parts(secret) if part in shown], shown
+        before, _, after = template.partition("{}")
+        assert shown.startswith(before.replace("{{", "{")[:8])
+        assert shown.endswith(after.replace("}}", "}")[-1:])
+
+
+def test_harmless_text_stays_whole() -> None:
+    assert [SANITIZER.clean(Untrusted(line)) for line in HARMLESS] == HARMLESS
+    assert SANITIZER.block(Untrusted("\n".join(HARMLESS))) == [f"│ {line}" for line in HARMLESS]
+
+
+def test_harmless_text_stays_whole_in_json() -> None:
+    value = {"lines": HARMLESS, "max_tokens": 4096, "nested": {"token_count": 12, "ok": True, "none": None, "f": 0.5}}
+    assert SANITIZER.data(Untrusted(value)) == value
+    assert json.loads(SANITIZER.json(Untrusted(value))) == value
+
+
+@pytest.mark.parametrize(
+    "key", ["password", "client_secret", "clientSecret", "API_KEY", "x-api-key", "authToken", "token2"]
+)
+def test_the_value_of_an_object_is_judged_by_its_key(key: str) -> None:
+    value = {key: "correct horse 7 battery", "user": "ada"}
+    assert SANITIZER.data(Untrusted(value)) == {key: "***", "user": "ada"}
+
+
+def test_what_stands_below_a_telling_key_is_secret_too() -> None:
+    value = {"credentials": {"user": "ada-lovelace-1", "list": ["s3cr3t-a", "s3cr3t-b"]}}
+    assert SANITIZER.data(Untrusted(value)) == {"credentials": {"user": "***", "list": ["***", "***"]}}
+
+
+@pytest.mark.parametrize(
+    "word", ["string", "required", "${SECRET}", "${{ secrets.X }}", "<token>", "***", "", "[redacted]"]
+)
+def test_a_stand_in_for_a_secret_stays(word: str) -> None:
+    assert SANITIZER.data(Untrusted({"password": word})) == {"password": word}
+
+
+def test_a_key_whose_lines_are_a_list_is_redacted() -> None:
+    lines = PEM(seeded(1)).splitlines()
+    shown = SANITIZER.json(Untrusted({"file": ["# a key", *lines, "# the end"]}))
+    assert not [line for line in lines if line in shown]
+    assert "# a key" in shown
+    assert "# the end" in shown
+
+
+def test_a_key_that_was_cut_is_redacted_to_its_end() -> None:
+    whole = PEM(seeded(2))
+    for end in range(60, len(whole), 97):
+        shown = SANITIZER.clean(Untrusted(f"cat key.pem\n{whole[:end]}"))
+        assert shown.splitlines()[0] == "cat key.pem"
+        assert not [line for line in whole[:end].splitlines()[1:] if len(line) > 16 and line in shown]
+
+
+def test_a_key_between_marks_of_a_diff_or_a_quote_is_redacted() -> None:
+    lines = PEM(seeded(3)).splitlines()
+    for lead in ("+", "- ", "> ", "  12\t", "    ", "# "):
+        shown = SANITIZER.clean(Untrusted("\n".join(lead + line for line in lines)))
+        assert not [line for line in lines[1:-1] if line in shown], lead
+
+
+def test_two_keys_leave_what_stands_between_them() -> None:
+    one, two = PEM(seeded(4)), PEM(seeded(5))
+    assert SANITIZER.clean(Untrusted(f"{one}\nbetween\n{two}\nafter")) == "***\nbetween\n***\nafter"
+
+
+def test_a_secret_with_invisible_characters_inside_is_redacted() -> None:
+    secret = STANDALONE["GitHub personal"](seeded(6))
+    for mark in ("\u200b", "\u2060", "\x1b[31m", "\x1b[0K", "\xad", "\u202e", "\ufe0f"):
+        shown = SANITIZER.clean(Untrusted(mark.join(secret)))
+        assert shown == "***", repr(mark)
+
+
+@pytest.mark.parametrize("limit", [100, 300, 2_000])
+def test_a_secret_that_a_limit_would_cut_is_redacted_first(limit: int) -> None:
+    secret = STANDALONE["GitHub fine-grained"](seeded(7))
+    known = of((ALNUM, 60))(seeded(8))
+    safe = Sanitizer([known])
+    for value in (secret, known):
+        for start in range(limit - 80, limit + 2, 3):
+            shown = safe.clean(Untrusted("." * start + value + " and " + "." * 9_000), limit=limit)
+            assert value[:12] not in shown
+            assert "more characters" in shown
+
+
+def test_a_secret_is_redacted_when_two_values_of_a_line_make_it_one() -> None:
+    assert SANITIZER.line("[00:00] {}: {}", Untrusted("password"), Untrusted("hunter2x")) == "[00:00] password: ***"
+
+
+def test_redacted_text_is_not_redacted_again() -> None:
+    for name, (template, make) in NAMED.items():
+        once = SANITIZER.clean(Untrusted(template.format(make(seeded(9)))))
+        assert SANITIZER.clean(once) == once, name
+
+
+def test_what_is_checked_holds_no_secret() -> None:
+    token = STANDALONE["Mogplex"](seeded(10))
+    safe = Sanitizer(["known-value-1234"])
+    assert safe.identifier(Untrusted(token)) is None
+    assert safe.branch(Untrusted(f"agent/{token}")) is None
+    assert safe.branch(Untrusted("agent/known-value-1234")) is None
+    assert safe.url(Untrusted(f"https://github.com/acme/web/pull/42?token={token}")) is None
+    assert safe.path(Untrusted(f"src/{token}.ts")) is None
