@@ -33,7 +33,7 @@ _TEXT = """\
 | flag of `mogplex-ci` or of the image | `--name VALUE` | `--on-timeout cancel` |
 | GitHub | `with:` | `on-timeout: cancel` |
 | every other CI | variable `MOGPLEX_NAME` | `MOGPLEX_ON_TIMEOUT: cancel` |
-| run file | `name: value` | `on-timeout: cancel` |
+| [run file](recipes.md#keep-prompts-in-a-file) | `name: value` | `on-timeout: cancel` |
 
 The first place that has it wins: flag, `with:`, variable, run file, default. A blank value counts as not given. Wrong
 values are all reported at once, with exit code 2, and nothing is sent. An input that does not exist is a warning that
@@ -50,7 +50,7 @@ names the nearest one. The token has no flag, because command lines are seen by 
 ## Outputs
 
 On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables in a dotenv file,
-`mogplex.env` unless `MOGPLEX_DOTENV` names another; the example for each CI shows how they are handed on.
+`mogplex.env` unless `MOGPLEX_DOTENV` names another; [platforms](platforms.md) tells how each CI hands them on.
 `run-id`, `status`, `branch`, `repo-id` and `idempotency-key` are there as soon as the run is started, all of them at
 the end, whatever the end is.
 
