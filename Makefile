@@ -82,4 +82,4 @@ lock: ## Resolve the locked requirements anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements/runtime.txt --constraint requirements/build.txt --group dev --output-file requirements/dev.txt pyproject.toml
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .cache out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -102,7 +102,7 @@ class NotFoundError(ApiError):
 class ConflictError(ApiError):
     """The idempotency key was used for a different request."""
 
-    remedy = "Give this step its own idempotency-key, or leave it out; see on-rerun."
+    remedy = "Give this step a key-suffix or an idempotency-key of its own; see on-rerun."
 
 
 class RateLimitedError(ApiError):

@@ -29,7 +29,7 @@ def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:
         cancel_on_interrupt=inputs.cancel_on_interrupt,
         wait=inputs.wait,
         poll_interval=inputs.poll_interval,
-        sharers=inputs.sharers,
+        sharers=max(inputs.sharers, platform.parallel_jobs),
     )
 
 

@@ -55,6 +55,11 @@ class Azure(Platform):
         return name if "/" in name else None
 
     @property
+    def parallel_jobs(self) -> int:
+        """The jobs of ``strategy``."""
+        return self._count("SYSTEM_TOTALJOBSINPHASE")
+
+    @property
     def workspace(self) -> Path:
         """The folder of the sources."""
         return self._folder("BUILD_SOURCESDIRECTORY")

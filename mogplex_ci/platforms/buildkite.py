@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -59,6 +57,11 @@ class Buildkite(Platform):
     def workspace(self) -> Path:
         """The checkout."""
         return self._folder("BUILDKITE_BUILD_CHECKOUT_PATH")
+
+    @property
+    def parallel_jobs(self) -> int:
+        """The jobs of a step with ``parallelism``."""
+        return self._count("BUILDKITE_PARALLEL_JOB_COUNT")
 
     def line(self, text: SafeText) -> None:
         """Print a line; one that follows a group needs a header of its own, or it would be folded with it."""
@@ -117,6 +120,9 @@ class Buildkite(Platform):
         Raises:
             OSError: it failed.
         """
+        import shutil  # both are slow to load, and needed on this system alone
+        import subprocess
+
         agent = shutil.which(_AGENT, path=self.env.get("PATH"))
         if agent is None:
             return

@@ -45,6 +45,11 @@ class CircleCI(Platform):
         names = self._values("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME")
         return "/".join(names) if all(names) else None
 
+    @property
+    def parallel_jobs(self) -> int:
+        """The nodes of ``parallelism``."""
+        return self._count("CIRCLE_NODE_TOTAL")
+
     def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
         """Export to the shell file that each later step of the job sources first."""
         super().set_outputs(outputs)

@@ -62,6 +62,11 @@ class GitLab(Platform):
         return self.env.get("CI_PROJECT_PATH") or None
 
     @property
+    def parallel_jobs(self) -> int:
+        """The jobs of ``parallel``."""
+        return self._count("CI_NODE_TOTAL")
+
+    @property
     def workspace(self) -> Path:
         """The project's folder: artifacts are looked for there."""
         return self._folder("CI_PROJECT_DIR")

@@ -101,6 +101,11 @@ class Platform:
         return None
 
     @property
+    def parallel_jobs(self) -> int:
+        """How many jobs like this one, itself included, the system may run at once; they share a token."""
+        return 1
+
+    @property
     def workspace(self) -> Path:
         """The folder that relative paths of inputs start from."""
         return Path.cwd()
@@ -185,6 +190,11 @@ class Platform:
     def _values(self, *variables: str) -> tuple[str, ...]:
         """Return the variables' values, empty where one is not set."""
         return tuple(self.env.get(variable, "") for variable in variables)
+
+    def _count(self, variable: str) -> int:
+        """Return the number that the variable holds, 1 where it holds none."""
+        value = self.env.get(variable, "")
+        return int(value) if re.fullmatch(r"[1-9]\d{0,5}", value, re.ASCII) else 1
 
     def _folder(self, variable: str) -> Path:
         """Return the folder that the variable names. A container may not have the host's: then it is where we are."""

@@ -176,6 +176,21 @@ def test_the_jobs_own_repository_is_known(name: str) -> None:
     assert platform(ENVIRONMENTS[name]).repository() == "acme/web"
 
 
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("azure", "SYSTEM_TOTALJOBSINPHASE"),
+        ("buildkite", "BUILDKITE_PARALLEL_JOB_COUNT"),
+        ("circleci", "CIRCLE_NODE_TOTAL"),
+        ("gitlab", "CI_NODE_TOTAL"),
+    ],
+)
+def test_parallel_jobs_share_the_tokens_budget(name: str, variable: str) -> None:
+    assert platform(ENVIRONMENTS[name]).parallel_jobs == 1
+    assert platform(ENVIRONMENTS[name] | {variable: "4"}).parallel_jobs == 4
+    assert platform(ENVIRONMENTS[name] | {variable: "many"}).parallel_jobs == 1
+
+
 def test_a_repository_that_azure_hosts_has_no_owner() -> None:
     assert platform(ENVIRONMENTS["azure"] | {"BUILD_REPOSITORY_NAME": "web"}).repository() is None
 
