@@ -56,7 +56,10 @@ workflows: $(SETUP)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
 	$(BIN)/pre-commit validate-config
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout examples/workflows/*.yml
 	$(BIN)/zizmor --offline --persona pedantic --quiet .github action.yml
+	$(BIN)/zizmor --offline --persona pedantic --quiet --config examples/zizmor.yml examples/workflows/*.yml
 	$(BIN)/python -m pytest -q tests/project/test_workflows.py
 
 documents: $(SETUP)

@@ -165,17 +165,15 @@ def test_a_followed_run(terminal: Terminal, tmp_path: Path) -> None:
     assert listed.out.splitlines() == followed.out.splitlines()[:-1]
 
 
-def test_events_come_as_they_happen_and_once_each(terminal: Terminal) -> None:
+def test_every_event_is_shown_once_and_the_status_last(terminal: Terminal) -> None:
     with Emulator("success", speed=4) as emulator:
         run_id = terminal.against(emulator).started()
         ended = terminal.mogplex("runs", "events", run_id, "--follow", "--json")
-        looks = [request for request in emulator.requests if request.route == "events"]
         (run,) = emulator.runs
     *events, last = map(json.loads, ended.out.splitlines())
     assert last == {"runId": run_id, "status": "success"}
     assert ended.out.endswith('{"runId":"' + run_id + '","status":"success"}\n')
     assert [event["id"] for event in events] == [event["id"] for event in run.feed(200)]
-    assert len(looks) > 2
 
 
 def test_the_timeout(terminal: Terminal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -24,17 +25,13 @@ def on_a_screen(terminal: Terminal, *argv: str) -> str:
     screen, end = pty.openpty()
     with (
         os.fdopen(screen, "rb", buffering=0) as seen,
-        subprocess.Popen(
-            ["mogplex", *argv], env=terminal.env, cwd=terminal.folder, stdin=end, stdout=end, stderr=end
-        ) as process,
+        subprocess.Popen(["mogplex", *argv], env=terminal.env, cwd=terminal.folder, stdin=end, stdout=end, stderr=end),
     ):
         os.close(end)
         shown = b""
-        while process.poll() is None or shown == b"":
-            try:
-                shown += seen.read(65536)
-            except OSError:  # the other end is closed
-                break
+        with contextlib.suppress(OSError):  # Linux says so when the last process has left the terminal
+            while chunk := seen.read(65536):
+                shown += chunk
     return shown.decode()
 
 
@@ -121,3 +118,15 @@ def secrets_in(events: object) -> list[str]:
     """Return the made-up secrets in what the API served."""
     known = r"ghp_\w{36}|glpat-[\w-]{20}|AKIA\w{16}|npm_\w{36}|hunter2-correct-horse|sk_live_\w{24}|mog_\w{32}"
     return re.findall(known, json.dumps(events))
+
+
+def test_a_full_feed_says_so_and_is_followed_to_the_end(terminal: Terminal) -> None:
+    with Emulator("many-events", speed=100) as emulator:
+        run_id = terminal.against(emulator).started()
+        followed = terminal.mogplex("runs", "events", run_id, "--follow")
+        listed = terminal.mogplex("runs", "events", run_id)
+    assert followed.out.splitlines()[-1] == f"--- run {run_id} success ---"
+    assert listed.out.splitlines() == followed.out.splitlines()[:-1]
+    assert len(listed.out.splitlines()) == 200
+    assert followed.err == "warning: only the first 200 events can be read; waiting for the end\n"
+    assert listed.err == "warning: only the first 200 events of a run can be read\n"

@@ -1,0 +1,61 @@
+"""Runs and events of which the API tells less than usual."""
+
+from __future__ import annotations
+
+from mogplex_ci.api import parse
+from mogplex_ci.commands import pretty
+from mogplex_ci.sanitize import Sanitizer
+
+SAFE = Sanitizer()
+RUN = {"runId": "r-1", "status": "pending"}
+
+
+def event_line(**fields: object) -> str:
+    feed = parse.feed({"run": RUN, "events": [{"id": "e-1", **fields}]})
+    return pretty.event_line(feed.events[0], SAFE)
+
+
+def test_a_run_of_which_nothing_else_is_known() -> None:
+    assert list(pretty.run_lines(parse.run(RUN), SAFE)) == [
+        "run     r-1",
+        "status  pending",
+        "harness -",
+        "repo    -",
+        "branch  -",
+        "sandbox -",
+        "events  -",
+        "cancel  -",
+        "created unknown",
+        "updated unknown",
+    ]
+
+
+def test_a_branch_that_is_not_created() -> None:
+    run = parse.run({**RUN, "branch": {"base": "main", "working": "feat/x", "createBranch": False}})
+    assert "branch  feat/x (base main)" in list(pretty.run_lines(run, SAFE))
+
+
+def test_a_run_that_could_not_be_queued_says_why() -> None:
+    run = parse.run({**RUN, "status": "failed", "error": "Queue\nis full."})
+    assert "error   Queue is full." in list(pretty.started_lines(run, joined=False, safe=SAFE))
+
+
+def test_times_are_in_utc_with_milliseconds_however_they_come() -> None:
+    for time in ("2026-05-17T10:14:10+00:00", "2026-05-17T12:14:10.0004+02:00", "2026-05-17T10:14:10Z"):
+        assert event_line(type="log", message="x", createdAt=time).startswith("2026-05-17T10:14:10.000Z  log  ")
+
+
+def test_an_event_without_a_time_keeps_the_columns() -> None:
+    assert event_line(type="log", message="x") == "unknown                   log             x"
+
+
+def test_an_event_without_tool_and_message_ends_after_its_type() -> None:
+    line = event_line(type="started", toolName=None, message="", createdAt="2026-05-17T10:14:10Z")
+    assert line == "2026-05-17T10:14:10.000Z  started"
+
+
+def test_an_event_stays_on_one_line_and_is_cut() -> None:
+    line = event_line(type="log\n", toolName="a\nb", message="first\n::error::second " + "x" * 1000)
+    assert line.startswith("unknown                   log             tool=a b  first ::error::second xxx")
+    assert line.endswith(" more characters")
+    assert "\n" not in line
