@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from mogplex_ci.commands.reports import files_of, reports_for
 from mogplex_ci.errors import InternalError, UsageError
 from mogplex_ci.report import outputs
-from mogplex_ci.report.links import LinksReport
+from mogplex_ci.report.chronicle import Chronicle
 from mogplex_ci.report.log import LogReport
-from mogplex_ci.report.summary import SummaryReport
 from mogplex_ci.run.happenings import KeyRetired, Started, Starting
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mogplex_ci.inputs.action_inputs import ActionInputs
     from mogplex_ci.platforms.interface import Platform
     from mogplex_ci.report.interface import Report
+    from mogplex_ci.report.progress import Progress
     from mogplex_ci.run.happenings import Happening
     from mogplex_ci.run.outcome import Outcome
     from mogplex_ci.sanitize import SafeText, Sanitizer
@@ -32,23 +34,25 @@ class Recorder:
         self._sanitizer = sanitizer
         self._log = LogReport(platform, sanitizer)
         self._reports: list[Report] = [self._log]
-        self._files: dict[str, str] = {}
+        self._files: Mapping[str, str] = {}
         self._state: dict[str, str] = {}
         self._keeps_state = False
+        self._progress: Progress | None = None
 
     def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
         """Hide the token, and write what the inputs ask for."""
         if inputs.api_key is not None:
             self._platform.mask(inputs.api_key)
         self._log = LogReport(self._platform, self._sanitizer, annotations=inputs.annotations)
-        self._reports = [self._log, LinksReport(self._platform, self._sanitizer, inputs.base_url)]
-        if inputs.summary:
-            self._reports.append(SummaryReport(self._platform, self._sanitizer))
-        if inputs.junit_file is not None:
-            from mogplex_ci.report.junit import JUnitReport
+        chronicle = Chronicle()
+        reports = reports_for(inputs, self._platform, self._sanitizer, chronicle)
+        self._reports = [self._log, chronicle, *reports]
+        if self._platform.terminal is not None:
+            from mogplex_ci.report.progress import Progress
 
-            name = inputs.task or inputs.prompt
-            self._reports.append(JUnitReport(inputs.junit_file, self._sanitizer, name=name, repo=inputs.repo))
+            self._progress = Progress(self._platform.terminal, self._sanitizer, chronicle)
+            self._reports.append(self._progress)
+        self._files = files_of(inputs, self._platform)
         self._keeps_state = inputs.cancel_on_interrupt and not inputs.dry_run
         for problem in warnings:
             self._log.problem(problem)
@@ -67,6 +71,10 @@ class Recorder:
 
     def on(self, happening: Happening) -> None:
         """Record what happened. Ids are handed on at once: whatever comes, later steps and ``post`` have them."""
+        with self._progress.aside() if self._progress else nullcontext():
+            self._on(happening)
+
+    def _on(self, happening: Happening) -> None:
         self._tell(lambda report: report.on(happening))
         if isinstance(happening, Starting):
             self._save({"key": happening.key, "repo-id": happening.repo_id})
@@ -81,6 +89,8 @@ class Recorder:
 
     def finish(self, outcome: Outcome) -> None:
         """Record how the step ended."""
+        if self._progress is not None:
+            self._progress.stop()
         self._tell(lambda report: report.end(outcome))
         self._set(outputs.final(outcome, self._sanitizer, self._files))
         if not outcome.left_behind:

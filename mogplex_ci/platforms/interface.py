@@ -115,6 +115,11 @@ class Platform:
         """Whether the user asked for diagnostics; most systems have a switch of their own as well."""
         return self.env.get("MOGPLEX_DEBUG") == "1"
 
+    @property
+    def terminal(self) -> TextIO | None:
+        """The stream of the log when a person watches it on a terminal; None in a CI system."""
+        return None
+
     def untrusted_trigger(self) -> str | None:
         """Say why the event that started this job may be an outsider's; None when it can be trusted."""
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from mogplex_ci.platforms.interface import Platform
 
@@ -19,3 +19,9 @@ class Plain(Platform):
     def detect(cls, env: Mapping[str, str]) -> bool:
         """Take what no other system claims."""
         return True
+
+    @property
+    def terminal(self) -> TextIO | None:
+        """A terminal that can do more than print, and is no CI system's."""
+        watched = self._stream.isatty() and self.env.get("TERM", "dumb") != "dumb" and not self.env.get("CI")
+        return self._stream if watched else None

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from mogplex_ci.models import Untrusted
-    from mogplex_ci.sanitize import Sanitizer
+    from mogplex_ci.sanitize import CleanText, Sanitizer
 
 
-def readable(payload: Untrusted, sanitizer: Sanitizer, *, without: Collection[str] = ()) -> str:
+def readable(payload: Untrusted, sanitizer: Sanitizer, *, without: Collection[str] = ()) -> CleanText:
     """Return ``payload`` as lines ``name.name: value``, text of several lines indented below its name; clean.
 
     Empty fields and those named by ``without`` are left out.
@@ -20,7 +20,7 @@ def readable(payload: Untrusted, sanitizer: Sanitizer, *, without: Collection[st
     value = sanitizer.data(payload)
     if isinstance(value, dict):
         value = {name: item for name, item in value.items() if name not in without and item not in (None, "", [], {})}
-    return "\n".join(_lines(value, "")) if value else ""
+    return sanitizer.clean("\n".join(_lines(value, "")) if value else "")
 
 
 def _lines(value: object, name: str) -> Iterator[str]:

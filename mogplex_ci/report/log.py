@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.durations import format_duration
 from mogplex_ci.models import FEED_LIMIT, Untrusted
 from mogplex_ci.report.annotations import Annotations
+from mogplex_ci.report.headline import mark
 from mogplex_ci.report.log_entries import EntryLog
 from mogplex_ci.report.next_steps import goes_on, next_steps
 from mogplex_ci.report.sentences import Part, because, count, listed, problem, sentence
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
     from mogplex_ci.run.outcome import Outcome
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
-MARKS: Final = {
-    Result.SUCCESS: "✔",
-    Result.DRY_RUN: "✔",
-    Result.DETACHED: "→",
-    Result.SKIPPED: "→",
-}
-"""First character of the line that says how the step ended; ✘ for the other results."""
 _TRUNCATED: Final = f"The API lists {FEED_LIMIT} events at most: later ones are not shown, the status is followed on"
 
 
@@ -115,7 +109,7 @@ class LogReport:
             self.problem(fault)
         figures = [count(trail.count, "event"), count(outcome.requests_sent, "request")] if outcome.run else []
         told = listed(", ", f"{verdict.result} after {format_duration(outcome.duration)}", *figures)
-        self._say(f"{MARKS.get(verdict.result, '✘')} ", *told)
+        self._say(f"{mark(verdict.result)} ", *told)
         url = self._sanitizer.url(trail.pull_request_url)
         if url is not None:
             self._annotations.notice("Pull request", url)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mogplex_ci.run.outcome import Result
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,7 +31,7 @@ def goes_on(outcome: Outcome) -> bool:
 def next_steps(outcome: Outcome, sanitizer: Sanitizer) -> Iterator[NextStep]:
     """Yield what may be done next."""
     run, branch = outcome.run, sanitizer.branch(outcome.trail.branch)
-    if run is None:
+    if run is None or outcome.verdict.result is Result.DRY_RUN:
         return
     if goes_on(outcome):
         yield NextStep("follow the run", sanitizer.line("mogplex runs events {} --follow", run.id))

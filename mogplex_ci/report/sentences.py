@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import CleanText
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
 
+NAME_LIMIT: Final = 60
+"""Characters of a tool's name where there is little room."""
 Part: TypeAlias = str | Untrusted | None
 """A plain ``str`` is our words, ``Untrusted`` and ``CleanText`` are text of others; None is left out."""
 

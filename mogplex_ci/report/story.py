@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.models import Untrusted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from mogplex_ci.models import Event, Untrusted
+    from mogplex_ci.models import Event
 
 
 class Phase(StrEnum):
@@ -61,6 +63,7 @@ _TYPES: Final = {
     "failed": Kind.FAILED,
     "cancelled": Kind.CANCELLED,
 }
+_NAMELESS: Final = Untrusted("tool")
 _STAGES: Final = {"git_sync": Kind.GIT, "install": Kind.INSTALL, "git_delivery": Kind.DELIVERY}
 
 
@@ -100,7 +103,7 @@ class PhaseEnded:
 class ToolCall:
     """A tool call; told when it starts, and again when it has finished."""
 
-    tool: Untrusted | None
+    tool: Untrusted
     at: float
     start: Event | None
     """None when only its end was seen."""
@@ -141,11 +144,11 @@ class Story:
     """Reads one run's events in order."""
 
     def __init__(self) -> None:
-        self._zero: datetime | None = None
+        self.began: datetime | None = None
+        """Time of the first event; None before it."""
         self._now = 0.0
         self._seen: set[Phase] = set()
-        self._began = 0.0
-        """When the phase that goes on now began."""
+        self._phase_began = 0.0
         self._at_work = False
         self._open: list[ToolCall] = []
 
@@ -154,7 +157,7 @@ class Story:
         at, kind = self._time_of(event), kind_of(event)
         match kind:
             case Kind.ACCEPTED if self._is_new(Phase.SANDBOX):
-                self._began = at
+                self._phase_began = at
                 yield PhaseBegan(Phase.SANDBOX, at, event)
             case Kind.READY if self._is_new(Phase.GIT):
                 yield self._end(Phase.SANDBOX, at, event)
@@ -168,7 +171,7 @@ class Story:
                 yield PhaseBegan(Phase.DELIVERY, at, event)
             case Kind.TOOL_START:
                 yield from self._begin_work(at)
-                call = ToolCall(event.tool_name, at, event)
+                call = ToolCall(event.tool_name or _NAMELESS, at, event)
                 self._open.append(call)
                 yield call
             case Kind.TOOL_FINISH:
@@ -186,8 +189,8 @@ class Story:
     def _time_of(self, event: Event) -> float:
         """Return when it happened; an event without a time happens with the one before it."""
         if event.created_at is not None:
-            self._zero = self._zero or event.created_at
-            self._now = max((event.created_at - self._zero).total_seconds(), 0.0)
+            self.began = self.began or event.created_at
+            self._now = max((event.created_at - self.began).total_seconds(), 0.0)
         return self._now
 
     def _is_new(self, phase: Phase) -> bool:
@@ -197,12 +200,12 @@ class Story:
         return not known
 
     def _end(self, phase: Phase, at: float, event: Event | None) -> PhaseEnded:
-        began, self._began = self._began, at
+        began, self._phase_began = self._phase_began, at
         return PhaseEnded(phase, began, at, event)
 
     def _begin_work(self, at: float) -> Iterator[Entry]:
         if self._is_new(Phase.AGENT):
-            self._at_work, self._began = True, at
+            self._at_work, self._phase_began = True, at
             yield PhaseBegan(Phase.AGENT, at)
 
     def _end_work(self, at: float) -> Iterator[Entry]:
@@ -217,6 +220,8 @@ class Story:
                 self._open.remove(call)
                 break
         else:
-            call = ToolCall(event.tool_name, at, None)
+            call = ToolCall(event.tool_name or _NAMELESS, at, None)
         call.finish, call.until = event, at
+        if call.start is None:
+            call.at = max(at - (call.seconds or 0.0), 0.0)
         return call

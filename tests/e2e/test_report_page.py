@@ -1,0 +1,129 @@
+"""The HTML report of real processes in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from mogplex_ci.emulator import Emulator
+from tests.browser import chromium
+from tests.program import ROOT, GitHubStep
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+SHOTS = ROOT / "out" / "screenshots"
+DEVICES = {"desktop": (1200, "light"), "phone": (390, "dark")}
+SCENARIOS = ("success", "failed", "hostile", "many-events")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The report of each scenario, written by a step that ran it."""
+    return {scenario: report_of(scenario, tmp_path_factory.mktemp(scenario)) for scenario in SCENARIOS}
+
+
+def report_of(scenario: str, folder: Path) -> Path:
+    step = GitHubStep(folder, inputs={"prompt": "Fix <b>the</b> login", "report-file": "report.html"})
+    with Emulator(scenario, speed=50) as emulator:
+        step.inputs |= {"base-url": emulator.url, "api-key": emulator.token, "poll-interval": "100ms"}
+        ended = step.run()
+    assert ended.err == ""
+    return step.workspace / "report.html"
+
+
+class Opened:
+    """A page, and everything that it did which it must not do."""
+
+    def __init__(self, browser: Browser, report: Path, *, width: int = 1200, scheme: str = "light") -> None:
+        self.wrong: list[str] = []
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
+        )
+        self.page: Page = context.new_page()
+        self.page.on("console", lambda message: self.wrong.append(f"console: {message.text}"))
+        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        self.page.on("dialog", lambda dialog: self.wrong.append(f"dialog: {dialog.message}"))
+        self.page.on("popup", lambda popup: self.wrong.append(f"popup: {popup.url}"))
+        self.page.on("request", lambda request: self._request(request.url))
+        self._own = report.as_uri()
+        self.page.goto(self._own)
+
+    def _request(self, url: str) -> None:
+        if url != self._own and not url.startswith("data:"):
+            self.wrong.append(f"request: {url}")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_nothing_leaves_nothing_complains_and_it_fits(
+    browser: Browser, reports: dict[str, Path], scenario: str
+) -> None:
+    for device, (width, scheme) in DEVICES.items():
+        opened = Opened(browser, reports[scenario], width=width, scheme=scheme)
+        page = opened.page
+        page.screenshot(path=SHOTS / f"report-{scenario}-{device}.png", full_page=True)
+        page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.locator("script, iframe, img, object, link:not([rel=icon]), form, base").count() == 0
+        assert page.evaluate("[...document.links].every(link => /^(https:|file:)/.test(link.href))")
+        assert opened.wrong == []
+        page.context.close()
+
+
+def test_it_answers_at_a_glance(browser: Browser, reports: dict[str, Path]) -> None:
+    page = Opened(browser, reports["success"]).page
+    assert page.title() == "✔ Run succeeded · acme/web"
+    assert page.locator("h1").inner_text() == "Run succeeded"
+    button = page.get_by_role("link", name="Open the pull request")
+    assert button.get_attribute("href") == "https://github.com/acme/web/pull/42"
+    assert page.locator(".facts").inner_text().split("\n")[:2] == ["Repository", "acme/web"]
+    assert page.locator(".legend li").count() == 5
+    page.get_by_text("The task").click()
+    assert page.get_by_text("Fix <b>the</b> login").is_visible()
+
+
+def test_a_failure_shows_why_and_what_failed(browser: Browser, reports: dict[str, Path]) -> None:
+    page = Opened(browser, reports["failed"]).page
+    assert page.locator("h1").inner_text() == "Run failed"
+    assert page.locator(".why pre").inner_text() == "Agent run exited with code 1."
+    assert page.locator("li.bad").last.inner_text().startswith("00:")
+
+
+def test_one_tool_can_be_looked_at_alone_without_javascript(browser: Browser, reports: dict[str, Path]) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(reports["success"].as_uri())
+    shown = page.locator(".entries > li:visible")
+    everything = shown.count()
+    page.locator(".chips label", has_text="shell").click()
+    assert set(shown.locator(".label").all_inner_texts()) == {"shell"}
+    assert shown.count() < everything
+    page.locator(".chips label", has_text="everything").click()
+    assert shown.count() == everything
+    context.close()
+
+
+def test_a_bar_leads_to_its_call(browser: Browser, reports: dict[str, Path]) -> None:
+    page = Opened(browser, reports["success"]).page
+    bar = page.locator("svg a").first
+    anchor = bar.get_attribute("href")
+    assert anchor is not None
+    bar.click()
+    assert page.locator(f"li{anchor}:target .label").count() == 1
+
+
+def test_paper_shows_what_is_folded(browser: Browser, reports: dict[str, Path]) -> None:
+    page = Opened(browser, reports["success"]).page
+    body = page.locator(".entries details:not([open]) pre").first
+    assert not body.is_visible()
+    page.emulate_media(media="print")
+    assert body.bounding_box() is not None
+    assert body.bounding_box()["height"] > 10  # type: ignore[index]
+    assert not page.locator(".chips").is_visible()

@@ -1,0 +1,179 @@
+"""What a step leaves to read: its log, its files and the line on a terminal, of real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mogplex_ci import schemas
+from mogplex_ci.emulator import Emulator
+from tests.github_log import read_log
+from tests.program import ENTRY, GitHubStep
+
+SPEED = 20
+FILES = {"events-file": "out/events.ndjson", "result-file": "out/result.json", "report-file": "out/report.html"}
+BUSY = """
+steps:
+  - status: streaming
+  - repeat: 90
+    steps:
+      - {after: 100ms, event: tool_started, tool: shell, message: "Step {{ i }}", payload: {input: {command: make}}}
+      - {after: 100ms, event: tool_finished, tool: shell, message: "Step {{ i }} done", payload: {output: "a\\nb"}}
+"""
+"""Something to fold at any moment."""
+
+
+@pytest.fixture
+def step(tmp_path: Path) -> GitHubStep:
+    return GitHubStep(tmp_path, inputs={"prompt": "Fix the failing test", "poll-interval": "100ms", **FILES})
+
+
+def against(emulator: Emulator, step: GitHubStep) -> GitHubStep:
+    step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
+    return step
+
+
+def result_of(step: GitHubStep) -> dict[str, object]:
+    """Return the result file, which must be as its schema says."""
+    schema = schemas.load("result")
+    Draft202012Validator.check_schema(schema)
+    result = json.loads((step.workspace / FILES["result-file"]).read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(result)
+    return dict(result)
+
+
+def test_every_file_is_written_and_named(step: GitHubStep) -> None:
+    with Emulator("success", speed=SPEED) as emulator:
+        ended = against(emulator, step).run()
+    assert ended.code == 0, ended.out
+    assert {name: step.outputs[name] for name in FILES} == FILES
+    assert sorted(path.name for path in (step.workspace / "out").iterdir()) == [
+        "events.ndjson",
+        "report.html",
+        "result.json",
+    ]
+    result = result_of(step)
+    assert result["result"] == "success"
+    assert result["pull_request_url"] == step.outputs["pull-request-url"]
+    assert [phase["name"] for phase in result["phases"]] == ["sandbox", "git", "install", "agent", "delivery"]  # type: ignore[attr-defined]
+    events = [json.loads(line) for line in (step.workspace / FILES["events-file"]).read_text().splitlines()]
+    assert [event["type"] for event in events][-1] == "finished"
+    assert len({event["id"] for event in events}) == len(events) == int(step.outputs["events-count"])
+    page = (step.workspace / FILES["report-file"]).read_text(encoding="utf-8")
+    assert "Run succeeded" in page
+    assert "https://github.com/acme/web/pull/42" in page
+
+
+@pytest.mark.parametrize(
+    ("scenario", "inputs", "result"),
+    [
+        ("failed", {}, "failed"),
+        ("hostile", {}, "failed"),
+        ("slow", {"timeout": "1s"}, "timeout"),
+        ("slow", {"wait": "false"}, "detached"),
+        ("success", {"repo": "acme/wob"}, "error"),
+        ("success", {"api-key": "", "on-missing-key": "skip"}, "skipped"),
+    ],
+)
+def test_the_result_file_tells_every_ending(
+    step: GitHubStep, scenario: str, inputs: dict[str, str], result: str
+) -> None:
+    with Emulator(scenario, speed=SPEED if scenario != "slow" else 1) as emulator:
+        against(emulator, step).inputs |= inputs
+        ended = step.run()
+    told = result_of(step)
+    assert told["result"] == result
+    assert told["exit_code"] == ended.code
+    assert (told["error"] is None) == (ended.code == 0)
+    read_log(ended.out)
+
+
+def test_nothing_of_an_earlier_step_is_left(step: GitHubStep) -> None:
+    for name in FILES.values():
+        (step.workspace / name).parent.mkdir(exist_ok=True)
+        (step.workspace / name).write_text("earlier\n", encoding="utf-8")
+    with Emulator("slow") as emulator, against(emulator, step).start() as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "sandbox" in line:
+                break
+        process.kill()
+    left = {path.name for path in (step.workspace / "out").iterdir()}
+    assert left == {"events.ndjson"}
+    assert "earlier" not in (step.workspace / FILES["events-file"]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_leaves_whole_files_and_no_open_group(
+    step: GitHubStep, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    scenario = tmp_path / "busy.yaml"
+    scenario.write_text(BUSY)
+    events = step.workspace / FILES["events-file"]
+    with Emulator(scenario) as emulator, against(emulator, step).start() as process:
+        assert process.stdout is not None
+        seen = ""
+        while "Step 8" not in seen:
+            seen += process.stdout.readline()
+        written = events.read_text(encoding="utf-8")
+        process.send_signal(number)
+        assert process.stderr is not None
+        seen += process.stdout.read()
+        errors = process.stderr.read()
+    assert process.returncode == code
+    assert errors == ""
+    assert [json.loads(line)["message"] for line in written.splitlines()][1:4] == ["Step 1", "Step 1 done", "Step 2"]
+    log = read_log(seen)
+    assert any(title.endswith("Step 8 → Step 8 done (0.1s)") for title in log.titles())
+    assert result_of(step)["result"] == "interrupted"
+
+
+def on_a_terminal(step: GitHubStep, **variables: str) -> str:
+    """Run the step with a terminal as its standard output and return what the terminal gets."""
+    with Emulator("success", speed=SPEED) as emulator:
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "TERM": "xterm",
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_API_KEY": emulator.token,
+            "MOGPLEX_REPO": "acme/web",
+            "MOGPLEX_PROMPT": "Fix it",
+            "MOGPLEX_POLL_INTERVAL": "100ms",
+            **variables,
+        }
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(ENTRY, env=env, cwd=step.workspace, stdout=theirs, stderr=subprocess.PIPE)
+        os.close(theirs)
+        seen = b""
+        try:
+            while part := os.read(ours, 65536):
+                seen += part
+        except OSError:  # the other end was closed: the process has ended
+            pass
+        _, errors = process.communicate(timeout=60)
+        os.close(ours)
+    assert process.returncode == 0, (seen, errors)
+    assert errors == b""
+    return seen.decode()
+
+
+def test_a_terminal_has_a_live_line_that_no_log_line_runs_into(step: GitHubStep) -> None:
+    seen = on_a_terminal(step)
+    assert re.search(r"\r\S+ (Starting the run|Run \w+)[^\n]* \(0:00:\d\d", seen), seen
+    shown = [re.split(r"\x1b\[K|\x1b\[\?25[hl]", line)[-1].strip("\r") for line in seen.split("\n")]
+    assert not any("\x1b" in line or "(0:00:0" in line for line in shown), shown
+    assert any("● git: Synchronized" in line for line in shown)
+    assert any(line.startswith("✔ success after ") for line in shown)
+
+
+def test_a_ci_system_with_a_terminal_has_none(step: GitHubStep) -> None:
+    assert "\x1b" not in on_a_terminal(step, CI="true")
