@@ -126,10 +126,10 @@ def test_an_unknown_status_is_named_and_fails_closed(terminal: Terminal) -> None
     with Emulator("slow") as emulator:
         emulator.inject("run", status=200, body={"ok": True, "data": {"run": run}}, times="always")
         emulator.inject("events", status=200, body={"ok": True, "data": {"run": run, "events": []}}, times="always")
-        ended = terminal.against(emulator).mogplex("runs", "events", UNKNOWN, "--follow", "--timeout", "1")
+        ended = terminal.against(emulator).mogplex("runs", "events", UNKNOWN, "--follow", "--timeout", "5")
     assert ended.err.splitlines() == [
         "warning: this version does not know the run's status paused",
-        "error: --follow timed out after 1s waiting for terminal status",
+        "error: --follow timed out after 5s waiting for terminal status",
     ]
     assert (ended.code, ended.out) == (2, "")
 
