@@ -44,13 +44,14 @@ class Pace:
         """Whether other jobs are known to use the token too."""
 
     def first(self) -> float:
-        """Return the seconds from the start of the run to the first poll.
+        """Return the seconds from the start of the run to the first poll: none for a job on its own.
 
         Where jobs share the token they are started together. The requests before this poll are paid for by waiting,
         and the polls are spread over one pause.
         """
-        paid = _REQUESTS_TO_START * self._share if self.is_shared else 0.0
-        return paid + self._clock.spread(0.0, self._shortest)
+        if not self.is_shared:
+            return 0.0
+        return _REQUESTS_TO_START * self._share + self._clock.spread(0.0, self._shortest)
 
     def after_answer(self, *, active: bool) -> float:
         """Return the seconds to pause after a usable answer; ``active``: it held something new."""
