@@ -121,6 +121,18 @@ def test_following_outlasts_faults(terminal: Terminal) -> None:
     assert "warning: the API is not available; trying again" in ended.err
 
 
+def test_an_outage_that_lasts_to_the_timeout_has_its_own_code(terminal: Terminal) -> None:
+    with Emulator("slow") as emulator:
+        run_id = terminal.against(emulator).started()
+        emulator.inject("events", status=503, times="always")
+        ended = terminal.mogplex("runs", "events", run_id, "--follow", "--timeout", "5")
+    assert ended.err.splitlines() == [
+        "warning: the API is not available; trying again",
+        "error: --follow timed out after 5s waiting for terminal status",
+    ]
+    assert ended.code == 69
+
+
 def test_an_unknown_status_is_named_and_fails_closed(terminal: Terminal) -> None:
     run = {"runId": UNKNOWN, "status": "paused"}
     with Emulator("slow") as emulator:
