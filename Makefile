@@ -7,7 +7,7 @@ SETUP := $(VENV)/.ready
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test golden check lint types workflows documents dependencies docs hooks bench lock clean
+.PHONY: help demo test golden check lint types workflows documents dependencies docs pictures hooks bench lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -71,6 +71,9 @@ dependencies: $(SETUP)
 
 docs: $(SETUP) ## Write the generated page of the documentation
 	$(BIN)/python -m scripts.reference
+
+pictures: $(SETUP) ## Draw the README's pictures from a real run (needs Chromium and Node)
+	$(BIN)/python -m scripts.picture
 
 hooks: $(SETUP) ## Run the quick checks at each commit
 	$(BIN)/pre-commit install
