@@ -36,41 +36,53 @@ class GitHubLog:
     annotations: list[Annotation] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     """All lines in order, a group's title marked with ``▸`` and its lines indented."""
+    _open: Group | None = None
 
     def titles(self) -> list[str]:
         """The groups' titles."""
         return [group.title for group in self.groups]
 
+    def add(self, line: str) -> str | None:
+        """Take in a line and return how it is shown, if it is. Groups do not nest."""
+        command = _COMMAND.fullmatch(line)
+        name = command["name"] if command else ""
+        data = _unescaped(command["data"]) if command else line
+        shown: str | None = None
+        if name == "group":
+            self.close()
+            self._open = Group(data)
+            self.groups.append(self._open)
+            shown = f"▸ {data}"
+        elif name == "endgroup":
+            assert self._open is not None, "no group is open"
+            self._open = None
+        elif name in _ANNOTATIONS and command:
+            self.annotations.append(Annotation(name, data, _properties(command["properties"] or "")))
+            shown = f"{name.capitalize()}: {data}"
+            self.story.append(shown)
+        elif name:
+            assert name in ("add-mask", "debug"), f"an unexpected command: {line}"
+        elif self._open is not None:
+            self._open.lines.append(line)
+            shown = f"    {line}"
+        else:
+            self.story.append(line)
+            shown = line
+        if shown is not None:
+            self.shown.append(shown)
+        return shown
+
+    def close(self) -> None:
+        """Make sure that no group is open."""
+        assert self._open is None, f"the group {self.groups[-1].title!r} is left open"
+
 
 def read_log(text: str) -> GitHubLog:
     """Return what the viewer shows of ``text``; groups must be closed, and do not nest."""
     log = GitHubLog()
-    group: Group | None = None
     for line in text.splitlines():
-        command = _COMMAND.fullmatch(line)
-        name = command["name"] if command else ""
-        data = _unescaped(command["data"]) if command else line
-        if name == "group":
-            assert group is None, f"a group inside the group {log.groups[-1].title!r}"
-            group = Group(data)
-            log.groups.append(group)
-            log.shown.append(f"▸ {data}")
-        elif name == "endgroup":
-            assert group is not None, "no group is open"
-            group = None
-        elif name in _ANNOTATIONS and command:
-            log.annotations.append(Annotation(name, data, _properties(command["properties"] or "")))
-            log.story.append(f"{name.capitalize()}: {data}")
-            log.shown.append(f"{name.capitalize()}: {data}")
-        elif name:
-            assert name in ("add-mask", "debug"), f"an unexpected command: {line}"
-        elif group is not None:
-            group.lines.append(line)
-            log.shown.append(f"    {line}")
-        else:
-            log.story.append(line)
-            log.shown.append(line)
-    assert group is None, f"the group {log.groups[-1].title!r} is left open"
+        log.add(line)
+    log.close()
     return log
 
 
