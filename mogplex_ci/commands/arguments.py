@@ -6,10 +6,10 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.formats import FORMATS, is_uuid
+from mogplex_ci.inputs.formats import FORMATS
 from mogplex_ci.inputs.nearest import did_you_mean, nearest
 from mogplex_ci.models import Untrusted
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 def program() -> str:
     """Return the name that this program was called by: ``mogplex`` or ``mogplex-ci``."""
     return "mogplex" if Path(sys.argv[0]).name == "mogplex" else "mogplex-ci"
+
+
+_RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 class Parser(argparse.ArgumentParser):
@@ -106,8 +109,8 @@ def of_format(name: str) -> Callable[[str], str]:
 
 
 def run_id(text: str) -> str:
-    """Return ``text`` when it can be a run's id: the API fails in its database when it is no UUID."""
+    """Return ``text`` when it can be a run's id: one word."""
     text = text.strip()
-    if not is_uuid(text):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a run id (a UUID, as `mogplex run` prints it)")
+    if not _RUN_ID.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a run id, as `mogplex run` prints it")
     return text

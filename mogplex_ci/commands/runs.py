@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci.commands import pretty
 from mogplex_ci.commands.arguments import Parser, choose, of_format, run_id
 from mogplex_ci.commands.console import STATUS_STYLES, Style
 from mogplex_ci.commands.session import PATIENCE, perform
 from mogplex_ci.durations import format_duration, parse_duration
-from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.errors import Problem, ServerError, UsageError
+from mogplex_ci.inputs.formats import is_uuid
 from mogplex_ci.models import FEED_LIMIT, Untrusted
 from mogplex_ci.run import happenings as h
 from mogplex_ci.run.stop import StopRequested
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mogplex_ci.commands.session import Session
     from mogplex_ci.models import Event
 
 FOLLOW_INTERVAL: Final = 1.5
 """Shortest pause between polls, in seconds, as the documented command has it."""
+PATIENCE_FOR_OTHER_IDS: Final = 3.0
+"""Seconds to ask about a run whose id is no UUID."""
+Result = TypeVar("Result")
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -60,8 +64,23 @@ def _runs(session: Session, argv: Sequence[str]) -> int:
     return {"get": _get, "events": _events, "cancel": _cancel}[verb](session, options)
 
 
+def _ask(session: Session, run_id: str, call: Callable[[float], Result], *, patience: float = PATIENCE) -> Result:
+    """Ask about a run. For an id that is no UUID the service fails, and goes on failing: then it is not asked for long.
+
+    Raises:
+        MogplexError: there is no usable answer.
+    """
+    if is_uuid(run_id):
+        return session.ask(call, patience=patience)
+    try:
+        return session.ask(call, patience=min(patience, PATIENCE_FOR_OTHER_IDS))
+    except ServerError as error:
+        error.remedy = "Check the run id: the service's own are UUIDs, as `mogplex run` prints them"
+        raise
+
+
 def _get(session: Session, options: argparse.Namespace) -> int:
-    run = session.ask(lambda timeout: session.client.run(options.run_id, timeout=timeout))
+    run = _ask(session, options.run_id, lambda timeout: session.client.run(options.run_id, timeout=timeout))
     if options.json:
         session.console.json(run.data)
         return 0
@@ -74,12 +93,14 @@ def _get(session: Session, options: argparse.Namespace) -> int:
 def _events(session: Session, options: argparse.Namespace) -> int:
     if options.follow:
         if options.limit:
-            raise UsageError(Problem("runs events", "--limit does not go with --follow, which shows every event", ""))
+            session.console.warn("--limit is not used with --follow, which shows every event")
         return _follow(session, options)
     limit = int(options.limit or FEED_LIMIT)
     if not 1 <= limit <= FEED_LIMIT:
         raise UsageError(Problem("runs events", f"argument --limit: {limit} is not from 1 to {FEED_LIMIT}", ""))
-    feed = session.ask(
+    feed = _ask(
+        session,
+        options.run_id,
         lambda timeout: session.client.feed(options.run_id, limit=limit, timeout=timeout),
         patience=min(PATIENCE, parse_duration(options.timeout)),
     )
@@ -116,7 +137,12 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> h.Ended
     from mogplex_ci.run.pace import Pace
 
     began, timeout = session.clock.monotonic(), parse_duration(options.timeout)
-    run = session.ask(lambda seconds: session.client.run(options.run_id, timeout=seconds), patience=timeout)
+    run = _ask(
+        session,
+        options.run_id,
+        lambda seconds: session.client.run(options.run_id, timeout=seconds),
+        patience=timeout,
+    )
     follower = Follower(
         session.client,
         clock=session.clock,
@@ -151,7 +177,7 @@ def _show(event: Event, session: Session, options: argparse.Namespace) -> None:
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:
-    answer = session.ask(lambda timeout: session.client.cancel(options.run_id, timeout=timeout))
+    answer = _ask(session, options.run_id, lambda timeout: session.client.cancel(options.run_id, timeout=timeout))
     if options.json:
         session.console.json(answer.data)
         return 0

@@ -66,10 +66,9 @@ def test_a_prompt_from_standard_input_or_a_file(terminal: Terminal, arguments: l
         ("runs", "error: runs: the command is missing; allowed: get, events, cancel"),
         ("runs gte", "error: runs: no such command, got 'gte'; allowed: get, events, cancel; closest: get"),
         ("runs get", "error: runs get: the following arguments are required: RUN-ID"),
-        ("runs get run-7", "error: runs get: argument RUN-ID: 'run-7' is not a run id (a UUID, as `mogplex run` "),
+        ("runs get run/7", "error: runs get: argument RUN-ID: 'run/7' is not a run id, as `mogplex run` prints it"),
         (f"runs events {ID} --folow", "error: runs events: --folow: no such flag; did you mean --follow?"),
         (f"runs events {ID} --follow --timeout soon", "error: runs events: argument --timeout: not a duration"),
-        (f"runs events {ID} --follow --limit 5", "error: runs events: --limit does not go with --follow"),
         (f"runs events {ID} --limit 201", "error: runs events: argument --limit: 201 is not from 1 to 200"),
         ("repos list --json --matrix", "error: repos list: argument --matrix: not allowed with argument --json"),
         ("completion cmd", "error: completion: argument shell: invalid choice: 'cmd'"),
@@ -85,6 +84,13 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(terminal: Terminal, argv: str
     assert ended.err.startswith(told)
     assert ended.err.count("\n") == 1
     assert (ended.code, ended.out) == (2, "")
+
+
+def test_an_id_that_is_no_uuid_is_asked_for_and_explained(terminal: Terminal) -> None:
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).mogplex("runs", "get", "run-7")
+    assert (ended.code, ended.out) == (1, "")
+    assert "the service's own are UUIDs" in ended.err
 
 
 def test_an_empty_key_does_not_quietly_become_a_new_one(terminal: Terminal) -> None:
