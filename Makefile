@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SECONDS ?= 60
 SETUP := $(VENV)/.ready
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
@@ -78,6 +79,10 @@ pictures: $(SETUP) ## Draw the README's pictures from a real run (needs Chromium
 hooks: $(SETUP) ## Run the quick checks at each commit
 	$(BIN)/pre-commit install
 
+fuzz: $(SETUP) ## Let a fuzzer look for text that does harm: SECONDS=60 of it
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
 bench: $(SETUP) ## Measure what the documents claim about speed and frugality
 	@$(BIN)/python -m benchmarks
 
@@ -86,6 +91,7 @@ lock: ## Resolve the locked requirements anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements/runtime.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group build --output-file requirements/build.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements/runtime.txt --constraint requirements/build.txt --group dev --output-file requirements/dev.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .cache out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,7 +15,8 @@ def inline(text: str) -> Markdown:
     """Return ``text`` as inline code that may stand anywhere in markdown, in a table's cell and in HTML too.
 
     Markup is written as character references, which markdown never takes for markup; the ``code`` element keeps
-    GitHub's second pass from making links of mentions, issue numbers and commits.
+    GitHub's second pass from making links of mentions, issue numbers and commits. Mail addresses are read after the
+    references: a ``wbr``, which is nothing but a chance to break the line, keeps their two halves apart.
     """
     return Markdown(f"<code>{compiled(_MARKUP).sub(_reference, text)}</code>")
 
@@ -28,4 +29,4 @@ def fence(text: CleanText) -> Markdown:
 
 
 def _reference(match: re.Match[str]) -> str:
-    return f"&#{ord(match[0])};"
+    return "&#64;<wbr>" if match[0] == "@" else f"&#{ord(match[0])};"

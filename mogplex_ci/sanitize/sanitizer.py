@@ -164,7 +164,7 @@ class Sanitizer:
         for text, window, clean in zip(texts, windows, redacted, strict=True):
             unread = len(text) - len(window)
             end = min(limit, max(len(clean) - self._margin, 0)) if unread else limit
-            scrubbed.append((break_markers(clean[:end]), unread + max(len(clean) - end, 0)))
+            scrubbed.append((break_markers(_start(clean, end)), unread + max(len(clean) - end, 0)))
         return scrubbed
 
 
@@ -191,4 +191,9 @@ def _replace(value: object, text: Callable[[str], str], name: str = "", depth: i
 def _cut(text: str, limit: int, missing: int = 0) -> str:
     """Cut ``text`` with a mark that tells how much is missing, with what was missing already."""
     missing += max(len(text) - limit, 0)
-    return f"{text[:limit]}… {missing:,} more characters" if missing else text
+    return f"{_start(text, limit)}… {missing:,} more characters" if missing else text
+
+
+def _start(text: str, limit: int) -> str:
+    """Return the start of ``text``; what joins it to the rest goes with the rest."""
+    return text[:limit].rstrip("\u200d")

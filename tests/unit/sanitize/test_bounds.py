@@ -33,6 +33,10 @@ def test_what_was_left_out_is_counted() -> None:
     assert SANITIZER.clean(Untrusted("x" * 10_000), limit=10_000) == "x" * 10_000
 
 
+def test_an_emoji_that_is_cut_leaves_no_invisible_joint() -> None:
+    assert SANITIZER.clean(Untrusted("ab👩‍💻"), limit=4) == "ab👩… 1 more characters"
+
+
 def test_only_what_is_shown_is_read() -> None:
     """50 million characters would take seconds; what they hold beyond the limit is never looked at."""
     shown = SANITIZER.clean(Untrusted("x" * 50_000_000), limit=100)

@@ -1,0 +1,99 @@
+"""Runs that try to do harm, played through the whole step on every CI system: nothing is obeyed, nothing leaks."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+
+from mogplex_ci.emulator import Emulator
+from tests.ci_environments import ENVIRONMENTS, environment
+from tests.oracles import ci_logs
+from tests.oracles.github_markdown import rendered
+from tests.program import ROOT, Ended, run_program
+
+MEANT = {
+    "azure": {"group", "endgroup", "task.setsecret", "task.setvariable", "task.logissue"},
+    "buildkite": {"---", "+++"},
+    "forgejo": {"add-mask", "group", "endgroup", "error"},
+    "github": {"add-mask", "group", "endgroup", "error"},
+    "gitlab": {"section_start", "section_end"},
+    "teamcity": {"blockopened", "blockclosed", "setparameter", "buildproblem"},
+}
+"""What the platform itself has its system do in a run that fails."""
+ANNOTATING = {"azure", "forgejo", "github", "teamcity"}
+"""Where the failure is one annotation."""
+CONTROLS_OF_OURS = re.compile(
+    r"\x1b\[0Ksection_(?:start|end):\d+:mogplex_\w+(?:\[collapsed=true\])?\r\x1b\[0K|\x1b\[\d*m"
+)
+"""GitLab's folds and colours."""
+
+
+def play(scenario: str, name: str, folder: Path, **env: str) -> tuple[Ended, dict[str, str]]:
+    """Run the step; return how it ended, and every file that it left, by path."""
+    workspace = folder / "workspace"
+    workspace.mkdir()
+    with Emulator(scenario, speed=100) as emulator:
+        inputs = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "Fix the test"}
+        inputs |= {"MOGPLEX_POLL_INTERVAL": "50ms", "MOGPLEX_JUNIT_FILE": "junit.xml"}
+        ended = run_program(env=environment(name, folder) | inputs | env, cwd=workspace)
+    assert ended.code == 1, ended.out + ended.err
+    files = {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
+    return ended, files
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_nothing_that_an_agent_writes_is_obeyed(name: str, tmp_path: Path) -> None:
+    ended, files = play("hostile", name, tmp_path)
+    assert ended.err == ""
+    reader = ci_logs.READERS.get(name, ci_logs.obeyed)
+    commands = Counter(command.name for command in reader(ended.out))
+    assert set(commands) == MEANT.get(name, set())
+    assert commands["error"] + commands["task.logissue"] + commands["buildproblem"] == (name in ANNOTATING)
+    assert [command for command in reader(ended.out) if re.match(r"\W*(?:forged|success)", command.data)] == []
+    assert ci_logs.steering(CONTROLS_OF_OURS.sub("", ended.out)) == []
+    check_files(files)
+
+
+def check_files(files: dict[str, str]) -> None:
+    """Check that every file is what its reader expects, and that no value in it is another one's."""
+    for text in files.values():
+        assert ci_logs.steering(text) == []
+    ET.fromstring(files["junit.xml"])  # noqa: S314  (our own file)
+    for dotenv in ("mogplex.env", "pipelines-variables"):
+        lines = files.get(dotenv, "").splitlines()
+        assert [line for line in lines if not re.fullmatch(r"MOGPLEX_[A-Z_]+=[\w./:@%&+,=?#~-]*", line)] == []
+        assert len({line.partition("=")[0] for line in lines}) == len(lines)
+
+
+def test_a_summary_and_the_outputs_of_github_hold_nothing_forged(tmp_path: Path) -> None:
+    _, files = play("hostile", "github", tmp_path)
+    page = rendered(files["summary.md"])
+    assert not {element.split()[0] for element in page.elements} & {"script", "img", "iframe", "input", "style"}
+    assert "mermaid" not in files["summary.md"]
+    links = [element for element in page.elements if element.startswith("a ")]
+    assert all("127.0.0.1" in link or "https://github.com/acme" in link for link in links), links
+
+
+def leaked() -> dict[str, str]:
+    """Return the made-up secrets of the scenario, put together."""
+    scenario = yaml.safe_load((ROOT / "mogplex_ci/emulator/scenarios/leaky.yaml").read_text(encoding="utf-8"))
+    return {name: "".join(map(str, parts)) for name, parts in scenario["variables"].items()}
+
+
+@pytest.mark.parametrize("name", ["github", "gitlab", "plain"])
+def test_no_secret_of_an_agent_is_left_anywhere(name: str, tmp_path: Path) -> None:
+    debug = {"RUNNER_DEBUG": "1", "MOGPLEX_DEBUG": "1"}
+    own = {"DEPLOY_PASSWORD": "swordfish-correct-horse"}
+    ended, files = play("leaky", name, tmp_path, **debug, **own)
+    texts = {"log": ended.out, "stderr": ended.err, **files}
+    for secret_name, secret in leaked().items():
+        for line in secret.replace("\\n", "\n").splitlines():
+            if not line.startswith("-----"):
+                part = line.removeprefix("AccountKey=").removeprefix("https://hooks.slack.com/services/")
+                assert [where for where, text in texts.items() if part in text] == [], secret_name
+    assert "***" in ended.out

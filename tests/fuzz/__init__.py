@@ -1,0 +1,1 @@
+"""A fuzzer that looks for text which does harm; `make fuzz` runs it."""

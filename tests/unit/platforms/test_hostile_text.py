@@ -1,0 +1,121 @@
+"""Whatever an agent writes, each CI system obeys exactly the commands that the platform means."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from mogplex_ci.models import Untrusted
+from mogplex_ci.platforms.detect import detect
+from mogplex_ci.platforms.interface import Level
+from mogplex_ci.sanitize import Sanitizer
+from tests.ci_environments import ENVIRONMENTS, environment
+from tests.npm import node_environment, node_modules
+from tests.oracles.ci_logs import READERS, Command, github, obeyed
+from tests.unit.sanitize.hostile_text import COMMANDS, WORDS, hostile, steady
+
+SANITIZER = Sanitizer()
+LEVELS = tuple(Level)
+
+
+def said(name: str, text: str, folder: Path) -> str:
+    """Return all that the platform prints when everything in it is ``text``."""
+    stream = io.StringIO()
+    (folder / "workspace").mkdir(exist_ok=True)
+    platform = detect(environment(name, folder) | {"MOGPLEX_DEBUG": "1"}, stream)
+    value = Untrusted(text)
+    line, title = SANITIZER.line("[00:00] {}", value), SANITIZER.line("Agent {}", value)
+    platform.line(line)
+    platform.open_group(title)
+    for shown in SANITIZER.block(value):
+        platform.line(shown)
+    platform.close_group()
+    for level in LEVELS:
+        platform.annotate(level, title, line, file=SANITIZER.path(value), line=7)
+    platform.debug(line)
+    if (url := SANITIZER.url(value)) is not None:
+        platform.link(title, url)
+    platform.line(line)
+    return stream.getvalue()
+
+
+def names(commands: Iterable[Command]) -> list[str]:
+    return [command.name for command in commands]
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_a_system_obeys_what_the_platform_means_and_nothing_else(name: str, tmp_path: Path) -> None:
+    reader = READERS.get(name, obeyed)
+    meant = names(reader(said(name, "harmless", tmp_path)))
+    assert bool(meant) == (name in READERS and name != "jenkins")
+
+    @steady
+    @given(hostile)
+    def check(text: str) -> None:
+        assert names(reader(said(name, text, tmp_path))) == meant
+
+    check()
+
+
+@steady
+@given(hostile)
+def test_github_reads_the_text_of_an_annotation_whole(text: str) -> None:
+    stream = io.StringIO()
+    line, title = SANITIZER.line("It says {}", Untrusted(text)), SANITIZER.line("Agent {}", Untrusted(text))
+    detect({"GITHUB_ACTIONS": "true"}, stream).annotate(Level.ERROR, title, line)
+    (command,) = github(stream.getvalue())
+    assert (command.name, command.data, command.properties) == ("error", line, {"title": title})
+
+
+_CORE = """
+import * as core from '@actions/core'
+let input = ''
+for await (const chunk of process.stdin) input += chunk
+for (const [title, message, secret] of JSON.parse(input)) {
+  core.error(message, {title, file: 'src/a.ts', startLine: 7})
+  core.startGroup(title)
+  core.setSecret(secret)
+}
+"""
+
+
+@pytest.mark.node
+def test_commands_are_escaped_as_the_toolkit_escapes_them() -> None:
+    texts = [
+        *COMMANDS,
+        *WORDS,
+        "%25",
+        "a%0Ab",
+        "a:b,c",
+        "\u2028",
+        "a;b=c",
+        "%3A%2C",
+        "50% of 1,000: a",
+        "".join(COMMANDS),
+    ]
+    stream = io.StringIO()
+    platform = detect({"GITHUB_ACTIONS": "true"}, stream)
+    given_to_core = []
+    for text in texts:
+        message, title = SANITIZER.line("It says {}", Untrusted(text)), SANITIZER.line("Agent {}", Untrusted(text))
+        secret = f"first {text}\nsecond\r\nthird\rfourth"
+        platform.annotate(Level.ERROR, title, message, file=SANITIZER.path("src/a.ts"), line=7)
+        platform.open_group(title)
+        platform.mask(secret)
+        given_to_core.append((title, message, secret))
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", _CORE],
+        input=json.dumps(given_to_core),
+        cwd=node_modules().parent,
+        env=node_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert stream.getvalue() == done.stdout

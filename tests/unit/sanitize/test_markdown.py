@@ -1,0 +1,85 @@
+"""Markdown made of text from outside shows every character of it and nothing else, read by GitHub's own parser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mogplex_ci.models import Untrusted
+from mogplex_ci.sanitize import Sanitizer
+from tests.oracles.github_markdown import rendered
+from tests.unit.sanitize.hostile_text import hostile, steady
+
+SANITIZER = Sanitizer()
+HTML = (
+    *("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<b>", "<!-- hidden -->", "&lt;b&gt;", "&#60;"),
+    *("[link](https://evil.example)", "![image](https://evil.example/x.png)", "[a]\n\n[a]: https://evil.example"),
+    *("https://evil.example", "www.evil.example", "ada@evil.example", "<https://evil.example>", "mailto:a@b.example"),
+    *("```mermaid\ngraph TD; A --> B\n```", "~~~\nfence\n~~~", "`code`", "**bold**", "_it_", "~~gone~~", "# heading"),
+    *(
+        "- [x] task",
+        "1. one",
+        "> quote",
+        "| a | b |\n| - | - |",
+        "text\n---",
+        "\\*",
+        "    indented",
+        "a[^1]\n\n[^1]: note",
+    ),
+)
+"""What a parser of markdown makes something of."""
+FRAGMENTS = (
+    *("</code></pre></details>", "-->", "[a][a]", "@acme/owners", "#1", "GH-1", "acme/web#1", "$x$", "$$", ":smile:"),
+    *("`", "``", "```", "~~~", "|", "| - | - |", "---", "\\", "\\`", "\n", "\r\n", " ", "    ", "\t"),
+)
+markup = st.lists(st.sampled_from(HTML + FRAGMENTS) | hostile, max_size=8).map("".join)
+
+
+@steady
+@given(markup)
+@example("a|b\\|c`d``e")
+@example("www.evil.example")
+@example("</code><b>")
+def test_inline_text_is_code_and_nothing_else(text: str) -> None:
+    shown = SANITIZER.line("a {}", Untrusted(text)).removeprefix("a ")
+    page = rendered(f"before {SANITIZER.markdown(Untrusted(text))} after")
+    assert page.elements == ["p", "code"]
+    assert page.code == shown
+
+
+@steady
+@given(markup)
+@example("a|b")
+def test_inline_text_stays_in_its_cell(text: str) -> None:
+    cell = SANITIZER.markdown(Untrusted(text))
+    page = rendered(f"| a | b |\n| - | - |\n| {cell} | end |\n")
+    assert page.elements == ["table", "thead", "tr", "th", "th", "tbody", "tr", "td", "code", "td"]
+    assert [text for inside, text in page.texts if inside[-1:] == ("td",) and text.strip()] == ["end"]
+
+
+@steady
+@given(markup)
+@example("```\n~~~\n````")
+def test_a_fence_holds_all_of_the_text(text: str) -> None:
+    clean = SANITIZER.clean(Untrusted(text))
+    page = rendered(f"before\n\n{SANITIZER.fence(Untrusted(text))}\n\nafter\n")
+    assert [re.sub(" .*", "", element) for element in page.elements] == ["p", "pre", "code", "p"]
+    assert page.code == f"{clean}\n"
+    assert page.texts[-2][1] == "after"
+
+
+@pytest.mark.parametrize("text", HTML)
+def test_the_samples_are_markup(text: str) -> None:
+    """Without this the tests above could pass on text that means nothing."""
+    page = rendered(f"{text}\n")
+    assert page.elements != ["p"] or page.texts[0][1] != text
+
+
+def test_code_is_where_githubs_second_pass_makes_no_links() -> None:
+    """Mentions, issues and commits become links in plain text, and never inside `code` or `pre`."""
+    text = Untrusted("@acme/owners #1 3f786850e387550fdab836ed7e6dc881de23001b")
+    for markdown in (SANITIZER.markdown(text), SANITIZER.fence(text)):
+        assert rendered(markdown).code.strip() == "@acme/owners #1 3f786850e387550fdab836ed7e6dc881de23001b"
