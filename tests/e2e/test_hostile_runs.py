@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.oracles import ci_logs
-from tests.oracles.github_markdown import rendered
+from tests.oracles.github_markdown import Page, rendered
 from tests.program import ROOT, Ended, run_program
 
 MEANT = {
@@ -33,6 +34,14 @@ CONTROLS_OF_OURS = re.compile(
 """GitLab's folds and colours."""
 
 
+SUMMARY_ELEMENTS = {"h2", "p", "strong", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "a"}
+CHART = re.compile(
+    r"gantt|  (?:dateFormat|axisFormat|todayMarker) [\w%:. -]+|  section [\w .,/()=+@'-]+"
+    r"|  ▸ [\w .,/()=+@'…-]+ :(?:done|crit|active), 2000-01-01 [\d:.]+, 2000-01-01 [\d:.]+"
+)
+"""What a line of our chart looks like."""
+
+
 def play(scenario: str, name: str, folder: Path, **env: str) -> tuple[Ended, dict[str, str]]:
     """Run the step; return how it ended, and every file that it left, by path."""
     workspace = folder / "workspace"
@@ -40,6 +49,8 @@ def play(scenario: str, name: str, folder: Path, **env: str) -> tuple[Ended, dic
     with Emulator(scenario, speed=100) as emulator:
         inputs = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "Fix the test"}
         inputs |= {"MOGPLEX_POLL_INTERVAL": "50ms", "MOGPLEX_JUNIT_FILE": "junit.xml"}
+        inputs |= {"MOGPLEX_RESULT_FILE": "result.json", "MOGPLEX_EVENTS_FILE": "events.ndjson"}
+        inputs |= {"MOGPLEX_REPORT_FILE": "report.html"}
         ended = run_program(env=environment(name, folder) | inputs | env, cwd=workspace)
     assert ended.code == 1, ended.out + ended.err
     files = {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
@@ -64,19 +75,43 @@ def check_files(files: dict[str, str]) -> None:
     for text in files.values():
         assert ci_logs.steering(text) == []
     ET.fromstring(files["junit.xml"])  # noqa: S314  (our own file)
+    assert json.loads(files["result.json"])["result"] == "failed"
+    assert len([json.loads(line) for line in files["events.ndjson"].splitlines()]) > 40
+    check_report(files["report.html"])
     for dotenv in ("mogplex.env", "pipelines-variables"):
         lines = files.get(dotenv, "").splitlines()
         assert [line for line in lines if not re.fullmatch(r"MOGPLEX_[A-Z_]+=[\w./:@%&+,=?#~-]*", line)] == []
         assert len({line.partition("=")[0] for line in lines}) == len(lines)
 
 
-def test_a_summary_and_the_outputs_of_github_hold_nothing_forged(tmp_path: Path) -> None:
+def check_report(html: str) -> None:
+    """Check that the page has no element or link of anybody else's, and a policy that forbids them."""
+    page = Page(html)
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', html)
+    assert policy
+    assert "default-src 'none'" in policy[1]
+    assert "unsafe" not in policy[1]
+    assert not {element.split()[0] for element in page.elements} & {
+        "script",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "form",
+    }
+    assert re.findall(r"""(?:href|src|action)="(?!#|data:,"|https://github\.com/acme/)[^"]*""", html) == []
+    assert [element for element in page.elements if re.search(r"'on\w+'", element)] == []
+
+
+def test_a_summary_of_github_holds_nothing_forged(tmp_path: Path) -> None:
     _, files = play("hostile", "github", tmp_path)
     page = rendered(files["summary.md"])
-    assert not {element.split()[0] for element in page.elements} & {"script", "img", "iframe", "input", "style"}
-    assert "mermaid" not in files["summary.md"]
+    assert {element.split()[0] for element in page.elements} <= SUMMARY_ELEMENTS
     links = [element for element in page.elements if element.startswith("a ")]
-    assert all("127.0.0.1" in link or "https://github.com/acme" in link for link in links), links
+    assert all("https://github.com/acme" in link for link in links), links
+    charts = re.findall(r"^```mermaid\n(.*?)^```$", files["summary.md"], re.DOTALL | re.MULTILINE)
+    assert len(charts) == 1
+    assert [line for line in charts[0].splitlines() if not CHART.fullmatch(line)] == []
 
 
 def leaked() -> dict[str, str]:
