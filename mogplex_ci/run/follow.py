@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS: Final = 60.0
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds after the start in which the API may not know the run yet."""
-DRAIN_PAUSES: Final = (0.4, 0.8, 1.6, 3.0)
+DRAIN_PAUSES: Final = (0.2, 0.6, 1.6, 3.0)
 """Seconds before each look for events that come after the terminal status."""
 LAST_LOOK_SECONDS: Final = 1.0
 """How long before the deadline the last look is taken, so that a run that ended in time is not reported as late."""
@@ -98,7 +98,7 @@ class Follower:
             beat = self._spoke + HEARTBEAT_SECONDS
             self._wait(min(wakes, beat) - now)
             now = self._clock.monotonic()
-            if now >= beat:
+            if beat <= now < deadline:
                 self._spoke = now
                 yield Heartbeat(run, now - self._began, now - self._heard)
         return now < deadline
@@ -151,12 +151,12 @@ class Follower:
     def _drain(self, run: Run, deadline: float) -> Generator[Happening, None, Run]:
         """Look for what follows the terminal status: late events, and now and then another terminal status.
 
-        Whatever goes wrong here, the run has ended; return it as last seen.
+        The last look is the first one that finds nothing new after the run's last event. Where jobs share the token it
+        is saved: jobs that were started together end together. Whatever goes wrong here, the run has ended; return it
+        as last seen.
         """
-        if self._is_complete(run) and self._pace.is_shared:
-            return run
         for pause in DRAIN_PAUSES:
-            if self._clock.monotonic() + pause >= deadline:
+            if self._clock.monotonic() + pause >= deadline or (self._pace.is_shared and self._has_last_event(run)):
                 break
             self._wait(pause)
             try:
@@ -166,13 +166,13 @@ class Follower:
             before, run = run, later if later.is_terminal else run
             news = list(self._news(before, run, events))
             yield from news
-            if not news and (self._full or _LAST_EVENTS[run.status] in self._types_seen):
+            if not news and self._has_last_event(run):
                 break
         return run
 
-    def _is_complete(self, run: Run) -> bool:
-        """Whether nothing can follow: the service writes ``finished`` before ``success``, other ends in any order."""
-        return run.status == "success" and _LAST_EVENTS["success"] in self._types_seen
+    def _has_last_event(self, run: Run) -> bool:
+        """Whether the event that tells of the run's end was seen, or can not be."""
+        return self._full or _LAST_EVENTS[run.status] in self._types_seen
 
     def _is_final(self, error: MogplexError, started: float) -> bool:
         """Whether asking again is of no use. What answers otherwise than the API may be a proxy in trouble."""

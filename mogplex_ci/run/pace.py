@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 SECONDS_PER_REQUEST: Final = 60.0 / 54.0
 """What one request costs the jobs that share a token: the API allows 60 in any minute, and a few are left to spare."""
-WIDEST: Final = 3.0
+WIDEST: Final = 2.0
 """Longest pause, in seconds, of a job that has the token for itself."""
 _REQUESTS_TO_START: Final = 2
 """Looking up the repository and starting the run."""
 _WIDEN: Final = 1.25
 _JITTER: Final = 1.1
-_SLOW_DOWN: Final = 1.5
+_SLOW_DOWN: Final = 2.0
 _SLOWEST: Final = 30.0
 """Longest pause, in seconds, that refusals alone lead to."""
 _FORGET_SECONDS: Final = 600.0

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 _FACTOR: Final = 0.5
-_SPREAD: Final = (0.1, 0.5)
-"""Seconds added to a wait for each job that shares the token: jobs that failed together do not come back together."""
-_SPREAD_WHEN_LIMITED: Final = (0.1, 6.0)
-"""The same after 429. Ten starts a minute are allowed, so that each job comes back to six seconds of its own."""
+_SPREAD: Final = 0.5
+"""Seconds for each job that shares the token over which they come back: failed together, they would meet again."""
+_STARTS_A_MINUTE: Final = 10
+"""What the API allows a token."""
 
 _LAST_TRY_SECONDS: Final = 1.0
 """How long before the deadline the last try is made, rather than after it."""
@@ -61,5 +61,8 @@ class Persistence:
                 self._clock.sleep(seconds)
 
     def _spread(self, error: MogplexError) -> float:
-        low, high = _SPREAD_WHEN_LIMITED if isinstance(error, RateLimitedError) else _SPREAD
-        return self._clock.spread(low * self._sharers, high * self._sharers)
+        """Return what to add to a wait. Refused starts come back at the rate at which the API allows them."""
+        if isinstance(error, RateLimitedError):
+            refused = max(self._sharers - _STARTS_A_MINUTE, 1)
+            return self._clock.spread(0.1, refused * 60 / _STARTS_A_MINUTE)
+        return self._clock.spread(0.1, self._sharers * _SPREAD)

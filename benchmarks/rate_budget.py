@@ -1,0 +1,243 @@
+"""``python -m benchmarks.rate_budget``: jobs that share one token, against the service's own limits.
+
+All jobs and the service live in one virtual time, over real HTTP: only waiting takes time there, and an hour of it
+passes in seconds. The hard case is measured: the jobs begin within five seconds, and their runs end about five minutes
+later, together. Exit 1 when a job fails, when jobs that a matrix announced meet 429 after their start, or when they
+learn of the end much later than 60 requests a minute allow.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from mogplex_ci.api.client import API_PATH, Client
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.models import TERMINAL_STATUSES, StartRequest
+from mogplex_ci.run.key import Key
+from mogplex_ci.run.start import OnRerun
+from mogplex_ci.run.step import Plan, Step
+from mogplex_ci.run.stop import Stop
+from tests.virtual_time import VirtualClock, VirtualTime
+
+JOBS = (1, 2, 8, 32)
+ROUNDS = 5
+PATIENCE = 3 * 3600.0
+"""Seconds. The service allows 30 starts an hour, so that some of 32 jobs wait for an hour before theirs."""
+BEGIN_WITHIN = 5.0
+END_WITHIN = 10.0
+MOST_DELAY = 1.5
+"""Largest mean delay allowed, in optima; where a job is alone, poll-interval sets the pace instead."""
+INTERVAL = 1.5
+_SCENARIO = """\
+steps:
+  - after: 20s
+    status: streaming
+  - event: started
+  - repeat: 9
+    steps:
+      - after: 10s
+        event: tool_started
+        tool: shell
+      - after: 20s
+        event: tool_finished
+        tool: shell
+  - after: {last}s
+    event: finished
+  - after: 2ms
+    status: success
+"""
+
+Job = Callable[[Emulator, VirtualClock, int], bool]
+"""Does one job, given its number; returns whether it learned of the success."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round saw."""
+
+    busiest: int
+    """Most requests that the service took within any minute."""
+    refused_before: int
+    """429 to lookups and starts."""
+    refused_after: int
+    """429 to a job whose run was started."""
+    failed: int
+    """Jobs that did not learn of their run's success."""
+    delays: Sequence[float]
+    """Seconds from the terminal status at the service to the end of the job."""
+
+
+def ours(sharers: int) -> Job:
+    """A step of this project that knows of ``sharers`` jobs."""
+
+    def job(emulator: Emulator, clock: VirtualClock, number: int) -> bool:
+        client = Client(emulator.url, emulator.token)
+        plan = Plan(
+            repo="acme/web",
+            repo_is_id=False,
+            request=lambda repo_id: StartRequest(repo_id, _prompt(number)),
+            key=Key(_key(number), explicit=False, attempt="1", later_attempt=False),
+            on_rerun=OnRerun.AUTO,
+            timeout=PATIENCE,
+            cancel_on_timeout=False,
+            cancel_on_interrupt=True,
+            wait=True,
+            poll_interval=INTERVAL,
+            sharers=sharers,
+        )
+        step = Step(client, plan, clock=clock, stop=Stop(), began=clock.monotonic())
+        for _ in step.perform():
+            pass
+        client.close()
+        return step.outcome.verdict.exit_code == 0
+
+    return job
+
+
+def poller(*, gives_up: bool) -> Job:
+    """A plain loop with a fixed pause; an error status ends it, or is taken for 'not yet'."""
+
+    def job(emulator: Emulator, clock: VirtualClock, number: int) -> bool:
+        url, session = emulator.url + API_PATH, requests.Session()
+        session.headers.update({"Authorization": f"Bearer {emulator.token}", "Idempotency-Key": _key(number)})
+        began = clock.monotonic()
+
+        def ask(method: str, path: str, body: object = None) -> Any:
+            while clock.monotonic() - began < PATIENCE:
+                answer = session.request(method, url + path, json=body, timeout=60)
+                if answer.ok:
+                    return answer.json()["data"]
+                if gives_up:
+                    break
+                clock.sleep(INTERVAL)
+            return None
+
+        repos = ask("GET", "/repos")
+        started = repos and ask("POST", "/runs", {"repoId": repos["repos"][0]["id"], "prompt": _prompt(number)})
+        while started and (answer := ask("GET", f"/runs/{started['runId']}/events")) is not None:
+            if answer["run"]["status"] in TERMINAL_STATUSES:
+                return bool(answer["run"]["status"] == "success")
+            clock.sleep(INTERVAL)
+        return False
+
+    return job
+
+
+def play(jobs: int, job: Job, seed: int) -> Round:
+    """Let ``jobs`` jobs share a token."""
+    time, chance = VirtualTime(), random.Random(seed)  # noqa: S311 - not a secret
+    succeeded: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        scenarios = [Path(folder, f"run-{number}.yaml") for number in range(jobs)]
+        for scenario in scenarios:
+            scenario.write_text(_SCENARIO.format(last=chance.uniform(10, 10 + END_WITHIN)), encoding="utf-8")
+        with Emulator(others=scenarios, clock=time.monotonic) as emulator:
+
+            def work(number: int, clock: VirtualClock, begins: float) -> None:
+                clock.sleep(begins)
+                try:
+                    if job(emulator, clock, number):
+                        succeeded.append(_key(number))
+                finally:
+                    clock.leave()
+
+            # All clocks first: time waits for those that are there.
+            clocks = [time.clock(seed * 1000 + number) for number in range(jobs)]
+            threads = [
+                threading.Thread(target=work, args=(number, clock, chance.uniform(0, BEGIN_WITHIN)))
+                for number, clock in enumerate(clocks)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return _measured(emulator, jobs, succeeded)
+
+
+def _measured(emulator: Emulator, jobs: int, succeeded: Sequence[str]) -> Round:
+    taken = sorted(_seconds(each.time) for each in emulator.requests if each.status != 429)
+    refused = [each.route for each in emulator.requests if each.status == 429]
+    started = [route for route in refused if route in ("events", "run", "cancel")]
+    delays = []
+    for run in emulator.runs:
+        if run.key in succeeded:
+            last_look = max(_seconds(each.time) for each in emulator.requests if run.id in each.path)
+            delays.append(last_look - _seconds(str(run.detail()["updatedAt"])))
+    return Round(
+        busiest=max(sum(1 for other in taken if at <= other < at + 60) for at in taken),
+        refused_before=len(refused) - len(started),
+        refused_after=len(started),
+        failed=jobs - len(succeeded),
+        delays=delays,
+    )
+
+
+def _key(number: int) -> str:
+    return f"job-{number}"
+
+
+def _prompt(number: int) -> str:
+    return f"scenario: run-{number}"
+
+
+def _seconds(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp()
+
+
+def optimum(jobs: int) -> float:
+    """Mean seconds to learn of the end when ``jobs`` jobs poll in turn, 60 times a minute together."""
+    return jobs / 2
+
+
+def main() -> int:
+    """Print the table; return 1 when a limit is not kept."""
+    print(
+        "| jobs | who polls | busiest minute | 429 before start | 429 after | failed | delay: mean, worst | optimum |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    kept = True
+    for jobs in JOBS:
+        announced = [play(jobs, ours(jobs), seed) for seed in range(ROUNDS)]
+        kept &= _is_kept(jobs, announced)
+        _print(jobs, "run-action", announced)
+        if jobs == 8:
+            _print(jobs, "run-action, unaware of each other", [play(jobs, ours(1), seed) for seed in range(ROUNDS)])
+        seeds = range(ROUNDS if jobs < 32 else 1)  # thousands of refused requests
+        _print(jobs, "1.5 s poller, ends at an error", [play(jobs, poller(gives_up=True), seed) for seed in seeds])
+        _print(jobs, "1.5 s poller, ignores errors", [play(jobs, poller(gives_up=False), seed) for seed in seeds])
+    return 0 if kept else 1
+
+
+def _is_kept(jobs: int, rounds: Sequence[Round]) -> bool:
+    delays = [delay for each in rounds for delay in each.delays]
+    in_time = statistics.mean(delays) <= max(optimum(jobs), INTERVAL) * MOST_DELAY if delays else False
+    return in_time and not any(each.failed or each.refused_after for each in rounds)
+
+
+def _print(jobs: int, name: str, rounds: Sequence[Round]) -> None:
+    delays = [delay for each in rounds for delay in each.delays]
+    shown = f"{statistics.mean(delays):.1f} s, {max(delays):.1f} s" if delays else "–"
+    counts = [[each.busiest for each in rounds], [each.refused_before for each in rounds]]
+    counts += [[each.refused_after for each in rounds], [each.failed for each in rounds]]
+    columns = [str(jobs), name, *map(_range, counts), shown, f"{optimum(jobs):.1f} s"]
+    print(f"| {' | '.join(columns)} |", flush=True)
+
+
+def _range(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low}–{high}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
