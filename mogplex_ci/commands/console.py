@@ -39,7 +39,14 @@ class Console:
         self.safe = Sanitizer(secrets_of(env))
         self._out = out or sys.stdout
         self._err = err or sys.stderr
+        self._is_dumb = env.get("TERM", "dumb") == "dumb"
+        self._is_ci = bool(env.get("CI"))
         self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+
+    @property
+    def terminal(self) -> TextIO | None:
+        """Where results go when that is a terminal that a person watches, and that can do more than print."""
+        return self._out if self._out.isatty() and not (self._is_dumb or self._is_ci) else None
 
     def line(self, text: SafeText, style: Style = Style.PLAIN) -> None:
         """Print one line of the result."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from mogplex_ci.commands.reports import files_of, reports_for
@@ -10,6 +9,7 @@ from mogplex_ci.errors import InternalError, UsageError
 from mogplex_ci.report import outputs
 from mogplex_ci.report.chronicle import Chronicle
 from mogplex_ci.report.log import LogReport
+from mogplex_ci.report.progress import Progress
 from mogplex_ci.run.happenings import KeyRetired, Started, Starting
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mogplex_ci.inputs.action_inputs import ActionInputs
     from mogplex_ci.platforms.interface import Platform
     from mogplex_ci.report.interface import Report
-    from mogplex_ci.report.progress import Progress
     from mogplex_ci.run.happenings import Happening
     from mogplex_ci.run.outcome import Outcome
     from mogplex_ci.sanitize import SafeText, Sanitizer
@@ -37,7 +36,7 @@ class Recorder:
         self._files: Mapping[str, str] = {}
         self._state: dict[str, str] = {}
         self._keeps_state = False
-        self._progress: Progress | None = None
+        self._progress = Progress(platform.terminal, sanitizer)
 
     def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
         """Hide the token, and write what the inputs ask for."""
@@ -46,12 +45,7 @@ class Recorder:
         self._log = LogReport(self._platform, self._sanitizer, annotations=inputs.annotations)
         chronicle = Chronicle()
         reports = reports_for(inputs, self._platform, self._sanitizer, chronicle)
-        self._reports = [self._log, chronicle, *reports]
-        if self._platform.terminal is not None:
-            from mogplex_ci.report.progress import Progress
-
-            self._progress = Progress(self._platform.terminal, self._sanitizer, chronicle)
-            self._reports.append(self._progress)
+        self._reports = [self._log, chronicle, *reports, self._progress]
         self._files = files_of(inputs, self._platform)
         self._keeps_state = inputs.cancel_on_interrupt and not inputs.dry_run
         for problem in warnings:
@@ -71,7 +65,7 @@ class Recorder:
 
     def on(self, happening: Happening) -> None:
         """Record what happened. Ids are handed on at once: whatever comes, later steps and ``post`` have them."""
-        with self._progress.aside() if self._progress else nullcontext():
+        with self._progress.aside():
             self._on(happening)
 
     def _on(self, happening: Happening) -> None:
@@ -89,8 +83,7 @@ class Recorder:
 
     def finish(self, outcome: Outcome) -> None:
         """Record how the step ended."""
-        if self._progress is not None:
-            self._progress.stop()
+        self._progress.stop()
         self._tell(lambda report: report.end(outcome))
         self._set(outputs.final(outcome, self._sanitizer, self._files))
         if not outcome.left_behind:

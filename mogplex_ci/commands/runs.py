@@ -133,6 +133,7 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
 
 
 def _follow_to_the_end(session: Session, options: argparse.Namespace) -> h.Ended:
+    from mogplex_ci.report.progress import Progress
     from mogplex_ci.run.follow import Follower
     from mogplex_ci.run.pace import Pace
 
@@ -151,22 +152,32 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> h.Ended
         began=began,
     )
     ended = h.Ended(run, None)
-    for happening in follower.follow(run, began + timeout):
-        match happening:
-            case h.EventsArrived():
-                for event in happening.events:
-                    _show(event, session, options)
-            case h.FeedFull():
-                session.console.warn("only the first {} events can be read; waiting for the end", str(FEED_LIMIT))
-            case h.UnknownStatus():
-                session.console.warn("this version does not know the run's status {}", happening.run.status)
-            case h.Trouble():
-                session.console.warn("{}; trying again", happening.error.cause)
-            case h.Recovered():
-                session.console.warn("the API answers again after {}", format_duration(happening.after))
-            case h.Ended():
+    progress = Progress(session.console.terminal, session.console.safe)
+    try:
+        for happening in follower.follow(run, began + timeout):
+            with progress.aside():
+                _tell(happening, session, options)
+            progress.on(happening)
+            if isinstance(happening, h.Ended):
                 ended = happening
+    finally:
+        progress.stop()
     return ended
+
+
+def _tell(happening: h.Happening, session: Session, options: argparse.Namespace) -> None:
+    match happening:
+        case h.EventsArrived():
+            for event in happening.events:
+                _show(event, session, options)
+        case h.FeedFull():
+            session.console.warn("only the first {} events can be read; waiting for the end", str(FEED_LIMIT))
+        case h.UnknownStatus():
+            session.console.warn("this version does not know the run's status {}", happening.run.status)
+        case h.Trouble():
+            session.console.warn("{}; trying again", happening.error.cause)
+        case h.Recovered():
+            session.console.warn("the API answers again after {}", format_duration(happening.after))
 
 
 def _show(event: Event, session: Session, options: argparse.Namespace) -> None:

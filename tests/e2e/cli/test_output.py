@@ -130,3 +130,12 @@ def test_a_full_feed_says_so_and_is_followed_to_the_end(terminal: Terminal) -> N
     assert len(listed.out.splitlines()) == 200
     assert followed.err == "warning: only the first 200 events can be read; waiting for the end\n"
     assert listed.err == "warning: only the first 200 events of a run can be read\n"
+
+
+def test_a_terminal_has_a_live_line_while_a_run_is_followed(terminal: Terminal) -> None:
+    terminal.env |= {"TERM": "xterm"}
+    with Emulator("success", speed=5) as emulator:
+        run_id = terminal.against(emulator).started()
+        shown = on_a_screen(terminal, "runs", "events", run_id, "--follow")
+    assert re.search(r"\r\S+ Run \w+[^\n]* \(0:00:\d\d", shown), shown
+    assert shown.rstrip().endswith(f"--- run {run_id} success ---\x1b[0m")
