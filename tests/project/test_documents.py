@@ -14,6 +14,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from scripts import reference
+from tests.browser import chromium
+from tests.npm import node_modules
 from tests.program import ROOT
 
 _GIT = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"]
@@ -38,6 +40,17 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
         "[e](missing.md) [f](other.md#missing) ![g](missing.png) [h](#missing)\n"
     )
     assert broken_links(page) == ["missing.md", "other.md#missing", "missing.png", "#missing"]
+
+
+@pytest.mark.browser
+def test_drawings_are_what_mermaid_understands() -> None:
+    drawings = [token.content for page in PAGES for token in _tokens(ROOT / page) if token.info == "mermaid"]
+    assert drawings
+    with chromium() as browser:
+        tab = browser.new_page()
+        tab.add_script_tag(path=node_modules() / "mermaid" / "dist" / "mermaid.min.js")
+        for drawing in drawings:
+            tab.evaluate("drawing => mermaid.parse(drawing)", drawing)
 
 
 def broken_links(page: Path) -> list[str]:
