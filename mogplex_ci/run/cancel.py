@@ -33,7 +33,7 @@ def cancel(client: Client, run_id: str, *, clock: Clock, budget: float) -> Cance
     Raises:
         MogplexError: the run could not be cancelled in time.
     """
-    return _within(budget, clock, lambda timeout: client.cancel(run_id, timeout=timeout))
+    return within(budget, clock, lambda timeout: client.cancel(run_id, timeout=timeout))
 
 
 def cancel_unanswered(
@@ -48,13 +48,13 @@ def cancel_unanswered(
         MogplexError: its id could not be learned, or it could not be cancelled, in time.
     """
     ends = clock.monotonic() + budget
-    started = _within(budget, clock, lambda timeout: client.start(request, key, timeout=timeout))
+    started = within(budget, clock, lambda timeout: client.start(request, key, timeout=timeout))
     if may_be_foreign and started.replayed:
         raise ForeignRunError
     return cancel(client, started.run.id, clock=clock, budget=ends - clock.monotonic())
 
 
-def _within(budget: float, clock: Clock, call: Callable[[float], Result]) -> Result:
+def within(budget: float, clock: Clock, call: Callable[[float], Result]) -> Result:
     """Make the call until it is answered or ``budget`` seconds are over.
 
     It is tried often even when the API's limit is used up and ``Retry-After`` says a minute: room comes free

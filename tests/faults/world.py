@@ -80,6 +80,10 @@ class Case:
         self.explicit = False
         self.attempt = 1
 
+    def other_request(self, repo_id: str) -> StartRequest:
+        """A request that differs from this step's own."""
+        return StartRequest(repo_id, f"{self._prompt} and more")
+
     def inject(self, route: str, **fields: Any) -> None:
         """Arm a fault at the service."""
         self._world.emulator.inject(route, **fields)

@@ -1,0 +1,115 @@
+"""Answers that come slowly or not at all: a call ends in time, and a signal ends it at once."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from mogplex_ci.api.bounded import bounded
+from mogplex_ci.api.client import Client
+from mogplex_ci.errors import UnreachableError
+from mogplex_ci.run.stop import Stop, StopRequested
+
+TOKEN = "mog_" + "x" * 32
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@contextmanager
+def peer(talk: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Serve connections on loopback with ``talk``; give the base URL."""
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connection.recv(65536)
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    def serve(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            talk(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def dribble(start: bytes, drop: bytes) -> Callable[[socket.socket], None]:
+    """Send ``start``, and then a little again and again, so that no single read takes long."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(start)
+        while True:
+            connection.sendall(drop)
+            time.sleep(0.02)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        dribble(b"", b"H"),
+        dribble(HEAD, b"X"),
+        dribble(HEAD + b"Content-Length: 100000\r\n\r\n", b" "),
+        dribble(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        dribble(HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffff\r\n", b" "),
+        lambda _: time.sleep(60),
+    ],
+    ids=["status line", "header", "body", "chunks", "within a chunk", "silence"],
+)
+def test_an_answer_that_does_not_come_in_time_is_given_up(talk: Callable[[socket.socket], None]) -> None:
+    with peer(talk) as url, pytest.raises(UnreachableError) as raised:
+        Client(url, TOKEN).repos(timeout=0.5)
+    assert raised.value.may_have_worked
+
+
+def test_a_signal_ends_the_wait_for_an_answer() -> None:
+    stop = Stop()
+    before = signal.signal(signal.SIGUSR1, lambda *_: stop.request(signal.SIGTERM))
+    asked = threading.Event()
+
+    def interrupt() -> None:
+        asked.wait()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    def hang(_connection: socket.socket) -> None:
+        asked.set()
+        time.sleep(60)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    try:
+        with peer(hang) as url, pytest.raises(StopRequested), stop.interrupting():
+            Client(url, TOKEN).repos(timeout=60)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_work_that_is_done_in_time_returns_and_raises_as_it_is() -> None:
+    assert bounded(lambda: None, 60) is None
+    assert bounded(lambda: 7, 60) == 7
+    with pytest.raises(ZeroDivisionError):
+        bounded(lambda: 1 // 0, 60)
+    with pytest.raises(TimeoutError):
+        bounded(lambda: time.sleep(60), 0.01)
+
+
+def test_what_was_never_sent_cannot_have_worked() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(UnreachableError) as raised:
+        Client(f"http://127.0.0.1:{port}", TOKEN).repos()
+    assert not raised.value.may_have_worked
+
+
+def test_what_was_cut_off_may_have_worked() -> None:
+    with peer(lambda _: None) as url, pytest.raises(UnreachableError) as raised:
+        Client(url, TOKEN).repos()
+    assert raised.value.may_have_worked

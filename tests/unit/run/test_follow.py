@@ -1,0 +1,236 @@
+"""Following: odd feeds, odd statuses, silence, trouble and the deadline."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from mogplex_ci.models import FEED_LIMIT, Untrusted
+from mogplex_ci.run.happenings import (
+    Ended,
+    EventsArrived,
+    FeedFull,
+    Happening,
+    Heartbeat,
+    Recovered,
+    StatusChanged,
+    Trouble,
+    UnknownStatus,
+)
+from tests.faults.world import Case, Played, World, ids
+
+
+def event(number: int, kind: str = "log", at: str | None = None) -> dict[str, Any]:
+    created = f"2026-11-24T13:44:{number:02d}.79518+00:00" if at is None else at
+    return {"id": f"e{number}", "type": kind, "toolName": None, "message": f"event {number}", "createdAt": created}
+
+
+def answers(case: Case, *feeds: tuple[str, list[Any]]) -> None:
+    """Have the next polls answered with these statuses and events, the last one for ever."""
+    case.play(wait=False)
+    run = case.run.detail()
+    for number, (status, events) in enumerate(feeds):
+        body = {"ok": True, "data": {"run": {**run, "status": status}, "events": events}}
+        times: Any = {"times": "always"} if number == len(feeds) - 1 else {}
+        case.inject("events", status=200, body=body, skip=number, **times)
+
+
+def shown(played: Played) -> list[str]:
+    known = {Untrusted(f"e{number}"): f"e{number}" for number in range(300)}
+    return [known[each] for each in played.shown]
+
+
+def test_repeated_and_shuffled_events_are_shown_once_and_in_order(world: World) -> None:
+    case = world.new_case()
+    one, two, three, four = (event(number) for number in range(1, 5))
+    answers(
+        case,
+        ("streaming", [two, one, two, two]),
+        ("streaming", [three, one, two]),
+        ("streaming", [one, three, two]),
+        ("success", [event(5, "finished"), four, three, two, one]),
+    )
+    assert shown(case.play()) == ["e1", "e2", "e3", "e4", "e5"]
+
+
+def test_equal_times_keep_the_order_of_the_feed_and_odd_times_their_place(world: World) -> None:
+    case = world.new_case()
+    same = "2026-11-24T13:44:10.5+00:00"
+    feed = [
+        event(1, at="2026-11-24T13:44:10+00:00"),
+        event(2, at="yesterday"),
+        event(9, at="2026-11-24T15:44:10.1234567891+02:00"),
+        event(4, at=same),
+        event(3, at=same),
+        event(5, at=""),
+        event(6, "finished", at="2026-11-24T13:44:11Z"),
+    ]
+    answers(case, ("success", feed))
+    assert shown(case.play()) == ["e1", "e2", "e9", "e4", "e3", "e5", "e6"]
+
+
+def test_types_that_nobody_has_heard_of_and_entries_that_are_no_events(world: World) -> None:
+    case = world.new_case()
+    odd: list[Any] = [None, 7, "text", [], {}, {"id": 7}, {"id": None, "type": "log"}]
+    answers(case, ("success", [*odd, event(1, "quantum_leap"), {"id": "e2"}, event(3, "finished")]))
+    played = case.play()
+    assert shown(played) == ["e1", "e2", "e3"]
+    assert played.result == "success"
+
+
+def test_the_end_is_told_after_the_events_that_came_with_it(world: World) -> None:
+    case = world.new_case()
+    answers(case, ("streaming", [event(1)]), ("success", [event(1), event(2, "finished")]))
+    played = case.play()
+    kinds = [type(each) for each in played.happenings if isinstance(each, StatusChanged | EventsArrived | Ended)]
+    assert kinds == [StatusChanged, EventsArrived, EventsArrived, StatusChanged, Ended]
+
+
+def test_an_unknown_status_is_named_once_and_fails_closed(world: World) -> None:
+    case = world.new_case()
+    answers(case, ("hibernating", []), ("streaming", []), ("hibernating", []))
+    played = case.play(timeout=100.0)
+    assert [each.run.status for each in played.happened(UnknownStatus)] == ["hibernating"]
+    assert (played.code, played.outcome.verdict.error_code) == (2, "UNKNOWN_STATUS")
+    assert 99.0 <= played.seconds <= 101.0
+
+
+def test_an_unknown_status_may_still_end_well(world: World) -> None:
+    case = world.new_case()
+    answers(case, ("hibernating", []), ("success", [event(1, "finished")]))
+    assert case.play().code == 0
+
+
+def test_a_full_feed_is_said_once_and_the_status_followed(world: World) -> None:
+    case = world.new_case("many-events")
+    played = case.play()
+    assert (played.result, played.code) == ("success", 0)
+    assert len(played.happened(FeedFull)) == 1
+    assert played.shown == ids(case.run)[:FEED_LIMIT]
+    assert played.outcome.trail.truncated
+
+
+def test_a_last_word_other_than_the_first_is_believed(world: World) -> None:
+    case = world.new_case()
+    answers(
+        case,
+        ("cancelled", [event(1)]),
+        ("streaming", [event(1)]),
+        ("failed", [event(1), event(2, "failed")]),
+    )
+    played = case.play()
+    assert (played.result, played.code, shown(played)) == ("failed", 1, ["e1", "e2"])
+
+
+def test_waiting_for_late_events_is_bounded(world: World) -> None:
+    case = world.new_case()
+    answers(case, *(("success", [event(n) for n in range(number)]) for number in range(1, 50)))
+    played = case.play()
+    assert played.result == "success"
+    assert played.seconds < 10.0
+
+
+def test_silence_is_broken_every_minute_without_a_poll(world: World) -> None:
+    case = world.new_case("slow", poll_interval=45.0)
+    before = len(world.emulator.requests)
+    played = case.play(timeout=600.0)
+    polls = [each for each in world.emulator.requests[before:] if each.route == "events"]
+    beats = played.happened(Heartbeat)
+    assert len(beats) >= 5
+    assert len(polls) <= 600 / 45 + 2
+    spoken = [each.elapsed for each in played.happenings if isinstance(each, Heartbeat | EventsArrived | StatusChanged)]
+    gaps = [later - earlier for earlier, later in zip([0.0, *spoken], spoken, strict=False)]
+    assert max(gaps) <= 60.0 + 1e-6
+    assert all(beat.silence >= 60.0 - 1e-6 for beat in beats)
+
+
+def test_trouble_is_said_once_until_it_is_over(world: World) -> None:
+    case = world.new_case("slow")
+    case.inject("events", skip=2, times=8, status=502)
+    case.inject("events", skip=14, times=2, drop=True)
+    played = case.play(timeout=400.0)
+    kinds = [type(each) for each in played.happenings if isinstance(each, Trouble | Recovered)]
+    assert kinds == [Trouble, Recovered, Trouble, Recovered]
+    assert played.happened(Recovered)[0].after > 60.0
+    assert len(played.happened(Heartbeat)) >= 1
+
+
+@pytest.mark.parametrize(("polls", "code"), [(2, 0), (100, 1)])
+def test_a_run_that_is_not_found_yet_is_asked_for_again(world: World, polls: int, code: int) -> None:
+    case = world.new_case()
+    case.inject("events", times=polls, status=404, body={"ok": False, "error": {"code": "NOT_FOUND"}})
+    played = case.play()
+    assert played.code == code
+    if code:
+        assert 10.0 < played.seconds < 20.0
+        assert played.outcome.verdict.error_code == "NOT_FOUND"
+
+
+def test_a_run_that_is_lost_later_ends_the_step_at_once(world: World) -> None:
+    case = world.new_case("slow")
+
+    def lose(happening: Happening) -> None:
+        if isinstance(happening, StatusChanged):
+            case.inject("events", times="always", status=404)
+
+    played = case.play(watch=lose)
+    assert played.code == 1
+    assert played.seconds < 35.0
+
+
+@pytest.mark.parametrize(("status", "code"), [(429, 75), (503, 69)])
+def test_a_wait_beyond_the_deadline_ends_at_once(world: World, status: int, code: int) -> None:
+    case = world.new_case("slow")
+    case.inject("events", skip=3, times="always", status=status, headers={"Retry-After": "3600"})
+    played = case.play(timeout=1800.0)
+    assert (played.result, played.code) == ("error", code)
+    assert played.seconds < 20.0
+    assert len(case.live) == 1
+
+
+def test_retry_after_is_waited_out_whatever_is_said_meanwhile(world: World) -> None:
+    case = world.new_case("slow")
+    case.inject("events", skip=2, status=500)
+    case.inject("events", skip=3, status=429, headers={"Retry-After": "150"})
+    before = len(world.emulator.requests)
+    played = case.play(timeout=400.0)
+    assert len(played.happened(Heartbeat)) >= 2
+    statuses = [each.status for each in world.emulator.requests[before:] if each.route == "events"]
+    assert statuses[2:4] == [500, 429]
+    assert played.happened(Recovered)[0].after >= 150.0
+
+
+def test_a_run_that_ends_just_before_the_deadline_is_no_timeout(world: World) -> None:
+    case = world.new_case("success", poll_interval=200.0)
+    played = case.play(timeout=100.0)
+    assert (played.result, played.code) == ("success", 0)
+    assert played.seconds <= 100.0
+
+
+def test_the_deadline_is_kept(world: World) -> None:
+    case = world.new_case("slow")
+    for timeout in (0.5, 5.0, 77.7):
+        played = case.play(timeout=timeout)
+        assert (played.result, played.code, played.outcome.verdict.error_code) == ("timeout", 1, "TIMEOUT")
+        assert played.seconds == pytest.approx(timeout)
+    assert len(case.live) == 1
+
+
+@pytest.mark.parametrize("after", [0.3, 31.0, 100.0])
+def test_a_stop_signal_ends_any_wait(world: World, after: float) -> None:
+    case = world.new_case("slow")
+    played = case.play(stop_after=after, number=signal.SIGTERM)
+    assert (played.result, played.code) == ("interrupted", 143)
+    assert played.seconds == pytest.approx(after)
+    assert case.live == []
+
+
+def test_a_stop_signal_makes_haste_of_a_patient_cancellation(world: World) -> None:
+    case = world.new_case("slow")
+    case.inject("cancel", times="always", status=500)
+    played = case.play(timeout=50.0, cancel_on_timeout=True, stop_after=70.0)
+    assert (played.result, played.code) == ("interrupted", 130)
+    assert played.seconds <= 70.0 + 4.5
+    assert played.outcome.left_behind

@@ -1,0 +1,188 @@
+"""Re-runs: which run a try of a step starts, joins, reports or replaces."""
+
+from __future__ import annotations
+
+import pytest
+
+from mogplex_ci.run.happenings import KeyRetired, Started
+from mogplex_ci.run.start import OnRerun
+from tests.faults.world import Case, Played, World
+
+
+def started(played: Played) -> Started:
+    (one,) = played.happened(Started)
+    assert isinstance(one, Started)
+    return one
+
+
+def leave_running(case: Case) -> None:
+    """A first attempt that goes away and lets its run go on."""
+    assert case.play(wait=False).result == "detached"
+    case.attempt += 1
+
+
+def let_it_die(case: Case) -> None:
+    """A first attempt whose run is cancelled."""
+    assert case.play(stop_after=20.0).result == "interrupted"
+    assert case.run.status == "cancelled"
+    case.attempt += 1
+
+
+@pytest.mark.parametrize("on_rerun", [OnRerun.AUTO, OnRerun.ATTACH])
+def test_a_live_run_is_joined(world: World, on_rerun: OnRerun) -> None:
+    case = world.new_case()
+    leave_running(case)
+    played = case.play(on_rerun=on_rerun)
+    assert (played.result, len(case.runs)) == ("success", 1)
+    assert started(played).joined
+    assert started(played).owned
+    assert not started(played).unexpected
+
+
+@pytest.mark.parametrize("on_rerun", [OnRerun.AUTO, OnRerun.ATTACH])
+def test_a_success_is_reported_with_its_events(world: World, on_rerun: OnRerun) -> None:
+    case = world.new_case()
+    shown = case.play().shown
+    case.attempt += 1
+    played = case.play(on_rerun=on_rerun)
+    assert (played.result, len(case.runs)) == ("success", 1)
+    assert played.shown == shown
+
+
+@pytest.mark.parametrize("scenario", ["failed", "cancelled"])
+def test_a_dead_run_is_replaced(world: World, scenario: str) -> None:
+    case = world.new_case(scenario)
+    assert case.play().code == 1
+    case.attempt += 1
+    played = case.play()
+    assert [run.key for run in case.runs] == [case.key, f"{case.key}-2"]
+    (retired,) = played.happened(KeyRetired)
+    assert (retired.key, retired.never_queued) == (f"{case.key}-2", False)
+    assert not started(played).joined
+
+
+def test_each_attempt_replaces_once_and_joins_itself(world: World) -> None:
+    case = world.new_case("failed")
+    for attempt in (1, 2, 2, 3):
+        case.attempt = attempt
+        assert case.play().code == 1
+    assert [run.key for run in case.runs] == [case.key, f"{case.key}-2", f"{case.key}-3"]
+
+
+def test_attach_reports_a_dead_run(world: World) -> None:
+    case = world.new_case("slow")
+    let_it_die(case)
+    played = case.play(on_rerun=OnRerun.ATTACH)
+    assert (played.result, played.code, len(case.runs)) == ("cancelled", 1, 1)
+
+
+def test_new_starts_another_run_and_each_attempt_only_one(world: World) -> None:
+    case = world.new_case("slow", on_rerun=OnRerun.NEW)
+    for attempt in (1, 1, 2):
+        case.attempt = attempt
+        case.play(wait=False)
+    assert [run.key for run in case.runs] == [f"{case.key}-1", f"{case.key}-2"]
+
+
+def test_a_changed_request_is_a_fresh_run_in_a_later_attempt(world: World) -> None:
+    case = world.new_case()
+    leave_running(case)
+    played = case.play(request=case.other_request)
+    assert (played.result, len(case.runs)) == ("success", 2)
+    (retired,) = played.happened(KeyRetired)
+    assert (retired.run, retired.key) == (None, f"{case.key}-2")
+
+
+@pytest.mark.parametrize("on_rerun", [OnRerun.ATTACH, OnRerun.NEW])
+def test_a_changed_request_under_the_same_key_is_a_conflict(world: World, on_rerun: OnRerun) -> None:
+    case = world.new_case()
+    case.play(wait=False, on_rerun=on_rerun)
+    played = case.play(request=case.other_request, on_rerun=on_rerun)
+    assert (played.code, played.outcome.verdict.error_code) == (1, "IDEMPOTENCY_CONFLICT")
+    assert len(case.runs) == 1
+    assert not played.outcome.left_behind
+
+
+def test_a_changed_request_in_the_first_attempt_is_a_conflict(world: World) -> None:
+    case = world.new_case()
+    case.play(wait=False)
+    played = case.play(request=case.other_request)
+    assert (played.code, played.outcome.verdict.error_code) == (1, "IDEMPOTENCY_CONFLICT")
+    assert "idempotency-key" in played.outcome.verdict.remedy
+
+
+def test_joining_in_the_first_attempt_is_unexpected(world: World) -> None:
+    case = world.new_case()
+    case.play(wait=False)
+    assert started(case.play()).unexpected
+
+
+def test_a_lost_answer_is_no_earlier_attempt(world: World) -> None:
+    case = world.new_case("failed")
+    case.inject("start", drop=True, when="after")
+    played = case.play()
+    assert (played.result, len(case.runs)) == ("failed", 1)
+    assert not started(played).joined
+    assert not started(played).unexpected
+
+
+def test_a_run_that_could_not_be_queued_is_replaced_once(world: World) -> None:
+    case = world.new_case("queue-fails-once")
+    played = case.play()
+    assert (played.result, played.code) == ("success", 0)
+    assert [(run.key, run.status) for run in case.runs] == [
+        (case.key, "failed"),
+        (f"{case.key}-again", "success"),
+    ]
+    (retired,) = played.happened(KeyRetired)
+    assert retired.never_queued
+
+
+def test_a_queue_that_stays_down_is_reported_as_what_it_is(world: World) -> None:
+    case = world.new_case("queue-fails")
+    played = case.play()
+    assert (played.result, played.code, len(case.runs)) == ("failed", 1, 2)
+    assert "queue" in played.outcome.verdict.cause
+
+
+def test_attach_does_not_replace_what_could_not_be_queued(world: World) -> None:
+    case = world.new_case("queue-fails")
+    played = case.play(on_rerun=OnRerun.ATTACH)
+    assert (played.result, len(case.runs)) == ("failed", 1)
+
+
+def test_a_later_attempt_joins_what_replaced_the_run_that_was_never_queued(world: World) -> None:
+    case = world.new_case("queue-fails-once-then-slow")
+    leave_running(case)
+    played = case.play(timeout=30.0)
+    assert played.result == "timeout"
+    assert len(case.runs) == 2
+    assert started(played).joined
+    assert started(played).key == f"{case.key}-again"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_run_joined_through_an_explicit_key_is_never_cancelled(world: World, lost: bool) -> None:
+    case = world.new_case("slow")
+    case.explicit = True
+    leave_running(case)
+    if lost:
+        case.inject("start", drop=True, when="after")
+    for played in (case.play(stop_after=20.0), case.play(timeout=20.0, cancel_on_timeout=True)):
+        assert not started(played).owned
+        assert not played.outcome.left_behind
+    assert len(case.live) == 1
+
+
+def test_a_run_started_under_an_explicit_key_is_this_steps_own(world: World) -> None:
+    case = world.new_case("slow")
+    case.explicit = True
+    assert case.play(stop_after=20.0).result == "interrupted"
+    assert case.live == []
+
+
+def test_a_live_run_under_a_derived_key_is_cancelled_with_the_step_that_joined_it(world: World) -> None:
+    case = world.new_case("slow")
+    leave_running(case)
+    case.play(stop_after=20.0)
+    assert case.live == []
