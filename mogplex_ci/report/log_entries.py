@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.durations import format_clock
 from mogplex_ci.report.sentences import sentence
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
 
+DETAILS_LIMIT: Final = 2_000_000
+"""Characters in all groups. A job log has limits of its own, GitLab's 4 MiB: it must not be cut before the outcome."""
+_NO_ROOM: Final = "The log is long: it goes on without details. The events file and the report would have them"
+
+
 class EntryLog:
     """Writes events. A tool call waits for its end, so that both are one line when nothing comes between them."""
 
@@ -31,6 +36,7 @@ class EntryLog:
         self._story = Story()
         self._calls = 0
         self._waiting: ToolCall | None = None
+        self._room = DETAILS_LIMIT
         self.is_own_repository = False
         """Whether the run works on the repository of this job, so that files can be annotated."""
 
@@ -58,7 +64,7 @@ class EntryLog:
 
     def group(self, title: SafeText, lines: Sequence[SafeText]) -> None:
         """Write ``title``, with ``lines`` folded below it if there are any."""
-        if not lines:
+        if not lines or not self._has_room_for(lines):
             self._platform.line(title)
             return
         self._platform.open_group(title)
@@ -67,6 +73,14 @@ class EntryLog:
                 self._platform.line(line)
         finally:
             self._platform.close_group()
+
+    def _has_room_for(self, lines: Sequence[SafeText]) -> bool:
+        """Whether the log is short enough for more details. Says so when it no longer is."""
+        had_room = self._room > 0
+        self._room -= sum(map(len, lines))
+        if had_room and self._room <= 0:
+            self._platform.line(sentence(self._sanitizer, _NO_ROOM))
+        return self._room > 0
 
     def _write_waiting(self, *addition: Part) -> None:
         call, self._waiting = self._waiting, None

@@ -100,7 +100,7 @@ def of_ended(ended: Ended, trail: Trail) -> Verdict:
         return Verdict(Result.SUCCESS, 0)
     if run.status == "failed":
         cause = "the service could not queue the run" if run.never_queued else "the run failed"
-        remedy = "Run the job again later." if run.never_queued else "See what the run did before."
+        remedy = "Run the job again later." if run.never_queued else "Look at what the agent did last."
         return Verdict(Result.FAILED, 1, cause, remedy, run.error or trail.failure, "RUN_FAILED")
     if run.status == "cancelled":
         return Verdict(

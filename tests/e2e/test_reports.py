@@ -93,7 +93,8 @@ def test_the_result_file_tells_every_ending(
     assert told["result"] == result
     assert told["exit_code"] == ended.code
     assert (told["error"] is None) == (ended.code == 0)
-    read_log(ended.out)
+    assert (step.workspace / FILES["report-file"]).stat().st_size > 0
+    assert not [line for line in read_log(ended.out).story if "report failed" in line]
 
 
 def test_nothing_of_an_earlier_step_is_left(step: GitHubStep) -> None:
@@ -177,3 +178,16 @@ def test_a_terminal_has_a_live_line_that_no_log_line_runs_into(step: GitHubStep)
 
 def test_a_ci_system_with_a_terminal_has_none(step: GitHubStep) -> None:
     assert "\x1b" not in on_a_terminal(step, CI="true")
+
+
+def test_what_a_step_does_not_write_is_not_loaded(tmp_path: Path) -> None:
+    step = GitHubStep(tmp_path, inputs={"prompt": "Fix", "wait": "false"}, env={"PYTHONPROFILEIMPORTTIME": "1"})
+    with Emulator("success") as emulator:
+        loaded = against(emulator, step).run().err
+        step.inputs["report-file"] = "report.html"
+        loaded_for_a_report = step.run().err
+    assert "mogplex_ci.report.log" in loaded
+    assert not [
+        name for name in ("jinja2", "yaspin", "mogplex_ci.report.html", "mogplex_ci.emulator") if name in loaded
+    ]
+    assert "jinja2" in loaded_for_a_report

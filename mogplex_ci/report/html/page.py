@@ -81,6 +81,7 @@ def page(outcome: Outcome, chronicle: Chronicle, sanitizer: Sanitizer, *, task: 
         remedy=verdict.remedy,
         problems=[problem(sanitizer, fault) for fault in verdict.problems],
         pull_request=sanitizer.url(trail.pull_request_url),
+        repository=sanitizer.clean(outcome.repo.full_name) if outcome.repo else "",
         facts=dict(_facts(outcome, chronicle, sanitizer)),
         next_steps=list(next_steps(outcome, sanitizer)),
         last_words=sanitizer.clean(chronicle.last_words) if chronicle.last_words else "",

@@ -55,9 +55,10 @@ class Scale:
         self._seconds = max(seconds, 1.0)
 
     def bar(self, began: float, ended: float, kind: str, title: str, anchor: str = "") -> Bar:
-        """Return the bar from ``began`` to ``ended``."""
-        width = max(self._percent(ended - began), MIN_WIDTH)
-        return Bar(min(self._percent(began), 100 - width), round(width, 3), kind, title, anchor)
+        """Return the bar from ``began`` to ``ended``, as far as it is on the scale."""
+        x = min(self._percent(began), 100 - MIN_WIDTH)
+        width = min(max(self._percent(ended) - x, MIN_WIDTH), 100 - x)
+        return Bar(round(x, 3), round(width, 3), kind, title, anchor)
 
     def ticks(self) -> Sequence[Tick]:
         """Return the marks of the axis, at round times."""

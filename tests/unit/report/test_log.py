@@ -233,3 +233,12 @@ def test_trouble_is_said() -> None:
     log = log_of(Trouble(UnreachableError("the API did not answer", detail=Untrusted("::error::x"))))
     assert log.story[0] == "Trouble with the API: The API did not answer: ::error::x"
     assert levels(log) == []
+
+
+def test_details_stop_before_they_drown_the_outcome() -> None:
+    floods = [event("log", f"flood {number}", number, logs=("x" * 99 + "\n") * 190) for number in range(150)]
+    log = log_of(arrived(*floods), ended=outcome(FAILURE, run=run("failed")))
+    assert sum(len(line) for line in log.shown) < 2_100_000
+    assert sum("The log is long" in line for line in log.story) == 1
+    assert "[02:29]   flood 149" in log.story
+    assert "Error: The run failed: Tests fail" in log.story
