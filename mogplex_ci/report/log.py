@@ -12,6 +12,7 @@ from mogplex_ci.report.headline import mark
 from mogplex_ci.report.log_entries import EntryLog
 from mogplex_ci.report.next_steps import goes_on, next_steps
 from mogplex_ci.report.sentences import Part, because, count, listed, problem, sentence
+from mogplex_ci.report.telling import whole
 from mogplex_ci.run import happenings as h
 from mogplex_ci.run.outcome import Result
 
@@ -39,6 +40,7 @@ class LogReport:
         self._sanitizer = sanitizer
         self._annotations = Annotations(platform, sanitizer, annotations)
         self._entries = EntryLog(platform, sanitizer, self._annotations)
+        self._is_dry_run = False
 
     def warn(self, title: str, text: SafeText) -> None:
         """Annotate with a warning."""
@@ -49,7 +51,8 @@ class LogReport:
         self._platform.line(problem(self._sanitizer, fault))
 
     def request(self, inputs: ActionInputs) -> None:
-        """Show the start request of a dry run, the token hidden."""
+        """Show the start request of a dry run, the token hidden; its run is found nowhere else."""
+        self._is_dry_run = True
         line = self._sanitizer.line
         body = json.dumps(inputs.start_request(inputs.repo or "").body(), indent=2, ensure_ascii=False)
         self._entries.group(
@@ -117,6 +120,8 @@ class LogReport:
             self.warn("No change", self._sanitizer.line("The run changed nothing in the repository"))
         if verdict.cause:
             self._annotations.error("Mogplex", because(self._sanitizer, verdict.cause, verdict.detail))
+        if long := whole(verdict.detail, self._sanitizer):
+            self._entries.group(self._sanitizer.line("The whole error"), long)
         if goes_on(outcome) and verdict.result is not Result.DETACHED and outcome.run is not None:
             text = self._sanitizer.line(
                 "The run goes on; to follow it: mogplex runs events {} --follow", outcome.run.id
@@ -148,7 +153,8 @@ class LogReport:
         else:
             self._say("Started run ", Untrusted(run.id), " (", Untrusted(run.status), ")")
         self._say("Works ", *_place(run), *((" with ", run.harness) if run.harness else ()))
-        self._say("To follow it elsewhere: mogplex runs events ", Untrusted(run.id), " --follow")
+        if not self._is_dry_run:
+            self._say("To follow it elsewhere: mogplex runs events ", Untrusted(run.id), " --follow")
 
     def _key_retired(self, retired: h.KeyRetired) -> None:
         if retired.run is None:

@@ -9,7 +9,7 @@ from mogplex_ci.durations import format_duration
 from mogplex_ci.report.gantt import gantt
 from mogplex_ci.report.headline import cause, headline, mark
 from mogplex_ci.report.next_steps import next_steps
-from mogplex_ci.report.sentences import NAME_LIMIT, count, problem
+from mogplex_ci.report.sentences import NAME_LIMIT, problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ class _Markdown:
         url = safe.url(outcome.trail.pull_request_url)
         changed = {True: "yes", False: "no, the repository is as it was", None: None}[outcome.trail.changed]
         base = f" from {safe.markdown(outcome.base_branch)}" if outcome.base_branch else ""
-        events = count(outcome.trail.count, "event") + (", more than the API lists" if outcome.trail.truncated else "")
+        more = " and more than the API lists" if outcome.trail.truncated else ""
         rows = {
             "Pull request": f"[{safe.markdown(url)}]({url})" if url else None,
             "Changed": changed,
@@ -114,7 +114,8 @@ class _Markdown:
             "Harness": safe.markdown(run.harness) if run and run.harness else None,
             "Attempt": safe.markdown(attempt) if attempt else None,
             "Duration": format_duration(outcome.duration),
-            "Traffic": f"{events}, {count(outcome.requests_sent, 'request')}" if run else None,
+            "Events": f"{outcome.trail.count}{more}" if run else None,
+            "Requests": str(outcome.requests_sent) if run else None,
         }
         table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
         return f"| | |\n| --- | --- |\n{table}"

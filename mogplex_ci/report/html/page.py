@@ -14,7 +14,7 @@ from mogplex_ci.report.headline import cause, headline, mark
 from mogplex_ci.report.html.entries import Tools, shown
 from mogplex_ci.report.html.timeline import Row, Scale
 from mogplex_ci.report.next_steps import next_steps
-from mogplex_ci.report.sentences import count, problem
+from mogplex_ci.report.sentences import problem
 from mogplex_ci.run.happenings import Starting
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def _facts(outcome: Outcome, chronicle: Chronicle, sanitizer: Sanitizer) -> Iter
     if began is not None:
         yield "Began", f"{began:%Y-%m-%d %H:%M:%S} UTC"
     if run is not None:
-        more = ", more than the API lists" if trail.truncated else ""
-        yield "Traffic", f"{count(trail.count, 'event')}{more}, {count(outcome.requests_sent, 'request')}"
+        yield "Events", f"{trail.count}{' and more than the API lists' if trail.truncated else ''}"
+        yield "Requests", str(outcome.requests_sent)
 
 
 def _rows(chronicle: Chronicle, tools: Tools, entries: list[Shown]) -> list[Row]:

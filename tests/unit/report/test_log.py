@@ -148,6 +148,12 @@ def test_a_failure_is_one_error_although_the_service_tells_it_twice() -> None:
     assert "[00:00] ✘ failed: Harness run failed (exit code 1, command_failed)" in log.story
 
 
+def test_a_long_error_is_one_annotation_and_whole_in_a_group() -> None:
+    log = log_of(ended=outcome(Verdict(Result.FAILED, 1, "the run failed", detail=Untrusted("one\n::error::two"))))
+    assert [annotation.text for annotation in log.annotations] == ["The run failed: one ::error::two"]
+    assert [(group.title, group.lines) for group in log.groups] == [("The whole error", ["│ one", "│ ::error::two"])]
+
+
 def test_what_needs_attention_is_a_warning() -> None:
     joined = Started(run(), "key-1", joined=True, owned=True)
     delivery = event("log", "Nothing to deliver", 4, stage="git_delivery", changed=False)

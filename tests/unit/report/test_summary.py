@@ -26,7 +26,7 @@ def test_a_success_leads_with_the_pull_request() -> None:
     assert first.startswith("| Pull request | [")
     assert first.endswith("](https://github.com/acme/web/pull/42) |")
     assert "| Attempt | <code>2</code> |" in text
-    assert "| Traffic | 9 events, 31 requests |" in text
+    assert "| Events | 9 |\n| Requests | 31 |" in text
     assert "| <code>shell</code> | 1 |  | 2m 12s |" in text
     assert "git fetch origin mogplex/agent-1" in text
 
