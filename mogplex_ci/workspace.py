@@ -31,11 +31,10 @@ def read_text(workspace: Path, name: str, *, input_name: str, max_bytes: int) ->
         UsageError: no such file, too large, or not UTF-8.
     """
     path = inside(workspace, name, input_name=input_name)
+    _check_kind(path, name, input_name)
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
-    except IsADirectoryError as error:
-        raise _problem(input_name, "is a folder", name) from error
     except FileNotFoundError as error:
         raise _problem(input_name, "no such file in the workspace", name) from error
     except OSError as error:
@@ -55,6 +54,7 @@ def writable(workspace: Path, name: str, *, input_name: str) -> Path:
         UsageError: the path leads out of the workspace, or cannot be written.
     """
     path = inside(workspace, name, input_name=input_name)
+    _check_kind(path, name, input_name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8"):
@@ -62,6 +62,14 @@ def writable(workspace: Path, name: str, *, input_name: str) -> Path:
     except OSError as error:
         raise _problem(input_name, "cannot be written", name) from error
     return path
+
+
+def _check_kind(path: Path, name: str, input_name: str) -> None:
+    """Refuse what is there but no file: a named pipe would keep the step waiting, whatever signal comes."""
+    if path.is_dir():
+        raise _problem(input_name, "is a folder", name)
+    if path.exists() and not path.is_file():
+        raise _problem(input_name, "is not a file", name)
 
 
 def _problem(input_name: str, fault: str, name: str) -> UsageError:

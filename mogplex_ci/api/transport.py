@@ -50,7 +50,7 @@ class _BearerAuth(requests.auth.AuthBase):
 class Transport:
     """Sends requests to one API host with one token.
 
-    Proxies and CA bundles come from the environment, as requests reads them.
+    Proxies and CA bundles come from the environment, as requests reads them; plain http goes through no proxy.
     """
 
     def __init__(self, base_url: str, token: str) -> None:
@@ -58,6 +58,8 @@ class Transport:
         self._base = base_url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = _BearerAuth(token)
+        # Plain http is for loopback: a proxy would get the token in the clear, and lead elsewhere.
+        self._session.trust_env = not self._base.startswith("http:")
         self._session.headers["User-Agent"] = f"mogplex-ci/{__version__}"
         self._session.headers["Accept"] = "application/json"
         self.requests_sent = 0
@@ -142,7 +144,8 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
     """Return where to go next; the token goes to the same host or its ``www.`` variant, and nowhere else."""
     try:
         here, there = urlsplit(url), urlsplit(urljoin(url, location))
-        trusted = _same_service(here, there)
+        # A user or a backslash: where such a URL leads is read one way here and another way by urllib3.
+        trusted = _same_service(here, there) and "@" not in there.netloc and "\\" not in location
     except ValueError:
         trusted = False
     if not trusted:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 
 def discard(path: Path) -> None:
@@ -14,7 +12,12 @@ def discard(path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Put ``text`` in place of what is at ``path``, all at once."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    """Put ``text`` in place of what is at ``path``, all at once.
+
+    The new file's first name cannot be guessed: the workspace may hold a link of that name to somewhere else.
+    """
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as partial:
+        partial.write(text)
+    whole = Path(partial.name)
+    whole.chmod(0o644)  # later steps may run as another user
+    whole.replace(path)

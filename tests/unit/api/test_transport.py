@@ -76,6 +76,15 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
     assert seen[0]["Authorization"] == f"Bearer {TOKEN}"
 
 
+def test_the_token_does_not_go_to_a_proxy_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(repos) as (url, seen), server(repos) as (proxy, seen_by_proxy):
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy)
+        Client(url, TOKEN).repos()
+    assert len(seen) == 1
+    assert seen_by_proxy == []
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_the_token_does_not_follow_a_redirect_to_another_host(status: int) -> None:
     with server(repos) as (elsewhere, seen):
@@ -83,6 +92,31 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(status: int) -> No
         with server(lambda handler: send(handler, status, Location=target)) as (url, _):
             with pytest.raises(WrongServiceError, match="another host"):
                 Client(url, TOKEN).repos()
+        assert seen == []
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://{there}\\@{here}/x",
+        "//{there}\\@{here}/x",
+        "http://{there}\\\\@{here}/x",
+        "http://{here}@{there}/x",
+        "http://{there}?@{here}/x",
+        "http://{there}#@{here}/x",
+        "http://{here}\t@{there}/x",
+        "\\\\{there}/x",
+    ],
+)
+def test_the_token_does_not_follow_a_location_that_can_be_read_in_two_ways(location: str) -> None:
+    with server(repos) as (elsewhere, seen):
+        there = urlsplit(elsewhere).netloc
+
+        def reply(handler: BaseHTTPRequestHandler) -> None:
+            send(handler, 308, Location=location.format(here=handler.headers["Host"], there=there))
+
+        with server(reply) as (url, _), pytest.raises(WrongServiceError, match="another host"):
+            Client(url, TOKEN).repos()
         assert seen == []
 
 

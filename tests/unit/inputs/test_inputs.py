@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -171,7 +172,8 @@ def test_prompt_file(tmp_path: Path) -> None:
     (tmp_path / "long").write_text("x" * 100_001)
     (tmp_path / "outside").symlink_to("/etc/hostname")
     (tmp_path / "loop").symlink_to("loop")
-    for name in ("latin", "empty", "long", "outside", "loop", "missing", "/etc/hostname", "."):
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait for ever
+    for name in ("latin", "empty", "long", "outside", "loop", "pipe", "missing", "/etc/hostname", "."):
         assert faulty(tmp_path, "--prompt-file", name, MOGPLEX_PROMPT="") == ["prompt-file"], name
 
 
@@ -179,7 +181,9 @@ def test_output_files_do_not_follow_links_out_of_the_workspace(tmp_path: Path) -
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     (workspace / "out").symlink_to(tmp_path)
+    os.mkfifo(workspace / "pipe")
     assert faulty(workspace, "--result-file", "out/result.json") == ["result-file"]
+    assert faulty(workspace, "--events-file", "pipe") == ["events-file"]
     assert not (tmp_path / "result.json").exists()
 
 
