@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 DETAILS_LIMIT: Final = 2_000_000
-"""Characters in all groups. A job log has limits of its own, GitLab's 4 MiB: it must not be cut before the outcome."""
+"""Bytes in all groups. A job log has limits of its own, GitLab's 4 MiB: it must not be cut before the outcome."""
 _NO_ROOM: Final = "The log is long: it goes on without details. The events file and the report would have them"
 
 
@@ -77,7 +77,7 @@ class EntryLog:
     def _has_room_for(self, lines: Sequence[SafeText]) -> bool:
         """Whether the log is short enough for more details. Says so when it no longer is."""
         had_room = self._room > 0
-        self._room -= sum(map(len, lines))
+        self._room -= sum(len(line.encode()) for line in lines)
         if had_room and self._room <= 0:
             self._platform.line(sentence(self._sanitizer, _NO_ROOM))
         return self._room > 0

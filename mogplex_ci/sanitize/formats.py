@@ -28,6 +28,7 @@ FORMATS = (
     Format("GitHub fine-grained token", ("github_pat_",), r"github_pat_\w{20,}", "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats"),
     Format("GitLab token", ("gl",), r"gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|wt|soat|ffct)-[\w-]{16,}(?:\.[\w-]{2,})*", "https://docs.gitlab.com/security/tokens/#token-prefixes"),
     Format("GitLab runner registration", ("GR1348941",), r"GR1348941[\w-]{16,}", "https://docs.gitlab.com/security/tokens/#token-prefixes"),
+    Format("GitLab session", ("_gitlab_session=",), r"_gitlab_session=([A-Za-z0-9]{16,})", "https://docs.gitlab.com/security/tokens/#token-prefixes"),
     Format("AWS access key id", ("AKIA", "ASIA", "ABIA", "ACCA"), _LEFT + r"A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Z0-9])", "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids"),
     Format("AWS session token", ("IQoJb3JpZ2lu", "FwoGZXIvYXdz"), r"(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[A-Za-z0-9+/=%]{40,}", "https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html"),
     Format("AWS Bedrock key", ("ABSK", "bedrock-api-key-"), r"(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/]{60,}=*", "https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html"),
