@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from mogplex_ci.run.pace import Pace
     from mogplex_ci.run.stop import Stop
 
-HEARTBEAT_SECONDS: Final = 60.0
+HEARTBEAT_SECONDS: Final = 30.0
+"""Longest silence. A log that holds back a line, the start of a tool call until its end, is silent twice as long."""
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds after the start in which the API may not know the run yet."""
 DRAIN_PAUSES: Final = (0.2, 0.6, 1.6, 3.0)
@@ -108,10 +109,13 @@ class Follower:
             self._clock.sleep(max(seconds, 0.0))
 
     def _look(self, run: Run, deadline: float) -> tuple[Run, list[Event]]:
-        """Return the run as it is now, and its events that were not seen before."""
+        """Return the run as it is now, and its events that were not seen before.
+
+        A full feed is read again only at the end: a service that lists the newest events tells of the delivery then.
+        """
         timeout = min(READ_SECONDS, max(deadline - self._clock.monotonic(), LAST_LOOK_SECONDS))
         with self._stop.interrupting():
-            if self._full:
+            if self._full and not run.is_terminal:
                 return self._client.run(run.id, timeout=timeout), []
             feed = self._client.feed(run.id, timeout=timeout)
         if feed is self._last_feed:
