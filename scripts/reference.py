@@ -16,7 +16,7 @@ import yaml
 from mogplex_ci.inputs.formats import FORMATS
 from mogplex_ci.inputs.spec import Spec, inputs
 from mogplex_ci.platforms.dotenv import LEFT_OUT
-from mogplex_ci.platforms.interface import OUTPUTS, output_variable
+from mogplex_ci.platforms.outputs import OUTPUTS, output_variable
 from mogplex_ci.schemas import load
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.platforms.interface import output_variable
+from mogplex_ci.platforms.outputs import output_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,37 +14,8 @@ if TYPE_CHECKING:
     from mogplex_ci.platforms.state_file import StateFile
     from mogplex_ci.sanitize import SafeText
 
-OUTPUTS: Final = (
-    "result",
-    "status",
-    "run-id",
-    "repo-id",
-    "repo",
-    "harness",
-    "branch",
-    "base-branch",
-    "pull-request-url",
-    "changed",
-    "replayed",
-    "idempotency-key",
-    "error",
-    "error-code",
-    "sandbox-id",
-    "events-count",
-    "events-truncated",
-    "duration-seconds",
-    "result-file",
-    "events-file",
-    "report-file",
-)
-"""Every output, by its GitHub name."""
 VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
 """Variables of ours that tell a platform what to write where; they are no inputs."""
-
-
-def output_variable(name: str) -> str:
-    """Return the variable that carries the output ``name`` on systems other than GitHub."""
-    return "MOGPLEX_" + name.upper().replace("-", "_")
 
 
 class Level(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mogplex_ci.platforms.interface import OUTPUTS
+from mogplex_ci.platforms.outputs import OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

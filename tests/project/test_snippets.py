@@ -16,7 +16,8 @@ from markdown_it import MarkdownIt
 from mogplex_ci.inputs.check import faults
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES
 from mogplex_ci.inputs.spec import inputs
-from mogplex_ci.platforms.interface import OUTPUTS, VARIABLES
+from mogplex_ci.platforms.interface import VARIABLES
+from mogplex_ci.platforms.outputs import OUTPUTS
 from tests.program import ROOT
 from tests.project.test_documents import PAGES
 from tests.project.test_workflows import actionlint

@@ -10,7 +10,7 @@ import pytest
 
 from mogplex_ci.platforms.detect import detect
 from mogplex_ci.platforms.dotenv import dotenv, replace_ours, variables
-from mogplex_ci.platforms.interface import OUTPUTS
+from mogplex_ci.platforms.outputs import OUTPUTS
 from mogplex_ci.sanitize import SafeText
 from tests.ci_environments import environment
 
