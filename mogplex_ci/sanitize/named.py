@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from mogplex_ci.sanitize.patterns import compiled, occurrences
@@ -120,13 +121,14 @@ def _behind(text: str, at: int, end: int) -> tuple[int, int] | None:
         return None  # a URL's user, a C++ or CloudFormation type, a part of an ARN
     word = text[start : rest.end()]
     for form in _forms(word, before):
-        match = _compiled(rf"{form.lead}((?:{form.chars}){{1,{_MOST_JUDGED}}}+)").match(text, rest.end())
+        judged, remainder = _expressions(form)
+        match = judged.match(text, rest.end())
         if match is None:
             continue
         is_call = form.chars == _CODE and text[match.end() : match.end() + 1] in ("(", "[", "{")
         if is_call or not form.judge(match[1], word.lower()):
             return None
-        whole = _compiled(rf"(?:{form.chars})*+").match(text, match.end())
+        whole = remainder.match(text, match.end())
         return match.start(1), whole.end() if whole else match.end()
     return None
 
@@ -134,23 +136,26 @@ def _behind(text: str, at: int, end: int) -> tuple[int, int] | None:
 def _forms(word: str, before: str) -> Iterator[Form]:
     """Return the forms in which a value can follow the name ``word``; the first that fits counts."""
     if word.startswith("-"):
-        yield Form(r"(?:=|\s+)\\*[\"']?", _PLAIN, _flagged)
-        yield Form(r"\\*[\"'],?\s+\\*[\"']", _PLAIN, _flagged)
+        yield from _FLAG
     if before == "<":
-        yield Form(r">(?=[^<\n]{0,300}</)", r"[^<\n]", _quoted)
+        yield _ELEMENT
     if before in ("?", "&", ";"):
-        yield Form("=", _CODE, _given)
+        yield _QUERY
     if word.lower().endswith("authorization"):
-        yield Form(rf"{_CLOSED}{_OPERATOR}\\*[\"']?{_SCHEMES}[ \t]+", _CODE, _given)
-    yield Form(rf"{_CLOSED}{_OPERATOR}[rbuf]{{0,2}}\"", r"[^\"\\\n]|\\.", _quoted)
-    yield Form(rf"{_CLOSED}{_OPERATOR}[rbuf]{{0,2}}'", r"[^'\\\n]|\\.", _quoted)
-    yield Form(rf"{_CLOSED}{_OPERATOR}\\+[\"']", r"[^\"'\\\n]", _quoted)
+        yield _AUTHORIZATION
+    yield from _IN_QUOTES
     if word.isupper():
-        yield Form("=", r"[^\s\"'`<>\\]", _given)
+        yield _VARIABLE
     if word.lower().startswith(("x-", "private-")):
-        yield Form(r"\\*[\"']?:[ \t]*\\*[\"']?", _CODE, _given)
-    yield Form(_CLOSED + r"(?::(?!:)[ \t]?|=(?![=>~]))", _CODE, _set)
-    yield Form(_CLOSED + _OPERATOR, _CODE, _stated)
+        yield _HEADER
+    yield from _BARE
+
+
+@cache
+def _expressions(form: Form) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what finds the judged part of a value behind its name, and what finds the rest of it."""
+    judged = _compiled(rf"{form.lead}((?:{form.chars}){{1,{_MOST_JUDGED}}}+)")
+    return judged, _compiled(rf"(?:{form.chars})*+")
 
 
 def _given(value: str, name: str) -> bool:
@@ -217,3 +222,20 @@ def _word_start(text: str, end: int) -> int:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     return compiled(pattern, _FLAGS)
+
+
+_FLAG = (Form(r"(?:=|\s+)\\*[\"']?", _PLAIN, _flagged), Form(r"\\*[\"'],?\s+\\*[\"']", _PLAIN, _flagged))
+_ELEMENT = Form(r">(?=[^<\n]{0,300}</)", r"[^<\n]", _quoted)
+_QUERY = Form("=", _CODE, _given)
+_AUTHORIZATION = Form(rf"{_CLOSED}{_OPERATOR}\\*[\"']?{_SCHEMES}[ \t]+", _CODE, _given)
+_IN_QUOTES = (
+    Form(rf"{_CLOSED}{_OPERATOR}[rbuf]{{0,2}}\"", r"[^\"\\\n]|\\.", _quoted),
+    Form(rf"{_CLOSED}{_OPERATOR}[rbuf]{{0,2}}'", r"[^'\\\n]|\\.", _quoted),
+    Form(rf"{_CLOSED}{_OPERATOR}\\+[\"']", r"[^\"'\\\n]", _quoted),
+)
+_VARIABLE = Form("=", r"[^\s\"'`<>\\]", _given)
+_HEADER = Form(r"\\*[\"']?:[ \t]*\\*[\"']?", _CODE, _given)
+_BARE = (
+    Form(_CLOSED + r"(?::(?!:)[ \t]?|=(?![=>~]))", _CODE, _set),
+    Form(_CLOSED + _OPERATOR, _CODE, _stated),
+)

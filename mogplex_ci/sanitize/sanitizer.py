@@ -68,7 +68,9 @@ class Sanitizer:
 
     def block(self, value: Value, *, limit: int = BLOCK_LIMIT) -> list[SafeText]:
         """Return the lines of ``value``, each behind the prefix, at most ``limit`` characters in all."""
-        ((text, missing),) = self._scrub([self._as_text(value)], limit)
+        ((text, missing),) = (
+            [(value, 0)] if isinstance(value, CleanText) else self._scrub([self._as_text(value)], limit)
+        )
         *lines, last = text.rstrip("\n").split("\n")
         shown = [_cut(line, LINE_LIMIT) for line in lines] + [_cut(last, LINE_LIMIT, missing)]
         if len(shown) > LINES_LIMIT:
@@ -77,7 +79,7 @@ class Sanitizer:
 
     def clean(self, value: Value, *, limit: int = BLOCK_LIMIT) -> CleanText:
         """Return ``value`` as text for a file that quotes or escapes it; may have several lines."""
-        ((text, missing),) = self._scrub([self._as_text(value)], limit)
+        text, missing = self._read(value, limit)
         return CleanText(_cut(text, limit, missing))
 
     def markdown(self, value: Value) -> Markdown:
@@ -151,6 +153,13 @@ class Sanitizer:
         if isinstance(value, Untrusted):
             return value._value if isinstance(value._value, str) else self.json(value)
         return f"{value:g}" if isinstance(value, float) else str(value)
+
+    def _read(self, value: Value, limit: int) -> tuple[str, int]:
+        """Return the start of ``value``, clean, and how many characters are missing; what is clean stays as it is."""
+        if isinstance(value, CleanText):
+            return _start(value, limit), max(len(value) - limit, 0)
+        ((text, missing),) = self._scrub([self._as_text(value)], limit)
+        return text, missing
 
     def _scrub(self, texts: Sequence[str], limit: int) -> list[tuple[str, int]]:
         """Return the clean starts of ``texts``, at most ``limit`` characters each, and how many are missing.
