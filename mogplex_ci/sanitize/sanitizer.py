@@ -68,9 +68,7 @@ class Sanitizer:
 
     def block(self, value: Value, *, limit: int = BLOCK_LIMIT) -> list[SafeText]:
         """Return the lines of ``value``, each behind the prefix, at most ``limit`` characters in all."""
-        ((text, missing),) = (
-            [(value, 0)] if isinstance(value, CleanText) else self._scrub([self._as_text(value)], limit)
-        )
+        text, missing = self._read(value, limit)
         *lines, last = text.rstrip("\n").split("\n")
         shown = [_cut(line, LINE_LIMIT) for line in lines] + [_cut(last, LINE_LIMIT, missing)]
         if len(shown) > LINES_LIMIT:
