@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-TRUSTED: Final = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+TRUSTED: Final = ("OWNER", "MEMBER", "COLLABORATOR")
 """Author associations of people whom the project has let in."""
 _AUTHORED: Final = {
     "issues": "issue",

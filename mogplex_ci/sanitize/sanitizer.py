@@ -130,11 +130,10 @@ class Sanitizer:
         if text is None:
             return None
         try:
-            parts = urlsplit(text)
-            parts.port  # noqa: B018 (raises when it is none)
+            urlsplit(text).port  # noqa: B018 (raises when it is none)
         except ValueError:
             return None
-        return text if parts.hostname and "@" not in parts.netloc else None
+        return text
 
     def _matching(self, value: Untrusted | str | None, pattern: str) -> SafeText | None:
         text = value._value if isinstance(value, Untrusted) else value

@@ -42,6 +42,7 @@ markup = st.lists(st.sampled_from(HTML + FRAGMENTS) | hostile, max_size=8).map("
 @given(markup)
 @example("a|b\\|c`d``e")
 @example("www.evil.example")
+@example("ada@evil.example mailto:ada@evil.example xmpp:ada@evil.example/a")
 @example("</code><b>")
 def test_inline_text_is_code_and_nothing_else(text: str) -> None:
     shown = SANITIZER.line("a {}", Untrusted(text)).removeprefix("a ")

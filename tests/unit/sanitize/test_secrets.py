@@ -77,12 +77,14 @@ def test_a_key_whose_lines_are_a_list_is_redacted() -> None:
     assert "# the end" in shown
 
 
-def test_a_key_that_was_cut_is_redacted_to_its_end() -> None:
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\\n", "\\\\n", '",\n  "', "\n+", "\n> ", "\n    ", " "])
+def test_a_key_that_was_cut_is_redacted_to_its_end(line_break: str) -> None:
     whole = PEM(seeded(2))
-    for end in range(60, len(whole), 97):
-        shown = SANITIZER.clean(Untrusted(f"cat key.pem\n{whole[:end]}"))
-        assert shown.splitlines()[0] == "cat key.pem"
-        assert not [line for line in whole[:end].splitlines()[1:] if len(line) > 16 and line in shown]
+    for end in range(80, len(whole) - 40, 97):
+        lines = whole[:end].splitlines()
+        shown = SANITIZER.clean(Untrusted(f"cat key.pem: {line_break.join(lines)}"))
+        assert shown.startswith("cat key.pem: ***")
+        assert not [line for line in lines[1:] if len(line) > 16 and line in shown]
 
 
 def test_a_key_between_marks_of_a_diff_or_a_quote_is_redacted() -> None:
