@@ -105,7 +105,8 @@ def _reach(url: str, token: str, env: Mapping[str, str]) -> Generator[Finding, N
     from mogplex_ci.api.client import API_PATH
     from mogplex_ci.api.transport import Transport
 
-    proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url, no_proxy=None))
+    proxies = requests.utils.get_environ_proxies(url, no_proxy=None) if url.startswith("https:") else {}
+    proxy = requests.utils.select_proxy(url, proxies)
     transport = Transport(url, token)
     try:
         answer = transport.send("GET", f"{API_PATH}/repos", query={"limit": "1"}, timeout=CALL_SECONDS)

@@ -106,7 +106,12 @@ def test_json_has_every_check_in_order(terminal: Terminal) -> None:
         ({"MOGPLEX_API_KEY": "mog_ with blanks"}, "token", 2, "exactly as it was issued"),
         ({"MOGPLEX_URL": "http://mogplex.example"}, "base-url", 2, "http would send the token unencrypted"),
         ({"MOGPLEX_URL": "http://127.0.0.1:9"}, "base-url", 69, "the connection to the API failed"),
-        ({"HTTP_PROXY": "http://ada:hunter2-horse@127.0.0.1:9"}, "proxy", 69, "Check HTTPS_PROXY and NO_PROXY"),
+        (
+            {"MOGPLEX_URL": "https://mogplex.example", "HTTPS_PROXY": "http://ada:hunter2-horse@127.0.0.1:9"},
+            "proxy",
+            69,
+            "Check HTTPS_PROXY and NO_PROXY",
+        ),
         ({"MOGPLEX_REPO": "acme/wob"}, "repo", 2, "closest: acme/web"),
         ({"MOGPLEX_TIMEOUT": "soon"}, "inputs", 2, "timeout: not a duration"),
         ({"GITHUB_EVENT_NAME": "issues"}, "trigger", 2, "A prompt is code"),
