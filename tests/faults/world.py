@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mogplex_ci.api.client import Client
+from mogplex_ci.api.transport import Answer
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import MogplexError
@@ -16,13 +17,29 @@ from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.run.happenings import EventsArrived, Happening, KeyRetired, Started, Starting
 from mogplex_ci.run.key import Key
-from mogplex_ci.run.outcome import Outcome
+from mogplex_ci.run.outcome import Outcome, Result, Verdict
 from mogplex_ci.run.start import OnRerun
 from mogplex_ci.run.step import Plan, Step
 from mogplex_ci.run.stop import Stop
+from mogplex_ci.run.trail import Trail
 from tests.virtual_time import VirtualTime
 
 _NUMBERS = itertools.count(1)
+
+
+class Killed(BaseException):
+    """The process is killed: nothing of it runs any more."""
+
+
+@dataclass(frozen=True)
+class Trip:
+    """Something that happens at one request of a step."""
+
+    request: int
+    """Which one, counted from 1."""
+    answered: bool
+    """Whether it happens before the request is sent, or when its answer is there but not understood yet."""
+    action: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -96,11 +113,12 @@ class Case:
         stop_after: float | None = None,
         number: signal.Signals = signal.SIGINT,
         watch: Callable[[Happening], None] = lambda _: None,
+        trip: Trip | None = None,
         **fields: Any,
     ) -> Played:
         """Try the step; ``stop_after``: a stop signal comes that many seconds after its beginning, in a wait.
 
-        ``watch`` is told every happening.
+        ``watch`` is told every happening; ``trip`` happens at one of the requests.
         """
         emulator, stop = self._world.emulator, stop or Stop()
         clock = self._world.time.clock()
@@ -108,16 +126,22 @@ class Case:
             clock.ring(stop_after, lambda: stop.request(number))
         began = clock.monotonic()
         client = client or Client(emulator.url, emulator.token)
+        if trip is not None:
+            set_trip(client, trip)
         happenings: list[Happening] = []
         step = Step(client, self._plan(**fields), clock=clock, stop=stop, began=began)
+        outcome = KILLED
         try:
             for happening in step.perform():
                 happenings.append(happening)
                 watch(happening)
+            outcome = step.outcome
+        except Killed:
+            pass
         finally:
             clock.leave()
             client.close()
-        return Played(step.outcome, happenings, clock.monotonic() - began)
+        return Played(outcome, happenings, clock.monotonic() - began)
 
     def post(self, played: Played) -> None:
         """Clean up after a try, as the post step does with what was saved."""
@@ -125,6 +149,8 @@ class Case:
         client = Client(emulator.url, emulator.token)
         try:
             started = played.happened(Started)
+            if started and not started[-1].owned:
+                return
             if started:
                 cancel(client, started[-1].run.id, clock=clock, budget=TIMEOUT_BUDGET)
             else:
@@ -170,6 +196,27 @@ class Case:
             "sharers": 1,
         }
         return Plan(**(defaults | self._fields | fields))
+
+
+KILLED = Outcome(Verdict(Result.ERROR, 137), duration=0.0, requests_sent=0, trail=Trail(), left_behind=True)
+"""What a killed process leaves: nothing is known but what it saved."""
+
+
+def set_trip(client: Client, trip: Trip) -> None:
+    """Have ``trip`` happen at a request of ``client``."""
+    transport = client._transport
+    send = transport.send
+
+    def tripping(*args: Any, **options: Any) -> Answer:
+        is_it = transport.requests_sent + 1 == trip.request
+        if is_it and not trip.answered:
+            trip.action()
+        answer = send(*args, **options)
+        if is_it and trip.answered:
+            trip.action()
+        return answer
+
+    transport.send = tripping  # type: ignore[method-assign]
 
 
 def ids(run: Run) -> list[Untrusted]:

@@ -1,0 +1,176 @@
+"""Any sequence of faults, tries, signals, kills and clean-ups: hypothesis looks for one that loses or doubles a run."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import cache
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.models import Untrusted
+from mogplex_ci.run.happenings import KeyRetired, Started
+from mogplex_ci.run.start import OnRerun
+from mogplex_ci.run.stop import Stop
+from tests.faults.conftest import SCENARIOS
+from tests.faults.kinds import FINAL, PASSING, REFUSED
+from tests.faults.world import Killed, Played, Trip, World, ids
+from tests.virtual_time import VirtualTime
+
+EXAMPLES = int(os.environ.get("FAULT_SEQUENCES", "60"))
+"""How many sequences are tried. Always the same ones, unless more are asked for."""
+PLAYED = ("success", "failed", "cancelled", "slow", "late-finish", "kill-fails", "launch-failure", "setup-failure") + (
+    "stream-failure",
+    "queue-fails-once",
+    "queue-fails",
+    "queue-fails-once-then-slow",
+    "many-events",
+)
+PATIENCE = 4.5
+"""Seconds between a stop signal and the end."""
+CODES = {"success": {0}, "failed": {1}, "cancelled": {1}, "timeout": {1}, "interrupted": {130, 143}}
+
+
+@cache
+def world() -> World:
+    """A service for all sequences of this process."""
+    time = VirtualTime()
+    emulator = Emulator("success", others=SCENARIOS, clock=time.monotonic, limits=False)
+    emulator.start()
+    return World(emulator, time)
+
+
+class OneStep(RuleBasedStateMachine):
+    """One step of one workflow run and all that may happen to it."""
+
+    @initialize(
+        scenario=st.sampled_from(PLAYED),
+        explicit=st.booleans(),
+        on_rerun=st.sampled_from([*OnRerun] + [OnRerun.AUTO] * 3),
+        sharers=st.sampled_from([1, 1, 4]),
+    )
+    def begin(self, scenario: str, explicit: bool, on_rerun: OnRerun, sharers: int) -> None:
+        self.case = world().new_case(scenario, on_rerun=on_rerun, sharers=sharers)
+        self.case.explicit = explicit
+        self.unclean: Played | None = None
+        """The last try, if it left something to post."""
+
+    @rule(
+        kind=st.sampled_from(PASSING + FINAL + REFUSED),
+        route=st.sampled_from(["repos", "start", "start", "events", "events", "run", "cancel", "any"]),
+        skip=st.integers(0, 8),
+        times=st.integers(1, 6),
+    )
+    def break_service(self, kind: Any, route: str, skip: int, times: int) -> None:
+        self.case.inject(route, skip=skip, times=times, **kind.fields)
+
+    @rule()
+    def mend_service(self) -> None:
+        world().emulator.clear_faults()
+
+    @rule(seconds=st.sampled_from([1.0, 30.0, 600.0]))
+    def pass_time(self, seconds: float) -> None:
+        clock = world().time.clock()
+        clock.sleep(seconds)
+        clock.leave()
+
+    @rule(
+        later=st.booleans(),
+        timeout=st.sampled_from([15.0, 90.0, 700.0]),
+        cancel_on_timeout=st.booleans(),
+        stop_after=st.one_of(st.none(), st.none(), st.floats(0.0, 60.0)),
+        trip=st.one_of(
+            st.none(), st.tuples(st.integers(1, 12), st.booleans(), st.sampled_from(["stop", "stop", "kill"]))
+        ),
+    )
+    def run_step(
+        self,
+        later: bool,
+        timeout: float,
+        cancel_on_timeout: bool,
+        stop_after: float | None,
+        trip: tuple[int, bool, str] | None,
+    ) -> None:
+        self.case.attempt += later
+        before = {run.id for run in self.case.runs}
+        stop = Stop()
+        played = self.case.play(
+            timeout=timeout,
+            cancel_on_timeout=cancel_on_timeout,
+            stop=stop,
+            stop_after=stop_after,
+            number=signal.SIGTERM,
+            trip=self._trip(stop, *trip) if trip else None,
+        )
+        self._check(played, {run.id for run in self.case.runs} - before, timeout, cancel_on_timeout)
+        self.unclean = played if played.outcome.left_behind else None
+
+    @precondition(lambda self: self.unclean is not None)
+    @rule()
+    def clean_up(self) -> None:
+        assert self.unclean is not None
+        world().emulator.clear_faults()
+        self.case.post(self.unclean)
+        self._check_clean(self.unclean)
+        self.unclean = None
+
+    def _trip(self, stop: Stop, request: int, answered: bool, what: str) -> Trip:
+        def kill() -> None:
+            raise Killed
+
+        return Trip(request, answered, kill if what == "kill" else lambda: stop.request(signal.SIGINT))
+
+    def _check(self, played: Played, new: set[str], timeout: float, cancel_on_timeout: bool) -> None:
+        outcome, runs = played.outcome, {run.id: run for run in self.case.runs}
+        # Doubled: every run beyond the first was told of.
+        assert len(new) <= 1 + len(played.happened(KeyRetired))
+        # Lost: a run at work is known by its id, or left to post.
+        known = {outcome.run.id} if outcome.run else set()
+        lost = [run.id for run in self.case.live if run.id in new - known]
+        assert outcome.left_behind or lost == [] or self.case.explicit
+        if outcome.verdict.exit_code == 137:
+            return
+        # Truth: success is the API's own word, and codes mean what they say.
+        assert played.code in CODES.get(played.result, {1, 2, 64, 65, 69, 75})
+        assert (played.code == 0) == (played.result == "success")
+        if played.result in ("success", "failed", "cancelled"):
+            assert outcome.run is not None
+            assert runs[outcome.run.id].status == played.result
+        # Events: each one once, in order.
+        shown = played.shown
+        assert len(set(shown)) == len(shown)
+        for run in runs.values():
+            of_run = [each for each in ids(run) if each in set(shown)]
+            assert [each for each in shown if each in set(of_run)] == of_run
+        assert set(shown) <= {each for run in runs.values() for each in ids(run)}
+        # Left behind: who is interrupted cancels what is its own.
+        started = played.happened(Started)
+        owned = bool(started) and started[-1].owned
+        cancels = played.result == "interrupted" or (played.result == "timeout" and cancel_on_timeout)
+        if cancels and owned and not outcome.left_behind:
+            assert runs[started[-1].run.id].status in ("success", "failed", "cancelled")
+        # Time: the deadline holds, with what a cancellation may take after it.
+        assert played.seconds <= timeout + (90.5 if cancel_on_timeout else 0.5) + PATIENCE
+
+    def _check_clean(self, played: Played) -> None:
+        started = played.happened(Started)
+        if started and started[-1].owned:
+            (run,) = [run for run in self.case.runs if Untrusted(run.id) == Untrusted(started[-1].run.id)]
+            assert run not in self.case.live
+        elif not self.case.explicit:
+            assert self.case.live == [] or self.case._fields["on_rerun"] is OnRerun.NEW or self.case.attempt > 1
+
+
+TestAnySequence = OneStep.TestCase
+TestAnySequence.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=8,
+    derandomize="FAULT_SEQUENCES" not in os.environ,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)

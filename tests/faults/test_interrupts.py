@@ -1,0 +1,239 @@
+"""A cancelled job, at every moment: real processes, real signals. Nothing may be left running, nothing unsaid."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.program import GitHubStep, run_program
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+HANGS = 30
+"""Seconds that an answer is held back: longer than the step may take to stop."""
+
+either_signal = pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator("slow") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def step(tmp_path: Path, emulator: Emulator) -> GitHubStep:
+    inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token, "poll-interval": "100ms"}
+    return GitHubStep(tmp_path, inputs=inputs)
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for something at the service; it comes as soon as the process gets there."""
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def asked(emulator: Emulator, route: str, times: int = 1) -> Callable[[], bool]:
+    """Tell when ``route`` was asked for the n-th time."""
+    return lambda: len([each for each in emulator.requests if each.route == route]) >= times
+
+
+@contextmanager
+def stopped(step: GitHubStep, moment: Callable[[], bool], number: signal.Signals) -> Iterator[subprocess.Popen[str]]:
+    """Start the step, stop it at ``moment``, and wait for its end. The block runs between signal and end."""
+    process = step.start()
+    try:
+        wait_until(moment, process)
+        process.send_signal(number)
+        yield process
+        out, err = process.communicate(timeout=HANGS - 10)
+        assert err == ""
+        assert "Traceback" not in out
+    finally:
+        process.kill()
+
+
+def check_interrupted(step: GitHubStep, process: subprocess.Popen[str], number: signal.Signals) -> None:
+    assert process.returncode == CODES[number]
+    assert step.outputs["result"] == "interrupted"
+    assert step.outputs["error-code"] == "INTERRUPTED"
+
+
+def post(step: GitHubStep) -> int:
+    """Run the post step as the runner does, with what the step saved."""
+    state = {f"STATE_{name}": value for name, value in step.state.items()}
+    return run_program("post", env=step.environment | state, cwd=step.workspace).code
+
+
+def statuses(emulator: Emulator) -> list[str]:
+    return [run.status for run in emulator.runs]
+
+
+@either_signal
+def test_at_the_very_beginning(step: GitHubStep, emulator: Emulator, number: signal.Signals) -> None:
+    emulator.inject("repos", delay=HANGS)
+    process = step.start()
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("::add-mask::")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=HANGS - 10)
+    assert (err, "Traceback" in out) == ("", False)
+    check_interrupted(step, process, number)
+    assert emulator.runs == []
+
+
+@either_signal
+def test_before_the_start(step: GitHubStep, emulator: Emulator, number: signal.Signals) -> None:
+    emulator.inject("repos", delay=HANGS)
+    with stopped(step, asked(emulator, "repos"), number) as process:
+        pass
+    check_interrupted(step, process, number)
+    assert emulator.runs == []
+    assert not asked(emulator, "start")()
+
+
+@either_signal
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_while_the_start_is_in_flight(step: GitHubStep, emulator: Emulator, number: signal.Signals, when: str) -> None:
+    emulator.inject("start", delay=HANGS, when=when)
+    with stopped(step, asked(emulator, "start"), number) as process:
+        pass
+    check_interrupted(step, process, number)
+    assert statuses(emulator) == ["cancelled"]
+
+
+def test_while_waiting_to_start_again(step: GitHubStep, emulator: Emulator) -> None:
+    emulator.inject("start", status=429, headers={"Retry-After": "60"}, times="always")
+    with stopped(step, asked(emulator, "start"), signal.SIGTERM) as process:
+        pass
+    check_interrupted(step, process, signal.SIGTERM)
+    assert emulator.runs == []
+    assert not asked(emulator, "start", 2)()
+
+
+@either_signal
+def test_while_following(step: GitHubStep, emulator: Emulator, number: signal.Signals) -> None:
+    with stopped(step, asked(emulator, "events", 2), number) as process:
+        pass
+    check_interrupted(step, process, number)
+    assert statuses(emulator) == ["cancelled"]
+    assert step.outputs["status"] == "cancelled"
+    assert step.outputs["run-id"] == emulator.runs[0].id
+    assert post(step) == 0
+    assert not asked(emulator, "cancel", 2)()
+
+
+def test_while_a_poll_hangs(step: GitHubStep, emulator: Emulator) -> None:
+    emulator.inject("events", delay=HANGS, times="always")
+    with stopped(step, asked(emulator, "events"), signal.SIGINT) as process:
+        pass
+    check_interrupted(step, process, signal.SIGINT)
+    assert statuses(emulator) == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500, "body": {"ok": False, "error": {"code": "INTERNAL_ERROR", "message": "Failed to cancel run"}}},
+        {"drop": True},
+        {"delay": HANGS, "when": "before"},
+    ],
+    ids=["kill fails", "dropped", "hangs"],
+)
+def test_a_cancellation_that_fails_is_tried_again(step: GitHubStep, emulator: Emulator, fault: dict[str, Any]) -> None:
+    emulator.inject("cancel", **fault)
+    with stopped(step, asked(emulator, "events"), signal.SIGINT) as process:
+        pass
+    check_interrupted(step, process, signal.SIGINT)
+    assert statuses(emulator) == ["cancelled"]
+
+
+@pytest.mark.parametrize("second", CODES, ids=lambda number: number.name)
+def test_a_second_signal_changes_nothing(step: GitHubStep, emulator: Emulator, second: signal.Signals) -> None:
+    emulator.inject("cancel", delay=1)
+    with stopped(step, asked(emulator, "events"), signal.SIGINT) as process:
+        wait_until(asked(emulator, "cancel"), process)
+        process.send_signal(second)
+    check_interrupted(step, process, signal.SIGINT)
+    assert statuses(emulator) == ["cancelled"]
+
+
+def test_both_signals_at_once(step: GitHubStep, emulator: Emulator) -> None:
+    with stopped(step, asked(emulator, "events"), signal.SIGTERM) as process:
+        process.send_signal(signal.SIGINT)
+    assert process.returncode in CODES.values()
+    assert step.outputs["result"] == "interrupted"
+    assert statuses(emulator) == ["cancelled"]
+
+
+def test_detaching_leaves_the_run(step: GitHubStep, emulator: Emulator) -> None:
+    step.inputs["on-interrupt"] = "detach"
+    with stopped(step, asked(emulator, "events"), signal.SIGTERM) as process:
+        pass
+    check_interrupted(step, process, signal.SIGTERM)
+    assert post(step) == 0
+    assert statuses(emulator) == ["pending"]
+
+
+def test_somebody_elses_run_is_left_alone(step: GitHubStep, emulator: Emulator) -> None:
+    step.inputs |= {"idempotency-key": "shared", "wait": "false"}
+    assert step.run().code == 0
+    step.inputs["wait"] = "true"
+    with stopped(step, asked(emulator, "events"), signal.SIGTERM) as process:
+        pass
+    check_interrupted(step, process, signal.SIGTERM)
+    assert post(step) == 0
+    assert statuses(emulator) == ["pending"]
+
+
+def test_what_could_not_be_cancelled_is_left_to_post(step: GitHubStep, emulator: Emulator) -> None:
+    emulator.inject("cancel", status=500, times="always")
+    with stopped(step, asked(emulator, "events"), signal.SIGINT) as process:
+        pass
+    check_interrupted(step, process, signal.SIGINT)
+    assert statuses(emulator) == ["pending"]
+    emulator.clear_faults()
+    assert post(step) == 0
+    assert statuses(emulator) == ["cancelled"]
+
+
+@pytest.mark.parametrize("route", ["start", "events"])
+def test_post_cleans_up_after_a_killed_step(step: GitHubStep, emulator: Emulator, route: str) -> None:
+    emulator.inject(route, delay=HANGS, when="after")
+    process = step.start()
+    wait_until(asked(emulator, route), process)
+    process.kill()
+    process.communicate()
+    assert statuses(emulator) == ["pending"]
+    assert post(step) == 0
+    assert statuses(emulator) == ["cancelled"]
+
+
+def test_post_after_a_killed_step_that_had_started_nothing(step: GitHubStep, emulator: Emulator) -> None:
+    emulator.inject("repos", delay=HANGS)
+    process = step.start()
+    wait_until(asked(emulator, "repos"), process)
+    process.kill()
+    process.communicate()
+    assert post(step) == 0
+    assert emulator.runs == []
+
+
+@pytest.mark.parametrize("ending", ["success", "timeout"])
+def test_post_after_a_step_that_ended_by_itself_sends_nothing(tmp_path: Path, ending: str) -> None:
+    with Emulator("success" if ending == "success" else "slow", speed=20) as emulator:
+        inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token, "poll-interval": "100ms"}
+        step = GitHubStep(tmp_path, inputs=inputs | {"timeout": "60s" if ending == "success" else "1s"})
+        step.run()
+        assert step.outputs["result"] == ending
+        sent = len(emulator.requests)
+        assert post(step) == 0
+        assert len(emulator.requests) == sent
