@@ -75,6 +75,8 @@ class Follower:
                 run, events = self._look(run, deadline)
             except MogplexError as error:
                 if self._is_final(error, started):
+                    if run.is_terminal:
+                        break
                     raise
                 yield from self._note_trouble(error)
                 pause = self._pace.after_error(error)

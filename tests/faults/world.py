@@ -12,7 +12,7 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.api.transport import Answer
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import Run
-from mogplex_ci.errors import MogplexError
+from mogplex_ci.errors import ForeignRunError, MogplexError
 from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.run.happenings import EventsArrived, Happening, KeyRetired, Started, Starting
@@ -149,16 +149,18 @@ class Case:
         client = Client(emulator.url, emulator.token)
         try:
             started = played.happened(Started)
-            if started and not started[-1].owned:
+            keys = [each.key for each in played.happenings if isinstance(each, Starting | KeyRetired)]
+            if not keys or (started and not started[-1].owned):
                 return
             if started:
                 cancel(client, started[-1].run.id, clock=clock, budget=TIMEOUT_BUDGET)
             else:
-                key = [each.key for each in played.happenings if isinstance(each, Starting | KeyRetired)][-1]
                 request = self._plan().request(played.happened(Starting)[0].repo_id)
                 cancel_unanswered(
-                    client, request, key, may_be_foreign=self.explicit, clock=clock, budget=TIMEOUT_BUDGET
+                    client, request, keys[-1], may_be_foreign=self.explicit, clock=clock, budget=TIMEOUT_BUDGET
                 )
+        except ForeignRunError:
+            assert self.explicit
         except MogplexError as error:
             raise AssertionError(f"post could not clean up: {error}") from error
         finally:

@@ -180,6 +180,15 @@ def test_a_run_that_is_not_found_yet_is_asked_for_again(world: World, polls: int
         assert played.outcome.verdict.error_code == "NOT_FOUND"
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_run_that_had_succeeded_before_stays_a_success(world: World, status: int) -> None:
+    case = world.new_case()
+    case.play()
+    case.inject("events", times="always", status=status)
+    played = case.play()
+    assert (played.result, played.code, played.seconds) == ("success", 0, 0.0)
+
+
 def test_a_run_that_is_lost_later_ends_the_step_at_once(world: World) -> None:
     case = world.new_case("slow")
 
