@@ -217,6 +217,22 @@ def test_post_cleans_up_after_a_killed_step(step: GitHubStep, emulator: Emulator
     assert statuses(emulator) == ["cancelled"]
 
 
+def test_post_knows_the_fresh_key_of_a_later_attempt(tmp_path: Path) -> None:
+    with Emulator("failed", others=[], speed=1000) as emulator:
+        inputs = {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it", "poll-interval": "100ms"}
+        first = GitHubStep(tmp_path / "1", inputs=inputs)
+        assert first.run().code == 1
+        emulator.inject("start", skip=1, delay=HANGS * 1000, when="after")
+        again = GitHubStep(tmp_path / "2", inputs=inputs, env={"GITHUB_RUN_ATTEMPT": "2"})
+        process = again.start()
+        wait_until(asked(emulator, "start", 3), process)
+        process.kill()
+        process.communicate()
+        assert again.state["key"] == f"{first.outputs['idempotency-key']}-2"
+        assert post(again) == 0
+        assert len(emulator.runs) == 2
+
+
 def test_post_after_a_killed_step_that_had_started_nothing(step: GitHubStep, emulator: Emulator) -> None:
     emulator.inject("repos", delay=HANGS)
     process = step.start()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
-from mogplex_ci.run.happenings import KeyRetired, Started
+from mogplex_ci.errors import ForeignRunError
+from mogplex_ci.run.happenings import CancelFailed, KeyRetired, Started
 from mogplex_ci.run.start import OnRerun
-from tests.faults.world import Case, Played, World
+from mogplex_ci.run.stop import Stop
+from tests.faults.world import Case, Played, Trip, World
 
 
 def started(played: Played) -> Started:
@@ -172,6 +178,41 @@ def test_a_run_joined_through_an_explicit_key_is_never_cancelled(world: World, l
         assert not started(played).owned
         assert not played.outcome.left_behind
     assert len(case.live) == 1
+
+
+def test_a_lost_answer_does_not_make_an_explicit_keys_run_ours(world: World) -> None:
+    case = world.new_case("slow")
+    case.explicit = True
+    leave_running(case)
+    stop = Stop()
+    played = case.play(stop=stop, trip=Trip(2, answered=True, action=lambda: stop.request(signal.SIGTERM)))
+    assert (played.result, played.code) == ("interrupted", 143)
+    assert isinstance(played.happened(CancelFailed)[0].error, ForeignRunError)
+    assert not played.outcome.left_behind
+    assert len(case.live) == 1
+
+
+class LastMoment(Stop):
+    """A stop signal that arrives when the answer to one request has been taken, just before that is safe."""
+
+    def __init__(self, request: int) -> None:
+        super().__init__()
+        self._left = request
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        with super().interrupting():
+            yield
+            self._left -= 1
+            if self._left == 0:
+                self.request(signal.SIGINT)
+
+
+def test_an_answer_that_a_signal_throws_away_is_asked_for_again(world: World) -> None:
+    case = world.new_case("slow")
+    played = case.play(stop=LastMoment(request=2))
+    assert (played.result, played.code) == ("interrupted", 130)
+    assert case.run.status == "cancelled"
 
 
 def test_a_run_started_under_an_explicit_key_is_this_steps_own(world: World) -> None:
