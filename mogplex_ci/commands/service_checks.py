@@ -22,7 +22,7 @@ from mogplex_ci.errors import (
     UsageError,
     WrongServiceError,
 )
-from mogplex_ci.inputs.formats import FORMATS, is_uuid
+from mogplex_ci.inputs.formats import formats_beside, is_uuid
 from mogplex_ci.models import Untrusted
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _examine(values: Mapping[str, str], env: Mapping[str, str], repo: str | None
     """Yield findings as far as the way leads."""
     token, url = values.get("api-key", ""), values["base-url"]
     yield _token(token)
-    fault = _fault("base-url", url)
+    fault = _fault("base-url", url, token)
     if fault is not None:
         yield Finding.of_problem("base-url", fault)
     if fault is not None or _fault("token", token) is not None:
@@ -89,8 +89,8 @@ def _token(token: str) -> Finding:
     )
 
 
-def _fault(form: str, text: str) -> Problem | None:
-    check, allowed = FORMATS[form]
+def _fault(form: str, text: str, token: str = "") -> Problem | None:
+    check, allowed = formats_beside(token)[form]
     try:
         check(text)
     except ValueError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from mogplex_ci.commands.console import Console
 from mogplex_ci.durations import format_duration
 from mogplex_ci.errors import MogplexError, NotAuthorizedError, Problem, UsageError
-from mogplex_ci.inputs.formats import FORMATS
+from mogplex_ci.inputs.formats import formats_beside
 from mogplex_ci.inputs.spec import inputs
 from mogplex_ci.models import Untrusted
 from mogplex_ci.run.clock import SystemClock
@@ -45,7 +45,8 @@ class Session:
             NotAuthorizedError: there is no token.
             UsageError: the token or the address cannot be used.
         """
-        url, token = self._setting("base-url"), self._setting("api-key")
+        token = self._setting("api-key")
+        url = self._setting("base-url", token)
         if not token:
             raise NotAuthorizedError("MOGPLEX_API_KEY is not set", code="UNAUTHORIZED", http_status=0)
         from mogplex_ci.api.client import Client  # brings the HTTP stack
@@ -85,12 +86,12 @@ class Session:
         if "client" in self.__dict__:
             self.client.close()
 
-    def _setting(self, name: str) -> str:
-        """Return the input ``name`` as the environment gives it, checked like the action's."""
+    def _setting(self, name: str, token: str = "") -> str:
+        """Return the input ``name`` as the environment gives it beside ``token``, checked like the action's."""
         spec = inputs()[name]
         given = ((variable, self._env.get(variable, "").strip()) for variable in spec.environment)
         variable, text = next(((variable, text) for variable, text in given if text), ("", spec.default or ""))
-        check, allowed = FORMATS["token" if spec.is_secret else name]
+        check, allowed = formats_beside(token)["token" if spec.is_secret else name]
         try:
             check(text)
         except ValueError as error:

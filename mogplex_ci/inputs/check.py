@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from mogplex_ci import schemas
 from mogplex_ci.errors import Problem
-from mogplex_ci.inputs.formats import FORMATS
+from mogplex_ci.inputs.formats import FORMATS, formats_beside
 from mogplex_ci.inputs.spec import inputs
 from mogplex_ci.models import Untrusted
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 def faults(values: Mapping[str, str]) -> list[Problem]:
     """Return what is wrong with ``values``: input names and their text; empty when nothing is."""
-    validator = Draft202012Validator(schemas.load("inputs"), format_checker=_format_checker())
+    validator = Draft202012Validator(schemas.load("inputs"), format_checker=_format_checker(values.get("api-key", "")))
     return [_problem(error) for error in validator.iter_errors(dict(values))]
 
 
-def _format_checker() -> FormatChecker:
+def _format_checker(token: str) -> FormatChecker:
     checker = FormatChecker(formats=())
-    for name, (check, _) in FORMATS.items():
+    for name, (check, _) in formats_beside(token).items():
         checker.checks(name, raises=ValueError)(_passes(check))
     return checker
 

@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 from mogplex_ci import durations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 PROMPT_UNITS: Final = 100_000
 """The API's limit, in UTF-16 code units."""
+EMULATOR_TOKEN: Final = "mog_EmulatorTokenOpensNothingReal000"  # noqa: S105 - it opens nothing
+"""The token of the emulator's default world, known to everybody."""
 TRUE: Final = ("true", "True", "TRUE")
 FALSE: Final = ("false", "False", "FALSE")
 _LOOPBACK: Final = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
@@ -52,15 +54,20 @@ def token(text: str) -> None:
 
 def base_url(text: str) -> None:
     """Accept https, and http on loopback; the token must not travel in the clear."""
+    url(text)
     parts = urlsplit(text)
-    host = parts.hostname
+    if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
+        raise ValueError("http would send the token unencrypted")
+
+
+def url(text: str) -> None:
+    """Accept https and http to any host, without credentials."""
+    parts = urlsplit(text)
     _ = parts.port  # raises ValueError for a port that is none
-    if not host or parts.scheme not in ("https", "http") or not text.isprintable() or " " in text:
+    if not parts.hostname or parts.scheme not in ("https", "http") or not text.isprintable() or " " in text:
         raise ValueError("not a URL")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("holds credentials, a query or a fragment")
-    if parts.scheme == "http" and not _LOOPBACK.fullmatch(host):
-        raise ValueError("http would send the token unencrypted")
 
 
 def repo(text: str) -> None:
@@ -148,3 +155,13 @@ FORMATS: Final[dict[str, tuple[Callable[[str], None], str]]] = {
     "count": (count, "a whole number"),
 }
 """Each format's check, and what it allows in words."""
+
+
+def formats_beside(token: str) -> Mapping[str, tuple[Callable[[str], None], str]]:
+    """Return the formats of the inputs that are given together with ``token``.
+
+    The emulator's token opens nothing real: it may travel in the clear to a service container on the job's network.
+    """
+    if token != EMULATOR_TOKEN:
+        return FORMATS
+    return {**FORMATS, "base-url": (url, "https://HOST or http://HOST")}

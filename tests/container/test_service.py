@@ -35,8 +35,7 @@ def network(image: str) -> Iterator[str]:
 def test_a_step_runs_against_the_service(image: str, network: str) -> None:
     variables = {
         "MOGPLEX_API_KEY": "mog_EmulatorTokenOpensNothingReal000",
-        "MOGPLEX_URL": "http://127.0.0.1:8787",
-        "HTTP_PROXY": "http://emulator:8787",
+        "MOGPLEX_URL": "http://emulator:8787",
         "MOGPLEX_REPO": "acme/web",
         "MOGPLEX_PROMPT": "Fix the build. scenario: no-change",
         "MOGPLEX_POLL_INTERVAL": "200ms",

@@ -104,7 +104,12 @@ def test_json_has_every_check_in_order(terminal: Terminal) -> None:
     [
         ({"MOGPLEX_API_KEY": "mog_" + "x" * 32}, "authentication", 64, "the API does not know this token"),
         ({"MOGPLEX_API_KEY": "mog_ with blanks"}, "token", 2, "exactly as it was issued"),
-        ({"MOGPLEX_URL": "http://mogplex.example"}, "base-url", 2, "http would send the token unencrypted"),
+        (
+            {"MOGPLEX_URL": "http://mogplex.example", "MOGPLEX_API_KEY": "mog_" + "x" * 32},
+            "base-url",
+            2,
+            "http would send the token unencrypted",
+        ),
         ({"MOGPLEX_URL": "http://127.0.0.1:9"}, "base-url", 69, "the connection to the API failed"),
         (
             {"MOGPLEX_URL": "https://mogplex.example", "HTTPS_PROXY": "http://ada:hunter2-horse@127.0.0.1:9"},

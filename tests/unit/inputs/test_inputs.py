@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci import schemas
+from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.action_inputs import ActionInputs, read_inputs
-from mogplex_ci.inputs.formats import FORMATS
+from mogplex_ci.inputs.formats import EMULATOR_TOKEN, FORMATS
 from mogplex_ci.inputs.spec import inputs
 
 
@@ -144,6 +145,16 @@ def test_what_is_refused(tmp_path: Path, name: str, value: str) -> None:
 )
 def test_what_is_accepted(tmp_path: Path, name: str, value: str) -> None:
     read(tmp_path, f"--{name}={value}", **({"MOGPLEX_PROMPT": ""} if name == "prompt" else {}))
+
+
+def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> None:
+    with Emulator() as emulator:
+        assert emulator.token == EMULATOR_TOKEN
+    service = "http://emulator:8787"
+    assert read(tmp_path, MOGPLEX_URL=service, MOGPLEX_API_KEY=EMULATOR_TOKEN).base_url == service
+    assert faulty(tmp_path, MOGPLEX_URL=service, MOGPLEX_API_KEY="mog_" + "x" * 32) == ["base-url"]
+    assert faulty(tmp_path, MOGPLEX_URL=service) == ["base-url"]
+    assert faulty(tmp_path, MOGPLEX_URL="ftp://emulator", MOGPLEX_API_KEY=EMULATOR_TOKEN) == ["base-url"]
 
 
 def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
