@@ -154,7 +154,7 @@ def test_bad_inputs_are_said_all_at_once_and_send_nothing(step: GitHubStep) -> N
         "base-url": "http://x.example",
     }
     with Emulator("success") as emulator:
-        step.inputs["api-key"] = emulator.token
+        step.inputs["api-key"] = "mog_" + "x" * 32
         ended = step.run()
         assert emulator.requests == []
     assert ended.code == 2
