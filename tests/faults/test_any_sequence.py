@@ -21,7 +21,7 @@ from tests.faults.kinds import FINAL, PASSING, REFUSED
 from tests.faults.world import Killed, Played, Trip, World, ids
 from tests.virtual_time import VirtualTime
 
-EXAMPLES = int(os.environ.get("FAULT_SEQUENCES", "300"))
+EXAMPLES = int(os.environ.get("FAULT_SEQUENCES", "200"))
 """How many sequences are tried. Always the same ones, unless more are asked for."""
 PLAYED = [
     *("success", "failed", "cancelled", "slow", "slow", "late-finish", "kill-fails", "launch-failure", "setup-failure"),
