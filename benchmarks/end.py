@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.table import ROUNDS, Row
 from mogplex_ci.emulator import Emulator
+from tests.program import GitHubStep
 
 ROOT = Path(__file__).resolve().parent.parent
 _SCENARIO = """\
@@ -77,19 +78,11 @@ def measure() -> list[Row]:
 
 def _delay(command: list[str], scenario: Path, folder: str) -> float:
     with Emulator(scenario, limits=False) as emulator:
-        step = {
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_REPOSITORY": "acme/web",
-            "GITHUB_RUN_ID": "1",
-            "GITHUB_WORKSPACE": folder,
-            "INPUT_API-KEY": emulator.token,
-            "INPUT_PROMPT": "Fix it",
-            "INPUT_BASE-URL": emulator.url,
-        }
+        step = GitHubStep(Path(folder), {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token})
         arguments = [] if "entrypoint.py" in command[-1] else [emulator.url, emulator.token]
         subprocess.run(
             [*command, *arguments],
-            env={"PATH": os.environ["PATH"], **step},
+            env={"PATH": os.environ["PATH"], **step.environment},
             cwd=folder,
             capture_output=True,
             check=True,

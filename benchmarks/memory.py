@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.table import Row
 from mogplex_ci.emulator import Emulator
+from tests.program import GitHubStep
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 3
@@ -38,16 +39,9 @@ def measure() -> list[Row]:
         ours, reference = [], []
         for _ in range(ROUNDS):
             with Emulator(scenario, limits=False) as emulator:
-                step = {
-                    "GITHUB_ACTIONS": "true",
-                    "GITHUB_REPOSITORY": "acme/web",
-                    "GITHUB_RUN_ID": "1",
-                    "GITHUB_WORKSPACE": folder,
-                    "INPUT_API-KEY": emulator.token,
-                    "INPUT_PROMPT": "Fix it",
-                    "INPUT_BASE-URL": emulator.url,
-                }
-                ours.append(_peak([str(ROOT / "entrypoint.py")], step, folder))
+                inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
+                step = GitHubStep(Path(folder), inputs)
+                ours.append(_peak([str(ROOT / "entrypoint.py")], step.environment, folder))
                 reference.append(_peak(["-c", _POLLER, emulator.url], {}, folder))
     return [Row("full feed of 20 KB payloads: peak memory", ours, "MiB", "bare requests", reference, limit=64)]
 

@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.ci_environments import ENVIRONMENTS
+
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = [sys.executable, str(ROOT / "entrypoint.py")]
 _SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -50,7 +52,7 @@ class GitHubStep:
     def __post_init__(self) -> None:
         """Make the workspace and the files."""
         self.workspace.mkdir(parents=True, exist_ok=True)
-        for name in ("output", "state", "summary"):
+        for name in ("output", "state", "summary.md"):
             (self.folder / name).touch()
 
     @property
@@ -62,21 +64,9 @@ class GitHubStep:
     def environment(self) -> dict[str, str]:
         """What the process gets."""
         given = {f"INPUT_{name.upper()}": value for name, value in self.inputs.items()}
+        runner = {name: value.format(folder=self.folder) for name, value in ENVIRONMENTS["github"].items()}
         return {
-            "GITHUB_ACTIONS": "true",
-            "CI": "true",
-            "GITHUB_SERVER_URL": "https://github.com",
-            "GITHUB_REPOSITORY": "acme/web",
-            "GITHUB_REPOSITORY_ID": "701",
-            "GITHUB_RUN_ID": "9876543210",
-            "GITHUB_RUN_ATTEMPT": "1",
-            "GITHUB_JOB": "build",
-            "GITHUB_ACTION": "agent",
-            "GITHUB_EVENT_NAME": "push",
-            "GITHUB_WORKSPACE": str(self.workspace),
-            "GITHUB_OUTPUT": str(self.folder / "output"),
-            "GITHUB_STATE": str(self.folder / "state"),
-            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
+            **runner,
             **given,
             **self.env,
         }
@@ -102,7 +92,7 @@ class GitHubStep:
     @property
     def summary(self) -> str:
         """The job summary."""
-        return (self.folder / "summary").read_text(encoding="utf-8")
+        return (self.folder / "summary.md").read_text(encoding="utf-8")
 
 
 def _values(path: Path) -> dict[str, str]:

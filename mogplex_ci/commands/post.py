@@ -10,6 +10,7 @@ from mogplex_ci.errors import ForeignRunError, MogplexError, UsageError
 from mogplex_ci.inputs.action_inputs import read_connection, read_inputs
 from mogplex_ci.platforms.detect import detect
 from mogplex_ci.platforms.interface import Level
+from mogplex_ci.report.sentences import sentence
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.run.clock import SystemClock
 from mogplex_ci.sanitize import Sanitizer, secrets_of
@@ -33,7 +34,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         answer = _cancel(argv, env, platform, state)
     except MogplexError as error:
-        text = sanitizer.line(f"Could not cancel {{}}: {error.cause}", run)
+        text = sentence(sanitizer, "Could not cancel ", run, ": ", error.cause)
         platform.annotate(Level.WARNING, sanitizer.line("Mogplex"), text)
         return 0 if isinstance(error, ForeignRunError) else error.exit_code
     platform.line(sanitizer.line("The API answered {}", answer.status))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mogplex_ci.platforms.outputs import OUTPUTS
+from mogplex_ci.report.sentences import listed, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +66,4 @@ def _error(outcome: Outcome, sanitizer: Sanitizer) -> SafeText | None:
     verdict = outcome.verdict
     if not verdict.cause:
         return None
-    if verdict.detail is None:
-        return sanitizer.line(verdict.cause)
-    return sanitizer.line(f"{verdict.cause}: {{}}", verdict.detail)
+    return sentence(sanitizer, *listed(": ", verdict.cause, verdict.detail))
