@@ -71,7 +71,10 @@ def test_a_shell_that_sources_the_file_gets_the_value_or_nothing(value: str, tmp
     assert done.stdout == (value if value in PLAIN else "") + "mogplex.env\n"
 
 
-def test_circleci_gets_a_shell_file_without_losing_what_the_user_wrote(tmp_path: Path) -> None:
+def test_circleci_gets_a_shell_file_without_losing_what_the_user_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "bash-env").write_text("export THEIRS=1\n", encoding="utf-8")
     platform = detect(environment("circleci", tmp_path) | {"MOGPLEX_DOTENV": "x.env"}, io.StringIO())
     platform.set_outputs(outputs("agent/one"))
