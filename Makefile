@@ -23,7 +23,7 @@ demo: $(SETUP) ## Play the main job on the embedded emulator, as a GitHub step s
 	@$(BIN)/python -m tests.demo
 
 test: $(SETUP) ## Run every test this machine can run
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto
 
 golden: $(SETUP) ## Write the golden logs anew: what every CI system gets to see
 	RUN_ACTION_GOLDEN=write $(BIN)/python -m pytest -n auto -q tests/e2e/test_platforms.py

@@ -4,11 +4,10 @@ import re
 import shutil
 import subprocess
 import sys
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.container.images import BASE, ROOT, build_context
+from tests.container.images import BASE, ROOT, build_context, machine_lock
 
 _ACT = Path(sys.executable).with_name("act")
 
@@ -42,8 +41,7 @@ def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
         action.write_text(action.read_text().replace("image: Dockerfile", f"image: docker://{image}"))
     workflows = folder / ".github" / "workflows"
     workflows.mkdir(parents=True)
-    # act names its containers after the workflow, and the engine is shared with other test runs.
-    (workflows / f"{uuid.uuid4().hex}.yml").write_text(workflow)
+    (workflows / "workflow.yml").write_text(workflow)
     for arguments in (
         ["init", "--quiet", "--initial-branch=main"],
         ["remote", "add", "origin", "https://github.com/acme/web.git"],
@@ -55,15 +53,20 @@ def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
 
 
 def act(repository: Path, *options: str, event: str = "push", timeout: float = 240) -> ActResult:
-    """Run the repository's workflows for an event. Its containers share the host's network."""
-    done = subprocess.run(
-        [_ACT, event, "--platform", f"ubuntu-latest={BASE}", "--pull=false", "--network=host", "--rm", *options],
-        cwd=repository,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    """Run the repository's workflows for an event. Its containers share the host's network.
+
+    One run at a time on this machine: act names containers and images after workflows and actions, and one run would
+    remove those of another.
+    """
+    with machine_lock("act"):
+        done = subprocess.run(
+            [_ACT, event, "--platform", f"ubuntu-latest={BASE}", "--pull=false", "--network=host", "--rm", *options],
+            cwd=repository,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
     return ActResult(done.returncode, done.stdout)

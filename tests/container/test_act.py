@@ -7,9 +7,8 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
-from tests.container.images import machine_lock
 
-pytestmark = [pytest.mark.container, pytest.mark.xdist_group("container"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 WORKFLOW = """
 on: push
@@ -49,8 +48,7 @@ def test_a_step_runs_an_agent_and_a_later_step_uses_its_outputs(
 ) -> None:
     """The whole way of `uses: ./`: act builds the Dockerfile, under one tag for the whole machine."""
     repository = workspace(tmp_path, WORKFLOW)
-    with machine_lock("act"):
-        result = run(repository, emulator)
+    result = run(repository, emulator)
     assert result.exit_code == 0, result.log
     assert "later step has <success> <https://github.com/acme/web/pull/42>" in result.lines()
     assert [(run.status, run.repo.full_name, run.prompt) for run in emulator.runs] == [

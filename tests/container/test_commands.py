@@ -9,7 +9,7 @@ from mogplex_ci.emulator import Emulator
 from tests.container.act import act, workspace
 from tests.container.images import ROOT
 
-pytestmark = [pytest.mark.container, pytest.mark.xdist_group("container"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 SCRIPT = ROOT / "tests" / "e2e" / "cli" / "headless-runs.sh"
 FLEET = ROOT / "examples" / "workflows" / "fleet.yml"

@@ -15,7 +15,7 @@ from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
 from tests.container.images import ROOT
 
-pytestmark = [pytest.mark.container, pytest.mark.xdist_group("examples"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 EXAMPLES = ROOT / "examples" / "workflows"
 UPLOAD = "actions/upload-artifact@b7c566a772e6b6bfb58ed0dc250532a479d7789f"

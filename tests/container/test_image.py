@@ -10,7 +10,7 @@ import pytest
 
 from tests.container.images import ROOT, docker
 
-pytestmark = [pytest.mark.container, pytest.mark.xdist_group("container"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 MB = 1_000_000
 

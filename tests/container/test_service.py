@@ -11,7 +11,7 @@ import pytest
 
 from tests.container.images import docker
 
-pytestmark = [pytest.mark.container, pytest.mark.xdist_group("container"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from mogplex_ci.emulator import Emulator
 from tests.container.images import docker
 from tests.container.step import Step
 
-pytestmark = [pytest.mark.container, pytest.mark.xdist_group("container"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from mogplex_ci.emulator import Emulator
 from tests.browser import chromium
 from tests.program import ROOT, GitHubStep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser]
 SHOTS = ROOT / "out" / "screenshots"
 DEVICES = {"desktop": (1200, "light"), "phone": (390, "dark")}
 SCENARIOS = ("success", "failed", "hostile", "many-events")
