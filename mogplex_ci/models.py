@@ -1,7 +1,7 @@
-"""The API's data, in the API's own terms, and the type of text that nobody may print.
+"""The API's objects as typed values, and ``Untrusted``, the type of text that must not be printed as it is.
 
-Everything that the API says is untrusted: an agent repeats whatever a repository or an issue told it. Such text is
-held in ``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` opens it.
+Everything the API returns is untrusted: an agent repeats whatever a repository or an issue told it. Such text is held
+in ``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` turns it into text.
 """
 
 from __future__ import annotations
@@ -9,19 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, NoReturn
 
 TERMINAL_STATUSES: Final = frozenset({"success", "failed", "cancelled"})
 LIVE_STATUSES: Final = frozenset({"pending", "streaming"})
+PAUSED_STATUS: Final = "awaiting_input"
+"""The run waits for a person's answer; it is neither live nor over."""
 FEED_LIMIT: Final = 200
-"""Most events one answer can hold; the API serves the oldest ones and has no cursor."""
+"""Most events in one answer of ``GET /runs/{id}/events``. Older servers return the oldest ones, newer the newest."""
 
 
 class Untrusted:
-    """A JSON value that came from outside: text, number, list, object.
+    """A JSON value from outside: text, number, list or object.
 
-    It can be searched (``at``), compared with words of our own (``one_of``) and counted, but it does not turn into
-    text: ``str()`` and f-strings raise. ``mogplex_ci.sanitize`` makes ``SafeText`` of it.
+    It can be searched (``at``) and compared with our own words (``one_of``), but ``str()`` and f-strings raise
+    ``TypeError``. ``mogplex_ci.sanitize`` makes ``SafeText`` of it.
     """
 
     __slots__ = ("_value",)
@@ -42,12 +45,17 @@ class Untrusted:
         """Return the word of ours that this text equals, or None."""
         return self._value if isinstance(self._value, str) and self._value in words else None
 
-    def likeness(self, word: str) -> float:
-        """Return how much this text is like a word of ours, from 0 to 1 (the same but for case)."""
-        from difflib import SequenceMatcher  # needed only for mistakes
+    def similarity(self, word: str) -> float:
+        """Return how similar this text is to ``word``, from 0 to 1 (equal but for case)."""
+        from difflib import SequenceMatcher  # slow to import, needed only for error messages
 
         value = str(self._value).lower()
         return 1.0 if value == word.lower() else min(SequenceMatcher(None, value, word.lower()).ratio(), 0.99)
+
+    @property
+    def text(self) -> str:
+        """The raw text, empty for any other kind of value. For joining and cutting only, never for printing."""
+        return self._value if isinstance(self._value, str) else ""
 
     def as_bool(self) -> bool | None:
         """Return the value when it is a JSON boolean."""
@@ -58,10 +66,17 @@ class Untrusted:
         return self._value if isinstance(self._value, int) and not isinstance(self._value, bool) else None
 
     def items(self) -> Iterator[tuple[Untrusted, Untrusted]]:
-        """Go through an object's keys and values; nothing for other kinds."""
+        """Yield an object's keys and values; nothing for any other kind of value."""
         if isinstance(self._value, dict):
             for key, value in self._value.items():
                 yield Untrusted(key), Untrusted(value)
+
+    def without(self, *keys: str) -> Untrusted:
+        """Return an object without ``keys`` and without empty fields; any other kind of value unchanged."""
+        if not isinstance(self._value, dict):
+            return self
+        kept = {key: item for key, item in self._value.items() if key not in keys and item not in (None, "", [], {})}
+        return Untrusted(kept)
 
     def __bool__(self) -> bool:
         return self._value not in (None, "", [], {})
@@ -98,33 +113,46 @@ class Repo:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One agent run (the API's run detail).
+    """One agent run (the API's run object).
 
     ``id`` and ``status`` are checked to be plain words when they are read; all other text is untrusted.
     """
 
     id: str
     status: str
-    """One of ``LIVE_STATUSES`` or ``TERMINAL_STATUSES``, or a word that this version does not know."""
+    """One of ``LIVE_STATUSES``, ``TERMINAL_STATUSES`` or ``PAUSED_STATUS``, or a word this version does not know."""
     repo_id: Untrusted | None
     harness: Untrusted | None
     base_branch: Untrusted | None
     working_branch: Untrusted | None
+    creates_branch: bool
+    """Whether the working branch is created from the base branch."""
     sandbox_id: Untrusted | None
     error: Untrusted | None
     queued: bool
-    """Whether a runtime took it (``runtime.runId``); a failed run without one never left the queue."""
+    """Whether a runtime accepted it (``runtime.runId``); a failed run without one never left the queue."""
     data: Untrusted
     """The whole object as the API sent it."""
     created_at: datetime | None = None
-    """Aware; None when the API's text is no time."""
+    """Aware; None when the API's text is not a time."""
     updated_at: datetime | None = None
-    """Aware; None when the API's text is no time. Events do not change it."""
+    """Aware; None when the API's text is not a time. New events do not change it."""
+    agent_id: Untrusted | None = None
+    """The agent that was used. None when none was asked for, or the server does not know agents."""
+    terminal_commit: Untrusted | None = None
+    """Commit id of the pushed branch tip; follows up to 10 s after ``success``, or never."""
+    has_terminal_commit: bool = False
+    """Whether this server has the field ``terminalCommitSha`` at all."""
 
     @property
     def is_terminal(self) -> bool:
         """Whether the run has ended."""
         return self.status in TERMINAL_STATUSES
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run waits for a person's answer."""
+        return self.status == PAUSED_STATUS
 
     @property
     def is_dead(self) -> bool:
@@ -133,28 +161,110 @@ class Run:
 
     @property
     def never_queued(self) -> bool:
-        """Whether the service created the run, but could hand it to no runtime: nothing was done."""
+        """Whether the service created the run but could not hand it to a runtime, so that nothing was done."""
         return self.status == "failed" and not self.queued
+
+
+class EventKind(StrEnum):
+    """What an event means, whichever generation of the service wrote it."""
+
+    ACCEPTED = "accepted"
+    """The service accepted the run."""
+    SANDBOX_READY = "sandbox-ready"
+    GIT_SYNC = "git-sync"
+    """The repository is checked out."""
+    AGENT_READY = "agent-ready"
+    """The harness is about to start working."""
+    INSTALL = "install"
+    """The harness was installed in the sandbox."""
+    DELIVERY = "delivery"
+    """Changes were committed and pushed, and the pull request was opened, if there were any."""
+    TOOL_STARTED = "tool-started"
+    TOOL_FINISHED = "tool-finished"
+    TEXT_DELTA = "text-delta"
+    """A piece of the agent's words, of any length; joined without a separator."""
+    MESSAGE = "message"
+    """A whole message of the agent."""
+    WORKER_HEARTBEAT = "worker-heartbeat"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolState:
+    """What a tool event says about its call."""
+
+    name: Untrusted
+    call_id: Untrusted | None
+    """None on older servers, where a call's two events are paired by the tool's name."""
+    failed: bool
+    denied: bool
+    """The agent was not allowed to make the call."""
+    seconds: float | None
+    """How long the call took, when the service says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitState:
+    """What a ``git_sync`` or ``git_delivery`` event says."""
+
+    working_branch: Untrusted | None
+    base_branch: Untrusted | None
+    changed: bool | None
+    """None for ``git_sync``, and when the service does not say."""
+    pull_request_url: Untrusted | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run ended, from an event that ends it."""
+
+    error: Untrusted | None
+    exit_code: int | None
+    code: Untrusted | None
+    """``rate_limited``, ``model_access_denied``, ``command_failed``, or a word this version does not know."""
+    in_delivery: bool
+    """Whether the agent had finished, and pushing its changes failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLocation:
+    """A line of a file that an event is about."""
+
+    path: Untrusted
+    line: int
+    is_problem: bool
+    """Whether the event calls it a warning or an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of a run's event feed."""
+    """One event of a run. ``mogplex_ci.api.answers`` is the only place that reads payload keys."""
 
     id: Untrusted
+    kind: EventKind
     type: Untrusted
-    tool_name: Untrusted | None
+    """The API's own word."""
     message: Untrusted | None
-    payload: Untrusted
     created_at: datetime | None
-    """Aware; None when the API's text is no time."""
+    """Aware; None when the API's text is not a time."""
     data: Untrusted
     """The whole object as the API sent it."""
+    label: Untrusted | None = None
+    """Short name for an event without a meaning of its own: the stage in its payload, else its type."""
+    details: Untrusted | None = None
+    """Payload fields that no other attribute carries and that matter to a reader; None when there are none."""
+    tool: ToolState | None = None
+    git: GitState | None = None
+    end: Failure | None = None
+    location: FileLocation | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """One answer of ``GET /runs/{id}/events``: the run, and its oldest events up to ``FEED_LIMIT``."""
+class EventPage:
+    """One answer of ``GET /runs/{id}/events``: the run, and up to ``FEED_LIMIT`` events, oldest first."""
 
     run: Run
     events: tuple[Event, ...]
@@ -195,6 +305,8 @@ class StartRequest:
     conversation_id: str | None = None
     workspace_session_id: str | None = None
     mode: str | None = None
+    agent_id: str | None = None
+    worktree_id: str | None = None
 
     def body(self) -> dict[str, object]:
         """Return the JSON object to send."""
@@ -209,5 +321,7 @@ class StartRequest:
             "conversationId": self.conversation_id,
             "workspaceSessionId": self.workspace_session_id,
             "mode": self.mode,
+            "agentId": self.agent_id,
+            "worktreeId": self.worktree_id,
         }
         return {name: value for name, value in fields.items() if value is not None}

@@ -1,39 +1,126 @@
-"""How long to wait before a failed call is made again."""
+"""When and how a failed call is made again: the one retry policy of the program."""
 
 from __future__ import annotations
 
-from typing import Final
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from mogplex_ci.errors import MogplexError
+from mogplex_ci.errors import MogplexError, RateLimitedError, ServerError, UnreachableError
 
-BACKOFF_WIDEST: Final = 30.0
-"""Longest wait, in seconds, that we choose ourselves; the server may ask for more."""
-_LONGEST: Final = 10**9
-"""More seconds than any deadline; the library's own limit of six hours is shorter than this service's daily one."""
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from mogplex_ci.signals import Clock, Stop
+
+T = TypeVar("T")
+TRANSIENT: Final = (UnreachableError, ServerError, RateLimitedError)
+"""Errors after which the same request may succeed."""
+FIRST_PAUSE: Final = 0.5
+"""Seconds before the first retry; each further failure doubles the pause."""
+LONGEST_PAUSE: Final = 10.0
+"""Longest pause, in seconds, that we choose ourselves: an outage of any length is noticed to be over within it."""
+LATEST: Final = 2.0
+"""Seconds after the time that the server asked to wait until, within which the request is sent again."""
+CALL_SECONDS: Final = 30.0
+"""Longest time for one request."""
+_LAST_TRY_SECONDS: Final = 1.0
+"""How long before the deadline the last try is made."""
+_JITTER: Final = 1.25
+_LONGEST_RETRY_AFTER: Final = 10**9
+"""More seconds than any deadline. urllib3's own limit of six hours is shorter than this service's daily limit."""
+
+
+class Waiting(NamedTuple):
+    """An update: a request failed in a way that may pass; it is sent again after ``seconds``."""
+
+    error: MogplexError
+    seconds: float
 
 
 class Backoff:
-    """Exponential waits, as urllib3 counts them, but never shorter than the server asks for."""
+    """Pauses between tries: as long as the server asks, else doubling up to ``longest`` seconds."""
 
-    def __init__(self, factor: float) -> None:
-        """Take the seconds of which every further failure doubles the wait."""
-        self._retry = Retry(total=None, backoff_factor=factor, backoff_max=max(BACKOFF_WIDEST, factor))
+    def __init__(self, clock: Clock, *, first: float = FIRST_PAUSE, longest: float = LONGEST_PAUSE) -> None:
+        self._clock = clock
+        self._first = first
+        self._longest = longest
+        self._next = first
 
     def seconds_after(self, error: MogplexError) -> float:
-        """Count a failure and return the seconds to wait before the next try; the first wait is as short as can be."""
-        if self._retry.get_backoff_time() < self._retry.backoff_max:  # counting on would only make numbers huge
-            self._retry = self._retry.increment(error=error)
-        return max(self._retry.get_backoff_time(), error.retry_after or 0.0)
+        """Count a failure and return the seconds to wait before the next try. Jitter keeps jobs from meeting again."""
+        pause, self._next = self._next, min(self._next * 2, self._longest)
+        if error.retry_after is not None:
+            return error.retry_after + self._clock.random(0.0, LATEST)
+        return min(self._clock.random(pause, pause * _JITTER), self._longest)
+
+    def reset(self) -> None:
+        """Start anew: the last try succeeded."""
+        self._next = self._first
+
+
+def retrying(
+    call: Callable[[float], T],
+    *,
+    clock: Clock,
+    deadline: float,
+    stop: Stop | None = None,
+    backoff: Backoff | None = None,
+    longest_call: float = CALL_SECONDS,
+    ignore_retry_after: bool = False,
+) -> Generator[Waiting, None, T]:
+    """Make ``call`` until it is answered; it is given the seconds it may take. Yields the waits.
+
+    Args:
+        call: raises one of ``TRANSIENT`` when it may succeed later.
+        clock: time and waits.
+        deadline: a time of the clock. No try starts after it.
+        stop: ends the call or a wait when a stop signal comes; None lets neither be interrupted.
+        backoff: the pauses; the default ones when None.
+        longest_call: seconds for one try.
+        ignore_retry_after: try again sooner than the server asks. For the few seconds after a stop signal: room in the
+            request budget comes free continuously, and refused requests do not count.
+
+    Raises:
+        MogplexError: an error that will not pass, or the last one when the next try would come after the deadline.
+        StopRequested: a stop signal came.
+    """
+    backoff = backoff or Backoff(clock)
+    while True:
+        try:
+            with stop.interrupting() if stop else nullcontext():
+                return call(max(min(deadline - clock.monotonic(), longest_call), 0.3))
+        except TRANSIENT as error:
+            if ignore_retry_after:
+                error.retry_after = None
+            seconds, left = backoff.seconds_after(error), deadline - clock.monotonic()
+            if (error.retry_after or seconds) >= left:
+                raise
+            seconds = min(seconds, max(left - _LAST_TRY_SECONDS, error.retry_after or 0.0, left / 2))
+            yield Waiting(error, seconds)
+        with stop.interrupting() if stop else nullcontext():
+            clock.sleep(seconds)
+            if stop:
+                stop.check()
+
+
+def finish(work: Generator[object, None, T]) -> T:
+    """Run ``work`` to its end without looking at what it yields, and return its result."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 def parse_retry_after(header: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After``: this API sends whole seconds, a proxy before it may send a date."""
+    """Return the seconds of a ``Retry-After``: the API sends whole seconds, a proxy in between may send a date."""
     if header is None:
         return None
     try:
-        return float(Retry(retry_after_max=_LONGEST).parse_retry_after(header))
+        return float(Retry(retry_after_max=_LONGEST_RETRY_AFTER).parse_retry_after(header))
     except (InvalidHeader, ValueError, OverflowError):
         return None

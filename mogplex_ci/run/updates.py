@@ -1,22 +1,18 @@
-"""What happens to a run, as this program sees it. The run's code yields these; reports turn them into text.
+"""What the run's code reports while it works. The log and the other reports turn updates into text.
 
-Named tuples, not dataclasses: making so many of those takes several milliseconds at every start.
+Named tuples, not dataclasses: defining that many dataclasses would cost several milliseconds at every start.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mogplex_ci.api.retry import Waiting
+
 if TYPE_CHECKING:
     from mogplex_ci.errors import MogplexError
     from mogplex_ci.models import Event, Repo, Run
-
-
-class Waiting(NamedTuple):
-    """A request failed in a way that may pass; it is sent again after ``seconds``."""
-
-    error: MogplexError
-    seconds: float
+    from mogplex_ci.run.timeline import Addition
 
 
 class Starting(NamedTuple):
@@ -28,8 +24,8 @@ class Starting(NamedTuple):
     key: str
 
 
-class KeyRetired(NamedTuple):
-    """The run under the first key cannot be used; a fresh run is started under ``key``."""
+class NextKey(NamedTuple):
+    """The run under the key tried so far cannot be used; the next request uses ``key``."""
 
     run: Run | None
     """The run that was found; None when the key belongs to a different request."""
@@ -44,15 +40,17 @@ class Started(NamedTuple):
     run: Run
     key: str
     joined: bool
-    """The run had been started before this process asked."""
+    """The run was started before this process asked."""
     owned: bool
     """This step may cancel it."""
     unexpected: bool = False
-    """It was joined, although this is the first try of the step: another use of the step may have the same key."""
+    """It was joined although this is the first attempt of the step: another use of the step may have the same key."""
+    agent_ignored: bool = False
+    """An agent was asked for, but the service did not use it."""
 
 
 class StatusChanged(NamedTuple):
-    """The run's status is a different one now."""
+    """The run's status has changed."""
 
     run: Run
     elapsed: float
@@ -60,9 +58,15 @@ class StatusChanged(NamedTuple):
 
 
 class UnknownStatus(NamedTuple):
-    """The run has a status that this version does not know; said once for each."""
+    """The run has a status that this version does not know; sent once for each."""
 
     run: Run
+
+
+class Polling(NamedTuple):
+    """Events are polled from now on, not streamed."""
+
+    reason: str
 
 
 class EventsArrived(NamedTuple):
@@ -70,31 +74,42 @@ class EventsArrived(NamedTuple):
 
     run: Run
     events: tuple[Event, ...]
+    additions: tuple[Addition, ...]
+    """What they add to the timeline."""
     elapsed: float
     """Seconds since the step began."""
 
 
-class FeedFull(NamedTuple):
-    """The feed holds as many events as can be read: later ones stay unseen, the status is still followed."""
+class Quiet(NamedTuple):
+    """No event has come for two seconds: what was held back can be shown."""
+
+    additions: tuple[Addition, ...]
+    """The agent's words so far that do not end a paragraph."""
+
+
+class EventsMissing(NamedTuple):
+    """The service has events that cannot be read; the status is still followed."""
 
     run: Run
+    later_ones: bool
+    """Whether all events from now on are missing (older servers list the oldest 200 only), or some in between."""
 
 
 class Trouble(NamedTuple):
-    """Polling fails since now; said once, until it works again."""
+    """Following fails from now on; sent once, until it works again."""
 
     error: MogplexError
 
 
 class Recovered(NamedTuple):
-    """Polling works again."""
+    """Following works again."""
 
     after: float
     """Seconds without a usable answer."""
 
 
 class Heartbeat(NamedTuple):
-    """Nothing was said for a while; the run is still followed."""
+    """Nothing was reported for a while; the run is still followed."""
 
     run: Run
     elapsed: float
@@ -110,6 +125,8 @@ class Ended(NamedTuple):
     """As last seen."""
     trouble: MogplexError | None
     """At the deadline: why the API gave no usable answer last, if it did not."""
+    additions: tuple[Addition, ...] = ()
+    """The agent's last words, if they were not shown yet."""
 
 
 class Cancelling(NamedTuple):
@@ -134,15 +151,17 @@ class CancelFailed(NamedTuple):
     error: MogplexError
 
 
-Happening = (
+Update = (
     Waiting
     | Starting
-    | KeyRetired
+    | NextKey
     | Started
     | StatusChanged
     | UnknownStatus
+    | Polling
     | EventsArrived
-    | FeedFull
+    | Quiet
+    | EventsMissing
     | Trouble
     | Recovered
     | Heartbeat

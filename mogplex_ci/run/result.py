@@ -1,0 +1,158 @@
+"""How a step ended: the one place where a run's state becomes a result and an exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.api.retry import TRANSIENT
+from mogplex_ci.errors import RateLimitedError, UsageError
+from mogplex_ci.models import LIVE_STATUSES
+from mogplex_ci.run.timeline import Timeline
+
+if TYPE_CHECKING:
+    from mogplex_ci.errors import MogplexError, Problem
+    from mogplex_ci.models import Repo, Run, Untrusted
+
+
+class Result(StrEnum):
+    """The ``result`` output."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    PAUSED = "paused"
+    TIMEOUT = "timeout"
+    DETACHED = "detached"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+    DRY_RUN = "dry-run"
+    ERROR = "error"
+
+
+EXIT_UNKNOWN_STATUS: Final = 2
+EXIT_UNAVAILABLE: Final = 69
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How the step ended, with all that is known about its run."""
+
+    result: Result
+    exit_code: int
+    cause: str = ""
+    """What happened, in our words; empty on success."""
+    remedy: str = ""
+    """What the user can do about it, in our words."""
+    detail: Untrusted | None = None
+    """What the run, the server or the user wrote about it."""
+    error_code: str = ""
+    """The API's code, or one of ours."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the inputs."""
+    duration: float = 0.0
+    """Seconds since the step began."""
+    requests_sent: int = 0
+    timeline: Timeline = field(default_factory=Timeline)
+    """Empty when no run was followed."""
+    repo: Repo | None = None
+    """None when it was not found, or the token does not list it."""
+    run: Run | None = None
+    """As last seen; None when no run was started."""
+    key: str = ""
+    """The idempotency key under which the run was started; empty when none was."""
+    joined: bool = False
+    """The run was started before this process asked."""
+    cancelled_by_step: bool = False
+    """This step cancelled the run, and the API confirmed it."""
+    left_behind: bool = False
+    """A run of this step may be at work without being wanted: it could not be cancelled, or its id is not known."""
+
+    def as_dry_run(self) -> RunResult:
+        """Return the result of a dry run that played to its end; an interrupted or broken one stays as it is."""
+        if self.result in (Result.INTERRUPTED, Result.ERROR):
+            return self
+        return replace(
+            self, result=Result.DRY_RUN, exit_code=0, cause="", remedy="", detail=None, error_code="", problems=()
+        )
+
+    @property
+    def branch(self) -> Untrusted | None:
+        """The branch worked on: events know it when the run object does not."""
+        return self.timeline.branch or (self.run.working_branch if self.run else None)
+
+    @property
+    def base_branch(self) -> Untrusted | None:
+        """The branch that the work started from."""
+        return (self.run.base_branch if self.run else None) or self.timeline.base_branch
+
+    @property
+    def run_goes_on(self) -> bool:
+        """Whether the run may still be working after this step."""
+        return self.run is not None and not self.run.is_terminal and not self.cancelled_by_step
+
+
+_RETRY_LATER: Final = "Run the job again later."
+_FAILURE_REMEDIES: Final = {
+    "rate_limited": "The model's provider limited the agent's requests. Run the job again later.",
+    "model_access_denied": "Check in the Mogplex settings that this account may use the harness's model.",
+}
+"""By the service's ``failure_code`` (Mogplex/mogplex, lib/harness/failure.ts)."""
+
+
+def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = None) -> RunResult:
+    """Return the result of a run that was followed to its end, to a pause or to the deadline.
+
+    Only the API's own ``success`` counts as success. ``trouble`` is why the API gave no usable answer last.
+    """
+    detail = run.error or timeline.failure
+    if run.status == "success":
+        return RunResult(Result.SUCCESS, 0, run=run, timeline=timeline)
+    if run.status == "failed":
+        cause, remedy = _failure(run, timeline)
+        return RunResult(Result.FAILED, 1, cause, remedy, detail, "RUN_FAILED", run=run, timeline=timeline)
+    if run.status == "cancelled":
+        cause, remedy = "the run was cancelled", "Run the job again to start a new run."
+        return RunResult(Result.CANCELLED, 1, cause, remedy, run.error, "CANCELLED", run=run, timeline=timeline)
+    if run.is_paused:
+        asked = timeline.checkpoint.summary if timeline.checkpoint else None
+        cause, remedy = "the run is paused and waits for an answer", "Answer it in Mogplex; the run then goes on."
+        return RunResult(Result.PAUSED, 1, cause, remedy, asked, "PAUSED", run=run, timeline=timeline)
+    if trouble is not None:
+        return replace(result_of_error(trouble), run=run, timeline=timeline)
+    if run.status not in LIVE_STATUSES:
+        cause = f"the timeout passed while the run had the unknown status {run.status}"
+        remedy = "Use a newer version of this action that knows this status."
+        code = "UNKNOWN_STATUS"
+        return RunResult(
+            Result.ERROR, EXIT_UNKNOWN_STATUS, cause, remedy, error_code=code, run=run, timeline=timeline
+        )
+    cause, remedy = f"the timeout passed while the run was {run.status}", "Raise timeout if the task needs longer."
+    return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT", run=run, timeline=timeline)
+
+
+def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:
+    """Return what failed and what to do about it, by how far the run came."""
+    code = timeline.failure_code.one_of(*_FAILURE_REMEDIES) if timeline.failure_code else None
+    if run.never_queued:
+        return "the service could not queue the run", _RETRY_LATER
+    if code is not None:
+        return "the run failed", _FAILURE_REMEDIES[code]
+    if timeline.changed is not None or timeline.delivery_failed:
+        return "the run failed while it delivered the changes", "Check that the Mogplex GitHub App may push here."
+    if timeline.agent_worked:
+        return "the run failed", "Read what the agent did last."
+    if timeline.sandbox_was_ready:
+        return "the run failed before the agent started", "Check the repository's branch and setup, then run it again."
+    if timeline.event_count:
+        return "the run failed before its sandbox was ready", _RETRY_LATER
+    return "the run failed", "Read the run's events."
+
+
+def result_of_error(error: MogplexError) -> RunResult:
+    """Return the result of a step that an error ended. A transient error that lasted to the deadline is an outage."""
+    is_outage = isinstance(error, TRANSIENT) and not isinstance(error, RateLimitedError)
+    exit_code = EXIT_UNAVAILABLE if is_outage else error.exit_code
+    problems = error.problems if isinstance(error, UsageError) else ()
+    return RunResult(Result.ERROR, exit_code, error.cause, error.remedy, error.detail, error.code, problems)

@@ -1,0 +1,374 @@
+"""A run's timeline: its events as phases, tool calls, the agent's words and everything else.
+
+One timeline is built for each run, while its events arrive. The log shows what each event adds; the summary, the
+report, the outputs and the result file read the finished timeline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.api.agent_text import TextBuffer
+from mogplex_ci.models import EventKind, Untrusted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from mogplex_ci.api.agent_text import Checkpoint
+    from mogplex_ci.models import Event, ToolState
+
+
+class Phase(StrEnum):
+    """What a run goes through, in this order. Not every run reaches every phase."""
+
+    SANDBOX = "sandbox"
+    """A machine boots."""
+    GIT = "git"
+    """The repository is checked out."""
+    INSTALL = "install"
+    """The agent is set up."""
+    AGENT = "agent"
+    """The agent works."""
+    DELIVERY = "delivery"
+    """Changes are committed and pushed, and the pull request is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted:
+    """A phase starts. ``at`` is in seconds since the run's first event, here and in all entries."""
+
+    phase: Phase
+    at: float
+    event: Event | None = None
+    """The event that says so; None when it follows from another event."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEnded:
+    """A phase is over."""
+
+    phase: Phase
+    started: float
+    at: float
+    event: Event | None = None
+    calls: int = 0
+    """Tool calls so far."""
+
+
+@dataclass(slots=True, eq=False)
+class ToolCall:
+    """A tool call. ``Timeline.add`` returns it when it starts, and again when it has finished."""
+
+    name: Untrusted
+    at: float
+    start: Event | None
+    """None when only its end was seen."""
+    finish: Event | None = None
+    ended: float | None = None
+
+    @property
+    def call_id(self) -> Untrusted | None:
+        """The service's id of the call; None on older servers."""
+        event = self.start or self.finish
+        return event.tool.call_id if event and event.tool else None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took: as the service measured it, else between its two events; None when unknown."""
+        tool = self.finish.tool if self.finish else None
+        if tool is not None and tool.seconds is not None:
+            return tool.seconds
+        return self.ended - self.at if self.start and self.ended is not None else None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error, or the agent was not allowed to make it."""
+        return self.finish is not None and self.finish.tool is not None and self.finish.tool.failed
+
+    @property
+    def denied(self) -> bool:
+        """Whether the agent was not allowed to make it."""
+        return self.finish is not None and self.finish.tool is not None and self.finish.tool.denied
+
+
+@dataclass(slots=True, eq=False)
+class AgentText:
+    """What the agent said without a tool call in between."""
+
+    at: float
+    pieces: list[Untrusted] = field(default_factory=list)
+
+    @property
+    def text(self) -> Untrusted:
+        """All of it, paragraphs separated by a blank line."""
+        return Untrusted("\n\n".join(piece.text for piece in self.pieces))
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """A part of the agent's words that is ready to be shown. Returned by ``add``, not kept in ``entries``."""
+
+    at: float
+    text: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Any other event."""
+
+    at: float
+    event: Event
+
+
+Entry = PhaseStarted | PhaseEnded | ToolCall | AgentText | Note
+"""What ``Timeline.entries`` holds."""
+Addition = PhaseStarted | PhaseEnded | ToolCall | TextPiece | Note
+"""What one event adds."""
+
+
+_WITHIN_A_MESSAGE: Final = (EventKind.DELIVERY, EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED)
+"""The agent's last line can arrive after these; it still belongs to what was said before."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpan:
+    """A phase from its start to its end, in seconds since the run's first event."""
+
+    phase: Phase
+    started: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """All calls of one tool."""
+
+    name: Untrusted
+    calls: Sequence[ToolCall]
+
+    @property
+    def seconds(self) -> float:
+        """Time in all its calls."""
+        return sum(call.seconds or 0.0 for call in self.calls)
+
+    @property
+    def failed(self) -> int:
+        """Calls that failed or were denied."""
+        return sum(call.failed for call in self.calls)
+
+
+class Timeline:
+    """Built from one run's events, in order. The attributes hold what the events have said so far."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        """In order; a tool call stands where it started."""
+        self.started: datetime | None = None
+        """Time of the first event; None before it."""
+        self.last = 0.0
+        """Time of the newest event, in seconds since the first."""
+        self.event_count = 0
+        self.is_incomplete = False
+        """Whether the service has events that could not be read: what is unknown then stays unknown."""
+        self.branch: Untrusted | None = None
+        """The branch worked on; the run object does not always know it."""
+        self.base_branch: Untrusted | None = None
+        self.pull_request_url: Untrusted | None = None
+        self.changed: bool | None = None
+        """Whether the run changed anything; None when no delivery event was seen."""
+        self.failure: Untrusted | None = None
+        """Why the run failed, in the agent's or the service's words."""
+        self.failure_code: Untrusted | None = None
+        self.delivery_failed = False
+        """Whether the agent finished, but its changes could not be pushed."""
+        self.end_kinds: set[EventKind] = set()
+        """Which of the events that end a run were seen."""
+        self._now = 0.0
+        self._reached: set[Phase] = set()
+        self._phase_started = 0.0
+        self._agent_works = False
+        self._calls: dict[ToolCall, None] = {}
+        """Every call, in order."""
+        self._buffer = TextBuffer()
+        self._message: AgentText | None = None
+
+    def add(self, event: Event) -> list[Addition]:
+        """Add the next event and return what it adds. A finished tool call is the entry of its start again."""
+        self.event_count += 1
+        self._now = self._time_of(event)
+        self.last = max(self.last, self._now)
+        self._read_facts(event)
+        additions = list(self._read(event))
+        for addition in additions:
+            if isinstance(addition, ToolCall):
+                if addition not in self._calls:
+                    self._calls[addition] = None
+                    self.entries.append(addition)
+            elif not isinstance(addition, TextPiece):
+                self.entries.append(addition)
+        return additions
+
+    def flush_text(self) -> list[Addition]:
+        """Return the agent's words that can be shown because nothing more has come for a while."""
+        return list(self._say(self._buffer.flush()))
+
+    def end(self) -> list[Addition]:
+        """Return the agent's last words; no event follows."""
+        return list(self._say(self._buffer.drain()))
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """The tool calls, in the order of their entries."""
+        return list(self._calls)
+
+    @property
+    def open_call(self) -> ToolCall | None:
+        """The tool call that started last and has not finished."""
+        return next((call for call in reversed(self._calls) if call.finish is None), None)
+
+    @property
+    def agent_worked(self) -> bool:
+        """Whether the agent did anything: said something or called a tool."""
+        return Phase.AGENT in self._reached
+
+    @property
+    def sandbox_was_ready(self) -> bool:
+        """Whether the run came as far as checking out the repository."""
+        return Phase.GIT in self._reached
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """What the run asked when it paused."""
+        return self._buffer.checkpoint
+
+    @property
+    def last_words(self) -> Untrusted | None:
+        """The agent's last message."""
+        for entry in reversed(self.entries):
+            if isinstance(entry, AgentText) and entry.pieces:
+                return entry.text
+        return None
+
+    def spans(self) -> list[PhaseSpan]:
+        """Return the phases that were reached; one without an end lasts to the newest event."""
+        started: dict[Phase, float] = {}
+        ended: dict[Phase, float] = {}
+        for entry in self.entries:
+            if isinstance(entry, PhaseStarted):
+                started[entry.phase] = entry.at
+            elif isinstance(entry, PhaseEnded):
+                started[entry.phase], ended[entry.phase] = entry.started, entry.at
+        return [PhaseSpan(phase, started[phase], ended.get(phase, self.last)) for phase in Phase if phase in started]
+
+    def tools(self) -> list[ToolUse]:
+        """Return the tools that were used, the one with the most time first."""
+        calls: dict[Untrusted, list[ToolCall]] = {}
+        for call in self.calls:
+            calls.setdefault(call.name, []).append(call)
+        return sorted((ToolUse(*item) for item in calls.items()), key=lambda use: (-use.seconds, -len(use.calls)))
+
+    def _read(self, event: Event) -> Iterator[Addition]:
+        at = self._now
+        if event.kind is EventKind.TEXT_DELTA:
+            yield from self._start_work(at)
+            yield from self._say(self._buffer.add(event.message or Untrusted("")))
+            return
+        yield from self._say(self._buffer.interrupt())
+        if event.kind not in _WITHIN_A_MESSAGE:
+            self._message = None
+        match event.kind:
+            case EventKind.ACCEPTED if self._reach(Phase.SANDBOX):
+                self._phase_started = at
+                yield PhaseStarted(Phase.SANDBOX, at, event)
+            case EventKind.SANDBOX_READY if self._reach(Phase.GIT):
+                yield self._end_phase(Phase.SANDBOX, at, event)
+            case EventKind.GIT_SYNC if self._reach(Phase.INSTALL):
+                yield self._end_phase(Phase.GIT, at, event)
+            case EventKind.INSTALL if Phase.AGENT not in self._reached:
+                yield self._end_phase(Phase.INSTALL, at, event)
+                yield from self._start_work(at)
+            case EventKind.DELIVERY if self._reach(Phase.DELIVERY):
+                yield from self._end_work(at)
+                yield PhaseStarted(Phase.DELIVERY, at, event)
+            case EventKind.TOOL_STARTED if event.tool is not None:
+                yield from self._start_work(at)
+                yield ToolCall(event.tool.name, at, event)
+            case EventKind.TOOL_FINISHED if event.tool is not None:
+                yield from self._start_work(at)
+                yield self._finish_call(event, at)
+            case EventKind.MESSAGE if event.message:
+                yield from self._start_work(at)
+                yield from self._say([event.message])
+                self._message = None
+            case EventKind.FINISHED | EventKind.FAILED | EventKind.CANCELLED:
+                yield from self._end_work(at)
+                yield Note(at, event)
+            case _:
+                yield Note(at, event)
+
+    def _read_facts(self, event: Event) -> None:
+        if event.git is not None:
+            self.branch = event.git.working_branch or self.branch
+            self.base_branch = event.git.base_branch or self.base_branch
+            self.pull_request_url = event.git.pull_request_url or self.pull_request_url
+            if event.kind is EventKind.DELIVERY:
+                self.changed = event.git.changed
+        if event.end is not None:
+            self.end_kinds.add(event.kind)
+            self.failure_code = event.end.code or self.failure_code
+            self.delivery_failed = self.delivery_failed or event.end.in_delivery
+            if event.kind is EventKind.FAILED:
+                self.failure = event.end.error or self.failure or event.message
+
+    def _time_of(self, event: Event) -> float:
+        """Return when it happened; an event without a time happened together with the one before it."""
+        if event.created_at is None:
+            return self._now
+        self.started = self.started or event.created_at
+        return max((event.created_at - self.started).total_seconds(), 0.0)
+
+    def _say(self, pieces: list[Untrusted]) -> Iterator[Addition]:
+        for piece in pieces:
+            if self._message is None:
+                self._message = AgentText(self._now)
+                self.entries.append(self._message)
+            self._message.pieces.append(piece)
+            yield TextPiece(self._now, piece)
+
+    def _reach(self, phase: Phase) -> bool:
+        """Note that ``phase`` was reached, and return whether this is the first time."""
+        known = phase in self._reached
+        self._reached.add(phase)
+        return not known
+
+    def _end_phase(self, phase: Phase, at: float, event: Event | None) -> PhaseEnded:
+        started, self._phase_started = self._phase_started, at
+        return PhaseEnded(phase, started, at, event, len(self._calls))
+
+    def _start_work(self, at: float) -> Iterator[Addition]:
+        if self._reach(Phase.AGENT):
+            self._agent_works, self._phase_started = True, at
+            yield PhaseStarted(Phase.AGENT, at)
+
+    def _end_work(self, at: float) -> Iterator[Addition]:
+        if self._agent_works:
+            self._agent_works = False
+            yield self._end_phase(Phase.AGENT, at, None)
+
+    def _finish_call(self, event: Event, at: float) -> ToolCall:
+        """Return the call that ``event`` ends, or changes the end of."""
+        assert event.tool is not None
+        call = self._call_of(event.tool) or ToolCall(event.tool.name, at, None)
+        call.finish, call.ended = event, at
+        if call.start is None:
+            call.at = max(at - (call.seconds or 0.0), 0.0)
+        return call
+
+    def _call_of(self, tool: ToolState) -> ToolCall | None:
+        """Return the call with the same id; without ids the oldest open one of the same tool."""
+        if tool.call_id is not None:
+            return next((call for call in reversed(self._calls) if call.call_id == tool.call_id), None)
+        return next((call for call in self._calls if call.finish is None and call.name == tool.name), None)

@@ -1,0 +1,192 @@
+"""Stop signals and time: what every wait of the program listens to.
+
+A stop signal ends only work that is marked with ``Stop.interrupting``: waits and network calls. Everywhere else it is
+remembered and takes effect at the next mark, so that no file is left half written. Signals reach the main thread only;
+marked waits of other threads are woken too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import threading
+import time
+from functools import cache
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+T = TypeVar("T")
+
+
+class StopRequested(BaseException):
+    """The CI system, or the person at the terminal, wants the program to stop."""
+
+
+class Stop:
+    """Remembers the first stop signal and ends interruptible work."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        """The first signal that arrived."""
+        self._waiting: list[SimpleQueue[object]] = []
+
+    def install(self) -> None:
+        """Handle SIGINT and SIGTERM. As PID 1, a program without handlers would ignore SIGTERM."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    @property
+    def requested(self) -> bool:
+        """Whether a stop signal has arrived."""
+        return self.signal is not None
+
+    @property
+    def exit_code(self) -> int:
+        """The shell's code for the signal: 130 for SIGINT, 143 for SIGTERM."""
+        return 128 + (self.signal or signal.SIGINT)
+
+    @property
+    def name(self) -> str:
+        """The signal's name, such as ``SIGTERM``."""
+        return (self.signal or signal.SIGINT).name
+
+    def request(self, number: signal.Signals) -> None:
+        """Do what the arrival of signal ``number`` does. May be called in a signal handler."""
+        if self.signal is None:
+            self.signal = number
+        for queue in tuple(self._waiting):
+            queue.put(_WAKE)  # SimpleQueue.put is reentrant: the handler may have interrupted a get of this very queue
+
+    @contextlib.contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Let a stop signal end this thread's waits inside with ``StopRequested``, also one that came before."""
+        self.check()
+        _this_thread.stop = self
+        try:
+            yield
+        finally:
+            _this_thread.stop = None
+
+    def check(self) -> None:
+        """Raise ``StopRequested`` if a stop signal has arrived."""
+        if self.requested:
+            raise StopRequested
+
+    @contextlib.contextmanager
+    def waking(self, queue: SimpleQueue[object]) -> Iterator[None]:
+        """Put a wake-up into ``queue`` when a stop signal comes."""
+        self._waiting.append(queue)
+        try:
+            self.check()  # it may have come just before
+            yield
+        finally:
+            self._waiting.remove(queue)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self.request(signal.Signals(number))
+
+
+class _ThisThread(threading.local):
+    stop: Stop | None = None
+    """What may end the waits of this thread."""
+
+
+_this_thread = _ThisThread()
+_WAKE = object()
+
+
+@cache
+def stop_of_process() -> Stop:
+    """Return the stop of this process's signals; the first call installs the signal handlers."""
+    stop = Stop()
+    stop.install()
+    return stop
+
+
+def next_item(queue: SimpleQueue[object], seconds: float) -> object | None:
+    """Return the next item of ``queue``, or None after ``seconds``.
+
+    Raises:
+        StopRequested: a stop signal came, and this thread's work is interruptible.
+    """
+    stop = _this_thread.stop
+    with stop.waking(queue) if stop else contextlib.nullcontext():
+        try:
+            item = queue.get(timeout=max(seconds, 0.0))
+        except Empty:
+            item = None
+        if stop:
+            stop.check()
+        return None if item is _WAKE else item
+
+
+def bounded(work: Callable[[], T], seconds: float) -> T:
+    """Return what ``work`` returns, or raise what it raises.
+
+    The work is done on a thread of its own, because nothing else can bound or interrupt the lookup of a host name, and
+    a peer that sends a byte now and then restarts a socket's timeout. A wait that ends early abandons the thread, which
+    does not keep the program from exiting.
+
+    Raises:
+        TimeoutError: the work is not done after ``seconds``.
+        StopRequested: a stop signal came, and this thread's work is interruptible.
+    """
+    done: SimpleQueue[object] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((work(), None))
+        except BaseException as error:  # raised again in the thread that waits
+            done.put((None, error))
+
+    threading.Thread(target=run, name="bounded", daemon=True).start()
+    match next_item(done, seconds):
+        case None:
+            raise TimeoutError
+        case (_, BaseException() as error):
+            raise error
+        case (value, _):
+            result: T = value
+            return result
+    raise AssertionError("the thread puts pairs")
+
+
+class Clock(Protocol):
+    """Where the program gets time from; tests pass a clock of their own."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some start; never jumps when the machine's time is set."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; a stop signal ends an interruptible wait with ``StopRequested``."""
+
+    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
+        """Return the next item of ``queue``, or None after ``seconds``; a stop signal ends an interruptible wait."""
+
+    def random(self, low: float, high: float) -> float:
+        """Return a random number between ``low`` and ``high``, so that jobs do not send requests in step."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def monotonic(self) -> float:
+        """See ``Clock``."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """See ``Clock``."""
+        next_item(SimpleQueue(), seconds)
+
+    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
+        """See ``Clock``."""
+        return next_item(queue, seconds)
+
+    def random(self, low: float, high: float) -> float:
+        """See ``Clock``."""
+        return random.uniform(low, high)  # noqa: S311 - not a secret
