@@ -1,7 +1,7 @@
-"""What can go wrong, one type for each thing that a user can do something about.
+"""The errors that users see, one type for each thing that they can do something about.
 
-Each error carries the exit code, a code for the ``error-code`` output, one line that says what happened and one that
-says what to do. Both lines are our own words; what the server or the user wrote travels in ``detail``.
+Each carries the exit code, the ``error-code`` output, a line that says what happened and a line that says what to do.
+Both lines are our own words; what the server or the user wrote is in ``detail``.
 """
 
 from __future__ import annotations
@@ -93,6 +93,23 @@ class ForbiddenError(ApiError):
     remedy = "Use a token with the write scope: starting and cancelling runs needs it."
 
 
+class AutomationRequiredError(ForbiddenError):
+    """The token, or the repository's team policy, allows automations only."""
+
+    remedy = (
+        "This token may only trigger automations. Its owner can give it full access at mogplex.com/settings/api-keys, "
+        "and a team's owner can allow direct runs in the team's settings; or trigger an automation instead."
+    )
+
+
+class StreamMissingError(ApiError):
+    """The service has no event stream: an older version."""
+
+
+class StreamPositionError(ApiError):
+    """The service does not know the event to resume the stream from."""
+
+
 class NotFoundError(ApiError):
     """The run or repository does not exist, or belongs to somebody else."""
 
@@ -147,6 +164,10 @@ class UnreachableError(MogplexError):
     exit_code = 69
     code = "UNREACHABLE"
     remedy = "Check base-url, the proxy settings and the network between this runner and the API."
+
+
+class StreamBrokenError(UnreachableError):
+    """The event stream ended in the middle, or sent what cannot be used."""
 
 
 class WrongServiceError(MogplexError):

@@ -14,7 +14,7 @@ import threading
 import time
 from functools import cache
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,11 +66,11 @@ class Stop:
     def interrupting(self) -> Iterator[None]:
         """Let a stop signal end this thread's waits inside with ``StopRequested``, also one that came before."""
         self.check()
-        _this_thread.stop = self
+        outer, _this_thread.stop = _this_thread.stop, self
         try:
             yield
         finally:
-            _this_thread.stop = None
+            _this_thread.stop = outer
 
     def check(self) -> None:
         """Raise ``StopRequested`` if a stop signal has arrived."""
@@ -145,15 +145,13 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
             done.put((None, error))
 
     threading.Thread(target=run, name="bounded", daemon=True).start()
-    match next_item(done, seconds):
-        case None:
-            raise TimeoutError
-        case (_, BaseException() as error):
-            raise error
-        case (value, _):
-            result: T = value
-            return result
-    raise AssertionError("the thread puts pairs")
+    outcome = next_item(done, seconds)
+    if outcome is None:
+        raise TimeoutError
+    value, error = cast("tuple[T, BaseException | None]", outcome)
+    if error is not None:
+        raise error
+    return value
 
 
 class Clock(Protocol):

@@ -1,4 +1,4 @@
-"""The v1 API, one method for each call."""
+"""The v1 API (``/api/v1/mogplex``), one method for each call."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from mogplex_ci.api import parse
-from mogplex_ci.api.retry import parse_retry_after
-from mogplex_ci.api.transport import READ_SECONDS, Transport
+from mogplex_ci.api import answers
+from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
+from mogplex_ci.api.stream import EventStream
+from mogplex_ci.api.transport import Answer, Transport
 from mogplex_ci.errors import (
     ApiError,
+    AutomationRequiredError,
     ConflictError,
     ForbiddenError,
     MogplexError,
@@ -18,35 +20,38 @@ from mogplex_ci.errors import (
     NotFoundError,
     RateLimitedError,
     ServerError,
+    StreamMissingError,
+    StreamPositionError,
     UnavailableError,
-    UnreachableError,
 )
 from mogplex_ci.models import FEED_LIMIT, Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mogplex_ci.api.transport import Answer
-    from mogplex_ci.models import Cancelled, Feed, Repo, Run, StartedRun, StartRequest
+    from mogplex_ci.models import Cancelled, EventPage, Repo, Run, StartedRun, StartRequest
+    from mogplex_ci.signals import Clock
 
 API_PATH: Final = "/api/v1/mogplex"
 REPOS_LIMIT: Final = 200
 """Most repositories one answer can hold."""
 
-TRANSIENT: Final = (UnreachableError, ServerError, RateLimitedError)
-"""Errors after which the same request may succeed."""
+STREAM_CONNECT_SECONDS: Final = 5.0
+"""The service sends the first bytes of a stream at once: silence after the connect means that something buffers it."""
 
 
 class Client:
-    """A token's view of one Mogplex service. Every call takes ``timeout``: the seconds it may take in all.
+    """A token's view of one Mogplex service. ``timeout`` is the seconds that a call may take in all.
 
-    Every method raises ``MogplexError``: one of ``TRANSIENT`` when asking again may help, another one when not.
+    Every method raises ``MogplexError``: one of ``api.retry.TRANSIENT`` if asking again may help, another one if not.
     """
 
     def __init__(self, base_url: str, token: str) -> None:
-        """Take the service's base URL, such as ``https://mogplex.com``, and the token."""
+        """``base_url`` is such as ``https://mogplex.com``."""
         self._transport = Transport(base_url, token)
-        self._last_feed: tuple[bytes, Feed] | None = None
+        self._last_page: tuple[bytes, EventPage] | None = None
+        self.has_no_stream = ""
+        """Why events of this service are polled; empty while streaming works, or was not tried yet."""
 
     @property
     def requests_sent(self) -> int:
@@ -54,46 +59,79 @@ class Client:
         return self._transport.requests_sent
 
     def repos(
-        self, *, query: str = "", repo_id: str = "", limit: int = REPOS_LIMIT, timeout: float = READ_SECONDS
+        self, *, query: str = "", repo_id: str = "", limit: int = REPOS_LIMIT, timeout: float = CALL_SECONDS
     ) -> list[Repo]:
         """List the repositories that the token can see: those whose full name holds ``query``, or the one of an id."""
         wanted = {"limit": str(limit), "q": query, "id": repo_id}
         params = {name: value for name, value in wanted.items() if value}
-        return parse.repos(self._get("/repos", params, timeout=timeout))
+        return answers.repos(self._get("/repos", params, timeout=timeout))
 
-    def start(self, request: StartRequest, key: str, *, timeout: float = READ_SECONDS) -> StartedRun:
+    def start(self, request: StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> StartedRun:
         """Start a run, or learn of the one that ``key`` has started before."""
         answer = self._transport.send(
             "POST", f"{API_PATH}/runs", json=request.body(), headers={"Idempotency-Key": key}, timeout=timeout
         )
-        return parse.started(_data(answer))
+        return answers.started(_data(answer))
 
-    def run(self, run_id: str, *, timeout: float = READ_SECONDS) -> Run:
+    def run(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Run:
         """Return the run."""
-        return _about(run_id, parse.run(_field(self._get(_run_path(run_id), {}, timeout=timeout), "run")))
+        return _about(run_id, answers.run(_field(self._get(_run_path(run_id), {}, timeout=timeout), "run")))
 
-    def feed(self, run_id: str, *, limit: int = FEED_LIMIT, timeout: float = READ_SECONDS) -> Feed:
-        """Return the run and its oldest events. An answer equal to the last one gives the same object again."""
+    def events(self, run_id: str, *, limit: int = FEED_LIMIT, timeout: float = CALL_SECONDS) -> EventPage:
+        """Return the run and up to ``limit`` events: older servers return the oldest ones, newer ones the newest.
+
+        An answer equal to the last one returns the same object again.
+        """
         answer = self._transport.send(
             "GET", f"{API_PATH}{_run_path(run_id)}/events", query={"limit": str(limit)}, timeout=timeout
         )
-        if self._last_feed is not None and answer.status == 200 and self._last_feed[0] == answer.body:
-            return self._last_feed[1]
-        feed = parse.feed(_data(answer))
-        _about(run_id, feed.run)
-        self._last_feed = (answer.body, feed)
-        return feed
+        if self._last_page is not None and answer.status == 200 and self._last_page[0] == answer.body:
+            return self._last_page[1]
+        page = answers.page(_data(answer))
+        _about(run_id, page.run)
+        self._last_page = (answer.body, page)
+        return page
 
-    def cancel(self, run_id: str, *, timeout: float = READ_SECONDS) -> Cancelled:
+    def stream(self, run_id: str, *, last_event_id: str | None, clock: Clock) -> EventStream:
+        """Open the run's event stream: after ``last_event_id``, or from the newest ``FEED_LIMIT`` events on.
+
+        Raises:
+            StreamMissingError: the service has no stream, or something between buffers it.
+            StreamPositionError: the service does not know ``last_event_id``, or it belongs to another run.
+            MogplexError: as for every call.
+        """
+        headers = {"Accept": "text/event-stream"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = last_event_id
+        answer = self._transport.open(
+            f"{API_PATH}{_run_path(run_id)}/events/stream",
+            query={"limit": str(FEED_LIMIT)},
+            headers=headers,
+            timeout=STREAM_CONNECT_SECONDS,
+        )
+        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if not isinstance(answer, Answer):
+            if media_type == "text/event-stream":
+                return EventStream(answer, run_id=run_id, clock=clock)
+            answer.close()
+            raise StreamMissingError("something else than a stream answered", code="NOT_FOUND", http_status=200)
+        if answer.status in (404, 405) and media_type != "application/json":
+            raise StreamMissingError("this service has no event stream", code="NOT_FOUND", http_status=answer.status)
+        if answer.status == 400 and last_event_id is not None:
+            raise StreamPositionError("the stream cannot be resumed", code="BAD_REQUEST", http_status=answer.status)
+        _data(answer)
+        raise answers.malformed("the API's answer is not a stream")
+
+    def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
         answer = self._transport.send("POST", f"{API_PATH}{_run_path(run_id)}/cancel", timeout=timeout)
-        cancelled = parse.cancelled(_data(answer))
+        cancelled = answers.cancelled(_data(answer))
         if cancelled.run is not None:
             _about(run_id, cancelled.run)
         return cancelled
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._transport.close()
 
     def _get(self, path: str, query: Mapping[str, str], *, timeout: float) -> object:
@@ -105,14 +143,14 @@ def _run_path(run_id: str) -> str:
 
 
 def _about(run_id: str, run: Run) -> Run:
-    """Return ``run`` when it is the one that was asked for; a cache on the way may answer with another one."""
+    """Return ``run`` if it is the one that was asked for; a cache in between may answer with another one."""
     if run.id.lower() != run_id.lower():
-        raise parse.malformed("the API's answer is about another run")
+        raise answers.malformed("the API's answer is about another run")
     return run
 
 
 def _data(answer: Answer) -> object:
-    """Return what the envelope holds, or raise what it says."""
+    """Return the data in the answer's envelope, or raise its error."""
     try:
         envelope = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -120,7 +158,7 @@ def _data(answer: Answer) -> object:
     if 200 <= answer.status < 300:
         if isinstance(envelope, dict) and envelope.get("ok") is True and "data" in envelope:
             return envelope["data"]
-        raise parse.malformed("the API's answer is not what it should be")
+        raise answers.malformed("the API's answer is not what it should be")
     error = envelope.get("error") if isinstance(envelope, dict) else None
     raise _refusal(answer, error if isinstance(error, dict) else {})
 
@@ -151,9 +189,11 @@ def _refusal(answer: Answer, error: Mapping[str, object]) -> MogplexError:
         else (ApiError, "BAD_REQUEST", "the API refused the request"),
     )
     message = error.get("message")
+    if error.get("code") == "AUTOMATION_REQUIRED":
+        kind, cause = AutomationRequiredError, "this token may not start runs, only trigger automations"
     refusal = kind(
         cause,
-        code=parse.error_code(error.get("code")) or code,
+        code=answers.error_code(error.get("code")) or code,
         http_status=answer.status,
         detail=Untrusted(message) if isinstance(message, str) and message else None,
         retry_after=parse_retry_after(answer.headers.get("Retry-After")),

@@ -1,27 +1,28 @@
-"""HTTP as this API needs it: one session, strict redirects, a limit for the whole answer."""
+"""HTTP as this API needs it: one session, strict redirects, a time limit for the whole answer."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
 
 from mogplex_ci import __version__
-from mogplex_ci.api.bounded import bounded
+from mogplex_ci.api.retry import CALL_SECONDS
 from mogplex_ci.errors import NotAuthorizedError, UnreachableError, WrongServiceError
 from mogplex_ci.models import Untrusted
+from mogplex_ci.signals import bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mogplex_ci.errors import MogplexError
 
 CONNECT_SECONDS: Final = 5.0
-READ_SECONDS: Final = 30.0
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_REDIRECTS: Final = 3
 _CHUNK_BYTES: Final = 64 * 1024
@@ -29,15 +30,18 @@ _CHUNK_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: status, headers (names in any case) and the whole body."""
+    """A whole answer: status, headers (names in any case) and body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
+T = TypeVar("T", bound="requests.Response | Answer")
+
+
 class _BearerAuth(requests.auth.AuthBase):
-    """Sets the token. Given as ``auth``, it also keeps requests from reading a ``.netrc`` in its place."""
+    """Sets the token. Passed as ``auth``, it also keeps requests from reading a ``.netrc`` instead."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -54,16 +58,16 @@ class Transport:
     """
 
     def __init__(self, base_url: str, token: str) -> None:
-        """Take the service's base URL without the API's path, and the token."""
+        """``base_url`` is the service's base URL without the API's path."""
         self._base = base_url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = _BearerAuth(token)
-        # Plain http is for loopback: a proxy would get the token in the clear, and lead elsewhere.
+        # Plain http is for loopback: a proxy would see the token in the clear.
         self._session.trust_env = not self._base.startswith("http:")
         self._session.headers["User-Agent"] = f"mogplex-ci/{__version__}"
         self._session.headers["Accept"] = "application/json"
         self.requests_sent = 0
-        """Requests that left, redirects included."""
+        """Requests sent so far, redirects included."""
 
     def send(
         self,
@@ -73,58 +77,87 @@ class Transport:
         query: Mapping[str, str] | None = None,
         json: object = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float = READ_SECONDS,
+        timeout: float = CALL_SECONDS,
     ) -> Answer:
         """Send one request and read its whole answer within ``timeout`` seconds.
 
         Raises:
             UnreachableError: no connection, or no whole answer in time.
             WrongServiceError: a redirect that would carry the token elsewhere, or a certificate that is not trusted.
-            NotAuthorizedError: the service sends us to its login page.
+            NotAuthorizedError: the service redirects to its login page.
         """
-        url = self._base + path
         ends = time.monotonic() + timeout
-        for _ in range(_MAX_REDIRECTS + 1):
-            answer = self._send_once(method, url, query, json, headers, ends)
-            location = answer.headers.get("Location")
-            if not 300 <= answer.status < 400 or location is None:
-                return answer
-            url, query = _redirect_target(url, location, answer.status, method), None
-        raise WrongServiceError("the API redirects in circles")
 
-    def close(self) -> None:
-        """Give the connections back."""
-        self._session.close()
-
-    def _send_once(
-        self,
-        method: str,
-        url: str,
-        query: Mapping[str, str] | None,
-        json: object,
-        headers: Mapping[str, str] | None,
-        ends: float,
-    ) -> Answer:
-        left = max(ends - time.monotonic(), 0.05)
-
-        def exchange() -> Answer:
+        def exchange(url: str, query: Mapping[str, str] | None, left: float) -> Answer:
             with self._session.request(
                 method,
                 url,
                 params=query,
                 json=json,
                 headers=headers,
-                timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
+                timeout=(min(CONNECT_SECONDS, left), min(CALL_SECONDS, left)),
                 allow_redirects=False,
                 stream=True,
             ) as response:
                 return Answer(response.status_code, response.headers, _read_body(response, ends))
 
+        return self._redirected(method, path, query, exchange, ends)
+
+    def open(
+        self, path: str, *, query: Mapping[str, str], headers: Mapping[str, str], timeout: float
+    ) -> requests.Response | Answer:
+        """Send a GET whose answer is read as it comes. Returns the open response, or the whole answer unless it is 200.
+
+        ``timeout`` is in seconds, until the headers have arrived. Raises what ``send`` raises.
+        """
+        ends = time.monotonic() + timeout
+
+        def exchange(url: str, query: Mapping[str, str] | None, left: float) -> requests.Response | Answer:
+            response = self._session.get(
+                url,
+                params=query,
+                headers={"Accept-Encoding": "identity", **headers},
+                timeout=(min(CONNECT_SECONDS, left), left),
+                allow_redirects=False,
+                stream=True,
+            )
+            if response.status_code == 200:
+                return response
+            with response:
+                return Answer(response.status_code, response.headers, _read_body(response, ends))
+
+        return self._redirected("GET", path, query, exchange, ends)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._session.close()
+
+    def _redirected(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        exchange: Callable[[str, Mapping[str, str] | None, float], T],
+        ends: float,
+    ) -> T:
+        """Return what ``exchange(url, query, seconds left)`` returns, redirects followed as far as they are trusted."""
+        url = self._base + path
+        for _ in range(_MAX_REDIRECTS + 1):
+            answer = self._exchange(partial(exchange, url, query), ends)
+            location = answer.headers.get("Location")
+            status = answer.status if isinstance(answer, Answer) else answer.status_code
+            if not 300 <= status < 400 or location is None:
+                return answer
+            url, query = _redirect_target(url, location, status, method), None
+        raise WrongServiceError("the API redirects in circles")
+
+    def _exchange(self, exchange: Callable[[float], T], ends: float) -> T:
+        left = max(ends - time.monotonic(), 0.05)
         self.requests_sent += 1
         try:
-            return bounded(exchange, left)
+            return bounded(lambda: exchange(left), left)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _failure(error) from error
+            raise failure_of(error) from error
 
 
 def _read_body(response: requests.Response, ends: float) -> bytes:
@@ -141,10 +174,10 @@ def _read_body(response: requests.Response, ends: float) -> bytes:
 
 
 def _redirect_target(url: str, location: str, status: int, method: str) -> str:
-    """Return where to go next; the token goes to the same host or its ``www.`` variant, and nowhere else."""
+    """Return the URL to go to next; the token goes to the same host or its ``www.`` variant, and nowhere else."""
     try:
         here, there = urlsplit(url), urlsplit(urljoin(url, location))
-        # A user or a backslash: where such a URL leads is read one way here and another way by urllib3.
+        # urlsplit and urllib3 disagree about the host of a URL with a user or a backslash.
         trusted = _same_service(here, there) and "@" not in there.netloc and "\\" not in location
     except ValueError:
         trusted = False
@@ -173,11 +206,11 @@ _NEVER_SENT: Final = (
     urllib3.exceptions.ProxyError,
     urllib3.exceptions.SSLError,
 )
-"""Why a connection could not be made."""
+"""Errors after which the request was certainly not sent."""
 
 
-def _failure(error: Exception) -> MogplexError:
-    """Say in our words what went wrong; the libraries' own text may hold URLs with credentials of a proxy."""
+def failure_of(error: Exception) -> MogplexError:
+    """Return the error in our words: the libraries' own text may hold URLs with the credentials of a proxy."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return WrongServiceError(
             "the TLS certificate of the API could not be verified",

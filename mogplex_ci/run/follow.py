@@ -1,18 +1,35 @@
-"""Follows a run to its end: shows every event once, misses no status, and loses heart only at the deadline."""
+"""Follows a run to its end: streams its events where the service can, polls them where it cannot.
+
+Every event is reported once, whichever way it came. The end of a run is what ``GET /runs/{id}`` says, never the close
+of a stream or an event. The protocol is described in docs/reliability.md.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import chain, repeat
+from math import inf
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.api.transport import READ_SECONDS
-from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, NotFoundError
-from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES
-from mogplex_ci.run.happenings import (
+from mogplex_ci.api.retry import CALL_SECONDS, Backoff
+from mogplex_ci.api.stream import StreamClosed, StreamItem
+from mogplex_ci.errors import (
+    ForbiddenError,
+    MogplexError,
+    NotAuthorizedError,
+    NotFoundError,
+    RateLimitedError,
+    StreamMissingError,
+    StreamPositionError,
+)
+from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, EventKind
+from mogplex_ci.run.updates import (
     Ended,
     EventsArrived,
-    FeedFull,
+    EventsMissing,
     Heartbeat,
+    Polling,
+    Quiet,
     Recovered,
     StatusChanged,
     Trouble,
@@ -20,181 +37,446 @@ from mogplex_ci.run.happenings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
+    from mogplex_ci.api.budget import PollInterval
     from mogplex_ci.api.client import Client
-    from mogplex_ci.models import Event, Feed, Run, Untrusted
-    from mogplex_ci.run.clock import Clock
-    from mogplex_ci.run.happenings import Happening
-    from mogplex_ci.run.pace import Pace
-    from mogplex_ci.run.stop import Stop
+    from mogplex_ci.api.stream import EventStream
+    from mogplex_ci.models import Event, EventPage, Run, Untrusted
+    from mogplex_ci.run.timeline import Timeline
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.signals import Clock, Stop
 
 HEARTBEAT_SECONDS: Final = 30.0
-"""Longest silence. A log that holds back a line, the start of a tool call until its end, is silent twice as long."""
+"""Longest silence. A log that holds a line back until the next event is silent for twice as long at most."""
+QUIET_SECONDS: Final = 2.0
+"""Time without events after which what is held back is shown."""
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds after the start in which the API may not know the run yet."""
-DRAIN_PAUSES: Final = (0.2, 0.6, 1.6, 3.0)
-"""Seconds before each look for events that come after the terminal status."""
+LOOK_SECONDS: Final = 60.0
+"""Time between two looks at the run beside its events: only ``GET /runs/{id}`` notices that a run's worker died."""
+PAUSED_LOOK_SECONDS: Final = 10.0
+"""The same while the run waits for a person's answer."""
+FIRST_BYTES_SECONDS: Final = 5.0
+"""The service writes to a stream at once; if nothing comes, something in between buffers it."""
+SILENCE_SECONDS: Final = 60.0
+"""Silence of a stream after which it is opened again."""
+FRUITLESS_STREAMS: Final = 2
+"""Streams in a row that brought nothing or could not be opened; then events are polled."""
 LAST_LOOK_SECONDS: Final = 1.0
 """How long before the deadline the last look is taken, so that a run that ended in time is not reported as late."""
-_LAST_EVENTS: Final = {"success": "finished", "failed": "failed", "cancelled": "cancelled"}
-_BEGINNING_OF_TIME: Final = datetime.min.replace(tzinfo=UTC)
+LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
+"""Seconds before each look for events that are written after the terminal status; two seconds in all."""
+_LOOKS_AFTER_END: Final = (0.0, 0.2, 0.4, 0.8, 1.6, 3.0)
+"""Pauses between looks after an event that ends a run; the status follows within milliseconds to seconds."""
+_END_KINDS: Final = {
+    "success": EventKind.FINISHED,
+    "failed": EventKind.FAILED,
+    "cancelled": EventKind.CANCELLED,
+    "awaiting_input": EventKind.FINISHED,
+}
+_MOST_AT_ONCE: Final = 200
+"""Events that are reported together."""
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Follower:
-    """Follows one run."""
+    """Follows one run. ``run`` is the run as last seen."""
 
-    def __init__(self, client: Client, *, clock: Clock, stop: Stop, pace: Pace, began: float) -> None:
-        """Take where to ask and how fast; ``began`` is the time of ``clock`` at which the step began."""
+    def __init__(
+        self,
+        client: Client,
+        run: Run,
+        timeline: Timeline,
+        *,
+        clock: Clock,
+        stop: Stop,
+        interval: PollInterval,
+        began: float,
+        waits_while_paused: bool = False,
+    ) -> None:
+        """``began`` is the time of ``clock`` at which the step began; ``timeline`` gets the run's events."""
+        self.run = run
         self._client = client
+        self._timeline = timeline
         self._clock = clock
         self._stop = stop
-        self._pace = pace
+        self._interval = interval
         self._began = began
-        self._spoke = self._heard = self._answered = began
-        """When something was said last, when something happened to the run last, when the API answered last."""
+        self._waits_while_paused = waits_while_paused
+        now = clock.monotonic()
+        self._followed_since = self._reported_at = self._changed_at = self._answered_at = now
+        """When following began, anything was reported, the run changed, and the API answered last."""
+        self._quiet_at = inf
+        self._look_at = now + LOOK_SECONDS
+        self._looks: Iterator[float] = repeat(LOOK_SECONDS)
+        self._last_look = inf
         self._trouble: MogplexError | None = None
+        self._look_backoff = Backoff(clock)
         self._seen: set[Untrusted] = set()
-        self._types_seen: set[str] = set()
-        self._statuses_named: set[str] = set()
-        self._last_feed: Feed | None = None
-        self._full = False
+        self._last_id: Untrusted | None = None
+        """The event received last, from which a stream is resumed; None to begin anew."""
+        self._first_kind: EventKind | None = None
+        self._named_statuses: set[str] = set()
+        self._last_page: EventPage | None = None
+        self._lists_newest: bool | None = None
+        """Which events a full page holds: the newest, or the oldest (older servers). None: not known yet."""
 
-    def follow(self, run: Run, deadline: float) -> Iterator[Happening]:
-        """Yield what happens to ``run``; the last happening is ``Ended``.
+    def follow(self, deadline: float) -> Generator[Update, None, Ended]:
+        """Yield updates until the run has ended or paused, or ``deadline``; ``Ended`` is the last one.
 
         Raises:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
             StopRequested: a stop signal came.
         """
-        started = self._spoke = self._heard = self._answered = self._clock.monotonic()
-        pause = 0.0 if run.is_terminal else self._pace.first()
-        while (yield from self._rest(run, pause, deadline)):
-            before = run
+        self._last_look = deadline - LAST_LOOK_SECONDS
+        yield from self._see_status()
+        if not self._is_over and not self._client.has_no_stream:
+            yield from self._follow_stream()
+        if not self._is_over and self._client.has_no_stream:
+            yield from self._follow_polls()
+        if not self._is_over and not self._gave_up:
+            yield from self._take_last_look(deadline)
+        if self._is_over:
+            yield from self._read_late_events(deadline)
+        ended = Ended(self.run, self._trouble, tuple(self._timeline.end()))
+        yield ended
+        return ended
+
+    @property
+    def _is_over(self) -> bool:
+        return self.run.is_terminal or (self.run.is_paused and not self._waits_while_paused)
+
+    def _is_going_on(self) -> bool:
+        """Whether there is time, and the run is not over."""
+        return self._clock.monotonic() < self._last_look and not self._is_over
+
+    @property
+    def _gave_up(self) -> bool:
+        """Whether the API asks to wait until after the deadline."""
+        wait = self._trouble.retry_after if self._trouble else None
+        return wait is not None and self._clock.monotonic() + wait > self._last_look + LAST_LOOK_SECONDS
+
+    def _follow_stream(self) -> Generator[Update, None, None]:
+        """Follow the event stream until the run is over, time is up, or polling is better."""
+        backoff = Backoff(self._clock)
+        fruitless = 0
+        while self._is_going_on() and not self._gave_up:
+            if self.run.is_paused:
+                yield from self._wait_for(PAUSED_LOOK_SECONDS)
+                continue
             try:
-                run, events = self._look(run, deadline)
+                with self._stop.interrupting():
+                    stream = self._client.stream(self.run.id, last_event_id=self._resume_from, clock=self._clock)
+            except StreamMissingError as error:
+                yield from self._poll_instead(error.cause)
+                return
+            except StreamPositionError:
+                self._last_id = None
+                yield from self._look()
+                continue
             except MogplexError as error:
-                if self._is_final(error, started):
-                    if run.is_terminal:
-                        break
-                    raise
-                yield from self._note_trouble(error)
-                pause = self._pace.after_error(error)
-                if self._clock.monotonic() + (error.retry_after or 0.0) > deadline - LAST_LOOK_SECONDS:
-                    break
+                works = yield from self._look(unless=error)
+                fruitless += works
+                pause = backoff.seconds_after(error)
             else:
-                yield from self._note_answer()
-                news = list(self._news(before, run, events))
-                yield from news
-                if run.is_terminal:
-                    run = yield from self._drain(run, deadline)
+                yield from self._recover()
+                brought = yield from self._read_stream(stream)
+                if self._client.has_no_stream:
+                    return
+                yield from self._look()
+                fruitless = 0 if brought else fruitless + 1
+                if brought:
+                    backoff.reset()
+                pause = 0.0 if brought else backoff.seconds_after(MogplexError(""))
+            if fruitless >= FRUITLESS_STREAMS and not self._is_over:
+                yield from self._poll_instead("the event stream brings nothing")
+                return
+            yield from self._wait_for(pause)
+
+    @property
+    def _resume_from(self) -> str | None:
+        return self._last_id.text if self._last_id is not None else None
+
+    def _read_stream(self, stream: EventStream) -> Generator[Update, None, bool]:
+        """Read one stream until it closes or falls silent, and return whether it brought new events."""
+        brought = False
+        patience = FIRST_BYTES_SECONDS
+        try:
+            while self._is_going_on():
+                item = yield from self._wait_for(patience, stream)
+                if isinstance(item, StreamClosed):
                     break
-                pause = self._pace.after_answer(active=bool(news))
-        yield Ended(run, self._trouble)
+                if item is None:
+                    if patience == FIRST_BYTES_SECONDS and self._is_going_on():
+                        yield from self._poll_instead("something in between buffers the event stream")
+                    break
+                patience = SILENCE_SECONDS
+                items, closed = self._available(stream, item)
+                for run in (item.run for item in items if item.run is not None):
+                    yield from self._see(run)
+                events = [item.event for item in items if item.event is not None]
+                brought = (yield from self._take(events)) or brought
+                if closed:
+                    break
+        finally:
+            stream.close()
+        return brought
 
-    def _rest(self, run: Run, pause: float, deadline: float) -> Generator[Happening, None, bool]:
-        """Wait, and give a sign of life now and then. Return whether there is time for another look."""
-        now = self._clock.monotonic()
-        last_look = deadline - LAST_LOOK_SECONDS
-        wakes = min(now + pause, last_look if now < last_look else deadline)
-        while now < wakes:
-            beat = self._spoke + HEARTBEAT_SECONDS
-            self._wait(min(wakes, beat) - now)
-            now = self._clock.monotonic()
-            if beat <= now < deadline:
-                self._spoke = now
-                yield Heartbeat(run, now - self._began, now - self._heard)
-        return now < deadline
+    def _available(self, stream: EventStream, first: StreamItem) -> tuple[list[StreamItem], bool]:
+        """Return ``first`` and what has come already, and whether the stream is closed."""
+        items = [first]
+        while len(items) < _MOST_AT_ONCE:
+            match stream.next(0.0):
+                case StreamItem() as item:
+                    items.append(item)
+                case StreamClosed():
+                    return items, True
+                case None:
+                    break
+        return items, False
 
-    def _wait(self, seconds: float) -> None:
-        with self._stop.interrupting():
-            self._clock.sleep(max(seconds, 0.0))
+    def _poll_instead(self, reason: str) -> Iterator[Update]:
+        """Poll the events from now on, here and in every other run of this service in this process."""
+        self._client.has_no_stream = self._client.has_no_stream or reason
+        yield Polling(reason)
 
-    def _look(self, run: Run, deadline: float) -> tuple[Run, list[Event]]:
-        """Return the run as it is now, and its events that were not seen before.
-
-        A full feed is read again only at the end: a service that lists the newest events tells of the delivery then.
-        """
-        timeout = min(READ_SECONDS, max(deadline - self._clock.monotonic(), LAST_LOOK_SECONDS))
-        with self._stop.interrupting():
-            if self._full and not run.is_terminal:
-                return self._client.run(run.id, timeout=timeout), []
-            feed = self._client.feed(run.id, timeout=timeout)
-        if feed is self._last_feed:
-            return feed.run, []
-        self._last_feed = feed
-        return feed.run, self._unseen(feed)
-
-    def _unseen(self, feed: Feed) -> list[Event]:
-        """Return the events not shown yet, by time; the feed's order breaks ties and places events without a time."""
-        new: dict[Untrusted, tuple[datetime, Event]] = {}
-        time = _BEGINNING_OF_TIME
-        for event in feed.events:
-            time = event.created_at or time
-            if event.id not in self._seen:
-                new.setdefault(event.id, (time, event))
-        self._seen.update(new)
-        events = [event for _, event in sorted(new.values(), key=lambda timed: timed[0])]
-        self._types_seen.update(filter(None, (event.type.one_of(*_LAST_EVENTS.values()) for event in events)))
-        return events
-
-    def _news(self, before: Run, run: Run, events: list[Event]) -> Iterator[Happening]:
-        """Yield what an answer tells, in the order in which it happened: events come before the end."""
-        elapsed = self._clock.monotonic() - self._began
-        arrived = [EventsArrived(run, tuple(events), elapsed)] if events else []
-        changed = [StatusChanged(run, elapsed)] if run.status != before.status else []
-        happenings: list[Happening] = [*arrived, *changed] if run.is_terminal else [*changed, *arrived]
-        if not run.is_terminal and run.status not in LIVE_STATUSES | self._statuses_named:
-            self._statuses_named.add(run.status)
-            happenings.append(UnknownStatus(run))
-        if not self._full and len(self._seen) >= FEED_LIMIT:
-            self._full = True
-            happenings.append(FeedFull(run))
-        if happenings:
-            self._spoke = self._heard = self._clock.monotonic()
-        yield from happenings
-
-    def _drain(self, run: Run, deadline: float) -> Generator[Happening, None, Run]:
-        """Look for what follows the terminal status: late events, and now and then another terminal status.
-
-        The last look is the first one that finds nothing new after the run's last event. Where jobs share the token it
-        is saved: jobs that were started together end together. Whatever goes wrong here, the run has ended; return it
-        as last seen.
-        """
-        for pause in DRAIN_PAUSES:
-            if self._clock.monotonic() + pause >= deadline or (self._pace.is_shared and self._has_last_event(run)):
+    def _follow_polls(self) -> Generator[Update, None, None]:
+        """Poll the events until the run is over or time is up."""
+        pause = self._interval.first()
+        while self._is_going_on() and not self._gave_up:
+            yield from self._wait_for(pause)
+            if not self._is_going_on():
                 break
-            self._wait(pause)
             try:
-                later, events = self._look(run, deadline)
+                news = yield from self._poll()
+            except MogplexError as error:
+                yield from self._note_trouble(error)
+                pause = self._interval.after_error(error)
+            else:
+                pause = self._interval.after_answer(active=news)
+
+    def _poll(self) -> Generator[Update, None, bool]:
+        """Read the events, or only the status when no more events can be read. Return whether there was news.
+
+        Raises:
+            MogplexError: the API gave no usable answer.
+        """
+        if self._lists_newest is False:
+            run = self._ask_for_run()
+            yield from self._recover()
+            return (yield from self._see(run))
+        page = self._ask_for_events()
+        yield from self._recover()
+        return (yield from self._take_page(page))
+
+    def _take_last_look(self, deadline: float) -> Generator[Update, None, None]:
+        """Look once more just before the deadline."""
+        with self._stop.interrupting():
+            self._clock.sleep(min(self._last_look, deadline) - self._clock.monotonic())
+            self._stop.check()
+        if self._clock.monotonic() >= deadline:
+            return
+        try:
+            if self._client.has_no_stream:
+                yield from self._poll()
+            else:
+                run = self._ask_for_run()
+                yield from self._recover()
+                yield from self._see(run)
+        except MogplexError as error:
+            yield from self._note_trouble(error)
+
+    def _read_late_events(self, deadline: float) -> Generator[Update, None, None]:
+        """Read the events that are written after the terminal status, until there are no more; two seconds at most.
+
+        Where jobs share the token and the last event was seen already, the request is saved. Errors do not matter here:
+        the run has ended.
+        """
+        for pause in LATE_EVENT_PAUSES:
+            has_last = self._lists_newest is False or _END_KINDS[self.run.status] in self._timeline.end_kinds
+            if self._clock.monotonic() + pause >= deadline or (has_last and self._interval.is_shared):
+                break
+            with self._stop.interrupting():
+                self._clock.sleep(pause)
+                self._stop.check()
+            try:
+                page = self._ask_for_events()
             except MogplexError:
                 continue
-            before, run = run, later if later.is_terminal else run
-            news = list(self._news(before, run, events))
-            yield from news
-            if not news and self._has_last_event(run):
+            news = yield from self._take_page(page)
+            if not news and has_last:
                 break
-        return run
 
-    def _has_last_event(self, run: Run) -> bool:
-        """Whether the event that tells of the run's end was seen, or can not be."""
-        return self._full or _LAST_EVENTS[run.status] in self._types_seen
+    def _wait_for(
+        self, seconds: float, stream: EventStream | None = None
+    ) -> Generator[Update, None, StreamItem | StreamClosed | None]:
+        """Wait for the next item of ``stream``; None after ``seconds``, or when the run is over or the deadline near.
 
-    def _is_final(self, error: MogplexError, started: float) -> bool:
-        """Whether asking again is of no use. What answers otherwise than the API may be a proxy in trouble."""
-        if isinstance(error, NotFoundError):
-            return self._clock.monotonic() - started > NOT_FOUND_GRACE
-        return isinstance(error, NotAuthorizedError | ForbiddenError)
+        Meanwhile what is due is done: showing what was held back, a heartbeat, a look at the run.
+        """
+        until = min(self._clock.monotonic() + seconds, self._last_look)
+        while (now := self._clock.monotonic()) < until and not self._is_over:
+            beat_at = self._reported_at + HEARTBEAT_SECONDS
+            due = min(until, self._quiet_at, self._look_at, beat_at) - now
+            with self._stop.interrupting():
+                if stream is None:
+                    self._clock.sleep(max(due, 0.0))
+                    self._stop.check()
+                elif (item := stream.next(max(due, 0.0))) is not None:
+                    return item
+            yield from self._do_what_is_due()
+        return None
 
-    def _note_trouble(self, error: MogplexError) -> Iterator[Happening]:
+    def _do_what_is_due(self) -> Iterator[Update]:
+        now = self._clock.monotonic()
+        if now >= self._quiet_at:
+            self._quiet_at = inf
+            yield Quiet(tuple(self._timeline.flush_text()))
+        if now >= self._look_at:
+            yield from self._look()
+        if now >= self._reported_at + HEARTBEAT_SECONDS and not self._is_over:
+            self._reported_at = now
+            yield Heartbeat(self.run, now - self._began, now - self._changed_at)
+
+    def _look(self, *, unless: MogplexError | None = None) -> Generator[Update, None, bool]:
+        """Ask for the run, and return whether the API answered. ``unless``: an error that may make asking useless.
+
+        Raises:
+            MogplexError: the API says that asking again is of no use.
+        """
+        if isinstance(unless, RateLimitedError):
+            yield from self._note_trouble(unless)
+            return False
+        try:
+            run = self._ask_for_run()
+        except MogplexError as error:
+            yield from self._note_trouble(error)
+            self._look_at = self._clock.monotonic() + self._look_backoff.seconds_after(error)
+            return False
+        self._look_backoff.reset()
+        yield from self._recover()
+        yield from self._see(run)
+        pause = PAUSED_LOOK_SECONDS if run.is_paused else next(self._looks)
+        self._look_at = self._clock.monotonic() + pause
+        return True
+
+    def _ask_for_run(self) -> Run:
+        with self._stop.interrupting():
+            return self._client.run(self.run.id, timeout=self._call_seconds)
+
+    def _ask_for_events(self) -> EventPage:
+        with self._stop.interrupting():
+            return self._client.events(self.run.id, timeout=self._call_seconds)
+
+    @property
+    def _call_seconds(self) -> float:
+        left = self._last_look + LAST_LOOK_SECONDS - self._clock.monotonic()
+        return min(CALL_SECONDS, max(left, LAST_LOOK_SECONDS))
+
+    def _take_page(self, page: EventPage) -> Generator[Update, None, bool]:
+        """Report what ``page`` tells, in the order in which it happened, and return whether it was news."""
+        if page is self._last_page and page.run.status == self.run.status:
+            return False
+        is_gap = self._is_gap(page)
+        self._last_page = page
+        first, second = self._see(page.run), self._take(page.events)
+        if page.run.is_terminal:  # events come before the end
+            first, second = second, first
+        news = bool((yield from first)) | bool((yield from second))
+        if len(page.events) >= FEED_LIMIT and self._lists_newest is None and self._client.has_no_stream:
+            yield from self._find_out_what_is_listed(page)
+        if is_gap:
+            yield from self._note_missing(later_ones=False)
+        return news
+
+    def _is_gap(self, page: EventPage) -> bool:
+        """Whether events were missed between two polls: a full page shares none with what was seen."""
+        is_full = len(page.events) >= FEED_LIMIT
+        return is_full and bool(self._seen) and all(event.id not in self._seen for event in page.events)
+
+    def _find_out_what_is_listed(self, page: EventPage) -> Iterator[Update]:
+        """Find out which events a full page holds: asked for one, older servers return the first, newer the last."""
+        try:
+            with self._stop.interrupting():
+                one = self._client.events(self.run.id, limit=1, timeout=self._call_seconds).events
+        except MogplexError:
+            return  # the next full page asks again
+        self._lists_newest = not one or one[0].id != page.events[0].id
+        if not self._lists_newest:
+            yield from self._note_missing(later_ones=True)
+
+    def _note_missing(self, *, later_ones: bool) -> Iterator[Update]:
+        if not self._timeline.is_incomplete:
+            self._timeline.is_incomplete = True
+            yield EventsMissing(self.run, later_ones)
+
+    def _take(self, events: Iterable[Event]) -> Generator[Update, None, bool]:
+        """Report those of ``events`` that were not seen before, by time; the given order breaks ties."""
+        new: list[tuple[datetime, Event]] = []
+        time = _LONG_AGO
+        for event in events:
+            time = event.created_at or time
+            self._last_id = event.id
+            if event.id not in self._seen:
+                self._seen.add(event.id)
+                new.append((time, event))
+        if not new:
+            return False
+        if self._first_kind is None:
+            self._first_kind = new[0][1].kind
+        new.sort(key=lambda timed: timed[0])
+        arrived = tuple(event for _, event in new)
+        additions = tuple(addition for event in arrived for addition in self._timeline.add(event))
+        now = self._note_change()
+        self._quiet_at = now + QUIET_SECONDS
+        if any(event.end is not None for event in arrived):
+            self._looks = chain(_LOOKS_AFTER_END[1:], repeat(PAUSED_LOOK_SECONDS))
+            self._look_at = now + _LOOKS_AFTER_END[0]
+        yield EventsArrived(self.run, arrived, additions, now - self._began)
+        if len(self._seen) >= FEED_LIMIT and self._first_kind not in (EventKind.ACCEPTED, EventKind.SANDBOX_READY):
+            yield from self._note_missing(later_ones=False)  # the run was joined when it had more than can be read
+        return True
+
+    def _see(self, run: Run) -> Generator[Update, None, bool]:
+        """Keep ``run`` and report a change of its status; return whether there was one."""
+        before, self.run = self.run, run if run.is_terminal or not self.run.is_terminal else self.run
+        if self.run.status == before.status:
+            return False
+        if before.is_paused:
+            self._last_id = None  # a resumed run's events begin anew
+        yield StatusChanged(self.run, self._note_change() - self._began)
+        yield from self._see_status()
+        return True
+
+    def _see_status(self) -> Iterator[Update]:
+        is_known = self.run.is_terminal or self.run.is_paused or self.run.status in LIVE_STATUSES
+        if not is_known and self.run.status not in self._named_statuses:
+            self._named_statuses.add(self.run.status)
+            yield UnknownStatus(self.run)
+
+    def _note_change(self) -> float:
+        self._reported_at = self._changed_at = self._clock.monotonic()
+        return self._changed_at
+
+    def _note_trouble(self, error: MogplexError) -> Iterator[Update]:
+        """Report trouble when it begins.
+
+        Raises:
+            MogplexError: ``error``, when asking again is of no use. What answers differently may be a proxy in trouble.
+        """
+        is_missing = isinstance(error, NotFoundError)
+        has_grace = self._clock.monotonic() - self._followed_since <= NOT_FOUND_GRACE
+        if isinstance(error, NotAuthorizedError | ForbiddenError) or (is_missing and not has_grace):
+            raise error
         if self._trouble is None:
-            self._spoke = self._clock.monotonic()
+            self._reported_at = self._clock.monotonic()
             yield Trouble(error)
         self._trouble = error
 
-    def _note_answer(self) -> Iterator[Happening]:
+    def _recover(self) -> Iterator[Update]:
         now = self._clock.monotonic()
         if self._trouble is not None:
-            self._trouble, self._spoke = None, now
-            yield Recovered(now - self._answered)
-        self._answered = now
+            self._trouble, self._reported_at = None, now
+            yield Recovered(now - self._answered_at)
+        self._answered_at = now

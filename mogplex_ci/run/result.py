@@ -125,9 +125,7 @@ def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = N
         cause = f"the timeout passed while the run had the unknown status {run.status}"
         remedy = "Use a newer version of this action that knows this status."
         code = "UNKNOWN_STATUS"
-        return RunResult(
-            Result.ERROR, EXIT_UNKNOWN_STATUS, cause, remedy, error_code=code, run=run, timeline=timeline
-        )
+        return RunResult(Result.ERROR, EXIT_UNKNOWN_STATUS, cause, remedy, error_code=code, run=run, timeline=timeline)
     cause, remedy = f"the timeout passed while the run was {run.status}", "Raise timeout if the task needs longer."
     return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT", run=run, timeline=timeline)
 

@@ -1,21 +1,39 @@
-"""Starts a run once, however often the step is tried and whatever answers get lost."""
+"""Starts a run exactly once, however often the step is tried and whatever answers get lost.
+
+The idempotency key is derived from what names this step of this workflow run, so every try of the step asks with the
+same key. Keys form a chain (``KEY``, ``KEY-g2``, ``KEY-g3`` ...): when the run under one is dead, the next one is used.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.errors import ConflictError, MogplexError
-from mogplex_ci.run.happenings import KeyRetired, Started
+from mogplex_ci.api.retry import retrying
+from mogplex_ci.errors import ConflictError, MogplexError, Problem, UsageError
+from mogplex_ci.models import Untrusted
+from mogplex_ci.run.updates import NextKey, Started
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from mogplex_ci.api.client import Client
-    from mogplex_ci.models import StartedRun, StartRequest
-    from mogplex_ci.run.happenings import Happening
-    from mogplex_ci.run.key import Key
-    from mogplex_ci.run.persist import Persistence
+    from mogplex_ci.models import Repo, Run, StartedRun, StartRequest
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.signals import Clock, Stop
+
+MAX_KEY_LENGTH: Final = 200
+"""The API's limit, in characters."""
+MAX_CHAIN: Final = 10
+"""Keys of a chain that are tried."""
+CLOSEST: Final = 3
+"""Repository names that an error lists."""
+_UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._/-]+", re.ASCII)
+_DIGEST_LENGTH: Final = 16
 
 
 class OnRerun(StrEnum):
@@ -24,82 +42,146 @@ class OnRerun(StrEnum):
     AUTO = "auto"
     """Join a live run, report a success, replace a dead one."""
     NEW = "new"
-    """Always start a run of its own."""
+    """Always start a new run."""
     ATTACH = "attach"
     """Never start a second run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An idempotency key and where it comes from."""
+
+    base: str
+    """First key of the chain."""
+    explicit: bool
+    """Given by the user: a run found under it may be somebody else's."""
+    attempt: str
+    """What names this try among the tries of the step."""
+    later_attempt: bool
+    """Whether this may be a later try: an earlier one may have used the base key with another request."""
+
+    def chain(self, on_rerun: OnRerun) -> list[str]:
+        """Return the keys to try, in order."""
+        first = _extended(self.base, self.attempt) if on_rerun is OnRerun.NEW else self.base
+        return [first, *(_extended(first, f"g{number}") for number in range(2, MAX_CHAIN + 1))]
+
+
+def derive_key(system: str, label: str, parts: Sequence[str], suffix: str = "") -> str:
+    """Return the key for the step that ``parts`` and ``suffix`` name: readable text plus a digest of them all.
+
+    ``label`` is the readable text, such as ``acme/web-9876543210-build``; the digest alone makes the key unique.
+    """
+    name = json.dumps([system, *parts, suffix], ensure_ascii=True, separators=(",", ":"))
+    readable = _UNUSUAL.sub("_", f"{system}-{label}")
+    return _with_digest(readable, name)
+
+
+def _extended(key: str, addition: str) -> str:
+    extended = f"{key}-{_UNUSUAL.sub('_', addition)}"
+    return extended if len(extended) <= MAX_KEY_LENGTH else _with_digest(key, extended)
+
+
+def _with_digest(readable: str, name: str) -> str:
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]
+    return f"{readable[: MAX_KEY_LENGTH - _DIGEST_LENGTH - 1]}-{digest}"
+
+
+def find_repo(client: Client, full_name: str, *, timeout: float) -> Repo:
+    """Return the repository whose full name is ``full_name``. Case matters only between names that differ in it alone.
+
+    The API starts runs by id, and answers an id it does not know like an outage: hence the lookup.
+
+    Raises:
+        UsageError: this token sees no such repository; the error lists the closest names it does see.
+        MogplexError: the API could not be asked.
+    """
+    found = client.repos(query=full_name, timeout=timeout)
+    exact = [repo for repo in found if repo.full_name == Untrusted(full_name)]
+    same = exact or [repo for repo in found if repo.full_name.similarity(full_name) == 1.0]
+    if len(same) == 1:
+        return same[0]
+    visible = client.repos(timeout=timeout)
+    near = sorted(visible, key=lambda repo: repo.full_name.similarity(full_name), reverse=True)[:CLOSEST]
+    fault = "more than one repository has this name" if same else "this token sees no such repository"
+    allowed = "a repository from 'mogplex repos list'; connect it to Mogplex if it is missing there"
+    raise UsageError(Problem("repo", fault, allowed, Untrusted(full_name), tuple(repo.full_name for repo in near)))
 
 
 class Starter:
     """The start of one run."""
 
     def __init__(
-        self, client: Client, request: StartRequest, key: Key, on_rerun: OnRerun, persistence: Persistence
+        self, client: Client, request: StartRequest, key: Key, on_rerun: OnRerun, *, clock: Clock, stop: Stop
     ) -> None:
-        """Take what to start, under which key, and what a re-run shall do."""
         self.request = request
         self.key_in_doubt: str | None = None
-        """The key of a request that may have started a run, of which no answer tells."""
+        """The key of a request that may have started a run whose id is not known."""
         self._client = client
         self._key = key
         self._on_rerun = on_rerun
-        self._persistence = persistence
+        self._chain = key.chain(on_rerun)
+        self._clock = clock
+        self._stop = stop
 
     @property
     def first_key(self) -> str:
         """The key of the first request."""
-        return self._key.for_attempt() if self._on_rerun is OnRerun.NEW else self._key.base
+        return self._chain[0]
 
-    def start(self, deadline: float) -> Generator[Happening, None, Started]:
+    def start(self, deadline: float) -> Generator[Update, None, Started]:
         """Start the run, or find the one that this step has started before.
 
         Raises:
             MogplexError: the API refuses, or gave no usable answer until ``deadline``; see ``key_in_doubt``.
             StopRequested: a stop signal came; see ``key_in_doubt``.
         """
-        key, used = self._key, self.first_key
-        may_replace = self._on_rerun is OnRerun.AUTO
-        may_repeat = self._on_rerun is not OnRerun.ATTACH
-        while True:
+        may_requeue = self._on_rerun is not OnRerun.ATTACH
+        for key, next_key in zip(self._chain, [*self._chain[1:], None], strict=True):
             try:
-                answer, is_first = yield from self._ask(used, deadline)
+                answer, is_first = yield from self._ask(key, deadline)
             except ConflictError as error:
-                if not may_replace or not key.later_attempt or error.code != "IDEMPOTENCY_CONFLICT":
+                if next_key is None or not self._may_replace_request(error):
                     raise
-                may_replace = False
-                used = key.for_attempt()
-                yield KeyRetired(None, used, never_queued=False)
+                yield NextKey(None, next_key, never_queued=False)
                 continue
             run, joined = answer.run, answer.replayed and is_first
-            if answer.replayed and run.never_queued and may_repeat:
-                may_repeat = False
-                used = key.afresh(used)
-            elif joined and run.is_dead and may_replace:
-                may_replace = False
-                used = key.for_attempt()
-            else:
-                return Started(
-                    run,
-                    used,
-                    joined=joined,
-                    owned=not (key.explicit and answer.replayed),
-                    unexpected=joined and not key.explicit and not key.later_attempt,
-                )
-            yield KeyRetired(run, used, never_queued=run.never_queued)
+            was_dead = joined and run.is_dead and self._on_rerun is OnRerun.AUTO
+            was_not_queued = answer.replayed and run.never_queued and may_requeue
+            if next_key is None or not (was_dead or was_not_queued):
+                break
+            may_requeue = may_requeue and not (was_not_queued and not was_dead)
+            yield NextKey(run, next_key, never_queued=run.never_queued)
+        return self._started(answer, run, key, joined=joined)
 
-    def _ask(self, used: str, deadline: float) -> Generator[Happening, None, tuple[StartedRun, bool]]:
+    def _started(self, answer: StartedRun, run: Run, key: str, *, joined: bool) -> Started:
+        return Started(
+            run,
+            key,
+            joined=joined,
+            owned=not (self._key.explicit and answer.replayed),
+            unexpected=joined and not self._key.explicit and not self._key.later_attempt,
+            agent_ignored=self.request.agent_id is not None and run.agent_id is None,
+        )
+
+    def _may_replace_request(self, error: ConflictError) -> bool:
+        """Whether the key belongs to an earlier try of this step that sent another request."""
+        is_conflict = error.code == "IDEMPOTENCY_CONFLICT"
+        return is_conflict and self._on_rerun is OnRerun.AUTO and self._key.later_attempt
+
+    def _ask(self, key: str, deadline: float) -> Generator[Update, None, tuple[StartedRun, bool]]:
         """Return the answer, and whether it is the first one: after a lost answer the run may be this process's own."""
         is_first = True
 
         def call(timeout: float) -> StartedRun:
             nonlocal is_first
-            self.key_in_doubt = used
+            self.key_in_doubt = key
             try:
-                return self._client.start(self.request, used, timeout=timeout)
+                return self._client.start(self.request, key, timeout=timeout)
             except MogplexError as error:
                 is_first = is_first and not error.may_have_worked
-                self.key_in_doubt = None if is_first else used
+                self.key_in_doubt = None if is_first else key
                 raise
 
-        answer = yield from self._persistence.answer(call, deadline)
-        self.key_in_doubt = None  # only here: until now a stop signal could have thrown the answer away
+        answer = yield from retrying(call, clock=self._clock, deadline=deadline, stop=self._stop)
+        self.key_in_doubt = None  # only here: until now a stop signal could have discarded the answer
         return answer, is_first

@@ -298,7 +298,7 @@ class Timeline:
                 yield ToolCall(event.tool.name, at, event)
             case EventKind.TOOL_FINISHED if event.tool is not None:
                 yield from self._start_work(at)
-                yield self._finish_call(event, at)
+                yield self._finish_call(event, event.tool, at)
             case EventKind.MESSAGE if event.message:
                 yield from self._start_work(at)
                 yield from self._say([event.message])
@@ -358,10 +358,9 @@ class Timeline:
             self._agent_works = False
             yield self._end_phase(Phase.AGENT, at, None)
 
-    def _finish_call(self, event: Event, at: float) -> ToolCall:
+    def _finish_call(self, event: Event, tool: ToolState, at: float) -> ToolCall:
         """Return the call that ``event`` ends, or changes the end of."""
-        assert event.tool is not None
-        call = self._call_of(event.tool) or ToolCall(event.tool.name, at, None)
+        call = self._call_of(tool) or ToolCall(tool.name, at, None)
         call.finish, call.ended = event, at
         if call.start is None:
             call.at = max(at - (call.seconds or 0.0), 0.0)

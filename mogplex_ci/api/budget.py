@@ -1,0 +1,68 @@
+"""How often a step may send requests: 60 a minute for each token, shared by the jobs that use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.api.retry import Backoff
+from mogplex_ci.errors import MogplexError, RateLimitedError
+
+if TYPE_CHECKING:
+    from mogplex_ci.signals import Clock
+
+SECONDS_PER_REQUEST: Final = 60.0 / 54.0
+"""What one request costs the jobs that share a token: the API allows 60 in any minute, and a few are spare."""
+LONGEST_INTERVAL: Final = 2.0
+"""Longest interval, in seconds, of a job that has the token to itself."""
+_REQUESTS_TO_START: Final = 3
+"""Looking up the repository, starting the run, and trying the event stream."""
+_WIDEN: Final = 1.25
+_JITTER: Final = 1.1
+_SLOW_DOWN: Final = 2.0
+_SLOWEST: Final = 30.0
+"""Longest interval, in seconds, that refusals alone lead to."""
+_FORGET_SECONDS: Final = 600.0
+"""About how long a refusal is remembered."""
+
+
+class PollInterval:
+    """The pause before the next poll: short when something happens, longer when nothing does.
+
+    Every request costs its job ``SECONDS_PER_REQUEST`` times the number of jobs that share the token. So the jobs stay
+    below the API's limit together without knowing of each other. Jobs that were not announced show through refusals.
+    """
+
+    def __init__(self, clock: Clock, *, shortest: float, jobs_per_token: int) -> None:
+        """``shortest`` is in seconds; ``jobs_per_token`` is 1 or more."""
+        self._clock = clock
+        self._share = jobs_per_token * SECONDS_PER_REQUEST
+        self._shortest = max(shortest, self._share)
+        self._pause = self._shortest
+        self._slow_down = 1.0
+        self._backoff = Backoff(clock, first=self._shortest, longest=max(self._shortest, 10.0))
+        self.is_shared = jobs_per_token > 1
+        """Whether other jobs are known to use the token too."""
+
+    def first(self) -> float:
+        """Return the seconds from the start of the run to the first poll: none for a job on its own.
+
+        Jobs that share a token start together. Waiting pays for the requests they have sent so far, and spreads their
+        polls over one interval.
+        """
+        if not self.is_shared:
+            return 0.0
+        return _REQUESTS_TO_START * self._share + self._clock.random(0.0, self._shortest)
+
+    def after_answer(self, *, active: bool) -> float:
+        """Return the seconds to wait after a usable answer; ``active``: it contained something new."""
+        shortest = self._shortest * self._slow_down
+        self._pause = shortest if active else max(min(self._pause * _WIDEN, LONGEST_INTERVAL), shortest)
+        self._slow_down = max(self._slow_down * (1 - self._pause / _FORGET_SECONDS), 1.0)
+        self._backoff.reset()
+        return self._clock.random(self._pause, self._pause * _JITTER)
+
+    def after_error(self, error: MogplexError) -> float:
+        """Return the seconds to wait after a failed poll."""
+        if isinstance(error, RateLimitedError):
+            self._slow_down = min(self._slow_down * _SLOW_DOWN, max(_SLOWEST / self._shortest, 1.0))
+        return max(self._backoff.seconds_after(error), self._shortest)

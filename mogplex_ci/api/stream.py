@@ -1,0 +1,195 @@
+"""A run's event stream: server-sent events, read on a thread of its own, with bounded lines and memory.
+
+The protocol is the HTML standard's ``text/event-stream`` as this service writes it: one ``data`` line a record, UTF-8,
+LF only. Characters that Unicode calls line breaks stand raw in the data, so lines are split at LF alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import requests
+import urllib3
+
+from mogplex_ci.api import answers
+from mogplex_ci.errors import StreamBrokenError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mogplex_ci.models import Event, Run
+    from mogplex_ci.signals import Clock
+
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+"""A longer line breaks the stream; the service itself knows no limit (5 MB in one line were seen)."""
+MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
+"""Bytes that are read ahead of the consumer, about; then the reader waits."""
+_READ_BYTES: Final = 64 * 1024
+
+
+class StreamItem(NamedTuple):
+    """Something that came on the stream. Neither run nor event: a sign of life (the first bytes, a comment)."""
+
+    run: Run | None = None
+    """The run as it was at the connect."""
+    event: Event | None = None
+
+
+class StreamClosed(NamedTuple):
+    """The stream is over. By itself that says nothing about the run."""
+
+    error: StreamBrokenError | None
+    """Why, if it did not end properly."""
+
+
+class Record(NamedTuple):
+    """One server-sent event; both empty for a comment."""
+
+    name: str
+    data: str
+
+
+class RecordParser:
+    """Turns bytes into records, however they are split over reads."""
+
+    def __init__(self, *, max_line: int = MAX_LINE_BYTES) -> None:
+        self._rest = bytearray()
+        self._searched = 0
+        self._max_line = max_line
+        self._name = ""
+        self._data: list[str] = []
+        self._data_size = 0
+
+    def feed(self, chunk: bytes) -> Iterator[Record]:
+        """Yield the records that ``chunk`` completes.
+
+        Raises:
+            StreamBrokenError: a record is longer than the limit, or is not UTF-8.
+        """
+        self._rest += chunk
+        start = 0
+        while (end := self._rest.find(b"\n", max(start, self._searched))) >= 0:
+            line = bytes(self._rest[start:end]).removesuffix(b"\r")
+            start = end + 1
+            yield from self._read_line(line)
+        del self._rest[:start]
+        self._searched = len(self._rest)
+        if len(self._rest) > self._max_line:
+            raise StreamBrokenError("the event stream sent a line that is too long")
+
+    def _read_line(self, line: bytes) -> Iterator[Record]:
+        if not line:
+            if self._data:
+                yield Record(self._name or "message", "\n".join(self._data))
+            self._name, self._data, self._data_size = "", [], 0
+            return
+        if line.startswith(b":"):
+            yield Record("", "")
+            return
+        field, _, value = line.partition(b":")
+        try:
+            text = value.removeprefix(b" ").decode()
+        except UnicodeDecodeError as error:
+            raise StreamBrokenError("the event stream sent text that is not UTF-8") from error
+        if field == b"event":
+            self._name = text
+        elif field == b"data":
+            self._data_size += len(line)
+            if self._data_size > self._max_line:
+                raise StreamBrokenError("the event stream sent a record that is too long")
+            self._data.append(text)
+
+
+class EventStream:
+    """One open connection to a run's event stream."""
+
+    def __init__(self, response: requests.Response, *, run_id: str, clock: Clock) -> None:
+        self._response = response
+        self._run_id = run_id
+        self._clock = clock
+        self._items: SimpleQueue[object] = SimpleQueue()
+        self._room = _Room(MAX_WAITING_BYTES)
+        threading.Thread(target=self._read, name="event-stream", daemon=True).start()
+
+    def next(self, seconds: float) -> StreamItem | StreamClosed | None:
+        """Return the next item; None when nothing comes for ``seconds``.
+
+        Raises:
+            StopRequested: a stop signal came, and this thread's work is interruptible.
+        """
+        match self._clock.next_item(self._items, seconds):
+            case (StreamItem() | StreamClosed() as item, int(size)):
+                self._room.free(size)
+                return item
+        return None
+
+    def close(self) -> None:
+        """End the connection; the service forgets the stream at once."""
+        self._room.close()
+        with contextlib.suppress(Exception):  # already closed, or handed back to the pool
+            self._response.raw.shutdown()  # wakes the reader, which a plain close would not
+        with contextlib.suppress(Exception):
+            self._response.close()
+
+    def _read(self) -> None:
+        error: StreamBrokenError | None = None
+        parser = RecordParser()
+        try:
+            while chunk := self._response.raw.read1(_READ_BYTES, decode_content=True):
+                for record in parser.feed(chunk):
+                    size = len(record.data)
+                    if not self._room.take(size):
+                        return
+                    self._items.put((self._item(record), size))
+        except UnreachableError as broken:  # a record that cannot be used
+            error = StreamBrokenError(broken.cause)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
+            # ValueError and AttributeError: the consumer closed the response under the reader.
+            error = StreamBrokenError("the event stream broke off")
+        self._items.put((StreamClosed(error), 0))
+
+    def _item(self, record: Record) -> StreamItem:
+        if not record.data:
+            return StreamItem()
+        try:
+            data = json.loads(record.data)
+        except (ValueError, RecursionError) as error:
+            raise StreamBrokenError("the event stream sent something that is not JSON") from error
+        if record.name != "run":
+            return StreamItem(event=answers.event(data))
+        run = answers.run(data)
+        if run.id.lower() != self._run_id.lower():
+            raise StreamBrokenError("the event stream is about another run")
+        return StreamItem(run=run)
+
+
+class _Room:
+    """Bytes that may wait to be consumed: the reader takes room, the consumer frees it."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def take(self, size: int) -> bool:
+        """Wait until there is any room, and take it. Returns False when the stream was closed meanwhile."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._left > 0 or self._closed)
+            self._left -= size
+            return not self._closed
+
+    def free(self, size: int) -> None:
+        """Give room back."""
+        with self._changed:
+            self._left += size
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Let nothing wait any longer."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()

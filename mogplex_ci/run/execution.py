@@ -1,0 +1,217 @@
+"""One run, from finding the repository to the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.api.budget import PollInterval
+from mogplex_ci.api.retry import retrying
+from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError, ServerError, UnknownRepoError
+from mogplex_ci.run.cancel import INTERRUPT_BUDGET, TIMEOUT_BUDGET, cancel, cancel_unanswered
+from mogplex_ci.run.follow import Follower
+from mogplex_ci.run.result import Result, RunResult, result_of_error, result_of_run
+from mogplex_ci.run.start import OnRerun, Starter, find_repo
+from mogplex_ci.run.timeline import Timeline
+from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Starting
+from mogplex_ci.signals import StopRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from mogplex_ci.api.client import Client
+    from mogplex_ci.models import Cancelled, Repo, Run, StartRequest
+    from mogplex_ci.run.start import Key
+    from mogplex_ci.run.updates import Ended, Started, Update
+    from mogplex_ci.signals import Clock, Stop
+
+UNLISTED_REPO_SECONDS: Final = 90.0
+"""How long to try a repo id that the token does not list: a hidden one starts, an unknown one is answered 503."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the step shall do. Durations are in seconds."""
+
+    repo: str
+    """``owner/name``, or an id."""
+    repo_is_id: bool
+    request: Callable[[str], StartRequest]
+    """Makes the start request for a repo id."""
+    key: Key
+    on_rerun: OnRerun
+    timeout: float
+    cancel_on_timeout: bool
+    cancel_on_interrupt: bool
+    on_pause: str
+    """``detach``, ``cancel`` or ``wait``."""
+    wait: bool
+    poll_interval: float
+    jobs_per_token: int
+    """Jobs that use the token at the same time."""
+
+
+class Execution:
+    """Starts one run, follows it, and cancels it when asked to.
+
+    ``perform`` yields updates; afterwards ``result`` says how it ended.
+    """
+
+    result: RunResult
+
+    def __init__(self, client: Client, plan: Plan, *, clock: Clock, stop: Stop, began: float) -> None:
+        """``began`` is the time of ``clock`` from which the timeout counts."""
+        self._client = client
+        self._plan = plan
+        self._clock = clock
+        self._stop = stop
+        self._began = began
+        self._deadline = began + plan.timeout
+        self._timeline = Timeline()
+        self._repo: Repo | None = None
+        self._starter: Starter | None = None
+        self._started: Started | None = None
+        self._follower: Follower | None = None
+        self._cancelled: Cancelled | None = None
+        self._left_behind = False
+
+    def perform(self) -> Iterator[Update]:
+        """Do the step's work, and leave nothing of it behind when a stop signal comes."""
+        try:
+            result = yield from self._work()
+        except MogplexError as error:
+            result = result_of_error(error)
+            yield from self._cancel_unanswered()
+        except StopRequested:
+            result = yield from self._interrupted()
+        except Exception as error:  # ours: the run's id still has to reach the outputs and ``post``
+            result = result_of_error(InternalError.of(error))
+            self._left_behind = True
+        self.result = replace(
+            result,
+            duration=self._clock.monotonic() - self._began,
+            requests_sent=self._client.requests_sent,
+            timeline=self._timeline,
+            repo=self._repo,
+            run=self._run,
+            key=self._started.key if self._started else "",
+            joined=self._started is not None and self._started.joined,
+            cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
+            left_behind=self._left_behind,
+        )
+
+    @property
+    def _run(self) -> Run | None:
+        """The run as last seen."""
+        if self._cancelled is not None and self._cancelled.run is not None:
+            return self._cancelled.run
+        if self._follower is not None:
+            return self._follower.run
+        return self._started.run if self._started else None
+
+    def _work(self) -> Generator[Update, None, RunResult]:
+        self._repo = yield from self._find_repo()
+        self._started = started = yield from self._start(self._repo)
+        yield started
+        if not self._plan.wait:
+            return RunResult(Result.DETACHED, 0)
+        ended = yield from self._follow(started.run)
+        if (ended.run.is_paused and self._plan.on_pause == "cancel") or (
+            not ended.run.is_terminal and not ended.run.is_paused and self._plan.cancel_on_timeout
+        ):
+            yield from self._cancel(started, ended.run, self._cancel_patiently)
+        return result_of_run(ended.run, self._timeline, ended.trouble)
+
+    def _find_repo(self) -> Generator[Update, None, Repo | None]:
+        """Return the repository; None for an id that the token does not list."""
+        plan = self._plan
+
+        def find(timeout: float) -> Repo | None:
+            if plan.repo_is_id:
+                return next(iter(self._client.repos(repo_id=plan.repo, timeout=timeout)), None)
+            return find_repo(self._client, plan.repo, timeout=timeout)
+
+        return (yield from retrying(find, clock=self._clock, deadline=self._deadline, stop=self._stop))
+
+    def _start(self, repo: Repo | None) -> Generator[Update, None, Started]:
+        plan = self._plan
+        repo_id = repo.id if repo else plan.repo
+        self._starter = starter = Starter(
+            self._client, plan.request(repo_id), plan.key, plan.on_rerun, clock=self._clock, stop=self._stop
+        )
+        yield Starting(repo_id, repo, starter.first_key)
+        if repo is not None:
+            return (yield from starter.start(self._deadline))
+        try:
+            deadline = self._clock.monotonic() + UNLISTED_REPO_SECONDS
+            return (yield from starter.start(min(self._deadline, deadline)))
+        except ServerError as error:
+            raise UnknownRepoError(error) from error
+
+    def _follow(self, run: Run) -> Generator[Update, None, Ended]:
+        plan = self._plan
+        interval = PollInterval(self._clock, shortest=plan.poll_interval, jobs_per_token=plan.jobs_per_token)
+        self._follower = Follower(
+            self._client,
+            run,
+            self._timeline,
+            clock=self._clock,
+            stop=self._stop,
+            interval=interval,
+            began=self._began,
+            waits_while_paused=plan.on_pause == "wait",
+        )
+        return (yield from self._follower.follow(self._deadline))
+
+    def _interrupted(self) -> Generator[Update, None, RunResult]:
+        """Cancel what this step owns. The CI system kills what takes longer than a few seconds."""
+        if self._plan.cancel_on_interrupt:
+            run = self._run
+            if self._started is not None and run is not None and not run.is_terminal:
+                yield from self._cancel(self._started, run, self._cancel_quickly)
+            yield from self._cancel_unanswered()
+        cause = f"stopped by {self._stop.name}"
+        return RunResult(Result.INTERRUPTED, self._stop.exit_code, cause, error_code="INTERRUPTED")
+
+    def _cancel(self, started: Started, run: Run, ask: Callable[[Run], Cancelled]) -> Iterator[Update]:
+        if not started.owned:
+            yield CancelFailed(run, ForeignRunError())
+            return
+        yield Cancelling(run)
+        yield self._answer_of(lambda: ask(run), run)
+
+    def _cancel_quickly(self, run: Run) -> Cancelled:
+        return cancel(self._client, run.id, clock=self._clock, budget=INTERRUPT_BUDGET)
+
+    def _cancel_patiently(self, run: Run) -> Cancelled:
+        """Cancel after the step's own deadline; a stop signal still ends it at once."""
+        with self._stop.interrupting():
+            return cancel(self._client, run.id, clock=self._clock, budget=TIMEOUT_BUDGET)
+
+    def _cancel_unanswered(self) -> Iterator[Update]:
+        """Cancel the run whose start was not answered, if there may be one: nobody else could find it."""
+        starter = self._starter
+        if starter is None or starter.key_in_doubt is None:
+            return
+        key = starter.key_in_doubt
+        yield Cancelling(None)
+        yield self._answer_of(
+            lambda: cancel_unanswered(
+                self._client,
+                starter.request,
+                key,
+                may_be_foreign=self._plan.key.explicit,
+                clock=self._clock,
+                budget=INTERRUPT_BUDGET,
+            ),
+            None,
+        )
+
+    def _answer_of(self, ask: Callable[[], Cancelled], run: Run | None) -> CancelAnswered | CancelFailed:
+        """Cancel and keep the API's answer."""
+        try:
+            self._cancelled = ask()
+        except MogplexError as error:
+            self._left_behind = not isinstance(error, ForeignRunError)
+            return CancelFailed(run, error)
+        return CancelAnswered(self._cancelled.status, self._cancelled.already_terminal)
