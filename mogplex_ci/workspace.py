@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.models import Untrusted
@@ -62,6 +63,26 @@ def writable(workspace: Path, name: str, *, input_name: str) -> Path:
     except OSError as error:
         raise _problem(input_name, "cannot be written", name) from error
     return path
+
+
+def discard(path: Path) -> None:
+    """Delete a file that an earlier step may have written."""
+    path.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace the content of the file at ``path`` in one step: a reader sees the old text or all of the new one.
+
+    It is written under a name that cannot be guessed first, for the workspace may hold a link of any other name.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as partial:
+        partial.write(text)
+    whole = Path(partial.name)
+    whole.chmod(0o644)  # later steps may run as another user
+    whole.replace(path)
 
 
 def _check_kind(path: Path, name: str, input_name: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.report.files import discard, write_whole
 from mogplex_ci.report.sentences import NAME_LIMIT, problem
 from mogplex_ci.run.happenings import Starting
+from mogplex_ci.workspace import discard, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

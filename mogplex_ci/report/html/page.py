@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci import __version__
 from mogplex_ci.durations import format_duration
-from mogplex_ci.report.files import discard, write_whole
 from mogplex_ci.report.headline import cause, headline, mark
 from mogplex_ci.report.html.entries import Tools, shown
 from mogplex_ci.report.html.timeline import Row, Scale
 from mogplex_ci.report.next_steps import next_steps
 from mogplex_ci.report.sentences import problem
 from mogplex_ci.run.happenings import Starting
+from mogplex_ci.workspace import discard, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from mogplex_ci.report.files import write_whole
+from mogplex_ci.workspace import write_whole
 
 
 def test_a_file_is_replaced_whole_and_others_can_read_it(tmp_path: Path) -> None:
