@@ -15,8 +15,7 @@ import yaml
 
 from mogplex_ci.inputs.formats import FORMATS
 from mogplex_ci.inputs.spec import Spec, inputs
-from mogplex_ci.platforms.dotenv import LEFT_OUT
-from mogplex_ci.platforms.outputs import OUTPUTS, output_variable
+from mogplex_ci.platforms.base import NO_VARIABLE, OUTPUTS, output_variable
 from mogplex_ci.schemas import load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,7 +82,7 @@ def _input_row(spec: Spec, declared: dict[str, Any]) -> str:
 
 
 def _output_row(name: str, declared: dict[str, Any]) -> str:
-    variable = "none" if name in LEFT_OUT else f"`{output_variable(name)}`"
+    variable = "none" if name in NO_VARIABLE else f"`{output_variable(name)}`"
     return _row(f"`{name}`", variable, declared["description"])
 
 

@@ -12,7 +12,7 @@ from mogplex_ci.commands.recorder import Recorder
 from mogplex_ci.errors import InternalError, MogplexError, NotAuthorizedError, UntrustedTriggerError
 from mogplex_ci.inputs.action_inputs import read_inputs
 from mogplex_ci.inputs.sources import flag_parser
-from mogplex_ci.platforms.detect import detect
+from mogplex_ci.platforms import detect
 from mogplex_ci.run.clock import SystemClock
 from mogplex_ci.run.outcome import Outcome, Result, Verdict, of_error
 from mogplex_ci.run.stop import stop_of_process
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.inputs.action_inputs import ActionInputs
-    from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.stop import Stop
 
 

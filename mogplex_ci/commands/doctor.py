@@ -13,7 +13,7 @@ from mogplex_ci.commands.service_checks import check_service
 from mogplex_ci.commands.session import perform
 from mogplex_ci.inputs.sources import flag_parser, gather
 from mogplex_ci.models import Untrusted
-from mogplex_ci.platforms.detect import detect
+from mogplex_ci.platforms import detect
 
 if TYPE_CHECKING:
     import argparse

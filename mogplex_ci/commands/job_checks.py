@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.errors import Problem
     from mogplex_ci.inputs.action_inputs import ActionInputs
-    from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.platforms.base import Platform
 
 _STAND_INS: Final = {"prompt": "-", "repo": "owner/name"}
 """Inputs that a step needs, but no other check does: whoever only asks about token or network need not give them."""

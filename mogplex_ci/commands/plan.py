@@ -12,7 +12,7 @@ from mogplex_ci.run.step import Plan
 
 if TYPE_CHECKING:
     from mogplex_ci.inputs.action_inputs import ActionInputs
-    from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.platforms.base import Platform
 
 
 def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:

@@ -11,8 +11,7 @@ from mogplex_ci.inputs.nearest import did_you_mean
 from mogplex_ci.inputs.run_file import read_run_file
 from mogplex_ci.inputs.spec import inputs
 from mogplex_ci.models import Untrusted
-from mogplex_ci.platforms.interface import VARIABLES
-from mogplex_ci.platforms.outputs import OUTPUTS, output_variable
+from mogplex_ci.platforms.base import OUTPUTS, VARIABLES, output_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,1 +1,40 @@
-"""The CI systems, one module each behind the interface in ``interface.py``."""
+"""The CI systems. ``detect`` returns the one that this process runs under; ``base`` says what each can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TextIO
+
+from mogplex_ci.platforms.azure import Azure
+from mogplex_ci.platforms.bitbucket import Bitbucket
+from mogplex_ci.platforms.buildkite import Buildkite
+from mogplex_ci.platforms.circleci import CircleCI
+from mogplex_ci.platforms.github import Forgejo, GitHub
+from mogplex_ci.platforms.gitlab import GitLab
+from mogplex_ci.platforms.others import Drone, Jenkins, Plain, Woodpecker
+from mogplex_ci.platforms.teamcity import TeamCity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mogplex_ci.platforms.base import Platform
+
+PLATFORMS: Final[tuple[type[Platform], ...]] = (
+    Forgejo,
+    GitHub,
+    GitLab,
+    Azure,
+    Buildkite,
+    CircleCI,
+    Bitbucket,
+    TeamCity,
+    Woodpecker,
+    Drone,
+    Jenkins,
+    Plain,
+)
+"""In the order of detection: a system that sets another one's variables comes before it, and ``Plain`` is last."""
+
+
+def detect(env: Mapping[str, str], stream: TextIO) -> Platform:
+    """Return the CI system whose environment ``env`` is, with ``stream`` as its job log."""
+    return next(kind for kind in PLATFORMS if kind.matches(env))(env, stream)

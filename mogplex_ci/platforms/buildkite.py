@@ -1,19 +1,17 @@
-"""Buildkite: log groups, and the agent's own command for annotations and meta-data."""
+"""Buildkite: log groups; annotations and meta-data through ``buildkite-agent``, when it is there."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from mogplex_ci.platforms.dotenv import variables
-from mogplex_ci.platforms.interface import Identity, Level, Platform, readable, repository_of
+from mogplex_ci.platforms.base import Identity, Level, Platform, joined, repository_of, variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from typing import TextIO
 
-    from mogplex_ci.sanitize import SafeText
+    from mogplex_ci.sanitize import Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
@@ -21,23 +19,24 @@ _STYLES: Final = {Level.WARNING: "warning", Level.ERROR: "error"}
 
 
 class Buildkite(Platform):
-    """Buildkite. In a container the agent's command is there only when the job mounts it."""
+    """Buildkite. A container has ``buildkite-agent`` only when the job mounts it."""
 
     name: ClassVar[str] = "buildkite"
+    workspace_variable = "BUILDKITE_BUILD_CHECKOUT_PATH"
+    parallel_jobs_variable = "BUILDKITE_PARALLEL_JOB_COUNT"
 
     def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
-        """Take the process environment, and the stream of the job log."""
         super().__init__(env, stream)
-        self._folded = False
-        self._kept: dict[str, str] = {}
+        self._after_group = False
+        self._meta_data: dict[str, str] = {}
 
     @classmethod
-    def detect(cls, env: Mapping[str, str]) -> bool:
+    def matches(cls, env: Mapping[str, str]) -> bool:
         """Buildkite sets ``BUILDKITE``."""
         return env.get("BUILDKITE") == "true"
 
     def identity(self) -> Identity | None:
-        """Name the job by its step; a retry is a new job of the same step.
+        """Return the step of the build; a retry is a new job of the same step.
 
         Label and command carry the values of a matrix.
         """
@@ -47,41 +46,31 @@ class Buildkite(Platform):
         job = self._values("BUILDKITE_STEP_ID", "BUILDKITE_PARALLEL_JOB", "BUILDKITE_LABEL", "BUILDKITE_COMMAND")
         label = self._values("BUILDKITE_PIPELINE_SLUG", "BUILDKITE_BUILD_NUMBER", "BUILDKITE_STEP_KEY")
         retries = self.env.get("BUILDKITE_RETRY_COUNT", "0")
-        return Identity((build, *job), readable(*label), retries, later_attempt=retries != "0")
+        return Identity((build, *job), joined(*label), retries, later_attempt=retries != "0")
 
     def repository(self) -> str | None:
         """Return the repository of the pipeline."""
         return repository_of(self.env.get("BUILDKITE_REPO", ""))
 
-    @property
-    def workspace(self) -> Path:
-        """The checkout."""
-        return self._folder("BUILDKITE_BUILD_CHECKOUT_PATH")
-
-    @property
-    def parallel_jobs(self) -> int:
-        """The jobs of a step with ``parallelism``."""
-        return self._count("BUILDKITE_PARALLEL_JOB_COUNT")
-
     def line(self, text: SafeText) -> None:
-        """Print a line; one that follows a group needs a header of its own, or it would be folded with it."""
-        self._unfold()
+        """Print a line. After a group it needs a header of its own, or it would be folded with the group."""
+        self._end_group()
         super().line(text)
 
     def open_group(self, title: SafeText) -> None:
-        """Begin a group, which ends where the next header stands."""
-        self._folded = False
+        """Start a group; it ends at the next header."""
+        self._after_group = False
         self._write(f"--- {title}")
 
     def close_group(self) -> None:
-        """Note that the next line is outside."""
-        self._folded = True
+        """End the group before the next line, unless that is a header anyway."""
+        self._after_group = True
 
     def annotate(
         self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
     ) -> None:
-        """Print the line, and add a warning or an error to the build's page; notices are in the summary there."""
-        self._unfold()
+        """Print a line, and annotate the build with warnings and errors; the summary there has the notices."""
+        self._end_group()
         super().annotate(level, title, text, file=file, line=line)
         if level in _STYLES:
             from mogplex_ci.sanitize import markdown
@@ -92,22 +81,22 @@ class Buildkite(Platform):
                 self._annotate(_STYLES[level], f"-{level.value}", content)
 
     def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
-        """Set the build's meta-data, which every job of the build can read: ``mogplex:STEP:MOGPLEX_RUN_ID``."""
+        """Write the dotenv file, and the build's meta-data: ``mogplex:STEP_KEY:MOGPLEX_RUN_ID`` and so on."""
         super().set_outputs(outputs)
-        step = readable(*self._values("BUILDKITE_STEP_KEY", "BUILDKITE_PARALLEL_JOB"))
+        step = joined(*self._values("BUILDKITE_STEP_KEY", "BUILDKITE_PARALLEL_JOB"))
         for name, value in variables(outputs).items():
-            # Meta-data takes no empty value, and each call is a request.
-            if value and self._kept.get(name) != value:
+            # Meta-data cannot be empty, and each call is a request.
+            if value and self._meta_data.get(name) != value:
                 self._run_agent("meta-data", "set", ":".join(filter(None, ("mogplex", step, name))), text=value)
-                self._kept[name] = value
+                self._meta_data[name] = value
 
-    def write_summary(self, markdown: str) -> None:
-        """Show it on the build's page."""
+    def write_summary(self, markdown: Markdown) -> None:
+        """Annotate the build with the summary."""
         self._annotate("info", "", markdown)
 
-    def _unfold(self) -> None:
-        if self._folded:
-            self._folded = False
+    def _end_group(self) -> None:
+        if self._after_group:
+            self._after_group = False
             self._write("+++ Mogplex")
 
     def _annotate(self, style: str, suffix: str, markdown: str) -> None:
@@ -115,12 +104,12 @@ class Buildkite(Platform):
         self._run_agent("annotate", "--style", style, "--context", context, "--append", text=markdown)
 
     def _run_agent(self, *arguments: str, text: str) -> None:
-        """Run the agent's command, if it is there.
+        """Run ``buildkite-agent`` with ``text`` as its input; do nothing where there is none.
 
         Raises:
             OSError: it failed.
         """
-        import shutil  # both are slow to load, and needed on this system alone
+        import shutil  # these two are slow to load, and only this system needs them
         import subprocess
 
         agent = shutil.which(_AGENT, path=self.env.get("PATH"))

@@ -1,38 +1,41 @@
-"""GitHub Actions: workflow commands in the log, outputs and state in files.
+"""GitHub Actions, and Forgejo and Gitea Actions: workflow commands in the log, outputs and state in files.
 
-The rules are those of actions/runner and, for escapes and annotation properties, of @actions/core.
+The rules are those of actions/runner; escapes and annotation properties are those of @actions/core.
 """
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from mogplex_ci.platforms import github_events
-from mogplex_ci.platforms.interface import Identity, Level, Platform, readable
+from mogplex_ci.platforms.base import Identity, Level, Platform, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mogplex_ci.sanitize import SafeText
+    from mogplex_ci.sanitize import Markdown, SafeText
 
 _CLEARED: Final = "finished"
-"""Name of the state value that says that there is nothing left to do."""
+"""Name of the state value that says that ``post`` has nothing left to do."""
 
 
 class GitHub(Platform):
-    """GitHub Actions, github.com or a server of one's own."""
+    """GitHub Actions, on github.com or GitHub Enterprise."""
 
     name: ClassVar[str] = "github"
+    repository_variable = "GITHUB_REPOSITORY"
+    workspace_variable = "GITHUB_WORKSPACE"
 
     @classmethod
-    def detect(cls, env: Mapping[str, str]) -> bool:
+    def matches(cls, env: Mapping[str, str]) -> bool:
         """GitHub sets ``GITHUB_ACTIONS``."""
         return env.get("GITHUB_ACTIONS") == "true"
 
     def identity(self) -> Identity | None:
-        """Name the step by run, job and step id; the run id stays the same in a re-run, the attempt counts up."""
+        """Return workflow run, job and step id; a re-run keeps the run's id and raises its attempt."""
         run_id, job = self.env.get("GITHUB_RUN_ID"), self.env.get("GITHUB_JOB", "")
         if not run_id:
             return None
@@ -45,32 +48,23 @@ class GitHub(Platform):
             self.env.get("GITHUB_ACTION", ""),
         )
         attempt = self.env.get("GITHUB_RUN_ATTEMPT", "1")
-        return Identity(parts, readable(repository, run_id, job), attempt, later_attempt=attempt != "1")
-
-    def repository(self) -> str | None:
-        """Return the repository whose workflow this is."""
-        return self.env.get("GITHUB_REPOSITORY") or None
-
-    @property
-    def workspace(self) -> Path:
-        """The job's workspace."""
-        return self._folder("GITHUB_WORKSPACE")
+        return Identity(parts, joined(repository, run_id, job), attempt, later_attempt=attempt != "1")
 
     @property
     def is_debug(self) -> bool:
-        """Step debug logging is on."""
+        """Whether step debug logging is on."""
         return self.env.get("RUNNER_DEBUG") == "1" or super().is_debug
 
     def untrusted_trigger(self) -> str | None:
-        """Judge the event by its author's association with the repository."""
+        """Return why the event may be an outsider's: ``github_events`` has the rules."""
         return github_events.untrusted(self.env.get("GITHUB_EVENT_NAME", ""), self.env.get("GITHUB_EVENT_PATH"))
 
     def open_group(self, title: SafeText) -> None:
-        """Fold what follows."""
+        """Start to fold lines."""
         self._command("group", {}, title)
 
     def close_group(self) -> None:
-        """End the fold."""
+        """End the group."""
         self._command("endgroup", {}, "")
 
     def annotate(
@@ -81,19 +75,19 @@ class GitHub(Platform):
         self._command(level.value, properties, text)
 
     def debug(self, text: SafeText) -> None:
-        """Print what step debug logging shows."""
+        """Print a line that only step debug logging shows."""
         if self.is_debug:
             self._command("debug", {}, text)
 
     def mask(self, secret: str) -> None:
-        """Have the runner replace ``secret`` in all later lines."""
+        """Have the runner hide ``secret`` in all later lines."""
         self._command("add-mask", {}, secret)
 
     def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
         """Append to the step's output file; a later value replaces an earlier one."""
         self._append("GITHUB_OUTPUT", {name: value or "" for name, value in outputs.items()})
 
-    def write_summary(self, markdown: str) -> None:
+    def write_summary(self, markdown: Markdown) -> None:
         """Append to the job's summary."""
         path = self.env.get("GITHUB_STEP_SUMMARY")
         if path:
@@ -111,7 +105,7 @@ class GitHub(Platform):
         return {name.removeprefix("STATE_"): value for name, value in self.env.items() if name.startswith("STATE_")}
 
     def clear_state(self) -> None:
-        """Mark the state as done with: the runner only takes additions."""
+        """Add a value that says so, for nothing can be taken out of the file."""
         self._append("GITHUB_STATE", {_CLEARED: "true"})
 
     def _command(self, name: str, properties: Mapping[str, str], data: str) -> None:
@@ -125,11 +119,29 @@ class GitHub(Platform):
                 file.write("".join(_entry(name, value) for name, value in values.items()))
 
 
+class Forgejo(GitHub):
+    """Forgejo Actions, and Gitea Actions, from which it comes: another runner with GitHub's commands and files."""
+
+    name: ClassVar[str] = "forgejo"
+
+    @classmethod
+    def matches(cls, env: Mapping[str, str]) -> bool:
+        """Both set ``GITHUB_ACTIONS`` as well."""
+        return "true" in (env.get("FORGEJO_ACTIONS"), env.get("GITEA_ACTIONS"))
+
+    def identity(self) -> Identity | None:
+        """Return the step as on GitHub. Where the server does not count attempts, this may be a later one."""
+        identity = super().identity()
+        if identity is None or self.env.get("GITHUB_RUN_ATTEMPT"):
+            return identity
+        return replace(identity, attempt=None, later_attempt=True)
+
+
 def _entry(name: str, value: str) -> str:
-    """Return a file command with a delimiter that nobody can guess, so that no value can end it early."""
+    """Return an entry of a file command; its delimiter cannot be guessed, so no value can end it early."""
     delimiter = f"mogplex_{secrets.token_hex(16)}"
     if delimiter in value:
-        raise ValueError("the value holds its own delimiter")
+        raise ValueError("the value contains its delimiter")
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
 
 

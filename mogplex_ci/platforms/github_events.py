@@ -1,4 +1,4 @@
-"""Which GitHub events an outsider may have caused, and who caused this one."""
+"""Which GitHub events an outsider can cause, and whether one caused this event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 TRUSTED: Final = ("OWNER", "MEMBER", "COLLABORATOR")
-"""Author associations of people whom the project has let in."""
+"""Author associations of people who belong to the project."""
 _AUTHORED: Final = {
     "issues": "issue",
     "issue_comment": "comment",
@@ -17,11 +17,11 @@ _AUTHORED: Final = {
     "pull_request_review": "review",
     "pull_request_review_comment": "comment",
 }
-"""Events that anybody can cause, and the part of their payload that has an author."""
+"""Events that anybody can cause, and the part of their payload that names its author's association."""
 
 
 def untrusted(event_name: str, event_path: str | None) -> str | None:
-    """Say in our words why the event may be an outsider's; None when it is not. What cannot be read is not trusted."""
+    """Return why the event may be an outsider's, or None. An event that cannot be read is not trusted."""
     if event_name == "workflow_run":
         run = _event(event_path).get("workflow_run")
         fork = not isinstance(run, dict) or _repository(run, "head_repository") != _repository(run, "repository")
@@ -44,6 +44,6 @@ def _event(path: str | None) -> dict[str, Any]:
 
 
 def _repository(run: dict[str, Any], name: str) -> object:
-    """Return the repository's id, or for an incomplete event something that equals no other repository."""
+    """Return the repository's id, or for an incomplete event a value that equals no other repository's."""
     repository = run.get(name)
     return (repository.get("id") if isinstance(repository, dict) else None) or name

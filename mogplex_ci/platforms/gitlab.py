@@ -1,6 +1,6 @@
-"""GitLab CI: collapsible sections, and reports that a job's ``artifacts:reports`` hands to GitLab.
+"""GitLab CI: collapsible sections, and files that the job passes on with ``artifacts:reports``.
 
-Where GitLab looks for a report is the job's business: ``templates/run/template.yml`` and ``examples/gitlab`` say it.
+``templates/run/template.yml`` and ``examples/gitlab`` show the job's part.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import secrets
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from mogplex_ci.platforms.interface import Identity, Level, Platform, message, readable
+from mogplex_ci.platforms.base import Identity, Level, Platform, annotation_text, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from typing import TextIO
 
     from mogplex_ci.sanitize import SafeText
@@ -23,31 +22,33 @@ if TYPE_CHECKING:
 _COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
 _COLOUR_OFF: Final = "\x1b[0m"
 _ERASE: Final = "\x1b[0K"
-"""Stands around a section's marker, which GitLab takes out of the line."""
+"""Before and after a section's marker, so that a terminal without sections does not show it."""
 _SEVERITIES: Final = {Level.WARNING: "minor", Level.ERROR: "major"}
 
 
 class GitLab(Platform):
-    """GitLab CI, gitlab.com or a server of one's own."""
+    """GitLab CI, on gitlab.com or a self-managed server."""
 
     name: ClassVar[str] = "gitlab"
+    repository_variable = "CI_PROJECT_PATH"
+    workspace_variable = "CI_PROJECT_DIR"  # where GitLab looks for artifacts
+    parallel_jobs_variable = "CI_NODE_TOTAL"
 
     def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
-        """Take the process environment, and the stream of the job log."""
         super().__init__(env, stream)
         self._sections = f"mogplex_{secrets.token_hex(4)}"
-        """Begins the name of every section; two steps of one job must not share a name."""
+        """First part of every section's name; two steps of one job must not use the same names."""
         self._section = 0
         self._links: list[dict[str, object]] = []
         self._issues: list[dict[str, object]] = []
 
     @classmethod
-    def detect(cls, env: Mapping[str, str]) -> bool:
-        """GitLab sets ``GITLAB_CI``; gitlab-ci-local sets it to false, and the other variables."""
+    def matches(cls, env: Mapping[str, str]) -> bool:
+        """GitLab sets ``GITLAB_CI``. gitlab-ci-local sets that to false, and the other two as GitLab does."""
         return env.get("GITLAB_CI") == "true" or bool(env.get("CI_PIPELINE_ID") and env.get("CI_SERVER_URL"))
 
     def identity(self) -> Identity | None:
-        """Name the job by its name in the pipeline: a retry is a new job id of the same name in the same pipeline.
+        """Return the job by its name in the pipeline; a retry has the same name and a new id.
 
         The name of a job in a matrix carries the values.
         """
@@ -55,29 +56,15 @@ class GitLab(Platform):
         if not pipeline:
             return None
         parts = (*self._values("CI_SERVER_URL", "CI_PROJECT_ID"), pipeline, job, *self._values("CI_NODE_INDEX"))
-        return Identity(parts, readable(path, pipeline, job), self.env.get("CI_JOB_ID"), later_attempt=True)
-
-    def repository(self) -> str | None:
-        """Return the project's path."""
-        return self.env.get("CI_PROJECT_PATH") or None
-
-    @property
-    def parallel_jobs(self) -> int:
-        """The jobs of ``parallel``."""
-        return self._count("CI_NODE_TOTAL")
-
-    @property
-    def workspace(self) -> Path:
-        """The project's folder: artifacts are looked for there."""
-        return self._folder("CI_PROJECT_DIR")
+        return Identity(parts, joined(path, pipeline, job), self.env.get("CI_JOB_ID"), later_attempt=True)
 
     @property
     def is_debug(self) -> bool:
-        """``CI_DEBUG_TRACE`` is on."""
+        """Whether ``CI_DEBUG_TRACE`` is on."""
         return self.env.get("CI_DEBUG_TRACE") == "true" or super().is_debug
 
     def open_group(self, title: SafeText) -> None:
-        """Begin a section that is closed until somebody opens it."""
+        """Start a collapsed section."""
         self._section += 1
         self._write(f"{_ERASE}section_start:{self._marker()}[collapsed=true]\r{_ERASE}{title}")
 
@@ -88,19 +75,19 @@ class GitLab(Platform):
     def annotate(
         self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
     ) -> None:
-        """Print a coloured line; a warning or an error goes into the code quality report as well."""
-        text_line = message(title, text, file, line)
-        self._write(f"{_COLOURS[level]}{level.value.upper()}: {text_line}{_COLOUR_OFF}")
+        """Print a coloured line; warnings and errors go into the code quality report as well."""
+        shown = annotation_text(title, text, file, line)
+        self._write(f"{_COLOURS[level]}{level.value.upper()}: {shown}{_COLOUR_OFF}")
         if level in _SEVERITIES:
             path = file or self.env.get("CI_CONFIG_PATH") or ".gitlab-ci.yml"
             self._issues.append(self._issue(_SEVERITIES[level], title, text, path, line or 1))
 
     def link(self, label: SafeText, url: SafeText) -> None:
-        """Show a link on the job's page."""
+        """Show a link on the job's page, from the annotations report."""
         self._links.append({"external_link": {"label": label, "url": url}})
 
     def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
-        """Write the dotenv report, the report with the links, and the code quality report when it was asked for."""
+        """Write the dotenv report, the annotations report, and the code quality report if it was asked for."""
         super().set_outputs(outputs)
         links = {"Mogplex": self._links} if self._links else {}
         self._write_file("MOGPLEX_ANNOTATIONS_FILE", _json(links), default="mogplex-annotations.json")
@@ -111,7 +98,7 @@ class GitLab(Platform):
         return f"{int(time.time())}:{self._sections}_{self._section}"
 
     def _issue(self, severity: str, title: str, text: str, path: str, line: int) -> dict[str, object]:
-        """Return one entry of the report. Its fingerprint stays the same from pipeline to pipeline."""
+        """Return one entry of the code quality report; its fingerprint is the same in the next pipeline."""
         fingerprint = hashlib.sha256("\0".join((*self._values("CI_JOB_NAME"), title, path, str(line))).encode())
         return {
             "description": f"{title}: {text}",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.platforms.interface import Level
+from mogplex_ci.platforms.base import Level
 
 if TYPE_CHECKING:
     from mogplex_ci.models import Untrusted
-    from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
 LIMIT: Final = 10

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mogplex_ci.run.happenings import Started
 
 if TYPE_CHECKING:
-    from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.happenings import Happening
     from mogplex_ci.run.outcome import Outcome
     from mogplex_ci.sanitize import SafeText, Sanitizer

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mogplex_ci.errors import Problem
     from mogplex_ci.inputs.action_inputs import ActionInputs
     from mogplex_ci.models import Run
-    from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.happenings import Happening
     from mogplex_ci.run.outcome import Outcome
     from mogplex_ci.sanitize import SafeText, Sanitizer

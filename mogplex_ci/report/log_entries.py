@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mogplex_ci.models import Event
-    from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report.annotations import Annotations
     from mogplex_ci.report.sentences import Part
     from mogplex_ci.report.story import Entry

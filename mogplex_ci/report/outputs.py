@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mogplex_ci.platforms.outputs import OUTPUTS
+from mogplex_ci.platforms.base import OUTPUTS
 from mogplex_ci.report.sentences import listed, sentence
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mogplex_ci.report.sentences import NAME_LIMIT, problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report.chronicle import Chronicle, ToolUse
     from mogplex_ci.run.happenings import Happening
     from mogplex_ci.run.outcome import Outcome
@@ -55,7 +55,7 @@ class SummaryReport:
         """Write the summary."""
         identity = self._platform.identity()
         attempt = identity.attempt if identity else None
-        self._platform.write_summary(summary(outcome, self._chronicle, self._sanitizer, attempt=attempt))
+        self._platform.write_summary(summary(outcome, self._chronicle, self._sanitizer, attempt=attempt))  # type: ignore[arg-type]
 
 
 def summary(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.platforms.outputs import OUTPUTS
+from mogplex_ci.platforms.base import OUTPUTS
 from mogplex_ci.schemas import load
 from tests.program import ROOT
 

@@ -16,8 +16,7 @@ from markdown_it import MarkdownIt
 from mogplex_ci.inputs.check import faults
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES
 from mogplex_ci.inputs.spec import inputs
-from mogplex_ci.platforms.interface import VARIABLES
-from mogplex_ci.platforms.outputs import OUTPUTS
+from mogplex_ci.platforms.base import OUTPUTS, VARIABLES
 from tests.program import ROOT
 from tests.project.test_documents import PAGES
 from tests.project.test_workflows import actionlint

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 
 from mogplex_ci.models import Untrusted
-from mogplex_ci.platforms.detect import detect
-from mogplex_ci.platforms.interface import Level
+from mogplex_ci.platforms import detect
+from mogplex_ci.platforms.base import Level
 from mogplex_ci.sanitize import Sanitizer
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.npm import node_environment, node_modules

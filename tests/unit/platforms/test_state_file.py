@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.platforms.state_file import StateFile
+from mogplex_ci.platforms.base import StateFile
 
 NAMES = ("gitlab", "https://gitlab.com", "1000", "agent", "176068")
 STATE = {"key": "gitlab-1000", "run-id": "r-1"}

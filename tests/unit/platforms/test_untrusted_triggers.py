@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.platforms.detect import detect
+from mogplex_ci.platforms import detect
 from tests.program import GitHubStep
 
 AUTHORED = {

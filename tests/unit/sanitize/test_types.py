@@ -17,7 +17,7 @@ BAD = """
 import sys
 from collections.abc import Mapping
 from mogplex_ci.models import Event, Untrusted
-from mogplex_ci.platforms.interface import Level, Platform
+from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.sanitize import SafeText, Sanitizer
 
 def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[str, object]) -> None:
@@ -38,6 +38,7 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
     platform.set_outputs({"branch": "main"})  # dict-item
     platform.set_outputs({"branch": event.payload})  # dict-item
     platform.write_summary(event.payload)  # arg-type
+    platform.write_summary(f"Run {title}")  # arg-type
     sys.stdout.write(event.payload)  # arg-type
     event.payload + "text"  # operator
 

@@ -1,0 +1,324 @@
+"""What the program asks of a CI system. A platform is a handful of environment look-ups behind this class.
+
+``Platform`` itself answers for a system that offers nothing special: plain lines, and outputs in a dotenv file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, TextIO
+
+from mogplex_ci.errors import UsageError
+from mogplex_ci.workspace import inside, writable, write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mogplex_ci.sanitize import Markdown, SafeText
+
+VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
+"""Variables that tell a platform what to write and where; they are not inputs."""
+
+OUTPUTS: Final = (
+    "result",
+    "status",
+    "run-id",
+    "repo-id",
+    "repo",
+    "harness",
+    "branch",
+    "base-branch",
+    "pull-request-url",
+    "changed",
+    "replayed",
+    "idempotency-key",
+    "error",
+    "error-code",
+    "sandbox-id",
+    "events-count",
+    "events-truncated",
+    "duration-seconds",
+    "result-file",
+    "events-file",
+    "report-file",
+)
+"""Every output, by its GitHub name, in the order of ``action.yml``."""
+
+NO_VARIABLE: Final = frozenset({"error"})
+"""Outputs that are not written as variables: free text, and more than the 20 variables that GitLab accepts."""
+
+_PLAIN_VALUE: Final = re.compile(r"[A-Za-z0-9._/:@+=,~%?#-]*", re.ASCII)
+"""A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would act on."""
+
+_STATE_FOLDER: Final = ".mogplex"
+
+
+class Level(StrEnum):
+    """Severity of an annotation."""
+
+    NOTICE = "notice"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells one step of one workflow run from all others; the idempotency key is derived from it."""
+
+    parts: tuple[str, ...]
+    """Server, repository, workflow run, job, matrix values or parallel index, step; the same for each try of it."""
+    label: str
+    """Readable part of the key, for example ``acme/web-9876543210-build``."""
+    attempt: str | None
+    """Tells the tries of the step apart: GitHub's run attempt, GitLab's job id. None when the system does not say."""
+    later_attempt: bool
+    """Whether this may be a second or later try; true when the system does not say."""
+
+
+class Platform:
+    """A CI system; a subclass overrides what its system does differently.
+
+    The text of every method is ``SafeText`` or ``Markdown`` and is written as it is.
+    """
+
+    name: ClassVar[str]
+    """First word of every key; short, lower case."""
+    repository_variable: ClassVar[str] = ""
+    """Variable that holds ``owner/name`` of the job's repository."""
+    workspace_variable: ClassVar[str] = ""
+    """Variable that holds the folder of the job's checkout."""
+    parallel_jobs_variable: ClassVar[str] = ""
+    """Variable that holds the number of parallel jobs of which this is one."""
+
+    def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
+        self.env = env
+        self._stream = stream
+
+    @classmethod
+    def matches(cls, env: Mapping[str, str]) -> bool:
+        """Return whether ``env`` is the environment of a job of this system."""
+        raise NotImplementedError
+
+    def identity(self) -> Identity | None:
+        """Return what identifies this step, or None when the environment does not tell."""
+        return None
+
+    def repository(self) -> str | None:
+        """Return ``owner/name`` of the job's repository, or None when the environment does not tell."""
+        return self.env.get(self.repository_variable) or None
+
+    @property
+    def parallel_jobs(self) -> int:
+        """How many jobs like this one, itself included, may run at once and share one token; at least 1."""
+        value = self.env.get(self.parallel_jobs_variable, "")
+        return int(value) if re.fullmatch(r"[1-9]\d{0,5}", value, re.ASCII) else 1
+
+    @property
+    def workspace(self) -> Path:
+        """The folder to which the paths in inputs are relative.
+
+        It is the working directory when the variable names a folder of the host that the container does not have.
+        """
+        folder = Path(self.env.get(self.workspace_variable) or Path.cwd())
+        return folder if folder.is_dir() else Path.cwd()
+
+    @property
+    def is_debug(self) -> bool:
+        """Whether to print diagnostics: ``MOGPLEX_DEBUG=1``, or the system's own switch."""
+        return self.env.get("MOGPLEX_DEBUG") == "1"
+
+    @property
+    def terminal(self) -> TextIO | None:
+        """The log's stream when it is a terminal with a person before it; None in a CI system."""
+        return None
+
+    def untrusted_trigger(self) -> str | None:
+        """Return why an outsider may have caused this job, in our own words, or None when nothing says so."""
+        return None
+
+    def line(self, text: SafeText) -> None:
+        """Print one line to the job log."""
+        self._write(text)
+
+    def open_group(self, title: SafeText) -> None:
+        """Start to fold lines under ``title``. Groups do not nest."""
+        self._write(title)
+
+    def close_group(self) -> None:
+        """End the group."""
+
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
+    ) -> None:
+        """Show ``text`` where the system lists errors and warnings, and always in the log."""
+        self._write(f"{level.value.upper()}: {annotation_text(title, text, file, line)}")
+
+    def link(self, label: SafeText, url: SafeText) -> None:
+        """Show a link beside the job, where the system can."""
+
+    def debug(self, text: SafeText) -> None:
+        """Print a diagnostic line if ``is_debug``."""
+        if self.is_debug:
+            self._write(f"DEBUG: {text}")
+
+    def mask(self, secret: str) -> None:
+        """Ask the system to hide ``secret`` in the log from now on, where it can."""
+
+    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+        """Hand outputs to later steps. Called early with a few of them, and at the end with all.
+
+        Raises:
+            OSError, UsageError: a file for them cannot be written.
+        """
+        self._write_file("MOGPLEX_DOTENV", dotenv(outputs), default="mogplex.env")
+
+    def write_summary(self, markdown: Markdown) -> None:
+        """Show the finished summary beside the job, where the system can.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+
+    def save_state(self, state: Mapping[str, str]) -> None:
+        """Save ids for this step's ``post``; they replace those saved before.
+
+        Raises:
+            OSError, UsageError: they cannot be written.
+        """
+        if (file := self._state_file()) is not None:
+            file.save(state)
+
+    def load_state(self) -> Mapping[str, str]:
+        """Return what the main step saved; empty when it saved nothing or cleared it."""
+        file = self._state_file()
+        return {} if file is None else file.load()
+
+    def clear_state(self) -> None:
+        """Delete the saved ids: ``post`` has nothing left to do.
+
+        Raises:
+            OSError, UsageError: they cannot be deleted.
+        """
+        if (file := self._state_file()) is not None:
+            file.clear()
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def _values(self, *variables: str) -> tuple[str, ...]:
+        """Return the variables' values; empty for one that is not set."""
+        return tuple(self.env.get(variable, "") for variable in variables)
+
+    def _write_file(self, variable: str, text: str, *, default: str) -> None:
+        """Write a file in the workspace; ``variable`` may name another one than ``default``.
+
+        Raises:
+            OSError, UsageError: it cannot be written, or would be outside the workspace.
+        """
+        write_whole(writable(self.workspace, self.env.get(variable) or default, input_name=variable), text)
+
+    def _state_file(self) -> StateFile | None:
+        """Return the file of this try of the step; None when nothing identifies it and files could be mixed up."""
+        identity = self.identity()
+        if identity is None:
+            return None
+        return StateFile(self.workspace, (self.name, *identity.parts, identity.attempt or ""))
+
+
+class StateFile:
+    """Ids for ``post`` in a file of the workspace, for systems that hand nothing else from a job to its clean-up.
+
+    The file's name is a digest of ``names``, so that no other step, and no other try of this one, reads it.
+    """
+
+    def __init__(self, workspace: Path, names: Sequence[str]) -> None:
+        digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
+        self._workspace = workspace
+        self._name = f"{_STATE_FOLDER}/{digest}.json"
+
+    def save(self, state: Mapping[str, str]) -> None:
+        """Write ``state``, all of it or nothing: the process may be killed at any time.
+
+        Raises:
+            OSError, UsageError: the file cannot be written, or would be outside the workspace.
+        """
+        path = writable(self._workspace, self._name, input_name=_STATE_FOLDER)
+        write_whole(writable(self._workspace, f"{_STATE_FOLDER}/.gitignore", input_name=_STATE_FOLDER), "*\n")
+        write_whole(path, json.dumps(state))
+
+    def load(self) -> Mapping[str, str]:
+        """Return what was saved; empty when there is no such file or its content is not ours."""
+        try:
+            path = inside(self._workspace, self._name, input_name=_STATE_FOLDER)
+            state = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError, UsageError):
+            return {}
+        items = state.items() if isinstance(state, dict) else ()
+        return {name: value for name, value in items if isinstance(value, str)}
+
+    def clear(self) -> None:
+        """Delete the file, and the folder when nothing else is in it.
+
+        Raises:
+            OSError, UsageError: the file cannot be deleted, or is outside the workspace.
+        """
+        path = inside(self._workspace, self._name, input_name=_STATE_FOLDER)
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # another step has its state there
+            if [file.name for file in path.parent.iterdir()] == [".gitignore"]:
+                path.with_name(".gitignore").unlink()
+                path.parent.rmdir()
+
+
+def output_variable(name: str) -> str:
+    """Return the variable of the output ``name`` on systems other than GitHub, such as ``MOGPLEX_RUN_ID``."""
+    return "MOGPLEX_" + name.upper().replace("-", "_")
+
+
+def variables(outputs: Mapping[str, SafeText | None]) -> dict[str, str]:
+    """Return outputs as variables. An unknown value is empty; one that a shell might act on is left out."""
+    return {
+        output_variable(name): value or ""
+        for name, value in outputs.items()
+        if name not in NO_VARIABLE and _PLAIN_VALUE.fullmatch(value or "")
+    }
+
+
+def dotenv(outputs: Mapping[str, SafeText | None]) -> str:
+    """Return outputs as a dotenv file: one ``MOGPLEX_NAME=value`` a line, without quotes or blank lines."""
+    return "".join(f"{name}={value}\n" for name, value in variables(outputs).items())
+
+
+def replace_lines(path: Path, prefix: str, lines: Iterable[str]) -> None:
+    """Replace the lines of a file that begin with ``prefix`` by ``lines``, and keep the others.
+
+    Raises:
+        OSError: the file cannot be read or written.
+    """
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    theirs = [line for line in before.splitlines() if not line.startswith(prefix)]
+    path.write_text("".join(f"{line}\n" for line in (*theirs, *lines)), encoding="utf-8")
+
+
+def annotation_text(title: SafeText, text: SafeText, file: SafeText | None, line: int | None) -> str:
+    """Return an annotation as one line, for a system without fields for its parts."""
+    place = "" if file is None else f" ({file})" if line is None else f" ({file}:{line})"
+    return f"{title}: {text}{place}"
+
+
+def repository_of(clone_url: str) -> str | None:
+    """Return the path in a clone URL, such as ``owner/name``; None when it is no URL of a repository on a server."""
+    match = re.fullmatch(r"(?:\w+://[^/]+/|[^/:]+:)([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", clone_url, re.ASCII)
+    return match[1] if match else None
+
+
+def joined(*words: str) -> str:
+    """Return the words that are not empty with hyphens between them, for an ``Identity.label``."""
+    return "-".join(filter(None, words))
