@@ -80,7 +80,7 @@ def _execute(argv: Sequence[str]) -> NoReturn:
 
 
 def _unknown(word: str) -> int:
-    from mogplex_ci.inputs.nearest import did_you_mean
+    from mogplex_ci.inputs.schema import did_you_mean
     from mogplex_ci.sanitize import Sanitizer
 
     near = did_you_mean(word, COMMANDS) or f"commands: {', '.join(COMMANDS)}"

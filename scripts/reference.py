@@ -1,27 +1,33 @@
-"""Write docs/inputs-and-outputs.md from action.yml, the inputs' schema and the list of outputs.
+"""Write what follows from the list of inputs: the inputs in action.yml, the run file's schema and the reference page.
 
 python -m scripts.reference
 
-A test fails when the page is not what this writes.
+A test fails when one of the files is not what this writes.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
-from mogplex_ci.inputs.formats import FORMATS
-from mogplex_ci.inputs.spec import Spec, inputs
+from mogplex_ci import schemas
+from mogplex_ci.inputs.schema import Input, inputs
 from mogplex_ci.platforms.base import NO_VARIABLE, OUTPUTS, output_variable
-from mogplex_ci.schemas import load
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "inputs-and-outputs.md"
+ROOT: Final = Path(__file__).resolve().parent.parent
+ACTION: Final = ROOT / "action.yml"
+PAGE: Final = ROOT / "docs" / "inputs-and-outputs.md"
+RUN_FILE_SCHEMA: Final = ROOT / "mogplex_ci" / "schemas" / "run-file.schema.json"
+_SCALAR: Final = ["string", "number", "boolean", "null"]
+"""Types of a value in a run file. YAML readers disagree about what ``no`` and ``1.10`` are; to us they are text."""
 
-_TEXT = """\
+_PAGE: Final = """\
 <!-- Written by `make docs` from action.yml and mogplex_ci/schemas/inputs.schema.json; change those. -->
 # Inputs and outputs
 
@@ -34,9 +40,9 @@ _TEXT = """\
 | every other CI | variable `MOGPLEX_NAME` | `MOGPLEX_ON_TIMEOUT: cancel` |
 | [run file](recipes.md#keep-prompts-in-a-file) | `name: value` | `on-timeout: cancel` |
 
-The first place that has it wins: flag, `with:`, variable, run file, default. A blank value counts as not given. Wrong
-values are all reported at once, with exit code 2, and nothing is sent. An input that does not exist is a warning that
-names the nearest one. The token has no flag, because command lines are seen by other processes.
+The first place that has a value wins: flag, `with:`, variable, run file, default. A blank value counts as not given.
+All wrong values are reported at once, with exit code 2, and nothing is sent. An input that does not exist is a warning
+that names the nearest one. The token has no flag, because other processes can see command lines.
 
 ## Inputs
 
@@ -44,14 +50,15 @@ names the nearest one. The token has no flag, because command lines are seen by 
 | --- | --- | --- | --- |
 {inputs}
 
-`matrix`, `job-index`, `job-total` and `max-parallel` are filled by `action.yml` from GitHub's contexts; leave them.
+`matrix`, `job-index`, `job-total` and `max-parallel` are filled by `action.yml` from GitHub's contexts; leave them
+alone.
 
 ## Outputs
 
 On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables in a dotenv file,
-`mogplex.env` unless `MOGPLEX_DOTENV` names another; [platforms](platforms.md) tells how each CI hands them on.
-`run-id`, `status`, `branch`, `repo-id` and `idempotency-key` are there as soon as the run is started, all of them at
-the end, whatever the end is.
+`mogplex.env` unless `MOGPLEX_DOTENV` names another; [platforms](platforms.md) tells how each CI system passes them on.
+`run-id`, `status`, `branch`, `repo-id` and `idempotency-key` are written as soon as the run is started, and all of
+them at the end, whatever the result.
 
 | output | variable | meaning |
 | --- | --- | --- |
@@ -62,35 +69,92 @@ dotenv file. The result file has all of them.
 """
 
 
-def page() -> str:
-    """Return the whole page."""
-    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-    rows = [_input_row(spec, action["inputs"][spec.name]) for spec in inputs().values() if not spec.is_internal]
-    outputs = [_output_row(name, action["outputs"][name]) for name in OUTPUTS]
-    return _TEXT.format(inputs="\n".join(rows), outputs="\n".join(outputs))
-
-
 def main() -> int:
-    """Write the page."""
-    PAGE.write_text(page(), encoding="utf-8")
+    """Write the files."""
+    for path, text in generated().items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 
-def _input_row(spec: Spec, declared: dict[str, Any]) -> str:
-    variables = ", ".join(f"`{variable}`" for variable in spec.environment)
-    return _row(f"`{spec.name}`", variables, _allowed(spec.name), declared["description"])
+def generated() -> dict[Path, str]:
+    """Return the text of each file that this script writes."""
+    return {ACTION: _action(), RUN_FILE_SCHEMA: _run_file_schema(), PAGE: _page()}
 
 
-def _output_row(name: str, declared: dict[str, Any]) -> str:
-    variable = "none" if name in NO_VARIABLE else f"`{output_variable(name)}`"
-    return _row(f"`{name}`", variable, declared["description"])
+def _action() -> str:
+    """Return action.yml with the inputs of the schema; everything else stays as it is."""
+    before, rest = ACTION.read_text(encoding="utf-8").split("\ninputs:\n", 1)
+    _, after = rest.split("\noutputs:\n", 1)
+    declared = "\n".join(line for spec in inputs().values() for line in _declaration(spec))
+    return f"{before}\ninputs:\n{declared}\n\noutputs:\n{after}"
 
 
-def _allowed(name: str) -> str:
-    field = load("inputs")["properties"][name]
-    if "enum" in field:
-        return ", ".join(f"`{choice}`" for choice in field["enum"])
-    return FORMATS[field["format"]][1]
+def _page() -> str:
+    """Return the reference page."""
+    outputs = yaml.safe_load(ACTION.read_text(encoding="utf-8"))["outputs"]
+    return _PAGE.format(
+        inputs="\n".join(_input_row(spec) for spec in inputs().values() if spec.github_expression is None),
+        outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUTS),
+    )
+
+
+def _run_file_schema() -> str:
+    """Return the JSON Schema of the run file."""
+    source = schemas.load("inputs")
+    task = {name: _in_run_file(spec, source) for name, spec in inputs().items() if _belongs_into_run_file(spec)}
+    schema = {
+        "$schema": source["$schema"],
+        "$id": source["$id"].replace("inputs.schema.json", "run-file.schema.json"),
+        "title": "Run file of run-action",
+        "description": "Inputs for every task, and named tasks with inputs of their own. Written by make docs.",
+        "type": "object",
+        "properties": {
+            **task,
+            "tasks": {
+                "description": "Inputs by the task's name. They come before those at the top.",
+                "type": ["object", "null"],
+                "additionalProperties": {"type": ["object", "null"], "properties": task, "additionalProperties": False},
+            },
+        },
+        "additionalProperties": False,
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _declaration(spec: Input) -> Iterator[str]:
+    """Yield the lines of an input in action.yml."""
+    yield f"  {spec.name}:"
+    yield "    description: >-"
+    yield from textwrap.wrap(_description(spec), 118, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    if spec.github_expression is not None:
+        yield f"    default: {spec.github_expression}"
+
+
+def _description(spec: Input) -> str:
+    variable = f" Default: the variable `{spec.variables[0]}`." if spec.is_secret else ""
+    return spec.description + (f" Default: `{spec.default}`." if spec.default else variable)
+
+
+def _belongs_into_run_file(spec: Input) -> bool:
+    return not spec.is_secret and spec.name not in ("run-file", "task")
+
+
+def _in_run_file(spec: Input, source: dict[str, Any]) -> dict[str, Any]:
+    kind = source["$defs"].get(spec.kind.name, {})
+    rules = {keyword: kind[keyword] for keyword in ("maxLength", "pattern") if keyword in kind}
+    choices = {"enum": [*spec.kind.choices, None]} if spec.kind.choices else {}
+    default = {"default": spec.default} if spec.default else {}
+    return {"description": spec.description, "type": _SCALAR, **rules, **choices, **default}
+
+
+def _input_row(spec: Input) -> str:
+    variables = ", ".join(f"`{variable}`" for variable in spec.variables)
+    allowed = ", ".join(f"`{choice}`" for choice in spec.kind.choices) or spec.kind.allowed
+    return _row(f"`{spec.name}`", variables, allowed, _description(spec))
+
+
+def _output_row(name: str, description: str) -> str:
+    return _row(f"`{name}`", "none" if name in NO_VARIABLE else f"`{output_variable(name)}`", description)
 
 
 def _row(*cells: str) -> str:

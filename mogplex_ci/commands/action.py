@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from mogplex_ci.commands.plan import plan_of
 from mogplex_ci.commands.recorder import Recorder
 from mogplex_ci.errors import InternalError, MogplexError, NotAuthorizedError, UntrustedTriggerError
-from mogplex_ci.inputs.action_inputs import read_inputs
+from mogplex_ci.inputs.action import read_inputs
 from mogplex_ci.inputs.sources import flag_parser
-from mogplex_ci.platforms import detect
+from mogplex_ci.platforms.detect import detect
 from mogplex_ci.run.clock import SystemClock
 from mogplex_ci.run.outcome import Outcome, Result, Verdict, of_error
 from mogplex_ci.run.stop import stop_of_process
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mogplex_ci.api.client import Client
-    from mogplex_ci.inputs.action_inputs import ActionInputs
-    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.platforms.interface import Platform
     from mogplex_ci.run.stop import Stop
 
 
@@ -64,7 +64,7 @@ def _perform(
         if reason is not None and not inputs.allow_untrusted_trigger:
             raise UntrustedTriggerError(reason)
         if inputs.api_key is None:
-            if inputs.skip_on_missing_key:
+            if inputs.on_missing_key == "skip":
                 skipped = Verdict(Result.SKIPPED, 0, remedy="There is no api-key, as in a fork's pull request.")
                 return _without_run(skipped, clock.monotonic() - began)
             raise NotAuthorizedError("there is no api-key", code="UNAUTHORIZED", http_status=0)

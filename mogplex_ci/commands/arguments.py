@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.formats import FORMATS
-from mogplex_ci.inputs.nearest import did_you_mean, nearest
+from mogplex_ci.inputs.schema import did_you_mean, kinds, nearest
 from mogplex_ci.models import Untrusted
 
 if TYPE_CHECKING:
@@ -92,17 +91,15 @@ def overview(prog: str, commands: Mapping[str, str], *, example: str) -> str:
     )
 
 
-def of_format(name: str) -> Callable[[str], str]:
-    """Return an argparse type that takes what an input of the format ``name`` may be; blank counts as not given."""
-    check, allowed = FORMATS[name]
+def of_kind(name: str) -> Callable[[str], str]:
+    """Return an argparse type that takes what inputs of the kind ``name`` take; blank counts as not given."""
+    kind = kinds()[name]
 
     def convert(text: str) -> str:
         text = text.strip()
-        try:
-            if text:
-                check(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{error}, got '{text}'; allowed: {allowed}") from error
+        fault = kind.fault(text) if text else None
+        if fault is not None:
+            raise argparse.ArgumentTypeError(f"{fault}, got '{text}'; allowed: {kind.allowed}")
         return text
 
     return convert

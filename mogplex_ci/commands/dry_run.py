@@ -12,7 +12,7 @@ from mogplex_ci.errors import Problem, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mogplex_ci.inputs.action_inputs import ActionInputs
+    from mogplex_ci.inputs.action import ActionInputs
 
 
 @contextlib.contextmanager

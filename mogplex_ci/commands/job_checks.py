@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.commands.findings import Finding, Mark
 from mogplex_ci.commands.plan import key_of
 from mogplex_ci.errors import UntrustedTriggerError, UsageError
-from mogplex_ci.inputs.action_inputs import read_inputs
+from mogplex_ci.inputs.action import read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mogplex_ci.errors import Problem
-    from mogplex_ci.inputs.action_inputs import ActionInputs
-    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.platforms.interface import Platform
 
 _STAND_INS: Final = {"prompt": "-", "repo": "owner/name"}
 """Inputs that a step needs, but no other check does: whoever only asks about token or network need not give them."""

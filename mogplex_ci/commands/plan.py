@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from mogplex_ci.inputs.formats import is_uuid
+from mogplex_ci.inputs.schema import is_uuid
 from mogplex_ci.run.key import Key, derived
 from mogplex_ci.run.start import OnRerun
 from mogplex_ci.run.step import Plan
 
 if TYPE_CHECKING:
-    from mogplex_ci.inputs.action_inputs import ActionInputs
-    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.platforms.interface import Platform
 
 
 def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:
@@ -25,11 +25,11 @@ def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:
         key=key_of(inputs, platform),
         on_rerun=OnRerun(inputs.on_rerun),
         timeout=inputs.timeout,
-        cancel_on_timeout=inputs.cancel_on_timeout,
-        cancel_on_interrupt=inputs.cancel_on_interrupt,
+        cancel_on_timeout=inputs.on_timeout == "cancel",
+        cancel_on_interrupt=inputs.on_interrupt == "cancel",
         wait=inputs.wait,
         poll_interval=inputs.poll_interval,
-        sharers=max(inputs.sharers, platform.parallel_jobs),
+        sharers=max(inputs.jobs_per_token, platform.parallel_jobs),
     )
 
 

@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from mogplex_ci.errors import ForeignRunError, MogplexError, UsageError
-from mogplex_ci.inputs.action_inputs import read_connection, read_inputs
-from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import Level
+from mogplex_ci.inputs.action import read_connection, read_inputs
+from mogplex_ci.platforms.detect import detect
+from mogplex_ci.platforms.interface import Level
 from mogplex_ci.report.sentences import sentence
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.run.clock import SystemClock
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mogplex_ci.models import Cancelled
-    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.platforms.interface import Platform
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mogplex_ci.errors import Problem
-    from mogplex_ci.inputs.action_inputs import ActionInputs
-    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.platforms.interface import Platform
     from mogplex_ci.report.interface import Report
     from mogplex_ci.run.happenings import Happening
     from mogplex_ci.run.outcome import Outcome
@@ -47,7 +47,7 @@ class Recorder:
         reports = reports_for(inputs, self._platform, self._sanitizer, chronicle)
         self._reports = [self._log, chronicle, *reports, self._progress]
         self._files = files_of(inputs, self._platform)
-        self._keeps_state = inputs.cancel_on_interrupt and not inputs.dry_run
+        self._keeps_state = inputs.on_interrupt == "cancel" and not inputs.dry_run
         for problem in warnings:
             self._log.problem(problem)
 

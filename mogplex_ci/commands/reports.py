@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mogplex_ci.inputs.action_inputs import ActionInputs
-    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.platforms.interface import Platform
     from mogplex_ci.report.chronicle import Chronicle
     from mogplex_ci.report.interface import Report
     from mogplex_ci.sanitize import Sanitizer

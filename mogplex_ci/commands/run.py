@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.commands import pretty
-from mogplex_ci.commands.arguments import Parser, of_format
+from mogplex_ci.commands.arguments import Parser, of_kind
 from mogplex_ci.commands.session import PATIENCE, perform
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
-from mogplex_ci.inputs.formats import PROMPT_UNITS, is_uuid, prompt
-from mogplex_ci.inputs.spec import inputs
+from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, inputs, is_uuid
 from mogplex_ci.models import StartRequest, Untrusted
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from mogplex_ci.run.happenings import Started
 
 STANDARD_INPUT: Final = "-"
-_PROMPT_BYTES: Final = 4 * PROMPT_UNITS + 100_000
-"""A character takes at most four bytes; white space around the prompt does not count."""
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -38,24 +35,24 @@ def parser() -> Parser:
     parser = Parser("run", "Start a run.", example='run --repo acme/web --create-branch "Fix the flaky tests"')
     parser.add_argument("prompt", nargs="?", default="", metavar="PROMPT", help="the task; - reads standard input")
     parser.add_argument("--prompt-file", default="", metavar="FILE", help="file that holds the task, in UTF-8")
-    parser.add_argument("--repo", type=of_format("repo"), metavar="ID|NAME", help="repository: its id, or owner/name")
+    parser.add_argument("--repo", type=of_kind("repo"), metavar="ID|NAME", help="repository: its id, or owner/name")
     parser.add_argument(
-        "--harness", choices=inputs()["harness"].choices, help="agent to run (default: the service chooses)"
+        "--harness", choices=inputs()["harness"].kind.choices, help="agent to run (default: the service chooses)"
     )
     parser.add_argument(
         "--base-branch",
-        type=of_format("branch"),
+        type=of_kind("branch"),
         metavar="NAME",
         help="branch to start from (default: the repository's default branch)",
     )
     parser.add_argument(
-        "--branch", type=of_format("branch"), metavar="NAME", help="branch to work on (default: the base branch)"
+        "--branch", type=of_kind("branch"), metavar="NAME", help="branch to work on (default: the base branch)"
     )
     parser.add_argument("--create-branch", action="store_true", help="create the working branch from the base branch")
-    parser.add_argument("--root", type=of_format("root-directory"), metavar="DIR", help="folder of a monorepo")
+    parser.add_argument("--root", type=of_kind("root-directory"), metavar="DIR", help="folder of a monorepo")
     parser.add_argument(
         "--idempotency-key",
-        type=of_format("idempotency-key"),
+        type=of_kind("idempotency-key"),
         metavar="KEY",
         help="the same key and request give the same run (default: a new UUID)",
     )
@@ -140,10 +137,9 @@ def _prompt(options: argparse.Namespace, session: Session) -> str:
     text = text.strip()
     if not text:
         raise _problem("a prompt is required (as argument, - for standard input, or --prompt-file <file>)")
-    try:
-        prompt(text)
-    except ValueError as error:
-        raise _problem(f"the prompt {error}; allowed: at most {PROMPT_UNITS:,}, without NUL") from error
+    problem = inputs()["prompt"].problem(text)
+    if problem is not None:
+        raise _problem(f"the prompt {problem.fault}; allowed: {problem.allowed}")
     return text
 
 
@@ -151,9 +147,9 @@ def _read(name: str) -> str:
     source = contextlib.nullcontext(sys.stdin.buffer) if name == STANDARD_INPUT else None
     try:
         with source or Path(name).open("rb") as file:
-            content = file.read(_PROMPT_BYTES + 1)
-        if len(content) > _PROMPT_BYTES:
-            raise UsageError(_file_problem(name, f"is larger than {_PROMPT_BYTES:,} bytes"))
+            content = file.read(PROMPT_FILE_BYTES + 1)
+        if len(content) > PROMPT_FILE_BYTES:
+            raise UsageError(_file_problem(name, f"is larger than {PROMPT_FILE_BYTES:,} bytes"))
         return content.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(_file_problem(name, f"cannot be read ({error.strerror})")) from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci.commands import pretty
-from mogplex_ci.commands.arguments import Parser, choose, of_format, run_id
+from mogplex_ci.commands.arguments import Parser, choose, of_kind, run_id
 from mogplex_ci.commands.console import STATUS_STYLES, Style
 from mogplex_ci.commands.session import PATIENCE, perform
 from mogplex_ci.durations import format_duration, parse_duration
 from mogplex_ci.errors import Problem, ServerError, UsageError
-from mogplex_ci.inputs.formats import is_uuid
+from mogplex_ci.inputs.schema import is_uuid
 from mogplex_ci.models import FEED_LIMIT, Untrusted
 from mogplex_ci.run import happenings as h
 from mogplex_ci.run.stop import StopRequested
@@ -48,13 +48,13 @@ def parsers() -> Mapping[str, Parser]:
     events.add_argument("--follow", action="store_true", help="show events as they come, until the run ends")
     events.add_argument(
         "--timeout",
-        type=of_format("duration"),
+        type=of_kind("duration"),
         default="1800",
         metavar="S",
         help="longest time to wait, in seconds or such as 15m (default 1800)",
     )
     events.add_argument(
-        "--limit", type=of_format("count"), metavar="N", help=f"without --follow: most events, 1 to {FEED_LIMIT}"
+        "--limit", type=of_kind("count"), metavar="N", help=f"without --follow: most events, 1 to {FEED_LIMIT}"
     )
     return {"get": get, "events": events, "cancel": cancel}
 

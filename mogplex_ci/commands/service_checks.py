@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -17,13 +18,11 @@ from mogplex_ci.errors import (
     MogplexError,
     NotAuthorizedError,
     NotFoundError,
-    Problem,
     UnreachableError,
     UsageError,
     WrongServiceError,
 )
-from mogplex_ci.inputs.formats import formats_beside, is_uuid
-from mogplex_ci.models import Untrusted
+from mogplex_ci.inputs.schema import inputs, is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -54,10 +53,10 @@ def _examine(values: Mapping[str, str], env: Mapping[str, str], repo: str | None
     """Yield findings as far as the way leads."""
     token, url = values.get("api-key", ""), values["base-url"]
     yield _token(token)
-    fault = _fault("base-url", url, token)
+    fault = inputs()["base-url"].problem(url, token=token)
     if fault is not None:
         yield Finding.of_problem("base-url", fault)
-    if fault is not None or _fault("token", token) is not None:
+    if fault is not None or inputs()["api-key"].problem(token) is not None:
         return
     reached = yield from _reach(url, token, env)
     if not reached or not token:
@@ -75,9 +74,9 @@ def _token(token: str) -> Finding:
     if not token:
         error = NotAuthorizedError("there is none", code="UNAUTHORIZED", http_status=0)
         return Finding.of_error("token", error)
-    fault = _fault("token", token)
+    fault = inputs()["api-key"].problem(token)
     if fault is not None:
-        return Finding.of_problem("token", fault)
+        return Finding.of_problem("token", replace(fault, input="token"))
     if _TOKEN.fullmatch(token):
         return Finding("token", Mark.OK, "has the form of a Mogplex token")
     return Finding(
@@ -87,15 +86,6 @@ def _token(token: str) -> Finding:
         (str(len(token)),),
         "A token is mog_ and 32 letters or digits: copy it again, without quotes and without 'Bearer'.",
     )
-
-
-def _fault(form: str, text: str, token: str = "") -> Problem | None:
-    check, allowed = formats_beside(token)[form]
-    try:
-        check(text)
-    except ValueError as error:
-        return Problem(form, str(error), allowed, None if form == "token" else Untrusted(text))
-    return None
 
 
 def _reach(url: str, token: str, env: Mapping[str, str]) -> Generator[Finding, None, bool]:

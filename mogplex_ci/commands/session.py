@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci.commands.console import Console
 from mogplex_ci.durations import format_duration
-from mogplex_ci.errors import MogplexError, NotAuthorizedError, Problem, UsageError
-from mogplex_ci.inputs.formats import formats_beside
-from mogplex_ci.inputs.spec import inputs
-from mogplex_ci.models import Untrusted
+from mogplex_ci.errors import MogplexError, NotAuthorizedError, UsageError
+from mogplex_ci.inputs.schema import inputs
 from mogplex_ci.run.clock import SystemClock
 from mogplex_ci.run.happenings import Waiting
 from mogplex_ci.run.stop import StopRequested, stop_of_process
@@ -89,14 +88,11 @@ class Session:
     def _setting(self, name: str, token: str = "") -> str:
         """Return the input ``name`` as the environment gives it beside ``token``, checked like the action's."""
         spec = inputs()[name]
-        given = ((variable, self._env.get(variable, "").strip()) for variable in spec.environment)
+        given = ((variable, self._env.get(variable, "").strip()) for variable in spec.variables)
         variable, text = next(((variable, text) for variable, text in given if text), ("", spec.default or ""))
-        check, allowed = formats_beside(token)["token" if spec.is_secret else name]
-        try:
-            check(text)
-        except ValueError as error:
-            got = None if spec.is_secret else Untrusted(text)
-            raise UsageError(Problem(variable, str(error), allowed, got)) from error
+        problem = spec.problem(text, token=token) if text else None
+        if problem is not None:
+            raise UsageError(replace(problem, input=variable))
         return text
 
 

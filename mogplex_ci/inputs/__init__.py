@@ -1,1 +1,1 @@
-"""Where an input's value comes from, and whether it is one."""
+"""The inputs of a step: what they are (``schema``), where they come from (``sources``), typed (``action``)."""

@@ -18,7 +18,7 @@ from mogplex_ci.run.outcome import Result
 
 if TYPE_CHECKING:
     from mogplex_ci.errors import Problem
-    from mogplex_ci.inputs.action_inputs import ActionInputs
+    from mogplex_ci.inputs.action import ActionInputs
     from mogplex_ci.models import Run
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.happenings import Happening

@@ -13,9 +13,8 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-from mogplex_ci.inputs.check import faults
+from mogplex_ci.inputs.schema import check, inputs
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES
-from mogplex_ci.inputs.spec import inputs
 from mogplex_ci.platforms.base import OUTPUTS, VARIABLES
 from tests.program import ROOT
 from tests.project.test_documents import PAGES
@@ -41,13 +40,13 @@ def test_a_step_uses_inputs_that_exist(block: str) -> None:
         given = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in step.items()}
         assert set(given) <= set(inputs())
         known = {name: value for name, value in given.items() if not EXPRESSION.search(value)}
-        assert faults(known) == []
+        assert check(known) == []
 
 
 @pytest.mark.parametrize("block", [*blocks("yaml"), *blocks("sh")])
 def test_outputs_and_variables_exist(block: str) -> None:
     assert set(re.findall(r"steps\.agent\.outputs\.([\w-]+)", block)) <= set(OUTPUTS)
-    variables = {variable for spec in inputs().values() for variable in spec.environment}
+    variables = {variable for spec in inputs().values() for variable in spec.variables}
     assert set(re.findall(r"\bMOGPLEX_[A-Z_]+\b", block)) <= variables | OUTPUT_VARIABLES | set(VARIABLES)
 
 

@@ -1,0 +1,200 @@
+"""The inputs of one step, checked and typed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mogplex_ci.durations import parse_duration
+from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, check, inputs, is_true
+from mogplex_ci.inputs.sources import gather
+from mogplex_ci.models import StartRequest
+from mogplex_ci.workspace import read_text, writable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInputs:
+    """What one step was asked to do: a field for each input, named like it.
+
+    ``prompt-file``, ``run-file``, ``job-index``, ``job-total`` and ``max-parallel`` have no field of their own: their
+    values are in the others. Durations are in seconds, files are inside the workspace; None means not given.
+    """
+
+    api_key: str | None
+    base_url: str
+    repo: str | None
+    """``owner/name`` or a UUID; None when neither the user nor the CI system names one."""
+    prompt: str
+    harness: str | None
+    branch: str | None
+    base_branch: str | None
+    create_branch: bool
+    root_directory: str | None
+    timeout: float
+    on_timeout: str
+    """``detach`` or ``cancel``."""
+    on_interrupt: str
+    """``cancel`` or ``detach``."""
+    wait: bool
+    idempotency_key: str | None
+    on_rerun: str
+    """``auto``, ``new`` or ``attach``."""
+    poll_interval: float
+    annotations: str
+    """``all``, ``errors`` or ``none``."""
+    summary: bool
+    events_file: Path | None
+    result_file: Path | None
+    report_file: Path | None
+    junit_file: Path | None
+    task: str | None
+    """Name of the task in the run file."""
+    on_missing_key: str
+    """``fail`` or ``skip``."""
+    allow_untrusted_trigger: bool
+    dry_run: bool
+    scenario: str
+    conversation_id: str | None
+    workspace_session_id: str | None
+    mode: str | None
+    key_suffix: str
+    matrix: tuple[str, ...]
+    """Parts of the idempotency key that tell this job from the others of its matrix."""
+    jobs_per_token: int
+    """How many jobs of the matrix use the token at the same time, this one included."""
+
+    def start_request(self, repo_id: str) -> StartRequest:
+        """Return the body of the start call."""
+        return StartRequest(
+            repo_id=repo_id,
+            prompt=self.prompt,
+            harness=self.harness,
+            base_branch=self.base_branch,
+            working_branch=self.branch,
+            create_branch=True if self.create_branch else None,
+            root_directory=self.root_directory,
+            conversation_id=self.conversation_id,
+            workspace_session_id=self.workspace_session_id,
+            mode=self.mode,
+        )
+
+
+def read_inputs(
+    argv: Sequence[str], env: Mapping[str, str], workspace: Path, repository: str | None
+) -> tuple[ActionInputs, Sequence[Problem]]:
+    """Return the inputs, and warnings about what was given but has no effect.
+
+    ``repository`` is the CI system's own, the default for ``repo``. The files that inputs name for writing are created.
+
+    Raises:
+        UsageError: with everything that is wrong, not only the first.
+    """
+    gathered = gather(argv, env, workspace)
+    values = gathered.values
+    wrong = check(values)
+    problems = [*gathered.problems, *wrong]
+    if "prompt" in values and "prompt-file" in values:
+        problems.append(Problem("prompt", "given together with prompt-file", "exactly one of the two"))
+    elif gathered.is_complete and "prompt" not in values and "prompt-file" not in values:
+        problems.append(Problem("prompt", "is missing", "set prompt or prompt-file"))
+    if gathered.is_complete and "repo" not in values and repository is None:
+        problems.append(Problem("repo", "is missing", "owner/name, or a repo id from 'mogplex repos list'"))
+
+    paths = {name: values[name] for name in values if inputs()[name].kind.name == "path"}
+    for problem in wrong:
+        paths.pop(problem.input, None)
+    prompt = values.get("prompt", "")
+    files: dict[str, Path] = {}
+    for name, path in paths.items():
+        try:
+            if name == "prompt-file":
+                prompt = _read_prompt(workspace, path)
+            elif name != "run-file":
+                files[name] = writable(workspace, path, input_name=name)
+        except UsageError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise UsageError(*problems)
+    get = values.get
+    return ActionInputs(
+        api_key=get("api-key"),
+        base_url=values["base-url"],
+        repo=get("repo") or repository,
+        prompt=prompt,
+        harness=get("harness"),
+        branch=get("branch"),
+        base_branch=get("base-branch"),
+        create_branch=is_true(values["create-branch"]) if "create-branch" in values else "branch" not in values,
+        root_directory=get("root-directory"),
+        timeout=parse_duration(values["timeout"]),
+        on_timeout=values["on-timeout"],
+        on_interrupt=values["on-interrupt"],
+        wait=is_true(values["wait"]),
+        idempotency_key=get("idempotency-key"),
+        on_rerun=values["on-rerun"],
+        poll_interval=parse_duration(values["poll-interval"]),
+        annotations=values["annotations"],
+        summary=is_true(values["summary"]),
+        events_file=files.get("events-file"),
+        result_file=files.get("result-file"),
+        report_file=files.get("report-file"),
+        junit_file=files.get("junit-file"),
+        task=get("task"),
+        on_missing_key=values["on-missing-key"],
+        allow_untrusted_trigger=is_true(values["allow-untrusted-trigger"]),
+        dry_run=is_true(values["dry-run"]),
+        scenario=values["scenario"],
+        conversation_id=get("conversation-id"),
+        workspace_session_id=get("workspace-session-id"),
+        mode=get("mode"),
+        key_suffix=get("key-suffix", ""),
+        matrix=_matrix(values),
+        jobs_per_token=_jobs_per_token(values),
+    ), gathered.warnings
+
+
+def read_connection(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> tuple[str, str | None]:
+    """Return ``base-url`` and ``api-key`` for a command that needs no other input.
+
+    Raises:
+        UsageError: one of the two is wrong.
+    """
+    values = gather(argv, env, workspace).values
+    problems = check({name: values[name] for name in ("base-url", "api-key") if name in values})
+    if problems:
+        raise UsageError(*problems)
+    return values["base-url"], values.get("api-key")
+
+
+def _read_prompt(workspace: Path, name: str) -> str:
+    """Return the prompt in the file.
+
+    Raises:
+        UsageError: the file cannot be read, or holds no prompt.
+    """
+    text = read_text(workspace, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES).strip()
+    if not text:
+        raise UsageError(Problem("prompt-file", "is empty", "a file that holds the prompt"))
+    problem = inputs()["prompt"].problem(text)
+    if problem is not None:
+        raise UsageError(Problem("prompt-file", problem.fault, problem.allowed))
+    return text
+
+
+def _matrix(values: Mapping[str, str]) -> tuple[str, ...]:
+    matrix = json.loads(values.get("matrix", "null"))
+    if not matrix:
+        return ()
+    own = json.dumps(matrix, sort_keys=True)
+    return (own, values["job-index"]) if "job-index" in values else (own,)
+
+
+def _jobs_per_token(values: Mapping[str, str]) -> int:
+    total = int(values.get("job-total", "1"))
+    return max(min(total, int(values.get("max-parallel", str(total)))), 1)

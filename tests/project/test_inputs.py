@@ -1,0 +1,75 @@
+"""An input is complete: declared for GitHub, documented, typed, and read by the program."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mogplex_ci import schemas
+from mogplex_ci.inputs.action import ActionInputs
+from mogplex_ci.inputs.schema import inputs
+from scripts import reference
+from tests.program import ROOT
+
+PACKAGE = ROOT / "mogplex_ci"
+INPUTS = PACKAGE / "inputs"
+FIELDS = {field.name for field in fields(ActionInputs)}
+
+
+@pytest.mark.parametrize("name", inputs())
+def test_an_input_is_read(name: str) -> None:
+    field = name.replace("-", "_")
+    if field in FIELDS:
+        assert field in used_fields(), f"no code outside inputs/ reads ActionInputs.{field}"
+    else:
+        assert name in literals(INPUTS / "action.py", INPUTS / "sources.py"), f"ActionInputs has no field {field}"
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS - {name.replace("-", "_") for name in inputs()}))
+def test_a_field_without_an_input_of_its_name_is_read(field: str) -> None:
+    assert field in used_fields(), f"no code outside inputs/ reads ActionInputs.{field}"
+
+
+@pytest.mark.parametrize(
+    "path", [reference.ACTION, reference.RUN_FILE_SCHEMA, reference.PAGE], ids=lambda path: path.name
+)
+def test_generated_files_are_current(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == reference.generated()[path], "run `make docs`"
+
+
+def test_the_run_file_s_schema_is_valid() -> None:
+    Draft202012Validator.check_schema(schemas.load("run-file"))
+
+
+def used_fields() -> set[str]:
+    """Return the fields that code outside ``inputs/`` reads, directly or through a method of ``ActionInputs``."""
+    outside = [path for path in PACKAGE.rglob("*.py") if INPUTS not in path.parents]
+    read = {name for path in outside for name in attributes(ast.parse(path.read_text()), "inputs")}
+    (typed,) = (
+        node
+        for node in ast.parse((INPUTS / "action.py").read_text()).body
+        if isinstance(node, ast.ClassDef) and node.name == "ActionInputs"
+    )
+    methods = [node for node in typed.body if isinstance(node, ast.FunctionDef) and node.name in read]
+    return read | {name for method in methods for name in attributes(method, "self")}
+
+
+def attributes(tree: ast.AST, suffix: str) -> Iterator[str]:
+    """Yield what is read as an attribute of something whose name ends in ``suffix``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner = node.value
+            name = owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
+            if name.endswith(suffix):
+                yield node.attr
+
+
+def literals(*paths: Path) -> set[str]:
+    """Return every string literal in the modules."""
+    nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text())))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
