@@ -73,10 +73,10 @@ class Buildkite(Platform):
         self._end_group()
         super().annotate(level, title, text, file=file, line=line)
         if level in _STYLES:
-            from mogplex_ci.sanitize import markdown
+            from mogplex_ci.sanitize import Markdown
 
-            where = "" if file is None else f" {markdown.inline(file)}"
-            content = f"**{title}**{where}: {markdown.inline(text)}\n\n"
+            where = "" if file is None else f" {Markdown.code(file)}"
+            content = f"**{title}**{where}: {Markdown.code(text)}\n\n"
             with suppress(OSError):  # the line is in the log
                 self._annotate(_STYLES[level], f"-{level.value}", content)
 

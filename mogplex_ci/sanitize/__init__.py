@@ -1,14 +1,23 @@
-"""The only door from untrusted text to something that may be printed.
+"""Makes text of untrusted values that may be printed: visible controls, no secrets, bounded, no CI system's markers.
 
-``Sanitizer`` opens ``Untrusted`` values and makes ``SafeText`` of them: controls shown, secrets redacted, sizes
-bounded, markers of every CI system broken. Nothing outside this package makes a ``SafeText``.
-
-``controls`` knows what steers a terminal or a CI system; ``redact`` joins the three ways in which a secret is known:
-its value (``known``), its form (``formats``) and its name (``named``).
+``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``. ``secrets`` finds
+secrets by their value, by their format and by the name in front of them.
 """
 
-from mogplex_ci.sanitize.known import secrets_of
-from mogplex_ci.sanitize.sanitizer import Sanitizer
-from mogplex_ci.sanitize.text import CleanText, Markdown, SafeText
+from mogplex_ci.sanitize.sanitizer import Part, Sanitizer, Value
+from mogplex_ci.sanitize.secrets.redactor import secrets_of
+from mogplex_ci.sanitize.text import CleanText, Markdown, SafeText, clock, count, duration, timestamp
 
-__all__ = ["CleanText", "Markdown", "SafeText", "Sanitizer", "secrets_of"]
+__all__ = [
+    "CleanText",
+    "Markdown",
+    "Part",
+    "SafeText",
+    "Sanitizer",
+    "Value",
+    "clock",
+    "count",
+    "duration",
+    "secrets_of",
+    "timestamp",
+]

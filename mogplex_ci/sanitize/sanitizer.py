@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from functools import cache
+from typing import Final, LiteralString, TypeAlias, TypeGuard
 from urllib.parse import urlsplit
 
 from mogplex_ci.models import Untrusted
-from mogplex_ci.sanitize import markdown, named
-from mogplex_ci.sanitize.controls import break_markers, show_controls
-from mogplex_ci.sanitize.patterns import compiled
-from mogplex_ci.sanitize.redact import MASK, Redactor
+from mogplex_ci.sanitize.secrets import assignments
+from mogplex_ci.sanitize.secrets.redactor import MASK, Redactor
 from mogplex_ci.sanitize.text import CleanText, Markdown, SafeText
 
 PREFIX: Final = "│ "
-"""Stands before every line that somebody else wrote."""
+"""Stands in front of every line that somebody else wrote."""
 INLINE_LIMIT: Final = 300
 BLOCK_LIMIT: Final = 20_000
 LINE_LIMIT: Final = 2_000
@@ -24,47 +24,90 @@ LINES_LIMIT: Final = 500
 JSON_LIMIT: Final = 100_000
 JSON_DEPTH: Final = 32
 
+Value: TypeAlias = Untrusted | str | int | float
+"""What is cleaned before it is shown."""
+Part: TypeAlias = LiteralString | Untrusted | CleanText | int | None
+"""Part of a sentence: our words are literals; None is left out."""
+
 _MARGIN = 4096
-"""Characters that are read beyond a limit, so that a secret which the limit cuts is seen whole."""
-_BAD_START = r"[\s{:#^~+-]"
-"""Begins a command or a fold on some CI system, or leaves the start of the line to a value."""
+"""Characters that are read beyond a limit, so that a secret at the limit is seen whole."""
+_BAD_START = r"[\s:#^~+-]"
+"""Begins a command or a fold on some CI system."""
 _IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 _BRANCH = r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/+@=-]{0,254}"
 _URL = r"https://[A-Za-z0-9.-]{1,253}(?::\d{1,5})?(?:[/?#][A-Za-z0-9._~%&+,=:@/?#-]{0,2000})?"
 _REPO = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}"
 _KEY = r"[A-Za-z0-9][A-Za-z0-9 ._/:@+=,-]{0,199}"
 _PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
+_NOT_IN_DIAGRAMS = r"[^\w .,/()=+@'-]+"
+"""What mermaid may take for syntax, and more."""
 
-Value = Untrusted | str | int | float
+_LINE_BREAKS = "\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]"
+_TERMINAL = (
+    r"section_(?:start|end):\d+:[\w.-]+(?:\[[a-z=,_]*\])?\r\x1b\[0K"  # GitLab's folds
+    r"|\x1b[\]PX^_][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # OSC (titles, links), DCS, SOS, PM, APC, when they end
+    r"|\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|\x1b[ -/]*[0-Z\\`-~]"  # the short ones: character sets, reset
+    r"|\x9d[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)|\x9b[0-?]*[ -/]*[@-~]"  # OSC and CSI in one 8-bit control
+)
+"""ECMA-48 sequences. Every run stops where the next sequence may start, so that a search takes linear time."""
+
+_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
+_INVISIBLE = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Unicode's default-ignorable and bidi characters: readers do not see them, and parsers may skip them."""
+_STRANGE = f"[{_CONTROLS}{_INVISIBLE}\u2028\u2029]"
+_UNPRINTABLE = f"[{_CONTROLS}{_INVISIBLE}]"
+_EMOJI = (
+    "[\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55\u3030\u303d"
+    "\u3297\u3299\U0001f000-\U0001faff]"
+)
+_MARKERS = r"##(?=\[|vso|teamcity)"
 
 
 class Sanitizer:
     """Makes ``SafeText``, ``CleanText`` and ``Markdown``; knows the secrets of this process.
 
-    Every text takes the same way: controls are shown and invisible characters dropped, then secrets are redacted in
-    the whole text, then it is cut, and then markers are broken. In this order nothing that a later step removes can
-    hide from an earlier one.
+    Every text goes through the same steps: controls are shown and invisible characters dropped, then secrets are
+    redacted in all of it, then it is cut, then markers are broken. In this order, nothing that a later step removes
+    can hide from an earlier one.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """Take the secret values that must never appear."""
-        self._redactor = Redactor(secrets)
-        self._margin = _MARGIN + 2 * self._redactor.longest
+        """Know ``secrets``, values that must never appear."""
+        self._redactor = Redactor(secrets, show_controls)
+        self._margin = _MARGIN + 2 * self._redactor.longest_value
 
-    def line(self, template: str, *values: Value) -> SafeText:
+    def line(self, template: LiteralString, *values: Value) -> SafeText:
         """Return one line of ours with ``values`` filled into the ``{}`` of ``template``; without values, as it is.
 
-        The template is a literal of this program and begins with a visible character of its own, so that no value
-        can stand at the start of the line.
+        Raises:
+            ValueError: the template begins with a placeholder, with white space, or like the marker of a CI system.
+        """
+        if template.startswith("{"):
+            raise ValueError("a line begins with a character of ours")
+        return self._own_line(template.format(*map(self._inline, values)) if values else template)
+
+    def sentence(self, *parts: Part) -> SafeText:
+        """Return ``parts`` as one line: literals as they are, everything else cleaned, None left out.
 
         Raises:
-            ValueError: the template begins with a placeholder, white space or the start of some CI system's marker.
+            ValueError: the first part is neither a literal nor ``SafeText``, or begins like the marker of a CI system.
         """
-        if not template or compiled(_BAD_START).match(template):
+        given = [part for part in parts if part is not None]
+        if not given or not _is_ours(given[0]):
             raise ValueError("a line begins with a character of ours")
-        text = template.format(*map(self._inline, values)) if values else template
-        text = self._redactor.redact(show_controls(text)).replace("\n", " ")
-        return SafeText(break_markers(text))
+        return self._own_line("".join(part if _is_ours(part) else self._inline(part) for part in given))
+
+    def message(self, text: Untrusted | str) -> SafeText:
+        """Return ``text``, such as the cause of an error, as one line.
+
+        It stands behind the prefix unless it begins with a letter.
+        """
+        shown = self._inline(text)
+        return self._own_line(shown if shown[:1].isalpha() else PREFIX + shown)
 
     def block(self, value: Value, *, limit: int = BLOCK_LIMIT) -> list[SafeText]:
         """Return the lines of ``value``, each behind the prefix, at most ``limit`` characters in all."""
@@ -73,20 +116,34 @@ class Sanitizer:
         shown = [_cut(line, LINE_LIMIT) for line in lines] + [_cut(last, LINE_LIMIT, missing)]
         if len(shown) > LINES_LIMIT:
             shown[LINES_LIMIT:] = [f"… {len(shown) - LINES_LIMIT:,} more lines"]
-        return [SafeText(PREFIX + line) for line in shown]
+        return [str.__new__(SafeText, PREFIX + line) for line in shown]
 
     def clean(self, value: Value, *, limit: int = BLOCK_LIMIT) -> CleanText:
         """Return ``value`` as text for a file that quotes or escapes it; may have several lines."""
         text, missing = self._read(value, limit)
-        return CleanText(_cut(text, limit, missing))
+        return str.__new__(CleanText, _cut(text, limit, missing))
 
     def markdown(self, value: Value) -> Markdown:
         """Return ``value`` as inline code for markdown; it may stand in a table or in HTML."""
-        return markdown.inline(self._inline(value))
+        return Markdown.code(self.clean(value, limit=INLINE_LIMIT))
 
-    def fence(self, value: Value, *, limit: int = BLOCK_LIMIT) -> Markdown:
-        """Return ``value`` as a fenced block of markdown; it starts and ends at a line of its own."""
-        return markdown.fence(self.clean(value, limit=limit))
+    def fence(self, value: Value, *, language: LiteralString = "text", limit: int = BLOCK_LIMIT) -> Markdown:
+        """Return ``value`` as a fenced block that nothing in it can end; it has to stand on lines of its own."""
+        text = self.clean(value, limit=limit)
+        bar = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+        return str.__new__(Markdown, f"{bar}{language}\n{text}\n{bar}")
+
+    def link(self, url: Untrusted | str | None, label: Markdown | None = None) -> Markdown | None:
+        """Return a link with ``label``, or with the URL itself; None when it is no https URL without credentials."""
+        target = self.url(url)
+        if target is None:
+            return None
+        return str.__new__(Markdown, f"[{label or Markdown.code(target)}]({target})")
+
+    def diagram_label(self, value: Value, *, limit: int = 48) -> Markdown:
+        """Return ``value`` as a label for a mermaid diagram: letters, digits and signs that are no syntax there."""
+        text = self.clean(value, limit=limit)
+        return str.__new__(Markdown, _compiled(_NOT_IN_DIAGRAMS, re.UNICODE).sub(" ", text).strip() or "…")
 
     def data(self, value: Untrusted) -> object:
         """Return a JSON value equal in shape to ``value``, every key and string in it clean."""
@@ -102,7 +159,7 @@ class Sanitizer:
 
     def json(self, value: Untrusted) -> SafeText:
         """Return ``value`` as one line of JSON; every string in it is clean."""
-        return SafeText(json.dumps(self.data(value), ensure_ascii=False, separators=(",", ":")))
+        return str.__new__(SafeText, json.dumps(self.data(value), ensure_ascii=False, separators=(",", ":")))
 
     def identifier(self, value: Untrusted | str | None) -> SafeText | None:
         """Return an id or enum word; None when it is not one."""
@@ -130,16 +187,23 @@ class Sanitizer:
         if text is None:
             return None
         try:
-            urlsplit(text).port  # noqa: B018 (raises when it is none)
+            urlsplit(text).port  # noqa: B018 (raises when it is no port)
         except ValueError:
             return None
         return text
 
     def _matching(self, value: Untrusted | str | None, pattern: str) -> SafeText | None:
         text = value._value if isinstance(value, Untrusted) else value
-        if not isinstance(text, str) or not compiled(pattern).fullmatch(text) or self._redactor.redact(text) != text:
+        if not isinstance(text, str) or not _compiled(pattern).fullmatch(text) or self._redactor.redact(text) != text:
             return None
-        return SafeText(text)
+        return str.__new__(SafeText, text)
+
+    def _own_line(self, text: str) -> SafeText:
+        """Return ``text``, which begins with a character of ours, as one line."""
+        if not text or _compiled(_BAD_START).match(text):
+            raise ValueError("a line begins with a character of ours that begins no marker")
+        text = self._redactor.redact(show_controls(text)).replace("\n", " ")
+        return str.__new__(SafeText, break_markers(text))
 
     def _inline(self, value: Value) -> str:
         if isinstance(value, SafeText):
@@ -152,7 +216,7 @@ class Sanitizer:
         return f"{value:g}" if isinstance(value, float) else str(value)
 
     def _read(self, value: Value, limit: int) -> tuple[str, int]:
-        """Return the start of ``value``, clean, and how many characters are missing; what is clean stays as it is."""
+        """Return the clean start of ``value``, and how many characters are missing."""
         if isinstance(value, CleanText):
             return _start(value, limit), max(len(value) - limit, 0)
         ((text, missing),) = self._scrub([self._as_text(value)], limit)
@@ -161,8 +225,8 @@ class Sanitizer:
     def _scrub(self, texts: Sequence[str], limit: int) -> list[tuple[str, int]]:
         """Return the clean starts of ``texts``, at most ``limit`` characters each, and how many are missing.
 
-        No more of a text is read than can be shown, and a margin: a secret may begin near the limit. The margin itself
-        is not shown when there is more, for what begins in it was not read to its end.
+        Only what can be shown is read, and a margin, since a secret may begin near the limit. When there is more, the
+        margin is not shown: a secret that begins in it was not read to its end.
         """
         windows = [text[: limit + self._margin] for text in texts]
         redacted = self._redactor.redact_all([show_controls(window) for window in windows])
@@ -174,32 +238,83 @@ class Sanitizer:
         return scrubbed
 
 
+def _is_ours(part: object) -> TypeGuard[str]:
+    """Whether ``part`` of a sentence is a literal, or text that is safe already."""
+    return isinstance(part, SafeText) or (isinstance(part, str) and not isinstance(part, CleanText))
+
+
 def _replace(value: object, text: Callable[[str], str], name: str = "", depth: int = 0) -> object:
     """Return a JSON value like ``value``, every key and string in it replaced by what ``text`` makes of it."""
     if isinstance(value, str):
-        return MASK if name and named.is_secret_value(value, name) else text(value)
+        return MASK if name and assignments.is_secret_value(value, name) else text(value)
     if isinstance(value, dict | list) and depth >= JSON_DEPTH:
         return "…"
     if isinstance(value, dict):
         return {
-            text(str(key)): _replace(item, text, str(key) if named.is_secret_name(str(key)) else name, depth + 1)
+            text(str(key)): _replace(item, text, str(key) if assignments.is_secret_name(str(key)) else name, depth + 1)
             for key, item in value.items()
         }
     if isinstance(value, list):
         return [_replace(item, text, name, depth + 1) for item in value]
     if isinstance(value, bool) or value is None:
         return value
-    shown = text(str(value))  # a secret may be a number, and JSON has none that is not finite
+    shown = text(str(value))  # a secret may be a number; JSON numbers are finite
     is_finite = not isinstance(value, float) or math.isfinite(value)
     return value if is_finite and shown == str(value) else shown
 
 
 def _cut(text: str, limit: int, missing: int = 0) -> str:
-    """Cut ``text`` with a mark that tells how much is missing, with what was missing already."""
+    """Cut ``text`` at ``limit`` and say how much is missing, including what was ``missing`` before."""
     missing += max(len(text) - limit, 0)
     return f"{_start(text, limit)}… {missing:,} more characters" if missing else text
 
 
 def _start(text: str, limit: int) -> str:
-    """Return the start of ``text``; what joins it to the rest goes with the rest."""
+    """Return the start of ``text``, without a joiner at its end."""
     return text[:limit].rstrip("\u200d")
+
+
+def show_controls(text: str) -> str:
+    """Return ``text`` with controls made visible, and terminal sequences and invisible characters dropped.
+
+    Line feeds are its only line breaks, tabs its only other control.
+    """
+    if not _compiled(_STRANGE).search(text):
+        return text
+    return _compiled(_UNPRINTABLE).sub(_shown, _compiled(_LINE_BREAKS).sub("\n", _compiled(_TERMINAL).sub("", text)))
+
+
+def break_markers(text: str) -> str:
+    """Return ``text`` in which ``##[``, ``##vso`` and ``##teamcity`` no longer stand anywhere.
+
+    The space is visible on purpose: a runner that compares text by the rules of a culture ignores invisible characters.
+    """
+    return _compiled(_MARKERS, re.IGNORECASE).sub("# #", text) if "##" in text else text
+
+
+def _shown(match: re.Match[str]) -> str:
+    """Return the picture of a control, nothing for an invisible character, and a joiner inside an emoji as it is."""
+    char, text, at = match[0], match.string, match.start()
+    code = ord(char)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    if code < 0xA0 or 0xD800 <= code <= 0xDFFF:
+        return f"\\u{code:04x}"
+    return char if _joins_emoji(char, text[max(at - 2, 0) : at], text[at + 1 : at + 2]) else ""
+
+
+def _joins_emoji(char: str, before: str, after: str) -> bool:
+    emoji = _compiled(_EMOJI).match
+    if char == "\ufe0f":
+        return bool(emoji(before[-1:]))
+    if char == "\u200d" and emoji(after):
+        return bool(emoji(before[-1:]) or (before.endswith("\ufe0f") and emoji(before)))
+    return False
+
+
+@cache
+def _compiled(pattern: str, flags: re.RegexFlag = re.ASCII) -> re.Pattern[str]:
+    """Compile on first use: importing the package stays fast."""
+    return re.compile(pattern, flags)

@@ -1,27 +1,116 @@
-"""The types of text that may leave the program. Only ``mogplex_ci.sanitize`` makes them."""
+"""The types of text that may leave the program, and what makes them without a ``Sanitizer``.
+
+All are subclasses of ``str`` that only this package constructs: ``SafeText("x")`` fails type checking and raises.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final, LiteralString, Never, Self
 
-class CleanText(str):
-    """Redacted, bounded text with its controls shown; may have several lines.
+from mogplex_ci.durations import format_clock, format_duration
 
-    For files that quote or escape it: JSON, HTML. Not for a job log.
+_MARKUP: Final = r"[!-,.:;<-@\[-`{-~]"
+"""ASCII punctuation except ``-`` and ``/``, which mean nothing inside a line of markdown."""
+
+
+class _Text(str):
+    __slots__ = ()
+
+    def __new__(cls, never: Never) -> Self:
+        raise TypeError(f"only mogplex_ci.sanitize makes {cls.__name__}")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+class CleanText(_Text):
+    """Redacted, bounded text with visible controls; may have several lines.
+
+    For files whose format quotes or escapes it: JSON, HTML. Not for a job log.
     """
 
     __slots__ = ()
+
+    def padded(self, width: int) -> Self:
+        """Return the text with spaces on the right up to ``width`` characters."""
+        return str.__new__(type(self), self.ljust(width))
 
 
 class SafeText(CleanText):
-    """Clean text on one line that no CI system obeys: it begins with a character of our own.
+    """Clean text on one line that no CI system takes for a command: it begins with a character of our own.
 
-    The only thing that a platform prints.
+    The only type that a platform prints.
     """
 
     __slots__ = ()
 
 
-class Markdown(str):
-    """Clean text as markdown that shows every character and has no markup, link, mention or HTML of its own."""
+class Markdown(_Text):
+    """Markdown whose markup is ours: text of others in it shows every character and is no link, mention or HTML."""
 
     __slots__ = ()
+
+    @classmethod
+    def of(cls, template: LiteralString, *parts: Markdown | SafeText | int) -> Markdown:
+        """Return ``template`` with ``parts`` filled into its ``{}``; without parts, as it is.
+
+        ``SafeText`` is escaped; ``Markdown`` and numbers go in as they are.
+        """
+        values = (_escaped(part) if isinstance(part, SafeText) else part for part in parts)
+        return str.__new__(cls, template.format(*values) if parts else template)
+
+    @classmethod
+    def joined(cls, separator: LiteralString, parts: Iterable[Markdown]) -> Markdown:
+        """Return ``parts`` as one text with ``separator`` between them."""
+        return str.__new__(cls, separator.join(parts))
+
+    @classmethod
+    def code(cls, text: CleanText) -> Markdown:
+        """Return ``text`` as inline code that may stand anywhere in markdown, in a table's cell and in HTML too.
+
+        Line breaks become spaces. The ``code`` element keeps GitHub's second pass from making links of mentions,
+        issue numbers and commits.
+        """
+        return str.__new__(cls, f"<code>{_escaped(text)}</code>")
+
+
+def duration(seconds: float) -> SafeText:
+    """Return ``seconds`` for a person: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
+    return str.__new__(SafeText, format_duration(seconds))
+
+
+def clock(seconds: float) -> SafeText:
+    """Return a time since some start as a clock shows it: ``00:04``, ``12:30``, ``1:02:03``."""
+    return str.__new__(SafeText, format_clock(seconds))
+
+
+def count(number: int, noun: LiteralString) -> SafeText:
+    """Return ``1 event``, ``2 events``, ``1,200 events``."""
+    return str.__new__(SafeText, f"{number:,} {noun}" + ("" if number == 1 else "s"))
+
+
+def timestamp(time: datetime | None) -> SafeText:
+    """Return ``time`` in UTC with milliseconds, 24 characters; ``unknown`` for None."""
+    if time is None:
+        return str.__new__(SafeText, "unknown")
+    text = time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return str.__new__(SafeText, text)
+
+
+def _escaped(text: str) -> str:
+    """Return ``text`` on one line with its markup as character references, which markdown takes for plain characters.
+
+    Mail addresses and mentions are found after references are decoded: a ``wbr``, which only allows a line break,
+    keeps the halves apart.
+    """
+    return re.sub(_MARKUP, _reference, text.replace("\n", " "))
+
+
+def _reference(match: re.Match[str]) -> str:
+    return "&#64;<wbr>" if match[0] == "@" else f"&#{ord(match[0])};"

@@ -10,11 +10,10 @@ import pytest
 
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level, Platform
-from mogplex_ci.sanitize import Sanitizer
 from tests.ci_environments import environment
+from tests.safe_text import safe_text
 
-SAFE = Sanitizer()
-TEXT = SAFE.line("50% of [a]; 'b' | c, d: e")
+TEXT = safe_text("50% of [a]; 'b' | c, d: e")
 
 
 def platform(name: str, folder: Path, **changes: str) -> tuple[Platform, io.StringIO]:
@@ -25,7 +24,7 @@ def platform(name: str, folder: Path, **changes: str) -> tuple[Platform, io.Stri
 
 def said(name: str, folder: Path, level: Level) -> str:
     system, stream = platform(name, folder)
-    system.annotate(level, SAFE.line("Agent"), TEXT, file=SAFE.line("src/a.ts"), line=7)
+    system.annotate(level, safe_text("Agent"), TEXT, file=safe_text("src/a.ts"), line=7)
     return stream.getvalue()
 
 
@@ -59,10 +58,10 @@ def test_a_notice_is_a_line_where_there_is_nothing_milder_than_a_warning(name: s
 
 def test_gitlab_shows_links_and_the_places_of_warnings_and_errors(tmp_path: Path) -> None:
     system, _ = platform("gitlab", tmp_path, MOGPLEX_CODE_QUALITY_FILE="q.json", MOGPLEX_ANNOTATIONS_FILE="out/a.json")
-    system.link(SAFE.line("Mogplex run r-1"), SAFE.line("https://mogplex.com/api/v1/mogplex/runs/r-1"))
-    system.annotate(Level.NOTICE, SAFE.line("Agent"), TEXT)
-    system.annotate(Level.WARNING, SAFE.line("Agent"), TEXT, file=SAFE.line("src/a.ts"), line=7)
-    system.annotate(Level.ERROR, SAFE.line("Mogplex"), SAFE.line("The run failed"))
+    system.link(safe_text("Mogplex run r-1"), safe_text("https://mogplex.com/api/v1/mogplex/runs/r-1"))
+    system.annotate(Level.NOTICE, safe_text("Agent"), TEXT)
+    system.annotate(Level.WARNING, safe_text("Agent"), TEXT, file=safe_text("src/a.ts"), line=7)
+    system.annotate(Level.ERROR, safe_text("Mogplex"), safe_text("The run failed"))
     system.set_outputs({})
     workspace = tmp_path / "workspace"
     links = json.loads((workspace / "out" / "a.json").read_text(encoding="utf-8"))
@@ -79,7 +78,7 @@ def test_a_gitlab_issue_is_the_same_one_in_the_next_pipeline(tmp_path: Path) -> 
     fingerprints = []
     for pipeline in ("1000", "1001"):
         system, _ = platform("gitlab", tmp_path, MOGPLEX_CODE_QUALITY_FILE="q.json", CI_PIPELINE_ID=pipeline)
-        system.annotate(Level.ERROR, SAFE.line("Mogplex"), SAFE.line("Run {} failed", pipeline))
+        system.annotate(Level.ERROR, safe_text("Mogplex"), safe_text(f"Run {pipeline} failed"))
         system.set_outputs({})
         (issue,) = json.loads((tmp_path / "workspace" / "q.json").read_text(encoding="utf-8"))
         fingerprints.append(issue["fingerprint"])
@@ -91,7 +90,7 @@ def test_two_steps_of_a_gitlab_job_share_no_section(tmp_path: Path) -> None:
     for _ in range(2):
         system, stream = platform("gitlab", tmp_path)
         for _ in range(2):
-            system.open_group(SAFE.line("Group"))
+            system.open_group(safe_text("Group"))
             system.close_group()
         names += [line.split(":")[2].split("[")[0] for line in stream.getvalue().split("\n") if "section_start" in line]
     assert len(set(names)) == 4
@@ -99,12 +98,12 @@ def test_two_steps_of_a_gitlab_job_share_no_section(tmp_path: Path) -> None:
 
 def test_a_buildkite_line_after_a_group_is_not_folded_with_it(tmp_path: Path) -> None:
     system, stream = platform("buildkite", tmp_path)
-    for title in (SAFE.line("One"), SAFE.line("Two")):
-        system.open_group(title)
-        system.line(SAFE.line("│ inside"))
+    for title in ("One", "Two"):
+        system.open_group(safe_text(title))
+        system.line(safe_text("│ inside"))
         system.close_group()
-    system.line(SAFE.line("outside"))
-    system.line(SAFE.line("outside"))
+    system.line(safe_text("outside"))
+    system.line(safe_text("outside"))
     assert stream.getvalue() == "--- One\n│ inside\n--- Two\n│ inside\n+++ Mogplex\noutside\noutside\n"
 
 
@@ -113,7 +112,7 @@ def test_a_percent_sign_is_no_reference_in_a_teamcity_parameter(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     system, stream = platform("teamcity", tmp_path)
-    system.set_outputs({"pull-request-url": SAFE.line("https://example.com/%20a")})
+    system.set_outputs({"pull-request-url": safe_text("https://example.com/%20a")})
     assert "value='https://example.com/%%20a'" in stream.getvalue()
 
 
@@ -132,7 +131,7 @@ def test_a_percent_sign_is_no_reference_in_a_teamcity_parameter(
 )
 def test_diagnostics_are_for_those_who_ask(name: str, switch: dict[str, str], expected: str, tmp_path: Path) -> None:
     system, stream = platform(name, tmp_path, **switch)
-    system.debug(SAFE.line("text"))
+    system.debug(safe_text("text"))
     assert stream.getvalue() == expected
 
 
@@ -142,6 +141,6 @@ def test_a_buildkite_agent_that_fails_costs_outputs_and_no_line_of_the_log(tmp_p
     agent.chmod(0o755)
     system, stream = platform("buildkite", tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(OSError, match="buildkite-agent failed"):
-        system.set_outputs({"status": SAFE.line("success")})
-    system.annotate(Level.ERROR, SAFE.line("Mogplex"), TEXT)
+        system.set_outputs({"status": safe_text("success")})
+    system.annotate(Level.ERROR, safe_text("Mogplex"), TEXT)
     assert stream.getvalue() == f"ERROR: Mogplex: {TEXT}\n"

@@ -12,6 +12,7 @@ from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import OUTPUTS, dotenv, replace_lines, variables
 from mogplex_ci.sanitize import SafeText
 from tests.ci_environments import environment
+from tests.safe_text import safe_text
 
 PLAIN = ["success", "agent/fix-1_2", "https://github.com/acme/web/pull/42?a=b#c", "acme/web", "50%", ""]
 NOT_PLAIN = [
@@ -34,8 +35,7 @@ NOT_PLAIN = [
 
 
 def outputs(value: str) -> dict[str, SafeText | None]:
-    """Return a branch name that has not gone through the sanitizer: variables are safe without it, too."""
-    return {"branch": str.__new__(SafeText, value)}
+    return {"branch": safe_text(value)}
 
 
 @pytest.mark.parametrize("value", PLAIN)
@@ -49,7 +49,7 @@ def test_a_value_that_could_be_more_than_text_is_left_out(value: str) -> None:
 
 
 def test_an_unknown_value_is_empty_and_free_text_is_left_out() -> None:
-    assert variables({"changed": None, "error": str.__new__(SafeText, "boom")}) == {"MOGPLEX_CHANGED": ""}
+    assert variables({"changed": None, "error": safe_text("boom")}) == {"MOGPLEX_CHANGED": ""}
 
 
 def test_gitlab_takes_the_whole_file() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.sanitize.formats import FORMATS
+from mogplex_ci.sanitize.secrets.formats import FORMATS
 from tests.unit.sanitize.secret_samples import ALNUM, NAMED, PLACES, STANDALONE, of, placed, seeded, telling_parts
 from tests.unit.sanitize.test_bounds import PIECES
 

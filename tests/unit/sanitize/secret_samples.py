@@ -1,7 +1,7 @@
 """Secrets made anew for each test, in the shapes that vendors document; none is written out in this file.
 
-The shapes are read from the vendors' documentation and not from ``mogplex_ci.sanitize.formats``: they are what it is
-tested against.
+The shapes are read from the vendors' documentation, not from ``mogplex_ci.sanitize.secrets.formats``, which is tested
+against them.
 """
 
 import base64

@@ -8,7 +8,7 @@ import pytest
 
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.sanitize.formats import FORMATS
+from mogplex_ci.sanitize.secrets.formats import FORMATS
 from tests.unit.sanitize.hostile_text import COMMANDS
 
 SANITIZER = Sanitizer(["a" * 20, "known-value-1234"])

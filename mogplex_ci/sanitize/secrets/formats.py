@@ -1,11 +1,11 @@
-"""Formats of secrets that tell themselves apart from ordinary text, from their vendors' documentation."""
+"""Secrets whose format sets them apart from ordinary text, each from its vendor's documentation."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
-
-from mogplex_ci.sanitize.patterns import compiled
 
 
 class Format(NamedTuple):
@@ -90,7 +90,7 @@ def find(text: str) -> Iterator[tuple[int, int]]:
     for format_ in FORMATS:
         for mark in format_.marks:
             if mark in text:
-                pattern = compiled(format_.pattern)
+                pattern = _compiled(format_.pattern)
                 for match in pattern.finditer(text):
                     if pattern.groups == 0 or match.lastindex:
                         yield match.span(match.lastindex or 0)
@@ -102,14 +102,20 @@ def find(text: str) -> Iterator[tuple[int, int]]:
 def _private_keys(text: str) -> Iterator[tuple[int, int]]:
     """Return where private keys stand (RFC 7468, RFC 9580), with line breaks real or escaped, complete or cut."""
     here = 0
-    while begin := compiled(_KEY_BEGIN).search(text, here):
-        edge = compiled(_KEY_EDGE).search(text, begin.end())
-        body = compiled(_KEY_BODY).match(text, begin.end())
+    while begin := _compiled(_KEY_BEGIN).search(text, here):
+        edge = _compiled(_KEY_EDGE).search(text, begin.end())
+        body = _compiled(_KEY_BODY).match(text, begin.end())
         here = begin.end()
-        if edge and edge[1] == "END" and compiled(_LOOKS_LIKE_BODY).search(text, begin.end(), edge.start()):
+        if edge and edge[1] == "END" and _compiled(_LOOKS_LIKE_BODY).search(text, begin.end(), edge.start()):
             here = edge.end()
         elif body:
             here = body.end()
         else:
             continue
         yield begin.start(), here
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compile on first use: importing the package stays fast."""
+    return re.compile(pattern, re.ASCII)

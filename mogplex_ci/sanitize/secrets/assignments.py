@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
-from mogplex_ci.sanitize.patterns import compiled, occurrences
-
 _FLAGS = re.ASCII | re.IGNORECASE
 _ENDINGS = (
     *("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential", "credentials", "key"),
@@ -78,8 +76,8 @@ def find(text: str) -> Iterator[tuple[int, int]]:
     lower = _lower(text)
     for ending in _ENDINGS:
         done = 0
-        for at in occurrences(ending, lower):
-            if at >= done and (place := _behind(text, at, at + len(ending))):
+        for name in re.finditer(re.escape(ending), lower):
+            if name.start() >= done and (place := _behind(text, *name.span())):
                 yield place
                 done = place[1]
     for mark, pattern in _OTHERS.items():
@@ -114,7 +112,7 @@ def _behind(text: str, at: int, end: int) -> tuple[int, int] | None:
     """Return the place of the secret behind the name that ends with ``text[at:end]``, if it is one and one is there."""
     start = _word_start(text, at)
     before = text[max(start - 1, 0) : start]
-    rest = compiled(_NAME_ENDS).match(text, end)
+    rest = _compiled(_NAME_ENDS, re.ASCII).match(text, end)
     if rest is None or not _is_name(text[start:end].lower()):
         return None
     if before == "/" or (before == ":" and ":" in (text[max(start - 2, 0) : start - 1], text[end : end + 1])):
@@ -181,7 +179,7 @@ def _quoted(value: str, name: str) -> bool:
         return False
     if name.endswith(("token", "auth")) and (_compiled(_NAMES).fullmatch(value) or _is_number(value)):
         return False
-    return _given(value, name) and not compiled(_SENTENCE).fullmatch(value)
+    return _given(value, name) and not _compiled(_SENTENCE, re.ASCII).fullmatch(value)
 
 
 def _set(value: str, name: str) -> bool:
@@ -220,8 +218,10 @@ def _word_start(text: str, end: int) -> int:
     return start
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return compiled(pattern, _FLAGS)
+@cache
+def _compiled(pattern: str, flags: re.RegexFlag = _FLAGS) -> re.Pattern[str]:
+    """Compile on first use: importing the package stays fast."""
+    return re.compile(pattern, flags)
 
 
 _FLAG = (Form(r"(?:=|\s+)\\*[\"']?", _PLAIN, _flagged), Form(r"\\*[\"'],?\s+\\*[\"']", _PLAIN, _flagged))

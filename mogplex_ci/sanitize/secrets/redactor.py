@@ -1,0 +1,177 @@
+"""Replaces secrets by ``***``: values that this process knows, known formats, values behind telling names."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+from mogplex_ci.sanitize.secrets import assignments, formats
+
+MASK: Final = "***"
+
+_SHORTEST_VARIABLE = 8
+_SHORTEST = 4
+_SHORTEST_ACROSS_BREAKS = 16
+"""A value is looked for across line breaks and spaces when it is this long: a shorter one could be made up by prose."""
+
+_TELLING_NAME = r"TOKEN|SECRET|PASSW|PASSPHRASE|KEY|CREDENTIAL"
+_HARMLESS_NAME = r"(?:IDEMPOTENCY|MISSING)[_-]KEY$|KEY[_-]SUFFIX$"
+"""Inputs of ours whose names sound like secrets; the first is an output too."""
+_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+_BREAK = r"\s+|(?<!\\)\\+[nrt]"
+"""White space, and how JSON and shells write it."""
+
+
+def secrets_of(env: Mapping[str, str]) -> set[str]:
+    """Return the values of those variables in ``env`` whose names speak of secrets; at least 8 characters long."""
+    return {
+        value
+        for name, value in env.items()
+        if len(value.strip()) >= _SHORTEST_VARIABLE
+        and _compiled(_TELLING_NAME).search(name.upper())
+        and not _compiled(_HARMLESS_NAME).search(name.upper())
+    }
+
+
+class Redactor:
+    """Finds and masks secrets: those of this process, and everything that looks like one."""
+
+    def __init__(self, values: Iterable[str], shown: Callable[[str], str]) -> None:
+        """Know ``values``; ``shown`` is what every text goes through before it is redacted."""
+        self._values = KnownValues(values, shown)
+
+    @property
+    def longest_value(self) -> int:
+        """Length of the longest known value, in its longest form."""
+        return self._values.longest
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` without secrets."""
+        return self.redact_all([text])[0]
+
+    def redact_all(self, texts: Sequence[str]) -> list[str]:
+        """Return ``texts`` without secrets, also without those that span several texts, like the lines of a key."""
+        whole = "\n".join(texts)
+        spans = _merged([*self._values.find(whole), *formats.find(whole), *assignments.find(whole)])
+        if not spans:
+            return list(texts)
+        return list(_masked(texts, spans))
+
+
+class KnownValues:
+    """Finds given values in text, whatever line breaks, escapes or encodings they come with.
+
+    Values of less than 4 characters are ignored: masking them would mask ordinary text.
+    """
+
+    def __init__(self, values: Iterable[str], shown: Callable[[str], str]) -> None:
+        forms = {form for value in values for form in _forms(value.strip()) if len(form) >= _SHORTEST}
+        self.longest = max(map(len, forms), default=0)
+        """Length of the longest form."""
+        self._forms = [form for form in map(shown, forms) if len(form) >= _SHORTEST]
+        self._needles = {needle: form for form in self._forms if len(needle := _squeezed(form)) >= _SHORTEST}
+
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Return where in ``text``, whose controls are shown already, the values stand."""
+        if "\\" in text:  # a break there may also be a backslash before a value that begins with n, r or t
+            for form in self._forms:
+                yield from ((at, at + len(form)) for at in _occurrences(form, text))
+        squeezed = _squeezed(text)
+        hits = [needle for needle in self._needles if needle in squeezed]
+        if not hits:
+            return
+        places = _places(text)
+        for needle in hits:
+            across = len(needle) >= _SHORTEST_ACROSS_BREAKS or len(self._needles[needle]) != len(needle)
+            for at in _occurrences(needle, squeezed):
+                start, end = places[at], places[at + len(needle) - 1] + 1
+                if across or end - start == len(needle):
+                    yield start, end
+
+
+def _forms(value: str) -> Iterator[str]:
+    yield value
+    if "\n" in value:
+        yield from (
+            line for part in value.splitlines() if len(line := part.strip()) >= 8 and not line.startswith("-----")
+        )
+    raw = value.encode("utf-8", "surrogateescape")
+    for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        yield encoded
+        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded)
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield value.translate(_XML)
+    yield from _base64_forms(raw)
+
+
+def _base64_forms(value: bytes) -> Iterator[str]:
+    """Return what base64 makes of ``value`` wherever it stands in the encoded text; the partial ends are left out."""
+    for lead in range(3):
+        first, end = -(-lead * 8 // 6), (lead + len(value)) * 8 // 6
+        padded = b"\0" * lead + value
+        yield base64.b64encode(padded).decode()[first:end]
+        yield base64.urlsafe_b64encode(padded).decode()[first:end]
+
+
+def _squeezed(text: str) -> str:
+    return _compiled(_BREAK).sub("", text) if "\\" in text else "".join(text.split())
+
+
+def _places(text: str) -> list[int]:
+    """Return for every character of the squeezed text where it stands in ``text``."""
+    places: list[int] = []
+    here = 0
+    for match in _compiled(_BREAK).finditer(text):
+        places.extend(range(here, match.start()))
+        here = match.end()
+    places.extend(range(here, len(text)))
+    return places
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged
+
+
+def _masked(texts: Sequence[str], spans: list[tuple[int, int]]) -> Iterator[str]:
+    """Mask ``spans``: positions in the texts joined by one character each. A span may cover several texts."""
+    pending = deque(spans)
+    offset = 0
+    for text in texts:
+        end = offset + len(text)
+        parts, here = [], offset
+        while pending and pending[0][0] < end:
+            start, stop = pending[0]
+            parts += [text[here - offset : max(start, here) - offset], MASK]
+            here = min(stop, end)
+            if stop > end + 1:
+                break
+            pending.popleft()
+        yield "".join([*parts, text[here - offset :]])
+        offset = end + 1
+
+
+def _occurrences(part: str, text: str) -> Iterator[int]:
+    """Return where ``part`` stands in ``text``, overlaps included."""
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compile on first use: importing the package stays fast."""
+    return re.compile(pattern)
