@@ -29,6 +29,7 @@ from mogplex_ci.models import FEED_LIMIT, Untrusted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mogplex_ci.api.transport import RequestLog
     from mogplex_ci.models import Cancelled, EventPage, Repo, Run, StartedRun, StartRequest
     from mogplex_ci.signals import Clock
 
@@ -46,9 +47,9 @@ class Client:
     Every method raises ``MogplexError``: one of ``api.retry.TRANSIENT`` if asking again may help, another one if not.
     """
 
-    def __init__(self, base_url: str, token: str) -> None:
-        """``base_url`` is such as ``https://mogplex.com``."""
-        self._transport = Transport(base_url, token)
+    def __init__(self, base_url: str, token: str, *, diagnostics: RequestLog | None = None) -> None:
+        """``base_url`` is such as ``https://mogplex.com``; ``diagnostics`` gets every request."""
+        self._transport = Transport(base_url, token, diagnostics=diagnostics)
         self._last_page: tuple[bytes, EventPage] | None = None
         self.has_no_stream = ""
         """Why events of this service are polled; empty while streaming works, or was not tried yet."""

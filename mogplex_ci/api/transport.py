@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -51,14 +52,24 @@ class _BearerAuth(requests.auth.AuthBase):
         return request
 
 
+class RequestLog(Protocol):
+    """Where requests are logged."""
+
+    def request(self, method: str, path: str, *, status: int | None, attempt: int, milliseconds: float) -> None:
+        """Log a request; ``status`` is None when no answer came."""
+
+
 class Transport:
     """Sends requests to one API host with one token.
 
     Proxies and CA bundles come from the environment, as requests reads them; plain http goes through no proxy.
     """
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(self, base_url: str, token: str, *, diagnostics: RequestLog | None = None) -> None:
         """``base_url`` is the service's base URL without the API's path."""
+        self._diagnostics = diagnostics
+        self._attempts: Counter[tuple[str, str]] = Counter()
+        """How often each request was sent since it last succeeded."""
         self._base = base_url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = _BearerAuth(token)
@@ -143,21 +154,38 @@ class Transport:
         """Return what ``exchange(url, query, seconds left)`` returns, redirects followed as far as they are trusted."""
         url = self._base + path
         for _ in range(_MAX_REDIRECTS + 1):
-            answer = self._exchange(partial(exchange, url, query), ends)
+            answer = self._exchange(method, url, partial(exchange, url, query), ends)
             location = answer.headers.get("Location")
-            status = answer.status if isinstance(answer, Answer) else answer.status_code
+            status = _status_of(answer)
             if not 300 <= status < 400 or location is None:
                 return answer
             url, query = _redirect_target(url, location, status, method), None
         raise WrongServiceError("the API redirects in circles")
 
-    def _exchange(self, exchange: Callable[[float], T], ends: float) -> T:
-        left = max(ends - time.monotonic(), 0.05)
+    def _exchange(self, method: str, url: str, exchange: Callable[[float], T], ends: float) -> T:
+        began = time.monotonic()
+        left = max(ends - began, 0.05)
+        request = (method, urlsplit(url).path)
         self.requests_sent += 1
+        self._attempts[request] += 1
+        status: int | None = None
         try:
-            return bounded(lambda: exchange(left), left)
+            answer = bounded(lambda: exchange(left), left)
+            status = _status_of(answer)
+            return answer
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise failure_of(error) from error
+        finally:
+            if self._diagnostics is not None:
+                milliseconds = (time.monotonic() - began) * 1000
+                attempt = self._attempts[request]
+                self._diagnostics.request(*request, status=status, attempt=attempt, milliseconds=milliseconds)
+            if status is not None and status < 400:
+                del self._attempts[request]
+
+
+def _status_of(answer: requests.Response | Answer) -> int:
+    return answer.status if isinstance(answer, Answer) else answer.status_code
 
 
 def _read_body(response: requests.Response, ends: float) -> bytes:

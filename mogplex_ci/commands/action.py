@@ -1,35 +1,52 @@
-"""One CI step: read the inputs, start a run, follow it into the job log, and exit by how it ended."""
+"""One CI step: read the inputs, start a run, follow it into the job log, and exit by its result."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mogplex_ci.commands.plan import plan_of
-from mogplex_ci.commands.recorder import Recorder
-from mogplex_ci.errors import InternalError, MogplexError, NotAuthorizedError, UntrustedTriggerError
+from mogplex_ci.errors import (
+    InternalError,
+    MogplexError,
+    NotAuthorizedError,
+    Problem,
+    UntrustedTriggerError,
+    UsageError,
+)
 from mogplex_ci.inputs.action import read_inputs
+from mogplex_ci.inputs.schema import is_uuid
 from mogplex_ci.inputs.sources import flag_parser
-from mogplex_ci.platforms.detect import detect
-from mogplex_ci.run.clock import SystemClock
-from mogplex_ci.run.outcome import Outcome, Result, Verdict, of_error
-from mogplex_ci.run.stop import stop_of_process
-from mogplex_ci.run.trail import Trail
+from mogplex_ci.platforms import detect
+from mogplex_ci.report import reports_for
+from mogplex_ci.report.facts import facts_of
+from mogplex_ci.report.log import Log
+from mogplex_ci.report.outputs import early_outputs, final_outputs
+from mogplex_ci.report.progress import Progress
+from mogplex_ci.run.result import Result, RunResult, result_of_error
+from mogplex_ci.run.start import Key, OnRerun, derive_key
+from mogplex_ci.run.updates import NextKey, Started, Starting
 from mogplex_ci.sanitize import Sanitizer, secrets_of
+from mogplex_ci.signals import SystemClock, stop_of_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mogplex_ci.api.client import Client
+    from mogplex_ci.diagnostics import Diagnostics
     from mogplex_ci.inputs.action import ActionInputs
-    from mogplex_ci.platforms.interface import Platform
-    from mogplex_ci.run.stop import Stop
+    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.report import Report
+    from mogplex_ci.run.execution import Plan
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.sanitize import SafeText
+    from mogplex_ci.signals import Stop
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Perform the step and return its exit code."""
+    """Run the step and return its exit code."""
     stop, clock = stop_of_process(), SystemClock()
     began = clock.monotonic()
     if "--help" in argv or "-h" in argv:
@@ -40,24 +57,25 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         inputs, warnings = read_inputs(argv, env, platform.workspace, platform.repository())
         recorder.begin(inputs, warnings)
-        outcome = _perform(inputs, platform, recorder, clock, stop, began)
+        result = _perform(inputs, platform, recorder, clock, stop, began)
     except MogplexError as error:
-        outcome = _without_run(of_error(error), clock.monotonic() - began)
-    except Exception as error:  # the last door: a user never sees a traceback
-        outcome = replace(_without_run(of_error(InternalError.of(error)), clock.monotonic() - began), left_behind=True)
-    recorder.finish(outcome)
-    return outcome.verdict.exit_code
+        result = replace(result_of_error(error), duration=clock.monotonic() - began)
+    except Exception as error:  # a user never sees a traceback
+        result = result_of_error(InternalError.of(error))
+        result = replace(result, duration=clock.monotonic() - began, left_behind=True)
+    recorder.finish(result)
+    return result.exit_code
 
 
 def _perform(
     inputs: ActionInputs, platform: Platform, recorder: Recorder, clock: SystemClock, stop: Stop, began: float
-) -> Outcome:
-    """Start the run and follow it, or say why not.
+) -> RunResult:
+    """Start the run and follow it.
 
     Raises:
         MogplexError: the step cannot start.
     """
-    from mogplex_ci.run.step import Step  # brings the HTTP stack, which bad inputs do not need
+    from mogplex_ci.run.execution import Execution  # imports the HTTP stack, which bad inputs do not need
 
     if not inputs.dry_run:
         reason = platform.untrusted_trigger()
@@ -65,36 +83,174 @@ def _perform(
             raise UntrustedTriggerError(reason)
         if inputs.api_key is None:
             if inputs.on_missing_key == "skip":
-                skipped = Verdict(Result.SKIPPED, 0, remedy="There is no api-key, as in a fork's pull request.")
-                return _without_run(skipped, clock.monotonic() - began)
+                remedy = "There is no api-key, as in a fork's pull request."
+                return RunResult(Result.SKIPPED, 0, remedy=remedy, duration=clock.monotonic() - began)
             raise NotAuthorizedError("there is no api-key", code="UNAUTHORIZED", http_status=0)
         if platform.identity() is None and inputs.idempotency_key is None:
-            recorder.no_identity()
-    with _service(inputs, recorder) as client:
-        step = Step(client, plan_of(inputs, platform), clock=clock, stop=stop, began=began)
-        for happening in step.perform():
-            recorder.on(happening)
-    return step.outcome.as_dry_run() if inputs.dry_run else step.outcome
+            recorder.warn_of_random_key()
+    with _client_of(inputs, recorder) as client:
+        execution = Execution(client, plan_of(inputs, platform), clock=clock, stop=stop, began=began)
+        for update in execution.perform():
+            recorder.on(update)
+    return execution.result.as_dry_run() if inputs.dry_run else execution.result
 
 
 @contextlib.contextmanager
-def _service(inputs: ActionInputs, recorder: Recorder) -> Iterator[Client]:
-    """Give a client of the real service, or for a dry run of the emulator that plays it."""
+def _client_of(inputs: ActionInputs, recorder: Recorder) -> Iterator[Client]:
+    """Yield a client of the service; in a dry run, of the embedded emulator, which plays the scenario.
+
+    Raises:
+        UsageError: there is no such scenario, or its file is wrong.
+    """
     from mogplex_ci.api.client import Client
 
-    if inputs.dry_run:
-        from mogplex_ci.commands.dry_run import emulated
+    with contextlib.ExitStack() as stack:
+        url, token = inputs.base_url, inputs.api_key or ""
+        if inputs.dry_run:
+            from mogplex_ci.emulator import DocumentError, Emulator
 
-        recorder.dry_run(inputs)
-        with emulated(inputs) as client:
-            yield client
-        return
-    client = Client(inputs.base_url, inputs.api_key or "")
-    try:
+            recorder.show_request(inputs)
+            try:
+                emulator = stack.enter_context(Emulator(inputs.scenario, repo=inputs.repo))
+            except DocumentError as error:
+                raise UsageError(Problem("scenario", "cannot be played", str(error))) from error
+            url, token = emulator.url, emulator.token
+        client = Client(url, token, diagnostics=recorder.diagnostics)
+        stack.callback(client.close)
         yield client
-    finally:
-        client.close()
 
 
-def _without_run(verdict: Verdict, duration: float) -> Outcome:
-    return Outcome(verdict, duration=duration, requests_sent=0, trail=Trail())
+def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:
+    """Return what the step shall do."""
+    from mogplex_ci.run.execution import Plan
+
+    repo = inputs.repo or ""
+    return Plan(
+        repo=repo,
+        repo_is_id=is_uuid(repo),
+        request=inputs.start_request,
+        key=key_of(inputs, platform),
+        on_rerun=OnRerun(inputs.on_rerun),
+        timeout=inputs.timeout,
+        cancel_on_timeout=inputs.on_timeout == "cancel",
+        cancel_on_interrupt=inputs.on_interrupt == "cancel",
+        on_pause=inputs.on_pause,
+        wait=inputs.wait,
+        poll_interval=inputs.poll_interval,
+        jobs_per_token=max(inputs.jobs_per_token, platform.parallel_jobs),
+    )
+
+
+def key_of(inputs: ActionInputs, platform: Platform) -> Key:
+    """Return the idempotency key: the user's, the one derived from the CI system, or a random one."""
+    identity = platform.identity()
+    unique = str(uuid.uuid4())
+    attempt = (identity.attempt if identity else None) or unique
+    later = identity.later_attempt if identity else False
+    if inputs.idempotency_key is not None:
+        return Key(inputs.idempotency_key, explicit=True, attempt=attempt, later_attempt=later)
+    if identity is None:
+        return Key(f"{platform.name}-{unique}", explicit=False, attempt=attempt, later_attempt=False)
+    base = derive_key(platform.name, identity.label, (*identity.parts, *inputs.matrix), inputs.key_suffix)
+    return Key(base, explicit=False, attempt=attempt, later_attempt=later)
+
+
+class Recorder:
+    """Hands updates to everything that records the step: log, reports, outputs, and the state for ``post``.
+
+    Nothing that goes wrong while writing changes how the step ends; a warning says so instead.
+    """
+
+    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
+        """Until ``begin`` only the log is written."""
+        self.diagnostics: Diagnostics | None = None
+        self._platform = platform
+        self._sanitizer = sanitizer
+        self._inputs: ActionInputs | None = None
+        self._log = Log(platform, sanitizer)
+        self._reports: list[Report] = [self._log]
+        self._state: dict[str, str] = {}
+        self._progress = Progress(platform.terminal, sanitizer)
+
+    def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
+        """Mask the token, and open the reports that the inputs ask for."""
+        if inputs.api_key is not None:
+            self._platform.mask(inputs.api_key)
+        self._inputs = inputs
+        self._log.start(inputs)
+        self._reports = [self._log, *reports_for(inputs, self._platform, self._sanitizer), self._progress]
+        if inputs.diagnostics_file is not None or self._platform.is_debug:
+            from mogplex_ci.diagnostics import Diagnostics  # structlog is slow to import
+
+            self.diagnostics = Diagnostics(self._sanitizer, inputs.diagnostics_file, self._platform.debug)
+            self._reports.append(self.diagnostics)
+        for problem in warnings:
+            self._log.problem(problem)
+
+    def show_request(self, inputs: ActionInputs) -> None:
+        """Show the request that would be sent if this were no dry run."""
+        self._log.request(inputs)
+
+    def warn_of_random_key(self) -> None:
+        """Warn that a retry of the step starts a second run."""
+        text = self._sanitizer.line(
+            "Nothing here identifies this job, so its key is random and a retry starts a second run; "
+            "give all tries the same MOGPLEX_IDEMPOTENCY_KEY"
+        )
+        self._log.warn("Idempotency key", text)
+
+    def on(self, update: Update) -> None:
+        """Record an update. Ids are written at once, so that later steps and ``post`` have them whatever happens."""
+        with self._progress.aside():
+            self._each_report(lambda report: report.on(update))
+            if isinstance(update, Starting):
+                self._save({"key": update.key, "repo-id": update.repo_id})
+            elif isinstance(update, NextKey):
+                self._save({"key": update.key})
+            elif isinstance(update, Started):
+                self._set_outputs(early_outputs(update, self._sanitizer))
+                if update.owned:
+                    self._save({"run-id": update.run.id})
+                else:
+                    self._forget()
+
+    def finish(self, result: RunResult) -> None:
+        """Record how the step ended."""
+        self._progress.stop()
+        facts = facts_of(result, self._sanitizer, self._platform, self._inputs)
+        self._each_report(lambda report: report.end(facts))
+        self._set_outputs(final_outputs(facts))
+        if not result.left_behind:
+            self._forget()
+
+    def _each_report(self, call: Callable[[Report], None]) -> None:
+        """Call ``call`` with every report; one that fails is left out from then on."""
+        for report in list(self._reports):
+            try:
+                call(report)
+            except Exception as error:
+                self._reports.remove(report)
+                cause = self._sanitizer.line("A report failed: {}", InternalError.of(error).cause)
+                self._log.warn("Report", cause)
+
+    def _set_outputs(self, values: Mapping[str, SafeText | None]) -> None:
+        try:
+            self._platform.set_outputs(values)
+        except (OSError, UsageError):
+            self._log.warn("Outputs", self._sanitizer.line("The outputs could not be written"))
+
+    def _save(self, state: Mapping[str, str]) -> None:
+        self._state |= state
+        self._with_state(lambda: self._platform.save_state(self._state))
+
+    def _forget(self) -> None:
+        self._with_state(self._platform.clear_state)
+
+    def _with_state(self, change: Callable[[], None]) -> None:
+        """Change what ``post`` gets, if there is anything for it to do."""
+        if self._inputs is None or self._inputs.dry_run or self._inputs.on_interrupt != "cancel":
+            return
+        try:
+            change()
+        except (OSError, UsageError):
+            self._log.warn("State", self._sanitizer.line("What the post step needs could not be written"))

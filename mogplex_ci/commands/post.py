@@ -1,4 +1,4 @@
-"""The clean-up step: cancels the run that the main step owns and left unfinished, even when it was killed."""
+"""The clean-up step: cancels the run that the main step owns and left unfinished, even when that step was killed."""
 
 from __future__ import annotations
 
@@ -8,43 +8,42 @@ from typing import TYPE_CHECKING
 
 from mogplex_ci.errors import ForeignRunError, MogplexError, UsageError
 from mogplex_ci.inputs.action import read_connection, read_inputs
-from mogplex_ci.platforms.detect import detect
-from mogplex_ci.platforms.interface import Level
-from mogplex_ci.report.sentences import sentence
+from mogplex_ci.platforms import detect
+from mogplex_ci.platforms.base import Level
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
-from mogplex_ci.run.clock import SystemClock
 from mogplex_ci.sanitize import Sanitizer, secrets_of
+from mogplex_ci.signals import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mogplex_ci.models import Cancelled
-    from mogplex_ci.platforms.interface import Platform
+    from mogplex_ci.platforms.base import Platform
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Clean up and return the exit code: 0 when nothing of ours is left running."""
+    """Clean up and return the exit code: 0 when nothing of this step is left running."""
     platform = detect(env, sys.stdout)
     state = platform.load_state()
     if "key" not in state:
         return 0
-    sanitizer = Sanitizer(secrets_of(env))
-    run = sanitizer.line("run {}", state["run-id"]) if "run-id" in state else sanitizer.line("its run")
-    platform.line(sanitizer.line("The step ended before its run; cancelling {}", run))
+    safe = Sanitizer(secrets_of(env))
+    run = safe.line("run {}", state["run-id"]) if "run-id" in state else safe.line("its run")
+    platform.line(safe.sentence("The step ended before its run; cancelling ", run))
     try:
         answer = _cancel(argv, env, platform, state)
     except MogplexError as error:
-        text = sentence(sanitizer, "Could not cancel ", run, ": ", error.cause)
-        platform.annotate(Level.WARNING, sanitizer.line("Mogplex"), text)
+        text = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
+        platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
         return 0 if isinstance(error, ForeignRunError) else error.exit_code
-    platform.line(sanitizer.line("The API answered {}", answer.status))
-    with contextlib.suppress(OSError, UsageError):  # it only saves the next call from asking again
+    platform.line(safe.line("The API answered {}", answer.status))
+    with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
         platform.clear_state()
     return 0
 
 
 def _cancel(argv: Sequence[str], env: Mapping[str, str], platform: Platform, state: Mapping[str, str]) -> Cancelled:
-    """Cancel the run. Its id is enough; a start that was never answered is asked for again, with the same inputs.
+    """Cancel the run by its id. A start that was never answered is sent again with the same inputs to learn the id.
 
     Raises:
         MogplexError: it could not be cancelled.
