@@ -159,15 +159,19 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return seconds since some start; never jumps when the machine's time is set."""
+        ...
 
     def sleep(self, seconds: float) -> None:
         """Wait; a stop signal ends an interruptible wait with ``StopRequested``."""
+        ...
 
     def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
         """Return the next item of ``queue``, or None after ``seconds``; a stop signal ends an interruptible wait."""
+        ...
 
     def random(self, low: float, high: float) -> float:
         """Return a random number between ``low`` and ``high``, so that jobs do not send requests in step."""
+        ...
 
 
 class SystemClock:

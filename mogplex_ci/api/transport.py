@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
+from requests.auth import AuthBase
 
 from mogplex_ci import __version__
 from mogplex_ci.api.retry import CALL_SECONDS
@@ -41,7 +42,7 @@ class Answer:
 T = TypeVar("T", bound="requests.Response | Answer")
 
 
-class _BearerAuth(requests.auth.AuthBase):
+class _BearerAuth(AuthBase):
     """Sets the token. Passed as ``auth``, it also keeps requests from reading a ``.netrc`` instead."""
 
     def __init__(self, token: str) -> None:
@@ -203,8 +204,9 @@ def _read_body(response: requests.Response, ends: float) -> bytes:
 
 def _redirect_target(url: str, location: str, status: int, method: str) -> str:
     """Return the URL to go to next; the token goes to the same host or its ``www.`` variant, and nowhere else."""
+    here = there = urlsplit(url)
     try:
-        here, there = urlsplit(url), urlsplit(urljoin(url, location))
+        there = urlsplit(urljoin(url, location))
         # urlsplit and urllib3 disagree about the host of a URL with a user or a backslash.
         trusted = _same_service(here, there) and "@" not in there.netloc and "\\" not in location
     except ValueError:

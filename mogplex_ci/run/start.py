@@ -136,22 +136,24 @@ class Starter:
             StopRequested: a stop signal came; see ``key_in_doubt``.
         """
         may_requeue = self._on_rerun is not OnRerun.ATTACH
-        for key, next_key in zip(self._chain, [*self._chain[1:], None], strict=True):
+        keys = iter(self._chain)
+        key, next_key = next(keys), next(keys, None)
+        while True:
             try:
                 answer, is_first = yield from self._ask(key, deadline)
             except ConflictError as error:
                 if next_key is None or not self._may_replace_request(error):
                     raise
                 yield NextKey(None, next_key, never_queued=False)
-                continue
-            run, joined = answer.run, answer.replayed and is_first
-            was_dead = joined and run.is_dead and self._on_rerun is OnRerun.AUTO
-            was_not_queued = answer.replayed and run.never_queued and may_requeue
-            if next_key is None or not (was_dead or was_not_queued):
-                break
-            may_requeue = may_requeue and not (was_not_queued and not was_dead)
-            yield NextKey(run, next_key, never_queued=run.never_queued)
-        return self._started(answer, run, key, joined=joined)
+            else:
+                run, joined = answer.run, answer.replayed and is_first
+                was_dead = joined and run.is_dead and self._on_rerun is OnRerun.AUTO
+                was_not_queued = answer.replayed and run.never_queued and may_requeue
+                if next_key is None or not (was_dead or was_not_queued):
+                    return self._started(answer, run, key, joined=joined)
+                may_requeue = may_requeue and was_dead
+                yield NextKey(run, next_key, never_queued=run.never_queued)
+            key, next_key = next_key, next(keys, None)
 
     def _started(self, answer: StartedRun, run: Run, key: str, *, joined: bool) -> Started:
         return Started(
