@@ -54,14 +54,14 @@ def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
     else:
         return _unknown(first)
     if name == "action":
-        from mogplex_ci.run.stop import stop_of_process
+        from mogplex_ci.signals import stop_of_process
 
         stop_of_process()  # before the rest is loaded: PID 1 never gets a signal for which it has no handler
     return int(import_module(f"mogplex_ci.commands.{name}").main(list(rest), env))
 
 
 def _help() -> int:
-    from mogplex_ci.commands.arguments import overview, program
+    from mogplex_ci.commands.common import overview, program
 
     sys.stdout.write(overview(program(), COMMANDS, example='run --repo acme/web "Fix the flaky tests"'))
     return 0

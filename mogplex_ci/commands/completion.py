@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import shtab
 
 from mogplex_ci.commands import COMMANDS, doctor, emulator, repos, run, runs
-from mogplex_ci.commands.arguments import Parser, program
-from mogplex_ci.commands.session import perform
+from mogplex_ci.commands.common import Parser, perform, program
 from mogplex_ci.inputs.sources import flag_parser
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def _completion(argv: Sequence[str]) -> int:
 
 
 def _tree() -> argparse.ArgumentParser:
-    """Return one parser with all commands below it; without a command, the flags are those of ``action``."""
+    """Return one parser with all commands as subcommands; without a command, the flags are those of ``action``."""
     action = _with_files(flag_parser(program()))
     leaves: dict[str, argparse.ArgumentParser] = {
         "action": action,
@@ -52,14 +51,14 @@ def _tree() -> argparse.ArgumentParser:
         if name in leaves:
             words.add_parser(name, parents=[leaves[name]], add_help=False, help=summary)
         elif name in branches:
-            verbs = words.add_parser(name, help=summary).add_subparsers()
-            for verb, below in branches[name].items():
-                verbs.add_parser(verb, parents=[below], add_help=False, help=below.description)
+            subcommands = words.add_parser(name, help=summary).add_subparsers()
+            for subcommand, below in branches[name].items():
+                subcommands.add_parser(subcommand, parents=[below], add_help=False, help=below.description)
     return root
 
 
 def _with_files(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Let the flags that take a file complete files; shtab looks for this attribute."""
+    """Complete file names after the flags that take a file: shtab looks for the attribute ``complete``."""
     for action in parser._actions:
         if "file" in action.dest or action.metavar == "FILE":
             action.complete = shtab.FILE  # type: ignore[attr-defined]

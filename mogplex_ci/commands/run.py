@@ -8,9 +8,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.commands import pretty
-from mogplex_ci.commands.arguments import Parser, of_kind
-from mogplex_ci.commands.session import PATIENCE, perform
+from mogplex_ci.commands.common import RETRY_SECONDS, Parser, of_kind, perform
+from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
 from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, inputs, is_uuid
 from mogplex_ci.models import StartRequest, Untrusted
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
-    from mogplex_ci.commands.session import Session
-    from mogplex_ci.run.happenings import Started
+    from mogplex_ci.commands.common import Session
+    from mogplex_ci.run.updates import Started
 
 STANDARD_INPUT: Final = "-"
 
@@ -63,32 +62,68 @@ def parser() -> Parser:
 def _run(session: Session, argv: Sequence[str]) -> int:
     options = parser().read(argv)
     if not options.repo:
-        raise _problem("--repo <id> is required (find IDs via `mogplex repos list`)")
+        raise _usage_error("--repo <id> is required (find IDs via `mogplex repos list`)")
     if options.idempotency_key == "":
-        raise _problem("--idempotency-key is empty; leave it out for a new one")
-    text = _prompt(options, session)
-    started = _start(session, options, text)
+        raise _usage_error("--idempotency-key is empty; leave it out for a new one")
+    prompt = _prompt(options, session)
+    started = _start(session, options, prompt)
     if options.json:
         session.console.json(started.run.data)
     else:
-        for line in pretty.started_lines(started.run, joined=started.joined, safe=session.console.safe):
+        for line in started_lines(started.run, joined=started.joined, safe=session.console.safe):
             session.console.line(line)
     return 0
 
 
-def _start(session: Session, options: argparse.Namespace, text: str) -> Started:
-    """Start the run; a lost answer is asked for again under the same key, so that it is one run.
+def _prompt(options: argparse.Namespace, session: Session) -> str:
+    """Return the prompt: the argument, or the content of a file or of standard input.
+
+    Raises:
+        UsageError: there is none, there are two, or the API would not accept it.
+    """
+    if options.prompt and options.prompt_file:
+        raise _usage_error("a prompt is given twice: as argument and by --prompt-file")
+    name = options.prompt_file or (STANDARD_INPUT if options.prompt == STANDARD_INPUT else "")
+    if name:
+        with session.stop.interrupting():  # somebody may be typing
+            text = _read(name)
+    else:
+        text = options.prompt
+    text = text.strip()
+    if not text:
+        raise _usage_error("a prompt is required (as argument, - for standard input, or --prompt-file <file>)")
+    problem = inputs()["prompt"].problem(text)
+    if problem is not None:
+        raise _usage_error(f"the prompt {problem.fault}; allowed: {problem.allowed}")
+    return text
+
+
+def _read(name: str) -> str:
+    source = contextlib.nullcontext(sys.stdin.buffer) if name == STANDARD_INPUT else None
+    try:
+        with source or Path(name).open("rb") as file:
+            content = file.read(PROMPT_FILE_BYTES + 1)
+        if len(content) > PROMPT_FILE_BYTES:
+            raise _file_error(name, f"is larger than {PROMPT_FILE_BYTES:,} bytes")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise _file_error(name, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise _file_error(name, f"is not UTF-8 at byte {error.start:,}") from error
+
+
+def _start(session: Session, options: argparse.Namespace, prompt: str) -> Started:
+    """Start the run. A lost answer is asked for again under the same key, so that one run is started.
 
     Raises:
         MogplexError: the API refuses, or gives no usable answer.
         StopRequested: a stop signal came.
     """
-    from mogplex_ci.run.key import Key
-    from mogplex_ci.run.start import OnRerun, Starter
+    from mogplex_ci.run.start import Key, OnRerun, Starter
 
     request = StartRequest(
         repo_id=_repo_id(session, options.repo),
-        prompt=text,
+        prompt=prompt,
         harness=options.harness,
         base_branch=options.base_branch or None,
         working_branch=options.branch or None,
@@ -96,9 +131,9 @@ def _start(session: Session, options: argparse.Namespace, text: str) -> Started:
         root_directory=options.root or None,
     )
     key = Key(options.idempotency_key or str(uuid.uuid4()), explicit=True, attempt="", later_attempt=False)
-    starter = Starter(session.client, request, key, OnRerun.ATTACH, session.persistence)
+    starter = Starter(session.client, request, key, OnRerun.ATTACH, clock=session.clock, stop=session.stop)
     try:
-        return session.hear(starter.start(session.clock.monotonic() + PATIENCE))
+        return session.finish(starter.start(session.clock.monotonic() + RETRY_SECONDS))
     except MogplexError as error:
         if isinstance(error, UnavailableError) and error.http_status == 503 and not _is_listed(session, options.repo):
             raise UnknownRepoError(error) from error
@@ -110,56 +145,19 @@ def _start(session: Session, options: argparse.Namespace, text: str) -> Started:
 def _repo_id(session: Session, repo: str) -> str:
     if is_uuid(repo):
         return repo
-    from mogplex_ci.run.repo import find_repo
+    from mogplex_ci.run.start import find_repo
 
-    return session.ask(lambda timeout: find_repo(session.client, repo, timeout=timeout)).id
+    return session.call(lambda timeout: find_repo(session.client, repo, timeout=timeout)).id
 
 
 def _is_listed(session: Session, repo: str) -> bool:
-    """Whether the token sees the repository; an unknown id is answered like an outage."""
-    return not is_uuid(repo) or bool(session.ask(lambda timeout: session.client.repos(repo_id=repo, timeout=timeout)))
+    """Whether the token sees the repository; the API answers an unknown id like an outage."""
+    return not is_uuid(repo) or bool(session.call(lambda timeout: session.client.repos(repo_id=repo, timeout=timeout)))
 
 
-def _prompt(options: argparse.Namespace, session: Session) -> str:
-    """Return the prompt: the argument, or what a file or standard input holds.
-
-    Raises:
-        UsageError: there is none, there are two, or the API would not take it.
-    """
-    if options.prompt and options.prompt_file:
-        raise _problem("a prompt is given twice: as argument and by --prompt-file")
-    name = options.prompt_file or (STANDARD_INPUT if options.prompt == STANDARD_INPUT else "")
-    if name:
-        with session.stop.interrupting():  # somebody may be typing
-            text = _read(name)
-    else:
-        text = options.prompt
-    text = text.strip()
-    if not text:
-        raise _problem("a prompt is required (as argument, - for standard input, or --prompt-file <file>)")
-    problem = inputs()["prompt"].problem(text)
-    if problem is not None:
-        raise _problem(f"the prompt {problem.fault}; allowed: {problem.allowed}")
-    return text
+def _file_error(name: str, fault: str) -> UsageError:
+    return UsageError(Problem("run: --prompt-file", fault, "a UTF-8 file, or - for standard input", Untrusted(name)))
 
 
-def _read(name: str) -> str:
-    source = contextlib.nullcontext(sys.stdin.buffer) if name == STANDARD_INPUT else None
-    try:
-        with source or Path(name).open("rb") as file:
-            content = file.read(PROMPT_FILE_BYTES + 1)
-        if len(content) > PROMPT_FILE_BYTES:
-            raise UsageError(_file_problem(name, f"is larger than {PROMPT_FILE_BYTES:,} bytes"))
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(_file_problem(name, f"cannot be read ({error.strerror})")) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(_file_problem(name, f"is not UTF-8 at byte {error.start:,}")) from error
-
-
-def _file_problem(name: str, fault: str) -> Problem:
-    return Problem("run: --prompt-file", fault, "a UTF-8 file, or - for standard input", Untrusted(name))
-
-
-def _problem(fault: str) -> UsageError:
+def _usage_error(fault: str) -> UsageError:
     return UsageError(Problem("run", fault, ""))

@@ -4,38 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from mogplex_ci.commands import pretty
-from mogplex_ci.commands.arguments import Parser, choose, of_kind, run_id
-from mogplex_ci.commands.console import STATUS_STYLES, Style
-from mogplex_ci.commands.session import PATIENCE, perform
-from mogplex_ci.durations import format_duration, parse_duration
+from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Parser, Style, choose, of_kind, perform, run_id
+from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, ServerError, UsageError
 from mogplex_ci.inputs.schema import is_uuid
 from mogplex_ci.models import FEED_LIMIT, Untrusted
-from mogplex_ci.run import happenings as h
-from mogplex_ci.run.stop import StopRequested
+from mogplex_ci.sanitize import duration, timestamp
+from mogplex_ci.signals import StopRequested
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from mogplex_ci.commands.session import Session
-    from mogplex_ci.models import Event
+    from mogplex_ci.commands.common import Session
+    from mogplex_ci.models import Event, Run
+    from mogplex_ci.run.timeline import Timeline
+    from mogplex_ci.run.updates import Ended, Update
+    from mogplex_ci.sanitize import SafeText, Sanitizer
 
-FOLLOW_INTERVAL: Final = 1.5
-"""Shortest pause between polls, in seconds, as the documented command has it."""
-PATIENCE_FOR_OTHER_IDS: Final = 3.0
-"""Seconds to ask about a run whose id is no UUID."""
-Result = TypeVar("Result")
+T = TypeVar("T")
+POLL_INTERVAL: Final = 1.5
+"""Shortest pause between polls, in seconds; the documented command has the same."""
+RETRY_SECONDS_FOR_OTHER_IDS: Final = 3.0
+"""How long a request about a run whose id is not a UUID is retried."""
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Do what the first word says and return the exit code; how the run ended does not change it."""
+    """Run a subcommand and return the exit code; how the run ended does not change it."""
     return perform(env, lambda session: _runs(session, argv))
 
 
 def parsers() -> Mapping[str, Parser]:
-    """Return the parser of each command."""
+    """Return the parser of each subcommand."""
     run = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
     get = Parser("runs get", "Show a run's current state.", example=f"runs get {run}")
     events = Parser(
@@ -60,32 +60,34 @@ def parsers() -> Mapping[str, Parser]:
 
 
 def _runs(session: Session, argv: Sequence[str]) -> int:
-    verb, options = choose("runs", parsers(), argv)
-    return {"get": _get, "events": _events, "cancel": _cancel}[verb](session, options)
+    subcommand, options = choose("runs", parsers(), argv)
+    return {"get": _get, "events": _events, "cancel": _cancel}[subcommand](session, options)
 
 
-def _ask(session: Session, run_id: str, call: Callable[[float], Result], *, patience: float = PATIENCE) -> Result:
-    """Ask about a run. For an id that is no UUID the service fails, and goes on failing: then it is not asked for long.
+def _call(session: Session, run_id: str, request: Callable[[float], T], *, seconds: float = RETRY_SECONDS) -> T:
+    """Send a request about a run, retrying for ``seconds``; only briefly for an id that is not a UUID.
+
+    The service answers such an id with 500, however often it is asked.
 
     Raises:
         MogplexError: there is no usable answer.
     """
     if is_uuid(run_id):
-        return session.ask(call, patience=patience)
+        return session.call(request, seconds=seconds)
     try:
-        return session.ask(call, patience=min(patience, PATIENCE_FOR_OTHER_IDS))
+        return session.call(request, seconds=min(seconds, RETRY_SECONDS_FOR_OTHER_IDS))
     except ServerError as error:
         error.remedy = "Check the run id: the service's own are UUIDs, as `mogplex run` prints them"
         raise
 
 
 def _get(session: Session, options: argparse.Namespace) -> int:
-    run = _ask(session, options.run_id, lambda timeout: session.client.run(options.run_id, timeout=timeout))
+    run = _call(session, options.run_id, lambda timeout: session.client.run(options.run_id, timeout=timeout))
     if options.json:
         session.console.json(run.data)
         return 0
     style = STATUS_STYLES.get(run.status, Style.PLAIN)
-    for line in pretty.run_lines(run, session.console.safe):
+    for line in run_lines(run, session.console.safe):
         session.console.line(line, style if line.startswith("status ") else Style.PLAIN)
     return 0
 
@@ -98,23 +100,27 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     limit = int(options.limit or FEED_LIMIT)
     if not 1 <= limit <= FEED_LIMIT:
         raise UsageError(Problem("runs events", f"argument --limit: {limit} is not from 1 to {FEED_LIMIT}", ""))
-    feed = _ask(
+    page = _call(
         session,
         options.run_id,
-        lambda timeout: session.client.feed(options.run_id, limit=limit, timeout=timeout),
-        patience=min(PATIENCE, parse_duration(options.timeout)),
+        lambda timeout: session.client.events(options.run_id, limit=limit, timeout=timeout),
+        seconds=min(RETRY_SECONDS, parse_duration(options.timeout)),
     )
-    for event in {event.id: event for event in feed.events}.values():
+    for event in {event.id: event for event in page.events}.values():
         _show(event, session, options)
-    if len(feed.events) >= FEED_LIMIT:
-        session.console.warn("only the first {} events of a run can be read", str(FEED_LIMIT))
+    if len(page.events) >= FEED_LIMIT:
+        session.console.warn("only the first {} events of a run can be read", FEED_LIMIT)
     return 0
 
 
 def _follow(session: Session, options: argparse.Namespace) -> int:
-    """Show events until the run ends or the time is over."""
+    """Show events until the run ends or the timeout passes."""
+    from mogplex_ci.run.result import result_of_run
+    from mogplex_ci.run.timeline import Timeline
+
+    timeline = Timeline()
     try:
-        ended = _follow_to_the_end(session, options)
+        ended = _follow_to_the_end(session, options, timeline)
     except StopRequested:
         session.console.fail("stopped by {}; the run keeps going", session.stop.name)
         raise
@@ -124,76 +130,127 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         else:
             session.console.ended(ended.run)
         return 0
-    from mogplex_ci.run.outcome import of_ended
-    from mogplex_ci.run.trail import Trail
-
     seconds = f"{parse_duration(options.timeout):.10g}"
     session.console.fail("--follow timed out after {}s waiting for terminal status", seconds)
-    return of_ended(ended, Trail()).exit_code
+    return result_of_run(ended.run, timeline, ended.trouble).exit_code
 
 
-def _follow_to_the_end(session: Session, options: argparse.Namespace) -> h.Ended:
+def _follow_to_the_end(session: Session, options: argparse.Namespace, timeline: Timeline) -> Ended:
+    from mogplex_ci.api.budget import PollInterval
     from mogplex_ci.report.progress import Progress
     from mogplex_ci.run.follow import Follower
-    from mogplex_ci.run.pace import Pace
+    from mogplex_ci.run.updates import Ended
 
     began, timeout = session.clock.monotonic(), parse_duration(options.timeout)
-    run = _ask(
+    run = _call(
         session,
         options.run_id,
         lambda seconds: session.client.run(options.run_id, timeout=seconds),
-        patience=timeout,
+        seconds=timeout,
     )
     follower = Follower(
         session.client,
+        run,
+        timeline,
         clock=session.clock,
         stop=session.stop,
-        pace=Pace(session.clock, FOLLOW_INTERVAL, sharers=1),
+        interval=PollInterval(session.clock, shortest=POLL_INTERVAL, jobs_per_token=1),
         began=began,
     )
-    ended = h.Ended(run, None)
+    ended = Ended(run, None)
     progress = Progress(session.console.terminal, session.console.safe)
     try:
-        for happening in follower.follow(run, began + timeout):
+        for update in follower.follow(began + timeout):
             with progress.aside():
-                _tell(happening, session, options)
-            progress.on(happening)
-            if isinstance(happening, h.Ended):
-                ended = happening
+                _print_update(update, session, options)
+            progress.on(update)
+            if isinstance(update, Ended):
+                ended = update
     finally:
         progress.stop()
     return ended
 
 
-def _tell(happening: h.Happening, session: Session, options: argparse.Namespace) -> None:
-    match happening:
-        case h.EventsArrived():
-            for event in happening.events:
+def _print_update(update: Update, session: Session, options: argparse.Namespace) -> None:
+    from mogplex_ci.run import updates
+
+    match update:
+        case updates.EventsArrived():
+            for event in update.events:
                 _show(event, session, options)
-        case h.FeedFull():
-            session.console.warn("only the first {} events can be read; waiting for the end", str(FEED_LIMIT))
-        case h.UnknownStatus():
-            session.console.warn("this version does not know the run's status {}", happening.run.status)
-        case h.Trouble():
-            session.console.warn("{}; trying again", happening.error.cause)
-        case h.Recovered():
-            session.console.warn("the API answers again after {}", format_duration(happening.after))
+        case updates.EventsMissing(later_ones=True):
+            session.console.warn("only the first {} events can be read; waiting for the end", FEED_LIMIT)
+        case updates.EventsMissing():
+            session.console.warn("some events could not be read")
+        case updates.UnknownStatus():
+            session.console.warn("this version does not know the run's status {}", update.run.status)
+        case updates.Trouble():
+            session.console.warn("{}; trying again", update.error.cause)
+        case updates.Recovered():
+            session.console.warn("the API answers again after {}", duration(update.after))
 
 
 def _show(event: Event, session: Session, options: argparse.Namespace) -> None:
     if options.json:
         session.console.json(event.data)
     else:
-        session.console.line(pretty.event_line(event, session.console.safe))
+        session.console.line(event_line(event, session.console.safe))
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:
-    answer = _ask(session, options.run_id, lambda timeout: session.client.cancel(options.run_id, timeout=timeout))
+    answer = _call(session, options.run_id, lambda timeout: session.client.cancel(options.run_id, timeout=timeout))
     if options.json:
         session.console.json(answer.data)
         return 0
     line = session.console.safe.line
-    told = "run {} has already ended" if answer.already_terminal else "cancellation requested for run {}"
-    session.console.line(line(told, options.run_id))
+    if answer.already_terminal:
+        session.console.line(line("run {} has already ended", options.run_id))
+    else:
+        session.console.line(line("cancellation requested for run {}", options.run_id))
     session.console.line(line("status: {}", answer.status))
     return 0
+
+
+def started_lines(run: Run, *, joined: bool, safe: Sanitizer) -> Iterator[SafeText]:
+    """Yield the lines about a run that was just started, or that the key had started before (``joined``)."""
+    if joined:
+        yield safe.line("matched existing run {} ({})", run.id, run.status)
+    else:
+        yield safe.line("started run {} ({})", run.id, run.status)
+    yield safe.line("repo    {}", run.repo_id or "-")
+    yield safe.line("harness {}", run.harness or "-")
+    yield _branch_line(run, safe)
+    if run.error:  # it could not be queued
+        yield safe.line("error   {}", run.error)
+    yield safe.line("tail events: mogplex runs events {} --follow", run.id)
+
+
+def run_lines(run: Run, safe: Sanitizer) -> Iterator[SafeText]:
+    """Yield a run's current state, a field a line; ``-`` stands for what the API does not say."""
+    yield safe.line("run     {}", run.id)
+    yield safe.line("status  {}", run.status)
+    yield safe.line("harness {}", run.harness or "-")
+    yield safe.line("repo    {}", run.repo_id or "-")
+    yield _branch_line(run, safe)
+    yield safe.line("sandbox {}", run.sandbox_id or "-")
+    yield safe.line("events  {}", run.data.at("eventsUrl") or "-")
+    yield safe.line("cancel  {}", run.data.at("cancelUrl") or "-")
+    yield safe.line("created {}", timestamp(run.created_at))
+    yield safe.line("updated {}", timestamp(run.updated_at))
+    if run.error:
+        yield safe.line("error   {}", run.error)
+
+
+def event_line(event: Event, safe: Sanitizer) -> SafeText:
+    """Return an event as time, type, tool and message; time and type are padded to columns."""
+    details = [
+        *(("  tool=", event.tool.name) if event.tool else ()),
+        *(("  ", event.message) if event.message else ()),
+    ]
+    kind = safe.clean(event.type, limit=100)
+    return safe.sentence(timestamp(event.created_at).padded(24), "  ", kind.padded(14) if details else kind, *details)
+
+
+def _branch_line(run: Run, safe: Sanitizer) -> SafeText:
+    base = (" (base ", run.base_branch, ", created)" if run.creates_branch else ")") if run.base_branch else ()
+    return safe.sentence("branch  ", run.working_branch or "-", *base)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mogplex_ci.api import parse
-from mogplex_ci.commands import pretty
+from mogplex_ci.api import answers
+from mogplex_ci.commands import runs
 from mogplex_ci.sanitize import Sanitizer
 
 SAFE = Sanitizer()
@@ -11,12 +11,12 @@ RUN = {"runId": "r-1", "status": "pending"}
 
 
 def event_line(**fields: object) -> str:
-    feed = parse.feed({"run": RUN, "events": [{"id": "e-1", **fields}]})
-    return pretty.event_line(feed.events[0], SAFE)
+    (event,) = answers.events([{"id": "e-1", **fields}])
+    return runs.event_line(event, SAFE)
 
 
 def test_a_run_of_which_nothing_else_is_known() -> None:
-    assert list(pretty.run_lines(parse.run(RUN), SAFE)) == [
+    assert list(runs.run_lines(answers.run(RUN), SAFE)) == [
         "run     r-1",
         "status  pending",
         "harness -",
@@ -31,13 +31,13 @@ def test_a_run_of_which_nothing_else_is_known() -> None:
 
 
 def test_a_branch_that_is_not_created() -> None:
-    run = parse.run({**RUN, "branch": {"base": "main", "working": "feat/x", "createBranch": False}})
-    assert "branch  feat/x (base main)" in list(pretty.run_lines(run, SAFE))
+    run = answers.run({**RUN, "branch": {"base": "main", "working": "feat/x", "createBranch": False}})
+    assert "branch  feat/x (base main)" in list(runs.run_lines(run, SAFE))
 
 
 def test_a_run_that_could_not_be_queued_says_why() -> None:
-    run = parse.run({**RUN, "status": "failed", "error": "Queue\nis full."})
-    assert "error   Queue is full." in list(pretty.started_lines(run, joined=False, safe=SAFE))
+    run = answers.run({**RUN, "status": "failed", "error": "Queue\nis full."})
+    assert "error   Queue is full." in list(runs.started_lines(run, joined=False, safe=SAFE))
 
 
 def test_times_are_in_utc_with_milliseconds_however_they_come() -> None:
@@ -55,7 +55,7 @@ def test_an_event_without_tool_and_message_ends_after_its_type() -> None:
 
 
 def test_an_event_stays_on_one_line_and_is_cut() -> None:
-    line = event_line(type="log\n", toolName="a\nb", message="first\n::error::second " + "x" * 1000)
-    assert line.startswith("unknown                   log             tool=a b  first ::error::second xxx")
+    line = event_line(type="tool_call", toolName="a\nb", message="first\n::error::second " + "x" * 1000)
+    assert line.startswith("unknown                   tool_call       tool=a b  first ::error::second xxx")
     assert line.endswith(" more characters")
     assert "\n" not in line

@@ -1,0 +1,311 @@
+"""What the commands for people share: argument parsing, output, and one session with the API."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from dataclasses import replace
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TypeAlias, TypeVar
+
+from mogplex_ci.errors import ConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
+from mogplex_ci.inputs.schema import did_you_mean, inputs, kinds, nearest
+from mogplex_ci.models import Untrusted
+from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
+from mogplex_ci.signals import StopRequested, SystemClock, stop_of_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+    from typing import TextIO
+
+    from mogplex_ci.api.client import Client
+    from mogplex_ci.models import Run
+    from mogplex_ci.run.updates import Update
+
+T = TypeVar("T")
+RETRY_SECONDS: Final = 30.0
+"""How long a failed request is retried. A rate limit asks for a longer wait, and so ends the command at once."""
+_RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+
+
+def program() -> str:
+    """Return the name that this program was called by: ``mogplex`` or ``mogplex-ci``."""
+    return "mogplex" if Path(sys.argv[0]).name == "mogplex" else "mogplex-ci"
+
+
+class Parser(argparse.ArgumentParser):
+    """Parses the arguments of one command."""
+
+    def __init__(self, command: str, description: str, *, example: str) -> None:
+        """``command`` and ``example`` do not contain the program's name."""
+        super().__init__(
+            prog=f"{program()} {command}",
+            description=description,
+            epilog=f"example:\n  {program()} {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.command = command
+        self.example = example
+
+    def read(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Return the options and arguments in ``argv``; ``--help`` prints help and exits.
+
+        Raises:
+            UsageError: an argument is wrong, unknown or missing.
+        """
+        options, unknown = self.parse_known_args(argv)
+        if unknown:
+            self._refuse(unknown[0].split("=", 1)[0])
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ``message`` as a usage error instead of exiting, as argparse would."""
+        raise UsageError(Problem(self.command, message, ""))
+
+    def _refuse(self, word: str) -> NoReturn:
+        if not word.startswith("-"):
+            self.error(f"'{word}' is not expected here; quote what has blanks in it")
+        flags = re.findall(r"--[a-z-]+", self.format_usage())
+        self.error(f"{word}: no such flag; {did_you_mean(word, flags) or 'see --help'}")
+
+
+def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
+    """Return the subcommand that ``argv`` begins with, and what its parser reads from the rest.
+
+    Raises:
+        UsageError: the subcommand is missing or unknown, or one of its arguments is wrong.
+    """
+    word = argv[0] if argv else ""
+    if word in ("-h", "--help"):
+        summaries = {name: parser.description or "" for name, parser in parsers.items()}
+        example = next(iter(parsers.values())).example
+        sys.stdout.write(overview(f"{program()} {command}", summaries, example=example))
+        raise SystemExit(0)
+    if not word:
+        raise UsageError(Problem(command, "the command is missing", ", ".join(parsers)))
+    if word not in parsers:
+        near = tuple(map(Untrusted, nearest(word, parsers)))
+        raise UsageError(Problem(command, "no such command", ", ".join(parsers), Untrusted(word), near))
+    return word, parsers[word].read(argv[1:])
+
+
+def overview(prog: str, commands: Mapping[str, str], *, example: str) -> str:
+    """Return the help text of a program or command with subcommands; ``commands`` has a summary of each."""
+    width = max(map(len, commands))
+    lines = "".join(f"  {name:<{width}}  {summary}\n" for name, summary in commands.items())
+    return (
+        f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\n"
+        f"'{prog} COMMAND --help' tells more.\n\nexample:\n  {program()} {example}\n"
+    )
+
+
+def of_kind(name: str) -> Callable[[str], str]:
+    """Return an argparse type that accepts what inputs of the kind ``name`` accept, and blank text."""
+    kind = kinds()[name]
+
+    def convert(text: str) -> str:
+        text = text.strip()
+        fault = kind.fault(text) if text else None
+        if fault is not None:
+            raise argparse.ArgumentTypeError(f"{fault}, got '{text}'; allowed: {kind.allowed}")
+        return text
+
+    return convert
+
+
+def run_id(text: str) -> str:
+    """Argparse type of a run's id."""
+    text = text.strip()
+    if not _RUN_ID.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a run id, as `mogplex run` prints it")
+    return text
+
+
+class Style(Enum):
+    """How a line looks on a terminal: the parameter of ANSI's SGR sequence."""
+
+    PLAIN = ""
+    GOOD = "32"
+    WARNING = "33"
+    BAD = "31"
+
+
+STATUS_STYLES = {"success": Style.GOOD, "failed": Style.BAD, "cancelled": Style.WARNING}
+"""Style of a line that shows a run's status; other statuses are plain."""
+
+
+class Console:
+    """Prints results to stdout, errors and warnings to stderr; in colour on a terminal."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        """``env`` is the process environment."""
+        self.safe = Sanitizer(secrets_of(env))
+        self._is_dumb = env.get("TERM", "dumb") == "dumb"
+        self._is_ci = bool(env.get("CI"))
+        self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+
+    @property
+    def terminal(self) -> TextIO | None:
+        """Stdout when it is a terminal that a person watches and on which lines can be rewritten."""
+        return sys.stdout if sys.stdout.isatty() and not (self._is_dumb or self._is_ci) else None
+
+    def line(self, text: SafeText, style: Style = Style.PLAIN) -> None:
+        """Print one line of the result."""
+        self._write(sys.stdout, text, style)
+
+    def json(self, value: Untrusted) -> None:
+        """Print ``value`` as one line of JSON with every string in it sanitized."""
+        self._write(sys.stdout, self.safe.json(value), Style.PLAIN)
+
+    def ended(self, run: Run) -> None:
+        """Print the documented last line of a followed run.
+
+        Buildkite folds the log at a line that begins like this one, so it contains nothing but two checked words.
+        """
+        words = [self.safe.identifier(word) or "***" for word in (run.id, run.status)]
+        self._write(sys.stdout, f"--- run {words[0]} {words[1]} ---", STATUS_STYLES.get(run.status, Style.PLAIN))
+
+    def warn(self, template: LiteralString, *values: Value) -> None:
+        """Print a warning; ``template`` and ``values`` are those of ``Sanitizer.line``."""
+        self._write(sys.stderr, self.safe.line("warning: " + template, *values), Style.WARNING)
+
+    def fail(self, template: LiteralString, *values: Value) -> None:
+        """Print why the command fails; ``template`` and ``values`` are those of ``Sanitizer.line``."""
+        self._write(sys.stderr, self.safe.line("error: " + template, *values), Style.BAD)
+
+    def error(self, error: MogplexError) -> None:
+        """Print what went wrong, and on the next line what to do about it."""
+        if isinstance(error, UsageError):
+            for problem in error.problems:
+                template, values = problem_text(problem)
+                self.fail(template, *values)
+            return
+        template, values = error_text(error)
+        self.fail(template, *values)
+        remedy = remedy_of(error)
+        if remedy:
+            self._write(sys.stderr, self.safe.line("hint: {}", remedy), Style.PLAIN)
+
+    def _write(self, stream: TextIO, text: str, style: Style) -> None:
+        if style is not Style.PLAIN and self._colours and stream.isatty():
+            text = f"\x1b[{style.value}m{text}\x1b[0m"
+        stream.write(text + "\n")
+        stream.flush()
+
+
+Text: TypeAlias = tuple[LiteralString, tuple[Value, ...]]
+"""Template and values for ``Sanitizer.line``."""
+
+
+def error_text(error: MogplexError) -> Text:
+    """Return the cause, the code by which scripts know it, and what the server wrote about it."""
+    if error.detail is None:
+        return "{} ({})", (error.cause, error.code)
+    return "{} ({}): {}", (error.cause, error.code, error.detail)
+
+
+def problem_text(problem: Problem) -> Text:
+    """Return what is wrong with an argument or input, its value, and what is allowed."""
+    template: LiteralString = "{}: {}"
+    values: tuple[Value, ...] = (problem.input, problem.fault)
+    if problem.got is not None:
+        template, values = template + ", got '{}'", (*values, problem.got)
+    if problem.allowed:
+        template, values = template + "; allowed: {}", (*values, problem.allowed)
+    if problem.near:
+        template, values = template + "; closest: " + ", ".join("{}" for _ in problem.near), (*values, *problem.near)
+    return template, values
+
+
+def remedy_of(error: MogplexError) -> str:
+    """Return what to do at a command line; the errors' own remedies name the action's inputs."""
+    if isinstance(error, NotAuthorizedError):
+        return "Set MOGPLEX_API_KEY to a current token (mog_…); issue one at mogplex.com/settings/api-keys."
+    if isinstance(error, ConflictError):
+        return "Use another --idempotency-key for this request, or leave it out."
+    return error.remedy
+
+
+class Session:
+    """What one command works with: the API's client, the console, the clock and the stop signal."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        """``env`` is the process environment; the token and the service's address come from it."""
+        self._env = env
+        self.console = Console(env)
+        self.stop = stop_of_process()
+        self.clock = SystemClock()
+
+    @cached_property
+    def client(self) -> Client:
+        """The client of the API. It is made on first use, because wrong arguments need none.
+
+        Raises:
+            NotAuthorizedError: there is no token.
+            UsageError: the token or the address is malformed.
+        """
+        token = self._setting("api-key")
+        url = self._setting("base-url", token)
+        if not token:
+            raise NotAuthorizedError("MOGPLEX_API_KEY is not set", code="UNAUTHORIZED", http_status=0)
+        from mogplex_ci.api.client import Client  # loads the HTTP libraries
+
+        return Client(url, token)
+
+    def call(self, request: Callable[[float], T], *, seconds: float = RETRY_SECONDS) -> T:
+        """Return what ``request(seconds it may take)`` returns, retrying for ``seconds``.
+
+        Raises:
+            MogplexError: an error that a retry cannot mend, or the last one.
+            StopRequested: a stop signal came.
+        """
+        from mogplex_ci.api.retry import retrying  # loads the HTTP libraries
+
+        deadline = self.clock.monotonic() + seconds
+        return self.finish(retrying(request, clock=self.clock, deadline=deadline, stop=self.stop))
+
+    def finish(self, work: Generator[Update, None, T]) -> T:
+        """Run ``work`` to its end, print a warning for each wait, and return its result."""
+        from mogplex_ci.api.retry import Waiting
+
+        while True:
+            try:
+                update = next(work)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if isinstance(update, Waiting):
+                self.console.warn("{}; trying again in {}", update.error.cause, duration(update.seconds))
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        if "client" in self.__dict__:
+            self.client.close()
+
+    def _setting(self, name: str, token: str = "") -> str:
+        """Return the input ``name`` from the environment, checked as the action checks it; empty when it is not set."""
+        setting = inputs()[name]
+        given = ((variable, self._env.get(variable, "").strip()) for variable in setting.variables)
+        variable, text = next(((variable, text) for variable, text in given if text), ("", setting.default or ""))
+        problem = setting.problem(text, token=token) if text else None
+        if problem is not None:
+            raise UsageError(replace(problem, input=variable))
+        return text
+
+
+def perform(env: Mapping[str, str], command: Callable[[Session], int]) -> int:
+    """Run ``command`` in a new session and return its exit code, or that of the error or signal that ended it."""
+    session = Session(env)
+    try:
+        return command(session)
+    except MogplexError as error:
+        session.console.error(error)
+        return error.exit_code
+    except StopRequested:
+        return session.stop.exit_code
+    finally:
+        session.close()
