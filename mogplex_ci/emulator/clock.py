@@ -1,11 +1,18 @@
-"""The emulator's time: one clock for scripts and limits, which may run faster than the wall's."""
+"""The emulator's time: one clock for scripts and limits, which may run faster than the wall clock."""
 
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+_POLL: Final = 0.1
+"""Seconds between two looks at what no notification announces, such as a client that has left."""
+_POLL_FOREIGN_CLOCK: Final = 0.002
+"""The same for a clock that a test moves by hand."""
 
 
 class Clock:
@@ -15,23 +22,65 @@ class Clock:
         if not (math.isfinite(speed) and speed > 0):
             raise ValueError(f"speed must be a positive number, not {speed}")
         self.speed = speed
+        self.is_real = source is time.monotonic
+        """Whether its seconds pass by themselves, and not when a test says so."""
         self._source = source
         self._origin = source()
-        self._wall_origin = time.time()
+        self._wall_origin = datetime.now(UTC)
 
     def now(self) -> float:
         """Return the scaled seconds since the start."""
         return (self._source() - self._origin) * self.speed
 
     def wall(self, at: float) -> datetime:
-        """Return the wall's time at the scaled second ``at``."""
-        return datetime.fromtimestamp(self._wall_origin + at / self.speed, UTC)
+        """Return the wall clock's time at the scaled second ``at``."""
+        return self._wall_origin + timedelta(seconds=at / self.speed)
 
-    def stamp(self, at: float) -> str:
-        """Write ``at`` as the API does: microseconds without trailing zeros, offset ``+00:00``."""
-        text = self.wall(at).strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
+    def stamp(self, at: float, *, microseconds: int = 0) -> str:
+        """Write ``at`` as the API does: microseconds without trailing zeros, offset ``+00:00``.
+
+        ``microseconds`` are added, so that events keep different times however fast the clock runs.
+        """
+        moment = self.wall(at) + timedelta(microseconds=microseconds)
+        text = moment.strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
         return f"{text}+00:00"
 
     def real_seconds(self, scaled: float) -> float:
         """Return how long a client with an ordinary clock waits for ``scaled`` seconds to pass."""
         return scaled / self.speed
+
+
+class Waiter(Protocol):
+    """How one thread of the emulator waits for the next event of a stream."""
+
+    def wait(self, seconds: float, until: Callable[[], bool]) -> None:
+        """Return when ``seconds`` of the clock's source have passed or ``until()`` is true, or earlier."""
+
+    def leave(self) -> None:
+        """The thread waits no more."""
+
+
+class Bell:
+    """Rings when a run's script changes, so that waiting streams look at it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._most = _POLL if clock.is_real else _POLL_FOREIGN_CLOCK
+        self._changed = threading.Condition()
+
+    def ring(self) -> None:
+        """Wake all waiters."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def waiter(self) -> Waiter:
+        """Return a waiter for one stream."""
+        return self
+
+    def wait(self, seconds: float, until: Callable[[], bool]) -> None:
+        """See ``Waiter``."""
+        with self._changed:
+            if not until():
+                self._changed.wait(min(seconds, self._most))
+
+    def leave(self) -> None:
+        """See ``Waiter``."""

@@ -8,9 +8,9 @@ from typing import Final
 
 from werkzeug.wrappers import Request
 
-from mogplex_ci.emulator.answers import Answer, encode
 from mogplex_ci.emulator.documents import DocumentError
 from mogplex_ci.emulator.faults import Fault, FaultPlan
+from mogplex_ci.emulator.routes import Answer, encode
 
 PATH: Final = "/_emulator/faults"
 

@@ -12,18 +12,17 @@ from typing import Any
 
 from werkzeug.wrappers import Request
 
-from mogplex_ci.emulator.answers import Answer
-from mogplex_ci.emulator.clock import Clock
+from mogplex_ci.emulator.clock import Clock, Waiter
 from mogplex_ci.emulator.control import PATH as CONTROL
 from mogplex_ci.emulator.control import control
 from mogplex_ci.emulator.faults import Fault
 from mogplex_ci.emulator.requestlog import RequestLog, RequestRecord, body_for_log
-from mogplex_ci.emulator.routes import Call, find_route
+from mogplex_ci.emulator.routes import Answer, Call, Routes
 from mogplex_ci.emulator.run import Run
-from mogplex_ci.emulator.scenario import Cast, load_scenario
+from mogplex_ci.emulator.scenario import Repertoire, load_scenario
 from mogplex_ci.emulator.server import Server
 from mogplex_ci.emulator.service import Service
-from mogplex_ci.emulator.world import load_world
+from mogplex_ci.emulator.world import Api, load_world
 
 
 class Emulator:
@@ -34,11 +33,13 @@ class Emulator:
         scenario: str | Path = "success",
         *,
         others: Iterable[str | Path] = (),
+        api: str | None = None,
         world: str | Path | None = None,
         repo: str | None = None,
         speed: float = 1.0,
         limits: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
+        waiter: Callable[[], Waiter] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         log_requests: str | Path | None = None,
@@ -48,27 +49,33 @@ class Emulator:
         Args:
             scenario: name of a shipped scenario, or a file; what a run plays unless its prompt picks another one.
             others: further scenario files that prompts can pick by the file's name.
+            api: the generation of the service, ``2026-11`` or ``2026-08``; the world decides without it.
             world: a world file; the default world without one.
             repo: full name or id of a repository that the world shall have in any case.
             speed: how much faster than the clock scripts and limits run.
             limits: whether rate limits apply; the world decides without it.
             clock: seconds that only grow; a test's own clock makes runs advance without waiting.
+            waiter: makes what a stream waits with, for a test whose time passes only when everybody waits.
             host: address to bind.
             port: 0 picks a free one.
             log_requests: file to which every request is appended as a line of JSON.
 
         Raises:
             DocumentError: a scenario or the world is wrong.
-            ValueError: the speed is not a positive number.
+            ValueError: the speed is not a positive number, or there is no such generation.
             OSError: the port cannot be bound, or the log cannot be written.
         """
         self._clock = Clock(clock, speed)
-        cast = Cast(load_scenario(scenario), [load_scenario(other) for other in others])
+        repertoire = Repertoire(load_scenario(scenario), [load_scenario(other) for other in others])
         known = load_world(Path(world) if world else None)
         self.world = known.with_repo(repo) if repo else known
-        self._service = Service(self.world, cast, self._clock, limited=self.world.limited if limits is None else limits)
+        self.api = Api(api) if api else self.world.api
+        newest = self.api is Api.NEWEST
+        limited = self.world.limited if limits is None else limits
+        self._service = Service(self.world, repertoire, self._clock, limited=limited, newest=newest)
+        self._routes = Routes(newest=newest)
         self._log = RequestLog(Path(log_requests) if log_requests else None)
-        self._server = Server(host, port, self._respond)
+        self._server = Server(host, port, self._respond, waiter or self._service.bell.waiter)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
 
@@ -134,7 +141,7 @@ class Emulator:
     def _respond(self, request: Request) -> tuple[Answer, Fault | None]:
         if request.path == CONTROL:
             return control(request, self._service.faults), None
-        found = find_route(request)
+        found = self._routes.find(request)
         fault = None
         if isinstance(found, Answer):
             answer = found

@@ -1,4 +1,4 @@
-"""Faults on demand: which answer to spoil, and how."""
+"""Faults on demand: which answer to spoil, and how. Tests in another process arm them over HTTP."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from threading import Lock
 from typing import Any, Final, Literal
 
 from mogplex_ci.durations import parse_duration
-from mogplex_ci.emulator.answers import Answer
 from mogplex_ci.emulator.documents import DocumentError, faults_of, field_name, schema_of
+from mogplex_ci.emulator.routes import Answer
 
 GARBAGE: Final = b'\x00\xff\xfe<!DOCTYPE html>\r\n{"ok": tru\x80'
 """A body that is neither JSON nor UTF-8."""
@@ -21,7 +21,7 @@ class Fault:
     """Spoils ``times`` answers of ``route`` after ``skip`` good ones."""
 
     route: str
-    """``repos``, ``start``, ``run``, ``events``, ``cancel`` or ``any``."""
+    """A route's name, ``resume`` for streams that send ``Last-Event-ID``, or ``any``."""
     skip: int = 0
     times: int | Literal["always"] = 1
     when: Literal["before", "after"] = "before"
@@ -33,19 +33,33 @@ class Fault:
     drop: bool = False
     """Close the connection without an answer."""
     cut: int | None = None
-    """Close the connection after this many bytes of the body."""
+    """Close the connection after this many bytes of the body; of a stream with ``events``, after those events."""
     garbage: bool = False
     delay: float = 0.0
     """Seconds to wait before anything is sent: real ones, also with a test's own clock."""
+    events: int | None = None
+    """How many events of a stream arrive before ``cut``, ``close`` or ``silent`` strikes."""
+    close: float | None = None
+    """End the body of a stream as if all were well, at the earliest so many seconds after it was opened."""
+    silent: bool = False
+    """Send nothing more, but leave the connection open."""
+    buffered: bool = False
+    """Hold the body of a stream back until it ends."""
+    replay: bool = False
+    """Ignore ``Last-Event-ID``: send the newest events again."""
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Fault:
         """Make a fault of checked fields. What needs the real answer (cut, delay alone) does the work by default."""
-        delay = fields.get("delay", 0.0)
-        seconds = parse_duration(delay) if isinstance(delay, str) else float(delay)
-        spoils_answer = not any(fields.get(name) for name in ("status", "drop", "garbage"))
-        when = fields.get("when", "after" if spoils_answer else "before")
-        return cls(**{**fields, "delay": seconds, "when": when})
+        answers_instead = any(fields.get(name) for name in ("status", "drop", "garbage"))
+        values = {
+            **fields,
+            "when": fields.get("when", "before" if answers_instead else "after"),
+            "delay": _seconds(fields.get("delay", 0.0)),
+        }
+        if "close" in fields:
+            values["close"] = 0.0 if fields["close"] is True else _seconds(fields["close"])
+        return cls(**values)
 
     @classmethod
     def parse(cls, fields: object) -> Fault:
@@ -63,6 +77,8 @@ class Fault:
 
     def apply(self, answer: Answer) -> Answer:
         """Return the answer to send in place of ``answer``."""
+        if answer.stream is not None:
+            answer.stream.spoil(self)
         if self.garbage:
             return Answer(answer.status, {"content-type": "application/json"}, GARBAGE)
         if self.status is None:
@@ -96,15 +112,22 @@ class FaultPlan:
         with self._lock:
             return [{**asdict(fault), "seen": seen} for fault, seen in self._seen]
 
-    def strike(self, route: str) -> Fault | None:
-        """Count a request and return the first armed fault that it meets. Every fault counts every request."""
+    def strike(self, *names: str) -> Fault | None:
+        """Count a request that goes by ``names``; return the first armed fault that it meets.
+
+        Every fault counts every request of its route, also those that another fault spoils.
+        """
         struck = None
         with self._lock:
             for index, (fault, seen) in enumerate(self._seen):
-                if fault.route not in (route, "any"):
+                if fault.route not in (*names, "any"):
                     continue
                 self._seen[index] = (fault, seen + 1)
                 due = seen >= fault.skip and (fault.times == "always" or seen < fault.skip + fault.times)
                 if due and struck is None:
                     struck = fault
         return struck
+
+
+def _seconds(value: float | str) -> float:
+    return parse_duration(value) if isinstance(value, str) else float(value)

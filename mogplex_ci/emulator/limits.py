@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from mogplex_ci.emulator.answers import Refused
 from mogplex_ci.emulator.clock import Clock
+from mogplex_ci.emulator.routes import Refused
 
 
 @dataclass(frozen=True, slots=True)

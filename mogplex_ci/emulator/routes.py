@@ -1,63 +1,139 @@
-"""Which route a request means, and what the service answers before any route sees it."""
+"""The API's routes and answers: which route a request means, and the JSON envelope around data and errors."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request
 
-from mogplex_ci.emulator.answers import Answer
+if TYPE_CHECKING:
+    from mogplex_ci.emulator.stream import EventStream
 
 BASE: Final = "/api/v1/mogplex"
-_ROUTES: Final = Map(
-    [
-        Rule(f"{BASE}/repos", methods=["GET"], endpoint="repos"),
-        Rule(f"{BASE}/runs", methods=["POST"], endpoint="start"),
-        Rule(f"{BASE}/runs/<run_id>", methods=["GET"], endpoint="run"),
-        Rule(f"{BASE}/runs/<run_id>/events", methods=["GET"], endpoint="events"),
-        Rule(f"{BASE}/runs/<run_id>/cancel", methods=["POST"], endpoint="cancel"),
-    ],
-    merge_slashes=False,
+_BOTH: Final = (
+    ("repos", "GET", "/repos"),
+    ("start", "POST", "/runs"),
+    ("run", "GET", "/runs/<run_id>"),
+    ("events", "GET", "/runs/<run_id>/events"),
+    ("cancel", "POST", "/runs/<run_id>/cancel"),
 )
+_NEWEST_ONLY: Final = (
+    ("stream", "GET", "/runs/<run_id>/events/stream"),
+    ("artifact", "GET", "/runs/<run_id>/artifact"),
+    ("agents", "GET", "/agents"),
+    ("skills", "GET", "/skills"),
+    ("skill", "GET", "/skills/<slug>"),
+)
+_STATUS: Final = {
+    "BAD_REQUEST": 400,
+    "UNAUTHORIZED": 401,
+    "FORBIDDEN": 403,
+    "AUTOMATION_REQUIRED": 403,
+    "NOT_FOUND": 404,
+    "CONFLICT": 409,
+    "IDEMPOTENCY_CONFLICT": 409,
+    "RATE_LIMITED": 429,
+    "INTERNAL_ERROR": 500,
+    "SERVICE_UNAVAILABLE": 503,
+}
+_JSON: Final = {"content-type": "application/json"}
 _HTML: Final = {"content-type": "text/html; charset=utf-8"}
-_LOGIN: Final = Answer(200, _HTML, b"<!DOCTYPE html><title>Mogplex</title><h1>Log in</h1>\n")
 _PAGE_NOT_FOUND: Final = b"<!DOCTYPE html><title>404: This page could not be found.</title>\n"
-_NO_PAGE: Final = Answer(404, {**_HTML, "content-length": str(len(_PAGE_NOT_FOUND))}, _PAGE_NOT_FOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the client, before any fault is applied to it."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    delay: float = 0.0
+    """Seconds until it is sent."""
+    stream: EventStream | None = None
+    """Where the body comes from, record by record, instead of ``body``."""
+
+
+class Refused(Exception):  # noqa: N818  (it is an answer, not a malfunction)
+    """Ends the work on a request: the answer is an error of the API."""
+
+    def __init__(self, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        envelope = {"ok": False, "error": {"code": code, "message": message}}
+        self.answer = Answer(_STATUS[code], {**_JSON, **(headers or {})}, encode(envelope))
+
+
+def ok(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """Wrap ``data`` in the envelope of a success."""
+    return Answer(status, {**_JSON, **(headers or {})}, encode({"ok": True, "data": data}))
+
+
+def encode(value: object) -> bytes:
+    """Write JSON as JavaScript does: compact, Unicode as it is, lone surrogates escaped."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request for one of the five routes."""
+    """A request for one of the API's routes."""
 
     route: str
-    """``repos``, ``start``, ``run``, ``events`` or ``cancel``."""
-    run_id: str
-    """The run in the path, or an empty text."""
+    """Its name, such as ``start`` or ``events``; see the tables above."""
+    arguments: Mapping[str, str]
+    """What stands in the path: ``run_id`` or ``slug``."""
     request: Request
 
+    @property
+    def run_id(self) -> str:
+        """The run in the path, or an empty text."""
+        return self.arguments.get("run_id", "")
 
-def find_route(request: Request) -> Call | Answer:
-    """Return the call that a request makes, or the answer that it gets without reaching a route."""
-    path = request.path
-    if path.endswith("/") and path != "/":
-        return _redirect(308, path.rstrip("/"))
-    if path == "/login":
-        return _LOGIN
-    if not authorization(request).startswith("Bearer "):
-        return _redirect(307, f"/login?next={quote_plus(request.full_path.rstrip('?'))}")
-    try:
-        endpoint, arguments = _ROUTES.bind("").match(path, request.method)
-    except MethodNotAllowed as error:
-        if request.method != "OPTIONS":
-            return Answer(405)
-        return Answer(204, {"allow": ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))})
-    except NotFound:
-        return _NO_PAGE
-    return Call(str(endpoint), str(arguments.get("run_id", "")), request)
+    @property
+    def last_event_id(self) -> str | None:
+        """The event after which a stream resumes."""
+        return self.request.headers.get("Last-Event-ID", "").strip() or None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names by which faults know it."""
+        return ("stream", "resume") if self.route == "stream" and self.last_event_id else (self.route,)
+
+
+class Routes:
+    """The routes of one generation of the API."""
+
+    def __init__(self, *, newest: bool) -> None:
+        routes = (*_BOTH, *_NEWEST_ONLY) if newest else _BOTH
+        rules = [Rule(BASE + path, methods=[method], endpoint=name) for name, method, path in routes]
+        self._map = Map(rules, merge_slashes=False)
+
+    def find(self, request: Request) -> Call | Answer:
+        """Return the call that a request makes, or the answer that it gets without reaching a route."""
+        path = request.path
+        if path.endswith("/") and path != "/":
+            return _redirect(308, path.rstrip("/"))
+        if path == "/login":
+            return Answer(200, _HTML, b"<!DOCTYPE html><title>Mogplex</title><h1>Log in</h1>\n")
+        if not authorization(request).startswith("Bearer "):
+            return _redirect(307, f"/login?next={quote_plus(request.full_path.rstrip('?'))}")
+        try:
+            endpoint, arguments = self._map.bind("").match(path, request.method)
+        except MethodNotAllowed as error:
+            if request.method != "OPTIONS":
+                return Answer(405)
+            return Answer(204, {"allow": ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))})
+        except NotFound:
+            return Answer(404, {**_HTML, "content-length": str(len(_PAGE_NOT_FOUND))}, _PAGE_NOT_FOUND)
+        return Call(str(endpoint), {name: str(value) for name, value in arguments.items()}, request)
 
 
 def authorization(request: Request) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any, Final
 
-from mogplex_ci.emulator.cancel import cancellation_requested, cancelled_script
 from mogplex_ci.emulator.clock import Clock
+from mogplex_ci.emulator.events import redact_text, sanitize_payload
 from mogplex_ci.emulator.faults import FaultPlan
-from mogplex_ci.emulator.payload import sanitize_payload
 from mogplex_ci.emulator.scenario import QueueFailure, Scenario, Step, render
 from mogplex_ci.emulator.start import StartRequest
 from mogplex_ci.emulator.world import Repo, User
@@ -21,6 +20,12 @@ from mogplex_ci.emulator.world import Repo, User
 TERMINAL: Final = frozenset({"success", "failed", "cancelled"})
 _QUEUED_AFTER: Final = 0.005
 """Seconds after the start at which the run has its runtime id: a simultaneous replay does not see it yet."""
+_PICKED_UP_AFTER: Final = 1.0
+"""Seconds after the start at which a worker has the run: from then on it is launching the sandbox."""
+_EVENT_AFTER_STATUS: Final = 0.003
+_NOT_PENDING: Final = "ai_call is not pending"
+_RECONCILED: Final = "Agent worker completion reconciled"
+_EVENT_OF_END: Final = {"success": "finished", "failed": "failed", "cancelled": "cancelled"}
 _PACKAGES: Final = {"codex": "@openai/codex", "claude-code": "@anthropic-ai/claude-code"}
 _ACCEPTED: Final = Step(
     0.0,
@@ -53,6 +58,27 @@ class State:
     """Seconds after the start; events do not change it."""
     has_command: bool = False
     """Whether the agent's own command runs (or ran), which cancelling has to kill."""
+    commit: str | None = None
+    segment: int = 0
+    """How often the run was resumed after a pause. The events of earlier segments are not shown any more."""
+    dead: Step | None = None
+    """The step at which the worker died, if nobody has noticed yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event in the order of writing."""
+
+    id: str
+    step: Step
+    segment: int
+    microseconds: int
+    """Added to ``createdAt``: events of different times keep different stamps at any speed."""
+
+    @property
+    def order(self) -> tuple[float, str]:
+        """The order in which the service lists events: by ``createdAt``, then by id."""
+        return (self.step.at - self.step.backdate, self.id)
 
 
 class KillFailed(Exception):  # noqa: N818  (the service's own words)
@@ -73,6 +99,7 @@ class Run:
         queue_failure: QueueFailure | None,
         shared_sandbox: Sandbox | None,
         clock: Clock,
+        newest: bool,
     ) -> None:
         self.id = str(uuid.uuid4())
         self.key = key
@@ -82,17 +109,21 @@ class Run:
         self.scenario = scenario
         self.faults = FaultPlan(scenario.faults)
         self.created = clock.now()
+        self.version = 0
+        """Changes when the script does."""
+        self.cancel_conflicts = list(scenario.cancel_conflicts)
         self._clock = clock
+        self._newest = newest
         self._queued = queue_failure is None
         self._shared_sandbox = shared_sandbox
-        self._kill_failures = scenario.kill_failures
+        self._kill_failures = 0 if newest else scenario.kill_failures
         self._cancel_requested = False
         steps = scenario.steps
         if queue_failure is not None:
             steps = (Step(queue_failure.after, status="failed", error=queue_failure.error),)
-        self._script = (_ACCEPTED, *steps)
-        self._final: tuple[tuple[Step, ...], State] | None = None
-        """The state after the last step of a script: computed once."""
+        self._script: tuple[Step, ...] = (_ACCEPTED, *steps)
+        self._final: State | None = None
+        """The state after the last step of the script: computed once."""
 
     @property
     def status(self) -> str:
@@ -117,22 +148,25 @@ class Run:
     def detail(self, *, queued: bool = False) -> dict[str, object]:
         """Return the run detail of the API; ``queued`` for the answer to the start call itself."""
         elapsed = max(self._elapsed(), _QUEUED_AFTER) if queued else self._elapsed()
-        state = self._state_at(elapsed)
+        state, request = self._state_at(elapsed), self.request
         has_runtime = self._queued and elapsed >= _QUEUED_AFTER
-        return {
+        fields: dict[str, object] = {
             "runId": self.id,
-            "aiCallId": self._ai_call_id,
+            "aiCallId": self._ai_call_id(state.segment),
             "sandboxRecordId": state.sandbox.record_id if state.sandbox else None,
             "sandboxId": state.sandbox.id if state.sandbox else None,
+            "worktreeId": request.worktree_id,
             "repoId": self.repo.id,
-            "harness": self.request.harness,
+            "harness": request.harness,
             "status": state.status,
             "branch": {
-                "base": self.request.base_branch,
-                "working": self.request.working_branch,
-                "createBranch": self.request.create_branch,
+                "base": request.base_branch,
+                "working": request.working_branch,
+                "createBranch": request.create_branch,
             },
-            "rootDirectory": self.request.root_directory,
+            "rootDirectory": request.root_directory,
+            "agentId": request.agent_id,
+            "mode": request.mode,
             "eventsUrl": f"/api/v1/mogplex/runs/{self.id}/events",
             "cancelUrl": f"/api/v1/mogplex/runs/{self.id}/cancel",
             "createdAt": self._clock.stamp(self.created),
@@ -140,13 +174,50 @@ class Run:
             "error": state.error,
             "runtime": {
                 "provider": "trigger" if has_runtime else None,
-                "runId": f"run_{self._derived('runtime', 21)}" if has_runtime else None,
+                "runId": self._runtime_id if has_runtime else None,
             },
+            "terminalCommitSha": state.commit,
         }
+        if not self._newest:
+            for name in ("worktreeId", "agentId", "mode", "terminalCommitSha"):
+                del fields[name]
+        return fields
 
     def feed(self, limit: int) -> list[dict[str, Any]]:
-        """Return the oldest ``limit`` events. There is no way to read the later ones."""
-        return [self._present(index, step) for index, step in islice(self._happened(), limit)]
+        """Return the newest ``limit`` events, oldest first; in 2026-08 the oldest ones, ties in no order."""
+        if self._newest:
+            return [self.present(record) for record in self.listed()[-limit:]]
+        return [self.present(record) for record in _unordered(self.written())][:limit]
+
+    def written(self) -> Sequence[Record]:
+        """Return the events of all segments until now, in the order of writing."""
+        elapsed = self._elapsed()
+        return [record for record in self._records if record.step.at <= elapsed]
+
+    def listed(self) -> list[Record]:
+        """Return the events of the present segment until now, in the order in which the service lists them."""
+        segment = self.state.segment
+        return sorted((each for each in self.written() if each.segment == segment), key=lambda each: each.order)
+
+    def next_event_at(self) -> float | None:
+        """Return the clock's second at which the next event is written, as far as is known now."""
+        elapsed = self._elapsed()
+        return next((self.created + record.step.at for record in self._records if record.step.at > elapsed), None)
+
+    def repair(self) -> None:
+        """Notice that the worker died, as the service does when the run itself is asked for."""
+        dead = self.state.dead
+        if dead is None or not self._newest:
+            return
+        at = self._elapsed()
+        error = self._render(dead.error, dead)
+        payload = {"external_run_id": self.id, "runtime_run_id": self._runtime_id, "error": error}
+        kind = _EVENT_OF_END[str(dead.status)]
+        end = (
+            Step(at, status=dead.status, error=error),
+            Step(at + _EVENT_AFTER_STATUS, event=kind, message=_RECONCILED, payload=payload),
+        )
+        self._change_script((*self._split(at)[0], *end))
 
     def cancel(self) -> bool:
         """Cancel the run; return whether it had ended before.
@@ -158,61 +229,120 @@ class Run:
         state = self._state_at(at)
         if state.status in TERMINAL:
             return True
+        if state.status == "awaiting_input":
+            self._change_script((*self._split(at)[0], Step(at, status="cancelled")))
+            return False
         command_id = str(self._variables["command_id"]) if state.has_command else None
+        payload = {"external_run_id": self.id, "runtime_command_id": command_id}
         if not self._cancel_requested:
             self._cancel_requested = True
-            self._script = cancellation_requested(self._script, at, self.id, command_id)
+            past, rest = self._split(at)
+            requested = Step(at, event="cancel_requested", message="Cancellation requested", payload=payload)
+            self._change_script((*past, requested, *rest))
         if state.has_command and self._kill_failures > 0:
             self._kill_failures -= 1
             raise KillFailed
-        self._script = cancelled_script(self._script, at, self.id, command_id, state.status == "streaming")
+        past, rest = self._split(at)
+        end = [
+            Step(at, status="cancelled"),
+            Step(
+                at + _EVENT_AFTER_STATUS,
+                event="cancelled",
+                message="External Mogplex run cancelled",
+                payload=payload,
+            ),
+        ]
+        if not self._newest:
+            end += self._aftermath(rest, at, state)
+        self._change_script((*past, *sorted(end, key=lambda step: step.at)))
         return False
+
+    def present(self, record: Record) -> dict[str, Any]:
+        """Return an event as the API shows it."""
+        step = record.step
+        message = self._render(step.message, step)
+        return {
+            "id": record.id,
+            "type": self._render(step.event, step),
+            "toolName": self._render(step.tool, step),
+            "message": redact_text(message) if self._newest and message is not None else message,
+            "payload": sanitize_payload(self._render(step.payload, step)),
+            "createdAt": self._clock.stamp(self.created + record.order[0], microseconds=record.microseconds),
+        }
+
+    def _aftermath(self, rest: tuple[Step, ...], at: float, state: State) -> list[Step]:
+        """Return what a 2026-08 worker that did not notice the cancellation still writes."""
+        if state.has_command:
+            return []
+        if state.status == "streaming":
+            return _rest_of_setup(rest)
+        return _failing_launch(rest) if at >= _PICKED_UP_AFTER else []
 
     def _elapsed(self) -> float:
         return self._clock.now() - self.created
 
+    def _split(self, at: float) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """Return the steps until ``at``, a death among them undone, and those after it."""
+        past = [step for step in self._script if step.at <= at]
+        undone = tuple(replace(step, worker_dies=False, status=None) if step.worker_dies else step for step in past)
+        return undone, self._script[len(past) :]
+
+    def _change_script(self, script: tuple[Step, ...]) -> None:
+        self._script = script
+        self._final = None
+        self.version += 1
+        self.__dict__.pop("_records", None)
+
     def _state_at(self, elapsed: float) -> State:
-        script, final = self._script, self._final
-        if final is not None and final[0] is script:
-            return final[1]
-        state = self._replay(script, elapsed)
-        if elapsed >= max(script[-1].at, _QUEUED_AFTER):
-            self._final = (script, state)
+        if self._final is not None:
+            return self._final
+        state = self._replay(elapsed)
+        if elapsed >= max(self._script[-1].at, _QUEUED_AFTER):
+            self._final = state
         return state
 
-    def _replay(self, script: tuple[Step, ...], elapsed: float) -> State:
+    def _replay(self, elapsed: float) -> State:
         state = State(sandbox=self._shared_sandbox, updated=_QUEUED_AFTER if elapsed >= _QUEUED_AFTER else 0.0)
-        for step in script:
+        changed = False
+        for step in self._script:
             if step.at > elapsed:
                 break
+            if step.worker_dies:
+                state.dead = step
+                break
             if step.status is not None:
+                state.segment += step.status == "streaming" and state.status == "awaiting_input"
                 state.status, state.error = step.status, self._render(step.error, step)
+            if step.commit is not None and self._is_pushed(changed):
+                state.commit = self._render(step.commit, step)
             if step.event is None:
                 state.updated = max(state.updated, step.at)
             if step.sandbox and state.sandbox is None:
                 state.sandbox = Sandbox(self._uuid("sandbox"), f"mogplex-emulator-{self._derived('sandbox', 8)}")
             state.has_command = state.has_command or step.event == "status_changed"
+            changed = changed or step.payload.get("changed") is True
         return state
 
-    def _happened(self) -> Iterator[tuple[int, Step]]:
-        """Go through past events; those of the same time come in the order of a database, which is none."""
-        elapsed = self._elapsed()
-        past = ((i, step) for i, step in enumerate(self._script) if step.event is not None and step.at <= elapsed)
-        for _, same_time in groupby(past, key=lambda item: item[1].at):
-            tied = list(same_time)
-            turn = len(tied) - 2 % len(tied)
-            yield from tied[turn:]
-            yield from tied[:turn]
+    def _is_pushed(self, changed: bool) -> bool:
+        """Tell whether the sandbox's commit is the tip of ``branch.working``: only then the service records it."""
+        return not changed or self.request.working_branch != self.request.base_branch
 
-    def _present(self, index: int, step: Step) -> dict[str, Any]:
-        return {
-            "id": self._uuid(f"event {index}"),
-            "type": self._render(step.event, step),
-            "toolName": self._render(step.tool, step),
-            "message": self._render(step.message, step),
-            "payload": sanitize_payload(self._render(step.payload, step)),
-            "createdAt": self._clock.stamp(self.created + step.at),
-        }
+    @cached_property
+    def _records(self) -> list[Record]:
+        """All events of the script, also those to come."""
+        records: list[Record] = []
+        segment, status = 0, "pending"
+        for index, step in enumerate(self._script):
+            if step.worker_dies:
+                break
+            if step.status is not None:
+                segment += step.status == "streaming" and status == "awaiting_input"
+                status = step.status
+            if step.event is not None:
+                last = records[-1] if records else None
+                turn = last.microseconds + (step.at > last.step.at) if last else 0
+                records.append(Record(self._uuid(f"event {index}"), step, segment, turn))
+        return records
 
     def _render(self, value: Any, step: Step) -> Any:
         return render(value, {**self._variables, "i": step.counter})
@@ -227,21 +357,62 @@ class Run:
             "run_id": self.id,
             "prompt": self.request.prompt,
             "repo": self.repo.full_name,
-            "branch": f"mogplex/agent-{self._ai_call_id.replace('-', '')[:12]}" if own_branch else working,
+            "branch": f"mogplex/agent-{self._ai_call_id(0).replace('-', '')[:12]}" if own_branch else working,
             "created_branch": own_branch,
             "base_branch": base,
             "working_branch": working,
             "harness": self.request.harness,
-            "harness_package": _PACKAGES[self.request.harness],
+            "harness_package": _PACKAGES.get(self.request.harness, "@openai/codex"),
             "command_id": f"cmd_{self._derived('command', 20)}",
+            "commit_sha": self._derived("commit", 40),
         }
 
     @property
-    def _ai_call_id(self) -> str:
-        return self._uuid("ai call")
+    def _runtime_id(self) -> str:
+        return f"run_{self._derived('runtime', 21)}"
+
+    def _ai_call_id(self, segment: int) -> str:
+        return self._uuid(f"ai call {segment}")
 
     def _uuid(self, label: str) -> str:
         return str(uuid.UUID(hex=self._derived(label, 32), version=4))
 
     def _derived(self, label: str, length: int) -> str:
         return hashlib.sha256(f"{self.id} {label}".encode()).hexdigest()[:length]
+
+
+def _unordered(records: Sequence[Record]) -> Iterator[Record]:
+    """Sort by time; those of the same time come in the order of a database that was not asked for one."""
+    for _, same_time in groupby(sorted(records, key=lambda each: each.order[0]), key=lambda each: each.order[0]):
+        tied = list(same_time)
+        turn = len(tied) - 2 % len(tied)
+        yield from tied[turn:]
+        yield from tied[:turn]
+
+
+def _rest_of_setup(rest: tuple[Step, ...]) -> list[Step]:
+    """Cancelled during set-up: its events still come, and the run is touched where the agent would start."""
+    tail = []
+    for step in rest:
+        if step.event == "status_changed":
+            tail.append(Step(step.at))
+            break
+        if step.event is not None:
+            tail.append(step)
+    return tail
+
+
+def _failing_launch(rest: tuple[Step, ...]) -> list[Step]:
+    """Cancelled while the sandbox is launched: the worker writes ``failed`` over ``cancelled`` when it is up."""
+    launched = next((step.at for step in rest if step.status == "streaming"), None)
+    if launched is None:
+        return []
+    return [
+        Step(launched, status="failed", error=_NOT_PENDING, sandbox=True),
+        Step(
+            launched + 0.002,
+            event="failed",
+            message="External Mogplex run failed",
+            payload={"error": _NOT_PENDING},
+        ),
+    ]

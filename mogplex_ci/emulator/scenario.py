@@ -14,6 +14,7 @@ from mogplex_ci.emulator.documents import Document, DocumentError, FieldPath, lo
 from mogplex_ci.emulator.faults import Fault
 
 _FOLDER: Final = Path(__file__).with_name("scenarios")
+_PARTS: Final = Path(__file__).with_name("parts")
 SHIPPED: Final = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 _PICK = re.compile(r"\bscenario:\s*([a-z0-9][a-z0-9_-]*)", re.IGNORECASE)
 _VARIABLE = re.compile(r"\{\{ *([a-z_]+) *\}\}")
@@ -29,16 +30,18 @@ _RUN_VARIABLES: Final = frozenset(
         "harness",
         "harness_package",
         "command_id",
+        "commit_sha",
     }
 )
 _MOST_STEPS: Final = 20_000
 _NEXT_STEP: Final = 0.001
 """Pause before a step that names none; an explicit ``after: 0`` makes two events of the same time."""
+_TOOL_ENDS: Final = {"done": "finished", "success": "finished", "error": "failed", "denied": "denied"}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happens to a run: its status changes, or an event is appended (or neither: it is touched)."""
+    """One thing that happens to a run: its status changes, an event is written, or only ``updatedAt`` changes."""
 
     at: float
     """Seconds after the start."""
@@ -52,6 +55,12 @@ class Step:
     """Value of ``{{ i }}``: the round of the innermost loop, from 1."""
     sandbox: bool = False
     """Whether the run has its sandbox from here on."""
+    backdate: float = 0.0
+    """How many seconds before ``at`` the event's ``createdAt`` lies."""
+    commit: str | None = None
+    """The commit that the service records as ``terminalCommitSha``."""
+    worker_dies: bool = False
+    """Nothing of the script happens any more; ``GET /runs/{id}`` then gives the run this step's status and error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +83,34 @@ class Scenario:
     variables: Mapping[str, object]
     queue_failure: QueueFailure | None
     kill_failures: int
-    """How many cancel calls fail because the agent's command cannot be killed."""
+    """How many cancel calls fail because the agent's command cannot be killed (2026-08 only)."""
+    cancel_conflicts: tuple[str, ...]
+    """What the first cancel calls of a run are refused with: ``changed``, ``inactive`` or ``inconsistent``."""
+    artifacts: Mapping[str, Mapping[str, Any]]
+    """Files below ``.mogplex/artifacts`` that the run commits, by name without ``.json``."""
     faults: tuple[Fault, ...]
 
 
-class Cast:
+class Repertoire:
     """The scenarios that one emulator plays: the default one, and those that a prompt picks by name."""
 
     def __init__(self, default: Scenario, others: Iterable[Scenario] = ()) -> None:
         self.default = default
         self._by_name = {scenario.name: scenario for scenario in (*others, default)}
 
-    def scenario_for(self, prompt: str) -> Scenario:
-        """Return the scenario after the word ``scenario:`` in the prompt, if that is one, else the default."""
+    def scenario_for(self, prompt: str, harness: str) -> Scenario:
+        """Return the scenario after the word ``scenario:`` in the prompt, if that is one, else the default.
+
+        The shipped ``success`` shows a codex run; for another harness the scenario named after it is played.
+        """
         match = _PICK.search(prompt)
         name = match.group(1).lower() if match else ""
         if name in SHIPPED and name not in self._by_name:
             self._by_name[name] = load_scenario(name)
-        return self._by_name.get(name, self.default)
+        scenario = self._by_name.get(name, self.default)
+        if scenario is load_scenario("success") and harness in SHIPPED:
+            return load_scenario(harness)
+        return scenario
 
 
 def load_scenario(name: str | Path) -> Scenario:
@@ -146,6 +165,8 @@ def _compile(document: Document, name: str) -> Scenario:
         variables=variables,
         queue_failure=_queue_failure(queue) if queue else None,
         kill_failures=fields.get("kill_failures", 0),
+        cancel_conflicts=tuple(fields.get("cancel_conflicts", ())),
+        artifacts=fields.get("artifacts", {}),
         faults=tuple(Fault.from_fields(fault) for fault in fields.get("faults", ())),
     )
 
@@ -155,7 +176,7 @@ def _queue_failure(fields: dict[str, Any]) -> QueueFailure:
 
 
 def _flatten(steps: list[dict[str, Any]], start: float, counter: int) -> Iterator[Step]:
-    """Unroll loops and turn pauses into seconds after the start."""
+    """Unroll loops, put parts in, split texts, and turn pauses into seconds after the start."""
     at = start
     for fields in steps:
         at += _seconds(fields.get("after", _NEXT_STEP))
@@ -164,6 +185,18 @@ def _flatten(steps: list[dict[str, Any]], start: float, counter: int) -> Iterato
                 for step in _flatten(fields["steps"], at, round_):
                     at = step.at
                     yield step
+        elif "part" in fields:
+            for step in _flatten(_part(fields["part"]), at, counter):
+                at = step.at
+                yield step
+        elif "text" in fields:
+            for index, delta in enumerate(_deltas(fields["text"], fields.get("size"))):
+                at += _seconds(fields.get("every", _NEXT_STEP)) if index else 0.0
+                yield Step(at, event="log", message=delta, payload={"kind": "assistant_delta"}, counter=counter)
+        elif "tool_started" in fields or "tool_finished" in fields:
+            yield _tool_step(fields, at, counter)
+        elif "worker_dies" in fields:
+            yield Step(at, worker_dies=True, status=fields["worker_dies"], error=fields.get("error"))
         else:
             yield Step(
                 at,
@@ -175,7 +208,36 @@ def _flatten(steps: list[dict[str, Any]], start: float, counter: int) -> Iterato
                 payload=fields.get("payload", {}),
                 counter=counter,
                 sandbox=fields.get("status") == "streaming",
+                backdate=_seconds(fields.get("backdate", 0)),
+                commit=fields.get("commit"),
             )
+
+
+def _part(name: str) -> list[dict[str, Any]]:
+    """Return the steps of ``parts/<name>.yaml``: what the scenarios have in common."""
+    steps: list[dict[str, Any]] = load(_PARTS / f"{name}.yaml", "scenario").value["steps"]
+    return steps
+
+
+def _deltas(text: str | list[str], size: int | None) -> list[str]:
+    """Split the agent's text into output chunks of ``size`` characters; a variable is never split."""
+    if isinstance(text, list):
+        return text
+    if size is None:
+        return [text]
+    units = re.findall(r"\{\{ *[a-z_]+ *\}\}|.", text, re.DOTALL)
+    return ["".join(units[start : start + size]) for start in range(0, len(units), size)]
+
+
+def _tool_step(fields: dict[str, Any], at: float, counter: int) -> Step:
+    """Write a tool call as the codex and claude-code harnesses do."""
+    started = "tool_started" in fields
+    kind = "tool_started" if started else "tool_finished"
+    state = "running" if started else fields.get("state", "done")
+    name = fields[kind]
+    word = "started" if started else _TOOL_ENDS.get(state, "finished")
+    payload = {"kind": "tool", "state": state, "toolCallId": fields["call"]}
+    return Step(at, event=kind, tool=name, message=f"{name} {word}", payload=payload, counter=counter)
 
 
 def _check_variables(document: Document, value: Any, path: FieldPath, known: frozenset[str] | set[str]) -> None:

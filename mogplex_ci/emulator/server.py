@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -11,8 +12,10 @@ from typing import Any, Final, TypeAlias
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Request
 
-from mogplex_ci.emulator.answers import Answer
+from mogplex_ci.emulator.clock import Waiter
 from mogplex_ci.emulator.faults import Fault
+from mogplex_ci.emulator.routes import Answer
+from mogplex_ci.emulator.stream import End, EventStream
 
 _NO_BODY: Final = (204, 304)
 _POLL: Final = 0.02
@@ -25,11 +28,13 @@ Respond: TypeAlias = Callable[[Request], tuple[Answer, Fault | None]]
 class Server(ThreadedWSGIServer):
     """Listens from the start; knows its open connections, so that it can close them when it stops."""
 
-    def __init__(self, host: str, port: int, respond: Respond) -> None:
+    def __init__(self, host: str, port: int, respond: Respond, waiter: Callable[[], Waiter]) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family) as bound:
             super().__init__(host, port, _no_wsgi, _Handler, fd=bound.fileno())
         self.respond = respond
+        self.waiter = waiter
+        self.stopping = False
         self._open: set[socket.socket] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -48,6 +53,7 @@ class Server(ThreadedWSGIServer):
 
     def stop(self) -> None:
         """Stop accepting, then cut what is open."""
+        self.stopping = True
         self.shutdown()
         self.server_close()
         for connection in list(self._open):
@@ -82,6 +88,9 @@ class _Handler(WSGIRequestHandler):
         chunked = self._send_headers(answer)
         if self.command == "HEAD" or answer.status in _NO_BODY:
             return
+        if answer.stream is not None:
+            self._send_stream(answer.stream, chunked=chunked)
+            return
         cut = fault.cut if fault is not None else None
         if chunked and answer.body:
             self.wfile.write(b"%x\r\n" % len(answer.body))
@@ -91,6 +100,40 @@ class _Handler(WSGIRequestHandler):
         elif chunked:
             self.wfile.write(b"\r\n0\r\n\r\n" if answer.body else b"0\r\n\r\n")
 
+    def _send_stream(self, stream: EventStream, *, chunked: bool) -> None:
+        """Write each record as soon as it is due, in a chunk of its own, until the stream ends or the client leaves."""
+        waiter = self.server.waiter()
+        try:
+            while True:
+                for record in stream.pull():
+                    self.wfile.write(_chunk(record) if chunked else record)
+                if stream.end is not End.OPEN:
+                    break
+                waiter.wait(stream.seconds_to_next(), lambda: stream.has_changed() or self._is_over())
+                if self._is_over():
+                    self._hang_up()
+                    return
+        except OSError:  # The client has left.
+            self._hang_up()
+            return
+        finally:
+            waiter.leave()
+        if stream.end is End.BROKEN:
+            if stream.torn:
+                self.wfile.write(_chunk(stream.torn) if chunked else stream.torn)
+            self._hang_up()  # Without the last chunk: the client sees that the body is not complete.
+        elif chunked:
+            self.wfile.write(b"0\r\n\r\n")
+        else:
+            self._hang_up()
+
+    def _is_over(self) -> bool:
+        """Tell whether the emulator stops or the client has closed its side of the connection."""
+        if self.server.stopping:
+            return True
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+
     def log(self, kind: str, message: str, *args: Any) -> None:
         """Stay silent: ``--log-requests`` is the log."""
 
@@ -99,13 +142,14 @@ class _Handler(WSGIRequestHandler):
         bodiless = self.command == "HEAD" or answer.status in _NO_BODY
         sized = "content-length" in answer.headers
         chunked = not (bodiless or sized or self.request_version == "HTTP/1.0")
+        endless = answer.stream is not None
         self.send_response_only(answer.status)
         self.send_header("date", formatdate(usegmt=True))
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if chunked:
             self.send_header("transfer-encoding", "chunked")
-        elif not (bodiless or sized):
+        elif not (bodiless or sized or endless):
             self.send_header("content-length", str(len(answer.body)))
         self.end_headers()
         return chunked
@@ -113,6 +157,10 @@ class _Handler(WSGIRequestHandler):
     def _hang_up(self) -> None:
         self.close_connection = True
         _close(self.connection)
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 def _close(connection: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""A Mogplex in memory: what each of the five routes does."""
+"""A Mogplex in memory: what each route does."""
 
 from __future__ import annotations
 
@@ -10,45 +10,69 @@ from typing import Final
 
 from werkzeug.wrappers import Request
 
-from mogplex_ci.emulator.answers import Answer, Refused, ok
-from mogplex_ci.emulator.clock import Clock
+from mogplex_ci.emulator.clock import Bell, Clock
 from mogplex_ci.emulator.faults import Fault, FaultPlan
 from mogplex_ci.emulator.limits import Limits
-from mogplex_ci.emulator.routes import Call, authorization
-from mogplex_ci.emulator.run import KillFailed, Run
-from mogplex_ci.emulator.runs import Runs
-from mogplex_ci.emulator.scenario import Cast, QueueFailure, Scenario
+from mogplex_ci.emulator.routes import Answer, Call, Refused, authorization, ok
+from mogplex_ci.emulator.run import TERMINAL, KillFailed, Run, Sandbox
+from mogplex_ci.emulator.scenario import QueueFailure, Repertoire, Scenario
 from mogplex_ci.emulator.start import StartRequest, normalize, read_body, read_key, trim
-from mogplex_ci.emulator.world import Repo, Token, World
+from mogplex_ci.emulator.stream import EventStream
+from mogplex_ci.emulator.world import Repo, Token, User, World
 
+MOST_RUNS: Final = 1_000
+"""Beyond this many, the oldest ended runs are forgotten with their keys."""
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _INTEGER = re.compile(r"\s*([+-]?\d+)")
 _CHALLENGE: Final = 'Bearer resource_metadata="{host}.well-known/oauth-protected-resource/api/v1/mogplex/mcp"'
+_STREAM_HEADERS: Final = {
+    "cache-control": "no-cache, no-transform",
+    "connection": "keep-alive",
+    "content-type": "text/event-stream",
+}
 _DEFAULT_LIMIT: Final = 100
 _MOST: Final = 200
+_CONFLICTS: Final = {
+    "changed": "Run state changed; retry cancellation",
+    "inactive": "Run is no longer active",
+    "inconsistent": "Run state is inconsistent",
+}
+_KEY_IS_LIMITED: Final = (
+    "This Mogplex API key is set to Automations only, so it can start work only through a configured automation. "
+    "Call POST /api/v1/mogplex/automations/{automationId}/trigger for an enabled automation with an API trigger, "
+    "or change the key to Full access in Settings → Mogplex Keys."
+)
+_TEAM_IS_LIMITED: Final = (
+    "This team allows Mogplex API keys to start work on its repositories only through a configured automation. "
+    "Call POST /api/v1/mogplex/automations/{automationId}/trigger for an enabled automation with an API trigger. "
+    "A team owner can change this in the team's settings."
+)
+_TEAM_IS_UNKNOWN: Final = "Unable to check this team's API key access. Nothing was started; retry shortly."
 
 
 class Service:
     """Answers calls. Thread-safe: one call at a time does its work."""
 
-    def __init__(self, world: World, cast: Cast, clock: Clock, *, limited: bool) -> None:
+    def __init__(self, world: World, repertoire: Repertoire, clock: Clock, *, limited: bool, newest: bool) -> None:
         self.runs = Runs()
-        self.faults = FaultPlan(cast.default.faults)
+        self.faults = FaultPlan(repertoire.default.faults)
         """Those of the default scenario and those armed later. A scenario picked by a prompt has its own, per run."""
+        self.bell = Bell(clock)
         self._world = world
-        self._cast = cast
+        self._repertoire = repertoire
         self._clock = clock
         self._limits = Limits(clock) if limited else None
+        self._newest = newest
         self._lock = RLock()
         self._queue_failures: Counter[str] = Counter()
 
     def strike(self, call: Call) -> Fault | None:
         """Count the call and return the fault that spoils its answer."""
-        fault = self.faults.strike(call.route)
+        fault = self.faults.strike(*call.names)
         run = self.runs.named(call.run_id) if call.run_id else None
-        if run is None or run.scenario is self._cast.default:
+        if run is None or run.scenario is self._repertoire.default:
             return fault
-        return fault or run.faults.strike(call.route)
+        return fault or run.faults.strike(*call.names)
 
     def work(self, call: Call) -> Answer:
         """Do what the call asks for and answer it."""
@@ -61,10 +85,12 @@ class Service:
                     case "start":
                         return self._start(token, call.request)
                     case "run":
-                        return ok({"run": self._run(token, call, "Failed to load run").detail()})
+                        return self._read_run(token, call)
                     case "events":
                         run = self._run(token, call, "Failed to list events")
                         return ok({"run": run.detail(), "events": run.feed(_limit(call.request))})
+                    case "stream":
+                        return self._stream(token, call)
                     case _:
                         return self._cancel(token, call)
         except Refused as refused:
@@ -89,21 +115,36 @@ class Service:
     def _start(self, token: Token, request: Request) -> Answer:
         """Start a run, or answer with the one that this key started before."""
         _need_write(token)
+        if self._newest and token.automations_only:
+            raise Refused("AUTOMATION_REQUIRED", _KEY_IS_LIMITED)
         key = read_key(request.headers.get("Idempotency-Key"))
         body = read_body(request.get_data())
         if body is None:
             return Answer(500)  # The service looks a field up in null, and falls over.
         fields: Mapping[str, object] = body if isinstance(body, dict) else {}
-        repo = self._admit_start(token, trim(fields.get("repoId")))
-        start = normalize(fields, repo, key)
+        repo_id = trim(fields.get("repoId"))
+        if self._newest and repo_id is not None:
+            self._check_team(repo_id)
+        repo = self._admit_start(token, repo_id)
+        start = normalize(fields, repo, key, newest=self._newest)
         existing = self.runs.with_key(token.user, key)
         if existing is not None:
-            if existing.request != start:
+            if not start.repeats(existing.request):
                 raise Refused("IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request")
             return ok({**existing.detail(), "replayed": True}, 202)
         if start.holds_nul():
             raise Refused("INTERNAL_ERROR", "Failed to start run")
-        return self._new_run(token, repo, key, start)
+        if start.agent_id is not None and token.user.agent(start.agent_id) is None:
+            raise Refused("NOT_FOUND", "Agent not found")
+        return self._new_run(token, repo, key, start.in_worktree(repo))
+
+    def _check_team(self, repo_id: str) -> None:
+        """Ask whether the team that owns the repository lets keys start runs on it."""
+        policy = self._world.key_policy(repo_id) if _UUID.fullmatch(repo_id) else "unknown"
+        if policy == "unknown":
+            raise Refused("SERVICE_UNAVAILABLE", _TEAM_IS_UNKNOWN)
+        if policy == "automations":
+            raise Refused("AUTOMATION_REQUIRED", _TEAM_IS_LIMITED)
 
     def _admit_start(self, token: Token, repo_id: str | None) -> Repo:
         """Count the start and return the repository. Counting an unknown repository fails, hence the odd 503."""
@@ -120,7 +161,7 @@ class Service:
         return repo
 
     def _new_run(self, token: Token, repo: Repo, key: str, start: StartRequest) -> Answer:
-        scenario = self._cast.scenario_for(start.prompt)
+        scenario = self._repertoire.scenario_for(start.prompt, start.harness)
         queue_failure = self._queue_failure(scenario)
         run = Run(
             key=key,
@@ -131,6 +172,7 @@ class Service:
             queue_failure=queue_failure,
             shared_sandbox=self.runs.sandbox_for(token.user, start),
             clock=self._clock,
+            newest=self._newest,
         )
         self.runs.add(run)
         if queue_failure:
@@ -146,13 +188,29 @@ class Service:
         self._queue_failures[scenario.name] += 1
         return failure if failure.times is None or self._queue_failures[scenario.name] <= failure.times else None
 
+    def _read_run(self, token: Token, call: Call) -> Answer:
+        run = self._run(token, call, "Failed to load run")
+        run.repair()
+        self.bell.ring()
+        return ok({"run": run.detail()})
+
+    def _stream(self, token: Token, call: Call) -> Answer:
+        run = self._run(token, call, "Failed to stream events")
+        limit, last_event_id = _limit(call.request), call.last_event_id
+        stream = EventStream(run, limit=limit, last_event_id=last_event_id, clock=self._clock, lock=self._lock)
+        return Answer(200, _STREAM_HEADERS, stream=stream)
+
     def _cancel(self, token: Token, call: Call) -> Answer:
         _need_write(token)
         run = self._run(token, call, "Failed to cancel run")
+        if self._newest and run.cancel_conflicts:
+            raise Refused("CONFLICT", _CONFLICTS[run.cancel_conflicts.pop(0)])
         try:
             already_terminal = run.cancel()
         except KillFailed:
             raise Refused("INTERNAL_ERROR", "Failed to cancel run") from None
+        finally:
+            self.bell.ring()
         return ok({"run": run.detail(), "status": run.status, "alreadyTerminal": already_terminal})
 
     def _run(self, token: Token, call: Call, failure: str) -> Run:
@@ -163,6 +221,59 @@ class Service:
         if run is None:
             raise Refused("NOT_FOUND", "Run not found")
         return run
+
+
+class Runs:
+    """The runs of all users, oldest first, by id and by idempotency key."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Run] = {}
+        self._by_key: dict[tuple[str, str], Run] = {}
+        self._live: list[Run] = []
+
+    def all(self) -> list[Run]:
+        """Return the runs, oldest first."""
+        return list(self._by_id.values())
+
+    def named(self, run_id: str) -> Run | None:
+        """Return the run with this id, whoever owns it."""
+        return self._by_id.get(run_id.lower())
+
+    def with_id(self, user: User, run_id: str) -> Run | None:
+        """Return the user's run with this id; somebody else's is not there."""
+        run = self.named(run_id)
+        return run if run and run.user.name == user.name else None
+
+    def with_key(self, user: User, key: str) -> Run | None:
+        """Return the run that the user started with this key, by whichever token."""
+        return self._by_key.get((user.name, key))
+
+    def add(self, run: Run) -> None:
+        """Keep a new run."""
+        if len(self._by_id) >= MOST_RUNS:
+            self._forget_ended()
+        self._by_id[run.id] = run
+        self._by_key[run.user.name, run.key] = run
+        self._live.append(run)
+
+    def sandbox_for(self, user: User, start: StartRequest) -> Sandbox | None:
+        """Return the sandbox in which another run works on the same branch and directory: it is shared."""
+        self._live = [run for run in self._live if run.status not in TERMINAL]
+        for run in reversed(self._live):
+            if run.status == "streaming" and run.user.name == user.name and _place(run.request) == _place(start):
+                return run.state.sandbox
+        return None
+
+    def _forget_ended(self) -> None:
+        """Drop a tenth at once, so that a full house is not searched at every start."""
+        ended = (run for run in list(self._by_id.values()) if run.status in TERMINAL)
+        for run, _ in zip(ended, range(MOST_RUNS // 10), strict=False):
+            del self._by_id[run.id]
+            del self._by_key[run.user.name, run.key]
+
+
+def _place(start: StartRequest) -> tuple[str, str, str | None]:
+    return (start.repo_id.lower(), start.working_branch, start.root_directory)
 
 
 def _need_write(token: Token) -> None:

@@ -6,16 +6,19 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-from mogplex_ci.emulator.answers import Refused
+from mogplex_ci.emulator.routes import Refused
 from mogplex_ci.emulator.world import Repo
 
 MAX_KEY: Final = 200
 _MAX_BODY: Final = 10 * 1024 * 1024
 _MAX_PROMPT: Final = 100_000
-_HARNESSES: Final = ("codex", "claude-code")
+_HARNESSES: Final = ("codex", "claude-code", "mogplex")
+_MODES: Final = ("SAFE", "AUTO", "YOLO")
+_LEGACY_MODES: Final = frozenset({"single", "multi_agent", "council", "review", "test", "repair"})
+_MAX_QUOTED: Final = 40
 _BRANCH = re.compile(r"[A-Za-z0-9_./-]+")
 _ENCODED_DOTS = re.compile(r"(?:^|/)%2e(?:%2e)?(?:/|$)", re.IGNORECASE)
 # What JavaScript's trim() removes, which is not what Python's strip() removes.
@@ -38,6 +41,39 @@ class StartRequest:
     conversation_id: str | None
     workspace_session_id: str | None
     mode: str | None
+    agent_id: str | None = None
+    worktree_id: str | None = None
+
+    def repeats(self, earlier: StartRequest) -> bool:
+        """Tell whether it asks for what ``earlier`` asked for. A worktree stands for branches and directory."""
+        if self.worktree_id is None or self.worktree_id != earlier.worktree_id:
+            return self == earlier
+        return self == replace(
+            earlier,
+            base_branch=self.base_branch,
+            working_branch=self.working_branch,
+            create_branch=self.create_branch,
+            root_directory=self.root_directory,
+        )
+
+    def in_worktree(self, repo: Repo) -> StartRequest:
+        """Return the request with branches and directory of its worktree.
+
+        Raises:
+            Refused: the repository has no such active worktree.
+        """
+        if self.worktree_id is None:
+            return self
+        tree = repo.worktree(self.worktree_id)
+        if tree is None:
+            raise Refused("NOT_FOUND", "Active worktree not found")
+        return replace(
+            self,
+            base_branch=tree.base_branch,
+            working_branch=tree.working_branch,
+            create_branch=False,
+            root_directory=tree.root_directory,
+        )
 
     def holds_nul(self) -> bool:
         """Tell whether a text field holds U+0000, which the service's database cannot store."""
@@ -70,7 +106,7 @@ def read_body(data: bytes) -> object:
         raise Refused("BAD_REQUEST", "Invalid JSON body") from None
 
 
-def normalize(body: Mapping[str, object], repo: Repo, key: str) -> StartRequest:
+def normalize(body: Mapping[str, object], repo: Repo, key: str, *, newest: bool) -> StartRequest:
     """Apply the rules of each field, in the order in which the service reports faults.
 
     Raises:
@@ -82,13 +118,21 @@ def normalize(body: Mapping[str, object], repo: Repo, key: str) -> StartRequest:
     if _utf16_length(prompt) > _MAX_PROMPT:
         raise Refused("BAD_REQUEST", "Prompt is too long")
     harness = trim(body.get("harness")) or _HARNESSES[0]
-    if harness not in _HARNESSES:
+    if harness not in (_HARNESSES if newest else _HARNESSES[:2]):
         raise Refused("BAD_REQUEST", "Invalid harness")
+    native = harness == "mogplex"
+    if native and _is_given(body.get("mode")):
+        raise Refused("BAD_REQUEST", "CLI execution modes are not supported by the Mogplex harness")
+    worktree = trim(body.get("worktreeId")) if newest else None
+    if native and worktree is not None:
+        message = "Mogplex runs do not yet support assigned worktrees. Use a repository sandbox or a CLI harness."
+        raise Refused("BAD_REQUEST", message)
     base = trim(body.get("baseBranch")) or trim(repo.default_branch) or "main"
     _check_branch(base, "base branch")
-    create = body.get("createBranch") is True
     root = _root_directory(body, repo)
+    mode = _mode(body.get("mode")) if newest else trim(body.get("mode"))
     working = trim(body.get("workingBranch"))
+    create = body.get("createBranch") is True or (native and "createBranch" not in body and working is None)
     request = StartRequest(
         repo_id=trim(body.get("repoId")) or "",
         prompt=prompt,
@@ -99,19 +143,45 @@ def normalize(body: Mapping[str, object], repo: Repo, key: str) -> StartRequest:
         root_directory=root,
         conversation_id=trim(body.get("conversationId")),
         workspace_session_id=trim(body.get("workspaceSessionId")),
-        mode=trim(body.get("mode")),
+        mode=mode,
+        agent_id=trim(body.get("agentId")) if newest else None,
+        worktree_id=worktree,
     )
     if not request.working_branch:
-        request = StartRequest(**{**asdict(request), "working_branch": _generated_branch(key, request)})
+        request = replace(request, working_branch=_generated_branch(key, request))
     _check_branch(request.working_branch, "working branch")
-    if create and request.working_branch == base:
-        raise Refused("BAD_REQUEST", "Working branch must differ from base branch when createBranch is true")
+    if request.working_branch == base:
+        if create:
+            raise Refused("BAD_REQUEST", "Working branch must differ from base branch when createBranch is true")
+        if native:
+            raise Refused("BAD_REQUEST", "Mogplex runs require an isolated working branch")
     return request
 
 
 def trim(value: object) -> str | None:
     """Return a string without the white space around it; None for blank ones and for anything else."""
     return (value.strip(_WHITE_SPACE) or None) if isinstance(value, str) else None
+
+
+def _is_given(value: object) -> bool:
+    """Tell whether a field holds anything but null and blank text."""
+    return value is not None and (not isinstance(value, str) or trim(value) is not None)
+
+
+def _mode(value: object) -> str | None:
+    """Return the mode in upper case; words of earlier command line tools stay as they are."""
+    if not _is_given(value):
+        return None
+    text = trim(value)
+    if text in _LEGACY_MODES:
+        return text
+    if text is not None and text.upper() in _MODES:
+        return text.upper()
+    shown = text if text is not None else value
+    if isinstance(shown, str) and len(shown) > _MAX_QUOTED:
+        shown = shown[:_MAX_QUOTED] + "…"
+    quoted = json.dumps(shown, ensure_ascii=False)
+    raise Refused("BAD_REQUEST", f"mode must be one of {', '.join(_MODES)} (got {quoted})")
 
 
 def _root_directory(body: Mapping[str, object], repo: Repo) -> str | None:

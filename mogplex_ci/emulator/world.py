@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,24 @@ from uuid import NAMESPACE_URL, uuid5
 from mogplex_ci.emulator.documents import Document, load
 
 DEFAULT_WORLD: Final = Path(__file__).with_name("world.yaml")
+
+
+class Api(StrEnum):
+    """The generations of the service that the emulator can be."""
+
+    OLD = "2026-08"
+    NEWEST = "2026-11"
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """A checkout that runs can be sent to."""
+
+    id: str
+    base_branch: str
+    working_branch: str
+    root_directory: str | None
+    active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +45,40 @@ class Repo:
     root_directory: str | None
     hidden: bool
     """A hidden repository is not listed, yet runs can be started on it."""
+    api_keys: str = "full"
+    """What its team lets API keys do: ``full``, ``automations`` only, or ``unknown`` when that cannot be read."""
+    worktrees: tuple[Worktree, ...] = ()
+
+    def worktree(self, worktree_id: str) -> Worktree | None:
+        """Return the active worktree with this id."""
+        return next((tree for tree in self.worktrees if tree.active and tree.id == worktree_id.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent of the roster, in the terms of ``GET /agents``."""
+
+    id: str
+    name: str
+    slug: str | None
+    model: str
+    description: str | None
+    category: str | None
+    preset: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """A skill, in the terms of ``GET /skills``."""
+
+    slug: str
+    name: str
+    description: str | None
+    tags: tuple[str, ...]
+    source: str
+    """``library``, or ``repo`` for those of one repository."""
+    content: str
+    repo_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +87,13 @@ class User:
 
     name: str
     repos: tuple[Repo, ...]
+    agents: tuple[Agent, ...] = ()
+    """Presets first, then the user's own by name."""
+    skills: tuple[Skill, ...] = ()
+
+    def agent(self, agent_id: str) -> Agent | None:
+        """Return the agent with this id, such as ``preset:Reviewer``."""
+        return next((agent for agent in self.agents if agent.id == agent_id), None)
 
     def repo(self, repo_id: str) -> Repo | None:
         """Return the repository with this id (case does not matter)."""
@@ -59,6 +119,8 @@ class Token:
     scopes: frozenset[str]
     expires: datetime | None
     revoked: bool
+    automations_only: bool
+    """Whether it may start runs through automations only."""
 
     def valid(self, now: datetime) -> bool:
         """Tell whether it opens anything at ``now``."""
@@ -72,6 +134,7 @@ class World:
     tokens: dict[str, Token]
     limited: bool
     """Whether rate limits apply."""
+    api: Api
 
     @property
     def default_token(self) -> str:
@@ -83,6 +146,11 @@ class World:
     def repo_ids(self) -> frozenset[str]:
         """Ids of all users' repositories."""
         return frozenset(repo.id for token in self.tokens.values() for repo in token.user.repos)
+
+    def key_policy(self, repo_id: str) -> str:
+        """Return what the team of a repository lets API keys do; ``full`` for one that nobody has."""
+        repos = (repo for token in self.tokens.values() for repo in token.user.repos)
+        return next((repo.api_keys for repo in repos if repo.id == repo_id.lower()), "full")
 
     def with_repo(self, name: str) -> World:
         """Return a world in which everybody also has the repository ``name``: a full name, or an id."""
@@ -97,7 +165,7 @@ class World:
             text: replace(token, user=replace(token.user, repos=(*token.user.repos, new)))
             for text, token in self.tokens.items()
         }
-        return World(tokens, self.limited)
+        return replace(self, tokens=tokens)
 
 
 def load_world(path: Path | None = None) -> World:
@@ -128,13 +196,15 @@ def _read(path: Path) -> World:
                 raise document.fault(("users", index, "repos", position, "id"), "another repo has this id")
             repo_ids.add(repo.id)
             repos.append(repo)
-        user = User(entry["name"], tuple(repos))
+        agents = sorted(map(_agent, entry.get("agents", ())), key=lambda agent: (not agent.preset, agent.name))
+        skills = sorted(map(_skill, entry.get("skills", ())), key=lambda skill: skill.slug)
+        user = User(entry["name"], tuple(repos), tuple(agents), tuple(skills))
         for position, fields in enumerate(entry["tokens"]):
             where = ("users", index, "tokens", position)
             if fields["token"] in tokens:
                 raise document.fault((*where, "token"), "this token is given twice")
             tokens[fields["token"]] = _token(document, where, fields, user)
-    return World(tokens, document.value.get("limits", True))
+    return World(tokens, document.value.get("limits", True), Api(document.value.get("api", Api.NEWEST)))
 
 
 def _repo(fields: dict[str, Any]) -> Repo:
@@ -145,6 +215,42 @@ def _repo(fields: dict[str, Any]) -> Repo:
         default_branch=fields.get("default_branch", "main"),
         root_directory=fields.get("root_directory"),
         hidden=fields.get("hidden", False),
+        api_keys=fields.get("api_keys", "full"),
+        worktrees=tuple(map(_worktree, fields.get("worktrees", ()))),
+    )
+
+
+def _worktree(fields: dict[str, Any]) -> Worktree:
+    return Worktree(
+        id=fields["id"].lower(),
+        base_branch=fields.get("base_branch", "main"),
+        working_branch=fields["working_branch"],
+        root_directory=fields.get("root_directory"),
+        active=fields.get("active", True),
+    )
+
+
+def _agent(fields: dict[str, Any]) -> Agent:
+    return Agent(
+        id=fields["id"],
+        name=fields["name"],
+        slug=fields.get("slug"),
+        model=fields.get("model", "openai/gpt-5"),
+        description=fields.get("description"),
+        category=fields.get("category"),
+        preset=fields["id"].startswith("preset:"),
+    )
+
+
+def _skill(fields: dict[str, Any]) -> Skill:
+    return Skill(
+        slug=fields["slug"],
+        name=fields["name"],
+        description=fields.get("description"),
+        tags=tuple(fields.get("tags", ())),
+        source="repo" if "repo_id" in fields else "library",
+        content=fields.get("content", ""),
+        repo_id=fields["repo_id"].lower() if "repo_id" in fields else None,
     )
 
 
@@ -158,7 +264,14 @@ def _token(document: Document, where: tuple[str | int, ...], fields: dict[str, A
             raise document.fault((*where, "expires"), message) from None
         expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
     scopes = frozenset(fields.get("scopes", ("read", "write")))
-    return Token(fields["token"], user, scopes, expires, fields.get("revoked", False))
+    return Token(
+        fields["token"],
+        user,
+        scopes,
+        expires,
+        revoked=fields.get("revoked", False),
+        automations_only=fields.get("access") == "automations",
+    )
 
 
 def _like(query: str) -> re.Pattern[str]:

@@ -1,8 +1,9 @@
-"""What the service does to an event's payload before it shows it, holes included.
+"""What the service does to an event before it shows it, with all that it misses.
 
-Keys that sound secret and a handful of token formats are redacted, long and deep values cut. ``message`` is not
-touched at all, and many formats pass (the service's own ``mog_`` tokens, AWS keys, URL passwords, …): a client has
-to defend itself, so the emulator must not protect it.
+In the payload, keys that sound secret and five token formats are redacted, long and deep values cut. In ``message``
+the newest service redacts the same five formats, the older one nothing. Many formats pass (the service's own ``mog_``
+tokens, AWS keys, URL passwords, …), and so does a token split over two events: a client has to redact by itself, so
+the emulator must not do more than the service.
 """
 
 from __future__ import annotations
@@ -23,7 +24,17 @@ _SECRET_KEY = re.compile(
     r"authorization|api[_-]?key|token|secret|password|cookie|credential|session|jwt", re.IGNORECASE
 )
 _SECRET_NAMES: Final = frozenset(
-    {"env", "environment", "envvars", "runtimeenv", "runtimeenvironment", "aibillingsource", "mogplexaibillingsource"}
+    {
+        "env",
+        "environment",
+        "envvars",
+        "runtimeenv",
+        "runtimeenvironment",
+        "githubtoken",
+        "ghtoken",
+        "aibillingsource",
+        "mogplexaibillingsource",
+    }
 )
 _SECRET_TEXT: Final = (
     (re.compile(r"\bbearer\s+[\w+./=~-]+\b", re.IGNORECASE | re.ASCII), "Bearer [redacted]"),
@@ -41,6 +52,13 @@ def sanitize_payload(payload: Mapping[str, object]) -> dict[str, object]:
     if len(text) <= _MAX_JSON:
         return shown
     return {"truncated": True, "payloadPreview": text[:_MAX_JSON]}
+
+
+def redact_text(text: str) -> str:
+    """Replace the five token formats that the service knows."""
+    for pattern, replacement in _SECRET_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def _in_stored_order(value: Any) -> Any:
@@ -73,9 +91,7 @@ def _is_secret(key: str) -> bool:
 
 
 def _sanitize_text(text: str) -> str:
-    text = _sanitize_json_text(text)
-    for pattern, replacement in _SECRET_TEXT:
-        text = pattern.sub(replacement, text)
+    text = redact_text(_sanitize_json_text(text))
     if len(text) <= _MAX_STRING:
         return text
     return f"{text[:_MAX_STRING]}\n...[truncated {len(text) - _MAX_STRING} chars]"
