@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import random
+import select
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +21,7 @@ from dataclasses import dataclass, field
 class _Sleeper:
     wakes: float
     number: int
+    until: Callable[[], bool] = field(compare=False)
     asleep: bool = field(default=True, compare=False)
 
 
@@ -41,10 +45,19 @@ class VirtualTime:
             self._awake += 1
         return VirtualClock(self, seed)
 
-    def sleep(self, seconds: float) -> None:
-        """Let the caller's thread wait until everybody sleeps and its turn has come."""
+    def waiter(self) -> VirtualWaiter:
+        """Return what a stream of the emulator waits with: ``Emulator(clock=time.monotonic, waiter=time.waiter)``."""
         with self._changed:
-            sleeper = _Sleeper(self._now + max(seconds, 0.0), next(self._numbers))
+            self._awake += 1
+        return VirtualWaiter(self)
+
+    def sleep(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Let the caller's thread wait until everybody sleeps and its turn has come, or ``until()`` is true.
+
+        ``until`` is asked whenever everybody sleeps, before time goes on.
+        """
+        with self._changed:
+            sleeper = _Sleeper(self._now + max(seconds, 0.0), next(self._numbers), until)
             heapq.heappush(self._sleepers, sleeper)
             self._rest()
             self._changed.wait_for(lambda: not sleeper.asleep)
@@ -56,12 +69,33 @@ class VirtualTime:
 
     def _rest(self) -> None:
         self._awake -= 1
-        if self._awake == 0 and self._sleepers:
+        if self._awake > 0 or not self._sleepers:
+            return
+        woken = [sleeper for sleeper in self._sleepers if sleeper.until()]
+        if not woken and self._sleepers[0].wakes < math.inf:
             self._now = max(self._now, self._sleepers[0].wakes)
-            while self._sleepers and self._sleepers[0].wakes <= self._now:
-                heapq.heappop(self._sleepers).asleep = False
-                self._awake += 1
-            self._changed.notify_all()
+            woken = [sleeper for sleeper in self._sleepers if sleeper.wakes <= self._now]
+        for sleeper in woken:
+            sleeper.asleep = False
+        self._awake += len(woken)
+        self._sleepers = [sleeper for sleeper in self._sleepers if sleeper.asleep]
+        heapq.heapify(self._sleepers)
+        self._changed.notify_all()
+
+
+class VirtualWaiter:
+    """How a thread of the emulator waits for the next event of a stream."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self._time = time
+
+    def wait(self, seconds: float, until: Callable[[], bool]) -> None:
+        """See ``mogplex_ci.emulator.clock.Waiter``."""
+        self._time.sleep(seconds, until)
+
+    def leave(self) -> None:
+        """See ``mogplex_ci.emulator.clock.Waiter``."""
+        self._time.leave()
 
 
 class VirtualClock:
@@ -83,12 +117,28 @@ class VirtualClock:
 
     def sleep(self, seconds: float) -> None:
         """See ``Clock``."""
+        self._wait(seconds, lambda: False)
+
+    def wait_readable(self, connection: socket.socket, seconds: float) -> bool:
+        """Sleep until ``connection`` has something to read; return whether it has, before ``seconds`` are over."""
+
+        def readable() -> bool:
+            return bool(select.select([connection], [], [], 0)[0])
+
+        if not readable():
+            self._wait(seconds, readable)
+        return readable()
+
+    def _wait(self, seconds: float, until: Callable[[], bool]) -> None:
         wakes = self.monotonic() + seconds
         while self._alarms and self._alarms[0][0] <= wakes:
-            at, action = self._alarms.pop(0)
-            self._time.sleep(at - self.monotonic())
+            at, action = self._alarms[0]
+            self._time.sleep(at - self.monotonic(), until)
+            if until():
+                return
+            self._alarms.pop(0)
             action()
-        self._time.sleep(wakes - self.monotonic())
+        self._time.sleep(wakes - self.monotonic(), until)
 
     def spread(self, low: float, high: float) -> float:
         """See ``Clock``."""
