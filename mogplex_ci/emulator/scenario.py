@@ -108,7 +108,7 @@ class Repertoire:
         if name in SHIPPED and name not in self._by_name:
             self._by_name[name] = load_scenario(name)
         scenario = self._by_name.get(name, self.default)
-        if scenario is load_scenario("success") and harness in SHIPPED:
+        if scenario is load_scenario("success") and harness != "codex":
             return load_scenario(harness)
         return scenario
 

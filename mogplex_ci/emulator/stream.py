@@ -141,7 +141,7 @@ def _after(listed: list[Record], last_event_id: str) -> list[Record]:
 
 
 def _field(name: str, value: object) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), encode(value))
+    return b"event: %s\ndata: %s\n\n" % (name.encode("utf-8", "replace"), encode(value))
 
 
 def _event(event: dict[str, object]) -> bytes:
