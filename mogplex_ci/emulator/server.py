@@ -85,11 +85,11 @@ class _Handler(WSGIRequestHandler):
         if fault is not None and fault.drop:
             self._hang_up()
             return
+        if answer.stream is not None and self.command != "HEAD":
+            self._send_stream(answer, answer.stream)
+            return
         chunked = self._send_headers(answer)
         if self.command == "HEAD" or answer.status in _NO_BODY:
-            return
-        if answer.stream is not None:
-            self._send_stream(answer.stream, chunked=chunked)
             return
         cut = fault.cut if fault is not None else None
         if chunked and answer.body:
@@ -100,24 +100,26 @@ class _Handler(WSGIRequestHandler):
         elif chunked:
             self.wfile.write(b"\r\n0\r\n\r\n" if answer.body else b"0\r\n\r\n")
 
-    def _send_stream(self, stream: EventStream, *, chunked: bool) -> None:
-        """Write each record as soon as it is due, in a chunk of its own, until the stream ends or the client leaves."""
-        waiter = self.server.waiter()
+    def _send_stream(self, answer: Answer, stream: EventStream) -> None:
+        """Send headers, and each record as soon as it is due, until the stream ends or the client leaves."""
+        waiter = self.server.waiter()  # a test's time waits from before the first byte until after the last one
         try:
-            while True:
-                for record in stream.pull():
-                    self.wfile.write(_chunk(record) if chunked else record)
-                if stream.end is not End.OPEN:
-                    break
-                waiter.wait(stream.seconds_to_next(), lambda: stream.has_changed() or self._is_over())
-                if self._is_over():
-                    self._hang_up()
-                    return
+            self._send_records(stream, waiter, chunked=self._send_headers(answer))
         except OSError:  # The client has left.
             self._hang_up()
-            return
         finally:
             waiter.leave()
+
+    def _send_records(self, stream: EventStream, waiter: Waiter, *, chunked: bool) -> None:
+        while True:
+            for record in stream.pull():
+                self.wfile.write(_chunk(record) if chunked else record)
+            if stream.end is not End.OPEN:
+                break
+            waiter.wait(stream.seconds_to_next(), lambda: stream.has_changed() or self._is_over())
+            if self._is_over():
+                self._hang_up()
+                return
         if stream.end is End.BROKEN:
             if stream.torn:
                 self.wfile.write(_chunk(stream.torn) if chunked else stream.torn)

@@ -16,6 +16,8 @@ from mogplex_ci.emulator.run import Record, Run
 
 _OPENING: Final = 2
 """Records before the first event: the comment ``connected`` and the run."""
+_TICK: Final = 1e-6
+"""Shortest wait, in seconds."""
 _TERMINAL_EVENTS: Final = frozenset({"finished", "failed", "cancelled"})
 _UUID = re.compile(r"[0-9a-f]{8}(-?)(?:[0-9a-f]{4}\1){3}[0-9a-f]{12}", re.IGNORECASE)
 
@@ -91,9 +93,12 @@ class EventStream:
     def seconds_to_next(self) -> float:
         """Return in how many seconds of the clock's source ``pull`` has something to do, as far as is known now."""
         with self._lock:
-            closing = self._opened_at + self._fault.close if self._fault and self._fault.close is not None else None
-            times = [at for at in (self._run.next_event_at(), closing) if at is not None and at > self._clock.now()]
-            return self._clock.real_seconds(min(times) - self._clock.now()) if times else math.inf
+            now, event_at = self._clock.now(), self._run.next_event_at()
+            times = [event_at - now] if event_at is not None else []
+            if self._fault and self._fault.close is not None and self._opened_at + self._fault.close > now:
+                times.append(self._opened_at + self._fault.close - now)
+            # Rounding may make an event due at this very moment, but not written yet.
+            return self._clock.real_seconds(max(min(times), _TICK)) if times else math.inf
 
     def has_changed(self) -> bool:
         """Tell whether the run's script has changed since the last ``pull``."""
