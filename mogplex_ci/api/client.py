@@ -39,6 +39,8 @@ REPOS_LIMIT: Final = 200
 
 STREAM_CONNECT_SECONDS: Final = 5.0
 """The service sends the first bytes of a stream at once: silence after the connect means that something buffers it."""
+STREAM_SILENCE_SECONDS: Final = 75.0
+"""Silence after which reading a stream fails; whoever follows a run loses patience earlier."""
 
 
 class Client:
@@ -109,6 +111,7 @@ class Client:
             query={"limit": str(FEED_LIMIT)},
             headers=headers,
             timeout=STREAM_CONNECT_SECONDS,
+            silence=STREAM_SILENCE_SECONDS,
         )
         media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if not isinstance(answer, Answer):

@@ -116,11 +116,12 @@ class Transport:
         return self._redirected(method, path, query, exchange, ends)
 
     def open(
-        self, path: str, *, query: Mapping[str, str], headers: Mapping[str, str], timeout: float
+        self, path: str, *, query: Mapping[str, str], headers: Mapping[str, str], timeout: float, silence: float
     ) -> requests.Response | Answer:
         """Send a GET whose answer is read as it comes. Returns the open response, or the whole answer unless it is 200.
 
-        ``timeout`` is in seconds, until the headers have arrived. Raises what ``send`` raises.
+        The headers must arrive within ``timeout`` seconds; later reads fail after ``silence`` seconds without a byte.
+        Raises what ``send`` raises.
         """
         ends = time.monotonic() + timeout
 
@@ -129,10 +130,13 @@ class Transport:
                 url,
                 params=query,
                 headers={"Accept-Encoding": "identity", **headers},
-                timeout=(min(CONNECT_SECONDS, left), left),
+                timeout=(min(CONNECT_SECONDS, left), silence),  # ``_exchange`` bounds the wait for the headers
                 allow_redirects=False,
                 stream=True,
             )
+            if time.monotonic() > ends:
+                response.close()  # nobody waits for it any more
+                raise UnreachableError("the API's answer did not arrive in time")
             if response.status_code == 200:
                 return response
             with response:
