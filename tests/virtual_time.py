@@ -1,7 +1,7 @@
 """A time in which waiting costs nothing: when everybody in it sleeps, it jumps to whoever wakes first.
 
 Emulator and clients live in it together, over real HTTP. Between two sleeps things happen at the speed of the machine,
-and no time passes.
+and no time passes. Bytes on the way to a client's event stream hold time up, too: see ``VirtualTime.connect``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,24 @@ import random
 import select
 import socket
 import threading
+import time as real_time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any, Final
+
+import requests
+import urllib3
+
+from mogplex_ci import signals
+from mogplex_ci.api.client import Client
+
+_READER: Final = "event-stream"
+"""Name of the threads that read event streams."""
+_LOOK_AGAIN: Final = 0.0005
+"""Real seconds between two looks at readers that are at work."""
+_STUCK: Final = 20.0
+"""Real seconds after which a reader that is never at rest is a fault of the test, or of the reader."""
 
 
 @dataclass(order=True)
@@ -34,6 +50,7 @@ class VirtualTime:
         self._sleepers: list[_Sleeper] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
+        self._not_ours = set(threading.enumerate())
 
     def monotonic(self) -> float:
         """Return the seconds since it began."""
@@ -51,6 +68,11 @@ class VirtualTime:
             self._awake += 1
         return VirtualWaiter(self)
 
+    def connect(self, client: Client) -> Client:
+        """Return ``client``, whose connections now hold time up while bytes of an event stream are on the way."""
+        client._transport._session.mount("http://", _Adapter())
+        return client
+
     def sleep(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         """Let the caller's thread wait until everybody sleeps and its turn has come, or ``until()`` is true.
 
@@ -59,28 +81,92 @@ class VirtualTime:
         with self._changed:
             sleeper = _Sleeper(self._now + max(seconds, 0.0), next(self._numbers), until)
             heapq.heappush(self._sleepers, sleeper)
-            self._rest()
-            self._changed.wait_for(lambda: not sleeper.asleep)
+            self._awake -= 1
+            self._go_on()
+            since = real_time.monotonic()
+            while sleeper.asleep:
+                # Readers do not announce that they are at rest. Whoever sleeps looks, once nobody else is awake.
+                self._changed.wait(None if self._awake else _LOOK_AGAIN)
+                if not self._awake:
+                    assert real_time.monotonic() - since < _STUCK, "an event stream is never at rest"
+                    self._go_on()
 
     def leave(self) -> None:
         """Let time go on without the caller."""
         with self._changed:
-            self._rest()
+            self._awake -= 1
+            self._go_on()
 
-    def _rest(self) -> None:
-        self._awake -= 1
+    def _go_on(self) -> None:
+        """If everybody sleeps, wake those who wait for what has happened, else those whose time comes next."""
         if self._awake > 0 or not self._sleepers:
             return
         woken = [sleeper for sleeper in self._sleepers if sleeper.until()]
-        if not woken and self._sleepers[0].wakes < math.inf:
-            self._now = max(self._now, self._sleepers[0].wakes)
-            woken = [sleeper for sleeper in self._sleepers if sleeper.wakes <= self._now]
+        if not woken and not self._is_reading():
+            # Asked again: a reader may have come to rest in between, having passed on what it read.
+            woken = [sleeper for sleeper in self._sleepers if sleeper.until()]
+            if not woken and self._sleepers[0].wakes < math.inf:
+                self._now = max(self._now, self._sleepers[0].wakes)
+                woken = [sleeper for sleeper in self._sleepers if sleeper.wakes <= self._now]
         for sleeper in woken:
             sleeper.asleep = False
         self._awake += len(woken)
         self._sleepers = [sleeper for sleeper in self._sleepers if sleeper.asleep]
         heapq.heapify(self._sleepers)
         self._changed.notify_all()
+
+    def _is_reading(self) -> bool:
+        """Whether a stream's reader is at work, or about to be."""
+        readers = [thread for thread in threading.enumerate() if thread.name == _READER]
+        return any(not _Socket.is_at_rest(thread) for thread in readers if thread not in self._not_ours)
+
+
+class _Socket(socket.socket):
+    """A connection that knows which readers wait for its bytes."""
+
+    waiting: dict[threading.Thread, _Socket] = {}  # noqa: RUF012
+
+    def recv_into(self, *args: Any, **options: Any) -> int:
+        thread = threading.current_thread()
+        if thread.name == _READER:
+            timeout = self.gettimeout()
+            assert timeout is None or timeout > 60, f"a stream must not break after {timeout} s of silence"
+            self.waiting[thread] = self
+            try:
+                self._poll(None)
+            finally:
+                del self.waiting[thread]
+        return super().recv_into(*args, **options)
+
+    @classmethod
+    def is_at_rest(cls, thread: threading.Thread) -> bool:
+        """Whether a reader waits for bytes, and none are there."""
+        connection = cls.waiting.get(thread)
+        return connection is not None and not connection._poll(0)
+
+    def _poll(self, milliseconds: int | None) -> bool:
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        return bool(poll.poll(milliseconds))
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        plain = super()._new_conn()
+        timeout = plain.gettimeout()
+        connection = _Socket(fileno=plain.detach())
+        connection.settimeout(timeout)
+        return connection
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool}
 
 
 class VirtualWaiter:
@@ -119,15 +205,11 @@ class VirtualClock:
         """See ``Clock``."""
         self._wait(seconds, lambda: False)
 
-    def wait_readable(self, connection: socket.socket, seconds: float) -> bool:
-        """Sleep until ``connection`` has something to read; return whether it has, before ``seconds`` are over."""
-
-        def readable() -> bool:
-            return bool(select.select([connection], [], [], 0)[0])
-
-        if not readable():
-            self._wait(seconds, readable)
-        return readable()
+    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
+        """See ``Clock``."""
+        if queue.empty():
+            self._wait(seconds, lambda: not queue.empty())
+        return signals.next_item(queue, 0.0)
 
     def _wait(self, seconds: float, until: Callable[[], bool]) -> None:
         wakes = self.monotonic() + seconds
@@ -138,9 +220,10 @@ class VirtualClock:
                 return
             self._alarms.pop(0)
             action()
+            signals.next_item(SimpleQueue(), 0.0)  # the action may be a stop signal, which ends a wait
         self._time.sleep(wakes - self.monotonic(), until)
 
-    def spread(self, low: float, high: float) -> float:
+    def random(self, low: float, high: float) -> float:
         """See ``Clock``."""
         return self._random.uniform(low, high)
 

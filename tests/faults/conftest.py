@@ -7,16 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.faults.world import World
-from tests.virtual_time import VirtualTime
 
 SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.yaml"))
 
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """A service without limits, whose runs play any scenario."""
-    time = VirtualTime()
-    with Emulator("success", others=SCENARIOS, clock=time.monotonic, limits=False) as emulator:
-        yield World(emulator, time)
+    """The newest service, without limits; its runs play any scenario."""
+    world = World.serve(*SCENARIOS)
+    with world.emulator:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def old_world() -> Iterator[World]:
+    """The service of 2026-08, whose events must be polled."""
+    world = World.serve(*SCENARIOS, api="2026-08")
+    with world.emulator:
+        yield world
+
+
+@pytest.fixture(params=["2026-11", "2026-08"])
+def each_world(request: pytest.FixtureRequest, world: World, old_world: World) -> World:
+    """The newest service, then that of 2026-08."""
+    return world if request.param == "2026-11" else old_world

@@ -15,13 +15,11 @@ from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import ForeignRunError, MogplexError
 from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
-from mogplex_ci.run.happenings import EventsArrived, Happening, KeyRetired, Started, Starting
-from mogplex_ci.run.key import Key
-from mogplex_ci.run.outcome import Outcome, Result, Verdict
-from mogplex_ci.run.start import OnRerun
-from mogplex_ci.run.step import Plan, Step
-from mogplex_ci.run.stop import Stop
-from mogplex_ci.run.trail import Trail
+from mogplex_ci.run.execution import Execution, Plan
+from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.start import Key, OnRerun
+from mogplex_ci.run.updates import EventsArrived, NextKey, Started, Starting, Update
+from mogplex_ci.signals import Stop
 from tests.virtual_time import VirtualTime
 
 _NUMBERS = itertools.count(1)
@@ -46,50 +44,63 @@ class Trip:
 class Played:
     """A step that has ended."""
 
-    outcome: Outcome
-    happenings: Sequence[Happening]
+    end: RunResult
+    updates: Sequence[Update]
     seconds: float
     """How long it took, in the time of its world."""
+    routes: Sequence[str]
+    """The routes that it asked, in order."""
 
     @property
     def code(self) -> int:
         """The exit code."""
-        return self.outcome.verdict.exit_code
+        return self.end.exit_code
 
     @property
     def result(self) -> str:
         """The ``result`` output."""
-        return self.outcome.verdict.result.value
+        return self.end.result.value
 
     @property
     def shown(self) -> list[Untrusted]:
-        """The ids of the events that were shown, in order."""
-        return [event.id for each in self.happenings if isinstance(each, EventsArrived) for event in each.events]
+        """The ids of the events that were reported, in order."""
+        return [event.id for update in self.of(EventsArrived) for event in update.events]
 
-    def happened(self, kind: type[Any]) -> list[Any]:
-        """The happenings of one kind."""
-        return [each for each in self.happenings if isinstance(each, kind)]
+    def of(self, kind: type[Any]) -> list[Any]:
+        """Return the updates of one kind."""
+        return [update for update in self.updates if isinstance(update, kind)]
 
 
 class World:
     """A service in a time of its own."""
 
-    def __init__(self, emulator: Emulator, time: VirtualTime) -> None:
-        """Take an emulator that runs on ``time``."""
-        self.emulator = emulator
+    def __init__(self, time: VirtualTime, emulator: Emulator) -> None:
+        """``emulator`` runs on ``time``; see ``serve``."""
         self.time = time
+        self.emulator = emulator
+
+    @classmethod
+    def serve(cls, *others: Any, **options: Any) -> World:
+        """Return a world whose service can play the scenario files ``others`` too; ``options`` are an emulator's."""
+        time = VirtualTime()
+        options = {"limits": False, **options}
+        return cls(time, Emulator("success", others=others, clock=time.monotonic, waiter=time.waiter, **options))
 
     def new_case(self, scenario: str = "success", **fields: Any) -> Case:
         """Return a step that nobody has tried yet, against a service that works; ``fields`` are a plan's."""
         self.emulator.clear_faults()
         return Case(self, f"case-{next(_NUMBERS)}", scenario, fields)
 
+    def client(self) -> Client:
+        """Return a client of the service, in the world's time."""
+        return self.time.connect(Client(self.emulator.url, self.emulator.token))
+
 
 class Case:
     """One step of one workflow run, which may be tried several times."""
 
     def __init__(self, world: World, key: str, scenario: str, fields: dict[str, Any]) -> None:
-        """Take the step's base key, and the scenario that its runs play."""
+        """``key`` is the step's first key, ``scenario`` what its runs play."""
         self._world = world
         self._prompt = f"scenario: {scenario}"
         self._fields = fields
@@ -98,7 +109,7 @@ class Case:
         self.attempt = 1
 
     def other_request(self, repo_id: str) -> StartRequest:
-        """A request that differs from this step's own."""
+        """Return a request that differs from this step's own."""
         return StartRequest(repo_id, f"{self._prompt} and more")
 
     def inject(self, route: str, **fields: Any) -> None:
@@ -112,50 +123,51 @@ class Case:
         stop: Stop | None = None,
         stop_after: float | None = None,
         number: signal.Signals = signal.SIGINT,
-        watch: Callable[[Happening], None] = lambda _: None,
+        watch: Callable[[Update], None] = lambda _: None,
         trip: Trip | None = None,
         **fields: Any,
     ) -> Played:
         """Try the step; ``stop_after``: a stop signal comes that many seconds after its beginning, in a wait.
 
-        ``watch`` is told every happening; ``trip`` happens at one of the requests.
+        ``watch`` is called with every update; ``trip`` happens at one of the requests.
         """
         emulator, stop = self._world.emulator, stop or Stop()
         clock = self._world.time.clock()
         if stop_after is not None:
             clock.ring(stop_after, lambda: stop.request(number))
-        began = clock.monotonic()
-        client = client or Client(emulator.url, emulator.token)
+        began, asked = clock.monotonic(), len(emulator.requests)
+        client = client or self._world.client()
         if trip is not None:
             set_trip(client, trip)
-        happenings: list[Happening] = []
-        step = Step(client, self._plan(**fields), clock=clock, stop=stop, began=began)
-        outcome = KILLED
+        updates: list[Update] = []
+        execution = Execution(client, self._plan(**fields), clock=clock, stop=stop, began=began)
+        end = KILLED
+        work = execution.perform()
         try:
-            for happening in step.perform():
-                happenings.append(happening)
-                watch(happening)
-            outcome = step.outcome
+            for update in work:
+                updates.append(update)
+                watch(update)
+            end = execution.result
         except Killed:
             pass
         finally:
             clock.leave()
             client.close()
-        return Played(outcome, happenings, clock.monotonic() - began)
+        routes = [str(request.route) for request in emulator.requests[asked:]]
+        return Played(end, updates, clock.monotonic() - began, routes)
 
     def post(self, played: Played) -> None:
         """Clean up after a try, as the post step does with what was saved."""
-        emulator, clock = self._world.emulator, self._world.time.clock()
-        client = Client(emulator.url, emulator.token)
+        clock, client = self._world.time.clock(), self._world.client()
         try:
-            started = played.happened(Started)
-            keys = [each.key for each in played.happenings if isinstance(each, Starting | KeyRetired)]
+            started = played.of(Started)
+            keys = [update.key for update in played.updates if isinstance(update, Starting | NextKey)]
             if not keys or (started and not started[-1].owned):
                 return
             if started:
                 cancel(client, started[-1].run.id, clock=clock, budget=TIMEOUT_BUDGET)
             else:
-                request = self._plan().request(played.happened(Starting)[0].repo_id)
+                request = self._plan().request(played.of(Starting)[0].repo_id)
                 cancel_unanswered(
                     client, request, keys[-1], may_be_foreign=self.explicit, clock=clock, budget=TIMEOUT_BUDGET
                 )
@@ -188,39 +200,48 @@ class Case:
             "repo": "acme/web",
             "repo_is_id": False,
             "request": lambda repo_id: StartRequest(repo_id, self._prompt),
-            "key": Key(self.key, self.explicit, attempt=str(self.attempt), later_attempt=self.attempt > 1),
+            "key": Key(self.key, explicit=self.explicit, attempt=str(self.attempt), later_attempt=self.attempt > 1),
             "on_rerun": OnRerun.AUTO,
-            "timeout": 300.0,
+            "timeout": 1800.0,
             "cancel_on_timeout": False,
             "cancel_on_interrupt": True,
+            "on_pause": "detach",
             "wait": True,
             "poll_interval": 1.5,
-            "sharers": 1,
+            "jobs_per_token": 1,
         }
         return Plan(**(defaults | self._fields | fields))
 
 
-KILLED = Outcome(Verdict(Result.ERROR, 137), duration=0.0, requests_sent=0, trail=Trail(), left_behind=True)
+KILLED = RunResult(Result.ERROR, 137, left_behind=True)
 """What a killed process leaves: nothing is known but what it saved."""
 
 
 def set_trip(client: Client, trip: Trip) -> None:
     """Have ``trip`` happen at a request of ``client``."""
     transport = client._transport
-    send = transport.send
 
-    def tripping(*args: Any, **options: Any) -> Answer:
-        is_it = transport.requests_sent + 1 == trip.request
-        if is_it and not trip.answered:
-            trip.action()
-        answer = send(*args, **options)
-        if is_it and trip.answered:
-            trip.action()
-        return answer
+    def tripping(send: Callable[..., Any]) -> Callable[..., Any]:
+        def sending(*args: Any, **options: Any) -> Any:
+            is_it = transport.requests_sent + 1 == trip.request
+            if is_it and not trip.answered:
+                trip.action()
+            answer = send(*args, **options)
+            if is_it and trip.answered:
+                try:
+                    trip.action()
+                except Killed:
+                    if not isinstance(answer, Answer):
+                        answer.raw.shutdown()  # the kernel closes a killed process's connections
+                    raise
+            return answer
 
-    transport.send = tripping  # type: ignore[method-assign]
+        return sending
+
+    transport.send = tripping(transport.send)  # type: ignore[method-assign]
+    transport.open = tripping(transport.open)  # type: ignore[method-assign]
 
 
 def ids(run: Run) -> list[Untrusted]:
-    """The ids of a run's events, as the service has them."""
+    """Return the ids of a run's events, as the service has them."""
     return [Untrusted(event["id"]) for event in run.events]
