@@ -1,4 +1,4 @@
-"""``mogplex-ci emulator``: serve a local Mogplex until a signal comes."""
+"""``mogplex-ci emulator``: serve a local Mogplex until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mogplex_ci.emulator.scenario import SHIPPED
 _LAST_PORT: Final = 65535
 _EPILOG: Final = f"""\
 scenarios: {", ".join(SHIPPED)}
-A prompt that holds the words "scenario: NAME" picks another one for its run.
+A prompt that contains "scenario: NAME" picks another one for its run.
 
 example:
   mogplex-ci emulator --port 8787 --scenario success --speed 10
@@ -33,6 +33,7 @@ def main(argv: list[str], env: Mapping[str, str]) -> int:
         emulator = Emulator(
             first,
             others=others,
+            api=options.api,
             world=options.world,
             speed=options.speed,
             limits=False if options.no_limits else None,
@@ -46,15 +47,15 @@ def main(argv: list[str], env: Mapping[str, str]) -> int:
         what = error.filename or f"cannot serve on {options.host} port {options.port}"
         return _refuse(f"{what}: {error.strerror or error}")
     with emulator:
-        _introduce(emulator)
+        _print_address(emulator)
         if not emulator.on_loopback:
             _complain(f"warning: other machines can reach {emulator.url}; anybody there can use it")
         stop.wait()
     return 0
 
 
-def _introduce(emulator: Emulator) -> None:
-    """Say where it is and what opens it."""
+def _print_address(emulator: Emulator) -> None:
+    """Print where it is, the token that may start runs, and the repositories that it knows."""
     lines = [f"mogplex emulator on {emulator.url}", f"token: {emulator.token}"]
     users = {token.user.name: token.user for token in emulator.world.tokens.values()}
     lines += [f"repo: {repo.full_name} {repo.id}" for user in users.values() for repo in user.repos]
@@ -77,6 +78,11 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         metavar="NAME|FILE",
         help="what runs play (default success); given again, prompts can pick the others",
+    )
+    parser.add_argument(
+        "--api",
+        choices=("2026-11", "2026-08"),
+        help="generation of the service: 2026-11, with a stream of events (default), or 2026-08, which is polled",
     )
     parser.add_argument("--world", metavar="FILE", help="YAML file with users, tokens and repositories")
     parser.add_argument(

@@ -13,9 +13,7 @@ from typing import Any
 from werkzeug.wrappers import Request
 
 from mogplex_ci.emulator.clock import Clock, Waiter
-from mogplex_ci.emulator.control import PATH as CONTROL
-from mogplex_ci.emulator.control import control
-from mogplex_ci.emulator.faults import Fault
+from mogplex_ci.emulator.faults import CONTROL_PATH, Fault, control
 from mogplex_ci.emulator.requestlog import RequestLog, RequestRecord, body_for_log
 from mogplex_ci.emulator.routes import Answer, Call, Routes
 from mogplex_ci.emulator.run import Run
@@ -139,7 +137,7 @@ class Emulator:
         self.stop()
 
     def _respond(self, request: Request) -> tuple[Answer, Fault | None]:
-        if request.path == CONTROL:
+        if request.path == CONTROL_PATH:
             return control(request, self._service.faults), None
         found = self._routes.find(request)
         fault = None

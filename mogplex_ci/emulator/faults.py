@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
 from threading import Lock
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from werkzeug.wrappers import Request
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.emulator.documents import DocumentError, faults_of, field_name, schema_of
-from mogplex_ci.emulator.routes import Answer
+from mogplex_ci.emulator.routes import Answer, encode
 
+CONTROL_PATH: Final = "/_emulator/faults"
+_MAX_CONTROL_BODY: Final = 1024 * 1024
+_MOST_FAULTS: Final = 1_000
 GARBAGE: Final = b'\x00\xff\xfe<!DOCTYPE html>\r\n{"ok": tru\x80'
 """A body that is neither JSON nor UTF-8."""
 
@@ -127,6 +134,69 @@ class FaultPlan:
                 if due and struck is None:
                     struck = fault
         return struck
+
+
+def control(request: Request, plan: FaultPlan) -> Answer:
+    """Arm the faults of a POST, list them on GET, disarm all on DELETE. For this machine only."""
+    reason = _refusal(request)
+    if reason is not None:
+        return _reply(403, {"error": reason})
+    match request.method:
+        case "GET":
+            return _reply(200, {"faults": plan.describe()})
+        case "DELETE":
+            plan.clear()
+            return _reply(200, {"faults": []})
+        case "POST":
+            return _arm(request, plan)
+        case _:
+            return Answer(405, {"allow": "DELETE, GET, POST"})
+
+
+def _arm(request: Request, plan: FaultPlan) -> Answer:
+    data = request.get_data()
+    if len(data) > _MAX_CONTROL_BODY:
+        return _reply(413, {"error": f"the body is longer than {_MAX_CONTROL_BODY} bytes"})
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError):
+        return _reply(400, {"error": "the body is not JSON: send one fault or a list of them"})
+    try:
+        new = [Fault.parse(each) for each in (fields if isinstance(fields, list) else [fields])]
+    except DocumentError as error:
+        return _reply(400, {"error": str(error)})
+    if len(plan.describe()) + len(new) > _MOST_FAULTS:
+        return _reply(400, {"error": f"more than {_MOST_FAULTS} faults"})
+    for fault in new:
+        plan.add(fault)
+    return _reply(201, {"faults": plan.describe()})
+
+
+def _refusal(request: Request) -> str | None:
+    """Say why the request may not arm faults: it must come from this machine, and from no page of another site.
+
+    A page in a browser reaches loopback, too. It gives itself away by its ``Origin``, and by its ``Host`` when its
+    own name was made to point here.
+    """
+    if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104  (an address that is not loopback)
+        return "faults can be armed from this machine only"
+    if not _is_loopback(urlsplit(f"//{request.host}").hostname):
+        return "use the emulator's address on this machine, such as http://127.0.0.1:8787"
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != f"{request.scheme}://{request.host}":
+        return "a page of another site cannot arm faults"
+    return None
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _reply(status: int, value: object) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, encode(value))
 
 
 def _seconds(value: float | str) -> float:

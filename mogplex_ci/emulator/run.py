@@ -270,6 +270,11 @@ class Run:
             "createdAt": self._clock.stamp(self.created + record.order[0], microseconds=record.microseconds),
         }
 
+    def artifact(self, name: str) -> dict[str, Any] | None:
+        """Return the file that the run committed below ``.mogplex/artifacts``: its ``json`` or ``text``."""
+        file = self.scenario.artifacts.get(name)
+        return None if file is None else render(dict(file), self._variables)
+
     def _aftermath(self, rest: tuple[Step, ...], at: float, state: State) -> list[Step]:
         """Return what a 2026-08 worker that did not notice the cancellation still writes."""
         if state.has_command:
@@ -364,8 +369,13 @@ class Run:
             "harness": self.request.harness,
             "harness_package": _PACKAGES.get(self.request.harness, "@openai/codex"),
             "command_id": f"cmd_{self._derived('command', 20)}",
-            "commit_sha": self._derived("commit", 40),
+            "commit_sha": self.commit_sha,
         }
+
+    @property
+    def commit_sha(self) -> str:
+        """The commit at the tip of the run's branch, in the end."""
+        return self._derived("commit", 40)
 
     @property
     def _runtime_id(self) -> str:

@@ -153,6 +153,7 @@ def _compile(document: Document, name: str) -> Scenario:
     fields = document.value
     variables = {key: _variable(value) for key, value in fields.get("variables", {}).items()}
     _check_variables(document, fields["steps"], ("steps",), _RUN_VARIABLES | variables.keys())
+    _check_variables(document, fields.get("artifacts", {}), ("artifacts",), _RUN_VARIABLES | variables.keys())
     steps = []
     for step in _flatten(fields["steps"], start=0.0, counter=0):
         steps.append(step)

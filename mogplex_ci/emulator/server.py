@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import select
 import socket
 from collections.abc import Callable, Iterable
@@ -9,6 +10,7 @@ from contextlib import suppress
 from email.utils import formatdate
 from typing import Any, Final, TypeAlias
 
+from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Request
 
@@ -18,6 +20,11 @@ from mogplex_ci.emulator.routes import Answer
 from mogplex_ci.emulator.stream import End, EventStream
 
 _NO_BODY: Final = (204, 304)
+_MAX_BODY: Final = 10 * 1024 * 1024
+"""Bytes of a request's body that the service looks at."""
+_MOST_DISCARDED: Final = 100 * 1024 * 1024
+"""Bytes beyond those that are still read; a longer body ends the connection."""
+_PIECE: Final = 64 * 1024
 _POLL: Final = 0.02
 """Seconds that stopping may take."""
 
@@ -79,8 +86,10 @@ class _Handler(WSGIRequestHandler):
         """Answer one request."""
         if self.headers.get("Expect", "").lower().strip() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request = Request(self.make_environ())
-        request.get_data()  # What is left unread would be taken for the next request.
+        request = self._read_request()
+        if request is None:
+            self._hang_up()
+            return
         answer, fault = self.server.respond(request)
         if fault is not None and fault.drop:
             self._hang_up()
@@ -100,15 +109,37 @@ class _Handler(WSGIRequestHandler):
         elif chunked:
             self.wfile.write(b"\r\n0\r\n\r\n" if answer.body else b"0\r\n\r\n")
 
+    def _read_request(self) -> Request | None:
+        """Read a request with the first 10 MiB of its body; None when the body is endless or breaks off.
+
+        The rest is read, too, and thrown away: what is left unread would be taken for the next request.
+        """
+        environ = self.make_environ()
+        try:
+            body = Request(environ).stream
+            data = body.read(_MAX_BODY)
+            left = _MOST_DISCARDED
+            while left > 0 and (chunk := body.read(_PIECE)):
+                left -= len(chunk)
+        except (HTTPException, OSError):
+            return None
+        if left <= 0:
+            return None
+        environ |= {"wsgi.input": io.BytesIO(data), "CONTENT_LENGTH": str(len(data))}
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        return Request(environ)
+
     def _send_stream(self, answer: Answer, stream: EventStream) -> None:
         """Send headers, and each record as soon as it is due, until the stream ends or the client leaves."""
         waiter = self.server.waiter()  # a test's time waits from before the first byte until after the last one
+        self.connection.settimeout(None)  # A client may read as slowly as it likes.
         try:
             self._send_records(stream, waiter, chunked=self._send_headers(answer))
         except OSError:  # The client has left.
             self._hang_up()
         finally:
             waiter.leave()
+            self.connection.settimeout(self.timeout)
 
     def _send_records(self, stream: EventStream, waiter: Waiter, *, chunked: bool) -> None:
         while True:

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request
 from mogplex_ci.emulator.clock import Bell, Clock
 from mogplex_ci.emulator.faults import Fault, FaultPlan
 from mogplex_ci.emulator.limits import Limits
+from mogplex_ci.emulator.resources import check_artifact_path, list_agents, list_skills, read_artifact, read_skill
 from mogplex_ci.emulator.routes import Answer, Call, Refused, authorization, ok
 from mogplex_ci.emulator.run import TERMINAL, KillFailed, Run, Sandbox
 from mogplex_ci.emulator.scenario import QueueFailure, Repertoire, Scenario
@@ -91,8 +92,19 @@ class Service:
                         return ok({"run": run.detail(), "events": run.feed(_limit(call.request))})
                     case "stream":
                         return self._stream(token, call)
-                    case _:
+                    case "cancel":
                         return self._cancel(token, call)
+                    case "artifact":
+                        path = check_artifact_path(call.request)
+                        return read_artifact(self._run(token, call, "Could not read artifact"), path)
+                _need_scope(token, "read")
+                match call.route:
+                    case "agents":
+                        return list_agents(token.user)
+                    case "skills":
+                        return list_skills(token.user, call.request)
+                    case _:
+                        return read_skill(token.user, call.arguments["slug"], call.request)
         except Refused as refused:
             return refused.answer
 
@@ -114,7 +126,7 @@ class Service:
 
     def _start(self, token: Token, request: Request) -> Answer:
         """Start a run, or answer with the one that this key started before."""
-        _need_write(token)
+        _need_scope(token, "write")
         if self._newest and token.automations_only:
             raise Refused("AUTOMATION_REQUIRED", _KEY_IS_LIMITED)
         key = read_key(request.headers.get("Idempotency-Key"))
@@ -201,7 +213,7 @@ class Service:
         return Answer(200, _STREAM_HEADERS, stream=stream)
 
     def _cancel(self, token: Token, call: Call) -> Answer:
-        _need_write(token)
+        _need_scope(token, "write")
         run = self._run(token, call, "Failed to cancel run")
         if self._newest and run.cancel_conflicts:
             raise Refused("CONFLICT", _CONFLICTS[run.cancel_conflicts.pop(0)])
@@ -276,9 +288,9 @@ def _place(start: StartRequest) -> tuple[str, str, str | None]:
     return (start.repo_id.lower(), start.working_branch, start.root_directory)
 
 
-def _need_write(token: Token) -> None:
-    if "write" not in token.scopes:
-        message = "Missing required scope: write. Issue a new token with the 'write' scope at /settings/api-keys."
+def _need_scope(token: Token, scope: str) -> None:
+    if scope not in token.scopes:
+        message = f"Missing required scope: {scope}. Issue a new token with the '{scope}' scope at /settings/api-keys."
         raise Refused("FORBIDDEN", message)
 
 

@@ -13,7 +13,6 @@ from mogplex_ci.emulator.routes import Refused
 from mogplex_ci.emulator.world import Repo
 
 MAX_KEY: Final = 200
-_MAX_BODY: Final = 10 * 1024 * 1024
 _MAX_PROMPT: Final = 100_000
 _HARNESSES: Final = ("codex", "claude-code", "mogplex")
 _MODES: Final = ("SAFE", "AUTO", "YOLO")
@@ -95,13 +94,13 @@ def read_key(header: str | None) -> str:
 
 
 def read_body(data: bytes) -> object:
-    """Parse the request body, whatever its content type says; only the first 10 MiB are looked at.
+    """Parse the request body, whatever its content type says.
 
     Raises:
         Refused: it is not JSON.
     """
     try:
-        return json.loads(data[:_MAX_BODY].decode("utf-8-sig", "replace"), parse_constant=_no_constant)
+        return json.loads(data.decode("utf-8-sig", "replace"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise Refused("BAD_REQUEST", "Invalid JSON body") from None
 
