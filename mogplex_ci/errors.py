@@ -196,6 +196,14 @@ class UntrustedTriggerError(MogplexError):
     remedy = "A prompt is code: set allow-untrusted-trigger to true only if nothing in it comes from the event."
 
 
+class UntrustedPromptError(MogplexError):
+    """The prompt contains text that the event attributes to somebody outside the project."""
+
+    exit_code = 2
+    code = "UNTRUSTED_PROMPT"
+    remedy = "Leave it out of the prompt, or set allow-untrusted-trigger to true if you trust whoever can write it."
+
+
 class InternalError(MogplexError):
     """The program itself failed."""
 

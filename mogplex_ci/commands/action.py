@@ -13,6 +13,7 @@ from mogplex_ci.errors import (
     MogplexError,
     NotAuthorizedError,
     Problem,
+    UntrustedPromptError,
     UntrustedTriggerError,
     UsageError,
 )
@@ -78,14 +79,15 @@ def _perform(
     from mogplex_ci.run.execution import Execution  # imports the HTTP stack, which bad inputs do not need
 
     if not inputs.dry_run:
-        reason = platform.untrusted_trigger()
-        if reason is not None and not inputs.allow_untrusted_trigger:
-            raise UntrustedTriggerError(reason)
-        if inputs.api_key is None:
+        if inputs.api_key is None:  # first: it is what a fork's pull request lacks
             if inputs.on_missing_key == "skip":
-                remedy = "There is no api-key, as in a fork's pull request."
-                return RunResult(Result.SKIPPED, 0, remedy=remedy, duration=clock.monotonic() - began)
+                return _skipped("There is no api-key, as in a fork's pull request.", clock.monotonic() - began)
             raise NotAuthorizedError("there is no api-key", code="UNAUTHORIZED", http_status=0)
+        if not inputs.allow_untrusted_trigger:
+            if (reason := platform.untrusted_trigger()) is not None:
+                raise UntrustedTriggerError(reason)
+            if (reason := platform.outsider_text_in(inputs.prompt)) is not None:
+                raise UntrustedPromptError(reason)
         if platform.identity() is None and inputs.idempotency_key is None:
             recorder.warn_of_random_key()
     with _client_of(inputs, recorder) as client:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from mogplex_ci.platforms.base import Identity, Level, Platform, joined, variables
+from mogplex_ci.platforms.base import FORK_BUILD, Identity, Level, Platform, joined, variables
 from mogplex_ci.workspace import write_whole
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class Azure(Platform):
         """Return the pipeline's repository on GitHub; a repository that Azure hosts has no owner in its name."""
         name = self.env.get("BUILD_REPOSITORY_NAME", "")
         return name if "/" in name else None
+
+    def untrusted_trigger(self) -> str | None:
+        """Return that this run validates a pull request from a fork."""
+        return FORK_BUILD if self.env.get("SYSTEM_PULLREQUEST_ISFORK", "").lower() == "true" else None
 
     @property
     def is_debug(self) -> bool:

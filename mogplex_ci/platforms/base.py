@@ -18,7 +18,7 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.workspace import inside, writable, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mogplex_ci.sanitize import Markdown, SafeText
 
@@ -55,6 +55,9 @@ NO_VARIABLE: Final = frozenset({"error"})
 
 _PLAIN_VALUE: Final = re.compile(r"[A-Za-z0-9._/:@+=,~%?#-]*", re.ASCII)
 """A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would act on."""
+
+FORK_BUILD: Final = "this job builds a pull request from a fork"
+"""Why a trigger is not trusted, for systems with a variable that says so."""
 
 _STATE_FOLDER: Final = ".mogplex"
 
@@ -139,7 +142,17 @@ class Platform:
         return None
 
     def untrusted_trigger(self) -> str | None:
-        """Return why an outsider may have caused this job, in our own words, or None when nothing says so."""
+        """Return why an outsider may have caused this job, in our own words, or None when nothing says so.
+
+        A subclass answers for builds of forks, as far as its system tells.
+        """
+        return None
+
+    def outsider_text_in(self, prompt: str) -> str | None:
+        """Return which text in ``prompt`` somebody outside the project wrote, in our own words, or None.
+
+        Only GitHub hands the event to the job. Ask whoever caused it: a member may label an outsider's issue.
+        """
         return None
 
     def line(self, text: SafeText) -> None:
@@ -296,15 +309,19 @@ def dotenv(outputs: Mapping[str, SafeText | None]) -> str:
     return "".join(f"{name}={value}\n" for name, value in variables(outputs).items())
 
 
-def replace_lines(path: Path, prefix: str, lines: Iterable[str]) -> None:
-    """Replace the lines of a file that begin with ``prefix`` by ``lines``, and keep the others.
+def replace_block(path: Path, old: str, new: str) -> None:
+    """Append ``new`` to a file that others write to as well, in place of ``old`` that an earlier call appended.
+
+    Every other byte stays as it is; an unfinished last line is ended first.
 
     Raises:
         OSError: the file cannot be read or written.
     """
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    theirs = [line for line in before.splitlines() if not line.startswith(prefix)]
-    path.write_text("".join(f"{line}\n" for line in (*theirs, *lines)), encoding="utf-8")
+    theirs = path.read_bytes() if path.exists() else b""
+    if old:
+        theirs = theirs.replace(old.encode(), b"", 1)
+    end_of_line = b"\n" if theirs and not theirs.endswith(b"\n") else b""
+    path.write_bytes(theirs + end_of_line + new.encode())
 
 
 def annotation_text(title: SafeText, text: SafeText, file: SafeText | None, line: int | None) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TextIO
 
-from mogplex_ci.platforms.base import Identity, Platform, dotenv, joined, replace_lines
+from mogplex_ci.platforms.base import Identity, Platform, dotenv, joined, replace_block
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,11 @@ class Bitbucket(Platform):
     name: ClassVar[str] = "bitbucket"
     repository_variable = "BITBUCKET_REPO_FULL_NAME"
     workspace_variable = "BITBUCKET_CLONE_DIR"
+    parallel_jobs_variable = "BITBUCKET_PARALLEL_STEP_COUNT"
+
+    def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
+        super().__init__(env, stream)
+        self._variables = ""
 
     @classmethod
     def matches(cls, env: Mapping[str, str]) -> bool:
@@ -36,4 +41,5 @@ class Bitbucket(Platform):
         """Write the dotenv file, and the file that a step's ``output-variables`` are read from."""
         super().set_outputs(outputs)
         if path := self.env.get("BITBUCKET_PIPELINES_VARIABLES_PATH"):
-            replace_lines(Path(path), "MOGPLEX_", dotenv(outputs).splitlines())
+            before, self._variables = self._variables, dotenv(outputs)
+            replace_block(Path(path), before, self._variables)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from mogplex_ci.platforms.base import Identity, Level, Platform, joined, repository_of, variables
+from mogplex_ci.platforms.base import FORK_BUILD, Identity, Level, Platform, joined, repository_of, variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,12 @@ class Buildkite(Platform):
     def repository(self) -> str | None:
         """Return the repository of the pipeline."""
         return repository_of(self.env.get("BUILDKITE_REPO", ""))
+
+    def untrusted_trigger(self) -> str | None:
+        """Return that the pull request comes from another repository than the pipeline's."""
+        source, own = self._values("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO")
+        source, own = (repository_of(url) or url for url in (source, own))
+        return FORK_BUILD if source and source.lower() != own.lower() else None
 
     def line(self, text: SafeText) -> None:
         """Print a line. After a group it needs a header of its own, or it would be folded with the group."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TextIO
 
-from mogplex_ci.platforms.base import Identity, Platform, joined, replace_lines, variables
+from mogplex_ci.platforms.base import FORK_BUILD, Identity, Platform, joined, replace_block, variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,10 @@ class CircleCI(Platform):
 
     name: ClassVar[str] = "circleci"
     parallel_jobs_variable = "CIRCLE_NODE_TOTAL"
+
+    def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
+        super().__init__(env, stream)
+        self._exports = ""
 
     @classmethod
     def matches(cls, env: Mapping[str, str]) -> bool:
@@ -43,9 +47,14 @@ class CircleCI(Platform):
         names = self._values("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME")
         return "/".join(names) if all(names) else None
 
+    def untrusted_trigger(self) -> str | None:
+        """Return that this job builds a fork's pull request: CircleCI sets these variables for no other."""
+        return FORK_BUILD if any(self._values("CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME")) else None
+
     def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
         """Write the dotenv file, and the shell file that every later step of the job sources first."""
         super().set_outputs(outputs)
         if path := self.env.get("BASH_ENV"):
-            lines = (f"export {name}={shlex.quote(value)}" for name, value in variables(outputs).items())
-            replace_lines(Path(path), "export MOGPLEX_", lines)
+            lines = (f"export {name}={shlex.quote(value)}\n" for name, value in variables(outputs).items())
+            before, self._exports = self._exports, "".join(lines)
+            replace_block(Path(path), before, self._exports)

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from mogplex_ci.platforms import github_events
 from mogplex_ci.platforms.base import Identity, Level, Platform, joined
+from mogplex_ci.platforms.github_events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,9 +55,18 @@ class GitHub(Platform):
         """Whether step debug logging is on."""
         return self.env.get("RUNNER_DEBUG") == "1" or super().is_debug
 
+    @property
+    def _event(self) -> Event:
+        return Event.read(self.env)
+
     def untrusted_trigger(self) -> str | None:
-        """Return why the event may be an outsider's: ``github_events`` has the rules."""
-        return github_events.untrusted(self.env.get("GITHUB_EVENT_NAME", ""), self.env.get("GITHUB_EVENT_PATH"))
+        """Return why the event may be an outsider's, by the rules in ``github_events``."""
+        return self._event.untrusted()
+
+    def outsider_text_in(self, prompt: str) -> str | None:
+        """Return which field of the event an outsider wrote and the prompt contains."""
+        field = self._event.outsider_text_in(prompt)
+        return None if field is None else f"the prompt contains {field} of the event, which an outsider wrote"
 
     def open_group(self, title: SafeText) -> None:
         """Start to fold lines."""
@@ -135,6 +144,10 @@ class Forgejo(GitHub):
         if identity is None or self.env.get("GITHUB_RUN_ATTEMPT"):
             return identity
         return replace(identity, attempt=None, later_attempt=True)
+
+    @property
+    def _event(self) -> Event:
+        return Event.read(self.env, users_have_types=False)
 
 
 def _entry(name: str, value: str) -> str:

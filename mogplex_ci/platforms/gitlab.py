@@ -11,7 +11,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from mogplex_ci.platforms.base import Identity, Level, Platform, annotation_text, joined
+from mogplex_ci.platforms.base import FORK_BUILD, Identity, Level, Platform, annotation_text, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +57,18 @@ class GitLab(Platform):
             return None
         parts = (*self._values("CI_SERVER_URL", "CI_PROJECT_ID"), pipeline, job, *self._values("CI_NODE_INDEX"))
         return Identity(parts, joined(path, pipeline, job), self.env.get("CI_JOB_ID"), later_attempt=True)
+
+    def untrusted_trigger(self) -> str | None:
+        """Return that the merge request comes from another project than the one whose pipeline this is.
+
+        A fork's merge request runs in the fork's own project, with its own variables, until a member runs a pipeline
+        for it in this one.
+        """
+        source, own = self._values("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_PROJECT_ID")
+        head, base = self._values(
+            "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"
+        )
+        return FORK_BUILD if (source and source != own) or head != base else None
 
     @property
     def is_debug(self) -> bool:

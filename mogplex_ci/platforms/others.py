@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
-from mogplex_ci.platforms.base import Identity, Platform, joined, repository_of
+from mogplex_ci.platforms.base import FORK_BUILD, Identity, Platform, joined, repository_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +82,10 @@ class Jenkins(Platform):
     def repository(self) -> str | None:
         """Return the repository that the Git plugin checked out."""
         return repository_of(self.env.get("GIT_URL", ""))
+
+    def untrusted_trigger(self) -> str | None:
+        """Return that a multibranch project builds a fork: the Branch API plugin sets the variable then."""
+        return FORK_BUILD if self.env.get("CHANGE_FORK") else None
 
 
 class Plain(Platform):

@@ -1,15 +1,17 @@
-"""A prompt is code: events that outsiders can cause do not start a run unless GitHub vouches for their author."""
+"""A prompt is code: nothing starts for an event or a build that an outsider may have caused."""
 
 from __future__ import annotations
 
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms import detect
+from tests.ci_environments import ENVIRONMENTS
 from tests.program import GitHubStep
 
 AUTHORED = {
@@ -21,7 +23,34 @@ AUTHORED = {
     "pull_request_review": "review",
     "pull_request_review_comment": "comment",
 }
-TRUSTED = ("OWNER", "MEMBER", "COLLABORATOR")
+WRITERS_ONLY = (
+    "branch_protection_rule",
+    "create",
+    "delete",
+    "label",
+    "merge_group",
+    "milestone",
+    "page_build",
+    "public",
+    "push",
+    "registry_package",
+    "release",
+    "repository_dispatch",
+    "schedule",
+    "workflow_dispatch",
+)
+ANYBODYS = (
+    "check_run",
+    "check_suite",
+    "dynamic",
+    "fork",
+    "gollum",
+    "status",
+    "watch",
+    "workflow_call",
+    "from_next_year",
+)
+INSIDERS = ("OWNER", "MEMBER", "COLLABORATOR")
 OUTSIDERS = (
     "CONTRIBUTOR",
     "FIRST_TIME_CONTRIBUTOR",
@@ -34,18 +63,44 @@ OUTSIDERS = (
     ["OWNER"],
     1,
 )
+MAINTAINER = {"id": 1, "type": "User"}
+STRANGER = {"id": 2, "type": "User"}
+APP = {"id": 3, "type": "Bot"}
+OWN = {"repo": {"id": 701}}
+FORK = {"repo": {"id": 702}}
 
 
-def reason(folder: Path, name: str, payload: object) -> str | None:
+def reason(folder: Path, name: str, payload: object, **env: str) -> str | None:
     path = folder / "event.json"
     path.write_text(payload if isinstance(payload, str) else json.dumps(payload))
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": str(path)}
-    return detect(env, io.StringIO()).untrusted_trigger()
+    event = {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": str(path)}
+    return detect({"GITHUB_ACTIONS": "true", **event, **env}, io.StringIO()).untrusted_trigger()
+
+
+def subject(association: object, user: dict[str, Any], **parts: object) -> dict[str, Any]:
+    return {"author_association": association, "user": user, **parts}
+
+
+@pytest.mark.parametrize("name", WRITERS_ONLY)
+def test_an_event_that_needs_write_access_starts(name: str, tmp_path: Path) -> None:
+    assert reason(tmp_path, name, {}) is None
+
+
+@pytest.mark.parametrize("name", ANYBODYS)
+def test_an_event_that_anybody_can_cause_or_that_is_not_known_is_refused(name: str, tmp_path: Path) -> None:
+    why = reason(tmp_path, name, {"sender": MAINTAINER})
+    assert why is not None
+    assert name in why
+
+
+@pytest.mark.parametrize("name", ["", "push\n::error::x", "x" * 99])
+def test_a_strange_name_is_refused_and_not_repeated(name: str, tmp_path: Path) -> None:
+    assert reason(tmp_path, name, {}) == "the event of this job is not known to need write access to the repository"
 
 
 @pytest.mark.parametrize("name", AUTHORED)
 def test_the_author_decides(name: str, tmp_path: Path) -> None:
-    for association in TRUSTED:
+    for association in INSIDERS:
         assert reason(tmp_path, name, {AUTHORED[name]: {"author_association": association}}) is None
     for other in OUTSIDERS:
         assert reason(tmp_path, name, {AUTHORED[name]: {"author_association": other}}) is not None
@@ -56,9 +111,9 @@ def test_the_author_of_the_comment_decides_and_not_the_one_of_the_issue(tmp_path
     assert reason(tmp_path, "issue_comment", payload) is not None
 
 
-@pytest.mark.parametrize("name", [*AUTHORED, "workflow_run"])
+@pytest.mark.parametrize("name", [*AUTHORED, "workflow_run", "pull_request", "deployment"])
 @pytest.mark.parametrize(
-    "payload", ["", "{", "null", "[]", "{}", '{"comment": []}', '{"comment": {}}', "\x00", "[" * 9]
+    "payload", ["", "{", "null", "[]", "{}", '{"comment": []}', '{"comment": {}}', "\x00", "[" * 100_000, "9" * 5_000]
 )
 def test_what_cannot_be_read_is_not_trusted(name: str, payload: str, tmp_path: Path) -> None:
     assert reason(tmp_path, name, payload) is not None
@@ -69,22 +124,122 @@ def test_no_event_file_is_not_trusted() -> None:
     assert detect(env, io.StringIO()).untrusted_trigger() is not None
 
 
-def test_a_workflow_run_of_a_fork_is_an_outsiders(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["issues", "discussion", "pull_request_target"])
+@pytest.mark.parametrize("action", ["labeled", "assigned", "milestoned", "locked", "transferred"])
+def test_a_maintainer_who_labels_an_outsiders_issue_starts_it(name: str, action: str, tmp_path: Path) -> None:
+    def why(sender: object, doing: str = action) -> str | None:
+        payload = {"action": doing, "sender": sender, AUTHORED[name]: subject("NONE", STRANGER)}
+        return reason(tmp_path, name, payload)
+
+    assert why(MAINTAINER) is None
+    assert why(STRANGER) is not None  # an issue form sets its labels in the name of whoever files the issue
+    assert why(APP) is not None
+    assert why({}) is not None
+    assert why(MAINTAINER, "opened") is not None
+    assert why(MAINTAINER, "edited") is not None
+
+
+def test_an_issue_without_an_author_vouches_for_nothing(tmp_path: Path) -> None:
+    payload = {"action": "labeled", "sender": MAINTAINER, "issue": {"author_association": "NONE"}}
+    assert reason(tmp_path, "issues", payload) is not None
+
+
+def test_labels_of_comments_mean_nothing(tmp_path: Path) -> None:
+    payload = {"action": "labeled", "sender": MAINTAINER, "comment": subject("NONE", STRANGER)}
+    assert reason(tmp_path, "issue_comment", payload) is not None
+
+
+def test_a_push_to_a_members_fork_is_judged_by_who_pushed(tmp_path: Path) -> None:
+    def why(sender: object, head: object) -> str | None:
+        pull_request = subject("MEMBER", MAINTAINER, head=head, base=OWN)
+        payload = {"action": "synchronize", "sender": sender, "pull_request": pull_request}
+        return reason(tmp_path, "pull_request_target", payload)
+
+    assert why(MAINTAINER, FORK) is None
+    assert why(STRANGER, FORK) is not None
+    assert why({}, FORK) is not None
+    assert why(STRANGER, OWN) is None  # whoever pushes to a branch of the repository may write to it
+
+
+def test_a_pull_request_starts_from_the_same_repository_only(tmp_path: Path) -> None:
+    assert reason(tmp_path, "pull_request", {"pull_request": {"head": OWN, "base": OWN}}) is None
+    deleted: dict[str, object] = {"repo": None}
+    for head, base in ((FORK, OWN), (deleted, OWN), (deleted, deleted), ({}, {})):
+        assert reason(tmp_path, "pull_request", {"pull_request": {"head": head, "base": base}}) is not None
+
+
+@pytest.mark.parametrize("name", ["deployment", "deployment_status"])
+def test_an_app_deploys_what_others_push(name: str, tmp_path: Path) -> None:
+    assert reason(tmp_path, name, {"sender": MAINTAINER}) is None
+    assert reason(tmp_path, name, {"sender": APP}) is not None
+
+
+def test_a_workflow_run_is_judged_by_what_caused_it(tmp_path: Path) -> None:
     own, fork = {"id": 1, "full_name": "acme/web"}, {"id": 2, "full_name": "acme/web"}
-    assert reason(tmp_path, "workflow_run", {"workflow_run": {"head_repository": own, "repository": own}}) is None
-    outsiders: tuple[dict[str, object], ...] = (
+
+    def why(**run: object) -> str | None:
+        return reason(tmp_path, "workflow_run", {"workflow_run": run})
+
+    for cause in ("push", "schedule", "workflow_dispatch", "pull_request"):
+        assert why(event=cause, head_repository=own, repository=own) is None
+    others: tuple[object, ...] = (*AUTHORED, *ANYBODYS, "workflow_run", "deployment", None, ["push"])
+    for other in others:
+        assert why(event=other, head_repository=own, repository=own) is not None
+    outside: tuple[dict[str, object], ...] = (
         {"head_repository": fork, "repository": own},
         {"head_repository": None, "repository": own},
         {"head_repository": {}, "repository": {}},
         {"repository": own},
     )
-    for run in outsiders:
-        assert reason(tmp_path, "workflow_run", {"workflow_run": run}) is not None
+    for repositories in outside:
+        assert why(event="push", **repositories) is not None
 
 
-@pytest.mark.parametrize("name", ["push", "schedule", "workflow_dispatch", "pull_request", "merge_group", ""])
-def test_other_events_need_somebody_who_may_write(name: str, tmp_path: Path) -> None:
-    assert reason(tmp_path, name, {}) is None
+def test_gitea_has_its_own_names_and_no_types_of_users(tmp_path: Path) -> None:
+    def why(sender: object, action: str = "label_updated", **env: str) -> str | None:
+        payload = {"action": action, "sender": sender, "issue": {"user": {"id": 2}}}
+        return reason(tmp_path, "issues", payload, **env)
+
+    assert why({"id": 1}, GITEA_ACTIONS="true") is None
+    assert why({"id": 2}, GITEA_ACTIONS="true") is not None
+    assert why({"id": 1}, "opened", FORGEJO_ACTIONS="true") is not None
+    assert why({"id": 1}) is not None  # GitHub says of everybody whether it is a person
+
+
+@pytest.mark.parametrize(
+    ("name", "fork", "own"),
+    [
+        ("gitlab", {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "9"}, {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1217"}),
+        (
+            "gitlab",
+            {
+                "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY": "stranger/web",
+                "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY": "acme/web",
+            },
+            {
+                "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY": "acme/web",
+                "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY": "acme/web",
+            },
+        ),
+        ("azure", {"SYSTEM_PULLREQUEST_ISFORK": "True"}, {"SYSTEM_PULLREQUEST_ISFORK": "False"}),
+        (
+            "buildkite",
+            {"BUILDKITE_PULL_REQUEST_REPO": "git://github.com/stranger/web.git"},
+            {"BUILDKITE_PULL_REQUEST_REPO": "git://github.com/Acme/web.git"},
+        ),
+        ("circleci", {"CIRCLE_PR_USERNAME": "stranger"}, {"CIRCLE_PULL_REQUEST": "https://github.com/acme/web/pull/1"}),
+        ("circleci", {"CIRCLE_PR_NUMBER": "1"}, {"CIRCLE_PR_NUMBER": ""}),
+        ("jenkins", {"CHANGE_FORK": "stranger"}, {"CHANGE_ID": "1"}),
+    ],
+)
+def test_a_fork_s_build_is_refused(name: str, fork: dict[str, str], own: dict[str, str]) -> None:
+    assert detect(ENVIRONMENTS[name] | fork, io.StringIO()).untrusted_trigger() is not None
+    assert detect(ENVIRONMENTS[name] | own, io.StringIO()).untrusted_trigger() is None
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
+def test_an_ordinary_build_starts(name: str) -> None:
+    assert detect(ENVIRONMENTS[name], io.StringIO()).untrusted_trigger() is None
 
 
 @pytest.mark.parametrize("allowed", [False, True])

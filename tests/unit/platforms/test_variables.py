@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import OUTPUTS, dotenv, replace_lines, variables
+from mogplex_ci.platforms.base import OUTPUTS, dotenv, variables
 from mogplex_ci.sanitize import SafeText
 from tests.ci_environments import environment
 from tests.safe_text import safe_text
@@ -71,14 +71,44 @@ def test_a_shell_that_sources_the_file_gets_the_value_or_nothing(value: str, tmp
     assert done.stdout == (value if value in PLAIN else "") + "mogplex.env\n"
 
 
-def test_circleci_gets_a_shell_file_without_losing_what_the_user_wrote(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+FILES = [("circleci", "BASH_ENV", "export "), ("bitbucket", "BITBUCKET_PIPELINES_VARIABLES_PATH", "")]
+
+
+@pytest.mark.parametrize(("name", "variable", "keyword"), FILES)
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        b"",
+        b"export MOGPLEX_PROMPT=mine\n",
+        b"export MOGPLEX_BRANCH=mine\nNAME=J\xfcrgen\r\n",
+        b"TEXT='no\nend'",
+        b"\0\n\n",
+    ],
+)
+def test_what_others_wrote_to_a_shared_file_stays_as_it_is(
+    name: str, variable: str, keyword: str, theirs: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "bash-env").write_text("export THEIRS=1\n", encoding="utf-8")
-    platform = detect(environment("circleci", tmp_path) | {"MOGPLEX_DOTENV": "x.env"}, io.StringIO())
+    path = tmp_path / "shared"
+    path.write_bytes(theirs)
+    (tmp_path / "workspace").mkdir()
+    platform = detect(environment(name, tmp_path) | {variable: str(path), "MOGPLEX_DOTENV": "x.env"}, io.StringIO())
     platform.set_outputs(outputs("agent/one"))
+    with path.open("ab") as file:
+        file.write(b"LATER=1\n")
     platform.set_outputs(outputs("agent/two"))
+    end_of_line = b"" if theirs.endswith(b"\n") or not theirs else b"\n"
+    ours = f"{keyword}MOGPLEX_BRANCH=agent/two\n".encode()
+    assert path.read_bytes() == theirs + end_of_line + b"LATER=1\n" + ours
+
+
+def test_a_later_step_of_circleci_sources_the_last_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bash-env").write_text("export THEIRS=1", encoding="utf-8")
+    for value in ("agent/zero", "agent/two"):  # two steps of one job
+        platform = detect(environment("circleci", tmp_path) | {"MOGPLEX_DOTENV": "x.env"}, io.StringIO())
+        platform.set_outputs(outputs("agent/one"))
+        platform.set_outputs(outputs(value))
     done = subprocess.run(
         ["sh", "-euc", '. ./bash-env; echo "$THEIRS $MOGPLEX_BRANCH"'],
         cwd=tmp_path,
@@ -87,12 +117,3 @@ def test_circleci_gets_a_shell_file_without_losing_what_the_user_wrote(
         check=True,
     )
     assert done.stdout == "1 agent/two\n"
-    assert (tmp_path / "bash-env").read_text(encoding="utf-8").count("MOGPLEX_BRANCH") == 1
-
-
-def test_our_lines_are_replaced_and_theirs_are_kept(tmp_path: Path) -> None:
-    path = tmp_path / "variables"
-    replace_lines(path, "MOGPLEX_", ["MOGPLEX_A=1"])
-    path.write_text(path.read_text(encoding="utf-8") + "OTHER=x\n", encoding="utf-8")
-    replace_lines(path, "MOGPLEX_", ["MOGPLEX_A=2"])
-    assert path.read_text(encoding="utf-8") == "OTHER=x\nMOGPLEX_A=2\n"
