@@ -1,4 +1,4 @@
-"""Durations as people write and read them: ``900``, ``15m``, ``1h30m``, ``200ms``."""
+"""Durations as people write them: ``900``, ``15m``, ``1h30m``, ``200ms``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALLOWED = "seconds or units, such as 900, 15m, 1h30m or 200ms, at most 720h"
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds that ``text`` names.
+    """Return ``text`` in seconds.
 
     Units go from large to small, each at most once; a bare number is seconds.
 
@@ -34,7 +34,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Write ``seconds`` for a person: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
+    """Return ``seconds`` as people write it: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
     if seconds < 10:
         return f"{max(seconds, 0.0):.1f}".removesuffix(".0") + "s"
     whole = round(seconds)
@@ -48,7 +48,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_clock(seconds: float) -> str:
-    """Write a time since some start as a clock does, down to whole seconds: ``00:04``, ``12:30``, ``1:02:03``."""
+    """Return a time in seconds as a clock shows it: ``00:04``, ``12:30``, ``1:02:03``."""
     minutes, rest = divmod(int(max(seconds, 0.0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"

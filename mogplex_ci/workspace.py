@@ -1,4 +1,4 @@
-"""Files that inputs name: inside the workspace, symbolic links followed first."""
+"""Files in the workspace that inputs name. A path that leaves it, directly or by a symbolic link, is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mogplex_ci.models import Untrusted
 
 
 def inside(workspace: Path, name: str, *, input_name: str) -> Path:
-    """Return the path that ``name`` means in ``workspace``.
+    """Return the absolute path of ``name`` in ``workspace``, without links.
 
     Raises:
         UsageError: the path leads out of the workspace.
@@ -29,7 +29,7 @@ def read_text(workspace: Path, name: str, *, input_name: str, max_bytes: int) ->
     """Return the UTF-8 text of a file in ``workspace``.
 
     Raises:
-        UsageError: no such file, too large, or not UTF-8.
+        UsageError: the file does not exist, is outside the workspace, too large, or not UTF-8.
     """
     path = inside(workspace, name, input_name=input_name)
     _check_kind(path, name, input_name)
@@ -49,7 +49,7 @@ def read_text(workspace: Path, name: str, *, input_name: str, max_bytes: int) ->
 
 
 def writable(workspace: Path, name: str, *, input_name: str) -> Path:
-    """Return the path of a file in ``workspace`` that can be written; its folders are made.
+    """Return the path of a file in ``workspace`` that can be written; create the file and its folders.
 
     Raises:
         UsageError: the path leads out of the workspace, or cannot be written.
@@ -86,7 +86,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def _check_kind(path: Path, name: str, input_name: str) -> None:
-    """Refuse what is there but no file: a named pipe would keep the step waiting, whatever signal comes."""
+    """Refuse folders, devices and pipes. Opening a named pipe would block the step, and no signal would end it."""
     if path.is_dir():
         raise _problem(input_name, "is a folder", name)
     if path.exists() and not path.is_file():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 OUTPUT_VARIABLES: Final = frozenset(map(output_variable, OUTPUTS))
 """Outputs as other CI systems hand them to later jobs."""
 _RUN_FILE_BYTES: Final = 1_000_000
+_NODES: Final = 5_000
+"""Values and names that a run file may have; a larger one would take seconds to parse."""
 _EXPANDED_SIZE: Final = 4_000_000
 """Characters and nodes that a run file may have once its aliases are expanded."""
 
@@ -152,36 +153,40 @@ def _read_run_file(workspace: Path, name: str, task: str | None) -> tuple[dict[s
             known = ", ".join(map(str, tasks)) or "none: the file has no tasks"
             return {}, [Problem("task", "the run file has no such task", known, Untrusted(task))]
         document |= tasks[task] or {}
-    return {name: text for name, value in document.items() if value is not None and (text := _text(value))}, []
-
-
-def _text(value: str | bool | float) -> str:
-    """Return a scalar as text; only one with an explicit tag (``!!bool yes``) is none yet."""
-    return str(value).lower() if isinstance(value, bool) else str(value).strip()
+    return {name: text for name, value in document.items() if value and (text := value.strip())}, []
 
 
 def _parse_yaml(text: str) -> dict[str, Any]:
-    """Return the mapping that the run file holds, with every scalar but null as the text that was written.
+    """Return the mapping that the run file holds. Its scalars are text as written, or None for null.
 
     Raises:
         UsageError: it holds something else, or too much.
     """
     import yaml
 
-    class TextLoader(yaml.SafeLoader):
-        """Leaves scalars as they are written: ``branch: no`` is not a boolean and ``branch: 1.10`` not a number."""
+    class TextLoader(yaml.BaseLoader):
+        """Ignores tags, so that ``branch: no`` is not a boolean and ``branch: 1.10`` not a number."""
 
-    TextLoader.yaml_implicit_resolvers = {}
-    TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("(~|null|Null|NULL|)$"), ["~", "n", ""])
-    TextLoader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile("<<$"), ["<"])
+        nodes = 0
+
+        def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+            self.nodes += 1
+            if self.nodes > _NODES:
+                raise yaml.MarkedYAMLError(problem="too many values", problem_mark=self.get_mark())
+            return super().compose_node(parent, index)
+
+        def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+            is_null = node.style is None and node.value in ("", "~", "null", "Null", "NULL")
+            return None if is_null else node.value
+
     try:
-        document = yaml.load(text, TextLoader)  # noqa: S506 - a SafeLoader
+        document = yaml.load(text, TextLoader)  # noqa: S506 - a BaseLoader makes nothing but text, lists and mappings
         size = _expanded_size(document, {})
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise UsageError(Problem("run-file", f"not YAML{where}", "YAML: a mapping of input names")) from error
-    except (RecursionError, ValueError) as error:
+    except RecursionError as error:
         raise UsageError(Problem("run-file", "nested too deeply", "YAML: a mapping of input names")) from error
     if not isinstance(document, dict):
         raise UsageError(Problem("run-file", "not a mapping", "YAML such as 'prompt: Fix the tests'"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,15 +25,16 @@ FIELDS = {field.name for field in fields(ActionInputs)}
 @pytest.mark.parametrize("name", inputs())
 def test_an_input_is_read(name: str) -> None:
     field = name.replace("-", "_")
-    if field in FIELDS:
-        assert field in used_fields(), f"no code outside inputs/ reads ActionInputs.{field}"
-    else:
-        assert name in literals(INPUTS / "action.py", INPUTS / "sources.py"), f"ActionInputs has no field {field}"
+    if name not in literals(INPUTS / "action.py", INPUTS / "sources.py"):
+        pytest.fail(f"inputs/action.py does not read {name}: give ActionInputs a field {field}")
+    if field in FIELDS and field not in used_fields():
+        pytest.fail(f"no code outside inputs/ reads ActionInputs.{field}")
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS - {name.replace("-", "_") for name in inputs()}))
 def test_a_field_without_an_input_of_its_name_is_read(field: str) -> None:
-    assert field in used_fields(), f"no code outside inputs/ reads ActionInputs.{field}"
+    if field not in used_fields():
+        pytest.fail(f"no code outside inputs/ reads ActionInputs.{field}")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,7 @@ def test_the_run_file_s_schema_is_valid() -> None:
     Draft202012Validator.check_schema(schemas.load("run-file"))
 
 
+@cache
 def used_fields() -> set[str]:
     """Return the fields that code outside ``inputs/`` reads, directly or through a method of ``ActionInputs``."""
     outside = [path for path in PACKAGE.rglob("*.py") if INPUTS not in path.parents]
@@ -69,6 +72,7 @@ def attributes(tree: ast.AST, suffix: str) -> Iterator[str]:
                 yield node.attr
 
 
+@cache
 def literals(*paths: Path) -> set[str]:
     """Return every string literal in the modules."""
     nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text())))

@@ -202,6 +202,28 @@ def test_a_task_of_the_run_file_comes_before_its_top(tmp_path: Path) -> None:
     assert (read_back.prompt, read_back.timeout, read_back.wait, read_back.harness) == ("Lint it", 60, False, "codex")
 
 
+def test_a_run_file_s_values_are_text_as_written(tmp_path: Path) -> None:
+    """YAML 1.1 takes ``no`` for a boolean, ``1.10`` for a number, ``1:30`` for 90 and a date for no text at all."""
+    text = (
+        "branch: no\nbase-branch: 1.10\nroot-directory: 2026-11-25\nharness: ~\nannotations:\nconversation-id: 1:30\n"
+    )
+    run_file(tmp_path, text)
+    read_back = read(tmp_path, "--run-file", "mogplex.yml")
+    assert (read_back.branch, read_back.base_branch, read_back.root_directory) == ("no", "1.10", "2026-11-25")
+    assert (read_back.harness, read_back.summary, read_back.conversation_id) == (None, True, "1:30")
+
+
+def test_tasks_of_a_run_file_may_share_a_value(tmp_path: Path) -> None:
+    run_file(tmp_path, "tasks:\n  a: {prompt: &task Lint}\n  b: {prompt: *task, timeout: !!int 180}\n")
+    read_back = read(tmp_path, "--run-file", "mogplex.yml", "--task", "b", MOGPLEX_PROMPT="")
+    assert (read_back.prompt, read_back.timeout) == ("Lint", 180)
+
+
+def test_a_run_file_that_cannot_be_used_is_the_only_fault(tmp_path: Path) -> None:
+    """The prompt may stand in it: it is not reported as missing."""
+    assert faulty(tmp_path, "--run-file", "missing.yml", MOGPLEX_PROMPT="") == ["run-file"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -214,7 +236,23 @@ def test_a_task_of_the_run_file_comes_before_its_top(tmp_path: Path) -> None:
         "tasks: [a]",
         "tasks: {other: {prompt: x}}",
         "tasks: {lint: {promt: x}}",
+        "tasks: {lint: {prompt: x}, other: {promt: x}}",
+        "tasks: {lint: [prompt]}",
+        "{}: x",
+        "[a]: x",
+        "prompt: !!set {a, b}",
+        "tasks:\n  a: &a {prompt: x}\n  b: {<<: *a}\n",
+        "prompt: &a [*a]",
+        "&a {prompt: *a}",
+        "[" * 100_000,
+        "{a: " * 50_000,
+        "- " * 10_000,
+        "a0: &a [x]\n" + "\n".join(f"a{n}: &a [*a, *a, *a, *a]" for n in range(1, 40)),
+        "tasks: " + "9" * 5_000,
+        "prompt: '\\ud800'",
+        "\0",
         "prompt: !!python/object/apply:os.system [id]",
+        "prompt: x\nkeys: [" + "x," * 6_000 + "]",
     ],
 )
 def test_a_run_file_that_is_wrong(tmp_path: Path, text: str) -> None:
