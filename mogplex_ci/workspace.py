@@ -1,12 +1,24 @@
-"""Files in the workspace that inputs name. A path that leaves it, directly or by a symbolic link, is refused."""
+"""Files in the workspace that inputs name. A path that leaves it, directly or by a symbolic link, is refused.
+
+An agent's branch or an earlier step decides what is in the workspace, and may change it while the step runs. Links are
+therefore resolved once, when the inputs are read, and whatever is opened later is opened without following any.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from secrets import token_hex
+from typing import Final, TextIO
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.models import Untrusted
+
+_SEARCH: Final = getattr(os, "O_PATH", os.O_RDONLY)
+"""Opens a folder that may be searched, even if it must not be listed."""
 
 
 def inside(workspace: Path, name: str, *, input_name: str) -> Path:
@@ -18,10 +30,12 @@ def inside(workspace: Path, name: str, *, input_name: str) -> Path:
     root = workspace.resolve()
     try:
         path = (root / name).resolve()
-    except (OSError, RuntimeError) as error:  # a loop of links
-        raise _problem(input_name, "cannot be resolved", name) from error
-    if path == root or not path.is_relative_to(root):
-        raise _problem(input_name, "leads out of the workspace", name)
+    except (OSError, RuntimeError) as error:
+        raise _problem(input_name, "is a link to itself", name) from error
+    if path == root:
+        raise _problem(input_name, "is a folder", name, "Use the path of a file.")
+    if not path.is_relative_to(root):
+        raise _problem(input_name, "is outside the workspace", name, "Use a path inside it.")
     return path
 
 
@@ -32,20 +46,18 @@ def read_text(workspace: Path, name: str, *, input_name: str, max_bytes: int) ->
         UsageError: the file does not exist, is outside the workspace, too large, or not UTF-8.
     """
     path = inside(workspace, name, input_name=input_name)
-    _check_kind(path, name, input_name)
     try:
-        with path.open("rb") as file:
+        with os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
             content = file.read(max_bytes + 1)
-    except FileNotFoundError as error:
-        raise _problem(input_name, "no such file in the workspace", name) from error
     except OSError as error:
-        raise _problem(input_name, "cannot be read", name) from error
+        raise _unusable(input_name, "read", name, error) from error
     if len(content) > max_bytes:
-        raise _problem(input_name, f"is larger than {max_bytes:,} bytes", name)
+        raise _problem(input_name, f"has more than {max_bytes:,} bytes", name, "Use a smaller file.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _problem(input_name, f"is not UTF-8 at byte {error.start:,}", name) from error
+        fault = f"is not UTF-8 text, see byte {error.start:,}"
+        raise _problem(input_name, fault, name, "Save the file as UTF-8.") from error
 
 
 def writable(workspace: Path, name: str, *, input_name: str) -> Path:
@@ -55,43 +67,98 @@ def writable(workspace: Path, name: str, *, input_name: str) -> Path:
         UsageError: the path leads out of the workspace, or cannot be written.
     """
     path = inside(workspace, name, input_name=input_name)
-    _check_kind(path, name, input_name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8"):
+        with open_text(path, append=True):
             pass
     except OSError as error:
-        raise _problem(input_name, "cannot be written", name) from error
+        raise _unusable(input_name, "written", name, error) from error
     return path
 
 
+@contextmanager
+def open_text(path: Path, *, append: bool) -> Iterator[TextIO]:
+    """Open a file that ``writable`` returned; write at its end, or empty it first.
+
+    Raises:
+        OSError: the file cannot be written, or it or one of its folders has become a link.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
+    with os.fdopen(_open(path, flags), "w", encoding="utf-8", newline="\n") as file:
+        yield file
+
+
 def discard(path: Path) -> None:
-    """Delete a file that an earlier step may have written."""
-    path.unlink(missing_ok=True)
+    """Delete a file that ``writable`` returned and an earlier step may have written.
+
+    Raises:
+        OSError: the file cannot be deleted, or one of its folders has become a link.
+    """
+    with _folder(path) as folder, suppress(FileNotFoundError):
+        os.unlink(path.name, dir_fd=folder)
 
 
 def write_whole(path: Path, text: str) -> None:
     """Replace the content of the file at ``path`` in one step: a reader sees the old text or all of the new one.
 
-    It is written under a name that cannot be guessed first, for the workspace may hold a link of any other name.
+    Raises:
+        OSError: the file cannot be written, or one of its folders has become a link.
+    """
+    partial = f".{path.name}.{token_hex(8)}"
+    with _folder(path) as folder:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(partial, flags, 0o644, dir_fd=folder)
+        try:
+            with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+                os.fchmod(file, 0o644)  # whatever the umask: later steps may run as another user
+            os.replace(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            os.unlink(partial, dir_fd=folder)
+            raise
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[int]:
+    """Open the folder of ``path``, an absolute path without links.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: there is no such folder, or part of the path has become a link.
     """
-    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as partial:
-        partial.write(text)
-    whole = Path(partial.name)
-    whole.chmod(0o644)  # later steps may run as another user
-    whole.replace(path)
+    folder = os.open("/", _SEARCH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in path.parent.parts[1:]:
+            inner = os.open(part, _SEARCH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        yield folder
+    finally:
+        os.close(folder)
 
 
-def _check_kind(path: Path, name: str, input_name: str) -> None:
-    """Refuse folders, devices and pipes. Opening a named pipe would block the step, and no signal would end it."""
-    if path.is_dir():
-        raise _problem(input_name, "is a folder", name)
-    if path.exists() and not path.is_file():
-        raise _problem(input_name, "is not a file", name)
+def _open(path: Path, flags: int) -> int:
+    """Open a regular file without following links. Opening a named pipe would block, and no signal would end that.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    with _folder(path) as folder:
+        file = os.open(path.name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644, dir_fd=folder)
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return file
+    os.close(file)
+    raise IsADirectoryError if path.is_dir() else OSError("not a regular file")
 
 
-def _problem(input_name: str, fault: str, name: str) -> UsageError:
-    return UsageError(Problem(input_name, fault, "a path inside the workspace", Untrusted(name)))
+def _unusable(input_name: str, verb: str, name: str, error: OSError) -> UsageError:
+    if verb == "read" and isinstance(error, FileNotFoundError | NotADirectoryError):
+        remedy = "Check the path, and that the job checks out the repository before this step."
+        return _problem(input_name, "does not exist in the workspace", name, remedy)
+    if isinstance(error, IsADirectoryError):
+        return _problem(input_name, "is a folder", name, "Use the path of a file.")
+    reason = f" ({error.strerror})" if error.strerror else ""
+    return _problem(input_name, f"cannot be {verb}{reason}", name, "Use a regular file that this user may open.")
+
+
+def _problem(input_name: str, fault: str, name: str, remedy: str = "") -> UsageError:
+    return UsageError(Problem(input_name, fault, remedy, Untrusted(name)))

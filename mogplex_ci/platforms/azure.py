@@ -100,7 +100,7 @@ class Azure(Platform):
 
     def write_summary(self, markdown: Markdown) -> None:
         """Attach the summary to the run. The agent reads it from a folder that has the same path in a container."""
-        folder = Path(self.env.get("AGENT_TEMPDIRECTORY") or "missing")
+        folder = Path(self.env.get("AGENT_TEMPDIRECTORY") or "missing").resolve()
         if folder.is_dir():
             path = folder / "mogplex-summary.md"
             write_whole(path, markdown)

@@ -1,0 +1,114 @@
+"""Files of the workspace: what is opened stays in it, also when somebody changes it in between."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.errors import UsageError
+from mogplex_ci.workspace import discard, open_text, read_text, writable, write_whole
+
+
+def text_of(workspace: Path, name: str) -> str:
+    return read_text(workspace, name, input_name="prompt-file", max_bytes=100)
+
+
+def file_for(workspace: Path, name: str) -> Path:
+    return writable(workspace, name, input_name="result-file")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_text("theirs")
+    return tmp_path / "workspace"
+
+
+def test_links_inside_the_workspace_are_followed(workspace: Path) -> None:
+    (workspace / "real").mkdir()
+    (workspace / "real" / "task").write_text("Fix it")
+    (workspace / "docs").symlink_to("real")
+    assert text_of(workspace, "docs/task") == "Fix it"
+    assert file_for(workspace, "docs/new") == workspace.resolve() / "real" / "new"
+
+
+@pytest.mark.parametrize("name", ["../outside/file", "/etc/hostname", "link", "folder/file", "a/../../outside/file"])
+def test_what_is_outside_is_refused(workspace: Path, name: str) -> None:
+    (workspace / "link").symlink_to("../outside/file")
+    (workspace / "folder").symlink_to("../outside")
+    with pytest.raises(UsageError, match="outside the workspace"):
+        text_of(workspace, name)
+    with pytest.raises(UsageError, match="outside the workspace"):
+        file_for(workspace, name)
+
+
+@pytest.mark.parametrize("name", [".", "folder", "pipe", "loop", "blocked/file"])
+def test_what_is_no_file_is_refused(workspace: Path, name: str) -> None:
+    (workspace / "folder").mkdir()
+    (workspace / "loop").symlink_to("loop")
+    (workspace / "blocked").write_text("")
+    os.mkfifo(workspace / "pipe")
+    with pytest.raises(UsageError):
+        text_of(workspace, name)
+    with pytest.raises(UsageError):
+        file_for(workspace, name)
+
+
+def test_a_file_that_becomes_a_link_is_not_followed(workspace: Path) -> None:
+    path = file_for(workspace, "result")
+    path.unlink()
+    path.symlink_to("../outside/file")
+    for append in (True, False):
+        with pytest.raises(OSError, match="symbolic link"), open_text(path, append=append):
+            pass
+    write_whole(path, "ours")
+    assert (path.read_text(), path.is_symlink()) == ("ours", False)
+    assert (workspace.parent / "outside" / "file").read_text() == "theirs"
+
+
+def test_a_folder_that_becomes_a_link_is_not_followed(workspace: Path) -> None:
+    path = file_for(workspace, "out/file")
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.symlink_to("../outside")
+    for write in (
+        lambda: write_whole(path, "ours"),
+        lambda: discard(path),
+        lambda: open_text(path, append=True).__enter__(),
+    ):
+        with pytest.raises(NotADirectoryError):
+            write()
+    assert (workspace.parent / "outside" / "file").read_text() == "theirs"
+
+
+def test_a_pipe_that_takes_a_file_s_place_does_not_block(workspace: Path) -> None:
+    path = file_for(workspace, "events")
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(OSError), open_text(path, append=True):  # noqa: PT011 - the kernel's or ours
+        pass
+
+
+def test_a_whole_file_replaces_the_old_one(workspace: Path) -> None:
+    path = file_for(workspace, "out/result")
+    write_whole(path, "old")
+    write_whole(path, "new\r\n")
+    assert path.read_bytes() == b"new\r\n"
+    assert path.stat().st_mode & 0o777 == 0o644
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "\ud800")
+    assert [file.name for file in path.parent.iterdir()] == ["result"]
+    discard(path)
+    discard(path)
+    assert not path.exists()
+
+
+def test_text_is_appended_or_replaces(workspace: Path) -> None:
+    path = file_for(workspace, "events")
+    for append, text in ((False, "a\n"), (True, "b\n"), (False, "c\n"), (True, "d\n")):
+        with open_text(path, append=append) as file:
+            file.write(text)
+    assert path.read_text() == "c\nd\n"
