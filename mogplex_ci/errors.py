@@ -6,10 +6,11 @@ Both lines are our own words; what the server or the user wrote is in ``detail``
 
 from __future__ import annotations
 
+import re
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final, LiteralString
 
 from mogplex_ci.models import Untrusted
 
@@ -35,18 +36,56 @@ class MogplexError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault of one input."""
+    """One fault of one input, and what to do about it.
+
+    Printed as one line: ``timeout: "3x" is not a duration. Use 900, 15m or 1h30m.``
+    """
 
     input: str
     """Name of the input, flag or variable."""
     fault: str
-    """What is wrong, in our words."""
-    allowed: str
-    """What is allowed, or what to do."""
+    """What is wrong, as the rest of a sentence about the value: ``is not a duration``."""
+    remedy: str = ""
+    """What to do, as sentences."""
     got: Untrusted | None = None
-    """The offending value; None for secrets and for missing values."""
+    """The value, for example of a mistyped name; None for secrets and long texts."""
     near: tuple[Untrusted, ...] = ()
     """Values that would be right and look like it."""
+
+    def line(self) -> tuple[LiteralString, tuple[str | Untrusted, ...]]:
+        """Return a template for ``Sanitizer.line``, and its values. The template begins with a placeholder.
+
+        The value is left out when it could be a credential, for example one that was pasted into the wrong input.
+        """
+        template: LiteralString = "{}: {}"
+        values: list[str | Untrusted] = [self.input, self.fault]
+        if self.got is not None and not could_be_credential(self.got.text):
+            template = '{}: "{}" {}'
+            values.insert(1, self.got)
+        if self.near or self.remedy:
+            template += "."
+        if self.near:
+            template += " Did you mean " + " or ".join(["{}"] * len(self.near)) + "?"
+            values += self.near
+        if self.remedy:
+            template += " {}"
+            values.append(self.remedy)
+        return template, tuple(values)
+
+
+def could_be_credential(text: str) -> bool:
+    """Whether ``text`` may be, or contain, a token, a password or an URL with one: too long, or too random a word."""
+    return len(text) > _LONGEST_SHOWN or _RANDOM.search(text) is not None
+
+
+_LONGEST_SHOWN: Final = 200
+_RANDOM: Final = re.compile(
+    r"://[^/\s]*@"  # URL with credentials
+    r"|(?=[A-Za-z0-9_+]*[0-9])(?=[A-Za-z0-9_+]*[A-Za-z])[A-Za-z0-9_+]{12}"  # letters and digits
+    r"|(?=\S{0,80}[0-9])(?=\S{0,80}[a-z])(?=\S{0,80}[A-Z])\S{8}"  # digits, lower and upper case
+    r"|(?=\S{0,80}[0-9])(?=\S{0,80}[A-Za-z])(?=\S{0,80}[^\w\s./:-])\S{8}"  # letters, digits and unusual signs
+    r"|[A-Za-z0-9_+]{32}"
+)
 
 
 class UsageError(MogplexError):
@@ -56,7 +95,7 @@ class UsageError(MogplexError):
     code = "USAGE"
 
     def __init__(self, *problems: Problem) -> None:
-        super().__init__("wrong inputs: " + ", ".join(f"{problem.input} ({problem.fault})" for problem in problems))
+        super().__init__("; ".join(f"{problem.input}: {problem.fault}" for problem in problems))
         self.problems = problems
 
 
@@ -84,6 +123,20 @@ class NotAuthorizedError(ApiError):
 
     exit_code = 64
     remedy = "Check that api-key holds a current Mogplex token (mog_…); issue one at mogplex.com/settings/api-keys."
+
+
+class MissingTokenError(NotAuthorizedError):
+    """The step was given no token."""
+
+    remedy = (
+        "Set api-key from a secret. A secret is empty when its name is misspelt or it is not visible to this job, and "
+        "in pull requests from forks and Dependabot's runs; there, on-missing-key: skip ends the step quietly."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no token: neither api-key nor MOGPLEX_API_KEY is set", code="UNAUTHORIZED", http_status=0
+        )
 
 
 class ForbiddenError(ApiError):

@@ -209,16 +209,8 @@ def error_text(error: MogplexError) -> Text:
 
 
 def problem_text(problem: Problem) -> Text:
-    """Return what is wrong with an argument or input, its value, and what is allowed."""
-    template: LiteralString = "{}: {}"
-    values: tuple[Value, ...] = (problem.input, problem.fault)
-    if problem.got is not None:
-        template, values = template + ", got '{}'", (*values, problem.got)
-    if problem.allowed:
-        template, values = template + "; allowed: {}", (*values, problem.allowed)
-    if problem.near:
-        template, values = template + "; closest: " + ", ".join("{}" for _ in problem.near), (*values, *problem.near)
-    return template, values
+    """Return what is wrong with an argument or input, and what to do about it."""
+    return problem.line()
 
 
 def remedy_of(error: MogplexError) -> str:

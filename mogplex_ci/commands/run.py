@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.commands.common import RETRY_SECONDS, Parser, of_kind, perform
 from mogplex_ci.commands.runs import started_lines
+from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
 from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, inputs, is_uuid
 from mogplex_ci.models import StartRequest, Untrusted
+from mogplex_ci.signals import bounded
 
 if TYPE_CHECKING:
     import argparse
@@ -86,7 +88,7 @@ def _prompt(options: argparse.Namespace, session: Session) -> str:
     name = options.prompt_file or (STANDARD_INPUT if options.prompt == STANDARD_INPUT else "")
     if name:
         with session.stop.interrupting():  # somebody may be typing
-            text = _read(name)
+            text = bounded(lambda: _read(name), MAX_SECONDS)
     else:
         text = options.prompt
     text = text.strip()
@@ -94,7 +96,7 @@ def _prompt(options: argparse.Namespace, session: Session) -> str:
         raise _usage_error("a prompt is required (as argument, - for standard input, or --prompt-file <file>)")
     problem = inputs()["prompt"].problem(text)
     if problem is not None:
-        raise _usage_error(f"the prompt {problem.fault}; allowed: {problem.allowed}")
+        raise _usage_error(f"the prompt {problem.fault}. {problem.remedy}")
     return text
 
 

@@ -11,7 +11,7 @@ from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, check, inputs, is_true
 from mogplex_ci.inputs.sources import gather
-from mogplex_ci.models import StartRequest
+from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.workspace import read_text, writable
 
 if TYPE_CHECKING:
@@ -100,11 +100,11 @@ def read_inputs(
     wrong = check(values)
     problems = [*gathered.problems, *wrong]
     if "prompt" in values and "prompt-file" in values:
-        problems.append(Problem("prompt", "given together with prompt-file", "exactly one of the two"))
+        problems.append(Problem("prompt", "is given together with prompt-file", "Remove one of the two."))
     elif gathered.is_complete and "prompt" not in values and "prompt-file" not in values:
-        problems.append(Problem("prompt", "is missing", "set prompt or prompt-file"))
+        problems.append(Problem("prompt", "is missing", "Set prompt or prompt-file."))
     if gathered.is_complete and "repo" not in values and repository is None:
-        problems.append(Problem("repo", "is missing", "owner/name, or a repo id from 'mogplex repos list'"))
+        problems.append(Problem("repo", "is missing", inputs()["repo"].kind.remedy))
 
     paths = {name: values[name] for name in values if inputs()[name].kind.name == "path"}
     for problem in wrong:
@@ -120,7 +120,7 @@ def read_inputs(
         except UsageError as error:
             problems.extend(error.problems)
     if problems:
-        raise UsageError(*problems)
+        raise UsageError(*problems, *gathered.warnings)  # a misspelt name may be why another input is missing
     get = values.get
     return ActionInputs(
         api_key=get("api-key"),
@@ -180,10 +180,10 @@ def _read_prompt(workspace: Path, name: str) -> str:
     """
     text = read_text(workspace, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES).strip()
     if not text:
-        raise UsageError(Problem("prompt-file", "is empty", "a file that holds the prompt"))
+        raise UsageError(Problem("prompt-file", "is empty", "Write the task for the agent into it.", Untrusted(name)))
     problem = inputs()["prompt"].problem(text)
     if problem is not None:
-        raise UsageError(Problem("prompt-file", problem.fault, problem.allowed))
+        raise UsageError(Problem("prompt-file", problem.fault, problem.remedy, Untrusted(name)))
     return text
 
 

@@ -20,7 +20,7 @@ from mogplex_ci.errors import Problem
 from mogplex_ci.models import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 PROMPT_LIMIT: Final = 100_000
 """The API's limit, in UTF-16 code units."""
@@ -38,26 +38,40 @@ class Kind:
     name: str
     """Name in ``$defs``, or ``choice``."""
     allowed: str
-    """What it takes, in words."""
+    """What it takes, in words that may follow "Use"."""
     choices: tuple[str, ...] = ()
     """The only allowed values; empty when other rules decide."""
     _rules: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def remedy(self) -> str:
+        """What to do about a wrong value."""
+        return f"Use {self.allowed}."
+
     def fault(self, text: str, *, token: str = "") -> str | None:
-        """Return what is wrong with ``text``, stripped and not empty, or None.
+        """Return what is wrong with ``text``, stripped and not empty, as ``is not a duration``; None for valid text.
 
         ``token`` is the ``api-key`` given beside it: the emulator's may be sent to any host over plain http, because
         it opens nothing.
         """
-        rules = self._rules
+        if re.search("[\ud800-\udfff]", text):
+            return "is not UTF-8 text"
         if self.choices:
-            return None if text in self.choices else "not one of the choices"
-        if len(text) > rules.get("maxLength", len(text)) or not re.fullmatch(rules.get("pattern", "(?s:.*)"), text):
-            return str(rules["x-fault"])
+            return None if text in self.choices else "is not one of the choices"
+        most = self._rules.get("maxLength", len(text))
+        if len(text) > most:
+            return f"has {len(text):,} characters, {most:,} are allowed"
+        if not re.fullmatch(self._rules.get("pattern", "(?s:.*)"), text):
+            return str(self._rules["x-fault"])
         if self.name == "base-url":
             return _base_url_fault(text, allow_http=token == EMULATOR_TOKEN)
         more = _MORE_RULES.get(self.name)
         return more(text) if more else None
+
+    def suggestion(self, text: str) -> str | None:
+        """Return a valid value that somebody who wrote ``text``, which is invalid, may have meant."""
+        candidates = nearest(text.lower(), self.choices) if self.choices else _SUGGESTIONS.get(self.name, _none)(text)
+        return next((candidate for candidate in candidates if self.fault(candidate) is None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +99,13 @@ class Input:
         fault = self.kind.fault(text, token=token)
         if fault is None:
             return None
-        return Problem(self.name, fault, self.kind.allowed, None if self.is_secret else Untrusted(text))
+        if self.is_secret or self.kind.name in _NEVER_SHOWN:
+            return Problem(self.name, fault, self.kind.remedy)
+        suggestion = self.kind.suggestion(text)
+        if suggestion is None:
+            return Problem(self.name, fault, self.kind.remedy, Untrusted(text))
+        remedy = self.kind.remedy if self.kind.choices else ""
+        return Problem(self.name, fault, remedy, Untrusted(text), (Untrusted(suggestion),))
 
 
 @cache
@@ -128,10 +148,15 @@ def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
     return get_close_matches(word, list(known), n=count, cutoff=0.5)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``did you mean NAME?``, or nothing when no known word is close."""
+def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """Return ``Did you mean NAME?``, or ``otherwise`` when no known word is close."""
     close = nearest(word, known)
-    return f"did you mean {close[0]}?" if close else ""
+    return f"Did you mean {close[0]}?" if close else otherwise
+
+
+def enumeration(words: Sequence[str]) -> str:
+    """Return ``a``, ``a or b``, ``a, b or c``."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def _input(name: str, entry: Mapping[str, Any]) -> Input:
@@ -140,7 +165,7 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
         name=name,
         description=entry["description"],
         default=entry.get("default"),
-        kind=Kind("choice", " or ".join(choices), choices) if choices else kinds()[entry["$ref"].rpartition("/")[2]],
+        kind=Kind("choice", enumeration(choices), choices) if choices else kinds()[entry["$ref"].rpartition("/")[2]],
         is_secret=entry.get("x-secret", False),
         github_expression=entry.get("x-github"),
         variables=("MOGPLEX_" + name.upper().replace("-", "_"), *entry.get("x-variables", ())),
@@ -150,36 +175,38 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
 def _base_url_fault(text: str, *, allow_http: bool) -> str | None:
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port  # ValueError: a port or an IPv6 address that is none
+        host, _ = parts.hostname, parts.port  # ValueError: not a port, or not an IPv6 address
     except ValueError:
-        return "not a URL"
+        return "is not a URL"
     if not host:
-        return "not a URL"
+        return "is not a URL"
     if parts.username is not None or parts.query or parts.fragment:
-        return "holds credentials, a query or a fragment"
+        return "contains credentials, a query or a fragment"
     if parts.scheme == "http" and not allow_http and not _LOOPBACK.fullmatch(host):
-        return "http would send the token unencrypted"
+        return "would send the token unencrypted"
     return None
 
 
 def _prompt_fault(text: str) -> str | None:
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    return f"has {units:,} characters" if units > PROMPT_LIMIT else None
+    return (
+        f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed" if units > PROMPT_LIMIT else None
+    )
 
 
 def _duration_fault(text: str) -> str | None:
     try:
         seconds = durations.parse_duration(text)
     except ValueError:
-        return "longer than 720h"
-    return None if seconds > 0 else "must be longer than nothing"
+        return "is longer than 720h"
+    return None if seconds > 0 else "is not more than zero"
 
 
 def _json_fault(text: str) -> str | None:
     try:
         json.loads(text)
     except (ValueError, RecursionError):
-        return "not JSON"
+        return "is not JSON"
     return None
 
 
@@ -189,3 +216,41 @@ _MORE_RULES: Final[Mapping[str, Callable[[str], str | None]]] = {
     "json": _json_fault,
 }
 """Checks by kind that no pattern can express. Each returns the fault, or None."""
+
+
+def _boolean_suggestions(text: str) -> Iterator[str]:
+    word = text.lower()
+    yield from ("true" for alias in ("true", "yes", "y", "on", "1") if word == alias)
+    yield from ("false" for alias in ("false", "no", "n", "off", "0") if word == alias)
+
+
+def _duration_suggestions(text: str) -> Iterator[str]:
+    """Yield ``1h30m`` for ``1 hour 30 minutes``."""
+    words = re.sub(r"\s|,|\band\b", "", text[:40].lower())
+    yield re.sub(r"(?<=\d)(h|m|s)(?:(?<=h)(?:ours?|rs?)|(?<=m)in(?:ute)?s?|(?<=s)ec(?:ond)?s?)", r"\1", words)
+
+
+def _repo_suggestions(text: str) -> Iterator[str]:
+    """Yield ``owner/name`` for a clone URL or the address of a page of a repository."""
+    match = re.search(r"(?:://|@)[^/:\s]+[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", text[:400], re.ASCII)
+    if match:
+        yield match[1]
+
+
+def _branch_suggestions(text: str) -> Iterator[str]:
+    yield re.sub(r"\s+", "-", text[:100])
+
+
+def _none(_: str) -> Iterator[str]:
+    yield from ()
+
+
+_SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
+    "boolean": _boolean_suggestions,
+    "duration": _duration_suggestions,
+    "repo": _repo_suggestions,
+    "branch": _branch_suggestions,
+}
+"""What somebody may have meant, by kind. Only valid values are suggested."""
+_NEVER_SHOWN: Final = frozenset({"base-url", "prompt", "json"})
+"""Kinds whose values may hold credentials, or are long."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.schema import did_you_mean, inputs
+from mogplex_ci.errors import Problem, UsageError, could_be_credential
+from mogplex_ci.inputs.schema import did_you_mean, inputs, nearest
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.base import OUTPUTS, VARIABLES, output_variable
 from mogplex_ci.workspace import read_text
@@ -21,6 +23,7 @@ OUTPUT_VARIABLES: Final = frozenset(map(output_variable, OUTPUTS))
 _RUN_FILE_BYTES: Final = 1_000_000
 _NODES: Final = 5_000
 """Values and names that a run file may have; a larger one would take seconds to parse."""
+_LISTED: Final = 10
 _EXPANDED_SIZE: Final = 4_000_000
 """Characters and nodes that a run file may have once its aliases are expanded."""
 
@@ -47,7 +50,7 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Gath
         from_file, file_problems = _read_run_file(workspace, values["run-file"], values.get("task"))
         values = from_file | values
     elif "task" in values:
-        problems.append(Problem("task", "given without run-file", "run-file: the YAML file that holds the task"))
+        problems.append(Problem("task", "is given without run-file", "Set run-file to the YAML file with the task."))
     defaults = {name: spec.default for name, spec in inputs().items() if spec.default is not None}
     return Gathered(
         values=defaults | values,
@@ -79,7 +82,9 @@ def flag_parser(prog: str) -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(Problem("arguments", "cannot be understood", "see --help", Untrusted(message)))
+        """Raise argparse's complaint about a flag without a value; no other can occur."""
+        flag = message.partition(": ")[0].removeprefix("argument ")
+        raise UsageError(Problem(flag, "needs a value", f"Write {flag}=VALUE if the value begins with a hyphen."))
 
 
 def _flags(argv: Sequence[str]) -> tuple[dict[str, str], list[Problem]]:
@@ -88,17 +93,23 @@ def _flags(argv: Sequence[str]) -> tuple[dict[str, str], list[Problem]]:
     except UsageError as error:
         return {}, list(error.problems)
     values = {name.replace("_", "-"): value for name, value in vars(known).items() if value is not None}
-    return values, [_unknown_argument(word) for word in unknown]
+    # What follows an unknown flag is its value.
+    wrong = [word for before, word in pairwise(["", *unknown]) if word.startswith("-") or not before.startswith("-")]
+    return values, [_unknown_argument(word) for word in wrong]
 
 
 def _unknown_argument(word: str) -> Problem:
-    flag = word.split("=", 1)[0]
+    """Return what is wrong with an argument. Only a flag's name is shown: the rest may be a secret."""
+    flag = word.partition("=")[0]
     if flag == "--api-key":
-        return Problem("arguments", "a token must not stand in a command line", "set MOGPLEX_API_KEY")
-    if flag.startswith("-"):
-        near = did_you_mean(flag, [f"--{name}" for name in inputs()])
-        return Problem("arguments", "no such flag", near or "see --help", Untrusted(flag))
-    return Problem("arguments", "not expected here", "--name VALUE; see --help", Untrusted(word))
+        remedy = "Set MOGPLEX_API_KEY: other processes can see command lines."
+        return Problem("--api-key", "is not a flag", remedy)
+    if re.fullmatch(r"--?[a-z][a-z-]{0,30}", flag):
+        remedy = did_you_mean(flag, [f"--{name}" for name in inputs()], otherwise="See --help.")
+        return Problem(flag, "is not a flag", remedy)
+    return Problem(
+        "arguments", "contain a word that is not expected", "Write --NAME VALUE, and quote spaces; see --help."
+    )
 
 
 def _given(name: str, flags: Mapping[str, str], env: Mapping[str, str]) -> str:
@@ -121,46 +132,62 @@ def _ignored_variables(from_outputs: set[str]) -> list[Problem]:
     names = sorted(from_outputs & {variable for spec in inputs().values() for variable in spec.variables})
     if not names:
         return []
-    return [Problem(", ".join(names), "ignored: outputs of an earlier job", "set this job's inputs with flags")]
+    fault = "is ignored because it is an output of an earlier job"
+    return [Problem(name, fault, "Set this job's inputs with flags.") for name in names]
 
 
 def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
     known = {variable for spec in inputs().values() for variable in spec.variables}
     known |= OUTPUT_VARIABLES | set(VARIABLES)
-    github = {spec.github_variable for spec in inputs().values()}
-    warnings = []
-    for name in sorted(env):
-        names = known if name.startswith("MOGPLEX_") else github if name.startswith("INPUT_") else None
-        if names is not None and name not in names:
-            shown = name if name.startswith("MOGPLEX_") else name.removeprefix("INPUT_").lower()
-            near = did_you_mean(name, names).replace("INPUT_", "")
-            warnings.append(Problem("unknown input", "is not used", near or "see the README", Untrusted(shown)))
-    return warnings
+    github = {spec.github_variable: name for name, spec in inputs().items()}
+    otherwise = "See docs/inputs-and-outputs.md."
+    problems = []
+    for variable in sorted(env):
+        if variable.startswith("MOGPLEX_") and variable not in known:
+            remedy = did_you_mean(variable, known, otherwise=otherwise)
+            problems.append(Problem(variable[:100], "is not an input", remedy))
+        elif variable.startswith("INPUT_") and variable not in github:
+            name = variable.removeprefix("INPUT_").lower()
+            problems.append(Problem(name[:100], "is not an input", did_you_mean(name, inputs(), otherwise=otherwise)))
+    return problems
 
 
 def _read_run_file(workspace: Path, name: str, task: str | None) -> tuple[dict[str, str], list[Problem]]:
     """Return the run file's inputs, the task's before those at the top, and what is wrong with the file."""
     try:
-        document = _parse_yaml(read_text(workspace, name, input_name="run-file", max_bytes=_RUN_FILE_BYTES))
+        text = read_text(workspace, name, input_name="run-file", max_bytes=_RUN_FILE_BYTES)
     except UsageError as error:
         return {}, list(error.problems)
+    try:
+        document = _parse_yaml(text)
+    except ValueError as error:
+        remedy = "Write names and values, such as 'prompt: Fix the tests'; docs/recipes.md has an example."
+        return {}, [Problem("run-file", str(error), remedy, Untrusted(name))]
     problems = _structure_problems(document)
     if problems:
         return {}, problems
     tasks = document.pop("tasks", None) or {}
     if task is not None:
         if task not in tasks:
-            known = ", ".join(map(str, tasks)) or "none: the file has no tasks"
-            return {}, [Problem("task", "the run file has no such task", known, Untrusted(task))]
+            return {}, [_unknown_task(task, tasks)]
         document |= tasks[task] or {}
     return {name: text for name, value in document.items() if value and (text := value.strip())}, []
+
+
+def _unknown_task(task: str, tasks: Mapping[str, object]) -> Problem:
+    if not tasks:
+        return Problem("task", "is not in the run file", "The file has no tasks.", Untrusted(task))
+    names = [name for name in map(str, tasks) if not could_be_credential(name)]
+    near = tuple(map(Untrusted, nearest(task, names)))
+    listed = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+    return Problem("task", "is not in the run file", f"Its tasks: {listed}.", Untrusted(task), near)
 
 
 def _parse_yaml(text: str) -> dict[str, Any]:
     """Return the mapping that the run file holds. Its scalars are text as written, or None for null.
 
     Raises:
-        UsageError: it holds something else, or too much.
+        ValueError: it holds something else, or too much. The message quotes nothing of it.
     """
     import yaml
 
@@ -172,7 +199,7 @@ def _parse_yaml(text: str) -> dict[str, Any]:
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
             self.nodes += 1
             if self.nodes > _NODES:
-                raise yaml.MarkedYAMLError(problem="too many values", problem_mark=self.get_mark())
+                raise ValueError(f"has more than {_NODES:,} names and values")
             return super().compose_node(parent, index)
 
         def construct_scalar(self, node: yaml.ScalarNode) -> Any:
@@ -184,14 +211,14 @@ def _parse_yaml(text: str) -> dict[str, Any]:
         size = _expanded_size(document, {})
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UsageError(Problem("run-file", f"not YAML{where}", "YAML: a mapping of input names")) from error
+        where = f", see line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ValueError(f"is not YAML{where}") from error
     except RecursionError as error:
-        raise UsageError(Problem("run-file", "nested too deeply", "YAML: a mapping of input names")) from error
+        raise ValueError("is nested too deeply") from error
     if not isinstance(document, dict):
-        raise UsageError(Problem("run-file", "not a mapping", "YAML such as 'prompt: Fix the tests'"))
+        raise ValueError("is not a YAML mapping")
     if size > _EXPANDED_SIZE:
-        raise UsageError(Problem("run-file", "its aliases expand to too much", "a smaller file"))
+        raise ValueError("has aliases that expand to too much text")
     return document
 
 
@@ -210,21 +237,22 @@ def _structure_problems(document: dict[str, Any]) -> list[Problem]:
 
     from mogplex_ci import schemas
 
-    problems = []
+    problems: list[Problem] = []
     for error in Draft202012Validator(schemas.load("run-file")).iter_errors(document):
-        where = ", ".join(("run-file", *(f"task {name}" for name in list(error.path)[1:2])))
         if error.validator == "additionalProperties":
             properties = error.schema["properties"]
-            problems += [_unknown_name(name, where) for name in error.instance if name not in properties]
+            problems += [_unknown_name(str(name), properties) for name in error.instance if name not in properties]
         elif error.validator == "type":
-            allowed = "one value" if error.schema["type"] != "object" else "a mapping"
-            subject = str(error.path[-1]) if error.path else "the file"
-            problems.append(Problem(where, f"{subject} is not plain text, a number or a boolean", allowed))
-    return problems
+            wanted = (
+                "text, a number or a boolean" if "string" in error.schema["type"] else "a mapping of names to values"
+            )
+            got = Untrusted(str(error.path[-1])) if error.path else None
+            problems.append(Problem("run-file", f"is not {wanted}", f"Write {wanted} for it.", got))
+    return problems[:_LISTED]
 
 
-def _unknown_name(name: object, where: str) -> Problem:
+def _unknown_name(name: str, properties: Mapping[str, object]) -> Problem:
     if name in inputs():
-        return Problem(where, f"{name} does not belong into the run file", "an input or variable")
-    allowed = did_you_mean(str(name), inputs()) or "an input of the action"
-    return Problem(where, "no such input", allowed, Untrusted(str(name)))
+        return Problem("run-file", "must not be set in a run file", "Set it in the job.", Untrusted(name))
+    remedy = did_you_mean(name, properties, otherwise="See docs/inputs-and-outputs.md.")
+    return Problem("run-file", "is not an input", remedy, Untrusted(name))

@@ -43,14 +43,9 @@ def because(sanitizer: Sanitizer, cause: str, detail: Untrusted | None) -> SafeT
 
 
 def problem(sanitizer: Sanitizer, fault: Problem) -> SafeText:
-    """Return what is wrong with an input, what it got, and what is allowed."""
-    got = (", got '", fault.got, "'") if fault.got is not None else ()
-    near = ("; closest: ", *listed(", ", *fault.near)) if fault.near else ()
-    return sentence(
-        sanitizer,
-        *("Input ", Untrusted(fault.input), ": ", Untrusted(fault.fault)),
-        *(*got, "; allowed: ", Untrusted(fault.allowed), *near),
-    )
+    """Return what is wrong with an input, and what to do about it."""
+    template, values = fault.line()
+    return sanitizer.line("Input " + template, *values)
 
 
 def count(number: int, noun: str) -> str:

@@ -102,9 +102,9 @@ def find_repo(client: Client, full_name: str, *, timeout: float) -> Repo:
         return same[0]
     visible = client.repos(timeout=timeout)
     near = sorted(visible, key=lambda repo: repo.full_name.similarity(full_name), reverse=True)[:CLOSEST]
-    fault = "more than one repository has this name" if same else "this token sees no such repository"
-    allowed = "a repository from 'mogplex repos list'; connect it to Mogplex if it is missing there"
-    raise UsageError(Problem("repo", fault, allowed, Untrusted(full_name), tuple(repo.full_name for repo in near)))
+    fault = "is the name of several repositories" if same else "is not a repository that this token can see"
+    remedy = "Use one from 'mogplex repos list', and connect it to Mogplex if it is missing there."
+    raise UsageError(Problem("repo", fault, remedy, Untrusted(full_name), tuple(repo.full_name for repo in near)))
 
 
 class Starter:
