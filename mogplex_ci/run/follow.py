@@ -384,7 +384,11 @@ class Follower:
         if page.run.is_terminal:  # events come before the end
             first, second = second, first
         news = bool((yield from first)) | bool((yield from second))
-        if len(page.events) >= FEED_LIMIT and self._lists_newest is None and self._client.has_no_stream:
+        if (
+            len(page.events) >= FEED_LIMIT
+            and self._lists_newest is None
+            and (self._client.has_no_stream or self._is_over)
+        ):
             yield from self._find_out_what_is_listed(page)
         if is_gap:
             yield from self._note_missing(later_ones=False)
