@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from mogplex_ci.errors import (
     InternalError,
+    MissingTokenError,
     MogplexError,
-    NotAuthorizedError,
     Problem,
     UntrustedPromptError,
     UntrustedTriggerError,
@@ -26,7 +26,7 @@ from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import early_outputs, final_outputs
 from mogplex_ci.report.progress import Progress
-from mogplex_ci.run.result import Result, RunResult, result_of_error
+from mogplex_ci.run.result import RunResult, result_of_error
 from mogplex_ci.run.start import Key, OnRerun, derive_key
 from mogplex_ci.run.updates import NextKey, Started, Starting
 from mogplex_ci.sanitize import Sanitizer, secrets_of
@@ -80,14 +80,14 @@ def _perform(
 
     if not inputs.dry_run:
         if inputs.api_key is None:  # first: it is what a fork's pull request lacks
-            if inputs.on_missing_key == "skip":
-                return _skipped("There is no api-key, as in a fork's pull request.", clock.monotonic() - began)
-            raise NotAuthorizedError("there is no api-key", code="UNAUTHORIZED", http_status=0)
-        if not inputs.allow_untrusted_trigger:
-            if (reason := platform.untrusted_trigger()) is not None:
-                raise UntrustedTriggerError(reason)
-            if (reason := platform.outsider_text_in(inputs.prompt)) is not None:
-                raise UntrustedPromptError(reason)
+            if inputs.on_missing_key != "skip":
+                raise MissingTokenError
+            return _skipped("There is no api-key, as in a fork's pull request.", clock.monotonic() - began)
+        reason = None if inputs.allow_untrusted_trigger else _distrust(inputs, platform)
+        if reason is not None:
+            if inputs.on_untrusted != "skip":
+                raise reason
+            return _skipped(f"Not started: {reason.cause}.", clock.monotonic() - began)
         if platform.identity() is None and inputs.idempotency_key is None:
             recorder.warn_of_random_key()
     with _client_of(inputs, recorder) as client:
@@ -95,6 +95,19 @@ def _perform(
         for update in execution.perform():
             recorder.on(update)
     return execution.result.as_dry_run() if inputs.dry_run else execution.result
+
+
+def _skipped(reason: str, duration: float) -> RunResult:
+    return RunResult(Result.SKIPPED, 0, remedy=reason, duration=duration)
+
+
+def _distrust(inputs: ActionInputs, platform: Platform) -> MogplexError | None:
+    """Return why the event or the prompt may be an outsider's doing, or None."""
+    if (reason := platform.untrusted_trigger()) is not None:
+        return UntrustedTriggerError(reason)
+    if (reason := platform.outsider_text_in(inputs.prompt)) is not None:
+        return UntrustedPromptError(reason)
+    return None
 
 
 @contextlib.contextmanager
