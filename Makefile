@@ -34,11 +34,13 @@ lint: $(SETUP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/vulture
 	$(BIN)/shellcheck .ci/run scripts/*.sh tests/container/*.sh
 	$(BIN)/hadolint Dockerfile
 
 types: $(SETUP)
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
 
 workflows: $(SETUP)

@@ -26,7 +26,7 @@ from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import early_outputs, final_outputs
 from mogplex_ci.report.progress import Progress
-from mogplex_ci.run.result import RunResult, result_of_error
+from mogplex_ci.run.result import Result, RunResult, result_of_error
 from mogplex_ci.run.start import Key, OnRerun, derive_key
 from mogplex_ci.run.updates import NextKey, Started, Starting
 from mogplex_ci.sanitize import Sanitizer, secrets_of
