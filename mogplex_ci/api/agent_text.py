@@ -31,9 +31,9 @@ class Checkpoint(NamedTuple):
 class TextBuffer:
     """Joins text deltas without a separator and releases pieces.
 
-    A piece ends at a paragraph break; ``flush`` and ``interrupt`` release more. An open code fence, private key or
+    A piece ends with a paragraph; ``flush`` and ``interrupt`` release more. An open code fence, private key or
     checkpoint block is held back until it is closed, so that it is redacted as a whole. The checkpoint's marks and JSON
-    are removed from the text.
+    are removed from the text. The pieces joined without a separator are the text: they keep their line feeds.
     """
 
     def __init__(self) -> None:
@@ -76,16 +76,20 @@ class TextBuffer:
         return self._take(len(self._text))
 
     def _paragraph_end(self) -> int | None:
-        while (at := self._text.find("\n\n", self._checked)) >= 0:
+        start = len(self._text) - len(self._text.lstrip())  # white space left over from an earlier piece
+        while (at := self._text.find("\n\n", max(self._checked, start))) >= 0:
             if not _is_open(self._text[:at]):
                 return at + 2
             self._checked = at + 1
-        return len(self._text) if len(self._text) > _MOST_HELD else None
+        return len(self._text) if len(self._text) - start > _MOST_HELD else None
 
     def _take(self, end: int) -> list[Untrusted]:
         piece, self._text, self._checked = self._text[:end], self._text[end:], 0
-        piece = self._without_checkpoints(piece).strip("\n")
-        return [Untrusted(piece)] if piece.strip() else []
+        piece = self._without_checkpoints(piece)
+        if not piece.strip():
+            self._text = ("\n\n" if piece.count("\n") > 1 else piece[-1:]) + self._text
+            return []
+        return [Untrusted(piece)]
 
     def _without_checkpoints(self, text: str) -> str:
         before, mark, rest = text.partition(_CHECKPOINT)

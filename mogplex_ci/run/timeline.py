@@ -6,7 +6,7 @@ report, the outputs and the result file read the finished timeline.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -56,6 +56,8 @@ class PhaseEnded:
     event: Event | None = None
     calls: int = 0
     """Tool calls so far."""
+    failed: bool = False
+    """Whether the run failed or was cancelled in this phase."""
 
 
 @dataclass(slots=True, eq=False)
@@ -81,7 +83,7 @@ class ToolCall:
         tool = self.finish.tool if self.finish else None
         if tool is not None and tool.seconds is not None:
             return tool.seconds
-        return self.ended - self.at if self.start and self.ended is not None else None
+        return max(self.ended - self.at, 0.0) if self.start and self.ended is not None else None
 
     @property
     def failed(self) -> bool:
@@ -103,8 +105,8 @@ class AgentText:
 
     @property
     def text(self) -> Untrusted:
-        """All of it, paragraphs separated by a blank line."""
-        return Untrusted("\n\n".join(piece.text for piece in self.pieces))
+        """All of it."""
+        return Untrusted("".join(piece.text for piece in self.pieces).strip("\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class TextPiece:
 
     at: float
     text: Untrusted
+    continues: bool
+    """Whether it goes on in the middle of a paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +295,7 @@ class Timeline:
                 yield self._end_phase(Phase.INSTALL, at, event)
                 yield from self._start_work(at)
             case EventKind.DELIVERY if self._reach(Phase.DELIVERY):
-                yield from self._end_work(at)
+                yield from self._end_work(at, event)
                 yield PhaseStarted(Phase.DELIVERY, at, event)
             case EventKind.TOOL_STARTED if event.tool is not None:
                 yield from self._start_work(at)
@@ -304,7 +308,7 @@ class Timeline:
                 yield from self._say([event.message])
                 self._message = None
             case EventKind.FINISHED | EventKind.FAILED | EventKind.CANCELLED:
-                yield from self._end_work(at)
+                yield from self._end_work(at, event)
                 yield Note(at, event)
             case _:
                 yield Note(at, event)
@@ -335,8 +339,10 @@ class Timeline:
             if self._message is None:
                 self._message = AgentText(self._now)
                 self.entries.append(self._message)
+            before = self._message.pieces[-1].text if self._message.pieces else "\n"
             self._message.pieces.append(piece)
-            yield TextPiece(self._now, piece)
+            continues = not before.endswith("\n") and not piece.text.startswith("\n")
+            yield TextPiece(self._now, piece, continues)
 
     def _reach(self, phase: Phase) -> bool:
         """Note that ``phase`` was reached, and return whether this is the first time."""
@@ -346,17 +352,19 @@ class Timeline:
 
     def _end_phase(self, phase: Phase, at: float, event: Event | None) -> PhaseEnded:
         started, self._phase_started = self._phase_started, at
-        return PhaseEnded(phase, started, at, event, len(self._calls))
+        return PhaseEnded(phase, started, max(at, started), event, len(self._calls))
 
     def _start_work(self, at: float) -> Iterator[Addition]:
         if self._reach(Phase.AGENT):
             self._agent_works, self._phase_started = True, at
             yield PhaseStarted(Phase.AGENT, at)
 
-    def _end_work(self, at: float) -> Iterator[Addition]:
+    def _end_work(self, at: float, event: Event) -> Iterator[Addition]:
         if self._agent_works:
             self._agent_works = False
-            yield self._end_phase(Phase.AGENT, at, None)
+            is_bad_end = event.kind in (EventKind.FAILED, EventKind.CANCELLED)
+            failed = is_bad_end and not (event.end and event.end.in_delivery)
+            yield replace(self._end_phase(Phase.AGENT, at, None), failed=failed)
 
     def _finish_call(self, event: Event, tool: ToolState, at: float) -> ToolCall:
         """Return the call that ``event`` ends, or changes the end of."""
