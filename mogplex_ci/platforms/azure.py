@@ -14,7 +14,7 @@ from mogplex_ci.workspace import write_whole
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mogplex_ci.sanitize import Markdown, SafeText
+    from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _ESCAPES: Final = str.maketrans({"%": "%AZP25", ";": "%3B", "\r": "%0D", "\n": "%0A", "]": "%5D"})
 
@@ -92,7 +92,7 @@ class Azure(Platform):
         """Have the agent hide ``secret`` in all later lines."""
         self._command("task.setsecret", {}, secret)
 
-    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Write the dotenv file, and set output variables of the step, which later jobs can read as well."""
         super().set_outputs(outputs)
         for name, value in variables(outputs).items():

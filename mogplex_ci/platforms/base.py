@@ -20,7 +20,7 @@ from mogplex_ci.workspace import inside, writable, write_whole
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mogplex_ci.sanitize import Markdown, SafeText
+    from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
 """Variables that tell a platform what to write and where; they are not inputs."""
@@ -35,9 +35,13 @@ OUTPUTS: Final = (
     "branch",
     "base-branch",
     "pull-request-url",
+    "compare-url",
+    "preview-url",
+    "commit-sha",
     "changed",
     "replayed",
     "idempotency-key",
+    "message",
     "error",
     "error-code",
     "sandbox-id",
@@ -50,7 +54,7 @@ OUTPUTS: Final = (
 )
 """Every output, by its GitHub name, in the order of ``action.yml``."""
 
-NO_VARIABLE: Final = frozenset({"error"})
+NO_VARIABLE: Final = frozenset({"error", "message", "preview-url", "sandbox-id", "events-count"})
 """Outputs that are not written as variables: free text, and more than the 20 variables that GitLab accepts."""
 
 _PLAIN_VALUE: Final = re.compile(r"[A-Za-z0-9._/:@+=,~%?#-]*", re.ASCII)
@@ -183,7 +187,7 @@ class Platform:
     def mask(self, secret: str) -> None:
         """Ask the system to hide ``secret`` in the log from now on, where it can."""
 
-    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Hand outputs to later steps. Called early with a few of them, and at the end with all.
 
         Raises:
@@ -295,7 +299,7 @@ def output_variable(name: str) -> str:
     return "MOGPLEX_" + name.upper().replace("-", "_")
 
 
-def variables(outputs: Mapping[str, SafeText | None]) -> dict[str, str]:
+def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
     """Return outputs as variables. An unknown value is empty; one that a shell might act on is left out."""
     return {
         output_variable(name): value or ""
@@ -304,7 +308,7 @@ def variables(outputs: Mapping[str, SafeText | None]) -> dict[str, str]:
     }
 
 
-def dotenv(outputs: Mapping[str, SafeText | None]) -> str:
+def dotenv(outputs: Mapping[str, CleanText | None]) -> str:
     """Return outputs as a dotenv file: one ``MOGPLEX_NAME=value`` a line, without quotes or blank lines."""
     return "".join(f"{name}={value}\n" for name, value in variables(outputs).items())
 

@@ -10,7 +10,7 @@ from mogplex_ci.platforms.base import Identity, Platform, dotenv, joined, replac
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mogplex_ci.sanitize import SafeText
+    from mogplex_ci.sanitize import CleanText
 
 
 class Bitbucket(Platform):
@@ -37,7 +37,7 @@ class Bitbucket(Platform):
         attempt = self.env.get("BITBUCKET_STEP_RUN_NUMBER", "1")
         return Identity(parts, joined(self.repository() or "", build), attempt, later_attempt=attempt != "1")
 
-    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Write the dotenv file, and the file that a step's ``output-variables`` are read from."""
         super().set_outputs(outputs)
         if path := self.env.get("BITBUCKET_PIPELINES_VARIABLES_PATH"):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
-    from mogplex_ci.sanitize import Markdown, SafeText
+    from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
@@ -86,7 +86,7 @@ class Buildkite(Platform):
             with suppress(OSError):  # the line is in the log
                 self._annotate(_STYLES[level], f"-{level.value}", content)
 
-    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Write the dotenv file, and the build's meta-data: ``mogplex:STEP_KEY:MOGPLEX_RUN_ID`` and so on."""
         super().set_outputs(outputs)
         step = joined(*self._values("BUILDKITE_STEP_KEY", "BUILDKITE_PARALLEL_JOB"))

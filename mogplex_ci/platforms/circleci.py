@@ -11,7 +11,7 @@ from mogplex_ci.platforms.base import FORK_BUILD, Identity, Platform, joined, re
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mogplex_ci.sanitize import SafeText
+    from mogplex_ci.sanitize import CleanText
 
 
 class CircleCI(Platform):
@@ -51,7 +51,7 @@ class CircleCI(Platform):
         """Return that this job builds a fork's pull request: CircleCI sets these variables for no other."""
         return FORK_BUILD if any(self._values("CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME")) else None
 
-    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Write the dotenv file, and the shell file that every later step of the job sources first."""
         super().set_outputs(outputs)
         if path := self.env.get("BASH_ENV"):

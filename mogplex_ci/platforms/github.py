@@ -16,7 +16,7 @@ from mogplex_ci.platforms.github_events import Event
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mogplex_ci.sanitize import Markdown, SafeText
+    from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _CLEARED: Final = "finished"
 """Name of the state value that says that ``post`` has nothing left to do."""
@@ -92,7 +92,7 @@ class GitHub(Platform):
         """Have the runner hide ``secret`` in all later lines."""
         self._command("add-mask", {}, secret)
 
-    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Append to the step's output file; a later value replaces an earlier one."""
         self._append("GITHUB_OUTPUT", {name: value or "" for name, value in outputs.items()})
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
-    from mogplex_ci.sanitize import SafeText
+    from mogplex_ci.sanitize import CleanText, SafeText
 
 _COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
 _COLOUR_OFF: Final = "\x1b[0m"
@@ -98,7 +98,7 @@ class GitLab(Platform):
         """Show a link on the job's page, from the annotations report."""
         self._links.append({"external_link": {"label": label, "url": url}})
 
-    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Write the dotenv report, the annotations report, and the code quality report if it was asked for."""
         super().set_outputs(outputs)
         links = {"Mogplex": self._links} if self._links else {}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
-    from mogplex_ci.sanitize import SafeText
+    from mogplex_ci.sanitize import CleanText, SafeText
 
 _ESCAPES: Final = str.maketrans(
     {"|": "||", "'": "|'", "[": "|[", "]": "|]", "\n": "|n", "\r": "|r", "\x85": "|x", "\u2028": "|l", "\u2029": "|p"}
@@ -62,7 +62,7 @@ class TeamCity(Platform):
         else:
             self._message("message", text=shown, status=_STATUS[level])
 
-    def set_outputs(self, outputs: Mapping[str, SafeText | None]) -> None:
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Write the dotenv file, and set parameters of the build. A single ``%`` would refer to another parameter."""
         super().set_outputs(outputs)
         for name, value in variables(outputs).items():
