@@ -7,7 +7,7 @@ or odd: unknown fields, types and states are ignored, as the API asks of its cli
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.errors import UnreachableError
@@ -283,11 +283,11 @@ def _int(value: object) -> int | None:
 
 
 def _time(value: object) -> datetime | None:
-    """Read an ISO time with any number of fraction digits; None for anything else."""
+    """Read an ISO time with any number of fraction digits as one in UTC; None for anything else."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     try:
         time = datetime.fromisoformat(value)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo is not None else None
+    except (ValueError, OverflowError):  # no time, or one in UTC outside the years 1 to 9999
         return None
-    return time if time.tzinfo is not None else None
