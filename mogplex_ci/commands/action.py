@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mogplex_ci.report import Report
     from mogplex_ci.run.execution import Plan
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import SafeText
+    from mogplex_ci.sanitize import CleanText
     from mogplex_ci.signals import Stop
 
 
@@ -234,7 +234,7 @@ class Recorder:
         self._progress.stop()
         facts = facts_of(result, self._sanitizer, self._platform, self._inputs)
         self._each_report(lambda report: report.end(facts))
-        self._set_outputs(final_outputs(facts))
+        self._set_outputs(final_outputs(facts, self._sanitizer))
         if not result.left_behind:
             self._forget()
 
@@ -248,7 +248,7 @@ class Recorder:
                 cause = self._sanitizer.line("A report failed: {}", InternalError.of(error).cause)
                 self._log.warn("Report", cause)
 
-    def _set_outputs(self, values: Mapping[str, SafeText | None]) -> None:
+    def _set_outputs(self, values: Mapping[str, CleanText | None]) -> None:
         try:
             self._platform.set_outputs(values)
         except (OSError, UsageError):

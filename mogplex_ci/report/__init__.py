@@ -1,1 +1,45 @@
-"""What people read: the log, annotations, the summary and the files."""
+"""What people and programs read about a run: the log, the summary, files and the HTML report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.report.facts import Facts
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.sanitize import Sanitizer
+
+
+class Report(Protocol):
+    """Something that is written about one run."""
+
+    def on(self, update: Update) -> None:
+        """Report an update while the run is followed."""
+
+    def end(self, facts: Facts) -> None:
+        """Report how the step ended; called once, also when no run was started."""
+
+
+def reports_for(inputs: ActionInputs, platform: Platform, sanitizer: Sanitizer) -> Iterator[Report]:
+    """Yield the reports that ``inputs`` ask for, beside the log. What is not asked for is not imported."""
+    if inputs.events_file is not None or inputs.result_file is not None or inputs.junit_file is not None:
+        from mogplex_ci.report import files
+
+        if inputs.events_file is not None:
+            yield files.EventsFile(inputs.events_file, sanitizer)
+        if inputs.result_file is not None:
+            yield files.ResultFile(inputs.result_file, sanitizer)
+        if inputs.junit_file is not None:
+            yield files.JUnitFile(inputs.junit_file, sanitizer, name=inputs.task, repo=inputs.repo)
+    if inputs.summary:
+        from mogplex_ci.report.summary import Summary
+
+        yield Summary(platform, sanitizer)
+    if inputs.report_file is not None:
+        from mogplex_ci.report.html import HtmlReport
+
+        yield HtmlReport(inputs.report_file, sanitizer)

@@ -1,192 +1,379 @@
-"""The job log: one story outside the groups, the details inside them."""
+"""The job log: what happens in lines, details folded into groups, and annotations for what needs attention."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Final, LiteralString
 
-from mogplex_ci.durations import format_duration
+from mogplex_ci.api.retry import Waiting
 from mogplex_ci.models import FEED_LIMIT, Untrusted
-from mogplex_ci.report.annotations import Annotations
-from mogplex_ci.report.headline import mark
-from mogplex_ci.report.log_entries import EntryLog
-from mogplex_ci.report.next_steps import goes_on, next_steps
-from mogplex_ci.report.sentences import Part, because, count, listed, problem, sentence
-from mogplex_ci.report.telling import whole
-from mogplex_ci.run import happenings as h
-from mogplex_ci.run.outcome import Result
+from mogplex_ci.platforms.base import Level
+from mogplex_ci.report import text
+from mogplex_ci.run import updates as u
+from mogplex_ci.run.result import Result
+from mogplex_ci.run.timeline import Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall
+from mogplex_ci.sanitize import clock, count, duration
 
 if TYPE_CHECKING:
-    from mogplex_ci.errors import Problem
+    from collections.abc import Iterable, Sequence
+
+    from mogplex_ci.errors import MogplexError, Problem
     from mogplex_ci.inputs.action import ActionInputs
-    from mogplex_ci.models import Run
+    from mogplex_ci.models import Event, FileLocation
     from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.run.happenings import Happening
-    from mogplex_ci.run.outcome import Outcome
-    from mogplex_ci.sanitize import SafeText, Sanitizer
+    from mogplex_ci.report.facts import Facts
+    from mogplex_ci.report.text import EntryText
+    from mogplex_ci.run.timeline import Addition
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
-_TRUNCATED: Final = f"The API lists {FEED_LIMIT} events at most: later ones are not shown, the status is followed on"
+DETAILS_LIMIT: Final = 2_000_000
+"""Bytes of details and of the agent's words. GitLab cuts a log at 4 MiB: the result must come before that."""
+ANNOTATIONS_LIMIT: Final = 10
+"""Annotations of one level; GitHub drops what comes after."""
+LOCATIONS_LIMIT: Final = 5
+"""How many of these may be the agent's findings in files; the others say how the step went."""
 
 
-class LogReport:
-    """Writes the job log and its annotations.
+class Log:
+    """Writes the job log.
 
-    Times in brackets count from the run's first event; those in sentences from the beginning of the step.
+    Times in brackets count from the run's first event and never go backwards: a tool call gets its line when it ends,
+    or when nothing else comes for a while. Times in sentences count from the start of the step.
     """
 
-    def __init__(self, platform: Platform, sanitizer: Sanitizer, *, annotations: str = "all") -> None:
-        """Take where to write; ``annotations`` is the input: ``all``, ``errors`` or ``none``."""
+    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
         self._platform = platform
-        self._sanitizer = sanitizer
-        self._annotations = Annotations(platform, sanitizer, annotations)
-        self._entries = EntryLog(platform, sanitizer, self._annotations)
+        self._safe = sanitizer
+        self._levels = frozenset(Level)
+        """Annotations that are wanted; the others are lines."""
+        self._annotated: Counter[Level] = Counter()
+        self._located: Counter[Level] = Counter()
+        self._title = ""
+        self._base_url = ""
         self._is_dry_run = False
+        self._is_own_repository = False
+        """Whether the run works on this job's repository, so that its files can be annotated."""
+        self._calls: dict[ToolCall, bool] = {}
+        """Calls without an end so far, and whether their start is in the log."""
+        self._finishes: dict[ToolCall, Event] = {}
+        """The end of each call as it is in the log. The service may correct it later."""
+        self._at = 0.0
+        """Time of the last line, in seconds since the run's first event."""
+        self._room = DETAILS_LIMIT
+        self._is_paused = False
+        self._agent_speaks = False
+        """Whether the last line is the agent's."""
 
-    def warn(self, title: str, text: SafeText) -> None:
+    def start(self, inputs: ActionInputs) -> None:
+        """Use ``inputs`` from here on."""
+        wanted = {"errors": frozenset({Level.ERROR}), "none": frozenset[Level]()}
+        self._levels = wanted.get(inputs.annotations, frozenset(Level))
+        self._title = text.first_line(inputs.prompt)
+        self._base_url = inputs.base_url.rstrip("/")
+
+    def warn(self, title: LiteralString, message: SafeText) -> None:
         """Annotate with a warning."""
-        self._annotations.warning(title, text)
+        self._annotate(Level.WARNING, title, message)
 
     def problem(self, fault: Problem) -> None:
-        """Say what is wrong with an input, and what is allowed."""
-        self._platform.line(problem(self._sanitizer, fault))
+        """Say what is wrong with an input."""
+        self._platform.line(text.problem(self._safe, fault))
 
     def request(self, inputs: ActionInputs) -> None:
-        """Show the start request of a dry run, the token hidden; its run is found nowhere else."""
+        """Show the start request of a dry run, with the token hidden."""
         self._is_dry_run = True
-        line = self._sanitizer.line
+        line = self._safe.line
         body = json.dumps(inputs.start_request(inputs.repo or "").body(), indent=2, ensure_ascii=False)
-        self._entries.group(
-            line("Dry run: nothing is sent to {}; it would get this", inputs.base_url),
-            [
-                line("POST /api/v1/mogplex/runs"),
-                line("Authorization: Bearer ***"),
-                *self._sanitizer.block(Untrusted(body)),
-            ],
+        self._group(
+            line("Dry run: nothing is sent to {}. The request would be", inputs.base_url),
+            [line("POST /api/v1/mogplex/runs"), line("Authorization: Bearer ***"), *self._safe.block(Untrusted(body))],
         )
 
-    def on(self, happening: Happening) -> None:
+    def on(self, update: Update) -> None:
         """Write what happened."""
-        match happening:
-            case h.Waiting(error, seconds):
-                reason = because(self._sanitizer, error.cause, error.detail)
-                self._say(f"Waiting {format_duration(seconds)} to try again: ", reason)
-            case h.Starting():
-                self._starting(happening)
-            case h.KeyRetired():
-                self._key_retired(happening)
-            case h.Started():
-                self._started(happening)
-            case h.StatusChanged(run, elapsed):
-                self._platform.debug(self._sanitizer.line(f"Status {{}} after {format_duration(elapsed)}", run.status))
-            case h.UnknownStatus(run):
-                text = self._sanitizer.line("This version does not know the status {}; it follows on", run.status)
-                self.warn("Unknown status", text)
-            case h.EventsArrived():
-                for event in happening.events:
-                    self._entries.add(event)
-            case h.FeedFull():
-                self._entries.end()
-                self.warn("Events truncated", self._sanitizer.line(_TRUNCATED))
-            case h.Trouble(error):
-                self._say("Trouble with the API: ", because(self._sanitizer, error.cause, error.detail))
-            case h.Recovered(after):
-                self._say(f"The API answers again after {format_duration(after)}")
-            case h.Heartbeat():
-                self._heartbeat(happening)
-            case h.Cancelling(run):
-                self._entries.end()
+        match update:
+            case Waiting(error, seconds):
+                self._say(
+                    "Trying again in ", duration(seconds), ": ", text.reason(self._safe, error.cause, error.detail)
+                )
+            case u.Starting():
+                self._starting(update)
+            case u.NextKey():
+                self._next_key(update)
+            case u.Started():
+                self._started(update)
+            case u.StatusChanged(run, elapsed):
+                self._platform.debug(self._safe.line("Status {} after {}", run.status, duration(elapsed)))
+                if run.is_paused and not self._is_paused:
+                    self._say("The run is paused: it waits for a person's answer in Mogplex")
+                self._is_paused = run.is_paused
+            case u.UnknownStatus(run):
+                message = self._safe.line("This version does not know the status {} and follows the run on", run.status)
+                self.warn("Unknown status", message)
+            case u.Polling(why):
+                self._say("Reading events by polling: ", Untrusted(why))
+            case u.EventsArrived():
+                self._add(update.additions)
+            case u.Quiet(additions):
+                self._add(additions)
+                self._show_open_calls()
+            case u.EventsMissing():
+                self._events_missing(update)
+            case u.Trouble(error):
+                self._say("The API does not answer as it should: ", self._reason(error))
+            case u.Recovered(after):
+                self._say("The API answers again after ", duration(after))
+            case u.Heartbeat():
+                self._heartbeat(update)
+            case u.Cancelling(run):
+                self._show_open_calls(ended=True)
                 self._say("Cancelling the run" if run else "Asking for the run's id to cancel it")
-            case h.CancelAnswered(status, already_terminal):
-                said = "The run had ended before: " if already_terminal else "The API answered: "
-                self._say(said, Untrusted(status))
-            case h.CancelFailed():
-                self._cancel_failed(happening)
-            case h.Ended():
-                self._entries.end()
+            case u.CancelAnswered(status, already_terminal):
+                self._say("The run had already ended: " if already_terminal else "Cancel answered: ", Untrusted(status))
+            case u.CancelFailed():
+                self._cancel_failed(update)
+            case u.Ended():
+                self._add(update.additions)
+                self._show_open_calls(ended=True)
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, facts: Facts) -> None:
         """Write how the step ended, annotate a failure once, and say what to do next."""
-        self._entries.end()
-        verdict, trail = outcome.verdict, outcome.trail
-        for fault in verdict.problems:
-            self.problem(fault)
-        figures = [count(trail.count, "event"), count(outcome.requests_sent, "request")] if outcome.run else []
-        told = listed(", ", f"{verdict.result} after {format_duration(outcome.duration)}", *figures)
-        self._say(f"{mark(verdict.result)} ", *told)
-        url = self._sanitizer.url(trail.pull_request_url)
-        if url is not None:
-            self._annotations.notice("Pull request", url)
-        if trail.changed is False:
-            self.warn("No change", self._sanitizer.line("The run changed nothing in the repository"))
-        if verdict.cause:
-            self._annotations.error("Mogplex", because(self._sanitizer, verdict.cause, verdict.detail))
-        if long := whole(verdict.detail, self._sanitizer):
-            self._entries.group(self._sanitizer.line("The whole error"), long)
-        if goes_on(outcome) and verdict.result is not Result.DETACHED and outcome.run is not None:
-            text = self._sanitizer.line(
-                "The run goes on; to follow it: mogplex runs events {} --follow", outcome.run.id
-            )
-            self.warn("Run goes on", text)
-        if verdict.remedy:
-            self._say(verdict.remedy)
-        for step in next_steps(outcome, self._sanitizer):
-            self._say(f"To {step.purpose}: ", step.command)
+        self._show_open_calls(ended=True)
+        for fault in facts.problems:
+            self._platform.line(fault)
+        figures: tuple[Part, ...] = ()
+        if facts.run_id:
+            figures = (", ", count(facts.events, "event"), ", ", count(facts.requests, "request"))
+        ended = text.headline(facts.result)
+        self._say(text.mark(facts.result), " ", ended, " after ", duration(facts.duration), *figures)
+        self._delivery(facts)
+        if facts.error:
+            self._annotate(Level.ERROR, "Mogplex", facts.error)
+        if facts.detail and (lines := text.long_lines(Untrusted(facts.detail), self._safe)):
+            self._group(self._safe.line("The full message"), lines)
+        if facts.preview_url:
+            self._say("Preview: ", facts.preview_url)
+        if facts.goes_on and facts.result not in (Result.DETACHED, Result.PAUSED):
+            self.warn("Run goes on", self._safe.line("The run is still working; this step no longer follows it"))
+        if facts.remedy:
+            self._platform.line(facts.remedy)
+        for step in facts.next_steps:
+            self._say("To ", step.purpose, ": ", step.command)
 
-    def _starting(self, starting: h.Starting) -> None:
+    def _starting(self, starting: u.Starting) -> None:
         repo = starting.repo.full_name if starting.repo else Untrusted(starting.repo_id)
         own = self._platform.repository()
-        self._entries.is_own_repository = own is not None and repo.one_of(own) is not None
-        self._say("Starting a run on ", repo, " under the key ", Untrusted(starting.key))
+        self._is_own_repository = own is not None and repo.one_of(own) is not None
+        if self._title:
+            self._say("Task: ", Untrusted(self._title))
+        self._say("Starting a run on ", repo, ", idempotency key ", Untrusted(starting.key))
 
-    def _started(self, started: h.Started) -> None:
+    def _next_key(self, update: u.NextKey) -> None:
+        run = update.run
+        if run is None:
+            found: tuple[Part, ...] = ("The key belongs to an earlier, different request",)
+        elif update.never_queued:
+            found = ("Run ", Untrusted(run.id), " was never queued")
+        else:
+            found = ("Run ", Untrusted(run.id), " of an earlier attempt has ended (", Untrusted(run.status), ")")
+        self._say(*found, "; next idempotency key: ", Untrusted(update.key))
+
+    def _started(self, started: u.Started) -> None:
         run = started.run
         if started.unexpected:
-            text = self._sanitizer.line(
-                "Joined run {} ({}), although this is the first try: another use of this step may have started it. "
+            message = self._safe.line(
+                "Joined run {} ({}) although this is the first attempt: another use of this step may have started it. "
                 "Give each use a key-suffix of its own",
                 *(run.id, run.status),
             )
-            self.warn("Joined run", text)
+            self.warn("Joined run", message)
         elif started.joined:
-            text = self._sanitizer.line("Joined run {} ({}): this step started it before", run.id, run.status)
-            self.warn("Joined run", text)
+            message = self._safe.line(
+                "Joined run {} ({}), which an earlier attempt of this step started", run.id, run.status
+            )
+            self.warn("Joined run", message)
         else:
             self._say("Started run ", Untrusted(run.id), " (", Untrusted(run.status), ")")
-        self._say("Works ", *_place(run), *((" with ", run.harness) if run.harness else ()))
+        if started.agent_ignored:
+            self.warn("Agent", self._safe.line("This service does not know agents: the agent input was not used"))
+        self._say("Branch: ", *text.place(run), *((", harness: ", run.harness) if run.harness else ()))
         if not self._is_dry_run:
-            self._say("To follow it elsewhere: mogplex runs events ", Untrusted(run.id), " --follow")
+            self._say("To follow the run elsewhere: mogplex runs events ", Untrusted(run.id), " --follow")
+        url = self._safe.url(f"{self._base_url}/api/v1/mogplex/runs/{run.id}")
+        if url is not None:
+            self._platform.link(self._safe.line("Mogplex run {}", run.id), url)
 
-    def _key_retired(self, retired: h.KeyRetired) -> None:
-        if retired.run is None:
-            found: list[Part] = ["The key belongs to an earlier, different request"]
-        elif retired.never_queued:
-            found = ["Run ", Untrusted(retired.run.id), " was never queued"]
-        else:
-            found = ["Run ", Untrusted(retired.run.id), " of an earlier attempt ended: ", Untrusted(retired.run.status)]
-        self._say(*found, "; starting afresh under ", Untrusted(retired.key))
-
-    def _heartbeat(self, beat: h.Heartbeat) -> None:
-        now = self._entries.now()
+    def _heartbeat(self, beat: u.Heartbeat) -> None:
+        call = next((call for call in reversed(self._calls) if call.finish is None), None)
+        doing: tuple[Part, ...] = (" (", *text.doing(call), ")") if call else ()
         self._say(
-            *("Still ", Untrusted(beat.run.status), f" after {format_duration(beat.elapsed)}"),
-            f", {format_duration(beat.silence)} since the last event",
-            *((" (", *now, ")") if now else ()),
+            *("Still ", Untrusted(beat.run.status), " after ", duration(beat.elapsed)),
+            *(", ", duration(beat.silence), " since the last event", *doing),
         )
 
-    def _cancel_failed(self, failed: h.CancelFailed) -> None:
-        reason = because(self._sanitizer, failed.error.cause, failed.error.detail)
-        by_hand = ("; to cancel it: mogplex runs cancel ", Untrusted(failed.run.id)) if failed.run else ()
-        self.warn("Run not cancelled", sentence(self._sanitizer, "It may go on. ", reason, *by_hand))
+    def _events_missing(self, update: u.EventsMissing) -> None:
+        self._show_open_calls(ended=True)
+        which: SafeText = (
+            self._safe.line("The service lists the first {} events only: later ones are missing here", FEED_LIMIT)
+            if update.later_ones
+            else self._safe.line("The service no longer lists some events: they are missing here")
+        )
+        self.warn("Events missing", self._safe.sentence(which, ". The run is followed to its end by its status"))
+
+    def _cancel_failed(self, failed: u.CancelFailed) -> None:
+        by_hand: tuple[Part, ...] = ()
+        if failed.run:
+            by_hand = (". To cancel it by hand: mogplex runs cancel ", Untrusted(failed.run.id))
+        self.warn("Run not cancelled", self._safe.sentence("The run may go on. ", self._reason(failed.error), *by_hand))
+
+    def _reason(self, error: MogplexError) -> SafeText:
+        return text.reason(self._safe, error.cause, error.detail)
+
+    def _delivery(self, facts: Facts) -> None:
+        """Say what the run has brought, or that nobody knows."""
+        is_unknown = facts.changed is None and facts.pull_request_url is None
+        if facts.pull_request_url:
+            self._annotate(Level.NOTICE, "Pull request", facts.pull_request_url)
+            self._platform.link(self._safe.line("Pull request"), facts.pull_request_url)
+        elif facts.changed is False:
+            self.warn("No change", self._safe.line("The run changed nothing in the repository"))
+        elif is_unknown and facts.events_missing:
+            self._say("Pull request and change: unknown, because events are missing")
+        elif is_unknown and facts.has_work:
+            self._say("Pull request and change: unknown, because no event tells")
+        if facts.compare_url and not facts.pull_request_url and (facts.has_work or facts.events_missing):
+            self._say("Compare: ", facts.compare_url)
+
+    def _add(self, additions: Iterable[Addition]) -> None:
+        """Write what was added to the timeline. What cannot be shown must not hide what comes after it."""
+        for addition in additions:
+            try:
+                self._write(addition)
+            except Exception:
+                self._say("An event cannot be shown here; the events file would have it")
+
+    def _write(self, addition: Addition) -> None:
+        match addition:
+            case PhaseStarted():
+                self._phase(addition.at, text.phase_started(addition, self._safe), addition)
+            case PhaseEnded():
+                self._phase(addition.at, text.phase_ended(addition), addition)
+            case ToolCall():
+                self._tool_call(addition)
+            case TextPiece():
+                self._agent_text(addition)
+            case Note():
+                self._note(addition)
+
+    def _phase(self, at: float, words: EntryText, entry: PhaseStarted | PhaseEnded) -> None:
+        if isinstance(entry, PhaseEnded):
+            self._show_open_calls(ended=True)
+        self._line(at, "✘" if words.is_bad else "●", *words.parts())
+        if details := self._details(entry.event):
+            self._group(self._safe.sentence("Details of ", entry.phase.value), details)
+
+    def _tool_call(self, call: ToolCall) -> None:
+        """Hold the start of a call back, and write its end; with its start if that is not in the log."""
+        is_known = call in self._calls or call in self._finishes
+        if call.start is not None and not is_known:
+            self._calls[call] = False
+        elif call.finish is not None and self._finishes.get(call) is not call.finish:
+            start_is_shown = self._calls.pop(call, is_known)
+            self._finishes[call] = call.finish
+            self._call_line(call, None if start_is_shown else call.start, call.finish)
+
+    def _show_open_calls(self, *, ended: bool = False) -> None:
+        """Write the starts that were held back; ``ended``: their ends are not expected any more."""
+        for call, is_shown in self._calls.items():
+            if not is_shown:
+                self._calls[call] = True
+                self._call_line(call, call.start, None, is_open=ended)
+
+    def _call_line(self, call: ToolCall, start: Event | None, finish: Event | None, *, is_open: bool = False) -> None:
+        at = call.ended if finish and call.ended is not None else call.at
+        words = text.tool_call(call, start, finish, is_open=is_open)
+        title = self._timed(at, "✘" if words.is_bad else " ", *words.parts())
+        self._group(title, [*self._details(start), *self._details(finish)])
+
+    def _agent_text(self, piece: TextPiece) -> None:
+        """Write what the agent says: short text behind its time, longer text, and what follows directly, below it."""
+        said = Untrusted(piece.text.text.lstrip("\n").rstrip())
+        lines = self._safe.block(said)
+        is_short = len(lines) == 1 and len(lines[0]) <= text.LINE_LIMIT
+        if not self._has_room_for(lines) or (is_short and not self._agent_speaks):
+            self._line(piece.at, " ", "agent: ", said)
+        else:
+            if self._agent_speaks and not piece.continues:
+                lines.insert(0, self._safe.line("│ "))
+            elif not self._agent_speaks:
+                self._line(piece.at, " ", "agent:")
+            for line in lines:
+                self._platform.line(line)
+        self._agent_speaks = True
+
+    def _note(self, entry: Note) -> None:
+        event = entry.event
+        if self._is_own_repository and event.location and event.message:
+            self._annotate_location(event.location, self._safe.sentence("Agent: ", event.message))
+        words = text.note(entry, self._safe)
+        title = self._timed(entry.at, "✘" if words.is_bad else " ", *words.parts())
+        self._group(title, [*text.long_lines(event.message, self._safe), *self._details(event)])
+
+    def _annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
+        """Annotate the step; what is not wanted, or too much, is a line of the log."""
+        self._agent_speaks = False
+        if level in self._levels and self._annotated[level] < ANNOTATIONS_LIMIT:
+            self._annotated[level] += 1
+            self._platform.annotate(level, self._safe.line(title), message)
+        else:
+            self._say(level.value.capitalize(), ": ", title, ": ", message)
+
+    def _annotate_location(self, location: FileLocation, message: SafeText) -> None:
+        """Annotate a line of a file of this repository."""
+        path = self._safe.path(location.path)
+        level = Level.WARNING if location.is_problem else Level.NOTICE
+        is_room = self._annotated[level] < ANNOTATIONS_LIMIT and self._located[level] < LOCATIONS_LIMIT
+        if path is None or ".." in path.split("/") or level not in self._levels or not is_room:
+            return
+        self._annotated[level] += 1
+        self._located[level] += 1
+        self._platform.annotate(level, self._safe.line("Agent"), message, file=path, line=location.line)
+
+    def _details(self, event: Event | None) -> list[SafeText]:
+        details = text.details_of(event, self._safe)
+        return self._safe.block(details) if details else []
+
+    def _group(self, title: SafeText, lines: Sequence[SafeText]) -> None:
+        """Write ``title``, with ``lines`` folded below it if there are any."""
+        self._agent_speaks = False
+        if not lines or not self._has_room_for(lines):
+            self._platform.line(title)
+            return
+        self._platform.open_group(title)
+        try:
+            for line in lines:
+                self._platform.line(line)
+        finally:
+            self._platform.close_group()
+
+    def _has_room_for(self, lines: Sequence[SafeText]) -> bool:
+        """Whether the log is short enough for more details; says so when it no longer is."""
+        had_room = self._room > 0
+        self._room -= sum(len(line.encode()) for line in lines)
+        if had_room and self._room <= 0:
+            self._say("The log is long and goes on without details; the events file and the report can hold them")
+        return self._room > 0
+
+    def _timed(self, at: float, mark: LiteralString, *parts: Part) -> SafeText:
+        self._at = max(self._at, at)
+        return self._safe.sentence("[", clock(self._at), "] ", mark, " ", *parts)
+
+    def _line(self, at: float, mark: LiteralString, *parts: Part) -> None:
+        self._agent_speaks = False
+        self._platform.line(self._timed(at, mark, *parts))
 
     def _say(self, *parts: Part) -> None:
-        self._platform.line(sentence(self._sanitizer, *parts))
-
-
-def _place(run: Run) -> list[Part]:
-    """Return the words for where the run works. The working branch may be named later, by an event."""
-    creates = run.data.at("branch", "createBranch")
-    is_new = creates is not None and creates.as_bool()
-    base: list[Part] = ["from ", run.base_branch or "the default branch"]
-    if run.working_branch is None or run.working_branch == run.base_branch:
-        return ["on a new branch ", *base] if is_new else base
-    return ["on the new branch " if is_new else "on ", run.working_branch, " ", *base]
+        self._agent_speaks = False
+        self._platform.line(self._safe.sentence(*parts))

@@ -1,4 +1,4 @@
-"""A line at the bottom of a terminal that tells what goes on now. CI logs have none."""
+"""A line at the bottom of a terminal that says what goes on now. CI logs have none."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.report.chronicle import Chronicle
-from mogplex_ci.report.sentences import sentence
-from mogplex_ci.report.telling import tell_call
-from mogplex_ci.run.happenings import Cancelling, EventsArrived, Started, Starting, StatusChanged
+from mogplex_ci.report.text import doing
+from mogplex_ci.run.timeline import ToolCall
+from mogplex_ci.run.updates import Cancelling, EventsArrived, Started, Starting, StatusChanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     from yaspin.core import Yaspin
 
     from mogplex_ci.models import Run
-    from mogplex_ci.run.happenings import Happening
-    from mogplex_ci.run.outcome import Outcome
+    from mogplex_ci.report.facts import Facts
+    from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
 _LEAST_COLUMNS: Final = 40
@@ -27,21 +26,21 @@ _LEAST_COLUMNS: Final = 40
 
 
 class Progress:
-    """A live status line, with the time since it appeared. Others write ``aside`` of it."""
+    """A live status line with the time since it appeared."""
 
     def __init__(self, terminal: TextIO | None, sanitizer: Sanitizer) -> None:
-        """Take where to show it; None, or a narrow terminal: nowhere."""
+        """``terminal`` is None where there is none; nothing is shown then, nor on a very narrow one."""
         self._terminal = terminal if shutil.get_terminal_size().columns >= _LEAST_COLUMNS else None
-        self._sanitizer = sanitizer
-        self._chronicle = Chronicle()
+        self._safe = sanitizer
+        self._calls: list[ToolCall] = []
+        """Calls that have not ended yet."""
         self._line: Yaspin | None = None
 
-    def on(self, happening: Happening) -> None:
-        """Tell what goes on now. The line appears when something happens first."""
+    def on(self, update: Update) -> None:
+        """Show what goes on now. The line appears at the first update."""
         if self._terminal is None:
             return
-        self._chronicle.on(happening)
-        text = self._text(happening)
+        text = self._text(update)
         if self._line is None:
             from yaspin import yaspin  # needed by nobody but people at a terminal
 
@@ -50,12 +49,12 @@ class Progress:
         if text is not None:
             self._line.text = text
 
-    def end(self, outcome: Outcome) -> None:
-        """Take the line away."""
+    def end(self, facts: Facts) -> None:
+        """Remove the line."""
         self.stop()
 
     def stop(self) -> None:
-        """Take the line away, and let it not come back."""
+        """Remove the line for good."""
         self._terminal = None
         if self._line is not None:
             self._line.stop()
@@ -70,18 +69,21 @@ class Progress:
         with self._line.hidden():
             yield
 
-    def _text(self, happening: Happening) -> SafeText | None:
-        """Return what to tell; None where it stays the same."""
-        match happening:
+    def _text(self, update: Update) -> SafeText | None:
+        """Return the new text; None where it stays the same."""
+        match update:
             case Starting():
-                return self._sanitizer.line("Starting the run")
+                return self._safe.line("Starting the run")
             case Cancelling():
-                return self._sanitizer.line("Cancelling the run")
-            case Started(run) | StatusChanged(run) | EventsArrived(run):
+                return self._safe.line("Cancelling the run")
+            case EventsArrived(run):
+                calls = [*self._calls, *(entry for entry in update.additions if isinstance(entry, ToolCall))]
+                self._calls = [call for call in calls if call.finish is None]
+                return self._run(run)
+            case Started(run) | StatusChanged(run):
                 return self._run(run)
         return None
 
     def _run(self, run: Run) -> SafeText:
-        call = self._chronicle.open_call
-        now = tell_call(call, call.start, None).parts() if call else []
-        return sentence(self._sanitizer, "Run ", run.status, *((": ", *now) if now else ()))
+        call = self._calls[-1] if self._calls else None
+        return self._safe.sentence("Run ", run.status, *((": ", *doing(call)) if call else ()))

@@ -1,32 +1,31 @@
-"""The job summary: how it ended, why, and where to go next, as markdown next to the job."""
+"""The job summary: markdown that says how the step ended, why, and what to do next."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
-from mogplex_ci.durations import format_duration
-from mogplex_ci.report.gantt import gantt
-from mogplex_ci.report.headline import cause, headline, mark
-from mogplex_ci.report.next_steps import next_steps
-from mogplex_ci.report.sentences import NAME_LIMIT, problem
+from mogplex_ci.report.text import NAME_LIMIT, headline, mark, title_of
+from mogplex_ci.sanitize import Markdown, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.report.chronicle import Chronicle, ToolUse
-    from mogplex_ci.run.happenings import Happening
-    from mogplex_ci.run.outcome import Outcome
-    from mogplex_ci.sanitize import Sanitizer
+    from mogplex_ci.report.facts import Facts
+    from mogplex_ci.run.timeline import ToolCall, ToolUse
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 
 LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""
+TALL: Final = 12
+"""Tasks from which on the chart is folded."""
+_LAST_SECOND: Final = 30 * 86_400.0
+"""Mermaid wants a date with each time; the chart's dates are days of one month."""
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """How much a summary tells. The most that fits is written."""
+class Detail(NamedTuple):
+    """How much a summary holds. The most that fits is written."""
 
     calls: int
     """Tool calls in the chart."""
@@ -39,108 +38,182 @@ class Detail:
 DETAILS: Final = (Detail(60, 50, 20_000), Detail(20, 20, 4_000), Detail(0, 5, 1_000), Detail(0, 0, 200))
 
 
-class SummaryReport:
+class Summary:
     """Writes the summary at the end."""
 
-    def __init__(self, platform: Platform, sanitizer: Sanitizer, chronicle: Chronicle) -> None:
-        """Take where to write, and what to tell."""
+    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
         self._platform = platform
-        self._sanitizer = sanitizer
-        self._chronicle = chronicle
+        self._safe = sanitizer
 
-    def on(self, happening: Happening) -> None:
-        """Wait for the end."""
+    def on(self, update: Update) -> None:
+        """Nothing is written before the end."""
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, facts: Facts) -> None:
         """Write the summary."""
-        identity = self._platform.identity()
-        attempt = identity.attempt if identity else None
-        self._platform.write_summary(summary(outcome, self._chronicle, self._sanitizer, attempt=attempt))  # type: ignore[arg-type]
+        self._platform.write_summary(summary_of(facts, self._safe))
 
 
-def summary(
-    outcome: Outcome, chronicle: Chronicle, sanitizer: Sanitizer, *, attempt: str | None, limit: int = LIMIT
-) -> str:
+def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown:
     """Return the summary in as much detail as ``limit`` bytes hold."""
     for detail in DETAILS:
-        text = "\n".join(_Markdown(outcome, chronicle, sanitizer, detail).parts(attempt))
-        if len(text.encode()) <= limit:
+        markdown = Markdown.joined("\n", _parts(facts, safe, detail))
+        if len(markdown.encode()) <= limit:
             break
-    return text
+    return markdown
 
 
-class _Markdown:
-    """The parts of one summary; each is followed by an empty line."""
+def _parts(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+    """Yield the parts, each of which ends with a line feed. One that fails must not cost the others."""
+    parts: list[Callable[[Facts, Sanitizer, Detail], Iterator[Markdown]]]
+    parts = [_top, _why, _last_words, _next, _time, _tools, _ids]
+    for part in parts:
+        try:
+            yield from list(part(facts, safe, detail))
+        except Exception:
+            yield Markdown.of("A part of this summary cannot be shown.\n")
 
-    def __init__(self, outcome: Outcome, chronicle: Chronicle, sanitizer: Sanitizer, detail: Detail) -> None:
-        self._outcome = outcome
-        self._chronicle = chronicle
-        self._safe = sanitizer
-        self._detail = detail
 
-    def parts(self, attempt: str | None) -> Iterator[str]:
-        result = self._outcome.verdict.result
-        yield f"## {mark(result)} {headline(result)} after {format_duration(self._outcome.duration)}\n"
-        yield from self._why()
-        yield self._facts(attempt)
-        yield from self._next()
-        yield from self._last_words()
-        yield from self._time()
+def _top(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
+    """Yield the title, and one line with what matters most."""
+    said, symbol = headline(facts.result), mark(facts.result)
+    yield Markdown.of("## {}\n", safe.sentence(symbol, " ", facts.title or said))
+    line = [Markdown.of("**{}** after {}", Markdown.of(said), duration(facts.duration))]
+    if facts.pull_request_url:
+        number = facts.pull_request_number
+        label = Markdown.of("Pull request") if number is None else Markdown.of("Pull request #{}", number)
+        line.append(safe.link(facts.pull_request_url, label) or label)
+    elif facts.changed is False:
+        line.append(Markdown.of("no change"))
+    elif facts.run_id and facts.has_work:
+        unknown = Markdown.of("pull request and change unknown")
+        line.append(safe.link(facts.compare_url, unknown) or unknown)
+    if facts.branch_shown:
+        name = safe.markdown(facts.branch_shown)
+        line.append(safe.link(facts.branch_url, name) or name)
+    yield Markdown.of("{}\n", Markdown.joined(" · ", line))
 
-    def _why(self) -> Iterator[str]:
-        verdict = self._outcome.verdict
-        if verdict.problems:
-            yield "".join(f"- {self._safe.markdown(problem(self._safe, fault))}\n" for fault in verdict.problems)
-        elif why := cause(verdict):
-            yield f"**{self._safe.line(why)}**\n"
-        if verdict.detail:
-            yield f"{self._safe.fence(verdict.detail, limit=self._detail.text)}\n"
-        if verdict.remedy:
-            yield f"{self._safe.line(verdict.remedy)}\n"
 
-    def _facts(self, attempt: str | None) -> str:
-        outcome, run, safe = self._outcome, self._outcome.run, self._safe
-        url = safe.url(outcome.trail.pull_request_url)
-        changed = {True: "yes", False: "no, the repository is as it was", None: None}[outcome.trail.changed]
-        base = f" from {safe.markdown(outcome.base_branch)}" if outcome.base_branch else ""
-        more = " and more than the API lists" if outcome.trail.truncated else ""
-        rows = {
-            "Pull request": f"[{safe.markdown(url)}]({url})" if url else None,
-            "Changed": changed,
-            "Repository": safe.markdown(outcome.repo.full_name) if outcome.repo else None,
-            "Branch": f"{safe.markdown(outcome.branch)}{base}" if outcome.branch else None,
-            "Run": f"{safe.markdown(run.id)}{' (joined)' if outcome.joined else ''}" if run else None,
-            "Status": safe.markdown(run.status) if run else None,
-            "Harness": safe.markdown(run.harness) if run and run.harness else None,
-            "Attempt": safe.markdown(attempt) if attempt else None,
-            "Duration": format_duration(outcome.duration),
-            "Events": f"{outcome.trail.count}{more}" if run else None,
-            "Requests": str(outcome.requests_sent) if run else None,
-        }
-        table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
-        return f"| | |\n| --- | --- |\n{table}"
+def _why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+    if facts.problems:
+        yield Markdown.joined("", [Markdown.of("- {}\n", safe.markdown(fault)) for fault in facts.problems])
+    elif facts.cause and facts.says_more:
+        yield Markdown.of("**{}**\n", facts.cause)
+    if facts.detail:
+        yield Markdown.of("{}\n", safe.fence(facts.detail, limit=detail.text))
+    if facts.preview_url:
+        yield Markdown.of("{}\n", safe.link(facts.preview_url, Markdown.of("Preview")) or facts.preview_url)
+    if facts.remedy:
+        yield Markdown.of("{}\n", facts.remedy)
 
-    def _next(self) -> Iterator[str]:
-        steps = list(next_steps(self._outcome, self._safe))
-        if steps:
-            commands = "\n".join(f"# {step.purpose}\n{step.command}" for step in steps)
-            yield f"**Next**\n\n```sh\n{commands}\n```\n"
 
-    def _last_words(self) -> Iterator[str]:
-        words = self._chronicle.last_words
-        if words is not None:
-            yield f"**What the agent said last**\n\n{self._safe.fence(words, limit=self._detail.text)}\n"
+def _last_words(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+    if facts.message:
+        yield Markdown.of("**The agent's last words**\n\n{}\n", safe.fence(facts.message, limit=detail.text))
 
-    def _time(self) -> Iterator[str]:
-        calls, tools = self._chronicle.calls, self._chronicle.tools()
-        chart = gantt(self._chronicle, self._safe, most_calls=self._detail.calls)
-        if chart:
-            few = f": the {self._detail.calls} longest of {len(calls)} calls" if self._detail.calls < len(calls) else ""
-            yield f"**Where the time went**{few}\n\n{chart}"
-        if tools and self._detail.tools:
-            rows = "".join(map(self._tool, tools[: self._detail.tools]))
-            yield f"| Tool | Calls | Failed | Time |\n| --- | ---: | ---: | ---: |\n{rows}"
 
-    def _tool(self, use: ToolUse) -> str:
-        name = self._safe.markdown(self._safe.clean(use.tool, limit=NAME_LIMIT))
-        return f"| {name} | {len(use.calls)} | {use.failed or ''} | {format_duration(use.seconds)} |\n"
+def _next(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
+    if facts.next_steps:
+        commands = "\n".join(f"# {step.purpose}\n{step.anywhere}" for step in facts.next_steps)
+        yield Markdown.of("**Next**\n\n{}\n", safe.fence(commands, language="sh"))
+
+
+def _ids(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
+    """Yield the folded table of everything else that is known."""
+    missing = Markdown.of(", and more that the service does not list") if facts.events_missing else Markdown.of("")
+    rows: dict[LiteralString, Markdown | SafeText | int | None] = {
+        "Repository": _code(facts.repo),
+        "Base branch": _code(facts.base_shown),
+        "Commit": _code(facts.commit),
+        "Run": _code(facts.run_id),
+        "Status": _code(facts.status),
+        "Harness": _code(facts.harness),
+        "Joined": Markdown.of("an earlier attempt started it") if facts.joined else None,
+        "Attempt": _code(facts.attempt),
+        "Events": Markdown.of("{}{}", facts.events, missing) if facts.run_id else None,
+        "Requests": facts.requests if facts.run_id else None,
+    }
+    lines = [
+        Markdown.of("| {} | {} |\n", Markdown.of(name), value) for name, value in rows.items() if value is not None
+    ]
+    if lines:
+        table = Markdown.of("| | |\n| --- | --- |\n{}", Markdown.joined("", lines))
+        yield _folded(Markdown.of("Ids and counts"), table)
+
+
+def _time(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+    """Yield the chart, folded when it is tall."""
+    chart = gantt(facts, safe, most_calls=detail.calls)
+    if chart is None:
+        return
+    calls = sum(len(use.calls) for use in facts.tools)
+    title = Markdown.of("Where the time went")
+    if detail.calls < calls:
+        title = Markdown.of("{}: the {} longest of {} calls", title, detail.calls, calls)
+    if len(facts.spans) + min(calls, detail.calls) > TALL:
+        yield _folded(title, chart)
+    else:
+        yield Markdown.of("**{}**\n\n{}", title, chart)
+
+
+def _tools(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+    """Yield the folded table of tools."""
+    if facts.tools and detail.tools:
+        rows = Markdown.joined("", [_tool(use, safe) for use in facts.tools[: detail.tools]])
+        table = Markdown.of("| Tool | Calls | Failed | Time |\n| --- | ---: | ---: | ---: |\n{}", rows)
+        yield _folded(Markdown.of("Tools"), table)
+
+
+def _tool(use: ToolUse, safe: Sanitizer) -> Markdown:
+    name = safe.markdown(safe.clean(use.name, limit=NAME_LIMIT))
+    failed: Markdown | int = use.failed or Markdown.of("")
+    return Markdown.of("| {} | {} | {} | {} |\n", name, len(use.calls), failed, duration(use.seconds))
+
+
+def gantt(facts: Facts, safe: Sanitizer, *, most_calls: int) -> Markdown | None:
+    """Return phases and the ``most_calls`` longest tool calls as a mermaid chart; None when nothing is known."""
+    if not facts.spans:
+        return None
+    last = facts.timeline.last
+    longest = sorted(facts.timeline.calls, key=lambda call: call.seconds or 0.0, reverse=True)[:most_calls]
+    lines = [
+        Markdown.of("```mermaid\ngantt\n  dateFormat YYYY-MM-DD HH:mm:ss.SSS"),
+        Markdown.of("  axisFormat %H:%M:%S" if last >= 3600 else "  axisFormat %M:%S"),
+        Markdown.of("  todayMarker off\n  section Phases"),
+        *(_task(Markdown.of(span.phase.value), "done", span.started, span.ended) for span in facts.spans),
+    ]
+    for use in facts.tools:
+        calls = [call for call in use.calls if call in longest]
+        if calls:
+            lines.append(Markdown.of("  section {}", safe.diagram_label(use.name)))
+            lines += [_call(call, last, safe) for call in calls]
+    return Markdown.joined("\n", [*lines, Markdown.of("```\n")])
+
+
+def _call(call: ToolCall, last: float, safe: Sanitizer) -> Markdown:
+    label = safe.diagram_label(title_of(call))
+    tag: LiteralString = "crit" if call.failed else "done" if call.finish else "active"
+    return _task(label, tag, call.at, last if call.ended is None else call.ended)
+
+
+def _task(label: Markdown, tag: LiteralString, started: float, ended: float) -> Markdown:
+    """Return a task. Its first character is one that begins no keyword of mermaid."""
+    times = _time_of(started), _time_of(max(ended, started + 0.001))
+    return Markdown.of("  ▸ {} :{}, {}, {}", label, Markdown.of(tag), *times)
+
+
+def _time_of(seconds: float) -> Markdown:
+    """Return a time as mermaid reads it, which it takes for one in the reader's own time zone."""
+    milliseconds = round(min(max(seconds, 0.0), _LAST_SECOND) * 1000)
+    whole, milliseconds = divmod(milliseconds, 1000)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    day, hour = divmod(hours, 24)
+    return Markdown.of("2000-01-{:02} {:02}:{:02}:{:02}.{:03}", day + 1, hour, minute, second, milliseconds)
+
+
+def _folded(title: Markdown, content: Markdown) -> Markdown:
+    return Markdown.of("<details>\n<summary>{}</summary>\n\n{}\n</details>\n", title, content)
+
+
+def _code(text: CleanText | None) -> Markdown | None:
+    return None if text is None else Markdown.code(text)

@@ -1,36 +1,43 @@
-"""Events and runs as the API sends them, and what the log makes of them."""
+"""Events and runs as the API sends them, and what the reports make of them."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
-from mogplex_ci.api import parse
+from mogplex_ci.api import answers
+from mogplex_ci.inputs.action import ActionInputs
 from mogplex_ci.models import Event, Run
 from mogplex_ci.platforms.github import GitHub
-from mogplex_ci.report.log import LogReport
-from mogplex_ci.run.happenings import EventsArrived, Happening, Starting
-from mogplex_ci.run.outcome import Outcome, Result, Verdict
-from mogplex_ci.run.trail import Trail
+from mogplex_ci.report.facts import Facts, facts_of
+from mogplex_ci.report.log import Log
+from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.timeline import Timeline
+from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from tests.github_log import GitHubLog, read_log
 
-BEGAN = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
+STARTED_AT = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
 RUN_ID = "895937ba-4403-486b-9411-d8de17aeeea1"
+BRANCH = "mogplex/external/1f0c9a3e-77b2d4c1"
+PULL_REQUEST = "https://github.com/acme/web/pull/42"
 _ids = count(1)
 
 
 def run(status: str = "streaming", **fields: Any) -> Run:
-    return parse.run(
+    return answers.run(
         {
             "runId": RUN_ID,
             "status": status,
             "repoId": "aaaaaaa1-0000-4000-8000-000000000001",
             "harness": "codex",
             "sandboxId": "vsb_1",
-            "branch": {"base": "main", "working": "main", "createBranch": False},
+            "branch": {"base": "main", "working": BRANCH, "createBranch": True},
             "error": None,
             "runtime": {"provider": "trigger", "runId": "run_1"},
             **fields,
@@ -39,68 +46,151 @@ def run(status: str = "streaming", **fields: Any) -> Run:
 
 
 def event(
-    kind: str, message: str | None = None, at: float = 0.0, tool: str | None = None, **payload: Any
+    type_: str, message: str | None = None, at: float = 0.0, tool: str | None = None, /, **payload: Any
 ) -> dict[str, Any]:
     return {
         "id": f"event-{next(_ids)}",
-        "type": kind,
+        "type": type_,
         "toolName": tool,
         "message": message,
         "payload": payload,
-        "createdAt": (BEGAN + timedelta(seconds=at)).isoformat(),
+        "createdAt": (STARTED_AT + timedelta(seconds=at)).isoformat(),
     }
 
 
-def events(*items: dict[str, Any], status: str = "streaming") -> tuple[Event, ...]:
-    detail = {"runId": RUN_ID, "status": status, "runtime": {"runId": "run_1"}}
-    return parse.feed({"run": detail, "events": list(items)}).events
+def delta(text: str, at: float = 0.0) -> dict[str, Any]:
+    """A piece of the agent's words, as the newest service sends it."""
+    return event("log", text, at, kind="assistant_delta")
 
 
-def arrived(*items: dict[str, Any]) -> EventsArrived:
-    return EventsArrived(run(), events(*items), 1.0)
+def call(name: str, started: float, ended: float, *, state: str = "done", key: str = "") -> list[dict[str, Any]]:
+    """A tool call as the newest service sends it: no input, no output, only its state."""
+    key = key or f"call-{next(_ids)}"
+    ending = {"done": "finished", "error": "failed", "denied": "denied"}[state]
+    return [
+        event("tool_started", f"{name} started", started, name, kind="tool", toolCallId=key, state="running"),
+        event("tool_finished", f"{name} {ending}", ended, name, kind="tool", toolCallId=key, state=state),
+    ]
+
+
+def delivery(at: float = 200, **payload: Any) -> dict[str, Any]:
+    return event("log", "Pull request ready", at, stage="git_delivery", working_branch=BRANCH, **payload)
 
 
 def starting(repo: str = "acme/web") -> Starting:
-    found = parse.repos({"repos": [{"id": "aaaaaaa1-0000-4000-8000-000000000001", "full_name": repo}]})
+    found = answers.repos({"repos": [{"id": "aaaaaaa1-0000-4000-8000-000000000001", "full_name": repo}]})
     return Starting(found[0].id, found[0], "github-acme/web-1-build-0123456789abcdef")
 
 
-def outcome(verdict: Verdict, *items: dict[str, Any], **fields: Any) -> Outcome:
-    trail = Trail()
-    trail.add(events(*items))
-    known: dict[str, Any] = {"duration": 727.0, "requests_sent": 31, "run": run(verdict.result.value), "key": "k"}
-    return Outcome(verdict, trail=trail, **(known | fields))
+class Feed:
+    """Turns events into updates, as the follower does, over one timeline."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline()
+
+    def arrived(self, *items: dict[str, Any]) -> EventsArrived:
+        """The events of one answer."""
+        events: tuple[Event, ...] = answers.events(list(items))
+        additions = [addition for item in events for addition in self.timeline.add(item)]
+        return EventsArrived(run(), events, tuple(additions), 1.0)
+
+    def quiet(self) -> Quiet:
+        return Quiet(tuple(self.timeline.flush_text()))
+
+    def ended(self) -> Ended:
+        return Ended(run("success"), None, tuple(self.timeline.end()))
 
 
-SUCCESS = Verdict(Result.SUCCESS, 0)
+def timeline(*items: dict[str, Any]) -> Timeline:
+    feed = Feed()
+    feed.arrived(*items)
+    feed.ended()
+    return feed.timeline
+
+
+def result(kind: Result = Result.SUCCESS, *items: dict[str, Any], **fields: Any) -> RunResult:
+    """How a step ended whose run had these events."""
+    status = kind.value if kind in (Result.SUCCESS, Result.FAILED, Result.CANCELLED) else "streaming"
+    known: dict[str, Any] = {
+        "exit_code": 0 if kind is Result.SUCCESS else 1,
+        "duration": 727.0,
+        "requests_sent": 31,
+        "run": run("awaiting_input" if kind is Result.PAUSED else status),
+        "repo": starting().repo,
+        "key": "github-acme/web-1-build-0123456789abcdef",
+        "timeline": timeline(*items),
+    }
+    return RunResult(kind, **(known | fields))
+
+
+def inputs(**fields: Any) -> ActionInputs:
+    """Inputs as far as reports read them."""
+    known = {
+        "prompt": "Fix the failing login test\n\nIt fails since Tuesday.",
+        "task": None,
+        "repo": "acme/web",
+        "base_url": "https://mogplex.com",
+        "annotations": "all",
+        "summary": True,
+        "events_file": None,
+        "result_file": None,
+        "report_file": None,
+        "junit_file": None,
+    }
+    return cast(ActionInputs, SimpleNamespace(**(known | fields)))
+
+
+def github(stream: io.StringIO | None = None) -> GitHub:
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"}
+    return GitHub({**env, "GITHUB_WORKSPACE": str(Path.cwd())}, stream or io.StringIO())
+
+
+def facts(ended: RunResult | None = None, **fields: Any) -> Facts:
+    return facts_of(ended or result(), Sanitizer(), github(), inputs(**fields))
+
+
 SUCCESSFUL = (
     event("started", "External Mogplex run accepted", 0, external_run_id=RUN_ID, harness_id="codex"),
-    event("started", "Harness run started: codex", 14, harness_id="codex"),
-    event("log", "Synchronized mogplex/agent-1", 17, stage="git_sync", working_branch="mogplex/agent-1"),
-    event("status_changed", "Harness run streaming", 20, to="streaming"),
+    event("started", "Harness run started: codex", 14, harness_id="codex", ai_billing_source="[redacted]"),
+    event("log", f"Synchronized {BRANCH}", 17, stage="git_sync", working_branch=BRANCH, base_branch="main"),
+    event("status_changed", "Harness run streaming", 20, to="streaming", **{"from": "pending"}),
     event("log", "Installed @openai/codex", 20, stage="install", logs="added 142 packages in 9s\n\nno funding\n"),
-    event("tool_started", "Running npm test", 65, tool="shell", input={"command": "npm test"}),
-    event("tool_finished", "Tests finished", 197, tool="shell", output="Tests: 24 passed\n"),
-    event(
-        "log",
-        "Pull request ready",
-        200,
-        stage="git_delivery",
-        changed=True,
-        working_branch="mogplex/agent-1",
-        pull_request_url="https://github.com/acme/web/pull/42",
-    ),
+    delta("I'll look at the failing test first.", 60),
+    *call("Command", 65, 197),
+    delta("The test compared times of two time zones.\n\n", 198),
+    delta("Fixed:\n- the test", 199),
+    delta("\n- the clock", 199),
+    delivery(changed=True, pull_request_url=PULL_REQUEST, base_branch="main", auto_committed_files=[]),
     event("finished", "Harness run finished", 200, exit_code=0, failure_code=None),
 )
-"""A run as the service tells it today."""
+"""A run as the newest service tells it."""
+SUCCESSFUL_BEFORE = (
+    *SUCCESSFUL[:5],
+    event("tool_started", "Running npm test", 65, "shell", input={"command": "npm test"}),
+    event("tool_finished", "Tests finished", 197, "shell", output="Tests: 24 passed\n", duration_ms=132_000),
+    *SUCCESSFUL[-2:],
+)
+"""The same in the older vocabulary."""
 
 
-def log_of(*happenings: Happening, ended: Outcome | None = None, annotations: str = "all") -> GitHubLog:
-    """Return what GitHub shows when these things happen."""
+def log_of(*updates: Update, ended: RunResult | None = None, **fields: Any) -> GitHubLog:
+    """Return what GitHub shows of these updates; ``fields`` are inputs."""
+    return log_of_each(updates, ended=ended, **fields)
+
+
+def log_of_each(updates: Iterable[Update], *, ended: RunResult | None = None, **fields: Any) -> GitHubLog:
+    """Return what GitHub shows when each of these updates is made only after the one before it was written."""
     stream = io.StringIO()
-    platform = GitHub({"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web"}, stream)
-    log = LogReport(platform, Sanitizer(), annotations=annotations)
-    for happening in happenings:
-        log.on(happening)
-    log.end(ended or outcome(SUCCESS))
+    platform, safe = github(stream), Sanitizer()
+    log = Log(platform, safe)
+    log.start(inputs(**fields))
+    for update in updates:
+        log.on(update)
+    log.end(facts_of(ended or result(), safe, platform, inputs(**fields)))
     return read_log(stream.getvalue())
+
+
+def log_of_events(*items: dict[str, Any], ended: RunResult | None = None) -> GitHubLog:
+    """Return what GitHub shows when these events arrive together and nothing follows."""
+    feed = Feed()
+    return log_of(feed.arrived(*items), feed.ended(), ended=ended)

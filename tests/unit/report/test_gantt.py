@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.report.chronicle import Chronicle
-from mogplex_ci.report.gantt import gantt
+from mogplex_ci.report.summary import gantt
+from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Sanitizer
 from tests.npm import node_environment, node_modules
 from tests.program import ROOT
-from tests.unit.report.events import SUCCESSFUL, arrived, event
+from tests.unit.report.events import SUCCESSFUL, call, event, facts, result
 
 pytestmark = pytest.mark.node
 HOSTILE = (
@@ -36,9 +36,8 @@ HOSTILE = (
 
 def parsed(*items: dict[str, Any]) -> dict[str, Any]:
     """Return what mermaid understands of the chart of these events."""
-    chronicle = Chronicle()
-    chronicle.on(arrived(*items))
-    text = gantt(chronicle, Sanitizer(), most_calls=60)
+    text = gantt(facts(result(Result.SUCCESS, *items)), Sanitizer(), most_calls=60)
+    assert text is not None
     body = text.removeprefix("```mermaid\n").removesuffix("\n```\n")
     done = subprocess.run(
         ["node", ROOT / "tests" / "node" / "gantt.mjs"],
@@ -56,29 +55,41 @@ def parsed(*items: dict[str, Any]) -> dict[str, Any]:
 
 def test_phases_and_calls_are_tasks_of_their_length() -> None:
     chart = parsed(*SUCCESSFUL, event("failed", "Late", 201))
-    assert chart["sections"] == ["Phases", "shell"]
+    assert chart["sections"] == ["Phases", "Command"]
     assert [(task["section"], task["label"], task["seconds"]) for task in chart["tasks"]] == [
         ("Phases", "▸ sandbox", 14),
         ("Phases", "▸ git", 3),
         ("Phases", "▸ install", 3),
         ("Phases", "▸ agent", 180),
         ("Phases", "▸ delivery", 1),
-        ("shell", "▸ Running npm test", 132),
+        ("Command", "▸ Command", 132),
     ]
 
 
 def test_a_long_run_and_a_failed_call() -> None:
     chart = parsed(
-        event("tool_started", "Building", 10, tool="shell"),
-        event("tool_finished", "Built", 90_000, tool="shell", exit_code=1),
+        event("tool_started", "Building", 10, "shell"),
+        event("tool_finished", "Built", 90_000, "shell", exit_code=1),
     )
-    (agent, call) = chart["tasks"]
-    assert (agent["seconds"], call["seconds"], call["failed"]) == (89_990, 89_990, True)
+    (agent, shell) = chart["tasks"]
+    assert (agent["seconds"], shell["seconds"], shell["failed"]) == (89_990, 89_990, True)
+
+
+def test_a_call_that_was_denied_is_marked() -> None:
+    chart = parsed(*call("Bash", 1, 2, state="denied"))
+    assert [task["failed"] for task in chart["tasks"]] == [False, True]
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_clock_that_is_far_off(year: int) -> None:
+    late = event("tool_started", "Building", 0, "shell") | {"createdAt": f"{year:04}-01-01T00:00:00Z"}
+    chart = parsed(*call("Bash", 1, 2), late)
+    assert {task["section"] for task in chart["tasks"]} == {"Phases", "Bash", "shell"}
 
 
 def test_labels_are_nothing_but_labels() -> None:
     calls = [
-        event(kind, text, number, tool=text)
+        event(kind, text, number, text)
         for number, text in enumerate(HOSTILE)
         for kind in ("tool_started", "tool_finished")
     ]

@@ -1,92 +1,132 @@
-"""The job log: one story outside the groups, details inside them, and no group left open."""
+"""The job log: each event once and in order, details in groups, no group left open, and times that never go back."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.models import Untrusted
-from mogplex_ci.run.happenings import CancelFailed, Cancelling, FeedFull, Heartbeat, Started, Trouble
-from mogplex_ci.run.outcome import Result, Verdict
+from mogplex_ci.run.result import Result
+from mogplex_ci.run.updates import (
+    CancelFailed,
+    Cancelling,
+    EventsMissing,
+    Heartbeat,
+    NextKey,
+    Polling,
+    Started,
+    StatusChanged,
+    Trouble,
+    UnknownStatus,
+)
 from tests.github_log import GitHubLog
-from tests.unit.report.events import RUN_ID, SUCCESS, SUCCESSFUL, arrived, event, log_of, outcome, run, starting
+from tests.unit.report.events import (
+    BRANCH,
+    PULL_REQUEST,
+    RUN_ID,
+    SUCCESSFUL,
+    SUCCESSFUL_BEFORE,
+    Feed,
+    call,
+    delivery,
+    delta,
+    event,
+    log_of,
+    log_of_each,
+    log_of_events,
+    result,
+    run,
+    starting,
+)
 
 STARTED = Started(run("pending"), "key-1", joined=False, owned=True)
-FAILURE = Verdict(Result.FAILED, 1, "the run failed", "Read the log.", Untrusted("Tests fail"), "RUN_FAILED")
+COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
+FAILURE: dict[str, Any] = {
+    "cause": "the run failed",
+    "remedy": "Read what the agent did last.",
+    "detail": Untrusted("Tests fail"),
+    "error_code": "RUN_FAILED",
+}
 
 
 def levels(log: GitHubLog) -> list[str]:
     return [annotation.level for annotation in log.annotations]
 
 
-def test_a_whole_run_is_one_story() -> None:
+def before_the_end(log: GitHubLog) -> list[str]:
+    """The lines before the one that says how the step ended, details indented."""
+    end = next(number for number, line in enumerate(log.shown) if re.match(r"[✔→✘] ", line))
+    return log.shown[:end]
+
+
+def test_a_run_from_its_start_to_its_pull_request() -> None:
+    feed = Feed()
     log = log_of(
-        starting(),
-        STARTED,
-        arrived(*SUCCESSFUL[:6]),
-        arrived(*SUCCESSFUL[6:]),
-        ended=outcome(SUCCESS, *SUCCESSFUL),
+        *(starting(), STARTED, feed.arrived(*SUCCESSFUL[:6]), feed.arrived(*SUCCESSFUL[6:]), feed.ended()),
+        ended=result(Result.SUCCESS, *SUCCESSFUL),
     )
     assert log.story == [
-        "Starting a run on acme/web under the key github-acme/web-1-build-0123456789abcdef",
+        "Task: Fix the failing login test",
+        "Starting a run on acme/web, idempotency key github-acme/web-1-build-0123456789abcdef",
         f"Started run {RUN_ID} (pending)",
-        "Works from main with codex",
-        f"To follow it elsewhere: mogplex runs events {RUN_ID} --follow",
+        f"Branch: {BRANCH} (new, from main), harness: codex",
+        f"To follow the run elsewhere: mogplex runs events {RUN_ID} --follow",
         "[00:00] ● sandbox: External Mogplex run accepted",
-        "[00:14] ● sandbox: ready after 14s: Harness run started: codex",
-        "[00:17] ● git: Synchronized mogplex/agent-1 (3s)",
+        "[00:14] ● sandbox: ready: Harness run started: codex (14s)",
+        f"[00:17] ● git: Synchronized {BRANCH} (3s)",
         "[00:20]   Harness run streaming",
         "[00:20] ● install: Installed @openai/codex (3s)",
-        "[00:20] ● agent: at work",
+        "[00:20] ● agent: started",
+        "[01:05]   agent: I'll look at the failing test first.",
+        "[03:17]   Command (2m 12s)",
+        "[03:18]   agent: The test compared times of two time zones.",
+        *("│ ", "│ Fixed:", "│ - the test", "│ - the clock"),
         "[03:20] ● agent: done after 3m 00s, 1 tool call",
-        "[03:20] ● delivery: Pull request ready: https://github.com/acme/web/pull/42",
+        f"[03:20] ● delivery: Pull request ready: {PULL_REQUEST}",
         "[03:20]   finished: Harness run finished (exit code 0)",
-        "✔ success after 12m 07s, 9 events, 31 requests",
-        "Notice: https://github.com/acme/web/pull/42",
-        "To look at the work: git fetch origin mogplex/agent-1",
+        "✔ Run succeeded after 12m 07s, 13 events, 31 requests",
+        f"Notice: {PULL_REQUEST}",
+        f"To look at the work: git fetch origin {BRANCH} && git switch {BRANCH}",
         f"To read the run's events again: mogplex runs events {RUN_ID}",
     ]
-
-
-def test_a_tool_call_is_one_group_with_its_duration_and_payload() -> None:
-    log = log_of(arrived(*SUCCESSFUL[:6]), arrived(*SUCCESSFUL[6:]))
-    install, shell = log.groups
+    (install,) = log.groups
     assert install.title == "Details of install"
     assert install.lines == ["│ logs:", "│   added 142 packages in 9s", "│ ", "│   no funding"]
-    assert shell.title == "[01:05]   shell: Running npm test → Tests finished (2m 12s)"
+
+
+def test_the_older_vocabulary_has_details_of_its_calls() -> None:
+    log = log_of_events(*SUCCESSFUL_BEFORE)
+    _, shell = log.groups
+    assert shell.title == "[03:17]   shell: Running npm test → Tests finished (2m 12s)"
     assert shell.lines == ["│ input.command: npm test", "│ output: Tests: 24 passed"]
 
 
 def test_the_documented_vocabulary_reads_as_well() -> None:
-    log = log_of(
-        arrived(
-            event("stream_started", "Agent started", 2),
-            event("tool_call", "Editing src/auth.ts", 5, tool="edit_file"),
-            event("tool_result", "3 lines changed", 7, tool="edit_file"),
-            event("assistant_message", "Switching to bearer-token middleware", 9),
-        )
+    log = log_of_events(
+        event("stream_started", "Agent started", 2),
+        event("tool_call", "Editing src/auth.ts", 5, "edit_file"),
+        event("tool_result", "3 lines changed", 7, "edit_file"),
+        event("assistant_message", "Switching to bearer-token middleware", 9),
     )
-    assert log.story[:5] == [
-        "[00:00] ● sandbox: ready after 0s: Agent started",
-        "[00:03] ● agent: at work",
-        "[00:03]   edit_file: Editing src/auth.ts → 3 lines changed (2s)",
-        "[00:07]   agent says: Switching to bearer-token middleware",
-        "✔ success after 12m 07s, 0 events, 31 requests",
+    assert before_the_end(log) == [
+        "[00:00] ● sandbox: ready: Agent started (0s)",
+        "[00:03] ● agent: started",
+        "[00:05]   edit_file: Editing src/auth.ts → 3 lines changed (2s)",
+        "[00:07]   agent: Switching to bearer-token middleware",
     ]
 
 
-def test_what_it_does_not_know_is_told_as_it_is() -> None:
-    log = log_of(
-        arrived(
-            event("telemetry", None, 1, cpu=93),
-            event("plan", "1. look 2. fix", 2),
-            event("log", None, 3),
-            event("log", "MCP configured", 4, stage="mcp_config"),
-        )
+def test_unknown_events_are_shown_as_they_are() -> None:
+    log = log_of_events(
+        event("telemetry", None, 1, cpu=93),
+        event("plan", "1. look 2. fix", 2),
+        event("log", None, 3),
+        event("log", "MCP configured", 4, stage="mcp_config"),
     )
-    assert log.shown[:5] == [
+    assert before_the_end(log) == [
         "▸ [00:00]   telemetry",
         "    │ cpu: 93",
         "[00:01]   plan: 1. look 2. fix",
@@ -95,44 +135,113 @@ def test_what_it_does_not_know_is_told_as_it_is() -> None:
     ]
 
 
-def test_calls_that_overlap_are_told_by_both_ends() -> None:
-    log = log_of(
-        arrived(
-            event("tool_started", "Building", 0, tool="shell"),
-            event("tool_started", "Reading a", 1, tool="read_file"),
-            event("tool_finished", "Read a", 2, tool="read_file"),
-            event("tool_finished", "Built", 9, tool="shell", exit_code=2),
-        )
+@pytest.mark.parametrize(("state", "line"), [("error", "failed"), ("denied", "denied")])
+def test_failed_and_denied_calls_are_marked(state: str, line: str) -> None:
+    log = log_of_events(*call("Bash", 1, 4, state=state))
+    assert log.story[1] == f"[00:03] ✘ Bash ({line}, 3s)"
+
+
+def test_calls_at_the_same_time_are_paired_by_id_and_listed_by_their_ends() -> None:
+    first, second = call("Bash", 0, 9, state="error"), call("Bash", 1, 2)
+    log = log_of_events(first[0], second[0], second[1], delta("So far so good.\n\n", 5), first[1])
+    assert before_the_end(log)[1:] == [
+        "[00:02]   Bash (1s)",
+        "[00:05]   agent: So far so good.",
+        "[00:09] ✘ Bash (failed, 9s)",
+    ]
+
+
+def test_without_ids_a_call_ends_the_oldest_of_its_tool() -> None:
+    log = log_of_events(
+        event("tool_started", "Building", 0, "shell"),
+        event("tool_started", "Reading a", 1, "read_file"),
+        event("tool_finished", "Read a", 2, "read_file"),
+        event("tool_finished", "Built", 9, "shell", exit_code=2),
     )
-    assert log.shown[1:5] == [
-        "[00:00]   shell: Building",
-        "[00:01]   read_file: Reading a → Read a (1s)",
-        "▸ [00:09] ✘ shell: Built (9s)",
+    assert before_the_end(log)[1:] == [
+        "[00:02]   read_file: Reading a → Read a (1s)",
+        "▸ [00:09] ✘ shell: Building → Built (failed, 9s)",
         "    │ exit_code: 2",
     ]
 
 
-def test_an_unfinished_call_is_not_swallowed() -> None:
-    log = log_of(
-        arrived(event("tool_started", "Running npm test", 3, tool="shell")),
-        Heartbeat(run(), elapsed=190, silence=61),
-        Cancelling(run()),
-        ended=outcome(Verdict(Result.INTERRUPTED, 143, "stopped by SIGTERM"), run=run("cancelled")),
-    )
-    assert log.story[1:5] == [
-        "Still streaming after 3m 10s, 1m 01s since the last event (shell: Running npm test)",
-        "[00:00]   shell: Running npm test (unfinished)",
-        "Cancelling the run",
-        "✘ interrupted after 12m 07s, 0 events, 31 requests",
+def test_a_call_that_ends_twice_is_listed_with_both_ends() -> None:
+    feed = Feed()
+    started, done = call("Bash", 0, 2, key="c")
+    _, failed = call("Bash", 0, 5, key="c", state="error")
+    log = log_of_each(feed.arrived(*items) for items in ([started, done], [failed], []))
+    assert before_the_end(log)[1:] == ["[00:02]   Bash (2s)", "[00:05] ✘ Bash (failed, 5s)"]
+
+
+def test_a_start_is_shown_at_once_when_nothing_else_comes() -> None:
+    feed = Feed()
+    started, finished = call("Bash", 3, 100)
+    updates = (lambda: feed.arrived(started), feed.quiet, feed.quiet, lambda: feed.arrived(finished), feed.ended)
+    log = log_of_each(update() for update in updates)
+    assert before_the_end(log) == [
+        "[00:00] ● agent: started",
+        "[00:00]   Bash (started)",
+        "[01:37]   Bash (1m 37s)",
     ]
 
 
-def test_long_messages_are_cut_in_their_line_and_whole_in_a_group() -> None:
-    log = log_of(arrived(event("assistant_message", "word " * 200), event("assistant_message", "one\n::error::two")))
+def test_an_unfinished_call_is_not_swallowed() -> None:
+    feed = Feed()
+    log = log_of(
+        feed.arrived(event("tool_started", "Running npm test", 3, "shell")),
+        Heartbeat(run(), elapsed=190, silence=61),
+        Cancelling(run()),
+        ended=result(Result.INTERRUPTED, run=run("cancelled"), cause="stopped by SIGTERM"),
+    )
+    assert before_the_end(log)[1:] == [
+        "Still streaming after 3m 10s, 1m 01s since the last event (shell: Running npm test)",
+        "[00:00]   shell: Running npm test (unfinished)",
+        "Cancelling the run",
+    ]
+
+
+def test_a_late_event_does_not_turn_the_clock_back() -> None:
+    log = log_of_events(*call("Bash", 10, 30), event("log", "Late", 12))
+    assert [line[:7] for line in before_the_end(log)] == ["[00:00]", "[00:20]", "[00:20]"]
+
+
+def test_words_that_come_in_scraps_are_read_in_paragraphs() -> None:
+    words = "Two tests fail.\n\nBoth compare\nlocal times.\n\nI fix them."
+    scraps = [delta(words[at : at + 3], at / 10) for at in range(0, len(words), 3)]
+    log = log_of_events(*scraps)
+    assert [re.sub(r"\d\d:\d\d", "", line) for line in before_the_end(log)[1:]] == [
+        *("[]   agent: Two tests fail.", "│ ", "│ Both compare", "│ local times.", "│ ", "│ I fix them."),
+    ]
+    assert log.groups == []
+
+
+def test_words_appear_at_once_when_nothing_else_comes() -> None:
+    feed = Feed()
+    log = log_of(feed.arrived(delta("I look at the te")), feed.quiet(), feed.arrived(delta("sts now.")), feed.ended())
+    assert before_the_end(log)[1:] == ["[00:00]   agent: I look at the", "│ tests now."]
+
+
+def test_a_secret_in_two_scraps_is_hidden() -> None:
+    token = "ghp_" + "a1B2" * 9
+    log = log_of_events(delta(f"The token is {token[:10]}"), delta(f"{token[10:]} and works."))
+    assert token[:10] not in "\n".join(log.shown)
+    assert any("and works." in line for line in log.shown)
+
+
+def test_a_failure_of_the_agent_is_never_called_done() -> None:
+    log = log_of_events(*call("Bash", 0, 1), event("failed", "Harness run failed", 2, exit_code=1))
+    assert before_the_end(log)[2:] == [
+        "[00:02] ✘ agent: stopped after 2s, 1 tool call",
+        "[00:02] ✘ failed: Harness run failed (exit code 1)",
+    ]
+
+
+def test_long_messages_are_cut_in_their_line_and_complete_in_a_group() -> None:
+    log = log_of_events(event("plan", "word " * 200), event("plan", "one\n::error::two"))
     long, lines = log.groups
     assert len(long.title) < 400
     assert long.lines == ["│ " + "word " * 200]
-    assert lines.title == "[00:00]   agent says: one ::error::two"
+    assert lines.title == "[00:00]   plan: one ::error::two"
     assert lines.lines == ["│ one", "│ ::error::two"]
     assert levels(log) == []
 
@@ -142,64 +251,159 @@ def test_a_failure_is_one_error_although_the_service_tells_it_twice() -> None:
         event("failed", "Harness run failed", 1, exit_code=1, failure_code="command_failed"),
         event("failed", "External Mogplex run failed", 2, error="Tests fail"),
     )
-    log = log_of(arrived(*twice), ended=outcome(FAILURE, *twice))
+    log = log_of_events(*twice, ended=result(Result.FAILED, *twice, **FAILURE))
     assert levels(log) == ["error"]
-    assert "Error: The run failed: Tests fail" in log.story
+    assert log.annotations[0].text == "The run failed: Tests fail"
     assert "[00:00] ✘ failed: Harness run failed (exit code 1, command_failed)" in log.story
+    assert log.story[-2:] == [
+        "Read what the agent did last.",
+        f"To read the run's events again: mogplex runs events {RUN_ID}",
+    ]
 
 
-def test_a_long_error_is_one_annotation_and_whole_in_a_group() -> None:
-    log = log_of(ended=outcome(Verdict(Result.FAILED, 1, "the run failed", detail=Untrusted("one\n::error::two"))))
+def test_a_long_error_is_one_annotation_and_complete_in_a_group() -> None:
+    failure = FAILURE | {"detail": Untrusted("one\n::error::two")}
+    log = log_of(ended=result(Result.FAILED, **failure))
     assert [annotation.text for annotation in log.annotations] == ["The run failed: one ::error::two"]
-    assert [(group.title, group.lines) for group in log.groups] == [("The whole error", ["│ one", "│ ::error::two"])]
+    assert [(group.title, group.lines) for group in log.groups] == [
+        ("The full message", ["│ one", "│ ::error::two"]),
+    ]
 
 
 def test_what_needs_attention_is_a_warning() -> None:
-    joined = Started(run(), "key-1", joined=True, owned=True)
-    delivery = event("log", "Nothing to deliver", 4, stage="git_delivery", changed=False)
-    log = log_of(starting(), joined, FeedFull(run()), arrived(delivery), ended=outcome(SUCCESS, delivery))
-    assert levels(log) == ["warning"] * 3
+    joined = Started(run(), "key-1", joined=True, owned=True, agent_ignored=True)
+    log = log_of(
+        *(starting(), joined, UnknownStatus(run("resting")), EventsMissing(run(), later_ones=True)),
+        ended=result(Result.SUCCESS, delivery(changed=False)),
+    )
+    assert levels(log) == ["warning"] * 5
     assert [annotation.properties["title"] for annotation in log.annotations] == [
         "Joined run",
-        "Events truncated",
+        "Agent",
+        "Unknown status",
+        "Events missing",
         "No change",
     ]
 
 
-def test_a_timeout_says_how_to_follow_on() -> None:
-    timeout = Verdict(Result.TIMEOUT, 1, "the timeout passed while the run was streaming", "Raise timeout.")
-    log = log_of(ended=outcome(timeout, run=run()))
+@pytest.mark.parametrize("later_ones", [True, False])
+def test_missing_events_leave_the_pull_request_unknown(later_ones: bool) -> None:
+    ended = result(Result.SUCCESS, *SUCCESSFUL[:7])
+    ended.timeline.is_incomplete = True
+    log = log_of(EventsMissing(run(), later_ones=later_ones), ended=ended)
+    assert levels(log) == ["warning"]
+    assert "Pull request and change: unknown, because events are missing" in log.story
+    assert f"Compare: {COMPARE}" in log.story
+
+
+def test_a_run_without_a_delivery_event_leaves_the_pull_request_unknown() -> None:
+    log = log_of(ended=result(Result.SUCCESS, *call("Bash", 0, 1)))
+    assert "Pull request and change: unknown, because no event tells" in log.story
+    assert f"Compare: {COMPARE}" in log.story
+
+
+def test_a_failed_run_without_work_has_nothing_to_look_at() -> None:
+    log = log_of(ended=result(Result.FAILED, *SUCCESSFUL[:7], **FAILURE))
+    assert not [line for line in log.story if "Compare" in line or "look at the work" in line or "unknown" in line]
+
+
+def test_a_pause_says_what_the_run_asks() -> None:
+    words = 'Done so far.\n<<<MOGPLEX_CHECKPOINT>>>\n{"previewUrl":"https://preview.example","summary":"Is this fine?"}'
+    asked = delta(words + "\n<<<END_MOGPLEX_CHECKPOINT>>>")
+    feed = Feed()
+    ended = result(
+        Result.PAUSED,
+        *(asked, delivery(changed=True, pull_request_url=PULL_REQUEST)),
+        cause="the run is paused and waits for an answer",
+        remedy="Answer it in Mogplex; the run then goes on.",
+        detail=Untrusted("Is this fine?"),
+    )
+    paused = StatusChanged(run("awaiting_input"), 3.0)
+    log = log_of(feed.arrived(asked), feed.ended(), paused, paused, ended=ended)
+    assert log.story == [
+        "[00:00] ● agent: started",
+        "[00:00]   agent: Done so far.",
+        "The run is paused: it waits for a person's answer in Mogplex",
+        "→ Run paused after 12m 07s, 2 events, 31 requests",
+        f"Notice: {PULL_REQUEST}",
+        "Error: The run is paused and waits for an answer: Is this fine?",
+        "Preview: https://preview.example",
+        "Answer it in Mogplex; the run then goes on.",
+        f"To look at the work: git fetch origin {BRANCH} && git switch {BRANCH}",
+        f"To follow the run: mogplex runs events {RUN_ID} --follow",
+        f"To cancel the run: mogplex runs cancel {RUN_ID}",
+    ]
+
+
+def test_a_timeout_says_how_to_follow_the_run() -> None:
+    log = log_of(ended=result(Result.TIMEOUT, cause="the timeout passed while the run was streaming"))
     assert levels(log) == ["error", "warning"]
-    assert log.annotations[1].text == f"The run goes on; to follow it: mogplex runs events {RUN_ID} --follow"
-    assert f"To cancel the run: mogplex runs cancel {RUN_ID}" in log.story
+    assert log.annotations[1].text == "The run is still working; this step no longer follows it"
+    assert log.story[-2:] == [
+        f"To follow the run: mogplex runs events {RUN_ID} --follow",
+        f"To cancel the run: mogplex runs cancel {RUN_ID}",
+    ]
 
 
-def test_a_cancelled_run_that_goes_on_is_said() -> None:
+def test_a_run_that_could_not_be_cancelled_is_a_warning() -> None:
     failed = CancelFailed(run(), UnreachableError("the API did not answer"))
-    log = log_of(failed, ended=outcome(Verdict(Result.INTERRUPTED, 130, "stopped by SIGINT"), run=run()))
-    assert f"Warning: It may go on. The API did not answer; to cancel it: mogplex runs cancel {RUN_ID}" in log.story
+    log = log_of(failed, ended=result(Result.INTERRUPTED, cause="stopped by SIGINT"))
+    expected = f"The run may go on. The API did not answer. To cancel it by hand: mogplex runs cancel {RUN_ID}"
+    assert f"Warning: {expected}" in log.story
+
+
+def test_the_way_to_a_run_is_shown() -> None:
+    log = log_of(
+        NextKey(None, "k-g2", never_queued=False),
+        NextKey(run("failed"), "k-g3", never_queued=True),
+        NextKey(run("cancelled"), "k-g4", never_queued=False),
+        Polling("this server has no event stream"),
+        Trouble(UnreachableError("the API did not answer", detail=Untrusted("::error::x"))),
+    )
+    assert log.story[:5] == [
+        "The key belongs to an earlier, different request; next idempotency key: k-g2",
+        f"Run {RUN_ID} was never queued; next idempotency key: k-g3",
+        f"Run {RUN_ID} of an earlier attempt has ended (cancelled); next idempotency key: k-g4",
+        "Reading events by polling: this server has no event stream",
+        "The API does not answer as it should: The API did not answer: ::error::x",
+    ]
+    assert levels(log) == []
+
+
+@pytest.mark.parametrize(
+    ("branch", "line"),
+    [
+        ({"base": "main", "working": BRANCH, "createBranch": True}, f"{BRANCH} (new, from main)"),
+        ({"base": "main", "working": None, "createBranch": True}, "a new one from main"),
+        ({"base": "main", "working": "fix", "createBranch": False}, "fix (based on main)"),
+        ({"base": "main", "working": "main", "createBranch": False}, "main"),
+        ({}, "the default branch"),
+    ],
+)
+def test_where_the_run_works(branch: dict[str, Any], line: str) -> None:
+    log = log_of(Started(run(branch=branch, harness=None), "key-1", joined=False, owned=True))
+    assert log.story[1] == f"Branch: {line}"
 
 
 @pytest.mark.parametrize(("wanted", "made"), [("all", ["error", "warning"]), ("errors", ["error"]), ("none", [])])
-def test_annotations_are_wanted_or_lines(wanted: str, made: list[str]) -> None:
-    timeout = Verdict(Result.TIMEOUT, 1, "the timeout passed", "Raise timeout.")
-    log = log_of(ended=outcome(timeout, run=run()), annotations=wanted)
+def test_annotations_that_are_not_wanted_are_lines(wanted: str, made: list[str]) -> None:
+    log = log_of(ended=result(Result.TIMEOUT, cause="the timeout passed"), annotations=wanted)
     assert levels(log) == made
     assert any("The timeout passed" in line for line in log.story)
-    assert any("The run goes on" in line for line in log.story)
+    assert any("The run is still working" in line for line in log.story)
 
 
 def test_never_more_than_ten_annotations_of_a_level() -> None:
-    trouble = [Started(run(), "key-1", joined=True, owned=True)] * 15
-    assert levels(log_of(*trouble)) == ["warning"] * 10
+    many = [Started(run(), "key-1", joined=True, owned=True)] * 15
+    assert levels(log_of(*many)) == ["warning"] * 10
 
 
 def finding(**payload: Any) -> dict[str, Any]:
     return event("log", "Unused variable", **payload)
 
 
-def test_a_place_in_a_file_is_annotated() -> None:
-    log = log_of(starting(), arrived(finding(path="src/a.ts", line=7, level="warning")))
+def test_a_finding_in_a_file_is_annotated() -> None:
+    log = log_of(starting(), Feed().arrived(finding(path="src/a.ts", line=7, level="warning")))
     (annotation,) = log.annotations
     assert annotation.level == "warning"
     assert annotation.text == "Agent: Unused variable"
@@ -219,32 +423,27 @@ def test_a_place_in_a_file_is_annotated() -> None:
         {"path": ["src/a.ts"], "line": 7},
     ],
 )
-def test_no_place_no_annotation(payload: dict[str, Any]) -> None:
-    assert levels(log_of(starting(), arrived(finding(**payload)))) == []
+def test_a_finding_without_a_usable_place_is_not_annotated(payload: dict[str, Any]) -> None:
+    assert levels(log_of(starting(), Feed().arrived(finding(**payload)))) == []
 
 
-def test_places_in_another_repository_are_not_annotated() -> None:
-    assert levels(log_of(starting("acme/api"), arrived(finding(path="src/a.ts", line=7)))) == []
+def test_findings_in_another_repository_are_not_annotated() -> None:
+    assert levels(log_of(starting("acme/api"), Feed().arrived(finding(path="src/a.ts", line=7)))) == []
 
 
-def test_places_leave_room_for_how_the_step_went() -> None:
-    delivery = SUCCESSFUL[7]
+def test_findings_leave_room_for_how_the_step_ended() -> None:
     findings = [finding(path="src/a.ts", line=line) for line in range(1, 40)]
-    log = log_of(starting(), arrived(*findings), ended=outcome(SUCCESS, delivery))
+    log = log_of(starting(), Feed().arrived(*findings), ended=result(Result.SUCCESS, *SUCCESSFUL))
     assert levels(log) == ["notice"] * 6
     assert log.annotations[-1].properties["title"] == "Pull request"
 
 
-def test_trouble_is_said() -> None:
-    log = log_of(Trouble(UnreachableError("the API did not answer", detail=Untrusted("::error::x"))))
-    assert log.story[0] == "Trouble with the API: The API did not answer: ::error::x"
-    assert levels(log) == []
-
-
-def test_details_stop_before_they_drown_the_outcome() -> None:
+def test_details_stop_before_they_drown_the_result() -> None:
     floods = [event("log", f"flood {number}", number, logs=("x" * 99 + "\n") * 190) for number in range(150)]
-    log = log_of(arrived(*floods), ended=outcome(FAILURE, run=run("failed")))
-    assert sum(len(line) for line in log.shown) < 2_100_000
+    words = [delta(f"words {number}\n" + "y" * 1000 + "\n\n", 200) for number in range(300)]
+    log = log_of_events(*floods, *words, ended=result(Result.FAILED, **FAILURE))
+    assert sum(len(line) for line in log.shown) < 2_200_000
     assert sum("The log is long" in line for line in log.story) == 1
     assert "[02:29]   flood 149" in log.story
+    assert any(line.startswith("[03:20]   agent: words 299 yyy") for line in log.story)
     assert "Error: The run failed: Tests fail" in log.story

@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from mogplex_ci.errors import Problem
 from mogplex_ci.models import Untrusted
-from mogplex_ci.report.chronicle import Chronicle
-from mogplex_ci.report.html.page import page
-from mogplex_ci.report.html.timeline import Scale
-from mogplex_ci.run.outcome import Outcome, Result, Verdict
+from mogplex_ci.report.html import Scale, page
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from tests.unit.report.events import SUCCESS, SUCCESSFUL, arrived, event, outcome, run
+from tests.unit.report.events import SUCCESSFUL, SUCCESSFUL_BEFORE, call, delivery, delta, event, facts, result
 
 
-def page_of(ended: Outcome, *items: dict[str, Any], task: str = "Fix it") -> str:
-    chronicle = Chronicle()
-    chronicle.on(arrived(*items))
-    return page(ended, chronicle, Sanitizer(), task=task)
+def page_of(ended: RunResult, **fields: Any) -> str:
+    return page(facts(ended, **fields), Sanitizer())
 
 
-@pytest.mark.parametrize("result", Result)
+@pytest.mark.parametrize("kind", Result)
 @pytest.mark.parametrize("with_run", [True, False])
-def test_every_ending_has_a_page(result: Result, with_run: bool) -> None:
-    verdict = Verdict(result, 1, "something happened", "Do something.", Untrusted("<why>"), "CODE")
-    text = page_of(outcome(verdict, run=run() if with_run else None))
+def test_every_ending_has_a_page(kind: Result, with_run: bool) -> None:
+    why = {"cause": "something happened", "remedy": "Do something.", "detail": Untrusted("<why>"), "error_code": "CODE"}
+    text = page_of(result(kind, **why) if with_run else result(kind, run=None, **why))
     assert "&lt;why&gt;" in text
     assert "Do something." in text
+    assert "Fix the failing login test" in text
     assert ("<dt>Run</dt>" in text) is with_run
     assert "What happened" not in text
 
 
 def test_wrong_inputs_are_listed() -> None:
     fault = Problem("wait", "is no boolean", "true, false", Untrusted("</li><script>"))
-    text = page_of(outcome(Verdict(Result.ERROR, 2, "…", problems=(fault,)), run=None))
+    text = page_of(result(Result.ERROR, run=None, cause="wrong inputs", problems=(fault,)))
     assert "<li>Input wait: is no boolean, got &#39;&lt;/li&gt;&lt;script&gt;&#39;; allowed: true, false</li>" in text
+
+
+def attributes(text: str) -> set[str]:
+    """Return the names of all attributes in the page."""
+    names: set[str] = set()
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            names.update(name for name, _ in attrs)
+
+    Parser().feed(text)
+    return names
 
 
 @pytest.mark.parametrize(
@@ -45,37 +55,51 @@ def test_wrong_inputs_are_listed() -> None:
 )
 def test_what_others_wrote_stays_text(value: str) -> None:
     items = (
-        event("tool_started", value, 1, tool=value, input=value),
-        event("tool_finished", value, 2, tool=value, output=value, error=value),
+        event("tool_started", value, 1, value, input=value),
+        event("tool_finished", value, 2, value, output=value, error=value),
         event("assistant_message", value, 3),
+        delta(value, 3),
         event(value, value, 4),
         event("log", value, 5, stage="git_delivery", pull_request_url=f"javascript:{value}", working_branch=value),
     )
-    text = page_of(outcome(SUCCESS, *items), *items, task=value)
+    text = page_of(result(Result.SUCCESS, *items), prompt=value)
     assert "<script" not in text
     assert "javascript:" not in text
     assert "49" not in re.sub(r"sha256-\S+", "", text.split("</style>")[1])
     assert text.count("</style>") == 1
-    assert not re.search(r"<[^>]*\sonload=", text)
+    assert "onload" not in attributes(text)
+
+
+def test_failed_and_denied_calls_are_marked() -> None:
+    text = page_of(result(Result.SUCCESS, *call("Bash", 1, 2, state="denied"), *call("Edit", 3, 4)))
+    assert text.count('class="bar call bad"') == 1
+    assert ">denied, 1s<" in text
+
+
+def test_work_without_a_pull_request_can_be_compared() -> None:
+    text = page_of(result(Result.SUCCESS, *call("Bash", 1, 2), delivery(3, changed=True)))
+    assert ">Compare the branch</a>" in text
 
 
 def test_a_run_with_many_tools_has_a_dozen_filters() -> None:
-    items = [
-        event(kind, "x", number, tool=f"tool {number}")
-        for number in range(40)
-        for kind in ("tool_started", "tool_finished")
-    ]
-    text = page_of(outcome(SUCCESS), *items)
+    items = [item for number in range(40) for item in call(f"tool {number}", number, number)]
+    text = page_of(result(Result.SUCCESS, *items))
     assert text.count('<input type="radio"') == 1 + 12
     assert "other tools<b>29</b>" in text
 
 
 def test_an_unfinished_call_goes_on_to_the_end() -> None:
-    text = page_of(outcome(SUCCESS), *SUCCESSFUL[:6], event("log", "Later", 130))
+    text = page_of(result(Result.SUCCESS, *SUCCESSFUL_BEFORE[:6], event("log", "Later", 130)))
     assert 'class="bar call" x="50.0%" y="59" width="50.0%"' in text
 
 
-@pytest.mark.parametrize("seconds", [0, 0.4, 59, 3_599, 90_000, 30 * 86_400])
+def test_the_agents_words_are_one_entry_between_tool_calls() -> None:
+    text = page_of(result(Result.SUCCESS, *SUCCESSFUL))
+    assert text.count('class="message"') == 2
+    assert "words<b>2</b>" in text
+
+
+@pytest.mark.parametrize("seconds", [0, 0.4, 59, 3_599, 90_000, 30 * 86_400, 9_999 * 366 * 86_400])
 def test_bars_and_ticks_stay_inside(seconds: float) -> None:
     scale = Scale(seconds)
     bars = [
@@ -86,5 +110,5 @@ def test_bars_and_ticks_stay_inside(seconds: float) -> None:
     assert all(bar.x >= 0 and bar.width > 0 and bar.x + bar.width <= 100.001 for bar in bars)
     ticks = scale.ticks()
     assert ticks[0].x == 0
-    assert len(ticks) <= 32
+    assert len(ticks) <= 7
     assert all(0 <= tick.x <= 100 for tick in ticks)

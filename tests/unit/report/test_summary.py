@@ -6,37 +6,85 @@ import pytest
 
 from mogplex_ci.errors import Problem
 from mogplex_ci.models import Untrusted
-from mogplex_ci.report.chronicle import Chronicle
-from mogplex_ci.report.summary import LIMIT, summary
-from mogplex_ci.run.outcome import Outcome, Result, Verdict
+from mogplex_ci.report.facts import facts_of
+from mogplex_ci.report.summary import LIMIT, summary_of
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from tests.unit.report.events import RUN_ID, SUCCESS, SUCCESSFUL, arrived, event, outcome, run
+from tests.unit.report.events import (
+    BRANCH,
+    PULL_REQUEST,
+    RUN_ID,
+    SUCCESSFUL,
+    call,
+    delivery,
+    delta,
+    event,
+    facts,
+    github,
+    inputs,
+    result,
+)
+
+BRANCH_LINK = f"[<code>{BRANCH}</code>](https://github.com/acme/web/tree/{BRANCH})"
+COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
 
 
-def summary_of(ended: Outcome, *items: dict[str, object], limit: int = LIMIT) -> str:
-    chronicle = Chronicle()
-    chronicle.on(arrived(*items))
-    return summary(ended, chronicle, Sanitizer(), attempt="2", limit=limit)
+def summary(ended: RunResult, *, limit: int = LIMIT, **fields: str) -> str:
+    return summary_of(facts(ended, **fields), Sanitizer(), limit=limit)
 
 
-def test_a_success_leads_with_the_pull_request() -> None:
-    text = summary_of(outcome(SUCCESS, *SUCCESSFUL), *SUCCESSFUL)
-    title, _, _, _, first, *_ = text.splitlines()
-    assert title == "## ✔ Run succeeded after 12m 07s"
-    assert first.startswith("| Pull request | [")
-    assert first.endswith("](https://github.com/acme/web/pull/42) |")
-    assert "| Attempt | <code>2</code> |" in text
-    assert "| Events | 9 |\n| Requests | 31 |" in text
-    assert "| <code>shell</code> | 1 |  | 2m 12s |" in text
-    assert "git fetch origin mogplex/agent-1" in text
+def test_a_success_leads_with_the_task_and_the_pull_request() -> None:
+    text = summary(result(Result.SUCCESS, *SUCCESSFUL))
+    assert text.startswith(
+        "## ✔ Fix the failing login test\n\n"
+        f"**Run succeeded** after 12m 07s · [Pull request #42]({PULL_REQUEST}) · {BRANCH_LINK}\n\n"
+        "**The agent's last words**\n\n"
+        "```text\nThe test compared times of two time zones.\n\nFixed:\n- the test\n- the clock\n```\n"
+    )
+    assert "| Attempt | <code>2</code> |\n| Events | 13 |\n| Requests | 31 |" in text
+    assert "| <code>Command</code> | 1 |  | 2m 12s |" in text
 
 
 def test_a_failure_leads_with_why() -> None:
-    verdict = Verdict(Result.FAILED, 1, "the run failed", "Try again.", Untrusted("Tests fail\n```\n# no title"))
-    text = summary_of(outcome(verdict))
-    assert text.startswith(
-        "## ✘ Run failed after 12m 07s\n\n````text\nTests fail\n```\n# no title\n````\n\nTry again.\n\n| | |\n"
+    why = {"cause": "the run failed", "remedy": "Try again.", "detail": Untrusted("Tests fail\n```\n# no title")}
+    assert summary(result(Result.FAILED, **why)).startswith(
+        "## ✘ Fix the failing login test\n\n"
+        f"**Run failed** after 12m 07s · {BRANCH_LINK}\n\n"
+        "````text\nTests fail\n```\n# no title\n````\n\nTry again&#46;\n\n**Next**\n\n"
     )
+
+
+def test_a_cause_that_says_more_than_the_headline_is_shown() -> None:
+    text = summary(result(Result.TIMEOUT, cause="the timeout passed while the run was streaming"))
+    assert "**The timeout passed while the run was streaming**\n" in text
+
+
+@pytest.mark.parametrize(
+    ("ended", "shown"),
+    [
+        (result(Result.SUCCESS, delivery(changed=False)), "no change"),
+        (result(Result.SUCCESS, *call("Bash", 0, 1)), f"[pull request and change unknown]({COMPARE})"),
+    ],
+)
+def test_what_is_not_there_or_not_known_is_said(ended: RunResult, shown: str) -> None:
+    assert f"after 12m 07s · {shown} · " in summary(ended)
+
+
+def test_commands_run_where_nothing_but_docker_is_installed() -> None:
+    docker = "docker run --rm -e MOGPLEX_API_KEY ghcr.io/mogplex/run-action:1"
+    assert (
+        f"```sh\n# look at the work\ngit fetch origin {BRANCH} && git switch {BRANCH}\n"
+        f"# read the run's events again\n{docker} runs events {RUN_ID}\n```\n"
+    ) in summary(result(Result.SUCCESS, *SUCCESSFUL))
+    assert (
+        f"```sh\n# follow the run\n{docker} runs events {RUN_ID} --follow\n"
+        f"# cancel the run\n{docker} runs cancel {RUN_ID}\n```\n"
+    ) in summary(result(Result.TIMEOUT))
+
+
+def test_commands_name_a_server_of_ones_own() -> None:
+    text = summary(result(Result.TIMEOUT), base_url="https://mogplex.acme.example/")
+    assert "-e MOGPLEX_API_KEY -e MOGPLEX_URL=https://mogplex.acme.example/ ghcr.io" in text
 
 
 def test_wrong_inputs_are_listed() -> None:
@@ -44,65 +92,55 @@ def test_wrong_inputs_are_listed() -> None:
         Problem("wait", "is no boolean", "true, false", Untrusted("<b>")),
         Problem("prompt", "is missing", "set it"),
     )
-    verdict = Verdict(Result.ERROR, 2, "wait: …; prompt: …", problems=faults)
-    text = summary_of(outcome(verdict, run=None))
-    assert (
-        "- <code>Input wait&#58; is no boolean&#44; got &#39;&#60;b&#62;&#39;&#59; allowed&#58; true&#44; false</code>"
-        in text
+    ended = result(Result.ERROR, cause="wrong inputs: wait, prompt", problems=faults, run=None, repo=None, key="")
+    text = summary_of(facts_of(ended, Sanitizer(), github(), None), Sanitizer())
+    assert text.startswith("## ✘ Step failed\n\n**Step failed** after 12m 07s\n\n- <code>Input wait&#58; is no boolean")
+    assert "&#60;b&#62;" in text
+    assert "\n- <code>Input prompt" in text
+
+
+def test_a_chart_that_is_tall_is_folded() -> None:
+    few, many = (
+        summary(result(Result.SUCCESS, *(item for at in range(calls) for item in call("Bash", at, at + 1))))
+        for calls in (5, 15)
     )
-    assert "- <code>Input prompt" in text
-
-
-def test_a_run_that_goes_on_says_how_to_follow_it() -> None:
-    verdict = Verdict(Result.TIMEOUT, 1, "the timeout passed while the run was streaming", "Raise timeout.")
-    text = summary_of(outcome(verdict, run=run()))
-    assert "**The timeout passed while the run was streaming**" in text
-    assert f"mogplex runs events {RUN_ID} --follow" in text
-    assert f"mogplex runs cancel {RUN_ID}" in text
-
-
-def test_the_agent_has_the_last_word() -> None:
-    said = [event("assistant_message", "First, a look."), event("assistant_message", "Fixed:\n- the test")]
-    text = summary_of(outcome(SUCCESS), *said)
-    assert "**What the agent said last**\n\n```text\nFixed:\n- the test\n```\n" in text
-    assert "First, a look." not in text
+    assert "**Where the time went**\n\n```mermaid\n" in few
+    assert "<details>\n<summary>Where the time went</summary>\n\n```mermaid\n" in many
 
 
 @pytest.mark.parametrize("value", ["a | b", "<img src=x>", "[x](javascript:1)", "@acme", "**b**", "`c`", "a\n\n## b"])
 def test_what_others_wrote_is_shown_and_does_nothing(value: str) -> None:
-    calls = [event("tool_started", value, tool=value, at=1), event("tool_finished", value, tool=value, at=2)]
-    text = summary_of(outcome(SUCCESS), *calls)
+    calls = [event("tool_started", value, 1, value), event("tool_finished", value, 2, value)]
+    text = summary(result(Result.SUCCESS, *calls), prompt=value)
     table = next(line for line in text.splitlines() if line.endswith("| 1 |  | 1s |"))
     assert table.startswith("| <code>")
     shown = table.removeprefix("| <code>").split("</code>")[0].replace("<wbr>", "")
-    assert not any(mark in shown for mark in "|<>[]@*`")
+    title = text.splitlines()[0].replace("<wbr>", "").removeprefix("## ")
+    assert not any(mark in shown + title for mark in "|<>[]@*`")
     assert "\n## b" not in text
 
 
-def test_it_degrades_in_steps_until_it_fits() -> None:
-    words = event("assistant_message", "é" * 30_000, 1)
-    calls = [
-        event(kind, f"step {number}", number + (kind == "tool_finished"), tool=f"tool-{number % 40}")
-        for number in range(90)
-        for kind in ("tool_started", "tool_finished")
-    ]
-    ended = outcome(SUCCESS, *SUCCESSFUL)
-    full = summary_of(ended, words, *calls)
-    assert full.count(" :done, ") == 61
-    assert "the 60 longest of 90 calls" in full
+def test_it_says_less_until_it_fits() -> None:
+    words = delta("é" * 30_000, 1000)
+    calls = [item for number in range(90) for item in call(f"tool-{number % 40}", number, number + 1)]
+    ended = result(Result.SUCCESS, *SUCCESSFUL, *calls, words)
+    full = summary(ended)
+    assert full.count(" :done, ") == 65
+    assert "the 60 longest of 91 calls" in full
     sizes = []
-    for limit in (40_000, 9_000, 5_000, 2_500, 1):
-        text = summary_of(ended, words, *calls, limit=limit)
+    for limit in (24_000, 9_000, 6_000, 3_000, 1):
+        text = summary(ended, limit=limit)
         sizes.append(len(text.encode()))
-        assert "https://github.com/acme/web/pull/42" in text
+        assert PULL_REQUEST in text
         assert sizes[-1] <= limit or limit == 1
     assert sizes == sorted(sizes, reverse=True)
     assert len(full.encode()) > sizes[0]
 
 
 def test_nothing_is_made_up_where_no_run_was_started() -> None:
-    text = summary_of(outcome(Verdict(Result.SKIPPED, 0, remedy="There is no api-key."), run=None))
-    assert text == (
-        "## → Skipped after 12m 07s\n\nThere is no api-key.\n\n| | |\n| --- | --- |\n| Attempt | <code>2</code> |\n"
-        "| Duration | 12m 07s |\n"
+    ended = result(Result.SKIPPED, run=None, repo=None, key="", exit_code=0, remedy="There is no api-key.")
+    assert summary_of(facts_of(ended, Sanitizer(), github(), inputs()), Sanitizer()) == (
+        "## → Fix the failing login test\n\n**Skipped** after 12m 07s\n\nThere is no api-key&#46;\n\n"
+        "<details>\n<summary>Ids and counts</summary>\n\n"
+        "| | |\n| --- | --- |\n| Attempt | <code>2</code> |\n\n</details>\n"
     )

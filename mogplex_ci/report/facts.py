@@ -1,0 +1,236 @@
+"""The final facts of a step, assembled once; outputs, log, summary, files and HTML report read them.
+
+Everything here may be printed or written as it is: text is sanitized, and what is no plain id, branch or URL is None.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
+
+from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, problem, says_more
+from mogplex_ci.run.result import Result
+from mogplex_ci.sanitize import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import LiteralString
+
+    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
+    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
+
+MESSAGE_LIMIT: Final = 10_000
+"""Characters of the agent's last words, and of the task."""
+BRANCH_LIMIT: Final = 255
+IMAGE: Final = "ghcr.io/mogplex/run-action:1"
+DEFAULT_BASE_URL: Final = "https://mogplex.com"
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+
+
+class NextStep(NamedTuple):
+    """Something that a person may want to do now."""
+
+    purpose: LiteralString
+    """Continues the word "To"."""
+    command: SafeText
+    """For a shell, with ``mogplex`` installed."""
+    anywhere: SafeText
+    """The same where nothing but Docker, or git, is installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How the step ended and what is known about its run. None stands for unknown."""
+
+    result: Result
+    exit_code: int
+    cause: SafeText | None
+    """What happened, as a sentence without a full stop; None on success."""
+    says_more: bool
+    """Whether ``cause`` tells more than the headline does."""
+    detail: CleanText | None
+    """What the agent or the service wrote about it; may have several lines."""
+    remedy: SafeText | None
+    error: SafeText | None
+    """Cause and detail in one line."""
+    error_code: SafeText | None
+    problems: tuple[SafeText, ...]
+    """What is wrong with the inputs, one line each."""
+    duration: float
+    """Seconds since the step began."""
+    requests: int
+    title: CleanText
+    """The task's first line; empty when there is no task."""
+    task: CleanText
+    attempt: SafeText | None
+    """Which try of the step this is, as the CI system counts."""
+    run_id: SafeText | None
+    """None when no run was started; then nothing below is known."""
+    status: SafeText | None
+    harness: SafeText | None
+    repo_id: SafeText | None
+    sandbox_id: SafeText | None
+    key: SafeText | None
+    joined: bool
+    cancelled_by_step: bool
+    goes_on: bool
+    """Whether the run may still be working."""
+    repo: SafeText | None
+    branch: SafeText | None
+    branch_shown: CleanText | None
+    """Also a branch whose name is too odd to be an output or part of a command."""
+    base_branch: SafeText | None
+    base_shown: CleanText | None
+    commit: SafeText | None
+    """Id of the pushed tip."""
+    pull_request_url: SafeText | None
+    pull_request_number: int | None
+    branch_url: SafeText | None
+    """GitHub's page of the branch, when it is one of its own."""
+    compare_url: SafeText | None
+    """GitHub's comparison of the branch with its base."""
+    preview_url: SafeText | None
+    """What a paused run shows."""
+    changed: bool | None
+    has_work: bool
+    """Whether there is, or may be, something on the branch to look at."""
+    message: CleanText | None
+    """The agent's last words."""
+    started: SafeText | None
+    """Time of the run's first event."""
+    events: int
+    events_missing: bool
+    spans: tuple[PhaseSpan, ...]
+    tools: tuple[ToolUse, ...]
+    timeline: Timeline
+    next_steps: tuple[NextStep, ...]
+    events_file: SafeText | None
+    """Paths relative to the workspace; None for a file that was not asked for."""
+    result_file: SafeText | None
+    report_file: SafeText | None
+
+
+def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None) -> Facts:
+    """Return the facts of a step that ended with ``result``; ``inputs`` is None when they could not be read."""
+    run, timeline = result.run, result.timeline
+    task = inputs.prompt if inputs else ""
+    identity = platform.identity()
+    repo = safe.repo(result.repo.full_name) if result.repo else None
+    branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
+    has_own_branch = branch is not None and branch != base
+    pull_request_url = safe.url(timeline.pull_request_url)
+    commit = run.terminal_commit if run else None
+    checkpoint = timeline.checkpoint if run and run.is_paused else None
+    cause = safe.message(capitalized(result.cause)) if result.cause else None
+    has_work = branch is not None and _has_work(result)
+    return Facts(
+        result=result.result,
+        exit_code=result.exit_code,
+        cause=cause,
+        says_more=says_more(result.cause, result.result),
+        detail=safe.clean(result.detail) if result.detail else None,
+        remedy=safe.message(result.remedy) if result.remedy else None,
+        error=safe.sentence(cause, ": ", result.detail) if cause and result.detail else cause,
+        error_code=safe.identifier(result.error_code),
+        problems=tuple(problem(safe, fault) for fault in result.problems),
+        duration=result.duration,
+        requests=result.requests_sent,
+        title=safe.clean(first_line(task), limit=TITLE_LIMIT),
+        task=safe.clean(task, limit=MESSAGE_LIMIT),
+        attempt=safe.identifier(identity.attempt) if identity else None,
+        run_id=safe.identifier(run.id) if run else None,
+        status=safe.identifier(run.status) if run else None,
+        harness=safe.identifier(run.harness) if run else None,
+        repo_id=safe.identifier(run.repo_id) if run else None,
+        sandbox_id=safe.identifier(run.sandbox_id) if run else None,
+        key=safe.key(result.key),
+        joined=result.joined,
+        cancelled_by_step=result.cancelled_by_step,
+        goes_on=result.run_goes_on,
+        repo=repo,
+        branch=branch,
+        branch_shown=safe.clean(result.branch, limit=BRANCH_LIMIT) if result.branch else None,
+        base_branch=base,
+        base_shown=safe.clean(result.base_branch, limit=BRANCH_LIMIT) if result.base_branch else None,
+        commit=safe.identifier(commit) if commit and _COMMIT.fullmatch(commit.text) else None,
+        pull_request_url=pull_request_url,
+        pull_request_number=_number(pull_request_url),
+        branch_url=_github(safe, repo, "tree", branch) if has_own_branch else None,
+        compare_url=_github(safe, repo, "compare", f"{base}...{branch}") if has_own_branch and base else None,
+        preview_url=safe.url(checkpoint.preview_url) if checkpoint else None,
+        changed=timeline.changed,
+        has_work=has_work,
+        message=_last_words(timeline, safe),
+        started=timestamp(timeline.started) if timeline.started else None,
+        events=timeline.event_count,
+        events_missing=timeline.is_incomplete,
+        spans=tuple(timeline.spans()),
+        tools=tuple(timeline.tools()),
+        timeline=timeline,
+        next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs.base_url if inputs else "")),
+        events_file=_file(inputs.events_file, platform, safe) if inputs else None,
+        result_file=_file(inputs.result_file, platform, safe) if inputs else None,
+        report_file=_file(inputs.report_file, platform, safe) if inputs else None,
+    )
+
+
+def _has_work(result: RunResult) -> bool:
+    """Whether there is something on the branch, or may be: not every server and harness says what was delivered."""
+    timeline, run = result.timeline, result.run
+    if run is None or result.result is Result.DRY_RUN or timeline.changed is False:
+        return False
+    if timeline.changed or timeline.pull_request_url:
+        return True
+    return run.status == "success" and (timeline.agent_worked or timeline.is_incomplete)
+
+
+def _next_steps(result: RunResult, safe: Sanitizer, branch: SafeText | None, base_url: str) -> Iterator[NextStep]:
+    """Yield what may be done next; ``branch`` is the one to look at, if there is anything on it."""
+    if result.run is None or result.result is Result.DRY_RUN:
+        return
+    if branch is not None:
+        command = safe.sentence("git fetch origin ", branch, " && git switch ", branch)
+        yield NextStep("look at the work", command, command)
+    if result.run_goes_on:
+        yield _command("follow the run", "runs events {} --follow", result.run.id, safe, base_url)
+        yield _command("cancel the run", "runs cancel {}", result.run.id, safe, base_url)
+    else:
+        yield _command("read the run's events again", "runs events {}", result.run.id, safe, base_url)
+
+
+def _command(purpose: LiteralString, arguments: LiteralString, run_id: str, safe: Sanitizer, base_url: str) -> NextStep:
+    """Return a command of this program, for a machine that has it and for one that does not."""
+    server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
+    address: tuple[Part, ...] = (" -e MOGPLEX_URL=", server) if server else ()
+    given = safe.line(arguments, run_id)
+    anywhere = safe.sentence("docker run --rm -e MOGPLEX_API_KEY", *address, " ", IMAGE, " ", given)
+    return NextStep(purpose, safe.sentence("mogplex ", given), anywhere)
+
+
+def _last_words(timeline: Timeline, safe: Sanitizer) -> CleanText | None:
+    """Return the agent's last words, at most ``MESSAGE_LIMIT`` characters of them."""
+    words = timeline.last_words
+    if words is None:
+        return None
+    text = safe.clean(words, limit=MESSAGE_LIMIT)
+    return text if len(text) <= MESSAGE_LIMIT else safe.clean(words, limit=MESSAGE_LIMIT - 100)
+
+
+def _number(pull_request_url: SafeText | None) -> int | None:
+    match = re.search(r"/pull/(\d{1,9})$", pull_request_url or "", re.ASCII)
+    return int(match[1]) if match else None
+
+
+def _github(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None) -> SafeText | None:
+    return safe.url(f"https://github.com/{repo}/{page}/{quote(name)}") if repo and name else None
+
+
+def _file(path: Path | None, platform: Platform, safe: Sanitizer) -> SafeText | None:
+    """Return the path of a report, as the outputs name it."""
+    return None if path is None else safe.path(path.relative_to(platform.workspace.resolve()).as_posix())

@@ -1,0 +1,182 @@
+"""The files that a step can write: events as NDJSON, the result as JSON and as JUnit XML."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree
+
+from mogplex_ci.report.text import NAME_LIMIT
+from mogplex_ci.run.result import Result
+from mogplex_ci.run.updates import EventsArrived, Starting
+from mogplex_ci.workspace import discard, write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mogplex_ci.models import Event
+    from mogplex_ci.report.facts import Facts
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.sanitize import CleanText, Sanitizer
+
+VERSION: Final = 1
+"""Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or changes its meaning."""
+_PASSED: Final = (Result.SUCCESS, Result.DETACHED, Result.DRY_RUN)
+_ERRORS: Final = (Result.ERROR, Result.INTERRUPTED)
+_COUNTS: Final = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+"""A JUnit suite's counts, and the elements that they count."""
+_NOT_IN_XML: Final = str.maketrans("", "", "\ufffe\uffff")
+"""The sanitizer lets no control through; of the other characters, XML 1.0 refuses these two."""
+
+
+class EventsFile:
+    """Every event as it came but sanitized, one JSON object a line.
+
+    It is written while the run goes on, and complete up to the last event if the step is killed.
+    """
+
+    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+        self._path = path
+        self._safe = sanitizer
+        self._mode = "w"
+        """The first update empties a file that an earlier step wrote."""
+
+    def on(self, update: Update) -> None:
+        """Append the events that arrived."""
+        events = update.events if isinstance(update, EventsArrived) else ()
+        self._write("".join(f"{self._line(event)}\n" for event in events))
+
+    def end(self, facts: Facts) -> None:
+        """Empty the file if there was no update at all."""
+        self._write("")
+
+    def _line(self, event: Event) -> str:
+        try:
+            return self._safe.json(event.data)
+        except Exception:  # one odd event must not cost the others
+            return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})
+
+    def _write(self, lines: str) -> None:
+        if lines or self._mode == "w":
+            with self._path.open(self._mode, encoding="utf-8", newline="\n") as file:
+                file.write(lines)
+            self._mode = "a"
+
+
+class ResultFile:
+    """How the step ended as JSON, by ``schemas/result.schema.json``."""
+
+    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+        self._path = path
+        self._safe = sanitizer
+
+    def on(self, update: Update) -> None:
+        """Remove the result of an earlier step as soon as there will be a new one."""
+        if isinstance(update, Starting):
+            discard(self._path)
+
+    def end(self, facts: Facts) -> None:
+        """Write the file."""
+        write_whole(self._path, json.dumps(result_of(facts, self._safe), ensure_ascii=False, indent=2) + "\n")
+
+
+def result_of(facts: Facts, safe: Sanitizer) -> dict[str, object]:
+    """Return the content of the result file. Unknown values are null."""
+    return {
+        "version": VERSION,
+        "result": facts.result.value,
+        "exit_code": facts.exit_code,
+        "error": {
+            "code": facts.error_code or "ERROR",
+            "cause": facts.cause,
+            "detail": facts.detail,
+            "remedy": facts.remedy,
+            "problems": facts.problems,
+        }
+        if facts.cause
+        else None,
+        "run": {
+            "id": facts.run_id,
+            "status": facts.status,
+            "harness": facts.harness,
+            "repo_id": facts.repo_id,
+            "sandbox_id": facts.sandbox_id,
+            "idempotency_key": facts.key,
+            "joined": facts.joined,
+            "cancelled_by_step": facts.cancelled_by_step,
+        }
+        if facts.run_id
+        else None,
+        "repo": facts.repo,
+        "branch": facts.branch,
+        "base_branch": facts.base_branch,
+        "commit": facts.commit,
+        "pull_request_url": facts.pull_request_url,
+        "compare_url": facts.compare_url,
+        "preview_url": facts.preview_url,
+        "changed": facts.changed,
+        "duration_seconds": round(facts.duration, 3),
+        "requests": facts.requests,
+        "events": {"count": facts.events, "truncated": facts.events_missing},
+        "phases": [
+            {
+                "name": span.phase.value,
+                "began_seconds": round(span.started, 3),
+                "seconds": round(span.ended - span.started, 3),
+            }
+            for span in facts.spans
+        ],
+        "tools": [
+            {
+                "name": safe.clean(use.name, limit=NAME_LIMIT),
+                "calls": len(use.calls),
+                "failed": use.failed,
+                "seconds": round(use.seconds, 3),
+            }
+            for use in facts.tools
+        ],
+        "last_words": facts.message,
+    }
+
+
+class JUnitFile:
+    """The result as JUnit XML: one test case, for CI systems that show test reports."""
+
+    def __init__(self, path: Path, sanitizer: Sanitizer, *, name: str | None, repo: str | None) -> None:
+        """``name`` and ``repo`` name the test case, the same in every pipeline; else the task's first line does."""
+        self._path = path
+        self._safe = sanitizer
+        self._name = name
+        self._repo = repo
+
+    def on(self, update: Update) -> None:
+        """Remove the result of an earlier step as soon as there will be a new one."""
+        if isinstance(update, Starting):
+            discard(self._path)
+
+    def end(self, facts: Facts) -> None:
+        """Write the file."""
+        result = facts.result
+        kind = "skipped" if result is Result.SKIPPED else "error" if result in _ERRORS else "failure"
+        element = None if result in _PASSED else kind
+        seconds = f"{facts.duration:.3f}"
+        suites = ElementTree.Element("testsuites")
+        suite = ElementTree.SubElement(suites, "testsuite", name="Mogplex", tests="1", time=seconds)
+        for count, counted in _COUNTS.items():
+            suite.set(count, str(int(element == counted)))
+        name = self._safe.clean(self._name) if self._name else facts.title
+        names = {"classname": self._safe.clean(self._repo or "mogplex"), "name": name}
+        case = ElementTree.SubElement(suite, "testcase", {key: _xml(text) for key, text in names.items()}, time=seconds)
+        if element:
+            message = _xml(facts.cause or facts.remedy)
+            why = ElementTree.SubElement(case, element, message=message, type=facts.error_code or result.value)
+            why.text = _xml(facts.detail) or None
+        if facts.run_id:
+            ElementTree.SubElement(case, "system-out").text = f"Run {facts.run_id}: {result.value}"
+        ElementTree.indent(suites)
+        text = ElementTree.tostring(suites, encoding="unicode", xml_declaration=False)
+        write_whole(self._path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
+
+
+def _xml(text: CleanText | None) -> str:
+    return (text or "").translate(_NOT_IN_XML)

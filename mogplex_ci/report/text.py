@@ -1,0 +1,225 @@
+"""The words for what happens in a run and for how the step ended, for the log, the summary and the HTML report."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
+
+from mogplex_ci.models import EventKind, Untrusted
+from mogplex_ci.run.result import Result
+from mogplex_ci.run.timeline import AgentText, Note, Phase, PhaseEnded, PhaseStarted, ToolCall
+from mogplex_ci.sanitize import count, duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mogplex_ci.errors import Problem
+    from mogplex_ci.models import Event, Run
+    from mogplex_ci.run.timeline import Entry
+    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
+
+NAME_LIMIT: Final = 60
+"""Characters of a tool's name where there is little room."""
+LINE_LIMIT: Final = 160
+"""Characters from which on a message gets lines of its own."""
+TITLE_LIMIT: Final = 100
+"""Characters of a task's first line."""
+
+_GOOD: Final = frozenset({Result.SUCCESS, Result.DRY_RUN})
+_NEUTRAL: Final = frozenset({Result.DETACHED, Result.SKIPPED, Result.PAUSED})
+_HEADLINES: Final[dict[Result, LiteralString]] = {
+    Result.SUCCESS: "Run succeeded",
+    Result.FAILED: "Run failed",
+    Result.CANCELLED: "Run cancelled",
+    Result.PAUSED: "Run paused",
+    Result.TIMEOUT: "Timed out",
+    Result.DETACHED: "Run started, not followed",
+    Result.INTERRUPTED: "Interrupted",
+    Result.SKIPPED: "Skipped",
+    Result.DRY_RUN: "Dry run",
+    Result.ERROR: "Step failed",
+}
+
+
+def mark(result: Result) -> LiteralString:
+    """Return one character for good, bad or neither."""
+    return "✔" if result in _GOOD else "→" if result in _NEUTRAL else "✘"
+
+
+def headline(result: Result) -> LiteralString:
+    """Return how the step ended, in a few words."""
+    return _HEADLINES.get(result, "Step ended")
+
+
+def says_more(cause: str, result: Result) -> bool:
+    """Whether ``cause`` tells more than the headline does."""
+    return capitalized(cause.removeprefix("the ")) != headline(result)
+
+
+def capitalized(text: str) -> str:
+    """Return ``text`` with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
+def reason(safe: Sanitizer, cause: str, detail: Untrusted | None) -> SafeText:
+    """Return why something went wrong: our words, and what others wrote about it."""
+    ours = safe.message(capitalized(cause))
+    return safe.sentence(ours, ": ", detail) if detail else ours
+
+
+def problem(safe: Sanitizer, fault: Problem) -> SafeText:
+    """Return what is wrong with an input, what it got, and what is allowed."""
+    got: tuple[Part, ...] = (", got '", fault.got, "'") if fault.got is not None else ()
+    near: tuple[Part, ...] = ("; closest: ", *joined(", ", *fault.near)) if fault.near else ()
+    ours: tuple[Part, ...] = ("Input ", Untrusted(fault.input), ": ", Untrusted(fault.fault))
+    return safe.sentence(*ours, *got, "; allowed: ", Untrusted(fault.allowed), *near)
+
+
+def first_line(task: str) -> str:
+    """Return the first line of a task that has text, without the marks of a heading; empty when there is none."""
+    lines = (line.strip().lstrip("#").strip() for line in task[:10_000].splitlines())
+    return next(filter(None, lines), "")
+
+
+def place(run: Run) -> list[Part]:
+    """Return on which branch a run works. An event may name another one later."""
+    base: Part = run.base_branch or "the default branch"
+    if run.working_branch is None or run.working_branch == run.base_branch:
+        return ["a new one from ", base] if run.creates_branch else [base]
+    return [run.working_branch, " (new, from " if run.creates_branch else " (based on ", base, ")"]
+
+
+def joined(separator: LiteralString, *parts: Part) -> list[Part]:
+    """Return the parts that are there, with ``separator`` between them."""
+    pieces: list[Part] = [piece for part in parts if part for piece in (separator, part)]
+    return pieces[1:]
+
+
+class EntryText(NamedTuple):
+    """The words for one entry of a timeline."""
+
+    label: Part
+    """A phase, a tool, or the kind of event; None when the words say it all."""
+    words: Sequence[Part]
+    extra: Sequence[Part] = ()
+    """How long it took and how it ended; shown in parentheses."""
+    is_bad: bool = False
+
+    def parts(self) -> list[Part]:
+        """Return all as one sentence."""
+        label: list[Part] = [self.label, ": "] if self.label and self.words else [self.label]
+        return [*label, *self.words, *((" (", *self.extra, ")") if self.extra else ())]
+
+
+def entry_text(entry: Entry, safe: Sanitizer) -> EntryText:
+    """Return the words for an entry of a timeline that is complete."""
+    match entry:
+        case PhaseStarted():
+            return phase_started(entry, safe)
+        case PhaseEnded():
+            return phase_ended(entry)
+        case ToolCall():
+            return tool_call(entry, entry.start, entry.finish)
+        case AgentText():
+            return EntryText("agent", [entry.text])
+        case Note():
+            return note(entry, safe)
+
+
+def phase_started(entry: PhaseStarted, safe: Sanitizer) -> EntryText:
+    """Return the words for the start of a phase."""
+    event = entry.event
+    if event is None:
+        return EntryText(entry.phase.value, ["started"])
+    url = safe.url(event.git.pull_request_url) if event.git else None
+    return EntryText(entry.phase.value, joined(": ", event.message or "started", url))
+
+
+def phase_ended(entry: PhaseEnded) -> EntryText:
+    """Return the words for the end of a phase."""
+    phase, message = entry.phase.value, entry.event.message if entry.event else None
+    took = duration(entry.at - entry.started)
+    if entry.phase is Phase.AGENT:
+        ended: LiteralString = "stopped after " if entry.failed else "done after "
+        return EntryText(phase, [ended, took, ", ", count(entry.calls, "tool call")], is_bad=entry.failed)
+    if entry.phase is Phase.SANDBOX:
+        return EntryText(phase, joined(": ", "ready", message), [took])
+    return EntryText(phase, [message or "done"], [took])
+
+
+def tool_call(call: ToolCall, start: Event | None, finish: Event | None, *, is_open: bool = False) -> EntryText:
+    """Return the words for both ends of a tool call, or for the one that is given.
+
+    ``is_open`` says of a call without an end that none will come.
+    """
+    said = joined(" → ", *(_message(call, event) for event in (start, finish) if event))
+    if finish is None:
+        return EntryText(call.name, said, ["unfinished" if is_open else "started"])
+    state: Part = "denied" if call.denied else "failed" if call.failed else None
+    took = duration(call.seconds) if call.seconds is not None else None
+    extra = joined(", ", state, took)
+    if start is None and call.start is not None and not said and not extra:
+        extra = ["finished"]
+    return EntryText(call.name, said, extra, is_bad=call.failed)
+
+
+def title_of(call: ToolCall) -> Untrusted:
+    """Return what names a call best: a message of its own, else its tool."""
+    events = [event for event in (call.start, call.finish) if event]
+    return next(filter(None, (_message(call, event) for event in events)), call.name)
+
+
+def doing(call: ToolCall) -> list[Part]:
+    """Return what the agent does while ``call`` is open."""
+    return EntryText(call.name, tool_call(call, call.start, None).words).parts()
+
+
+def note(entry: Note, safe: Sanitizer) -> EntryText:
+    """Return the words for any other event."""
+    event, end = entry.event, entry.event.end
+    has_code = end is not None and end.exit_code is not None
+    code = safe.sentence("exit code ", end.exit_code) if end and has_code else None
+    extra = joined(", ", code, end.code if end else None)
+    return EntryText(event.label, joined("", event.message), extra, is_bad=event.kind is EventKind.FAILED)
+
+
+def details_of(event: Event | None, safe: Sanitizer) -> CleanText | None:
+    """Return what an event holds beyond its message, one ``name.name: value`` a line; None when there is nothing.
+
+    Text of several lines stands indented below its name.
+    """
+    if event is None or event.details is None:
+        return None
+    return safe.clean("\n".join(_lines(safe.data(event.details), "")))
+
+
+def long_lines(message: Untrusted | CleanText | None, safe: Sanitizer) -> list[SafeText]:
+    """Return the lines of a message that does not fit into one; none for a short one."""
+    lines = safe.block(message) if message else []
+    return lines if len(lines) > 1 or any(len(line) > LINE_LIMIT for line in lines) else []
+
+
+def _message(call: ToolCall, event: Event) -> Untrusted | None:
+    """Return an event's message unless it only names the tool and its state, as the newest service does."""
+    message = event.message
+    if message is None:
+        return None
+    says_nothing = message.text in [
+        f"{call.name.text} {state}" for state in ("started", "finished", "failed", "denied")
+    ]
+    return None if says_nothing else message
+
+
+def _lines(value: object, name: str) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _lines(item, f"{name}.{key}" if name else key)
+        return
+    label = f"{name}: " if name else ""
+    if not isinstance(value, str):
+        yield label + json.dumps(value, ensure_ascii=False)
+    elif "\n" in (text := value.strip("\n")):
+        yield label.rstrip()
+        yield from (f"  {line}".rstrip() for line in text.split("\n"))
+    else:
+        yield label + text

@@ -1,0 +1,182 @@
+"""Whatever the service writes into any field of a run or an event, every report says how the step ended."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from mogplex_ci import schemas
+from mogplex_ci.api import answers
+from mogplex_ci.platforms.github import GitHub
+from mogplex_ci.report import reports_for
+from mogplex_ci.report.facts import facts_of
+from mogplex_ci.report.log import Log
+from mogplex_ci.report.outputs import final_outputs
+from mogplex_ci.run.result import Result, RunResult, result_of_run
+from mogplex_ci.run.timeline import Timeline
+from mogplex_ci.run.updates import Ended, EventsArrived, Started
+from mogplex_ci.sanitize import Sanitizer
+from tests.github_log import read_log
+from tests.unit.report.events import inputs, starting
+
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(
+        [
+            *("", "main", "::error::x", "::endgroup::", "##[endgroup]", "]]>", "```", "</pre>", "\x1b[31m", "\ud800"),
+            *("\x00", "https://github.com/a/b/pull/1", "javascript:alert(1)", "a/b", "…", "---", "x" * 100_000),
+        ]
+    ),
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([0, -1, 10**30, 10**4000, -(10**4000), 1e308, -1e308, float("nan"), float("inf")]),
+    st.floats(),
+    TEXTS,
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=6
+)
+TIMES = st.one_of(
+    st.sampled_from(
+        [
+            *("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+23:59"),
+            *("9999-12-31T23:59:59-23:59", "2026-11-24T13:45:40Z", "2026-11-24T13:45:41.123456789+00:00", "today", ""),
+        ]
+    ),
+    st.datetimes().map(lambda time: time.isoformat() + "Z"),
+    VALUES,
+)
+TYPES = st.one_of(
+    st.sampled_from(
+        [
+            *("started", "log", "tool_started", "tool_finished", "status_changed", "finished", "failed", "cancelled"),
+            *("cancel_requested", "stream_started", "tool_call", "tool_result", "assistant_message"),
+        ]
+    ),
+    VALUES,
+)
+KNOWN = {
+    "kind": st.sampled_from(["assistant_delta", "tool"]),
+    "stage": st.sampled_from(["git_sync", "git_delivery", "install", "mcp_config"]),
+    "toolCallId": st.sampled_from(["1", "2"]),
+    "state": st.sampled_from(["running", "done", "error", "denied"]),
+}
+"""Values that give an event a meaning; any other may stand in their place."""
+KEYS = (
+    *("external_run_id", "heartbeat", "to", "exit_code", "failure_code", "error", "duration_ms", "working_branch"),
+    *("base_branch", "pull_request_url", "changed", "path", "line", "level", "input", "output", "logs"),
+)
+PAYLOADS = st.one_of(
+    VALUES,
+    st.fixed_dictionaries(
+        {}, optional={**{key: values | VALUES for key, values in KNOWN.items()}, **dict.fromkeys(KEYS, VALUES)}
+    ),
+)
+EVENTS = st.fixed_dictionaries(
+    {"id": TEXTS, "type": TYPES},
+    optional={"toolName": st.sampled_from(["Bash", "Edit"]) | VALUES, "message": TEXTS | VALUES, "payload": PAYLOADS}
+    | {"createdAt": TIMES},
+)
+RUNS = st.fixed_dictionaries(
+    {
+        "runId": st.just("895937ba-4403-486b-9411-d8de17aeeea1"),
+        "status": st.sampled_from(["success", "failed", "cancelled", "awaiting_input", "streaming", "dreaming"]),
+    },
+    optional={
+        **dict.fromkeys(("repoId", "harness", "sandboxId", "error", "runtime", "terminalCommitSha", "agentId"), VALUES),
+        "branch": VALUES
+        | st.fixed_dictionaries({}, optional={"base": VALUES, "working": VALUES, "createBranch": VALUES}),
+        "createdAt": TIMES,
+    },
+)
+
+
+def written(workspace: Path, run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> tuple[str, RunResult]:
+    """Write every report of a run with these events, and return the log and the result."""
+    stream = io.StringIO()
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_WORKSPACE": str(workspace)}
+    env["GITHUB_STEP_SUMMARY"] = str(workspace / "summary.md")
+    platform, safe, timeline = GitHub(env, stream), Sanitizer(), Timeline()
+    names = {
+        "events_file": "events.ndjson",
+        "result_file": "result.json",
+        "report_file": "r.html",
+        "junit_file": "j.xml",
+    }
+    given_inputs = inputs(**{name: workspace / path for name, path in names.items()})
+    log, run = Log(platform, safe), answers.run(run_data)
+    log.start(given_inputs)
+    reports = [log, *reports_for(given_inputs, platform, safe)]
+    updates: list[Any] = [starting(), Started(run, "key", joined=False, owned=True)]
+    for batch in batches:
+        events = answers.events(list(batch))
+        additions = tuple(addition for event in events for addition in timeline.add(event))
+        updates.append(EventsArrived(run, events, additions, 1.0))
+    updates.append(Ended(run, None, tuple(timeline.end())))
+    for update in updates:
+        for report in reports:
+            report.on(update)
+    result = result_of_run(run, timeline)
+    facts = facts_of(result, safe, platform, given_inputs)
+    for report in reports:
+        report.end(facts)
+    assert final_outputs(facts, safe)["result"] == result.result.value
+    return stream.getvalue(), result
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(RUNS, st.lists(st.lists(EVENTS, max_size=5), max_size=3))
+def test_every_report_says_how_the_step_ended(run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Path(folder).resolve()
+        text, result = written(workspace, run_data, batches)
+        log = read_log(text)
+        (ending,) = [line for line in log.story if line[:2] in ("✔ ", "✘ ", "→ ")]
+        headline = ending[2:].split(" after ")[0]
+        errors = [annotation for annotation in log.annotations if annotation.properties.get("title") == "Mogplex"]
+        assert len(errors) == (result.result is not Result.SUCCESS)
+        times = [line[1:].split("]")[0] for line in log.shown if line.startswith("[")]
+        assert times == sorted(times, key=lambda time: (time.count(":"), len(time), time))
+        assert f"**{headline}** after " in (workspace / "summary.md").read_text(encoding="utf-8")
+        assert f"<h1>{headline}</h1>" in (workspace / "r.html").read_text(encoding="utf-8")
+        file = json.loads((workspace / "result.json").read_text(encoding="utf-8"))
+        Draft202012Validator(schemas.load("result")).validate(file)
+        assert file["result"] == result.result.value
+        case = ElementTree.parse(workspace / "j.xml").getroot()[0][0]  # noqa: S314 - ours
+        assert (len(case.findall("failure")) + len(case.findall("error"))) == len(errors)
+        lines = (workspace / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
+        assert len([json.loads(line) for line in lines]) == file["events"]["count"]
+
+
+def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(tmp_path: Path) -> None:
+    class Broken(dict[str, Any]):
+        def items(self) -> Any:
+            raise ValueError
+
+    batches = [
+        [
+            {"id": "1", "type": "log", "message": "before", "payload": {}},
+            {"id": "2", "type": "odd", "message": "broken", "payload": {"value": Broken(a=1)}},
+            {"id": "3", "type": "log", "message": "behind", "payload": {}},
+        ]
+    ]
+    text, _ = written(tmp_path.resolve(), {"runId": "r-1", "status": "success"}, batches)
+    assert [line for line in read_log(text).story if "before" in line or "behind" in line or "cannot" in line] == [
+        "[00:00]   before",
+        "An event cannot be shown here; the events file would have it",
+        "[00:00]   behind",
+    ]
+    assert "An event cannot be shown here" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    events = [json.loads(line) for line in (tmp_path / "events.ndjson").read_text().splitlines()]
+    assert [event["id"] for event in events] == ["1", "2", "3"]

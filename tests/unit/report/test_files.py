@@ -1,0 +1,136 @@
+"""The files of a step: NDJSON, JSON by its schema, and JUnit XML, each read back by a parser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mogplex_ci import schemas
+from mogplex_ci.models import Untrusted
+from mogplex_ci.report.facts import facts_of
+from mogplex_ci.report.files import EventsFile, JUnitFile, ResultFile
+from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.sanitize import Sanitizer
+from tests.unit.report.events import SUCCESSFUL, Feed, event, facts, github, inputs, result, starting
+
+SECRET = "hunter2-hunter2"
+SAFE = Sanitizer([SECRET])
+
+
+def junit(tmp_path: Path, ended: RunResult, **fields: Any) -> tuple[ElementTree.Element, ElementTree.Element]:
+    """Return the suite and its test case."""
+    path = tmp_path / "junit.xml"
+    report = JUnitFile(path, SAFE, name=fields.get("task"), repo="acme/web")
+    report.end(facts_of(ended, SAFE, github(), inputs(**fields)))
+    suite = ElementTree.parse(path).getroot()[0]  # noqa: S314 (our own file)
+    return suite, suite[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "element"),
+    [
+        (Result.SUCCESS, None),
+        (Result.DETACHED, None),
+        (Result.DRY_RUN, None),
+        (Result.SKIPPED, "skipped"),
+        (Result.FAILED, "failure"),
+        (Result.CANCELLED, "failure"),
+        (Result.PAUSED, "failure"),
+        (Result.TIMEOUT, "failure"),
+        (Result.ERROR, "error"),
+        (Result.INTERRUPTED, "error"),
+    ],
+)
+def test_each_result_is_one_test_that_passes_or_not(kind: Result, element: str | None, tmp_path: Path) -> None:
+    suite, test = junit(tmp_path, result(kind, cause="why", run=None, duration=12.5))
+    assert [child.tag for child in test] == ([element] if element else [])
+    counts = {"failure": suite.get("failures"), "error": suite.get("errors"), "skipped": suite.get("skipped")}
+    assert suite.get("tests") == "1"
+    assert counts == {tag: str(int(tag == element)) for tag in counts}
+    assert (test.get("classname"), test.get("name")) == ("acme/web", "Fix the failing login test")
+    assert test.get("time") == "12.500"
+
+
+def test_text_from_outside_is_data_and_holds_no_secret(tmp_path: Path) -> None:
+    detail = Untrusted(f"]]> <failure/> &amp; \x1b[31mred\x1b[0m \ufffe {SECRET}")
+    failed = result(Result.FAILED, cause="the run failed", detail=detail, error_code="RUN_FAILED")
+    _, test = junit(tmp_path, failed)
+    failure = test[0]
+    assert failure.get("message") == "The run failed"
+    assert failure.get("type") == "RUN_FAILED"
+    assert failure.text is not None
+    assert failure.text.startswith("]]> <failure/> &amp; red")
+    assert "hunter2" not in failure.text
+
+
+def test_a_test_is_named_by_its_task_or_the_first_line_of_the_prompt(tmp_path: Path) -> None:
+    _, test = junit(tmp_path, result(), prompt="\n# Fix the login\nform, and " + "more " * 100)
+    assert test.get("name") == "Fix the login"
+    _, test = junit(tmp_path, result(), task="nightly")
+    assert test.get("name") == "nightly"
+    _, test = junit(tmp_path, result(), prompt="x" * 500)
+    assert len(test.get("name") or "") < 150
+
+
+@pytest.mark.parametrize("kind", Result)
+@pytest.mark.parametrize("has_run", [True, False])
+def test_the_result_file_is_as_its_schema_says(kind: Result, has_run: bool, tmp_path: Path) -> None:
+    items = SUCCESSFUL if has_run else ()
+    ended = result(kind, *items, cause="" if kind is Result.SUCCESS else "why", **({} if has_run else {"run": None}))
+    ResultFile(tmp_path / "result.json", SAFE).end(facts(ended))
+    schema = schemas.load("result")
+    Draft202012Validator.check_schema(schema)
+    written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(written)
+    assert written["result"] == kind.value
+    assert set(written) == set(schema["properties"]), "the schema describes every field, and every field is written"
+
+
+def test_the_result_file_lists_phases_and_tools(tmp_path: Path) -> None:
+    ResultFile(tmp_path / "result.json", SAFE).end(facts(result(Result.SUCCESS, *SUCCESSFUL)))
+    written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert [(phase["name"], phase["began_seconds"], phase["seconds"]) for phase in written["phases"]] == [
+        ("sandbox", 0, 14),
+        ("git", 14, 3),
+        ("install", 17, 3),
+        ("agent", 20, 180),
+        ("delivery", 200, 0),
+    ]
+    assert written["tools"] == [{"name": "Command", "calls": 1, "failed": 0, "seconds": 132}]
+    assert written["last_words"].endswith("- the clock")
+
+
+def test_events_are_written_as_they_come_one_a_line(tmp_path: Path) -> None:
+    path, feed = tmp_path / "events.ndjson", Feed()
+    path.write_text("earlier\n")
+    report = EventsFile(path, SAFE)
+    report.on(feed.arrived(event("log", f"one\n{SECRET}\u2028", 1, number=float("nan"))))
+    first = path.read_text(encoding="utf-8")
+    report.on(feed.arrived(event("log", "two", 2), event("log", "three", 3)))
+    report.end(facts())
+    lines = path.read_text(encoding="utf-8").split("\n")
+    assert first == lines[0] + "\n"
+    assert [json.loads(line)["message"][:4] for line in lines[:-1]] == ["one\n", "two", "thre"]
+    assert lines[-1] == ""
+    assert SECRET not in first
+    assert json.loads(lines[0], parse_constant=pytest.fail)["payload"]["number"] == "nan"
+
+
+@pytest.mark.parametrize("report", [ResultFile, lambda path, safe: JUnitFile(path, safe, name=None, repo=None)])
+def test_a_file_of_an_earlier_step_is_removed_when_a_run_starts(report: Any, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("earlier")
+    report(path, SAFE).on(starting())
+    assert not path.exists()
+
+
+def test_a_step_without_any_update_empties_an_earlier_events_file(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_text("earlier\n")
+    EventsFile(path, SAFE).end(facts())
+    assert path.read_text() == ""

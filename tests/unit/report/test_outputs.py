@@ -1,0 +1,143 @@
+"""The outputs: every one that is documented is set by some step, and none holds more than it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.models import Untrusted
+from mogplex_ci.platforms.base import OUTPUTS
+from mogplex_ci.report.outputs import early_outputs, final_outputs
+from mogplex_ci.run.result import Result
+from mogplex_ci.run.updates import Started
+from mogplex_ci.sanitize import Sanitizer
+from tests.unit.report.events import (
+    BRANCH,
+    PULL_REQUEST,
+    RUN_ID,
+    SUCCESSFUL,
+    call,
+    delivery,
+    delta,
+    event,
+    facts,
+    result,
+    run,
+)
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+CHECKPOINT = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl": "https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
+REPORTS = {f"{name}_file": Path.cwd() / "out" / name for name in ("events", "result", "report")}
+STEPS = (
+    facts(result(Result.SUCCESS, *SUCCESSFUL, run=run("success", terminalCommitSha=COMMIT)), **REPORTS),
+    facts(result(Result.PAUSED, delta(CHECKPOINT), cause="the run is paused", error_code="PAUSED")),
+)
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_every_output_is_set_by_some_step(name: str) -> None:
+    outputs = [final_outputs(step, Sanitizer()) for step in STEPS]
+    assert all(name in values for values in outputs), f"final_outputs() leaves {name} out"
+    assert any(values[name] for values in outputs), f"no step sets {name}"
+
+
+def test_no_output_is_undocumented() -> None:
+    assert set(final_outputs(STEPS[0], Sanitizer())) - set(OUTPUTS) == set()
+
+
+def test_a_success() -> None:
+    assert final_outputs(STEPS[0], Sanitizer()) == {
+        "result": "success",
+        "status": "success",
+        "run-id": RUN_ID,
+        "repo-id": "aaaaaaa1-0000-4000-8000-000000000001",
+        "repo": "acme/web",
+        "harness": "codex",
+        "branch": BRANCH,
+        "base-branch": "main",
+        "pull-request-url": PULL_REQUEST,
+        "compare-url": f"https://github.com/acme/web/compare/main...{BRANCH}",
+        "preview-url": None,
+        "commit-sha": COMMIT,
+        "changed": "true",
+        "replayed": "false",
+        "idempotency-key": "github-acme/web-1-build-0123456789abcdef",
+        "message": "The test compared times of two time zones.\n\nFixed:\n- the test\n- the clock",
+        "error": None,
+        "error-code": None,
+        "sandbox-id": "vsb_1",
+        "events-count": "13",
+        "events-truncated": "false",
+        "duration-seconds": "727",
+        "result-file": "out/result",
+        "events-file": "out/events",
+        "report-file": "out/report",
+    }
+
+
+def test_a_failure_that_nothing_is_known_of() -> None:
+    failed = facts(result(Result.ERROR, run=None, repo=None, key="", cause="no route", detail=Untrusted("a\nb")))
+    outputs = final_outputs(failed, Sanitizer())
+    assert {name: value for name, value in outputs.items() if value} == {
+        "result": "error",
+        "error": "No route: a b",
+        "events-count": "0",
+        "events-truncated": "false",
+        "duration-seconds": "727",
+    }
+
+
+def test_later_steps_have_the_run_before_it_ends() -> None:
+    outputs = early_outputs(Started(run("pending"), "key-1", joined=True, owned=True), Sanitizer())
+    assert outputs == {
+        "status": "pending",
+        "run-id": RUN_ID,
+        "repo-id": "aaaaaaa1-0000-4000-8000-000000000001",
+        "harness": "codex",
+        "sandbox-id": "vsb_1",
+        "branch": BRANCH,
+        "idempotency-key": "key-1",
+        "replayed": "true",
+    }
+
+
+def test_the_message_is_the_last_one_and_not_too_long() -> None:
+    said = [delta("First, a look."), *call("Bash", 1, 2), delta("é" * 30_000, 3)]
+    message = final_outputs(facts(result(Result.SUCCESS, *said)), Sanitizer())["message"]
+    assert message is not None
+    assert message.startswith("éé")
+    assert len(message) <= 10_000
+    assert message.endswith(" more characters")
+
+
+@pytest.mark.parametrize("sha", [None, "", "main", "0123456789ABCDEF0123456789ABCDEF01234567", f"{COMMIT}\n::error::"])
+def test_a_commit_is_an_id_or_nothing(sha: str | None) -> None:
+    ended = result(Result.SUCCESS, run=run("success", terminalCommitSha=sha))
+    assert final_outputs(facts(ended), Sanitizer())["commit-sha"] is None
+
+
+@pytest.mark.parametrize(
+    ("branch", "compare"),
+    [
+        ({"base": "main", "working": "main"}, None),
+        ({"base": "main", "working": None}, None),
+        ({"base": None, "working": "fix"}, None),
+        ({"base": "main", "working": "fix it"}, None),
+        ({"base": "main", "working": "deps/a+b@2"}, "https://github.com/acme/web/compare/main...deps/a%2Bb%402"),
+    ],
+)
+def test_a_comparison_needs_a_branch_of_its_own(branch: dict[str, str | None], compare: str | None) -> None:
+    ended = result(Result.SUCCESS, run=run("success", branch=branch))
+    assert final_outputs(facts(ended), Sanitizer())["compare-url"] == compare
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "https://user:pass@github.com/", "http://github.com/a", ""])
+def test_what_is_no_https_address_is_no_output(url: str) -> None:
+    ended = result(Result.SUCCESS, delivery(changed=True, pull_request_url=url))
+    assert final_outputs(facts(ended), Sanitizer())["pull-request-url"] is None
+
+
+def test_a_preview_is_only_a_paused_runs() -> None:
+    went_on = result(Result.SUCCESS, delta(CHECKPOINT), event("finished", "Harness run finished", 3))
+    assert final_outputs(facts(went_on), Sanitizer())["preview-url"] is None
