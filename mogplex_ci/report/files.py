@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import EventsArrived, Starting
-from mogplex_ci.workspace import discard, write_whole
+from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,8 +38,8 @@ class EventsFile:
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         self._path = path
         self._safe = sanitizer
-        self._mode = "w"
-        """The first update empties a file that an earlier step wrote."""
+        self._is_ours = False
+        """Whether this step has written to it; the first update empties what an earlier one left."""
 
     def on(self, update: Update) -> None:
         """Append the events that arrived."""
@@ -57,10 +57,10 @@ class EventsFile:
             return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})
 
     def _write(self, lines: str) -> None:
-        if lines or self._mode == "w":
-            with self._path.open(self._mode, encoding="utf-8", newline="\n") as file:
+        if lines or not self._is_ours:
+            with open_text(self._path, append=self._is_ours) as file:
                 file.write(lines)
-            self._mode = "a"
+            self._is_ours = True
 
 
 class ResultFile:

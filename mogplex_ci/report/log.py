@@ -157,7 +157,9 @@ class Log:
             self._say("Preview: ", facts.preview_url)
         if facts.goes_on and facts.result not in (Result.DETACHED, Result.PAUSED):
             self.warn("Run goes on", self._safe.line("The run is still working; this step no longer follows it"))
-        if facts.remedy:
+        if facts.remedy and facts.result is Result.SKIPPED:
+            self._annotate(Level.NOTICE, "Skipped", facts.remedy)
+        elif facts.remedy:
             self._platform.line(facts.remedy)
         for step in facts.next_steps:
             self._say("To ", step.purpose, ": ", step.command)

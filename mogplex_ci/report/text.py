@@ -68,11 +68,9 @@ def reason(safe: Sanitizer, cause: str, detail: Untrusted | None) -> SafeText:
 
 
 def problem(safe: Sanitizer, fault: Problem) -> SafeText:
-    """Return what is wrong with an input, what it got, and what is allowed."""
-    got: tuple[Part, ...] = (", got '", fault.got, "'") if fault.got is not None else ()
-    near: tuple[Part, ...] = ("; closest: ", *joined(", ", *fault.near)) if fault.near else ()
-    ours: tuple[Part, ...] = ("Input ", Untrusted(fault.input), ": ", Untrusted(fault.fault))
-    return safe.sentence(*ours, *got, "; allowed: ", Untrusted(fault.allowed), *near)
+    """Return what is wrong with an input, and what to do about it."""
+    template, values = fault.line()
+    return safe.line("Input " + template, *values)
 
 
 def first_line(task: str) -> str:

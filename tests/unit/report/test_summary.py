@@ -89,12 +89,12 @@ def test_commands_name_a_server_of_ones_own() -> None:
 
 def test_wrong_inputs_are_listed() -> None:
     faults = (
-        Problem("wait", "is no boolean", "true, false", Untrusted("<b>")),
-        Problem("prompt", "is missing", "set it"),
+        Problem("wait", "is no boolean", "Use true or false.", Untrusted("<b>")),
+        Problem("prompt", "is missing", "Set it."),
     )
     ended = result(Result.ERROR, cause="wrong inputs: wait, prompt", problems=faults, run=None, repo=None, key="")
     text = summary_of(facts_of(ended, Sanitizer(), github(), None), Sanitizer())
-    assert text.startswith("## ✘ Step failed\n\n**Step failed** after 12m 07s\n\n- <code>Input wait&#58; is no boolean")
+    assert text.startswith("## ✘ Step failed\n\n**Step failed** after 12m 07s\n\n- <code>Input wait&#58; &#34;")
     assert "&#60;b&#62;" in text
     assert "\n- <code>Input prompt" in text
 
