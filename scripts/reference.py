@@ -17,7 +17,7 @@ from typing import Any, Final
 import yaml
 
 from mogplex_ci import schemas
-from mogplex_ci.inputs.schema import Input, inputs
+from mogplex_ci.inputs.schema import Input, enumeration, inputs
 from mogplex_ci.platforms.base import NO_VARIABLE, OUTPUTS, output_variable
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -51,7 +51,8 @@ that names the nearest one. The token has no flag, because other processes can s
 {inputs}
 
 `matrix`, `job-index`, `job-total` and `max-parallel` are filled by `action.yml` from GitHub's contexts; leave them
-alone.
+alone. A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set {not_for_run_file}: it may come from a
+branch that anybody can propose, and these decide where the token goes, or lift a guard.
 
 ## Outputs
 
@@ -92,7 +93,9 @@ def _action() -> str:
 def _page() -> str:
     """Return the reference page."""
     outputs = yaml.safe_load(ACTION.read_text(encoding="utf-8"))["outputs"]
+    own = [f"`{spec.name}`" for spec in inputs().values() if not spec.is_for_run_file and not spec.github_expression]
     return _PAGE.format(
+        not_for_run_file=enumeration(own),
         inputs="\n".join(_input_row(spec) for spec in inputs().values() if spec.github_expression is None),
         outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUTS),
     )
@@ -101,7 +104,7 @@ def _page() -> str:
 def _run_file_schema() -> str:
     """Return the JSON Schema of the run file."""
     source = schemas.load("inputs")
-    task = {name: _in_run_file(spec, source) for name, spec in inputs().items() if _belongs_into_run_file(spec)}
+    task = {name: _in_run_file(spec, source) for name, spec in inputs().items() if spec.is_for_run_file}
     schema = {
         "$schema": source["$schema"],
         "$id": source["$id"].replace("inputs.schema.json", "run-file.schema.json"),
@@ -135,14 +138,11 @@ def _description(spec: Input) -> str:
     return spec.description + (f" Default: `{spec.default}`." if spec.default else variable)
 
 
-def _belongs_into_run_file(spec: Input) -> bool:
-    return not spec.is_secret and spec.name not in ("run-file", "task")
-
-
 def _in_run_file(spec: Input, source: dict[str, Any]) -> dict[str, Any]:
     kind = source["$defs"].get(spec.kind.name, {})
     rules = {keyword: kind[keyword] for keyword in ("maxLength", "pattern") if keyword in kind}
-    choices = {"enum": [*spec.kind.choices, None]} if spec.kind.choices else {}
+    capitals = [choice.upper() for choice in spec.kind.choices if spec.kind.ignores_case]
+    choices = {"enum": [*spec.kind.choices, *capitals, None]} if spec.kind.choices else {}
     default = {"default": spec.default} if spec.default else {}
     return {"description": spec.description, "type": _SCALAR, **rules, **choices, **default}
 

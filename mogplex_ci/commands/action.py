@@ -18,8 +18,9 @@ from mogplex_ci.errors import (
     UsageError,
 )
 from mogplex_ci.inputs.action import read_inputs
-from mogplex_ci.inputs.schema import is_uuid
+from mogplex_ci.inputs.schema import is_uuid, nearest
 from mogplex_ci.inputs.sources import flag_parser
+from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms import detect
 from mogplex_ci.report import reports_for
 from mogplex_ci.report.facts import facts_of
@@ -94,7 +95,8 @@ def _perform(
         execution = Execution(client, plan_of(inputs, platform), clock=clock, stop=stop, began=began)
         for update in execution.perform():
             recorder.on(update)
-    return execution.result.as_dry_run() if inputs.dry_run else execution.result
+    is_rehearsal = inputs.scenario is not None  # ends as the scenario does, so that later steps can be tried
+    return execution.result.as_dry_run() if inputs.dry_run and not is_rehearsal else execution.result
 
 
 def _skipped(reason: str, duration: float) -> RunResult:
@@ -123,10 +125,16 @@ def _client_of(inputs: ActionInputs, recorder: Recorder) -> Iterator[Client]:
         url, token = inputs.base_url, inputs.api_key or ""
         if inputs.dry_run:
             from mogplex_ci.emulator import DocumentError, Emulator
+            from mogplex_ci.emulator.scenario import SHIPPED
 
             recorder.show_request(inputs)
+            scenario = inputs.scenario or "success"
+            if isinstance(scenario, str) and scenario not in SHIPPED:
+                near = tuple(map(Untrusted, nearest(scenario, SHIPPED)))
+                remedy = "'mogplex-ci emulator --help' lists them; a YAML file in the workspace can be played, too."
+                raise UsageError(Problem("scenario", "is not a scenario", remedy, Untrusted(scenario), near))
             try:
-                emulator = stack.enter_context(Emulator(inputs.scenario, repo=inputs.repo))
+                emulator = stack.enter_context(Emulator(scenario, repo=inputs.repo))
             except DocumentError as error:
                 raise UsageError(Problem("scenario", "cannot be played", str(error))) from error
             url, token = emulator.url, emulator.token

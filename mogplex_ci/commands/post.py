@@ -50,7 +50,7 @@ def _cancel(argv: Sequence[str], env: Mapping[str, str], platform: Platform, sta
     """
     from mogplex_ci.api.client import Client
 
-    base_url, api_key = read_connection(argv, env, platform.workspace)
+    base_url, api_key = read_connection(argv, env)
     client, clock = Client(base_url, api_key or ""), SystemClock()
     try:
         if "run-id" in state:

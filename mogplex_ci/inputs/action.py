@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, check, inputs, is_true
-from mogplex_ci.inputs.sources import gather
+from mogplex_ci.inputs.sources import gather, given, read_yaml
 from mogplex_ci.models import StartRequest, Untrusted
-from mogplex_ci.workspace import read_text, writable
+from mogplex_ci.workspace import inside, read_text, writable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+_SCENARIO_NAME: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
+"""Every other scenario is a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,9 @@ class ActionInputs:
     """``owner/name`` or a UUID; None when neither the user nor the CI system names one."""
     prompt: str
     harness: str | None
+    mode: str | None
+    """As the API has it: ``SAFE``, ``AUTO`` or ``YOLO``."""
+    agent: str | None
     branch: str | None
     base_branch: str | None
     create_branch: bool
@@ -41,6 +48,8 @@ class ActionInputs:
     """``detach`` or ``cancel``."""
     on_interrupt: str
     """``cancel`` or ``detach``."""
+    on_pause: str
+    """``detach``, ``cancel`` or ``wait``."""
     wait: bool
     idempotency_key: str | None
     on_rerun: str
@@ -49,6 +58,7 @@ class ActionInputs:
     annotations: str
     """``all``, ``errors`` or ``none``."""
     summary: bool
+    diagnostics_file: Path | None
     events_file: Path | None
     result_file: Path | None
     report_file: Path | None
@@ -58,11 +68,14 @@ class ActionInputs:
     on_missing_key: str
     """``fail`` or ``skip``."""
     allow_untrusted_trigger: bool
+    on_untrusted: str
+    """``fail`` or ``skip``."""
     dry_run: bool
-    scenario: str
+    scenario: str | Path | None
+    """Name of a scenario, or its file."""
     conversation_id: str | None
     workspace_session_id: str | None
-    mode: str | None
+    worktree_id: str | None
     key_suffix: str
     matrix: tuple[str, ...]
     """Parts of the idempotency key that tell this job from the others of its matrix."""
@@ -82,6 +95,8 @@ class ActionInputs:
             conversation_id=self.conversation_id,
             workspace_session_id=self.workspace_session_id,
             mode=self.mode,
+            agent_id=self.agent,
+            worktree_id=self.worktree_id,
         )
 
 
@@ -98,24 +113,18 @@ def read_inputs(
     gathered = gather(argv, env, workspace)
     values = gathered.values
     wrong = check(values)
-    problems = [*gathered.problems, *wrong]
-    if "prompt" in values and "prompt-file" in values:
-        problems.append(Problem("prompt", "is given together with prompt-file", "Remove one of the two."))
-    elif gathered.is_complete and "prompt" not in values and "prompt-file" not in values:
-        problems.append(Problem("prompt", "is missing", "Set prompt or prompt-file."))
-    if gathered.is_complete and "repo" not in values and repository is None:
-        problems.append(Problem("repo", "is missing", inputs()["repo"].kind.remedy))
-
-    paths = {name: values[name] for name in values if inputs()[name].kind.name == "path"}
-    for problem in wrong:
-        paths.pop(problem.input, None)
+    problems = [*gathered.problems, *wrong, *_conflicts(values)]
+    if gathered.is_complete:
+        problems += _missing(values, repository)
     prompt = values.get("prompt", "")
     files: dict[str, Path] = {}
-    for name, path in paths.items():
+    for name, path in _paths(values, wrong).items():
         try:
             if name == "prompt-file":
                 prompt = _read_prompt(workspace, path)
-            elif name != "run-file":
+            elif name == "scenario":
+                files[name] = _scenario_file(workspace, path)
+            else:
                 files[name] = writable(workspace, path, input_name=name)
         except UsageError as error:
             problems.extend(error.problems)
@@ -128,19 +137,23 @@ def read_inputs(
         repo=get("repo") or repository,
         prompt=prompt,
         harness=get("harness"),
+        mode=values["mode"].upper() if "mode" in values else None,
+        agent=get("agent"),
         branch=get("branch"),
         base_branch=get("base-branch"),
-        create_branch=is_true(values["create-branch"]) if "create-branch" in values else "branch" not in values,
+        create_branch=_create_branch(values),
         root_directory=get("root-directory"),
         timeout=parse_duration(values["timeout"]),
         on_timeout=values["on-timeout"],
         on_interrupt=values["on-interrupt"],
+        on_pause=values["on-pause"],
         wait=is_true(values["wait"]),
         idempotency_key=get("idempotency-key"),
         on_rerun=values["on-rerun"],
         poll_interval=parse_duration(values["poll-interval"]),
         annotations=values["annotations"],
         summary=is_true(values["summary"]),
+        diagnostics_file=files.get("diagnostics-file"),
         events_file=files.get("events-file"),
         result_file=files.get("result-file"),
         report_file=files.get("report-file"),
@@ -148,28 +161,75 @@ def read_inputs(
         task=get("task"),
         on_missing_key=values["on-missing-key"],
         allow_untrusted_trigger=is_true(values["allow-untrusted-trigger"]),
+        on_untrusted=values["on-untrusted"],
         dry_run=is_true(values["dry-run"]),
-        scenario=values["scenario"],
+        scenario=files.get("scenario") or get("scenario"),
         conversation_id=get("conversation-id"),
         workspace_session_id=get("workspace-session-id"),
-        mode=get("mode"),
+        worktree_id=get("worktree-id"),
         key_suffix=get("key-suffix", ""),
         matrix=_matrix(values),
         jobs_per_token=_jobs_per_token(values),
     ), gathered.warnings
 
 
-def read_connection(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> tuple[str, str | None]:
-    """Return ``base-url`` and ``api-key`` for a command that needs no other input.
+def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, str | None]:
+    """Return ``base-url`` and ``api-key`` for a command that needs no other input. A run file must not set them.
 
     Raises:
         UsageError: one of the two is wrong.
     """
-    values = gather(argv, env, workspace).values
-    problems = check({name: values[name] for name in ("base-url", "api-key") if name in values})
+    values = {name: text for name, text in given(argv, env).items() if name in ("base-url", "api-key")}
+    problems = check(values)
     if problems:
         raise UsageError(*problems)
-    return values["base-url"], values.get("api-key")
+    return values.get("base-url", inputs()["base-url"].default or ""), values.get("api-key")
+
+
+def _missing(values: Mapping[str, str], repository: str | None) -> Iterator[Problem]:
+    if "prompt" not in values and "prompt-file" not in values:
+        yield Problem("prompt", "is missing", "Set prompt or prompt-file.")
+    if "repo" not in values and repository is None:
+        yield Problem("repo", "is missing", inputs()["repo"].kind.remedy)
+
+
+def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what is wrong with inputs that are right by themselves. The API would refuse such a run, or ignore one."""
+    if "prompt" in values and "prompt-file" in values:
+        yield Problem("prompt", "is given together with prompt-file", "Remove one of the two.")
+    if "scenario" in values and not is_true(values["dry-run"]):
+        yield Problem("scenario", "is given without dry-run", "Set dry-run to true, or remove scenario.")
+    for name in ("mode", "worktree-id"):
+        if name in values and values.get("harness") == "mogplex":
+            yield Problem(name, "is not available for the harness mogplex", f"Remove {name}, or use another harness.")
+    if _create_branch(values) and "branch" in values and values["branch"] == values.get("base-branch"):
+        yield Problem("branch", "is the same as base-branch", "Name another one, or set create-branch to false.")
+
+
+def _create_branch(values: Mapping[str, str]) -> bool:
+    if "create-branch" in values:
+        return is_true(values["create-branch"])
+    return "branch" not in values and "worktree-id" not in values
+
+
+def _paths(values: Mapping[str, str], wrong: Sequence[Problem]) -> dict[str, str]:
+    """Return the files that inputs name, but for the run file, which has been read."""
+    paths = {name: values[name] for name in values if inputs()[name].kind.name == "path" and name != "run-file"}
+    if not _SCENARIO_NAME.fullmatch(values.get("scenario", "success")):
+        paths["scenario"] = values["scenario"]
+    for problem in wrong:
+        paths.pop(problem.input, None)
+    return paths
+
+
+def _scenario_file(workspace: Path, name: str) -> Path:
+    """Return the path of a scenario of the user's own. The emulator checks its fields; its messages quote them.
+
+    Raises:
+        UsageError: it cannot be read, or is not a YAML mapping.
+    """
+    read_yaml(workspace, name, input_name="scenario")
+    return inside(workspace, name, input_name="scenario")
 
 
 def _read_prompt(workspace: Path, name: str) -> str:

@@ -41,6 +41,8 @@ class Kind:
     """What it takes, in words that may follow "Use"."""
     choices: tuple[str, ...] = ()
     """The only allowed values; empty when other rules decide."""
+    ignores_case: bool = False
+    """Whether choices match in any case."""
     _rules: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -57,7 +59,8 @@ class Kind:
         if re.search("[\ud800-\udfff]", text):
             return "is not UTF-8 text"
         if self.choices:
-            return None if text in self.choices else "is not one of the choices"
+            is_choice = (text.lower() if self.ignores_case else text) in self.choices
+            return None if is_choice else "is not one of the choices"
         most = self._rules.get("maxLength", len(text))
         if len(text) > most:
             return f"has {len(text):,} characters, {most:,} are allowed"
@@ -84,6 +87,8 @@ class Input:
     default: str | None
     kind: Kind
     is_secret: bool
+    is_for_run_file: bool
+    """Whether a run file may set it; not what decides where the token goes, or lifts a guard."""
     github_expression: str | None
     """Fills an internal input on GitHub; None for the inputs that people set."""
     variables: tuple[str, ...]
@@ -112,7 +117,7 @@ class Input:
 def kinds() -> Mapping[str, Kind]:
     """Return the kinds that are not choices, by name."""
     defined = schemas.load("inputs")["$defs"]
-    return {name: Kind(name, rules["x-allowed"], (), rules) for name, rules in defined.items()}
+    return {name: Kind(name, rules["x-allowed"], _rules=rules) for name, rules in defined.items()}
 
 
 @cache
@@ -161,12 +166,17 @@ def enumeration(words: Sequence[str]) -> str:
 
 def _input(name: str, entry: Mapping[str, Any]) -> Input:
     choices = tuple(entry.get("enum", ()))
+    if choices:
+        kind = Kind("choice", enumeration(choices), choices, entry.get("x-ignore-case", False))
+    else:
+        kind = kinds()[entry["$ref"].rpartition("/")[2]]
     return Input(
         name=name,
         description=entry["description"],
         default=entry.get("default"),
-        kind=Kind("choice", enumeration(choices), choices) if choices else kinds()[entry["$ref"].rpartition("/")[2]],
+        kind=kind,
         is_secret=entry.get("x-secret", False),
+        is_for_run_file=entry.get("x-run-file", True),
         github_expression=entry.get("x-github"),
         variables=("MOGPLEX_" + name.upper().replace("-", "_"), *entry.get("x-variables", ())),
     )

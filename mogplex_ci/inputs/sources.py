@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 OUTPUT_VARIABLES: Final = frozenset(map(output_variable, OUTPUTS))
 """Outputs as other CI systems hand them to later jobs."""
-_RUN_FILE_BYTES: Final = 1_000_000
-_NODES: Final = 5_000
-"""Values and names that a run file may have; a larger one would take seconds to parse."""
+_YAML_BYTES: Final = 1_000_000
+_NODES: Final = 20_000
+"""Values and names that a YAML file may have. More would take seconds to parse."""
 _LISTED: Final = 10
+"""Faults and tasks of a run file that are named."""
 _EXPANDED_SIZE: Final = 4_000_000
-"""Characters and nodes that a run file may have once its aliases are expanded."""
+"""Characters and nodes that a YAML file may have once its aliases are expanded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,8 @@ class Gathered:
 
 def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Gathered:
     """Return the inputs' text, not checked yet. Surrounding white space is dropped; blank counts as not given."""
-    flags, problems = _flags(argv)
-    from_outputs = _variables_from_outputs(env)
-    environment = {name: value for name, value in env.items() if name not in from_outputs}
-    values = {name: text for name in inputs() if (text := _given(name, flags, environment))}
+    _, problems = _flags(argv)
+    values = given(argv, env)
     file_problems: list[Problem] = []
     if "run-file" in values:
         from_file, file_problems = _read_run_file(workspace, values["run-file"], values.get("task"))
@@ -55,9 +54,17 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Gath
     return Gathered(
         values=defaults | values,
         problems=problems + file_problems,
-        warnings=[*_unknown_variables(environment), *_ignored_variables(from_outputs)],
+        warnings=[*_unknown_variables(env), *_ignored_variables(env)],
         is_complete=not file_problems,
     )
+
+
+def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of the inputs that flags and environment set, by name."""
+    flags, _ = _flags(argv)
+    ignored = _variables_from_outputs(env)
+    environment = {name: value for name, value in env.items() if name not in ignored}
+    return {name: text for name in inputs() if (text := _given(name, flags, environment))}
 
 
 def flag_parser(prog: str) -> argparse.ArgumentParser:
@@ -128,10 +135,8 @@ def _variables_from_outputs(env: Mapping[str, str]) -> set[str]:
     return set(OUTPUT_VARIABLES & env.keys()) if env.get("MOGPLEX_RUN_ID") else set()
 
 
-def _ignored_variables(from_outputs: set[str]) -> list[Problem]:
-    names = sorted(from_outputs & {variable for spec in inputs().values() for variable in spec.variables})
-    if not names:
-        return []
+def _ignored_variables(env: Mapping[str, str]) -> list[Problem]:
+    names = sorted(_variables_from_outputs(env) & {name for spec in inputs().values() for name in spec.variables})
     fault = "is ignored because it is an output of an earlier job"
     return [Problem(name, fault, "Set this job's inputs with flags.") for name in names]
 
@@ -155,14 +160,9 @@ def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
 def _read_run_file(workspace: Path, name: str, task: str | None) -> tuple[dict[str, str], list[Problem]]:
     """Return the run file's inputs, the task's before those at the top, and what is wrong with the file."""
     try:
-        text = read_text(workspace, name, input_name="run-file", max_bytes=_RUN_FILE_BYTES)
+        document = read_yaml(workspace, name, input_name="run-file")
     except UsageError as error:
         return {}, list(error.problems)
-    try:
-        document = _parse_yaml(text)
-    except ValueError as error:
-        remedy = "Write names and values, such as 'prompt: Fix the tests'; docs/recipes.md has an example."
-        return {}, [Problem("run-file", str(error), remedy, Untrusted(name))]
     problems = _structure_problems(document)
     if problems:
         return {}, problems
@@ -183,11 +183,25 @@ def _unknown_task(task: str, tasks: Mapping[str, object]) -> Problem:
     return Problem("task", "is not in the run file", f"Its tasks: {listed}.", Untrusted(task), near)
 
 
-def _parse_yaml(text: str) -> dict[str, Any]:
-    """Return the mapping that the run file holds. Its scalars are text as written, or None for null.
+def read_yaml(workspace: Path, name: str, *, input_name: str) -> dict[str, Any]:
+    """Return the mapping in a YAML file in ``workspace``. Its scalars are text as written, or None for null.
 
     Raises:
-        ValueError: it holds something else, or too much. The message quotes nothing of it.
+        UsageError: it cannot be read, or holds something else. The message quotes nothing of it.
+    """
+    text = read_text(workspace, name, input_name=input_name, max_bytes=_YAML_BYTES)
+    try:
+        return _parse_yaml(text)
+    except ValueError as error:
+        remedy = "Write names and values, such as 'prompt: Fix the tests'." if input_name == "run-file" else ""
+        raise UsageError(Problem(input_name, str(error), remedy, Untrusted(name))) from error
+
+
+def _parse_yaml(text: str) -> dict[str, Any]:
+    """Return the mapping in ``text``.
+
+    Raises:
+        ValueError: it holds something else, or too much.
     """
     import yaml
 

@@ -10,7 +10,8 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.action import ActionInputs, read_inputs
-from mogplex_ci.inputs.schema import EMULATOR_TOKEN
+from mogplex_ci.inputs.schema import EMULATOR_TOKEN, inputs
+from mogplex_ci.models import Untrusted
 
 
 def read(tmp_path: Path, *argv: str, **env: str) -> ActionInputs:
@@ -80,6 +81,40 @@ def test_other_words_are_no_booleans(tmp_path: Path, text: str) -> None:
 def test_a_boolean_flag_needs_no_value(tmp_path: Path) -> None:
     assert read(tmp_path, "--dry-run").dry_run
     assert not read(tmp_path, "--dry-run=false", MOGPLEX_DRY_RUN="true").dry_run
+
+
+@pytest.mark.parametrize("text", ["yolo", "YOLO", "Yolo"])
+def test_a_mode_in_any_case_is_sent_in_upper_case(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, "--mode", text).start_request("1").body()["mode"] == "YOLO"
+
+
+def test_what_reaches_the_api(tmp_path: Path) -> None:
+    given = read(tmp_path, "--agent=preset:docs", "--worktree-id=w1", "--harness=codex", "--conversation-id=c")
+    body = {"repoId": "r", "prompt": "Fix it", "harness": "codex", "conversationId": "c"}
+    assert given.start_request("r").body() == body | {"agentId": "preset:docs", "worktreeId": "w1"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["--scenario", "failed"], "scenario"),
+        (["--mode", "safe", "--harness", "mogplex"], "mode"),
+        (["--worktree-id", "w", "--harness", "mogplex"], "worktree-id"),
+        (["--branch", "x", "--base-branch", "x", "--create-branch"], "branch"),
+    ],
+)
+def test_inputs_that_do_not_go_together(tmp_path: Path, argv: list[str], name: str) -> None:
+    assert faulty(tmp_path, *argv) == [name]
+
+
+def test_a_scenario_is_a_name_or_a_file_in_the_workspace(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("steps: []")
+    (tmp_path / "outside.yaml").symlink_to("/etc/hostname")
+    assert read(tmp_path, "--dry-run").scenario is None
+    assert read(tmp_path, "--dry-run", "--scenario", "failed").scenario == "failed"
+    assert read(tmp_path, "--dry-run", "--scenario", "./mine.yaml").scenario == tmp_path.resolve() / "mine.yaml"
+    for name in ("missing.yaml", "outside.yaml", "../x.yaml", "/etc/passwd"):
+        assert faulty(tmp_path, "--dry-run", "--scenario", name) == ["scenario"]
 
 
 def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
@@ -219,6 +254,46 @@ def test_tasks_of_a_run_file_may_share_a_value(tmp_path: Path) -> None:
     assert (read_back.prompt, read_back.timeout) == ("Lint", 180)
 
 
+@pytest.mark.parametrize("name", [name for name, spec in inputs().items() if not spec.is_for_run_file])
+def test_a_run_file_does_not_decide_about_token_and_guards(tmp_path: Path, name: str) -> None:
+    for text in (f"{name}: x\n", f"tasks:\n  lint: {{{name}: x}}\n"):
+        run_file(tmp_path, text)
+        (problem,) = problems(tmp_path, "--run-file", "mogplex.yml")
+        assert (problem.input, problem.fault, problem.got) == (
+            "run-file",
+            "must not be set in a run file",
+            Untrusted(name),
+        )
+
+
+def test_the_inputs_that_a_run_file_must_not_set() -> None:
+    never = {"api-key", "base-url", "allow-untrusted-trigger", "on-untrusted", "on-missing-key", "dry-run", "scenario"}
+    internal = {"matrix", "job-index", "job-total", "max-parallel"}
+    assert {name for name, spec in inputs().items() if not spec.is_for_run_file} == never | internal | {
+        "run-file",
+        "task",
+    }
+
+
+def test_a_file_that_is_no_yaml_mapping_is_not_quoted(tmp_path: Path) -> None:
+    secret = "quoteless-secret-words"
+    for text in (
+        secret,
+        f"- {secret}",
+        f"*{secret}",
+        f"!{secret} x: [",
+        f'"\\{secret}"',
+        f"a: b: {secret}",
+        f"%{secret}",
+    ):
+        run_file(tmp_path, text)
+        for argv in (["--run-file", "mogplex.yml"], ["--dry-run", "--scenario", "mogplex.yml"]):
+            with pytest.raises(UsageError) as caught:
+                read(tmp_path, *argv)
+            (problem,) = caught.value.problems
+            assert secret not in f"{problem} {problem.got and problem.got.text}", text
+
+
 def test_a_run_file_that_cannot_be_used_is_the_only_fault(tmp_path: Path) -> None:
     """The prompt may stand in it: it is not reported as missing."""
     assert faulty(tmp_path, "--run-file", "missing.yml", MOGPLEX_PROMPT="") == ["run-file"]
@@ -230,8 +305,6 @@ def test_a_run_file_that_cannot_be_used_is_the_only_fault(tmp_path: Path) -> Non
         "prompt: [",
         "- a",
         "promt: x",
-        "api-key: mog_x",
-        "run-file: other.yml",
         "prompt: {a: b}",
         "tasks: [a]",
         "tasks: {other: {prompt: x}}",
@@ -252,7 +325,7 @@ def test_a_run_file_that_cannot_be_used_is_the_only_fault(tmp_path: Path) -> Non
         "prompt: '\\ud800'",
         "\0",
         "prompt: !!python/object/apply:os.system [id]",
-        "prompt: x\nkeys: [" + "x," * 6_000 + "]",
+        "prompt: x\nkeys: [" + "x," * 21_000 + "]",
     ],
 )
 def test_a_run_file_that_is_wrong(tmp_path: Path, text: str) -> None:

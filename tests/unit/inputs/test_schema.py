@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -33,10 +33,12 @@ def values(name: str) -> st.SearchStrategy[str]:
 
 
 @pytest.mark.parametrize("name", SCHEMA["properties"])
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_the_check_agrees_with_jsonschema(name: str, data: st.DataObject) -> None:
     value = data.draw(values(name))
-    ours, schema = check({name: value}), list(VALIDATOR.iter_errors({name: value}))
+    ours = check({name: value})
+    schema = list(VALIDATOR.iter_errors({name: value.lower() if inputs()[name].kind.ignores_case else value}))
     if schema:
         assert [problem.input for problem in ours] == [name]
     elif inputs()[name].kind.name not in BEYOND_PATTERNS:
