@@ -112,6 +112,8 @@ class Follower:
         self._looks: Iterator[float] = repeat(LOOK_SECONDS)
         self._last_look = inf
         self._trouble: MogplexError | None = None
+        self._not_before = -inf
+        """Until when the API asks to wait."""
         self._look_backoff = Backoff(clock)
         self._seen: set[Untrusted] = set()
         self._last_id: Untrusted | None = None
@@ -154,8 +156,7 @@ class Follower:
     @property
     def _gave_up(self) -> bool:
         """Whether the API asks to wait until after the deadline."""
-        wait = self._trouble.retry_after if self._trouble else None
-        return wait is not None and self._clock.monotonic() + wait > self._last_look + LAST_LOOK_SECONDS
+        return self._trouble is not None and self._not_before > self._last_look + LAST_LOOK_SECONDS
 
     def _follow_stream(self) -> Generator[Update, None, None]:
         """Follow the event stream until the run is over, time is up, or polling is better."""
@@ -477,6 +478,7 @@ class Follower:
             self._reported_at = self._clock.monotonic()
             yield Trouble(error)
         self._trouble = error
+        self._not_before = self._clock.monotonic() + (error.retry_after or 0.0)
 
     def _recover(self) -> Iterator[Update]:
         now = self._clock.monotonic()
