@@ -272,10 +272,8 @@ class Follower:
         return (yield from self._take_page(page))
 
     def _take_last_look(self, deadline: float) -> Generator[Update, None, None]:
-        """Look once more just before the deadline."""
-        with self._stop.interrupting():
-            self._clock.sleep(min(self._last_look, deadline) - self._clock.monotonic())
-            self._stop.check()
+        """Look once more just before the deadline, and let it pass if the run goes on."""
+        self._sleep(self._last_look - self._clock.monotonic())
         if self._clock.monotonic() >= deadline:
             return
         try:
@@ -287,6 +285,8 @@ class Follower:
                 yield from self._see(run)
         except MogplexError as error:
             yield from self._note_trouble(error)
+        if not self._is_over:
+            self._sleep(deadline - self._clock.monotonic())
 
     def _read_late_events(self, deadline: float) -> Generator[Update, None, None]:
         """Read the events that are written after the terminal status, until there are no more; two seconds at most.
@@ -298,9 +298,7 @@ class Follower:
             has_last = self._lists_newest is False or _END_KINDS[self.run.status] in self._timeline.end_kinds
             if self._clock.monotonic() + pause >= deadline or (has_last and self._interval.is_shared):
                 break
-            with self._stop.interrupting():
-                self._clock.sleep(pause)
-                self._stop.check()
+            self._sleep(pause)
             try:
                 page = self._ask_for_events()
             except MogplexError:
@@ -308,6 +306,11 @@ class Follower:
             news = yield from self._take_page(page)
             if not news and has_last:
                 break
+
+    def _sleep(self, seconds: float) -> None:
+        with self._stop.interrupting():
+            self._clock.sleep(max(seconds, 0.0))
+            self._stop.check()
 
     def _wait_for(
         self, seconds: float, stream: EventStream | None = None
@@ -317,16 +320,19 @@ class Follower:
         Meanwhile what is due is done: showing what was held back, a heartbeat, a look at the run.
         """
         until = min(self._clock.monotonic() + seconds, self._last_look)
-        while (now := self._clock.monotonic()) < until and not self._is_over:
-            beat_at = self._reported_at + HEARTBEAT_SECONDS
-            due = min(until, self._quiet_at, self._look_at, beat_at) - now
-            with self._stop.interrupting():
-                if stream is None:
-                    self._clock.sleep(max(due, 0.0))
-                    self._stop.check()
-                elif (item := stream.next(max(due, 0.0))) is not None:
-                    return item
+        while not self._is_over:
             yield from self._do_what_is_due()
+            now = self._clock.monotonic()
+            if now >= until:
+                break
+            due = max(min(until, self._quiet_at, self._look_at, self._reported_at + HEARTBEAT_SECONDS) - now, 0.0)
+            if stream is None:
+                self._sleep(due)
+                continue
+            with self._stop.interrupting():
+                item = stream.next(due)
+            if item is not None:
+                return item
         return None
 
     def _do_what_is_due(self) -> Iterator[Update]:
