@@ -7,6 +7,7 @@ of a stream or an event. The protocol is described in docs/reliability.md.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import Enum
 from itertools import chain, repeat
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -62,7 +63,7 @@ FIRST_BYTES_SECONDS: Final = 5.0
 SILENCE_SECONDS: Final = 60.0
 """Silence of a stream after which it is opened again."""
 FRUITLESS_STREAMS: Final = 2
-"""Streams in a row that brought nothing or could not be opened; then events are polled."""
+"""Streams in a row that closed without news or could not be opened; then events are polled."""
 LAST_LOOK_SECONDS: Final = 1.0
 """How long before the deadline the last look is taken, so that a run that ended in time is not reported as late."""
 LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
@@ -78,6 +79,14 @@ _END_KINDS: Final = {
 _MOST_AT_ONCE: Final = 200
 """Events that are reported together."""
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class _StreamEnd(Enum):
+    """How reading one stream ended."""
+
+    BROUGHT_NEWS = "it brought new events"
+    CLOSED = "it closed without news"
+    SILENT = "it stayed open without news"
 
 
 class Follower:
@@ -118,6 +127,8 @@ class Follower:
         self._seen: set[Untrusted] = set()
         self._last_id: Untrusted | None = None
         """The event received last, from which a stream is resumed; None to begin anew."""
+        self._segment_ended = False
+        """Whether an event that ends the run, or its work before a pause, was seen."""
         self._first_kind: EventKind | None = None
         self._named_statuses: set[str] = set()
         self._last_page: EventPage | None = None
@@ -162,9 +173,9 @@ class Follower:
         """Follow the event stream until the run is over, time is up, or polling is better."""
         backoff = Backoff(self._clock)
         fruitless = 0
-        while self._is_going_on() and not self._gave_up:
-            if self.run.is_paused:
-                yield from self._wait_for(PAUSED_LOOK_SECONDS)
+        while self._is_going_on() and not self._gave_up and not self._client.has_no_stream:
+            if self.run.is_paused or self._segment_ended:  # a stream would bring nothing, only looks do
+                yield from self._wait_for(self._look_at - self._clock.monotonic())
                 continue
             try:
                 with self._stop.interrupting():
@@ -182,14 +193,20 @@ class Follower:
                 pause = backoff.seconds_after(error)
             else:
                 yield from self._recover()
-                brought = yield from self._read_stream(stream)
-                if self._client.has_no_stream:
+                end = yield from self._read_stream(stream)
+                if not self._is_going_on() or self._client.has_no_stream:
                     return
-                yield from self._look()
-                fruitless = 0 if brought else fruitless + 1
-                if brought:
+                if end is _StreamEnd.SILENT:
+                    yield from self._check_for_missed_events()
+                else:
+                    yield from self._look()
+                pause = 0.0
+                if end is _StreamEnd.CLOSED:
+                    fruitless += 1
+                    pause = backoff.seconds_after(MogplexError(""))
+                elif end is _StreamEnd.BROUGHT_NEWS:
+                    fruitless = 0
                     backoff.reset()
-                pause = 0.0 if brought else backoff.seconds_after(MogplexError(""))
             if fruitless >= FRUITLESS_STREAMS and not self._is_over:
                 yield from self._poll_instead("the event stream brings nothing")
                 return
@@ -199,8 +216,9 @@ class Follower:
     def _resume_from(self) -> str | None:
         return self._last_id.text if self._last_id is not None else None
 
-    def _read_stream(self, stream: EventStream) -> Generator[Update, None, bool]:
-        """Read one stream until it closes or falls silent, and return whether it brought new events."""
+    def _read_stream(self, stream: EventStream) -> Generator[Update, None, _StreamEnd]:
+        """Read one stream until it closes or falls silent, and return how it ended."""
+        end = _StreamEnd.CLOSED
         brought = False
         patience = FIRST_BYTES_SECONDS
         try:
@@ -209,6 +227,7 @@ class Follower:
                 if isinstance(item, StreamClosed):
                     break
                 if item is None:
+                    end = _StreamEnd.SILENT
                     if patience == FIRST_BYTES_SECONDS and self._is_going_on():
                         yield from self._poll_instead("something in between buffers the event stream")
                     break
@@ -222,7 +241,17 @@ class Follower:
                     break
         finally:
             stream.close()
-        return brought
+        return _StreamEnd.BROUGHT_NEWS if brought else end
+
+    def _check_for_missed_events(self) -> Generator[Update, None, None]:
+        """Read the events once: if some are new, something holds the stream's back."""
+        seen = len(self._seen)
+        try:
+            yield from self._poll()
+        except MogplexError as error:
+            yield from self._note_trouble(error)
+        if len(self._seen) > seen and not self._is_over:
+            yield from self._poll_instead("something in between holds the event stream back")
 
     def _available(self, stream: EventStream, first: StreamItem) -> tuple[list[StreamItem], bool]:
         """Return ``first`` and what has come already, and whether the stream is closed."""
@@ -442,6 +471,7 @@ class Follower:
         now = self._note_change()
         self._quiet_at = now + QUIET_SECONDS
         if any(event.end is not None for event in arrived):
+            self._segment_ended = True
             self._looks = chain(_LOOKS_AFTER_END[1:], repeat(PAUSED_LOOK_SECONDS))
             self._look_at = now + _LOOKS_AFTER_END[0]
         yield EventsArrived(self.run, arrived, additions, now - self._began)
@@ -455,7 +485,7 @@ class Follower:
         if self.run.status == before.status:
             return False
         if before.is_paused:
-            self._last_id = None  # a resumed run's events begin anew
+            self._last_id, self._segment_ended = None, False  # a resumed run's events begin anew
         yield StatusChanged(self.run, self._note_change() - self._began)
         yield from self._see_status()
         return True
