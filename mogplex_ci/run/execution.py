@@ -116,7 +116,8 @@ class Execution:
         if not self._plan.wait:
             return RunResult(Result.DETACHED, 0)
         ended = yield from self._follow(started.run)
-        cancels = self._plan.on_pause == "cancel" if ended.run.is_paused else self._plan.cancel_on_timeout
+        has_paused = ended.run.is_paused and self._plan.on_pause != "wait"
+        cancels = self._plan.on_pause == "cancel" if has_paused else self._plan.cancel_on_timeout
         if cancels and not ended.run.is_terminal:
             yield from self._cancel(started, ended.run, self._cancel_patiently)
         return result_of_run(ended.run, self._timeline, ended.trouble)
