@@ -28,7 +28,8 @@ CALL_SECONDS: Final = 30.0
 """Longest time for one request."""
 _LAST_TRY_SECONDS: Final = 1.0
 """How long before the deadline the last try is made."""
-_JITTER: Final = 1.25
+_SHORTEST_SHARE: Final = 0.8
+"""How much of a pause is waited at least."""
 _LONGEST_RETRY_AFTER: Final = 10**9
 """More seconds than any deadline. urllib3's own limit of six hours is shorter than this service's daily limit."""
 
@@ -54,7 +55,7 @@ class Backoff:
         pause, self._next = self._next, min(self._next * 2, self._longest)
         if error.retry_after is not None:
             return error.retry_after + self._clock.random(0.0, LATEST)
-        return min(self._clock.random(pause, pause * _JITTER), self._longest)
+        return self._clock.random(pause * _SHORTEST_SHARE, pause)
 
     def reset(self) -> None:
         """Start anew: the last try succeeded."""
