@@ -12,22 +12,23 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import requests
-import urllib3
-
 from mogplex_ci.api import answers
 from mogplex_ci.errors import StreamBrokenError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import requests
+
     from mogplex_ci.models import Event, Run
     from mogplex_ci.signals import Clock
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """A longer line breaks the stream; the service itself knows no limit (5 MB in one line were seen)."""
-MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
-"""Bytes that are read ahead of the consumer, about; then the reader waits."""
+MAX_WAITING_BYTES: Final = 1024 * 1024
+"""Bytes that are read ahead of the consumer, about; then the reader waits, and with it the service."""
+_ITEM_BYTES: Final = 256
+"""What an item counts besides its data, so that comments do not come for free."""
 _READ_BYTES: Final = 64 * 1024
 
 
@@ -141,14 +142,13 @@ class EventStream:
         try:
             while chunk := self._response.raw.read1(_READ_BYTES, decode_content=True):
                 for record in parser.feed(chunk):
-                    size = len(record.data)
+                    size = len(record.data) + _ITEM_BYTES
                     if not self._room.take(size):
                         return
                     self._items.put((self._item(record), size))
         except UnreachableError as broken:  # a record that cannot be used
             error = StreamBrokenError(broken.cause)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
-            # ValueError and AttributeError: the consumer closed the response under the reader.
+        except Exception:  # the connection broke, or the consumer closed it while it was read
             error = StreamBrokenError("the event stream broke off")
         self._items.put((StreamClosed(error), 0))
 
