@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.api.retry import CALL_SECONDS, Backoff
+from mogplex_ci.api.retry import CALL_SECONDS, Backoff, retrying
 from mogplex_ci.api.stream import StreamClosed, StreamItem
 from mogplex_ci.errors import (
     ForbiddenError,
@@ -68,6 +68,8 @@ LAST_LOOK_SECONDS: Final = 1.0
 """How long before the deadline the last look is taken, so that a run that ended in time is not reported as late."""
 LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
 """Seconds before each look for events that are written after the terminal status; two seconds in all."""
+LATE_EVENTS_SECONDS: Final = 90.0
+"""How long they are asked for while the API refuses: a used-up request limit is one of a minute."""
 _LOOKS_AFTER_END: Final = (0.0, 0.2, 0.4, 0.8, 1.6, 3.0)
 """Pauses between looks after an event that ends a run; the status follows within milliseconds to seconds."""
 _END_KINDS: Final = {
@@ -320,21 +322,31 @@ class Follower:
     def _read_late_events(self, deadline: float) -> Generator[Update, None, None]:
         """Read the events that are written after the terminal status, until there are no more; two seconds at most.
 
-        Where jobs share the token and the last event was seen already, the request is saved. Errors do not matter here:
-        the run has ended.
+        If the API does not answer, and the event that ends the run was not seen, it is asked again for longer. Where
+        jobs share the token and that event was seen, the request is saved.
         """
+        began = self._clock.monotonic()
         for pause in LATE_EVENT_PAUSES:
             has_last = self._lists_newest is False or _END_KINDS[self.run.status] in self._timeline.end_kinds
             if self._clock.monotonic() + pause >= deadline or (has_last and self._interval.is_shared):
                 break
             self._sleep(pause)
+            until = min(deadline, began + (sum(LATE_EVENT_PAUSES) if has_last else LATE_EVENTS_SECONDS))
             try:
-                page = self._ask_for_events()
+                page = yield from self._retry_events(until)
             except MogplexError:
-                continue
+                if not has_last:
+                    yield from self._note_missing(later_ones=True)
+                break
             news = yield from self._take_page(page)
             if not news and has_last:
                 break
+
+    def _retry_events(self, deadline: float) -> Generator[Update, None, EventPage]:
+        def ask(timeout: float) -> EventPage:
+            return self._client.events(self.run.id, timeout=timeout)
+
+        return (yield from retrying(ask, clock=self._clock, deadline=deadline, stop=self._stop))
 
     def _sleep(self, seconds: float) -> None:
         with self._stop.interrupting():
