@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import Untrusted
-from mogplex_ci.run.happenings import KeyRetired, Started
+from mogplex_ci.run.updates import NextKey, Started
 from mogplex_ci.run.start import OnRerun
-from mogplex_ci.run.stop import Stop
+from mogplex_ci.signals import Stop
 from tests.faults.conftest import SCENARIOS
 from tests.faults.kinds import FINAL, PASSING, REFUSED
 from tests.faults.world import Killed, Played, Trip, World, ids
@@ -61,10 +61,10 @@ class OneStep(RuleBasedStateMachine):
         scenario=st.sampled_from(PLAYED),
         explicit=st.booleans(),
         on_rerun=st.sampled_from([*OnRerun] + [OnRerun.AUTO] * 3),
-        sharers=st.sampled_from([1, 1, 4]),
+        jobs_per_token=st.sampled_from([1, 1, 4]),
     )
-    def begin(self, scenario: str, explicit: bool, on_rerun: OnRerun, sharers: int) -> None:
-        self.case = world().new_case(scenario, on_rerun=on_rerun, sharers=sharers)
+    def begin(self, scenario: str, explicit: bool, on_rerun: OnRerun, jobs_per_token: int) -> None:
+        self.case = world().new_case(scenario, on_rerun=on_rerun, jobs_per_token=jobs_per_token)
         self.case.explicit = explicit
         self.unclean: Played | None = None
         """The last try, if it left something to post."""
@@ -110,7 +110,7 @@ class OneStep(RuleBasedStateMachine):
             trip=self._trip(stop, *trip) if trip else None,
         )
         self._check(played, {run.id for run in self.case.runs} - before, timeout, cancel_on_timeout)
-        self.unclean = played if played.outcome.left_behind else None
+        self.unclean = played if played.end.left_behind else None
 
     @rule()
     def clean_up(self) -> None:
@@ -128,9 +128,9 @@ class OneStep(RuleBasedStateMachine):
         return Trip(request, answered, kill if what == "kill" else lambda: stop.request(signal.SIGINT))
 
     def _check(self, played: Played, new: set[str], timeout: float, cancel_on_timeout: bool) -> None:
-        outcome, runs = played.outcome, {run.id: run for run in self.case.runs}
+        outcome, runs = played.end, {run.id: run for run in self.case.runs}
         # Doubled: every run beyond the first was told of.
-        assert len(new) <= 1 + len(played.happened(KeyRetired))
+        assert len(new) <= 1 + len(played.of(NextKey))
         # Lost: a run at work is known by its id, or left to post.
         known = {outcome.run.id} if outcome.run else set()
         lost = [run.id for run in self.case.live if run.id in new - known]
@@ -153,7 +153,7 @@ class OneStep(RuleBasedStateMachine):
             assert [each for each in shown if each in set(of_run)] == of_run
         assert set(shown) <= {each for run in runs.values() for each in ids(run)}
         # Left behind: who is interrupted cancels what is its own.
-        started = played.happened(Started)
+        started = played.of(Started)
         owned = bool(started) and started[-1].owned
         cancels = played.result == "interrupted" or (played.result == "timeout" and cancel_on_timeout)
         if cancels and owned and not outcome.left_behind:
@@ -162,7 +162,7 @@ class OneStep(RuleBasedStateMachine):
         assert played.seconds <= timeout + (90.5 if cancel_on_timeout else 0.5) + PATIENCE
 
     def _check_clean(self, played: Played) -> None:
-        started = played.happened(Started)
+        started = played.of(Started)
         if started and started[-1].owned:
             (run,) = [run for run in self.case.runs if Untrusted(run.id) == Untrusted(started[-1].run.id)]
             assert run not in self.case.live

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from mogplex_ci.run.happenings import Happening, StatusChanged
+from mogplex_ci.run.updates import EventsMissing, StatusChanged, Update
 from tests.faults.kinds import FINAL, OTHER_RUN, PASSING, REFUSED, Kind
 from tests.faults.world import Case, Played, World, ids
 
-CALLS = [("repos", 0), ("start", 0), *(("events", position) for position in range(8))]
-"""The calls of a step whose run succeeds in about eight seconds, polled every 1.5 s."""
+FOLLOWING = ("stream", "run", "events")
+"""The routes that a run is followed by."""
+STREAMED = [("repos", 0), ("start", 0), ("stream", 0), ("run", 0), ("run", 1), ("events", 0)]
+"""The calls of a step whose run succeeds on the newest service."""
+POLLED = [("repos", 0), ("start", 0), *(("events", position) for position in range(8))]
+"""The same on the service of 2026-08, in about eight seconds, polled every 1.5 s."""
 
 each_passing = pytest.mark.parametrize("kind", PASSING, ids=lambda kind: kind.name)
 each_final = pytest.mark.parametrize("kind", FINAL, ids=lambda kind: kind.name)
 each_refusal = pytest.mark.parametrize("kind", FINAL + REFUSED, ids=lambda kind: kind.name)
 each_refused = pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.name)
-each_call = pytest.mark.parametrize(("route", "position"), CALLS, ids=lambda part: str(part))
+each_kind = pytest.mark.parametrize("kind", FINAL + REFUSED + PASSING, ids=lambda kind: kind.name)
+each_streamed = pytest.mark.parametrize(("route", "position"), STREAMED, ids=str)
+each_polled = pytest.mark.parametrize(("route", "position"), POLLED, ids=str)
 
 
 def check_success(case: Case, played: Played) -> None:
     """Assert what must hold after a step whose run succeeded."""
     assert (played.result, played.code) == ("success", 0)
-    assert played.outcome.run is not None
-    assert played.outcome.run.id == case.run.id
+    assert played.end.run is not None
+    assert played.end.run.id == case.run.id
     assert played.shown == ids(case.run)
+    assert not played.end.timeline.is_incomplete
     assert case.live == []
-    assert not played.outcome.left_behind
+    assert not played.end.left_behind
 
 
-@each_call
+def break_following(case: Case, kind: Kind, **fields: Any) -> None:
+    """Let every call that follows the run meet a fault."""
+    for route in FOLLOWING:
+        case.inject(route, **{"times": "always", **fields, **kind.fields})
+
+
+@each_streamed
 @each_passing
 @pytest.mark.parametrize("times", [1, 4])
 def test_what_passes_changes_nothing(world: World, route: str, position: int, kind: Kind, times: int) -> None:
@@ -37,48 +52,78 @@ def test_what_passes_changes_nothing(world: World, route: str, position: int, ki
     check_success(case, case.play(timeout=900.0))
 
 
-@pytest.mark.parametrize("route", ["repos", "start", "events"])
+@each_polled
 @each_passing
-def test_what_lasts_ends_at_the_deadline(world: World, route: str, kind: Kind) -> None:
-    case = world.new_case("slow")
-    case.inject(route, times="always", **kind.fields)
+@pytest.mark.parametrize("times", [1, 4])
+def test_what_passes_changes_nothing_of_polling(
+    old_world: World, route: str, position: int, kind: Kind, times: int
+) -> None:
+    case = old_world.new_case()
+    case.inject(route, skip=position, times=times, **kind.fields)
+    played = case.play(timeout=900.0)
+    if len(played.shown) < len(case.run.events):
+        # Refused for minutes on end: the run is over for long, and its last events are not waited for any more.
+        assert (kind.name, times) == ("429", 4)
+        assert (played.result, len(played.of(EventsMissing))) == ("success", 1)
+        assert played.seconds < 60.0 + 95.0
+    else:
+        check_success(case, played)
+
+
+@each_kind
+def test_a_stream_that_never_works_is_replaced_by_polls(world: World, kind: Kind) -> None:
+    case = world.new_case()
+    case.inject("stream", times="always", **kind.fields)
+    played = case.play(timeout=900.0)
+    check_success(case, played)
+    assert played.seconds < (75.0 if kind.code == 75 else 25.0)  # a refused token does not poll: that would cost more
+
+
+@pytest.mark.parametrize("route", ["repos", "start", None])
+@each_passing
+def test_what_lasts_ends_at_the_deadline(each_world: World, route: str | None, kind: Kind) -> None:
+    case = each_world.new_case("slow")
+    if route:
+        case.inject(route, times="always", **kind.fields)
+    else:
+        break_following(case, kind)
     played = case.play(timeout=150.0)
     assert (played.result, played.code) == ("error", kind.code)
     assert played.seconds <= 150.0 + 4.5
     assert len(case.runs) <= 1
-    if played.outcome.left_behind:
-        world.emulator.clear_faults()
+    if played.end.left_behind:
+        each_world.emulator.clear_faults()
         case.post(played)
         assert case.live == []
     else:
-        assert (case.runs != []) == (route == "events")
+        assert (case.runs != []) == (route is None)
 
 
-@pytest.mark.parametrize("position", [0, 3])
+@pytest.mark.parametrize("position", [0, 1])
 @each_passing
-def test_a_timeout_can_still_cancel(world: World, position: int, kind: Kind) -> None:
-    case = world.new_case("slow")
-    case.inject("events", skip=position, times="always", **kind.fields)
+def test_a_timeout_can_still_cancel(each_world: World, position: int, kind: Kind) -> None:
+    case = each_world.new_case("slow")
+    break_following(case, kind, skip=position)
     played = case.play(timeout=100.0, cancel_on_timeout=True)
     assert played.code == kind.code
     assert [run.status for run in case.runs] == ["cancelled"]
-    assert played.outcome.cancelled_by_us
+    assert played.end.cancelled_by_step
 
 
 @each_passing
 @pytest.mark.parametrize("times", [1, 4])
-def test_a_cancellation_is_tried_again(world: World, kind: Kind, times: int) -> None:
-    case = world.new_case("slow")
+def test_a_cancellation_is_tried_again(each_world: World, kind: Kind, times: int) -> None:
+    case = each_world.new_case("slow")
     case.inject("cancel", times=times, **kind.fields)
     played = case.play(timeout=50.0, cancel_on_timeout=True)
     assert (played.result, played.code) == ("timeout", 1)
     assert [run.status for run in case.runs] == ["cancelled"]
-    assert not played.outcome.left_behind
+    assert not played.end.left_behind
 
 
 @each_passing
-def test_an_interrupted_step_cancels_its_run_in_time(world: World, kind: Kind) -> None:
-    case = world.new_case("slow")
+def test_an_interrupted_step_cancels_its_run_in_time(each_world: World, kind: Kind) -> None:
+    case = each_world.new_case("slow")
     case.inject("cancel", times=2, **kind.fields)
     played = case.play(stop_after=40.0)
     assert (played.result, played.code) == ("interrupted", 130)
@@ -87,14 +132,14 @@ def test_an_interrupted_step_cancels_its_run_in_time(world: World, kind: Kind) -
 
 
 @each_passing
-def test_what_could_not_be_cancelled_is_left_to_post(world: World, kind: Kind) -> None:
-    case = world.new_case("slow")
+def test_what_could_not_be_cancelled_is_left_to_post(each_world: World, kind: Kind) -> None:
+    case = each_world.new_case("slow")
     case.inject("cancel", times="always", **kind.fields)
     played = case.play(stop_after=40.0)
     assert (played.result, played.code) == ("interrupted", 130)
     assert played.seconds <= 40.0 + 4.5
-    assert played.outcome.left_behind
-    world.emulator.clear_faults()
+    assert played.end.left_behind
+    each_world.emulator.clear_faults()
     case.post(played)
     assert case.live == []
 
@@ -107,48 +152,73 @@ def test_a_refusal_before_the_start_ends_the_step(world: World, route: str, kind
     played = case.play()
     assert (played.result, played.code) == ("error", kind.code)
     assert case.runs == []
-    assert not played.outcome.left_behind
+    assert not played.end.left_behind
     assert played.seconds == 0.0
+
+
+@each_final
+def test_a_refusal_while_following_ends_the_step(world: World, kind: Kind) -> None:
+    case = world.new_case("slow")
+    case.inject("run", skip=1, times="always", **kind.fields)
+    played = case.play()
+    assert (played.result, played.code) == ("error", kind.code)
+    assert played.seconds < 150.0
 
 
 @pytest.mark.parametrize("position", [5, 7])
 @each_final
-def test_a_refusal_while_following_ends_the_step(world: World, position: int, kind: Kind) -> None:
-    case = world.new_case("slow")
+def test_a_refusal_while_polling_ends_the_step(old_world: World, position: int, kind: Kind) -> None:
+    case = old_world.new_case("slow")
     case.inject("events", skip=position, times="always", **kind.fields)
     played = case.play()
     assert (played.result, played.code) == ("error", kind.code)
     assert played.seconds < 60.0
 
 
+@each_streamed
+@each_refused
+def test_odd_answers_while_following_pass(world: World, route: str, position: int, kind: Kind) -> None:
+    case = world.new_case()
+    if route in FOLLOWING:
+        case.inject(route, skip=position, **kind.fields)
+    check_success(case, case.play())
+
+
 @pytest.mark.parametrize("position", range(8))
 @each_refused
-def test_odd_answers_while_following_pass(world: World, position: int, kind: Kind) -> None:
-    case = world.new_case()
+def test_odd_answers_while_polling_pass(old_world: World, position: int, kind: Kind) -> None:
+    case = old_world.new_case()
     case.inject("events", skip=position, **kind.fields)
     check_success(case, case.play())
 
 
-@pytest.mark.parametrize("kind", FINAL + REFUSED + PASSING, ids=lambda kind: kind.name)
-def test_after_the_end_of_the_run_nothing_changes_its_result(world: World, kind: Kind) -> None:
-    case = world.new_case("late-finish")
+@each_kind
+def test_after_the_end_of_the_run_nothing_changes_its_result(each_world: World, kind: Kind) -> None:
+    case = each_world.new_case("late-finish")
 
-    def break_at_the_end(happening: Happening) -> None:
-        if isinstance(happening, StatusChanged) and happening.run.is_terminal:
-            case.inject("events", times="always", **kind.fields)
+    def break_at_the_end(update: Update) -> None:
+        if isinstance(update, StatusChanged) and update.run.is_terminal:
+            break_following(case, kind)
 
     played = case.play(watch=break_at_the_end)
     assert (played.result, played.code) == ("success", 0)
-    assert played.outcome.run is not None
+    assert played.end.run is not None
     assert played.shown == ids(case.run)[: len(played.shown)] != []
 
 
-def test_events_after_the_end_are_shown(world: World) -> None:
-    check_success(case := world.new_case("late-finish"), case.play())
+def test_events_after_the_end_are_shown(each_world: World) -> None:
+    check_success(case := each_world.new_case("late-finish"), case.play())
+
+
+@pytest.mark.parametrize("route", FOLLOWING)
+def test_an_answer_about_another_run_is_not_believed(world: World, route: str) -> None:
+    case = world.new_case()
+    case.inject(route, status=200, body=OTHER_RUN)
+    check_success(case, case.play())
 
 
 @pytest.mark.parametrize("position", range(8))
-def test_an_answer_about_another_run_is_not_believed(world: World, position: int) -> None:
-    case = world.new_case()
+def test_a_poll_about_another_run_is_not_believed(old_world: World, position: int) -> None:
+    case = old_world.new_case()
     case.inject("events", skip=position, status=200, body=OTHER_RUN)
     check_success(case, case.play())

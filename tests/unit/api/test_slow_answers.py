@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from mogplex_ci.api.bounded import bounded
+from mogplex_ci.signals import bounded
 from mogplex_ci.api.client import Client
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.run.stop import Stop, StopRequested
+from mogplex_ci.signals import Stop, StopRequested
 
 TOKEN = "mog_" + "x" * 32
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

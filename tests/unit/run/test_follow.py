@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from mogplex_ci.models import FEED_LIMIT, Untrusted
-from mogplex_ci.run.happenings import (
+from mogplex_ci.run.updates import (
     Ended,
     EventsArrived,
-    FeedFull,
-    Happening,
+    EventsMissing,
+    Update,
     Heartbeat,
     Recovered,
     StatusChanged,
@@ -84,7 +84,7 @@ def test_the_end_is_told_after_the_events_that_came_with_it(world: World) -> Non
     case = world.new_case()
     answers(case, ("streaming", [event(1)]), ("success", [event(1), event(2, "finished")]))
     played = case.play()
-    kinds = [type(each) for each in played.happenings if isinstance(each, StatusChanged | EventsArrived | Ended)]
+    kinds = [type(each) for each in played.updates if isinstance(each, StatusChanged | EventsArrived | Ended)]
     assert kinds == [StatusChanged, EventsArrived, EventsArrived, StatusChanged, Ended]
 
 
@@ -92,8 +92,8 @@ def test_an_unknown_status_is_named_once_and_fails_closed(world: World) -> None:
     case = world.new_case()
     answers(case, ("hibernating", []), ("streaming", []), ("hibernating", []))
     played = case.play(timeout=100.0)
-    assert [each.run.status for each in played.happened(UnknownStatus)] == ["hibernating"]
-    assert (played.code, played.outcome.verdict.error_code) == (2, "UNKNOWN_STATUS")
+    assert [each.run.status for each in played.of(UnknownStatus)] == ["hibernating"]
+    assert (played.code, played.end.error_code) == (2, "UNKNOWN_STATUS")
     assert 99.0 <= played.seconds <= 101.0
 
 
@@ -107,9 +107,9 @@ def test_a_full_feed_is_said_once_and_the_status_followed(world: World) -> None:
     case = world.new_case("many-events")
     played = case.play()
     assert (played.result, played.code) == ("success", 0)
-    assert len(played.happened(FeedFull)) == 1
+    assert len(played.of(EventsMissing)) == 1
     assert played.shown == ids(case.run)[:FEED_LIMIT]
-    assert played.outcome.trail.truncated
+    assert played.end.timeline.is_incomplete
 
 
 def test_a_last_word_other_than_the_first_is_believed(world: World) -> None:
@@ -149,10 +149,10 @@ def test_silence_is_broken_every_half_minute_without_a_poll(world: World) -> Non
     before = len(world.emulator.requests)
     played = case.play(timeout=600.0)
     polls = [each for each in world.emulator.requests[before:] if each.route == "events"]
-    beats = played.happened(Heartbeat)
+    beats = played.of(Heartbeat)
     assert len(beats) >= 5
     assert len(polls) <= 600 / 45 + 2
-    spoken = [each.elapsed for each in played.happenings if isinstance(each, Heartbeat | EventsArrived | StatusChanged)]
+    spoken = [each.elapsed for each in played.updates if isinstance(each, Heartbeat | EventsArrived | StatusChanged)]
     gaps = [later - earlier for earlier, later in zip([0.0, *spoken], spoken, strict=False)]
     assert max(gaps) <= 30.0 + 1e-6
     assert all(beat.silence >= 30.0 - 1e-6 for beat in beats)
@@ -163,10 +163,10 @@ def test_trouble_is_said_once_until_it_is_over(world: World) -> None:
     case.inject("events", skip=2, times=8, status=502)
     case.inject("events", skip=14, times=2, drop=True)
     played = case.play(timeout=400.0)
-    kinds = [type(each) for each in played.happenings if isinstance(each, Trouble | Recovered)]
+    kinds = [type(each) for each in played.updates if isinstance(each, Trouble | Recovered)]
     assert kinds == [Trouble, Recovered, Trouble, Recovered]
-    assert played.happened(Recovered)[0].after > 60.0
-    assert len(played.happened(Heartbeat)) >= 1
+    assert played.of(Recovered)[0].after > 60.0
+    assert len(played.of(Heartbeat)) >= 1
 
 
 @pytest.mark.parametrize(("polls", "code"), [(2, 0), (100, 1)])
@@ -177,7 +177,7 @@ def test_a_run_that_is_not_found_yet_is_asked_for_again(world: World, polls: int
     assert played.code == code
     if code:
         assert 10.0 < played.seconds < 20.0
-        assert played.outcome.verdict.error_code == "NOT_FOUND"
+        assert played.end.error_code == "NOT_FOUND"
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -192,8 +192,8 @@ def test_a_run_that_had_succeeded_before_stays_a_success(world: World, status: i
 def test_a_run_that_is_lost_later_ends_the_step_at_once(world: World) -> None:
     case = world.new_case("slow")
 
-    def lose(happening: Happening) -> None:
-        if isinstance(happening, StatusChanged):
+    def lose(update: Update) -> None:
+        if isinstance(update, StatusChanged):
             case.inject("events", times="always", status=404)
 
     played = case.play(watch=lose)
@@ -217,10 +217,10 @@ def test_retry_after_is_waited_out_whatever_is_said_meanwhile(world: World) -> N
     case.inject("events", skip=3, status=429, headers={"Retry-After": "150"})
     before = len(world.emulator.requests)
     played = case.play(timeout=400.0)
-    assert len(played.happened(Heartbeat)) >= 2
+    assert len(played.of(Heartbeat)) >= 2
     statuses = [each.status for each in world.emulator.requests[before:] if each.route == "events"]
     assert statuses[2:4] == [500, 429]
-    assert played.happened(Recovered)[0].after >= 150.0
+    assert played.of(Recovered)[0].after >= 150.0
 
 
 def test_a_run_that_ends_just_before_the_deadline_is_no_timeout(world: World) -> None:
@@ -234,7 +234,7 @@ def test_the_deadline_is_kept(world: World) -> None:
     case = world.new_case("slow")
     for timeout in (0.5, 5.0, 77.7):
         played = case.play(timeout=timeout)
-        assert (played.result, played.code, played.outcome.verdict.error_code) == ("timeout", 1, "TIMEOUT")
+        assert (played.result, played.code, played.end.error_code) == ("timeout", 1, "TIMEOUT")
         assert played.seconds == pytest.approx(timeout)
     assert len(case.live) == 1
 
@@ -254,4 +254,4 @@ def test_a_stop_signal_makes_haste_of_a_patient_cancellation(world: World) -> No
     played = case.play(timeout=50.0, cancel_on_timeout=True, stop_after=70.0)
     assert (played.result, played.code) == ("interrupted", 130)
     assert played.seconds <= 70.0 + 4.5
-    assert played.outcome.left_behind
+    assert played.end.left_behind

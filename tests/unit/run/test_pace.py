@@ -9,8 +9,8 @@ from mogplex_ci.run.pace import Pace
 from tests.virtual_time import VirtualTime
 
 
-def pace(sharers: int = 1, interval: float = 1.5, seed: int = 0) -> Pace:
-    return Pace(VirtualTime().clock(seed), interval, sharers)
+def pace(jobs_per_token: int = 1, interval: float = 1.5, seed: int = 0) -> Pace:
+    return Pace(VirtualTime().clock(seed), interval, jobs_per_token)
 
 
 def limited(retry_after: float | None = 60.0) -> MogplexError:
@@ -21,23 +21,23 @@ def failed() -> MogplexError:
     return ServerError("failed", code="INTERNAL_ERROR", http_status=500)
 
 
-@pytest.mark.parametrize("sharers", [1, 2, 8, 10, 32])
-def test_jobs_together_stay_below_the_limit(sharers: int) -> None:
-    pauses = [pace(sharers, 0.1, seed).after_answer(active=True) for seed in range(100)]
-    assert sharers * 60 / min(pauses) <= 54.1
+@pytest.mark.parametrize("jobs_per_token", [1, 2, 8, 10, 32])
+def test_jobs_together_stay_below_the_limit(jobs_per_token: int) -> None:
+    pauses = [pace(jobs_per_token, 0.1, seed).after_answer(active=True) for seed in range(100)]
+    assert jobs_per_token * 60 / min(pauses) <= 54.1
 
 
-@pytest.mark.parametrize("sharers", range(2, 11))
-def test_lookup_and_start_are_paid_for_before_the_first_poll(sharers: int) -> None:
+@pytest.mark.parametrize("jobs_per_token", range(2, 11))
+def test_lookup_and_start_are_paid_for_before_the_first_poll(jobs_per_token: int) -> None:
     for seed in range(50):
-        each = pace(sharers, seed=seed)
+        each = pace(jobs_per_token, seed=seed)
         now, requests = each.first(), 2
         while now < 60:
             requests += 1
             now += each.after_answer(active=True)
-        assert sharers * requests <= 54 + 2 * sharers
-    firsts = [pace(sharers, seed=seed).first() for seed in range(200)]
-    assert max(firsts) - min(firsts) > 0.9 * sharers * 60 / 54
+        assert jobs_per_token * requests <= 54 + 2 * jobs_per_token
+    firsts = [pace(jobs_per_token, seed=seed).first() for seed in range(200)]
+    assert max(firsts) - min(firsts) > 0.9 * jobs_per_token * 60 / 54
 
 
 def test_a_job_alone_looks_soon() -> None:

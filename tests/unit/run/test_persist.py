@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from mogplex_ci.errors import ForbiddenError, MogplexError, RateLimitedError, ServerError, UnreachableError
-from mogplex_ci.run.happenings import Waiting
+from mogplex_ci.run.updates import Waiting
 from mogplex_ci.run.persist import Persistence
-from mogplex_ci.run.stop import Stop, StopRequested
+from mogplex_ci.signals import Stop, StopRequested
 from tests.virtual_time import VirtualClock, VirtualTime
 
 
@@ -32,11 +32,11 @@ def ask(
     clock: VirtualClock | None = None,
     stop: Stop | None = None,
     deadline: float = 300.0,
-    sharers: int = 1,
+    jobs_per_token: int = 1,
 ) -> tuple[str, list[Waiting], float]:
     """Return the answer, the waits, and how long it all took."""
     clock, stop = clock or VirtualTime().clock(), stop or Stop()
-    work = Persistence(clock=clock, stop=stop, sharers=sharers).answer(call, deadline)
+    work = Persistence(clock=clock, stop=stop, jobs_per_token=jobs_per_token).answer(call, deadline)
     waits: list[Waiting] = []
     try:
         while True:
@@ -85,15 +85,15 @@ def test_it_is_tried_until_the_deadline_and_not_after_it() -> None:
     assert 260.0 <= clock.monotonic() < 300.0
 
 
-@pytest.mark.parametrize("sharers", [1, 8, 32])
-def test_the_last_try_is_before_the_deadline_however_many_share(sharers: int) -> None:
-    answer, _, seconds = ask(refusals(limited(60.0)), deadline=62.0, sharers=sharers)
+@pytest.mark.parametrize("jobs_per_token", [1, 8, 32])
+def test_the_last_try_is_before_the_deadline_however_many_share(jobs_per_token: int) -> None:
+    answer, _, seconds = ask(refusals(limited(60.0)), deadline=62.0, jobs_per_token=jobs_per_token)
     assert answer == "answer"
     assert seconds < 62.0
 
 
 def test_refused_starts_come_back_one_by_one() -> None:
-    waits = sorted(ask(refusals(limited(60.0)), clock=VirtualTime().clock(seed), sharers=32)[2] for seed in range(220))
+    waits = sorted(ask(refusals(limited(60.0)), clock=VirtualTime().clock(seed), jobs_per_token=32)[2] for seed in range(220))
     assert 60.0 <= waits[0] < 64.0
     assert 180.0 < waits[-1] <= 60.0 + 22 * 6.0
 

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 import pytest
 
 from mogplex_ci.errors import ForeignRunError
-from mogplex_ci.run.happenings import CancelFailed, KeyRetired, Started
+from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.run.start import OnRerun
-from mogplex_ci.run.stop import Stop
+from mogplex_ci.signals import Stop
 from tests.faults.world import Case, Played, Trip, World
 
 
 def started(played: Played) -> Started:
-    (one,) = played.happened(Started)
+    (one,) = played.of(Started)
     assert isinstance(one, Started)
     return one
 
@@ -62,7 +62,7 @@ def test_a_dead_run_is_replaced(world: World, scenario: str) -> None:
     case.attempt += 1
     played = case.play()
     assert [run.key for run in case.runs] == [case.key, f"{case.key}-2"]
-    (retired,) = played.happened(KeyRetired)
+    (retired,) = played.of(NextKey)
     assert (retired.key, retired.never_queued) == (f"{case.key}-2", False)
     assert not started(played).joined
 
@@ -95,7 +95,7 @@ def test_a_changed_request_is_a_fresh_run_in_a_later_attempt(world: World) -> No
     leave_running(case)
     played = case.play(request=case.other_request)
     assert (played.result, len(case.runs)) == ("success", 2)
-    (retired,) = played.happened(KeyRetired)
+    (retired,) = played.of(NextKey)
     assert (retired.run, retired.key) == (None, f"{case.key}-2")
 
 
@@ -104,17 +104,17 @@ def test_a_changed_request_under_the_same_key_is_a_conflict(world: World, on_rer
     case = world.new_case()
     case.play(wait=False, on_rerun=on_rerun)
     played = case.play(request=case.other_request, on_rerun=on_rerun)
-    assert (played.code, played.outcome.verdict.error_code) == (1, "IDEMPOTENCY_CONFLICT")
+    assert (played.code, played.end.error_code) == (1, "IDEMPOTENCY_CONFLICT")
     assert len(case.runs) == 1
-    assert not played.outcome.left_behind
+    assert not played.end.left_behind
 
 
 def test_a_changed_request_in_the_first_attempt_is_a_conflict(world: World) -> None:
     case = world.new_case()
     case.play(wait=False)
     played = case.play(request=case.other_request)
-    assert (played.code, played.outcome.verdict.error_code) == (1, "IDEMPOTENCY_CONFLICT")
-    assert "idempotency-key" in played.outcome.verdict.remedy
+    assert (played.code, played.end.error_code) == (1, "IDEMPOTENCY_CONFLICT")
+    assert "idempotency-key" in played.end.remedy
 
 
 def test_joining_in_the_first_attempt_is_unexpected(world: World) -> None:
@@ -140,7 +140,7 @@ def test_a_run_that_could_not_be_queued_is_replaced_once(world: World) -> None:
         (case.key, "failed"),
         (f"{case.key}-again", "success"),
     ]
-    (retired,) = played.happened(KeyRetired)
+    (retired,) = played.of(NextKey)
     assert retired.never_queued
 
 
@@ -148,7 +148,7 @@ def test_a_queue_that_stays_down_is_reported_as_what_it_is(world: World) -> None
     case = world.new_case("queue-fails")
     played = case.play()
     assert (played.result, played.code, len(case.runs)) == ("failed", 1, 2)
-    assert "queue" in played.outcome.verdict.cause
+    assert "queue" in played.end.cause
 
 
 def test_attach_does_not_replace_what_could_not_be_queued(world: World) -> None:
@@ -176,7 +176,7 @@ def test_a_run_joined_through_an_explicit_key_is_never_cancelled(world: World, l
         case.inject("start", drop=True, when="after")
     for played in (case.play(stop_after=20.0), case.play(timeout=20.0, cancel_on_timeout=True)):
         assert not started(played).owned
-        assert not played.outcome.left_behind
+        assert not played.end.left_behind
     assert len(case.live) == 1
 
 
@@ -187,8 +187,8 @@ def test_a_lost_answer_does_not_make_an_explicit_keys_run_ours(world: World) -> 
     stop = Stop()
     played = case.play(stop=stop, trip=Trip(2, answered=True, action=lambda: stop.request(signal.SIGTERM)))
     assert (played.result, played.code) == ("interrupted", 143)
-    assert isinstance(played.happened(CancelFailed)[0].error, ForeignRunError)
-    assert not played.outcome.left_behind
+    assert isinstance(played.of(CancelFailed)[0].error, ForeignRunError)
+    assert not played.end.left_behind
     assert len(case.live) == 1
 
 
