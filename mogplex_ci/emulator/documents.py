@@ -103,6 +103,9 @@ def _explain(error: jsonschema.ValidationError) -> str:
         return f"unknown field {unknown}; allowed: {', '.join(allowed)}"
     if error.validator == "required" and len(rule) == 1:
         return f"{rule[0]} is missing"
+    if error.validator == "dependentRequired":
+        missing = [name for given, names in rule.items() if given in value for name in names if name not in value]
+        return f"{', '.join(missing)} is missing"
     if error.validator == "enum":
         return f"{shown} is not one of {', '.join(map(str, rule))}"
     if error.validator == "format" and error.cause is not None:

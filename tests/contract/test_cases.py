@@ -1,8 +1,10 @@
 """The contract as a table: every case in ``cases/`` is played against the emulator over real HTTP.
 
-A case is a list of calls to one emulator. ``send`` or ``start`` says what is asked, ``expect`` what must come back:
-a status, or a mapping with the status, the error's ``code`` and ``message``, ``headers``, and ``data``, of which the
-named fields must match. A text that starts with ``~`` is a regular expression. ``at`` sets the clock, in seconds.
+A case is a list of calls to one emulator, and holds for both generations of the service unless ``api`` names one.
+``send`` or ``start`` says what is asked, ``expect`` what must come back: a status, or a mapping with the status, the
+error's ``code`` and ``message``, ``headers``, and ``data``, of which the named fields must match. A text that starts
+with ``~`` is a regular expression. ``at`` sets the clock, in seconds; ``save`` keeps a
+field of the run for later calls.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from tests.contract.api import FakeClock
 
 HERE = Path(__file__).parent
 WEB = "10000000-0000-4000-8000-00000000000a"
+APIS = ("2026-11", "2026-08")
+_NAME = re.compile(r"\{([a-zA-Z]+)(?:\[(\d)\])?\}")
 
 
 def _cases() -> list[Any]:
@@ -29,20 +33,22 @@ def _cases() -> list[Any]:
         for case in yaml.safe_load(path.read_text(encoding="utf-8")):
             for index, each in enumerate(case.get("each", [None])):
                 suffix = f" [{index}]" if "each" in case else ""
-                found.append(pytest.param(case, each, id=f"{path.stem}: {case['case']}{suffix}"))
+                for api in (case["api"],) if "api" in case else APIS:
+                    name = f"{api} {path.stem}: {case['case']}{suffix}"
+                    found.append(pytest.param(case, each, api, id=name))
     return found
 
 
-@pytest.mark.parametrize(("case", "each"), _cases())
-def test_case(case: dict[str, Any], each: object, tmp_path: Path) -> None:
-    scenario = case.get("scenario", "success")
+@pytest.mark.parametrize(("case", "each", "api"), _cases())
+def test_case(case: dict[str, Any], each: object, api: str, tmp_path: Path) -> None:
+    scenario = case.get("scenario", "documented")
     if isinstance(scenario, dict):
         file = tmp_path / "scenario.yaml"
         file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
         scenario = file
     clock = FakeClock()
     options = {"limits": case.get("limits", False), "speed": case.get("speed", 1.0)}
-    with Emulator(scenario, world=HERE / "world.yaml", clock=clock, **options) as emulator:
+    with Emulator(scenario, world=HERE / "world.yaml", api=api, clock=clock, **options) as emulator:
         player = Player(emulator, each)
         for call in case["calls"]:
             clock.seconds = call.get("at", clock.seconds)
@@ -70,8 +76,9 @@ class Player:
         if "code" in expected or "message" in expected:
             envelope = json.loads(body)
             assert envelope["ok"] is False
-            for name in ("code", "message"):
-                assert envelope["error"][name] == expected.get(name, envelope["error"][name])
+            check(
+                envelope["error"], {name: expected[name] for name in ("code", "message") if name in expected}, "error"
+            )
         elif response.status < 300 and body:
             self._check_data(json.loads(body), expected, call)
 
@@ -79,6 +86,7 @@ class Player:
         assert envelope["ok"] is True
         data = envelope["data"]
         check(data, expected.get("data", {}), "data")
+        assert list(data) == expected.get("keys", list(data))
         for name, count in expected.get("count", {}).items():
             assert len(data[name]) == count
         events = data.get("events", [])
@@ -91,7 +99,7 @@ class Player:
         if "runId" in data:
             self.memory["run"] = data["runId"]
         if "save" in call:
-            self.memory[call["save"]] = data["run"][call["save"]]
+            self.memory[call["save"]] = data.get("run", data)[call["save"]]
 
     def _request(self, method: str, path: str, call: dict[str, Any]) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(self.emulator.url.removeprefix("http://"), timeout=30)
@@ -125,16 +133,22 @@ class Player:
     def _fill(self, value: Any) -> Any:
         """Expand ``{name}`` of remembered values and ``{repeat: text, times: n}``."""
         if isinstance(value, str):
-            match = re.fullmatch(r"\{(\w+)(?:\[(\d)\])?\}", value)
-            if match and match[1] in self.memory:
-                remembered: Any = self.memory[match[1]]
-                return self._fill(remembered[int(match[2])] if match[2] else remembered)
-            return value.replace("{run}", str(self.memory.get("run")))
+            whole = _NAME.fullmatch(value)
+            if whole and whole[1] in self.memory:
+                return self._fill(self._remembered(whole))
+            return _NAME.sub(lambda match: str(self._fill(self._remembered(match))), value)
         if isinstance(value, dict) and "repeat" in value:
             return value.get("before", "") + value["repeat"] * value["times"] + value.get("after", "")
         if isinstance(value, dict):
             return {key: self._fill(item) for key, item in value.items()}
         return [self._fill(item) for item in value] if isinstance(value, list) else value
+
+    def _remembered(self, match: re.Match[str]) -> Any:
+        """The value of ``{name}`` or ``{name[index]}``; other text in braces stays as it is."""
+        if match[1] not in self.memory:
+            return match[0]
+        remembered: Any = self.memory[match[1]]
+        return remembered[int(match[2])] if match[2] else remembered
 
 
 def check(actual: Any, expected: Any, where: str) -> None:

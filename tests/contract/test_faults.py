@@ -11,8 +11,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from mogplex_ci.emulator import DocumentError, Emulator
-from mogplex_ci.emulator.control import control
-from mogplex_ci.emulator.faults import FaultPlan
+from mogplex_ci.emulator.faults import FaultPlan, control
 from tests.contract.api import Api, FakeClock
 
 ROUTES = ("repos", "start", "run", "events", "cancel")
@@ -150,7 +149,7 @@ def test_a_wrong_fault_is_explained_and_not_armed() -> None:
         wrong = requests.post(control, json={"route": "runs", "status": 500}, timeout=30)
         assert wrong.status_code == 400
         assert "route" in wrong.json()["error"]
-        assert "repos, start, run, events, cancel, any" in wrong.json()["error"]
+        assert "repos, start, run, events, stream, resume, cancel, " in wrong.json()["error"]
         assert requests.post(control, data="nonsense", timeout=30).status_code == 400
         with pytest.raises(DocumentError, match="times"):
             emulator.inject("run", status=500, times=0)
@@ -163,6 +162,41 @@ def test_faults_can_be_armed_from_this_machine_only() -> None:
     environ["REMOTE_ADDR"] = "192.0.2.7"
     assert control(Request(environ), plan).status == 403
     assert plan.describe() == []
+
+
+PAGES = {
+    "another origin": {"Origin": "https://evil.example"},
+    "no origin at all": {"Origin": "null"},
+    "another port": {"Origin": "http://127.0.0.1:1"},
+    "a name that was made to point here": {"Host": "evil.example"},
+    "the same name as its own origin": {"Host": "evil.example", "Origin": "http://evil.example"},
+}
+
+
+@pytest.mark.parametrize("headers", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_no_page_in_a_browser_can_arm_or_see_faults(headers: dict[str, str], method: str) -> None:
+    with Emulator() as emulator:
+        emulator.inject("run", status=500)
+        control = f"{emulator.url}/_emulator/faults"
+        refused = requests.request(method, control, headers=headers, json={"route": "any", "drop": True}, timeout=30)
+        assert refused.status_code == 403
+        assert list(refused.json()) == ["error"]
+        assert len(requests.get(control, timeout=30).json()["faults"]) == 1
+        assert requests.post(control, headers={"Origin": emulator.url}, json=[], timeout=30).status_code == 201
+
+
+def test_bodies_are_bounded() -> None:
+    with Emulator() as emulator:
+        control = f"{emulator.url}/_emulator/faults"
+        assert requests.post(control, data=b" " * (2 << 20), timeout=30).status_code == 413
+        assert requests.post(control, data=b"[" * 100_000, timeout=30).status_code == 400
+        fault = {"route": "run", "status": 500}
+        assert requests.post(control, json=[fault] * 1001, timeout=30).json()["error"] == "more than 1000 faults"
+        api = Api(emulator)
+        with pytest.raises(requests.ConnectionError):
+            api.session.post(f"{api.base}/runs", data=(b"x" * (1 << 20) for _ in range(200)), timeout=30)
+        assert api.repos().status_code == 200
 
 
 def test_a_scenario_brings_its_faults(tmp_path: Path) -> None:

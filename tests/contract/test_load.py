@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.runs import MOST_RUNS
+from mogplex_ci.emulator.service import MOST_RUNS
 from tests.contract.api import Api, FakeClock
 
 

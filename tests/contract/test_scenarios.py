@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ FILES = Path(package.__file__).with_name("scenarios")
 ENDS = {
     "cancelled": "cancelled",
     "claude-code": "success",
+    "codex": "success",
+    "dead-worker": "failed",
+    "delivery-failure": "failed",
+    "documented": "success",
     "failed": "failed",
     "hostile": "failed",
     "kill-fails": "success",
@@ -27,23 +32,64 @@ ENDS = {
     "launch-failure": "failed",
     "leaky": "failed",
     "many-events": "success",
+    "model-denied": "failed",
+    "mogplex": "success",
     "no-change": "success",
+    "paused": "awaiting_input",
     "queue-failure": "failed",
+    "rate-limited": "failed",
+    "resumed": "success",
     "setup-failure": "failed",
     "slow": "success",
     "stream-failure": "failed",
     "success": "success",
 }
+HARNESSES = {"claude-code": "claude-code", "mogplex": "mogplex"}
+INVENTED = {"documented", "hostile", "leaky"}
+"""Scenarios with words that the newest service does not write."""
+WRITTEN = {
+    ("started", "External Mogplex run accepted"): {"external_run_id", "harness_id", "working_branch"},
+    ("started", "Harness run started: .*"): {"harness_id", "ai_billing_source"},
+    ("started", "Mogplex agent run started"): {"harness_id", "model"},
+    ("log", "Synchronized .*"): {"stage", "base_branch", "working_branch", "created_branch"},
+    ("log", r"Loaded \d MCP server\(s\) for Claude Code"): {"stage", "outcome", "server_count", "server_names"},
+    ("log", "Invoked skills: .*"): {"stage", "invoked", "available", "files"},
+    ("log", "Loaded agent .*"): {"stage", "agent_id", "agent_name", "skills", "rules", "files"},
+    ("status_changed", "Harness run streaming"): {"from", "to", "runtime_command_id"},
+    ("log", "Installed .*"): {"stage", "logs"},
+    ("log", "Pull request ready|No code changes to deliver"): {
+        *("stage", "changed", "pull_request_url", "base_branch", "working_branch", "auto_committed_files"),
+    },
+    ("log", "(?s).* of three at the same time"): {"stage"},
+    ("log", "(?s).*"): {"kind"},
+    ("tool_started", ".* started"): {"kind", "toolCallId", "state"},
+    ("tool_started", "(read_file|run_command) started"): {"toolCallId", "input"},
+    ("tool_finished", ".* (finished|failed|denied)"): {"kind", "toolCallId", "state"},
+    ("tool_finished", "(read_file|run_command) (finished|failed)"): {"toolCallId", "state", "output"},
+    ("finished", "Harness run finished"): {"exit_code", "failure_code"},
+    ("finished", "Mogplex run finished"): set(),
+    ("failed", "Harness run failed"): {"exit_code", "failure_code"},
+    ("failed", "Harness execution failed|External Mogplex run failed"): {"error"},
+    ("failed", "Harness stream failed"): {"error", "commandTerminationConfirmed"},
+    ("failed", "Agent worker completion reconciled"): {"external_run_id", "runtime_run_id", "error"},
+    ("cancel_requested", "Cancellation requested"): {"external_run_id", "runtime_command_id"},
+    ("cancelled", "External Mogplex run cancelled"): {"external_run_id", "runtime_command_id"},
+}
+"""All that the newest service writes: type and message of an event, and the keys of its payload."""
 
 
-def play(name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Start a run of the scenario, let it end, and return its detail and events."""
+def play(name: str, api: str = "2026-11") -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Start a run of the scenario, let it end, and return its detail and events, as far as can be read."""
     clock = FakeClock()
-    with Emulator(name, clock=clock) as emulator:
-        api = Api(emulator)
-        api.start()
+    with Emulator(name, clock=clock, api=api) as emulator:
+        client = Api(emulator)
+        harness = HARNESSES.get(name, "codex") if api == "2026-11" else "codex"
+        client.start(harness=harness)
         clock.seconds = 7200
-        data = api.events(emulator.runs[0].id).json()["data"]
+        run_id = emulator.runs[0].id
+        client.run(run_id)  # It is this call that notices a dead worker.
+        clock.seconds = 7201
+        data = client.events(run_id).json()["data"]
     return data["run"], data["events"]
 
 
@@ -51,14 +97,47 @@ def test_every_shipped_scenario_is_known_here() -> None:
     assert set(ENDS) == set(SHIPPED)
 
 
+@pytest.mark.parametrize("api", ["2026-11", "2026-08"])
 @pytest.mark.parametrize("name", SHIPPED)
-def test_ends_as_it_says_with_events_in_order(name: str) -> None:
-    run, events = play(name)
-    assert run["status"] == ENDS[name]
-    assert (run["error"] is None) == (ENDS[name] != "failed")
+def test_ends_as_it_says_with_events_in_order(name: str, api: str) -> None:
+    run, events = play(name, api)
+    end = ENDS[name] if (name, api) != ("dead-worker", "2026-08") else "streaming"
+    assert run["status"] == end
+    assert (run["error"] is None) == (end != "failed")
     assert len({event["id"] for event in events}) == len(events)
     assert all(before["createdAt"] <= after["createdAt"] for before, after in pairwise(map(_padded, events)))
     assert {"id", "type", "toolName", "message", "payload", "createdAt"} == set().union(*events)
+
+
+@pytest.mark.parametrize("name", sorted(set(SHIPPED) - INVENTED))
+def test_says_only_what_the_newest_service_writes(name: str) -> None:
+    _, events = play(name)
+    for event in events:
+        known = [
+            keys
+            for (kind, message), keys in WRITTEN.items()
+            if kind == event["type"] and re.fullmatch(message, event["message"])
+        ]
+        assert set(event["payload"]) in known, event
+
+
+def test_the_default_is_a_run_that_is_worth_looking_at() -> None:
+    """It has several paragraphs, calls in parallel, one that fails, and a pull request, and lasts about 8 seconds."""
+    run, events = play("success")
+    text = "".join(event["message"] for event in events if event["payload"].get("kind") == "assistant_delta")
+    assert text.count("\n\n") >= 3
+    calls: dict[str, list[str]] = {}
+    most_at_once = 0
+    for event in events:
+        if event["type"] in ("tool_started", "tool_finished"):
+            calls.setdefault(event["payload"]["toolCallId"], []).append(event["payload"]["state"])
+        most_at_once = max(most_at_once, sum(states == ["running"] for states in calls.values()))
+    assert most_at_once == 2
+    assert ["running", "error"] in calls.values()
+    delivery = next(event["payload"] for event in events if event["payload"].get("stage") == "git_delivery")
+    assert delivery["pull_request_url"].startswith("https://github.com/acme/")
+    lasted = datetime.fromisoformat(events[-1]["createdAt"]) - datetime.fromisoformat(run["createdAt"])
+    assert 7 < lasted.total_seconds() < 9
 
 
 def _padded(event: dict[str, Any]) -> dict[str, str]:
@@ -78,7 +157,7 @@ def test_late_events_come_after_the_terminal_status() -> None:
             data = api.events(run_id).json()["data"]
             if data["run"]["status"] == "success":
                 seen.append(len(data["events"]))
-    assert len(set(seen)) == 3
+    assert len(set(seen)) == 4
     assert seen == sorted(seen)
 
 
@@ -118,7 +197,7 @@ def test_hostile_tries_every_trick_that_a_log_must_survive() -> None:
 
 
 def test_leaky_leaks_every_secret_somewhere_and_its_file_holds_none() -> None:
-    run, events = play("leaky")
+    run, events = play("leaky", "2026-08")
     shown = "\n".join(_texts([run, events]))
     text = (FILES / "leaky.yaml").read_text(encoding="utf-8")
     secrets = {name: "".join(pieces) for name, pieces in yaml.safe_load(text)["variables"].items()}
@@ -130,6 +209,16 @@ def test_leaky_leaks_every_secret_somewhere_and_its_file_holds_none() -> None:
         assert any(secret in (event[field] or "") for event in events for secret in secrets.values()), field
     assert any(secret in key for event in events for key in event["payload"] for secret in secrets.values())
     assert secrets["github_fine"] in run["error"]
+
+
+def test_what_the_newest_service_redacts_still_leaks_in_two_halves() -> None:
+    _, events = play("leaky")
+    apart = "\n".join(_texts(events))
+    joined = "".join(event["message"] for event in events if event["payload"].get("kind") == "assistant_delta")
+    for secret in ("ghp_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "-----BEGIN PRIVATE KEY-----"):
+        assert secret in joined
+    assert "ghp_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" not in apart
+    assert "glpat-ABCDEFGHIJ0123456789" in apart
 
 
 def _texts(value: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Start normalization against an independent statement of its rules, for any input."""
+"""Start normalization against an independent statement of its rules, for any input and both generations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.answers import Refused
+from mogplex_ci.emulator.routes import Refused
 from mogplex_ci.emulator.start import StartRequest, normalize
 from mogplex_ci.emulator.world import Repo
 
@@ -39,14 +39,16 @@ bodies = st.fixed_dictionaries(
     {"prompt": st.just("Fix it") | values},
     optional={
         "repoId": st.just("r"),
-        "harness": st.sampled_from(["codex", "claude-code", "Codex", " codex ", ""]) | values,
+        "harness": st.sampled_from(["codex", "claude-code", "mogplex", "Codex", " codex ", ""]) | values,
         "baseBranch": branches,
         "workingBranch": branches,
         "createBranch": st.booleans() | values,
         "rootDirectory": directories,
         "conversationId": values,
         "workspaceSessionId": values,
-        "mode": values,
+        "mode": st.sampled_from(["safe", " Auto ", "YOLO", "review", "Review", "plan"]) | values,
+        "agentId": values,
+        "worktreeId": values,
         "unheardOf": values,
     },
 )
@@ -64,7 +66,7 @@ variants: dict[str, st.SearchStrategy[Any]] = {
     "workingBranch": spaced("agent/x", ""),
     "createBranch": st.sampled_from([True, False, "true", None]),
     "rootDirectory": spaced("apps//web/", "apps/web", ".", ""),
-    "mode": spaced("plan", ""),
+    "mode": spaced("safe", "SAFE", "review", ""),
     "unheardOf": st.integers(),
 }
 
@@ -92,28 +94,51 @@ def is_branch(name: str) -> bool:
     )
 
 
-def expected_fault(body: dict[str, Any], repo: Repo) -> str | None:
+def expected_fault(body: dict[str, Any], repo: Repo, newest: bool) -> str | None:
     """The first rule that the body breaks."""
+    harness = trimmed(body.get("harness")) or "codex"
+    native = newest and harness == "mogplex"
+    mode = body.get("mode")
     prompt = trimmed(body.get("prompt"))
     base = trimmed(body.get("baseBranch")) or trimmed(repo.default_branch) or "main"
     working = trimmed(body.get("workingBranch"))
-    create = body.get("createBranch") is True
+    create = body.get("createBranch") is True or (native and "createBranch" not in body and working is None)
     root = body.get("rootDirectory")
     if prompt is None:
         return "Prompt is required"
     if sum(2 if ord(character) > 0xFFFF else 1 for character in prompt) > 100_000:
         return "Prompt is too long"
-    if (trimmed(body.get("harness")) or "codex") not in ("codex", "claude-code"):
+    if harness not in ("codex", "claude-code", *(["mogplex"] if newest else [])):
         return "Invalid harness"
+    if native and not is_blank(mode):
+        return "CLI execution modes are not supported by the Mogplex harness"
+    if native and trimmed(body.get("worktreeId")) is not None:
+        return "Mogplex runs do not yet support assigned worktrees. Use a repository sandbox or a CLI harness."
     if not is_branch(base):
         return "Invalid base branch"
     if root is not None and (not isinstance(root, str) or leads_out(root)):
         return "Invalid root directory"
+    if newest and not is_blank(mode) and not is_mode(mode):
+        return "mode must be one of"
     if working is not None and not is_branch(working):
         return "Invalid working branch"
     if create and working == base:
         return "Working branch must differ from base branch when createBranch is true"
+    if native and not create and working in (None, base):
+        return "Mogplex runs require an isolated working branch"
     return None
+
+
+def is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and trimmed(value) is None)
+
+
+def is_mode(value: object) -> bool:
+    text = trimmed(value) or ""
+    return text.upper() in ("SAFE", "AUTO", "YOLO") or text in (
+        *("single", "multi_agent", "council"),
+        *("review", "test", "repair"),
+    )
 
 
 def leads_out(path: str) -> bool:
@@ -121,27 +146,32 @@ def leads_out(path: str) -> bool:
     return "\0" in path or encoded or ".." in (trimmed(path) or "").split("/")
 
 
-def outcome(body: dict[str, Any], repo: Repo) -> StartRequest | str:
+def outcome(body: dict[str, Any], repo: Repo, newest: bool) -> StartRequest | str:
     """The normalized request, or the fault that the service reports."""
     try:
-        return normalize(body, repo, "key")
+        return normalize(body, repo, "key", newest=newest)
     except Refused as refused:
-        return str(refused)
+        return str(refused).partition(" SAFE")[0]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(body=bodies, repo=repos)
-def test_any_body_is_refused_or_normalized_by_the_rules(body: dict[str, Any], repo: Repo) -> None:
-    start = outcome(body, repo)
+@given(body=bodies, repo=repos, newest=st.booleans())
+def test_any_body_is_refused_or_normalized_by_the_rules(body: dict[str, Any], repo: Repo, newest: bool) -> None:
+    start = outcome(body, repo, newest)
     if isinstance(start, str):
-        assert start == expected_fault(body, repo)
+        assert start == expected_fault(body, repo, newest)
         return
-    assert expected_fault(body, repo) is None
+    assert expected_fault(body, repo, newest) is None
     assert start.prompt == trimmed(body["prompt"])
     assert start.harness == (trimmed(body.get("harness")) or "codex")
     assert start.base_branch == (trimmed(body.get("baseBranch")) or trimmed(repo.default_branch) or "main")
-    assert start.create_branch is (body.get("createBranch") is True)
-    for name in ("conversationId", "workspaceSessionId", "mode"):
+    by_itself = start.harness == "mogplex" and "createBranch" not in body and trimmed(body.get("workingBranch")) is None
+    assert start.create_branch is (body.get("createBranch") is True or by_itself)
+    assert (start.mode is None) is is_blank(body.get("mode")) or not isinstance(body.get("mode"), str)
+    assert (start.mode or "").lower() == (trimmed(body.get("mode")) or "").lower()
+    assert start.agent_id == (trimmed(body.get("agentId")) if newest else None)
+    assert start.worktree_id == (trimmed(body.get("worktreeId")) if newest else None)
+    for name in ("conversationId", "workspaceSessionId"):
         snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
         assert getattr(start, snake) == trimmed(body.get(name))
     check_working_branch(start, trimmed(body.get("workingBranch")))
@@ -170,9 +200,9 @@ def check_root_directory(root: str | None, body: dict[str, Any], repo: Repo) -> 
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(body=bodies, repo=repos)
-def test_what_was_normalized_stays_as_it_is(body: dict[str, Any], repo: Repo) -> None:
-    start = outcome(body, repo)
+@given(body=bodies, repo=repos, newest=st.booleans())
+def test_what_was_normalized_stays_as_it_is(body: dict[str, Any], repo: Repo, newest: bool) -> None:
+    start = outcome(body, repo, newest)
     if isinstance(start, str):
         return
     again = {
@@ -186,8 +216,10 @@ def test_what_was_normalized_stays_as_it_is(body: dict[str, Any], repo: Repo) ->
         "conversationId": start.conversation_id,
         "workspaceSessionId": start.workspace_session_id,
         "mode": start.mode,
+        "agentId": start.agent_id,
+        "worktreeId": start.worktree_id,
     }
-    assert normalize(again, repo, "another key") == start
+    assert normalize(again, repo, "another key", newest=newest) == start
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -203,6 +235,6 @@ def test_one_key_starts_one_run_whatever_is_sent_with_it(sent: list[dict[str, An
             answer = requests.post(
                 f"{emulator.url}/api/v1/mogplex/runs", json={**body, "repoId": repo.id}, headers=headers, timeout=30
             )
-            same = normalize(body, repo, "key") == normalize(sent[0], repo, "key")
+            same = normalize(body, repo, "key", newest=True) == normalize(sent[0], repo, "key", newest=True)
             assert answer.status_code == (202 if same else 409)
         assert len(emulator.runs) == 1
