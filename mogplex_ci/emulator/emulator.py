@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from werkzeug.wrappers import Request
 
@@ -127,7 +127,7 @@ class Emulator:
         self._thread.join()
         self._log.close()
 
-    def __enter__(self) -> Emulator:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

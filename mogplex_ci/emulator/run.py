@@ -287,10 +287,12 @@ class Run:
         return self._clock.now() - self.created
 
     def _split(self, at: float) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-        """Return the steps until ``at``, a death among them undone, and those after it."""
+        """Return the steps until ``at`` and those after it; after a death there are none, and it is noticed now."""
         past = [step for step in self._script if step.at <= at]
-        undone = tuple(replace(step, worker_dies=False, status=None) if step.worker_dies else step for step in past)
-        return undone, self._script[len(past) :]
+        for index, step in enumerate(past):
+            if step.worker_dies:
+                return (*past[:index], replace(step, worker_dies=False, status=None)), ()
+        return tuple(past), self._script[len(past) :]
 
     def _change_script(self, script: tuple[Step, ...]) -> None:
         self._script = script

@@ -1,0 +1,181 @@
+"""A client of the event stream that takes nothing for granted: it reads bytes, chunks and records by their rules."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mogplex_ci.emulator import Emulator
+
+_HEAD = re.compile(rb": connected\n\nevent: run\ndata: ([^\n]*)\n\n")
+_RECORD = re.compile(rb"id: ([^\n]*)\nevent: ([^\n]*)\ndata: ([^\n]*)\n\n")
+
+
+class Waits:
+    """Knows which streams of an emulator wait for its clock, and have nothing to say until it moves."""
+
+    def __init__(self) -> None:
+        self._live: list[_Wait] = []
+
+    def waiter(self) -> _Wait:
+        """Return what a new stream waits with."""
+        self._live.append(_Wait())
+        return self._live[-1]
+
+    def idle(self) -> Callable[[], bool]:
+        """Return what tells whether each stream has begun a wait since now, having seen the clock as it is."""
+        counts = {wait: wait.count for wait in list(self._live)}
+        return lambda: all(wait.left or wait.count > counts.get(wait, 0) + 1 for wait in list(self._live))
+
+
+class _Wait:
+    def __init__(self) -> None:
+        self.count = 0
+        self.left = False
+
+    def wait(self, seconds: float, until: Callable[[], bool]) -> None:
+        self.count += 1
+        time.sleep(0.001)
+
+    def leave(self) -> None:
+        self.left = True
+
+
+class WatchedEmulator(Emulator):
+    """An emulator of which tests know when its streams have nothing more to say."""
+
+    def __init__(self, scenario: str | Path, **options: Any) -> None:
+        self.waits = Waits()
+        super().__init__(scenario, waiter=self.waits.waiter, **options)
+
+
+@dataclass
+class Stream:
+    """One connection on which a stream was asked for."""
+
+    connection: socket.socket
+    waits: Waits
+    version: str = "1.1"
+    head: bytes = b""
+    chunks: list[bytes] = field(default_factory=list)
+    ended: bool = False
+    """Whether the last chunk has come."""
+    broken: bool = False
+    """Whether the connection was closed."""
+    _rest: bytes = b""
+
+    @property
+    def status(self) -> int:
+        return int(self.head.split()[1])
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        lines = self.head.decode().split("\r\n")[1:]
+        return [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.chunks)
+
+    @property
+    def end(self) -> str:
+        return "closed" if self.ended else "broken" if self.broken else "open"
+
+    @property
+    def run(self) -> dict[str, Any]:
+        return self.records()[0]
+
+    @property
+    def messages(self) -> list[str]:
+        return [event["message"] for event in self.records()[1:]]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the run and the events, having held every byte to the format."""
+        opening = _HEAD.match(self.body)
+        assert opening is not None, self.body[:200]
+        found = [json.loads(opening[1])]
+        assert opening[1] == compact(found[0])
+        position = opening.end()
+        while position < len(self.body):
+            record = _RECORD.match(self.body, position)
+            assert record is not None, self.body[position : position + 200]
+            event = json.loads(record[3])
+            assert list(event) == ["id", "type", "toolName", "message", "payload", "createdAt"]
+            assert record[3] == compact(event)
+            assert record[1].decode() == event["id"]
+            assert record[2].decode() == event["type"]
+            found.append(event)
+            position = record.end()
+        return found
+
+    def settle(self) -> Stream:
+        """Read all that the emulator has to say before its clock moves on."""
+        idle = self.waits.idle()
+        deadline = time.monotonic() + 20
+        while not self.broken and not self.ended:
+            assert time.monotonic() < deadline
+            drained = idle() and bool(self.head)
+            self.connection.settimeout(0.001)
+            try:
+                received = self.connection.recv(1 << 20)
+            except TimeoutError:
+                if drained:
+                    break
+                continue
+            self.broken = not received
+            self._rest += received
+            self._parse()
+        return self
+
+    def _parse(self) -> None:
+        if not self.head:
+            head, found, rest = self._rest.partition(b"\r\n\r\n")
+            if not found:
+                return
+            self.head, self._rest = head, rest
+        if self.version == "1.0":
+            self.chunks.append(self._rest)
+            self._rest = b""
+        while self.version == "1.1" and not self.ended:
+            size, found, rest = self._rest.partition(b"\r\n")
+            if not found or len(rest) < int(size, 16) + 2:
+                return
+            chunk, self._rest = rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+            assert rest[int(size, 16) :][:2] == b"\r\n"
+            self.ended = not chunk
+            self.chunks += [chunk] if chunk else []
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def open_stream(emulator: WatchedEmulator, run_id: str, *headers: str, query: str = "", version: str = "1.1") -> Stream:
+    """Ask for the stream of a run, and return it unread."""
+    host, port = emulator.url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    stream = Stream(connection, emulator.waits, version)
+    ask(stream, emulator, run_id, *headers, query=query)
+    return stream
+
+
+def ask(stream: Stream, emulator: Emulator, run_id: str, *headers: str, query: str = "") -> None:
+    """Send the request on the stream's connection."""
+    path = f"/api/v1/mogplex/runs/{run_id}/events/stream{query}"
+    lines = [
+        f"GET {path} HTTP/{stream.version}",
+        "Host: mogplex.example",
+        f"Authorization: Bearer {emulator.token}",
+        *headers,
+    ]
+    stream.connection.sendall("\r\n".join([*lines, "", ""]).encode())
+
+
+def compact(value: object) -> bytes:
+    """JSON as JavaScript writes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

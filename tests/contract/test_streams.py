@@ -1,0 +1,378 @@
+"""The event stream: a table of what it brings, and its bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from mogplex_ci.emulator import Emulator
+from tests.contract.api import Api, FakeClock
+from tests.contract.sse import Stream, WatchedEmulator, ask, open_stream
+
+CASES = yaml.safe_load(Path(__file__).with_name("streams.yaml").read_text(encoding="utf-8"))
+
+
+@contextmanager
+def serving(scenario: Any, folder: Path, **options: Any) -> Iterator[tuple[WatchedEmulator, FakeClock, str]]:
+    """An emulator with one run, and the clock by which it advances."""
+    if isinstance(scenario, dict):
+        file = folder / "scenario.yaml"
+        file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+        scenario = file
+    clock = FakeClock()
+    with WatchedEmulator(scenario, clock=clock, **{"limits": False, **options}) as emulator:
+        Api(emulator).start(workingBranch="agent/x")
+        yield emulator, clock, emulator.runs[0].id
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
+def test_stream(case: dict[str, Any], tmp_path: Path) -> None:
+    with serving(case["scenario"], tmp_path) as (emulator, clock, run_id):
+        streams: dict[str, Stream] = {}
+        for call in case["calls"]:
+            clock.seconds = call.get("at", clock.seconds)
+            if "fault" in call:
+                emulator.inject(**{"route": "stream", **call["fault"]})
+            if "connect" in call:
+                headers = _id_headers(call, streams)
+                streams[call["connect"]] = open_stream(emulator, run_id, *headers, query=call.get("query", ""))
+            if "send" in call:
+                method, _, path = call["send"].partition(" ")
+                api = Api(emulator)
+                assert api.session.request(method, f"{api.base}/runs/{run_id}{path}", timeout=30).status_code == 200
+            for stream in streams.values():
+                stream.settle()
+            for name, expected in call.get("see", {}).items():
+                _check(streams[name], expected)
+        for stream in streams.values():
+            stream.close()
+
+
+def _id_headers(call: dict[str, Any], streams: dict[str, Stream]) -> list[str]:
+    if "id" in call:
+        ids = call["id"] if isinstance(call["id"], list) else [call["id"]]
+        return [f"Last-Event-ID: {each}" for each in ids]
+    if "after" not in call:
+        return []
+    if not call["after"]:
+        return ["Last-Event-ID:   "]
+    known = [event for stream in streams.values() if stream.status == 200 for event in stream.records()[1:]]
+    event_id = next(event["id"] for event in known if event["message"] == call["after"])
+    spelled = {"upper": event_id.upper(), "bare": event_id.replace("-", ""), "spaced": f"  {event_id}\t"}
+    return [f"Last-Event-ID: {spelled.get(call.get('spell', ''), event_id)}"]
+
+
+def _check(stream: Stream, expected: dict[str, Any]) -> None:
+    assert stream.end == expected.get("end", stream.end)
+    if "status" in expected:
+        assert stream.status == expected["status"]
+    if "code" in expected:
+        error = json.loads(stream.body)["error"]
+        assert error == {"code": expected["code"], "message": expected.get("message", error["message"])}
+    if "body" in expected:
+        assert stream.body.decode() == expected["body"]
+    if "torn" in expected:
+        *whole, torn = stream.chunks
+        assert len(torn) == expected["torn"]
+        assert whole[-1].endswith(b"\n\n")
+        assert torn.startswith(b"id: ")
+    if "run" in expected:
+        assert stream.run["status"] == expected["run"]
+    if "messages" in expected:
+        assert stream.messages == expected["messages"]
+    if "count" in expected:
+        ids = [event["id"] for event in stream.records()[1:]]
+        assert len(ids) == len(set(ids)) == expected["count"]
+    if "by_id" in expected:
+        events = stream.records()[2:]
+        assert len({event["createdAt"] for event in events}) == 1
+        assert [event["id"] for event in events] == sorted(event["id"] for event in events)
+
+
+WHOLE = """\
+HTTP/1.1 200 OK
+date: <date>
+cache-control: no-cache, no-transform
+connection: keep-alive
+content-type: text/event-stream
+transfer-encoding: chunked
+
+: connected
+
+event: run
+data: {"runId":"<1>","aiCallId":"<2>","sandboxRecordId":"<3>","sandboxId":"<sandbox>","worktreeId":null,\
+"repoId":"<4>","harness":"codex","status":"streaming","branch":{"base":"main","working":"agent/x",\
+"createBranch":true},"rootDirectory":null,"agentId":null,"mode":"AUTO",\
+"eventsUrl":"/api/v1/mogplex/runs/<1>/events","cancelUrl":"/api/v1/mogplex/runs/<1>/cancel",\
+"createdAt":"<time>","updatedAt":"<time>","error":null,"runtime":{"provider":"trigger","runId":"<runtime>"},\
+"terminalCommitSha":null}
+
+id: <5>
+event: started
+data: {"id":"<5>","type":"started","toolName":null,"message":"External Mogplex run accepted",\
+"payload":{"harness_id":"codex","working_branch":"agent/x","external_run_id":"<1>"},"createdAt":"<time>"}
+
+id: <6>
+event: started
+data: {"id":"<6>","type":"started","toolName":null,"message":"Harness run started: codex",\
+"payload":{"harness_id":"codex","ai_billing_source":"[redacted]"},"createdAt":"<time>"}
+
+id: <7>
+event: log
+data: {"id":"<7>","type":"log","toolName":null,"message":"Synchronized agent/x",\
+"payload":{"stage":"git_sync","base_branch":"main","created_branch":false,"working_branch":"agent/x"},\
+"createdAt":"<time>"}
+
+id: <8>
+event: status_changed
+data: {"id":"<8>","type":"status_changed","toolName":null,"message":"Harness run streaming",\
+"payload":{"to":"streaming","from":"pending","runtime_command_id":"<command>"},"createdAt":"<time>"}
+
+id: <9>
+event: log
+data: {"id":"<9>","type":"log","toolName":null,"message":"Installed @openai/codex",\
+"payload":{"logs":"added 212 packages in 8s\\n","stage":"install"},"createdAt":"<time>"}
+
+id: <10>
+event: log
+data: {"id":"<10>","type":"log","toolName":null,"message":"I will read it ","payload":{"kind":"assistant_delta"},\
+"createdAt":"<time>"}
+
+id: <11>
+event: log
+data: {"id":"<11>","type":"log","toolName":null,"message":"first.\\n","payload":{"kind":"assistant_delta"},\
+"createdAt":"<time>"}
+
+id: <12>
+event: tool_started
+data: {"id":"<12>","type":"tool_started","toolName":"Command","message":"Command started",\
+"payload":{"kind":"tool","state":"running","toolCallId":"exec-01"},"createdAt":"<time>"}
+
+id: <13>
+event: tool_finished
+data: {"id":"<13>","type":"tool_finished","toolName":"Command","message":"Command failed",\
+"payload":{"kind":"tool","state":"error","toolCallId":"exec-01"},"createdAt":"<time>"}
+
+id: <14>
+event: log
+data: {"id":"<14>","type":"log","toolName":null,"message":"Pull request ready",\
+"payload":{"stage":"git_delivery","changed":true,"base_branch":"main","working_branch":"agent/x",\
+"pull_request_url":"https://github.com/acme/web/pull/42","auto_committed_files":[]},"createdAt":"<time>"}
+
+id: <15>
+event: finished
+data: {"id":"<15>","type":"finished","toolName":null,"message":"Harness run finished",\
+"payload":{"exit_code":0,"failure_code":null},"createdAt":"<time>"}
+
+"""
+WHOLE_STEPS = [
+    {"after": 1, "part": "launch"},
+    {"after": 1, "text": ["I will read it ", "first.\n"]},
+    {"after": 1, "tool_started": "Command", "call": "exec-01"},
+    {"after": 1, "tool_finished": "Command", "call": "exec-01", "state": "error"},
+    {"after": 1, "part": "deliver"},
+]
+NAMES = {
+    r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00": "<time>",
+    r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT": "<date>",
+    r"\bmogplex-emulator-[0-9a-f]{8}\b": "<sandbox>",
+    r"\bcmd_[0-9a-f]{20}\b": "<command>",
+    r"\brun_[0-9a-f]{21}\b": "<runtime>",
+}
+
+
+def test_the_bytes_of_a_whole_stream(tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(yaml.safe_dump({"steps": WHOLE_STEPS}), encoding="utf-8")
+    clock = FakeClock()
+    with WatchedEmulator(scenario, clock=clock) as emulator:
+        Api(emulator).start(createBranch=True, workingBranch="agent/x", mode="auto")
+        clock.seconds = 1.5
+        stream = open_stream(emulator, emulator.runs[0].id).settle()
+        for clock.seconds in range(2, 10):
+            stream.settle()
+        stream.close()
+    assert stream.end == "closed"
+    shown = f"{stream.head.decode()}\n\n".replace("\r\n", "\n") + stream.body.decode()
+    for pattern, name in NAMES.items():
+        shown = re.sub(pattern, name, shown)
+    ids = dict.fromkeys(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", shown))
+    for number, each in enumerate(ids, start=1):
+        shown = shown.replace(each, f"<{number}>")
+    assert shown == WHOLE
+    assert stream.chunks == re.findall(rb".*?\n\n", stream.body, re.DOTALL)  # one record a chunk
+
+
+def test_text_is_escaped_as_javascript_does_and_no_more(tmp_path: Path) -> None:
+    odd = 'é 漢字 🚀 \u2028 \u2029 \x85 \ufeff \x7f \u202e / \x0b \x0c \b \t \r\n \x1b \\ " data: x\n\nid: 1'
+    written = (
+        "é 漢字 🚀 \u2028 \u2029 \x85 \ufeff \x7f \u202e "
+        r"/ \u000b \f \b \t \r\n \u001b \\ \" data: x\n\nid: 1"
+    )
+    steps = [
+        {"event": "log", "message": odd},
+        {"event": "log", "message": None},
+        {"event": "log", "message": "x" * 5_000_000},
+    ]
+    with serving({"steps": steps}, tmp_path) as (emulator, clock, run_id):
+        clock.seconds = 1
+        stream = open_stream(emulator, run_id).settle()
+        stream.close()
+    assert f'"message":"{written}"'.encode() in stream.body
+    assert stream.messages[1:] == [odd, None, "x" * 5_000_000]
+
+
+def test_a_lone_surrogate_is_escaped(tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text('steps: [{event: log, message: "a\\ud83db"}]', encoding="utf-8")
+    with serving(scenario, tmp_path) as (emulator, clock, run_id):
+        clock.seconds = 1
+        stream = open_stream(emulator, run_id).settle()
+        stream.close()
+    assert b'"message":"a\\ud83db"' in stream.body
+
+
+def test_payloads_are_cut_and_redacted_as_on_a_page_and_messages_redacted_only(tmp_path: Path) -> None:
+    message = "Bearer abcdef123456 ghp_abcdefghij sk-abcdefgh sb_secret_abc x-access-token:abc@h mog_abc AKIAABC"
+    redacted = "Bearer [redacted] [redacted] [redacted] [redacted] x-access-token:[redacted]@h mog_abc AKIAABC"
+    steps = [{"event": "log", "message": message, "payload": {"logs": "x" * 2100, "input_tokens": 5, "note": message}}]
+    with serving({"steps": steps}, tmp_path) as (emulator, clock, run_id):
+        clock.seconds = 1
+        stream = open_stream(emulator, run_id).settle()
+        page = Api(emulator).events(run_id).json()["data"]["events"]
+        stream.close()
+    event = stream.records()[-1]
+    assert event == page[-1]
+    assert event["message"] == redacted
+    logs = "x" * 2000 + "\n...[truncated 100 chars]"
+    assert event["payload"] == {"logs": logs, "note": redacted, "input_tokens": "[redacted]"}
+
+
+def test_the_connection_serves_the_next_request_after_the_end(tmp_path: Path) -> None:
+    with serving("failed", tmp_path) as (emulator, clock, run_id):
+        clock.seconds = 60
+        first = open_stream(emulator, run_id).settle()
+        assert first.end == "closed"
+        second = Stream(first.connection, emulator.waits)
+        ask(second, emulator, run_id)
+        assert second.settle().body == first.body
+        first.close()
+
+
+def test_http_1_0_gets_no_chunks_and_the_end_of_the_connection(tmp_path: Path) -> None:
+    with serving("failed", tmp_path) as (emulator, clock, run_id):
+        clock.seconds = 60
+        stream = open_stream(emulator, run_id, version="1.0").settle()
+        chunked = open_stream(emulator, run_id).settle()
+        assert stream.end == "broken"
+        assert stream.body == chunked.body
+        assert "transfer-encoding" not in dict(stream.headers)
+        assert "content-length" not in dict(stream.headers)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "authorization", "status", "headers"),
+    [
+        (
+            "GET",
+            "{run}/events/stream",
+            None,
+            307,
+            {"location": r"/login\?next=.*%2Fevents%2Fstream"},
+        ),
+        ("GET", "{run}/events/stream/", "ada", 308, {"location": ".*/events/stream"}),
+        ("GET", "{run}/events/stream", "mog_nobody", 401, {"www-authenticate": "Bearer resource_metadata=.*"}),
+        ("GET", "00000000-0000-4000-8000-000000000000/events/stream", "ada", 404, {"content-type": "application/json"}),
+        ("GET", "abc/events/stream", "ada", 500, {"content-type": "application/json"}),
+        ("OPTIONS", "{run}/events/stream", "ada", 204, {"allow": "GET, HEAD, OPTIONS"}),
+        ("POST", "{run}/events/stream", "ada", 405, {}),
+        ("DELETE", "{run}/events/stream", "ada", 405, {}),
+        ("HEAD", "{run}/events/stream", "ada", 200, {"content-type": "text/event-stream"}),
+    ],
+)
+def test_what_gets_no_stream(
+    method: str, path: str, authorization: str | None, status: int, headers: dict[str, str], tmp_path: Path
+) -> None:
+    with serving("slow", tmp_path) as (emulator, _, run_id):
+        token = {"ada": emulator.token}.get(authorization or "", authorization)
+        answer = requests.request(
+            method,
+            f"{emulator.url}/api/v1/mogplex/runs/{path.format(run=run_id)}",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            allow_redirects=False,
+            timeout=30,
+        )
+    assert answer.status_code == status
+    for name, value in headers.items():
+        assert re.fullmatch(value, answer.headers[name])
+    if method != "GET":
+        assert answer.content == b""
+    if status == 405:
+        assert "content-type" not in answer.headers
+    if status == 500:
+        assert answer.json()["error"] == {"code": "INTERNAL_ERROR", "message": "Failed to stream events"}
+    if status == 404:
+        assert answer.json()["error"] == {"code": "NOT_FOUND", "message": "Run not found"}
+
+
+def test_every_connect_counts_as_one_request_and_open_streams_go_on(tmp_path: Path) -> None:
+    with serving("slow", tmp_path, limits=True) as (emulator, clock, run_id):
+        streams = [open_stream(emulator, run_id).settle() for _ in range(3)]
+        refused = [open_stream(emulator, run_id, "Last-Event-ID: 42").settle() for _ in range(2)]
+        api = Api(emulator)
+        assert [api.run(run_id).status_code for _ in range(55)] == [200] * 54 + [429]
+        assert open_stream(emulator, run_id).settle().status == 429
+        clock.seconds = 40
+        assert [stream.settle().messages[-1] for stream in streams] == ["Synchronized agent/x"] * 3
+        assert {stream.status for stream in refused} == {500}
+        for stream in (*streams, *refused):
+            stream.close()
+
+
+def test_by_the_real_clock_events_come_one_by_one(tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text("steps: [{repeat: 20, steps: [{after: 50ms, event: log}]}, {event: finished}]")
+    with Emulator(scenario) as emulator:
+        api = Api(emulator)
+        run = api.start().json()["data"]
+        url = f"{api.base}/runs/{run['runId']}/events/stream"
+        arrivals = []
+        with api.session.get(url, stream=True, timeout=30) as answer:
+            for line in answer.iter_lines(chunk_size=1, delimiter=b"\n"):
+                if line.startswith(b"id: "):
+                    arrivals.append(time.monotonic())
+    assert len(arrivals) == 22
+    assert arrivals[-1] - arrivals[1] > 0.5
+
+
+def test_a_client_that_leaves_frees_the_thread_that_served_it(tmp_path: Path) -> None:
+    with serving("slow", tmp_path) as (emulator, _, run_id):
+        before = serving_threads()
+        streams = [open_stream(emulator, run_id).settle() for _ in range(5)]
+        assert len(serving_threads() - before) == 5
+        for stream in streams:
+            stream.close()
+        deadline = time.monotonic() + 10
+        while serving_threads() - before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert serving_threads() <= before
+
+
+def serving_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if "process_request_thread" in thread.name}
+
+
+def test_stopping_ends_open_streams(tmp_path: Path) -> None:
+    with serving("slow", tmp_path) as (emulator, _, run_id):
+        stream = open_stream(emulator, run_id).settle()
+    assert stream.settle().end == "broken"
