@@ -4,11 +4,12 @@
 secrets by their value, by their format and by the name in front of them.
 """
 
-from mogplex_ci.sanitize.sanitizer import Part, Sanitizer, Value
+from mogplex_ci.sanitize.sanitizer import PREFIX, Part, Sanitizer, Value
 from mogplex_ci.sanitize.secrets.redactor import secrets_of
 from mogplex_ci.sanitize.text import CleanText, Markdown, SafeText, clock, count, duration, timestamp
 
 __all__ = [
+    "PREFIX",
     "CleanText",
     "Markdown",
     "Part",

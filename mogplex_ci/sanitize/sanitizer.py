@@ -15,8 +15,8 @@ from mogplex_ci.sanitize.secrets import assignments
 from mogplex_ci.sanitize.secrets.redactor import MASK, Redactor
 from mogplex_ci.sanitize.text import CleanText, Markdown, SafeText
 
-PREFIX: Final = "│ "
-"""Stands in front of every line that somebody else wrote."""
+PREFIX: Final = "│\xa0"
+"""Stands in front of every line that somebody else wrote. It is five bytes long, see ``_GITLAB_TIME``."""
 INLINE_LIMIT: Final = 300
 BLOCK_LIMIT: Final = 20_000
 LINE_LIMIT: Final = 2_000
@@ -64,7 +64,15 @@ _EMOJI = (
     "[\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55\u3030\u303d"
     "\u3297\u3299\U0001f000-\U0001faff]"
 )
-_MARKERS = r"##(?=\[|vso|teamcity)"
+_IGNORED = r"[^\x00-\x7f]*+"
+_MARKERS = rf"#(?={_IGNORED}#{_IGNORED}(?:\[|{_IGNORED.join('vso')}|{_IGNORED.join('teamcity')}))"
+"""Azure's agent looks for ``##vso[`` and ``##[`` by culture, which skips about a thousand code points: U+0489 and other
+combining marks, U+0600, U+0640, … Which ones depends on its version of ICU: here every non-ASCII character is skipped.
+"""
+_GITLAB_TIME = rb"[^\n]{4}-[^\n]{2}-[^\n]{2}T[^\n]{2}:[^\n]{12}Z"
+"""GitLab takes the first 32 bytes of a line for a time stamp, and drops them, when bytes 4, 7, 10, 13 and 26 are these,
+even behind the time stamp that the runner has put there. A byte of ours among the five prevents that.
+"""
 
 
 class Sanitizer:
@@ -159,7 +167,10 @@ class Sanitizer:
 
     def json(self, value: Untrusted) -> SafeText:
         """Return ``value`` as one line of JSON; every string in it is clean."""
-        return str.__new__(SafeText, json.dumps(self.data(value), ensure_ascii=False, separators=(",", ":")))
+        text = json.dumps(self.data(value), ensure_ascii=False, separators=(",", ":"))
+        while _has_gitlab_time(text):
+            text = f" {text}"
+        return str.__new__(SafeText, text)
 
     def identifier(self, value: Untrusted | str | None) -> SafeText | None:
         """Return an id or enum word; None when it is not one."""
@@ -194,7 +205,9 @@ class Sanitizer:
 
     def _matching(self, value: Untrusted | str | None, pattern: str) -> SafeText | None:
         text = value._value if isinstance(value, Untrusted) else value
-        if not isinstance(text, str) or not _compiled(pattern).fullmatch(text) or self._redactor.redact(text) != text:
+        if not isinstance(text, str) or not _compiled(pattern).fullmatch(text):
+            return None
+        if self._redactor.redact(text) != text or _has_gitlab_time(text):
             return None
         return str.__new__(SafeText, text)
 
@@ -202,8 +215,8 @@ class Sanitizer:
         """Return ``text``, which begins with a character of ours, as one line."""
         if not text or _compiled(_BAD_START).match(text):
             raise ValueError("a line begins with a character of ours that begins no marker")
-        text = self._redactor.redact(show_controls(text)).replace("\n", " ")
-        return str.__new__(SafeText, break_markers(text))
+        text = break_markers(self._redactor.redact(show_controls(text)).replace("\n", " "))
+        return str.__new__(SafeText, PREFIX + text if _has_gitlab_time(text) else text)
 
     def _inline(self, value: Value) -> str:
         if isinstance(value, SafeText):
@@ -287,9 +300,13 @@ def show_controls(text: str) -> str:
 def break_markers(text: str) -> str:
     """Return ``text`` in which ``##[``, ``##vso`` and ``##teamcity`` no longer stand anywhere.
 
-    The space is visible on purpose: a runner that compares text by the rules of a culture ignores invisible characters.
+    The space is visible on purpose: what compares by culture ignores invisible characters.
     """
-    return _compiled(_MARKERS, re.IGNORECASE).sub("# #", text) if "##" in text else text
+    return _compiled(_MARKERS, re.IGNORECASE).sub("# ", text) if "#" in text else text
+
+
+def _has_gitlab_time(text: str) -> bool:
+    return re.match(_GITLAB_TIME, text[:27].encode()) is not None
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -17,6 +17,7 @@ GITHUB_COMMANDS = frozenset(
 )
 GITHUB_LOG_VIEWER = frozenset({"section", "command", "error", "warning", "notice", "debug", "group", "endgroup"})
 _IGNORABLE_MARKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+_SKIPPED = r"[^\x00-\x7f]*"
 _NUMBER_SIGNS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
 """Visible, although they are called format characters."""
 
@@ -87,11 +88,19 @@ def _decoded(text: str, *more: tuple[str, str]) -> str:
 
 
 def azure(log: str) -> list[Command]:
-    """Return the logging commands of Azure Pipelines, and the marks that its log viewer folds and colours."""
+    """Return the logging commands of Azure Pipelines, and the marks that its log viewer folds and colours.
+
+    The agent looks for ``##vso[`` and ``##[`` by the rules of a culture, which skip about a thousand code points: here
+    every character beyond ASCII may be skipped, or not.
+    """
     return [
         Command("Azure Pipelines", match[1].lower(), match[3], match[0], _azure_properties(match[2]))
         for line in _lines(log)
-        for match in re.finditer(r"##(?:vso)?\[([\w.-]+)([^\]]*)\](.*)", line, re.IGNORECASE)
+        for match in re.finditer(
+            rf"#{_SKIPPED}#{_SKIPPED}(?:{_SKIPPED.join('vso')}{_SKIPPED})?\[({_SKIPPED}[\w.-]+)([^\]]*)\](.*)",
+            line,
+            re.IGNORECASE,
+        )
     ]
 
 
@@ -104,16 +113,28 @@ def teamcity(log: str) -> list[Command]:
     return [
         Command("TeamCity", match[1].lower(), match[2], line)
         for line in _lines(log)
-        for match in re.finditer(r"##teamcity\[(\w*)([^\n]*)", line, re.IGNORECASE)
+        for match in re.finditer(
+            rf"#{_SKIPPED}#{_SKIPPED}{_SKIPPED.join('teamcity')}{_SKIPPED}\[(\w*)([^\n]*)", line, re.I
+        )
     ]
 
 
 def gitlab(log: str) -> list[Command]:
-    """Return the folds of GitLab, which stand anywhere in a line, and carriage returns that erase a line."""
+    """Return the folds of GitLab, which stand anywhere in a line, carriage returns that erase a line, and time stamps.
+
+    The runner puts a time stamp of 32 bytes before each line (``FF_TIMESTAMPS``, on by default). The converter takes it
+    off, and then once more what looks like one by these five bytes.
+    """
     folds = re.finditer(r"section_(start|end):\d+:([a-zA-Z0-9_.-]+)(?:\[[^\]]*\])?\r\x1b\[0K", log)
     found = [Command("GitLab", f"section_{match[1]}", match[2], match[0]) for match in folds]
     bare = re.sub(r"section_(?:start|end):\d+:[a-zA-Z0-9_.-]+(?:\[[^\]]*\])?\r\x1b\[0K", "", log)
-    return found + [Command("GitLab", "erase", match[0], match[0]) for match in re.finditer(r"[^\n]*\r(?!\n)", bare)]
+    found += [Command("GitLab", "erase", match[0], match[0]) for match in re.finditer(r"[^\n]*\r(?!\n)", bare)]
+    stamp = {4: b"-", 7: b"-", 10: b"T", 13: b":", 26: b"Z"}
+    for line in log.split("\n"):
+        read = line.encode("utf-8", "surrogatepass")
+        if all(read[at : at + 1] == byte for at, byte in stamp.items()):
+            found.append(Command("GitLab", "time", read[:32].decode(errors="replace"), line))
+    return found
 
 
 def buildkite(log: str) -> list[Command]:

@@ -21,7 +21,7 @@ def test_a_value_in_a_line_is_short() -> None:
 def test_a_line_of_a_block_is_bounded_and_so_is_the_block() -> None:
     for size in (5_000, 50_000):
         (line,) = SANITIZER.block(Untrusted("x" * size))
-        assert line == f"│ {'x' * 2_000}… {size - 2_000:,} more characters"
+        assert line == f"│\xa0{'x' * 2_000}… {size - 2_000:,} more characters"
     shown = SANITIZER.block(Untrusted("short\n" * 10_000))
     assert len(shown) == 501
     assert shown[-1].endswith("more lines")

@@ -10,7 +10,16 @@ from hypothesis import example, given
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
 from tests.oracles.ci_logs import obeyed, steering
-from tests.unit.sanitize.hostile_text import COMMANDS, INVISIBLE, LEADS, LINE_BREAKS, hostile, json_values, steady
+from tests.unit.sanitize.hostile_text import (
+    COMMANDS,
+    INVISIBLE,
+    LEADS,
+    LINE_BREAKS,
+    SKIPPED,
+    hostile,
+    json_values,
+    steady,
+)
 
 SANITIZER = Sanitizer()
 
@@ -47,7 +56,7 @@ def test_no_value_is_obeyed(value: object) -> None:
     assert steering(log) == []
 
 
-@pytest.mark.parametrize("lead", ["", *LEADS, *INVISIBLE, *LINE_BREAKS])
+@pytest.mark.parametrize("lead", ["", *LEADS, *INVISIBLE, *LINE_BREAKS, *SKIPPED])
 def test_no_command_is_obeyed_behind_any_lead(lead: str) -> None:
     for command in COMMANDS:
         for text in (lead + command, lead.join(command), f"text{lead}{command}", lead + lead + command):
@@ -56,7 +65,7 @@ def test_no_command_is_obeyed_behind_any_lead(lead: str) -> None:
 
 def test_the_oracle_obeys_the_commands_themselves() -> None:
     """Without this the tests above could pass by reading nothing."""
-    silent = {"::", "##[", "#", "[", "##VSO[", "vso[", "teamcity[", "::t::"}
+    silent = {"::", "##[", "#", "[", "##VSO[", "vso[", "teamcity[", "::t::", "6-01-02T03:04:05.678901Z 00O hidden"}
     controls = {"\x1b[0K", "\x1b[2J", "\x1bc", "\b", "\x7f", "\x1b", "\x1b]", "\x1b["}
     for command in set(COMMANDS) - silent:
         assert obeyed(command) or steering(command), repr(command)
@@ -68,7 +77,7 @@ def test_the_oracle_obeys_the_commands_themselves() -> None:
 def test_a_line_is_one_line_and_a_block_has_its_prefix_everywhere(text: str) -> None:
     assert len(SANITIZER.line("[00:00] {}", Untrusted(text)).splitlines()) == 1
     for line in SANITIZER.block(Untrusted(text)):
-        assert line.startswith("│ ")
+        assert line.startswith("│\xa0")
         assert len(line.splitlines()) == 1
 
 

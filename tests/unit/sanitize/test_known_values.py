@@ -73,7 +73,7 @@ def test_values_that_overlap_leave_no_rest(one: str, other: str) -> None:
 def test_the_lines_of_a_value_are_secret_one_by_one() -> None:
     value = "first-line-7f3a\nsecond-line-9b1c\nx\n"
     shown = Sanitizer([value]).block(Untrusted("a first-line-7f3a\nb second-line-9b1c\nc x"))
-    assert shown == ["│ a ***", "│ b ***", "│ c x"]
+    assert shown == ["│\xa0a ***", "│\xa0b ***", "│\xa0c x"]
 
 
 def test_a_value_over_several_strings_of_an_object_is_redacted() -> None:

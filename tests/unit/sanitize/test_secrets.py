@@ -40,7 +40,7 @@ def test_what_a_name_calls_secret_is_redacted(name: str) -> None:
 
 def test_harmless_text_stays_whole() -> None:
     assert [SANITIZER.clean(Untrusted(line)) for line in HARMLESS] == HARMLESS
-    assert SANITIZER.block(Untrusted("\n".join(HARMLESS))) == [f"│ {line}" for line in HARMLESS]
+    assert SANITIZER.block(Untrusted("\n".join(HARMLESS))) == [f"│\xa0{line}" for line in HARMLESS]
 
 
 def test_harmless_text_stays_whole_in_json() -> None:

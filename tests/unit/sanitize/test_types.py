@@ -190,8 +190,8 @@ def test_a_sentence_begins_with_a_word_of_ours() -> None:
 def test_a_message_begins_with_a_letter_or_behind_the_prefix() -> None:
     safe = Sanitizer()
     assert safe.message("the API failed\nagain") == "the API failed again"
-    assert safe.message("::error::x") == "│ ::error::x"
-    assert safe.message(Untrusted(" --- x")) == "│  --- x"
+    assert safe.message("::error::x") == "│\xa0::error::x"
+    assert safe.message(Untrusted(" --- x")) == "│\xa0 --- x"
 
 
 def test_markdown_is_put_together_from_literals_and_escaped_text() -> None:
