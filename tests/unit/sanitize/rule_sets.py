@@ -1,0 +1,250 @@
+"""Rule sets of other secret scanners, and samples made from their expressions: what the formats are measured against.
+
+betterleaks' rules come with its package; those of gitleaks (``config/gitleaks.toml``) and of trufflehog
+(``pkg/detectors``) are read from clones of their repositories.
+"""
+
+from __future__ import annotations
+
+import random as randomness
+import re
+import string
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from re import _constants as kinds  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any, NamedTuple
+
+_NEARBY = re.compile(
+    r"=\|>\|:\{1,3\}=|\[=:\|\]\{1,3\}|\[\\n\\r\]\)\{0,|\[\\s\\S\]\{0,|\.\{0,\d|\(\?:=>\|:=\|=\|:\)|\\s\)\{0,|secret\[|AccountKey"
+)
+"""Parts of expressions that look for a name near the secret."""
+_NO_SECRETS = re.compile(
+    r"(?:^|[-_.])(?:id|url|host|domain|user|account|username|public-key|cloud-name)(?:\b|$)"
+    r"|:\w*(?:url|host|domain|user|id|mail|placeholder|FalsePos|tenant|portal|instance|keyName)\w*Pat"
+    r"|^(?:couchbase|jdbc|ldap|postgres):",
+    re.IGNORECASE,
+)
+"""Names of rules that find no secret: addresses, and ids that a user sees."""
+_OBJECTS = re.compile(r"^(?:gcp|docker|nuget|kubernetes|azure-app-config|azureappconfig|azure-servicebus|gcpapplicationdefault|curl)")
+"""Names of rules that find a whole object, file or command: what is secret in it has a name, see ``FORMS``."""
+
+
+class Rule(NamedTuple):
+    """One expression of a rule set."""
+
+    name: str
+    pattern: str
+    """In Python's syntax."""
+    is_named: bool
+    """Whether the expression needs the name of a vendor or a word like "token" near the secret."""
+    keyword: str
+    """The word that it needs."""
+
+
+class Sample(NamedTuple):
+    """A text that a rule matches, and the secret in it."""
+
+    text: str
+    secret: str
+    has_shape: bool
+    """Whether three or more characters in a row, in or beside the secret, are always the same."""
+
+
+def betterleaks() -> list[Rule]:
+    """Return the rules in betterleaks' package, where they are part of the compiled library."""
+    spec = find_spec("betterleaks")
+    assert spec is not None
+    assert spec.origin is not None
+    library = Path(spec.origin).with_name("libbetterleaks.so").read_bytes()
+    start = library.index(b'title = "betterleaks config"')
+    end = library.index(b"\0", library.rindex(b"[[rules]]"))
+    return gitleaks(library[start:end].decode())
+
+
+def gitleaks(config: str) -> list[Rule]:
+    """Return the rules of a configuration file of gitleaks or betterleaks."""
+    rules = []
+    for entry in tomllib.loads(config)["rules"]:
+        if "regex" not in entry or _NO_SECRETS.search(entry["id"]) or _OBJECTS.search(entry["id"]):
+            continue
+        is_named = bool(_NEARBY.search(entry["regex"]))
+        words = re.findall(r"[a-z]{3,}", (entry.get("keywords") or [entry["id"]])[0].lower())
+        rules.append(Rule(entry["id"], _python(entry["regex"]), is_named, words[0] if words else "service"))
+    return rules
+
+
+def trufflehog(detectors: Path) -> list[Rule]:
+    """Return the expressions for secrets in the folder of trufflehog's detectors."""
+    rules = []
+    for path in sorted(detectors.rglob("*.go")):
+        if path.stem.endswith("_test"):
+            continue
+        source = path.read_text(encoding="utf-8")
+        folder = path.relative_to(detectors).parent.as_posix()
+        for name, prefix, pattern in re.findall(
+            r"(\w*(?:key|token|secret|pat)\w*)\s*=\s*regexp\.MustCompile\("
+            r"(?:(detectors\.PrefixRegex\(\[\]string\{[^}]*\}\))\s*\+\s*)?(?:`([^`]*)`|\"[^\"]*\")\)",
+            source,
+            re.IGNORECASE,
+        ):
+            full_name = f"{folder}:{name}"
+            if pattern and not _NO_SECRETS.search(full_name) and not _OBJECTS.search(full_name):
+                words = re.findall(r'"(\w[^"]*)"', prefix)
+                keyword = re.sub(r"\W", "", words[0]) if words else folder.split("/")[0]
+                is_named = bool(prefix) or bool(_NEARBY.search(pattern))
+                rules.append(Rule(full_name, _python(pattern), is_named, keyword))
+    return rules
+
+
+def samples(rule: Rule, count: int, seed: int = 0) -> Iterator[Sample]:
+    """Return texts that ``rule`` matches, made anew from its expression."""
+    random = randomness.Random(f"{rule.name} {seed}")  # noqa: S311
+    expression = _compiled(rule.pattern)
+    made = 0
+    for _ in range(count * 20):
+        maker = _Maker(random)
+        text = maker.make(_parsed(rule.pattern))
+        match = expression.search(text)
+        if match is None:
+            continue
+        groups = [group for group in match.groups() if group]
+        secret = max(groups, key=len) if groups else match[0]
+        if len(secret) < 6:
+            continue
+        made += 1
+        yield Sample(text, secret.strip(), maker.fixed >= 3)
+        if made == count:
+            return
+
+
+class _Maker:
+    """Makes texts from a parsed expression."""
+
+    def __init__(self, random: randomness.Random) -> None:
+        self._random = random
+        self._groups: dict[int, str] = {}
+        self.fixed = 0
+        """Length of the longest run of literal characters."""
+
+    def make(self, nodes: Any) -> str:
+        run = 0
+        for kind, _ in nodes:
+            run = run + 1 if kind is kinds.LITERAL else 0
+            self.fixed = max(self.fixed, run)
+        return "".join(self._one(kind, argument) for kind, argument in nodes)
+
+    def _one(self, kind: Any, argument: Any) -> str:
+        random = self._random
+        if kind is kinds.LITERAL:
+            return chr(argument)
+        if kind is kinds.NOT_LITERAL:
+            return random.choice([char for char in _TEXT if ord(char) != argument])
+        if kind is kinds.ANY:
+            return "."  # mostly a full stop that was not escaped
+        if kind is kinds.IN:
+            return random.choice(_members(argument))
+        if kind is kinds.BRANCH:
+            return self.make(random.choice(argument[1]))
+        if kind in (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT):
+            least, most, inner = argument
+            if most is kinds.MAXREPEAT and inner[0][0] is kinds.IN and len(_members(inner[0][1])) > 9:
+                least += 16
+            most = min(int(most), least + (12 if least > 3 else 2))
+            return "".join(self.make(inner) for _ in range(random.randint(least, most)))
+        if kind is kinds.SUBPATTERN:
+            text = self.make(argument[3])
+            if argument[0]:
+                self._groups[argument[0]] = text
+            return text
+        if kind is kinds.ATOMIC_GROUP:
+            return self.make(argument)
+        if kind is kinds.GROUPREF:
+            return self._groups.get(argument, "")
+        return ""  # anchors and assertions
+
+
+_TEXT = string.ascii_letters + string.digits
+
+
+def _members(argument: Any) -> list[str]:
+    kind, _ = argument[0]
+    if kind is kinds.NEGATE:
+        out = {char for item in argument[1:] for char in _members([item])}
+        return [char for char in _TEXT if char not in out] or ["~"]
+    found: list[str] = []
+    for kind, value in argument:
+        if kind is kinds.LITERAL:
+            found.append(chr(value))
+        elif kind is kinds.RANGE:
+            found += map(chr, range(value[0], min(value[1], 0x7E) + 1))
+        elif kind is kinds.CATEGORY:
+            found += _CATEGORIES[value]
+    return found
+
+
+_CATEGORIES: dict[Any, str] = {
+    kinds.CATEGORY_DIGIT: string.digits,
+    kinds.CATEGORY_WORD: _TEXT + "_",
+    kinds.CATEGORY_SPACE: " ",
+    kinds.CATEGORY_NOT_SPACE: _TEXT,
+    kinds.CATEGORY_NOT_DIGIT: string.ascii_letters,
+    kinds.CATEGORY_NOT_WORD: " ",
+}
+
+
+@cache
+def _parsed(pattern: str) -> Any:
+    return parser.parse(pattern)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _python(pattern: str) -> str:
+    """Return a Go expression in Python's syntax: flags that begin inside a group hold to its end there."""
+    for go, python in (
+        ("\\z", "\\Z"),
+        ("[:alnum:]", "a-zA-Z0-9"),
+        ("[:alpha:]", "a-zA-Z"),
+        ("[:digit:]", "0-9"),
+        ("(?<", "(?P<"),
+    ):
+        pattern = pattern.replace(go, python)
+    pattern = pattern.replace("(?P<=", "(?<=").replace("(?P<!", "(?<!")
+    for property_, python in ((r"\pL", "A-Za-z"), (r"\p{L}", "A-Za-z"), (r"\p{N}", "0-9")):
+        pattern = pattern.replace(property_, python)
+    closes: list[int] = [0]
+    out, at, in_class = [], 0, False
+    while at < len(pattern):
+        flag = None if in_class else re.match(r"\(\?([ims-]+)\)", pattern[at:])
+        char = pattern[at]
+        if flag:
+            letters = flag[1].replace("U", "")
+            out.append(f"(?{letters}:")
+            closes[-1] += 1
+            at += len(flag[0])
+            continue
+        if char == "\\":
+            out.append(pattern[at : at + 2])
+            at += 2
+            continue
+        if in_class:
+            in_class = char != "]"
+        elif char == "[":
+            in_class = True
+            if pattern[at + 1 : at + 2] == "]":
+                out.append("[")
+                char, at = "\\]", at + 1
+        elif char == "(":
+            closes.append(0)
+        elif char == ")":
+            out.append(")" * closes.pop())
+        out.append(char)
+        at += 1
+    return "".join(out) + ")" * closes[0]
