@@ -65,7 +65,7 @@ class Problem:
         if self.near or self.remedy:
             template += "."
         if self.near:
-            template += " Did you mean " + " or ".join(["{}"] * len(self.near)) + "?"
+            template += " Did you mean " + " or ".join("{}" for _ in self.near) + "?"
             values += self.near
         if self.remedy:
             template += " {}"
@@ -155,6 +155,12 @@ class AutomationRequiredError(ForbiddenError):
     )
 
 
+class OldServiceError(ApiError):
+    """The service is older than the call."""
+
+    remedy = "It is an older Mogplex server: ask whoever runs it to update it."
+
+
 class StreamMissingError(ApiError):
     """The service has no event stream: an older version."""
 
@@ -170,6 +176,12 @@ class NotFoundError(ApiError):
 
 
 class ConflictError(ApiError):
+    """The state of the run does not allow the request."""
+
+    remedy = "Look at the run's status first."
+
+
+class KeyConflictError(ConflictError):
     """The idempotency key was used for a different request."""
 
     remedy = "Give this step a key-suffix or an idempotency-key of its own; see on-rerun."
@@ -228,7 +240,7 @@ class WrongServiceError(MogplexError):
 
     exit_code = 69
     code = "UNREACHABLE"
-    remedy = "Set base-url to the host that serves the API."
+    remedy = "Set base-url (MOGPLEX_URL) to the host that serves the API."
 
 
 class ForeignRunError(MogplexError):

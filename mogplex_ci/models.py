@@ -292,6 +292,44 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Artifact:
+    """A JSON file that a run committed below ``.mogplex/artifacts`` (``GET /runs/{id}/artifact``)."""
+
+    path: Untrusted
+    content: Untrusted
+    """The JSON value in the file."""
+    commit_sha: Untrusted | None
+    data: Untrusted
+    """The whole object as the API sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent that a run can use (``GET /agents``)."""
+
+    id: Untrusted
+    """A UUID, or ``preset:NAME``."""
+    name: Untrusted
+    model: Untrusted | None
+    description: Untrusted | None
+    data: Untrusted
+    """The whole object as the API sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """A skill that a prompt can invoke as ``$slug`` (``GET /skills``)."""
+
+    slug: Untrusted
+    name: Untrusted
+    source: Untrusted | None
+    """``library`` or ``repo``."""
+    description: Untrusted | None
+    data: Untrusted
+    """The whole object as the API sent it."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartRequest:
     """The body of ``POST /runs``; None leaves a field out."""
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.models import (
+    Agent,
+    Artifact,
     Cancelled,
     Event,
     EventKind,
@@ -21,6 +23,7 @@ from mogplex_ci.models import (
     GitState,
     Repo,
     Run,
+    Skill,
     StartedRun,
     ToolState,
     Untrusted,
@@ -141,6 +144,47 @@ def cancelled(data: object) -> Cancelled:
         already_terminal=item.get("alreadyTerminal") is True,
         data=Untrusted(item),
     )
+
+
+def artifact(data: object) -> Artifact:
+    """Read ``{artifact: {...}}``."""
+    item = _object(_object(data).get("artifact"))
+    if "content" not in item:
+        raise malformed("the API's answer lacks content")
+    return Artifact(
+        path=_required_text(item, "path"),
+        content=Untrusted(item["content"]),
+        commit_sha=_text(item, "commitSha"),
+        data=Untrusted(item),
+    )
+
+
+def agents(data: object) -> list[Agent]:
+    """Read ``{agents: [...]}``."""
+    return [
+        Agent(
+            id=_required_text(item, "id"),
+            name=_required_text(item, "name"),
+            model=_text(item, "model"),
+            description=_text(item, "description"),
+            data=Untrusted(item),
+        )
+        for item in map(_object, _list(_object(data), "agents"))
+    ]
+
+
+def skills(data: object) -> list[Skill]:
+    """Read ``{skills: [...]}``."""
+    return [
+        Skill(
+            slug=_required_text(item, "slug"),
+            name=_required_text(item, "name"),
+            source=_text(item, "source"),
+            description=_text(item, "description"),
+            data=Untrusted(item),
+        )
+        for item in map(_object, _list(_object(data), "skills"))
+    ]
 
 
 def event(data: object) -> Event | None:

@@ -9,20 +9,23 @@ from urllib.parse import quote
 from mogplex_ci.api import answers
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.stream import EventStream
-from mogplex_ci.api.transport import Answer, Transport
+from mogplex_ci.api.transport import Answer, Transport, media_type_of
 from mogplex_ci.errors import (
     ApiError,
     AutomationRequiredError,
     ConflictError,
     ForbiddenError,
+    KeyConflictError,
     MogplexError,
     NotAuthorizedError,
     NotFoundError,
+    OldServiceError,
     RateLimitedError,
     ServerError,
     StreamMissingError,
     StreamPositionError,
     UnavailableError,
+    WrongServiceError,
 )
 from mogplex_ci.models import FEED_LIMIT, Untrusted
 
@@ -30,12 +33,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mogplex_ci.api.transport import RequestLog
-    from mogplex_ci.models import Cancelled, EventPage, Repo, Run, StartedRun, StartRequest
+    from mogplex_ci.models import (
+        Agent,
+        Artifact,
+        Cancelled,
+        EventPage,
+        Repo,
+        Run,
+        Skill,
+        StartedRun,
+        StartRequest,
+    )
     from mogplex_ci.signals import Clock
 
 API_PATH: Final = "/api/v1/mogplex"
-REPOS_LIMIT: Final = 200
-"""Most repositories one answer can hold."""
+LIST_LIMIT: Final = 200
+"""Most repositories, agents or skills in one answer."""
 
 STREAM_CONNECT_SECONDS: Final = 5.0
 """The service sends the first bytes of a stream at once: silence after the connect means that something buffers it."""
@@ -62,12 +75,32 @@ class Client:
         return self._transport.requests_sent
 
     def repos(
-        self, *, query: str = "", repo_id: str = "", limit: int = REPOS_LIMIT, timeout: float = CALL_SECONDS
+        self, *, query: str = "", repo_id: str = "", limit: int = LIST_LIMIT, timeout: float = CALL_SECONDS
     ) -> list[Repo]:
         """List the repositories that the token can see: those whose full name holds ``query``, or the one of an id."""
         wanted = {"limit": str(limit), "q": query, "id": repo_id}
         params = {name: value for name, value in wanted.items() if value}
         return answers.repos(self._get("/repos", params, timeout=timeout))
+
+    def agents(self, *, timeout: float = CALL_SECONDS) -> list[Agent]:
+        """List the agents that runs of the token can use: the presets first.
+
+        Raises:
+            OldServiceError: the service has no agents.
+            MogplexError: as for every call.
+        """
+        return answers.agents(self._get("/agents", {}, timeout=timeout, newer="agents"))
+
+    def skills(self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS) -> list[Skill]:
+        """List the skills of the token's library, and of the repository if one is given, that match ``query``.
+
+        Raises:
+            OldServiceError: the service has no skills.
+            MogplexError: as for every call.
+        """
+        wanted = {"limit": str(LIST_LIMIT), "q": query, "repoId": repo_id}
+        params = {name: value for name, value in wanted.items() if value}
+        return answers.skills(self._get("/skills", params, timeout=timeout, newer="skills"))
 
     def start(self, request: StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> StartedRun:
         """Start a run, or learn of the one that ``key`` has started before."""
@@ -113,18 +146,30 @@ class Client:
             timeout=STREAM_CONNECT_SECONDS,
             silence=STREAM_SILENCE_SECONDS,
         )
-        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if not isinstance(answer, Answer):
-            if media_type == "text/event-stream":
+            if media_type_of(answer.headers) == "text/event-stream":
                 return EventStream(answer, run_id=run_id, clock=clock)
             answer.close()
             raise StreamMissingError("something else than a stream answered", code="NOT_FOUND", http_status=200)
-        if answer.status in (404, 405) and media_type != "application/json":
+        if answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
             raise StreamMissingError("this service has no event stream", code="NOT_FOUND", http_status=answer.status)
         if answer.status == 400 and last_event_id is not None:
             raise StreamPositionError("the stream cannot be resumed", code="BAD_REQUEST", http_status=answer.status)
         _data(answer)
         raise answers.malformed("the API's answer is not a stream")
+
+    def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> Artifact:
+        """Return the JSON file that the run committed as ``path``, which is ``.mogplex/artifacts/NAME.json``.
+
+        Only a run that succeeded on a branch that it created has artifacts.
+
+        Raises:
+            OldServiceError: the service has no artifacts.
+            ConflictError: the run has not succeeded, or worked on its base branch.
+            MogplexError: as for every call.
+        """
+        params = {"path": path}
+        return answers.artifact(self._get(f"{_run_path(run_id)}/artifact", params, timeout=timeout, newer="artifacts"))
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
@@ -138,8 +183,12 @@ class Client:
         """Close the connections."""
         self._transport.close()
 
-    def _get(self, path: str, query: Mapping[str, str], *, timeout: float) -> object:
-        return _data(self._transport.send("GET", API_PATH + path, query=query, timeout=timeout))
+    def _get(self, path: str, query: Mapping[str, str], *, timeout: float, newer: str = "") -> object:
+        """Return the data that a GET is answered with. ``newer``: what older services do not have."""
+        answer = self._transport.send("GET", API_PATH + path, query=query, timeout=timeout)
+        if newer and answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
+            raise OldServiceError(f"this service has no {newer}", code="NOT_FOUND", http_status=answer.status)
+        return _data(answer)
 
 
 def _run_path(run_id: str) -> str:
@@ -159,10 +208,15 @@ def _data(answer: Answer) -> object:
         envelope = json.loads(answer.body)
     except (ValueError, RecursionError):
         envelope = None
+    is_page = media_type_of(answer.headers) == "text/html"
     if 200 <= answer.status < 300:
         if isinstance(envelope, dict) and envelope.get("ok") is True and "data" in envelope:
             return envelope["data"]
-        raise answers.malformed("the API's answer is not what it should be")
+        raise answers.malformed(
+            "a web page came instead of the API's answer" if is_page else "the API's answer is not what it should be"
+        )
+    if is_page and answer.status in (404, 405):
+        raise WrongServiceError("the address is not that of a Mogplex server: a web page came instead of an answer")
     error = envelope.get("error") if isinstance(envelope, dict) else None
     raise _refusal(answer, error if isinstance(error, dict) else {})
 
@@ -177,7 +231,7 @@ _REFUSALS: Final[Mapping[int, tuple[type[ApiError], str, str]]] = {
     403: (ForbiddenError, "FORBIDDEN", "the token may not do this"),
     404: (NotFoundError, "NOT_FOUND", "the API does not find it"),
     408: (UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
-    409: (ConflictError, "CONFLICT", "the idempotency key belongs to a different request"),
+    409: (ConflictError, "CONFLICT", "the run's state does not allow this"),
     429: (RateLimitedError, "RATE_LIMITED", "the API's rate limit is used up"),
     502: (UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
     503: (UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
@@ -195,6 +249,8 @@ def _refusal(answer: Answer, error: Mapping[str, object]) -> MogplexError:
     message = error.get("message")
     if error.get("code") == "AUTOMATION_REQUIRED":
         kind, cause = AutomationRequiredError, "this token may not start runs, only trigger automations"
+    if error.get("code") == "IDEMPOTENCY_CONFLICT":
+        kind, cause = KeyConflictError, "the idempotency key belongs to a different request"
     refusal = kind(
         cause,
         code=answers.error_code(error.get("code")) or code,

@@ -189,6 +189,11 @@ class Transport:
                 del self._attempts[request]
 
 
+def media_type_of(headers: Mapping[str, str]) -> str:
+    """Return the content type without parameters, such as ``application/json``; empty when there is none."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
 def _status_of(answer: requests.Response | Answer) -> int:
     return answer.status if isinstance(answer, Answer) else answer.status_code
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import retrying
-from mogplex_ci.errors import ConflictError, MogplexError, Problem, UsageError
+from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, UsageError
 from mogplex_ci.models import Untrusted
 from mogplex_ci.run.updates import NextKey, Started
 
@@ -141,8 +141,8 @@ class Starter:
         while True:
             try:
                 answer, is_first = yield from self._ask(key, deadline)
-            except ConflictError as error:
-                if next_key is None or not self._may_replace_request(error):
+            except KeyConflictError:
+                if next_key is None or not self._may_replace_request:
                     raise
                 yield NextKey(None, next_key, never_queued=False)
             else:
@@ -165,10 +165,10 @@ class Starter:
             agent_ignored=self.request.agent_id is not None and run.agent_id is None,
         )
 
-    def _may_replace_request(self, error: ConflictError) -> bool:
-        """Whether the key belongs to an earlier try of this step that sent another request."""
-        is_conflict = error.code == "IDEMPOTENCY_CONFLICT"
-        return is_conflict and self._on_rerun is OnRerun.AUTO and self._key.later_attempt
+    @property
+    def _may_replace_request(self) -> bool:
+        """Whether a key that belongs to another request may belong to an earlier try of this step."""
+        return self._on_rerun is OnRerun.AUTO and self._key.later_attempt
 
     def _ask(self, key: str, deadline: float) -> Generator[Update, None, tuple[StartedRun, bool]]:
         """Return the answer, and whether it is the first one: after a lost answer the run may be this process's own."""
