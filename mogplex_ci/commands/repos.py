@@ -35,7 +35,7 @@ def parsers() -> Mapping[str, Parser]:
 def _repos(session: Session, argv: Sequence[str]) -> int:
     _, options = choose("repos", parsers(), argv)
     repos = session.call(lambda timeout: session.client.repos(query=options.q.strip(), timeout=timeout))
-    from mogplex_ci.api.client import REPOS_LIMIT
+    from mogplex_ci.api.client import LIST_LIMIT
 
     console = session.console
     if options.matrix:
@@ -48,8 +48,8 @@ def _repos(session: Session, argv: Sequence[str]) -> int:
             console.line(line)
     if not repos:
         console.warn("no repository found")
-    elif len(repos) >= REPOS_LIMIT:
-        console.warn("only the first {} repositories are listed; narrow them with --q", REPOS_LIMIT)
+    elif len(repos) >= LIST_LIMIT:
+        console.warn("only the first {} repositories are listed; narrow them with --q", LIST_LIMIT)
     return 0
 
 

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.models import Untrusted
 from mogplex_ci.report.text import doing
 from mogplex_ci.run.timeline import ToolCall
 from mogplex_ci.run.updates import Cancelling, EventsArrived, Started, Starting, StatusChanged
@@ -86,4 +87,4 @@ class Progress:
 
     def _run(self, run: Run) -> SafeText:
         call = self._calls[-1] if self._calls else None
-        return self._safe.sentence("Run ", run.status, *((": ", *doing(call)) if call else ()))
+        return self._safe.sentence("Run ", Untrusted(run.status), *((": ", *doing(call)) if call else ()))

@@ -55,11 +55,12 @@ class Summary:
 
 def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown:
     """Return the summary in as much detail as ``limit`` bytes hold."""
-    for detail in DETAILS:
+    *others, least = DETAILS
+    for detail in others:
         markdown = Markdown.joined("\n", _parts(facts, safe, detail))
         if len(markdown.encode()) <= limit:
-            break
-    return markdown
+            return markdown
+    return Markdown.joined("\n", _parts(facts, safe, least))
 
 
 def _parts(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:

@@ -157,7 +157,7 @@ def tool_call(call: ToolCall, start: Event | None, finish: Event | None, *, is_o
     took = duration(call.seconds) if call.seconds is not None else None
     extra = joined(", ", state, took)
     if start is None and call.start is not None and not said and not extra:
-        extra = ["finished"]
+        extra.append("finished")
     return EntryText(call.name, said, extra, is_bad=call.failed)
 
 

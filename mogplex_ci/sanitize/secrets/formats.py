@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - one format a line
 """Secrets whose format sets them apart from ordinary text, each from its vendor's documentation."""
 
 from __future__ import annotations
