@@ -194,6 +194,7 @@ class Timeline:
         self._reached: set[Phase] = set()
         self._phase_started = 0.0
         self._agent_works = False
+        self._agent_exited = False
         self._calls: dict[ToolCall, None] = {}
         """Every call, in order."""
         self._buffer = TextBuffer()
@@ -235,13 +236,13 @@ class Timeline:
 
     @property
     def agent_worked(self) -> bool:
-        """Whether the agent did anything: said something or called a tool."""
-        return Phase.AGENT in self._reached
+        """Whether the agent ran: it said something, called a tool, or exited."""
+        return Phase.AGENT in self._reached or self._agent_exited
 
     @property
     def sandbox_was_ready(self) -> bool:
-        """Whether the run came as far as checking out the repository."""
-        return Phase.GIT in self._reached
+        """Whether the run got beyond starting its sandbox."""
+        return not self._reached.isdisjoint((Phase.GIT, Phase.INSTALL, Phase.AGENT))
 
     @property
     def checkpoint(self) -> Checkpoint | None:
@@ -323,6 +324,7 @@ class Timeline:
         if event.end is not None:
             self.end_kinds.add(event.kind)
             self.failure_code = event.end.code or self.failure_code
+            self._agent_exited = self._agent_exited or event.end.exit_code is not None
             self.delivery_failed = self.delivery_failed or event.end.in_delivery
             if event.kind is EventKind.FAILED:
                 self.failure = event.end.error or self.failure or event.message
