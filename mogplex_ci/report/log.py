@@ -291,11 +291,13 @@ class Log:
         for call, is_shown in self._calls.items():
             if not is_shown:
                 self._calls[call] = True
-                self._call_line(call, call.start, None, is_open=ended)
+                self._call_line(call, call.start, None, unfinished=ended)
 
-    def _call_line(self, call: ToolCall, start: Event | None, finish: Event | None, *, is_open: bool = False) -> None:
+    def _call_line(
+        self, call: ToolCall, start: Event | None, finish: Event | None, *, unfinished: bool = False
+    ) -> None:
         at = call.ended if finish and call.ended is not None else call.at
-        words = text.tool_call(call, start, finish, is_open=is_open)
+        words = text.tool_call(call, start, finish, unfinished=unfinished)
         title = self._timed(at, "✘" if words.is_bad else " ", *words.parts())
         self._group(title, [*self._details(start), *self._details(finish)])
 

@@ -55,8 +55,8 @@ class Summary:
 
 def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown:
     """Return the summary in as much detail as ``limit`` bytes hold."""
-    *others, least = DETAILS
-    for detail in others:
+    *details, least = DETAILS
+    for detail in details:
         markdown = Markdown.joined("\n", _parts(facts, safe, detail))
         if len(markdown.encode()) <= limit:
             return markdown

@@ -117,7 +117,7 @@ def entry_text(entry: Entry, safe: Sanitizer) -> EntryText:
         case PhaseEnded():
             return phase_ended(entry)
         case ToolCall():
-            return tool_call(entry, entry.start, entry.finish)
+            return tool_call(entry, entry.start, entry.finish, unfinished=True)
         case AgentText():
             return EntryText("agent", [entry.text])
         case Note():
@@ -145,20 +145,17 @@ def phase_ended(entry: PhaseEnded) -> EntryText:
     return EntryText(phase, [message or "done"], [took])
 
 
-def tool_call(call: ToolCall, start: Event | None, finish: Event | None, *, is_open: bool = False) -> EntryText:
+def tool_call(call: ToolCall, start: Event | None, finish: Event | None, *, unfinished: bool = False) -> EntryText:
     """Return the words for both ends of a tool call, or for the one that is given.
 
-    ``is_open`` says of a call without an end that none will come.
+    ``unfinished``: its end is not expected any more.
     """
     said = joined(" → ", *(_message(call, event) for event in (start, finish) if event))
     if finish is None:
-        return EntryText(call.name, said, ["unfinished" if is_open else "started"])
+        return EntryText(call.name, said, ["unfinished" if unfinished else "started"])
     state: Part = "denied" if call.denied else "failed" if call.failed else None
     took = duration(call.seconds) if call.seconds is not None else None
-    extra = joined(", ", state, took)
-    if start is None and call.start is not None and not said and not extra:
-        extra.append("finished")
-    return EntryText(call.name, said, extra, is_bad=call.failed)
+    return EntryText(call.name, said, joined(", ", state, took), is_bad=call.failed)
 
 
 def title_of(call: ToolCall) -> Untrusted:
