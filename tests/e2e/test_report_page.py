@@ -139,6 +139,18 @@ def test_a_bar_leads_to_its_call(browser: Browser, reports: dict[str, Path]) -> 
     assert page.locator(f"li{anchor}:target .label").count() == 1
 
 
+def test_a_bar_is_reached_by_the_keyboard(browser: Browser, reports: dict[str, Path]) -> None:
+    page = Opened(browser, reports["success"]).page
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('svg') !== null"):
+            break
+    name = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    page.keyboard.press("Enter")
+    assert name.startswith("Command")
+    assert page.locator("li:target .label").inner_text() == "Command"
+
+
 def test_paper_shows_what_is_folded(browser: Browser, reports: dict[str, Path]) -> None:
     page = Opened(browser, reports["success"]).page
     body = page.locator(".entries details:not([open]) pre").first

@@ -63,6 +63,8 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
     result = result_of(step)
     assert result["result"] == "success"
     assert result["pull_request_url"] == step.outputs["pull-request-url"]
+    assert result["commit"] == step.outputs["commit-sha"]
+    assert result["last_words"] == step.outputs["message"]
     assert [phase["name"] for phase in result["phases"]] == ["sandbox", "git", "install", "agent", "delivery"]  # type: ignore[attr-defined]
     events = [json.loads(line) for line in (step.workspace / FILES["events-file"]).read_text().splitlines()]
     assert [event["type"] for event in events][-1] == "finished"
@@ -77,6 +79,9 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
     [
         ("failed", {}, "failed"),
         ("hostile", {}, "failed"),
+        ("paused", {}, "paused"),
+        ("mogplex", {}, "success"),
+        ("documented", {}, "success"),
         ("slow", {"timeout": "1s"}, "timeout"),
         ("slow", {"wait": "false"}, "detached"),
         ("success", {"repo": "acme/wob"}, "error"),
@@ -173,7 +178,7 @@ def test_a_terminal_has_a_live_line_that_no_log_line_runs_into(step: GitHubStep)
     shown = [re.split(r"\x1b\[K|\x1b\[\?25[hl]", line)[-1].strip("\r") for line in seen.split("\n")]
     assert not any("\x1b" in line or "(0:00:0" in line for line in shown), shown
     assert any("● git: Synchronized" in line for line in shown)
-    assert any(line.startswith("✔ success after ") for line in shown)
+    assert any(line.startswith("✔ Run succeeded after ") for line in shown)
 
 
 def test_a_ci_system_with_a_terminal_has_none(step: GitHubStep) -> None:
