@@ -58,7 +58,8 @@ class TextBuffer:
         for match in reversed(list(re.finditer(r"\s+", self._text[-4096:]))):
             end = max(len(self._text) - 4096, 0) + match.end()
             before = self._text[: end - len(match[0])]
-            if "\n" in match[0] or not _LEADS_TO_VALUE.search(before[-80:]):
+            is_safe = "\n" in match[0] or not _LEADS_TO_VALUE.search(before[-80:])
+            if is_safe and not _is_open(self._text[:end]):
                 return self._take(end)
         return []
 
@@ -68,8 +69,10 @@ class TextBuffer:
             return []
         last = re.search(r"\S*\Z", self._text[-4096:])
         word = last[0] if last else ""
-        held = len(word) if len(word) >= _LONG_WORD and word[-1] not in ".!?:;)…`*" else 0
-        return self._take(len(self._text) - held)
+        end = len(self._text)
+        if len(word) >= _LONG_WORD and word[-1] not in ".!?:;)…`*" and not _is_open(self._text[: end - len(word)]):
+            end -= len(word)
+        return self._take(end)
 
     def drain(self) -> list[Untrusted]:
         """Return everything that is left; nothing more follows."""
@@ -109,7 +112,7 @@ def _is_open(text: str) -> bool:
         fences % 2 == 1
         or text.rfind("-----BEGIN ") > text.rfind("-----END ")
         or text.rfind(_CHECKPOINT) > text.rfind(_CHECKPOINT_END)
-        or any(text.endswith(_CHECKPOINT[:size]) for size in range(3, len(_CHECKPOINT)))
+        or any(text.endswith(_CHECKPOINT[:size]) for size in range(1, len(_CHECKPOINT)))
     )
 
 
