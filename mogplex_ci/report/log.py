@@ -242,9 +242,9 @@ class Log:
         elif facts.changed is False:
             self.warn("No change", self._safe.line("The run changed nothing in the repository"))
         elif is_unknown and facts.events_missing:
-            self._say("Pull request and change: unknown, because events are missing")
+            self._say("Pull request and change: unknown (events are missing)")
         elif is_unknown and facts.has_work:
-            self._say("Pull request and change: unknown, because no event tells")
+            self._say("Pull request and change: unknown (no event reports them)")
         if facts.compare_url and not facts.pull_request_url and (facts.has_work or facts.events_missing):
             self._say("Compare: ", facts.compare_url)
 

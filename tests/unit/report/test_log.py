@@ -292,13 +292,13 @@ def test_missing_events_leave_the_pull_request_unknown(later_ones: bool) -> None
     ended.timeline.is_incomplete = True
     log = log_of(EventsMissing(run(), later_ones=later_ones), ended=ended)
     assert levels(log) == ["warning"]
-    assert "Pull request and change: unknown, because events are missing" in log.story
+    assert "Pull request and change: unknown (events are missing)" in log.story
     assert f"Compare: {COMPARE}" in log.story
 
 
 def test_a_run_without_a_delivery_event_leaves_the_pull_request_unknown() -> None:
     log = log_of(ended=result(Result.SUCCESS, *call("Bash", 0, 1)))
-    assert "Pull request and change: unknown, because no event tells" in log.story
+    assert "Pull request and change: unknown (no event reports them)" in log.story
     assert f"Compare: {COMPARE}" in log.story
 
 
