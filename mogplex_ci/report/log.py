@@ -310,7 +310,7 @@ class Log:
             self._line(piece.at, " ", "agent: ", said)
         else:
             if self._agent_speaks and not piece.continues:
-                lines.insert(0, self._safe.line("│ "))
+                lines = [*self._safe.block(""), *lines]
             elif not self._agent_speaks:
                 self._line(piece.at, " ", "agent:")
             for line in lines:

@@ -187,7 +187,7 @@ def log_of_each(updates: Iterable[Update], *, ended: RunResult | None = None, **
     for update in updates:
         log.on(update)
     log.end(facts_of(ended or result(), safe, platform, inputs(**fields)))
-    return read_log(stream.getvalue())
+    return read_log(stream.getvalue().replace("│\xa0", "│ "))  # as it looks
 
 
 def log_of_events(*items: dict[str, Any], ended: RunResult | None = None) -> GitHubLog:
