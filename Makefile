@@ -35,7 +35,7 @@ lint: $(SETUP)
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/vulture
-	$(BIN)/shellcheck .ci/run scripts/*.sh tests/container/*.sh
+	$(BIN)/shellcheck examples/buildkite/pre-exit .ci/run scripts/*.sh tests/container/*.sh
 	$(BIN)/hadolint Dockerfile
 
 types: $(SETUP)
@@ -53,7 +53,9 @@ workflows: $(SETUP)
 	$(BIN)/check-jsonschema --builtin-schema vendor.buildkite examples/buildkite/pipeline.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.circle-ci examples/circleci/config.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.drone-ci examples/drone/drone.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.cloudbuild examples/cloudbuild/cloudbuild.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/forgejo/agent.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.travis examples/travis/travis.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.woodpecker-ci examples/woodpecker/woodpecker.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml

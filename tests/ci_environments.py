@@ -19,9 +19,27 @@ _GITHUB = {
     "GITHUB_OUTPUT": "{folder}/output",
     "GITHUB_STATE": "{folder}/state",
     "GITHUB_STEP_SUMMARY": "{folder}/summary.md",
+    # From the defaults in action.yml: this is a step that uses the action.
+    "INPUT_MATRIX": "null",
 }
 
+_REPO = {"MOGPLEX_REPO": "acme/web"}
+"""For systems that do not name a repository on GitHub."""
+
 ENVIRONMENTS: dict[str, dict[str, str]] = {
+    "appveyor": {
+        "CI": "true",
+        "APPVEYOR": "true",
+        "APPVEYOR_URL": "https://ci.appveyor.com",
+        "APPVEYOR_ACCOUNT_NAME": "acme",
+        "APPVEYOR_PROJECT_ID": "482913",
+        "APPVEYOR_REPO_NAME": "acme/web",
+        "APPVEYOR_BUILD_ID": "51234567",
+        "APPVEYOR_JOB_ID": "k3w8q1yy0j7d2s5a",
+        "APPVEYOR_JOB_NUMBER": "1",
+        "APPVEYOR_JOB_NAME": "Image: Ubuntu",
+        "APPVEYOR_BUILD_FOLDER": "{folder}/workspace",
+    },
     "azure": {
         "TF_BUILD": "True",
         "SYSTEM_COLLECTIONURI": "https://dev.azure.com/acme/",
@@ -49,6 +67,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "BITBUCKET_STEP_RUN_NUMBER": "1",
         "BITBUCKET_CLONE_DIR": "{folder}/workspace",
         "BITBUCKET_PIPELINES_VARIABLES_PATH": "{folder}/pipelines-variables",
+        **_REPO,
     },
     "buildkite": {
         "CI": "true",
@@ -77,6 +96,23 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "CIRCLE_PROJECT_REPONAME": "web",
         "BASH_ENV": "{folder}/bash-env",
     },
+    "codebuild": {
+        "CI": "true",
+        "CODEBUILD_BUILD_ARN": "arn:aws:codebuild:eu-west-1:123456789012:build/web:0b6f1f5e",
+        "CODEBUILD_BUILD_ID": "web:0b6f1f5e",
+        "CODEBUILD_SOURCE_REPO_URL": "https://github.com/acme/web.git",
+        "CODEBUILD_SRC_DIR": "{folder}/workspace",
+    },
+    "codefresh": {
+        "CI": "true",
+        "CF_URL": "https://g.codefresh.io",
+        "CF_ACCOUNT": "acme",
+        "CF_BUILD_ID": "65f0a1b2c3d4e5f601234567",
+        "CF_PIPELINE_NAME": "web/agent",
+        "CF_STEP_NAME": "agent",
+        "CF_REPO_OWNER": "acme",
+        "CF_REPO_NAME": "web",
+    },
     "drone": {
         "CI": "true",
         "DRONE": "true",
@@ -88,7 +124,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "DRONE_STEP_NAME": "agent",
         "DRONE_WORKSPACE": "{folder}/workspace",
     },
-    "forgejo": {**_GITHUB, "FORGEJO_ACTIONS": "true", "GITHUB_SERVER_URL": "https://codeberg.org"},
+    "forgejo": {**_GITHUB, **_REPO, "FORGEJO_ACTIONS": "true", "GITHUB_SERVER_URL": "https://codeberg.org"},
     "github": _GITHUB,
     "gitlab": {
         "CI": "true",
@@ -101,6 +137,23 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "CI_JOB_ID": "176068",
         "CI_JOB_NAME": "agent",
         "CI_NODE_TOTAL": "1",
+        **_REPO,
+    },
+    "harness": {
+        "CI": "true",
+        "DRONE": "true",
+        "DRONE_REPO": "acme/web",
+        "DRONE_BUILD_NUMBER": "42",
+        "DRONE_STAGE_NAME": "Agent",
+        "DRONE_STEP_NAME": "agent",
+        "HARNESS_ACCOUNT_ID": "vpCkHKsDSxK9_KYfjCTMKA",
+        "HARNESS_ORG_ID": "default",
+        "HARNESS_PROJECT_ID": "web",
+        "HARNESS_PIPELINE_ID": "agent",
+        "HARNESS_EXECUTION_ID": "nN1n0lXeTZ2kP0f5mVqXxg",
+        "HARNESS_BUILD_ID": "42",
+        "HARNESS_STAGE_ID": "agent",
+        "HARNESS_WORKSPACE": "{folder}/workspace",
     },
     "jenkins": {
         "JENKINS_URL": "https://jenkins.example.com/",
@@ -111,14 +164,37 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "GIT_URL": "https://github.com/acme/web.git",
         "WORKSPACE": "{folder}/workspace",
     },
-    "plain": {"MOGPLEX_REPO": "acme/web"},
+    "plain": _REPO,
+    "semaphore": {
+        "CI": "true",
+        "SEMAPHORE": "true",
+        "SEMAPHORE_ORGANIZATION_URL": "https://acme.semaphoreci.com",
+        "SEMAPHORE_PROJECT_ID": "0dd982e8-32f5-4037-983e-4de01ac7fb1e",
+        "SEMAPHORE_WORKFLOW_ID": "5c0a2c86-7d3e-4b8f-9c55-2a3b4c5d6e7f",
+        "SEMAPHORE_PIPELINE_ID": "ea3e6bba-d19a-45d7-86a0-e78a2301b616",
+        "SEMAPHORE_PIPELINE_PROMOTION": "false",
+        "SEMAPHORE_PIPELINE_RERUN": "false",
+        "SEMAPHORE_BLOCK_NAME": "Agent",
+        "SEMAPHORE_JOB_NAME": "agent",
+        "SEMAPHORE_GIT_REPO_SLUG": "acme/web",
+    },
     "teamcity": {
         "TEAMCITY_VERSION": "2026.1 (build 199000)",
         "TEAMCITY_PROJECT_NAME": "Web",
         "TEAMCITY_BUILDCONF_NAME": "Agent",
         "BUILD_NUMBER": "318",
         "BUILD_URL": "https://teamcity.example.com/build/90210",
-        "MOGPLEX_REPO": "acme/web",
+        **_REPO,
+    },
+    "travis": {
+        "CI": "true",
+        "TRAVIS": "true",
+        "TRAVIS_REPO_SLUG": "acme/web",
+        "TRAVIS_BUILD_ID": "270123456",
+        "TRAVIS_BUILD_WEB_URL": "https://app.travis-ci.com/github/acme/web/builds/270123456",
+        "TRAVIS_JOB_NUMBER": "42.1",
+        "TRAVIS_JOB_RESTARTED": "false",
+        "TRAVIS_BUILD_DIR": "{folder}/workspace",
     },
     "woodpecker": {
         "CI": "woodpecker",

@@ -1,4 +1,4 @@
-// TeamCity's Kotlin DSL. The token is a password parameter; TeamCity does not tell a build its repository's owner and name.
+// TeamCity's Kotlin DSL. The token is a password parameter; TeamCity does not tell a build the name of its repository.
 import jetbrains.buildServer.configs.kotlin.*
 import jetbrains.buildServer.configs.kotlin.buildSteps.script
 

@@ -10,7 +10,18 @@ from mogplex_ci.platforms.buildkite import Buildkite
 from mogplex_ci.platforms.circleci import CircleCI
 from mogplex_ci.platforms.github import Forgejo, GitHub
 from mogplex_ci.platforms.gitlab import GitLab
-from mogplex_ci.platforms.others import Drone, Jenkins, Plain, Woodpecker
+from mogplex_ci.platforms.others import (
+    AppVeyor,
+    CodeBuild,
+    Codefresh,
+    Drone,
+    Harness,
+    Jenkins,
+    Plain,
+    Semaphore,
+    Travis,
+    Woodpecker,
+)
 from mogplex_ci.platforms.teamcity import TeamCity
 
 if TYPE_CHECKING:
@@ -28,7 +39,13 @@ PLATFORMS: Final[tuple[type[Platform], ...]] = (
     Bitbucket,
     TeamCity,
     Woodpecker,
+    Harness,
     Drone,
+    CodeBuild,
+    Semaphore,
+    Codefresh,
+    AppVeyor,
+    Travis,
     Jenkins,
     Plain,
 )

@@ -233,6 +233,11 @@ class Platform:
         """Return the variables' values; empty for one that is not set."""
         return tuple(self.env.get(variable, "") for variable in variables)
 
+    def _fork_build(self, source: str, own: str) -> str | None:
+        """Return ``FORK_BUILD`` when the variable ``source``, a pull request's repository, differs from ``own``."""
+        head, base = self._values(source, own)
+        return FORK_BUILD if head and head.lower() != base.lower() else None
+
     def _write_file(self, variable: str, text: str, *, default: str) -> None:
         """Write a file in the workspace; ``variable`` may name another one than ``default``.
 
@@ -246,7 +251,11 @@ class Platform:
         identity = self.identity()
         if identity is None:
             return None
-        return StateFile(self.workspace, (self.name, *identity.parts, identity.attempt or ""))
+        return StateFile(self.workspace, (self.name, *self._state_names(identity), identity.attempt or ""))
+
+    def _state_names(self, identity: Identity) -> Sequence[str]:
+        """Return what the main step and its ``post`` have in common, and no other job."""
+        return identity.parts
 
 
 class StateFile:

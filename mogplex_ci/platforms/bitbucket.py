@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 
 class Bitbucket(Platform):
-    """Bitbucket Pipelines."""
+    """Bitbucket Pipelines.
+
+    It names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub repositories.
+    """
 
     name: ClassVar[str] = "bitbucket"
-    repository_variable = "BITBUCKET_REPO_FULL_NAME"
     workspace_variable = "BITBUCKET_CLONE_DIR"
     parallel_jobs_variable = "BITBUCKET_PARALLEL_STEP_COUNT"
 
@@ -33,9 +35,9 @@ class Bitbucket(Platform):
     def identity(self) -> Identity | None:
         """Return the step: a re-run keeps its id and raises its run number."""
         repository, build, step = self._values("BITBUCKET_REPO_UUID", "BITBUCKET_BUILD_NUMBER", "BITBUCKET_STEP_UUID")
-        parts = (repository, build, step, *self._values("BITBUCKET_PARALLEL_STEP"))
+        name, parallel = self._values("BITBUCKET_REPO_FULL_NAME", "BITBUCKET_PARALLEL_STEP")
         attempt = self.env.get("BITBUCKET_STEP_RUN_NUMBER", "1")
-        return Identity(parts, joined(self.repository() or "", build), attempt, later_attempt=attempt != "1")
+        return Identity((repository, build, step, parallel), joined(name, build), attempt, later_attempt=attempt != "1")
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Write the dotenv file, and the file that a step's ``output-variables`` are read from."""

@@ -14,7 +14,7 @@ from mogplex_ci.platforms.base import Identity, Level, Platform, joined
 from mogplex_ci.platforms.github_events import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
@@ -35,7 +35,10 @@ class GitHub(Platform):
         return env.get("GITHUB_ACTIONS") == "true"
 
     def identity(self) -> Identity | None:
-        """Return workflow run, job and step id; a re-run keeps the run's id and raises its attempt."""
+        """Return workflow run, job and step id; a re-run keeps the run's id and raises its attempt.
+
+        A job of a reusable workflow has the same id in each call of the workflow; the path of its callers differs.
+        """
         run_id, job = self.env.get("GITHUB_RUN_ID"), self.env.get("GITHUB_JOB", "")
         if not run_id:
             return None
@@ -46,9 +49,18 @@ class GitHub(Platform):
             run_id,
             job,
             self.env.get("GITHUB_ACTION", ""),
+            *self._callers(),
         )
         attempt = self.env.get("GITHUB_RUN_ATTEMPT", "1")
         return Identity(parts, joined(repository, run_id, job), attempt, later_attempt=attempt != "1")
+
+    def _callers(self) -> tuple[str, ...]:
+        """Return the path of jobs that leads to this one in a reusable workflow; empty for any other job.
+
+        Some runners tell it: ``<id of this attempt>.<calling job>.<job>.<leg of the matrix>``.
+        """
+        path = self.env.get("ACTIONS_ORCHESTRATION_ID", "").split(".")[1:-1]
+        return (".".join(path),) if len(path) > 1 else ()
 
     @property
     def is_debug(self) -> bool:
@@ -104,18 +116,39 @@ class GitHub(Platform):
                 file.write(markdown)
 
     def save_state(self, state: Mapping[str, str]) -> None:
-        """Append to the file whose values ``post`` gets as ``STATE_NAME``."""
-        self._append("GITHUB_STATE", state)
+        """Append to the file whose values the action's ``post`` gets as ``STATE_NAME``.
+
+        Without a post step of the runner, a later step of the job that runs ``mogplex-ci post`` reads a file.
+        """
+        if self._has_post_step:
+            self._append("GITHUB_STATE", state)
+        else:
+            super().save_state(state)
 
     def load_state(self) -> Mapping[str, str]:
-        """Return the values that the runner hands to ``post``."""
+        """Return the values that the runner hands to ``post``, or those in the file."""
+        if not self._has_post_step:
+            return super().load_state()
         if self.env.get(f"STATE_{_CLEARED}"):
             return {}
         return {name.removeprefix("STATE_"): value for name, value in self.env.items() if name.startswith("STATE_")}
 
     def clear_state(self) -> None:
-        """Add a value that says so, for nothing can be taken out of the file."""
-        self._append("GITHUB_STATE", {_CLEARED: "true"})
+        """Mark the state as cleared, for the runner's file only takes additions, or delete the file."""
+        if self._has_post_step:
+            self._append("GITHUB_STATE", {_CLEARED: "true"})
+        else:
+            super().clear_state()
+
+    @property
+    def _has_post_step(self) -> bool:
+        """Whether this is the action, whose post step the runner starts: it fills the action's internal inputs."""
+        return "INPUT_MATRIX" in self.env
+
+    def _state_names(self, identity: Identity) -> Sequence[str]:
+        """Leave out the step: ``mogplex-ci post`` is another one."""
+        server, repository, run_id, job, _, *callers = identity.parts
+        return (server, repository, run_id, job, *callers)
 
     def _command(self, name: str, properties: Mapping[str, str], data: str) -> None:
         given = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items() if value)
@@ -144,6 +177,10 @@ class Forgejo(GitHub):
         if identity is None or self.env.get("GITHUB_RUN_ATTEMPT"):
             return identity
         return replace(identity, attempt=None, later_attempt=True)
+
+    def repository(self) -> str | None:
+        """Return None: the repository is on the server's own forge, and Mogplex works on GitHub repositories."""
+        return None
 
     @property
     def _event(self) -> Event:

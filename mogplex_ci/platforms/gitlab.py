@@ -11,7 +11,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from mogplex_ci.platforms.base import FORK_BUILD, Identity, Level, Platform, annotation_text, joined
+from mogplex_ci.platforms.base import Identity, Level, Platform, annotation_text, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,10 +27,12 @@ _SEVERITIES: Final = {Level.WARNING: "minor", Level.ERROR: "major"}
 
 
 class GitLab(Platform):
-    """GitLab CI, on gitlab.com or a self-managed server."""
+    """GitLab CI, on gitlab.com or a self-managed server.
+
+    It names no repository: the project is on GitLab, and Mogplex works on GitHub repositories.
+    """
 
     name: ClassVar[str] = "gitlab"
-    repository_variable = "CI_PROJECT_PATH"
     workspace_variable = "CI_PROJECT_DIR"  # where GitLab looks for artifacts
     parallel_jobs_variable = "CI_NODE_TOTAL"
 
@@ -64,11 +66,8 @@ class GitLab(Platform):
         A fork's merge request runs in the fork's own project, with its own variables, until a member runs a pipeline
         for it in this one.
         """
-        source, own = self._values("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_PROJECT_ID")
-        head, base = self._values(
-            "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"
-        )
-        return FORK_BUILD if (source and source != own) or head != base else None
+        external = "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"
+        return self._fork_build("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_PROJECT_ID") or self._fork_build(*external)
 
     @property
     def is_debug(self) -> bool:

@@ -1,4 +1,8 @@
-"""Systems that are only told apart by their environment: plain lines in the log, outputs in the dotenv file."""
+"""Systems with nothing but an environment of their own: plain lines in the log, outputs in the dotenv file.
+
+What a class knows of its system is in the system's documents, or in its source for Woodpecker, Drone and Jenkins;
+``docs/platforms.md`` says which.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,31 @@ class Woodpecker(Platform):
         return Identity(parts, joined(repository, number, step), "1", later_attempt=False)
 
 
+class Harness(Platform):
+    """Harness CI. It sets Drone's variables as well, and its build numbers repeat from pipeline to pipeline."""
+
+    name: ClassVar[str] = "harness"
+    repository_variable = "DRONE_REPO"
+    workspace_variable = "HARNESS_WORKSPACE"
+    parallel_jobs_variable = "HARNESS_NODE_TOTAL"
+
+    @classmethod
+    def matches(cls, env: Mapping[str, str]) -> bool:
+        """Harness sets ``HARNESS_EXECUTION_ID``."""
+        return bool(env.get("HARNESS_EXECUTION_ID"))
+
+    def identity(self) -> Identity | None:
+        """Return the step of the execution; the tries of a failure strategy cannot be told apart."""
+        pipeline, build, step = self._values("HARNESS_PIPELINE_ID", "HARNESS_BUILD_ID", "DRONE_STEP_NAME")
+        if not pipeline:
+            return None
+        owner = self._values("HARNESS_ACCOUNT_ID", "HARNESS_ORG_ID", "HARNESS_PROJECT_ID")
+        indexes = self._values("HARNESS_NODE_INDEX", "HARNESS_STAGE_INDEX", "HARNESS_STEP_INDEX")
+        execution, stage = self._values("HARNESS_EXECUTION_ID", "HARNESS_STAGE_ID")
+        parts = (*owner, pipeline, execution, stage, step, *indexes)
+        return Identity(parts, joined(pipeline, build, stage), attempt=None, later_attempt=True)
+
+
 class Drone(Platform):
     """Drone. All steps of a stage share the workspace, and so the dotenv file."""
 
@@ -57,6 +86,141 @@ class Drone(Platform):
         return Identity(parts, joined(repository, number, step), "1", later_attempt=False)
 
 
+class CodeBuild(Platform):
+    """AWS CodeBuild."""
+
+    name: ClassVar[str] = "codebuild"
+    workspace_variable = "CODEBUILD_SRC_DIR"
+
+    @classmethod
+    def matches(cls, env: Mapping[str, str]) -> bool:
+        """CodeBuild sets ``CODEBUILD_BUILD_ARN``."""
+        return bool(env.get("CODEBUILD_BUILD_ARN"))
+
+    def identity(self) -> Identity | None:
+        """Return the build, also one of a batch. A retry is a new build, so there is no second try of one."""
+        arn, build = self._values("CODEBUILD_BUILD_ARN", "CODEBUILD_BUILD_ID")
+        return Identity((arn,), build, "1", later_attempt=False) if build else None
+
+    def repository(self) -> str | None:
+        """Return the repository of the build's source."""
+        return repository_of(self.env.get("CODEBUILD_SOURCE_REPO_URL", ""))
+
+
+class Semaphore(Platform):
+    """Semaphore."""
+
+    name: ClassVar[str] = "semaphore"
+    repository_variable = "SEMAPHORE_GIT_REPO_SLUG"
+    parallel_jobs_variable = "SEMAPHORE_JOB_COUNT"
+
+    @classmethod
+    def matches(cls, env: Mapping[str, str]) -> bool:
+        """Semaphore sets ``SEMAPHORE``."""
+        return env.get("SEMAPHORE") == "true"
+
+    def identity(self) -> Identity | None:
+        """Return the job of the workflow: a re-run of its pipeline is a new pipeline in the same workflow.
+
+        A promoted pipeline is named by its own id, for the same promotion may be started twice.
+        """
+        workflow, pipeline, job = self._values("SEMAPHORE_WORKFLOW_ID", "SEMAPHORE_PIPELINE_ID", "SEMAPHORE_JOB_NAME")
+        if not workflow:
+            return None
+        promoted = pipeline if self.env.get("SEMAPHORE_PIPELINE_PROMOTION") == "true" else ""
+        place = self._values("SEMAPHORE_BLOCK_NAME", "SEMAPHORE_JOB_NAME", "SEMAPHORE_JOB_INDEX")
+        parts = (*self._values("SEMAPHORE_ORGANIZATION_URL", "SEMAPHORE_PROJECT_ID"), workflow, promoted, *place)
+        again = self.env.get("SEMAPHORE_PIPELINE_RERUN") == "true"
+        return Identity(parts, joined(self.repository() or "", workflow, job), pipeline or None, later_attempt=again)
+
+    def untrusted_trigger(self) -> str | None:
+        """Return that the pull request comes from another repository."""
+        return self._fork_build("SEMAPHORE_GIT_PR_SLUG", "SEMAPHORE_GIT_REPO_SLUG")
+
+
+class Codefresh(Platform):
+    """Codefresh."""
+
+    name: ClassVar[str] = "codefresh"
+
+    @classmethod
+    def matches(cls, env: Mapping[str, str]) -> bool:
+        """Codefresh sets ``CF_BUILD_ID``."""
+        return bool(env.get("CF_BUILD_ID"))
+
+    def identity(self) -> Identity | None:
+        """Return the step of the build; its ``retry`` counts the attempts."""
+        pipeline, build, step = self._values("CF_PIPELINE_NAME", "CF_BUILD_ID", "CF_STEP_NAME")
+        if not pipeline:
+            return None
+        attempt = self.env.get("CF_CURRENT_ATTEMPT", "1")
+        parts = (*self._values("CF_URL", "CF_ACCOUNT"), pipeline, build, step)
+        return Identity(parts, joined(pipeline, build, step), attempt, later_attempt=attempt != "1")
+
+    def repository(self) -> str | None:
+        """Return the repository of the build."""
+        names = self._values("CF_REPO_OWNER", "CF_REPO_NAME")
+        return "/".join(names) if all(names) else None
+
+    def untrusted_trigger(self) -> str | None:
+        """Return that this job builds a fork's pull request."""
+        return FORK_BUILD if self.env.get("CF_PULL_REQUEST_IS_FORK") == "true" else None
+
+
+class AppVeyor(Platform):
+    """AppVeyor."""
+
+    name: ClassVar[str] = "appveyor"
+    repository_variable = "APPVEYOR_REPO_NAME"
+    workspace_variable = "APPVEYOR_BUILD_FOLDER"
+
+    @classmethod
+    def matches(cls, env: Mapping[str, str]) -> bool:
+        """AppVeyor sets ``APPVEYOR``, on Windows in upper case."""
+        return env.get("APPVEYOR", "").lower() == "true"
+
+    def identity(self) -> Identity | None:
+        """Return the job of the build: "Re-run incomplete" runs it again there, "Re-build" makes a new build."""
+        build, number, name = self._values("APPVEYOR_BUILD_ID", "APPVEYOR_JOB_NUMBER", "APPVEYOR_JOB_NAME")
+        if not build:
+            return None
+        owner = self._values("APPVEYOR_URL", "APPVEYOR_ACCOUNT_NAME", "APPVEYOR_PROJECT_ID")
+        again = self.env.get("APPVEYOR_RE_RUN_INCOMPLETE", "").lower() == "true"
+        label = joined(self.repository() or "", build, number)
+        return Identity((*owner, build, number, name), label, self.env.get("APPVEYOR_JOB_ID"), later_attempt=again)
+
+    def untrusted_trigger(self) -> str | None:
+        """Return that the pull request comes from another repository."""
+        return self._fork_build("APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME", "APPVEYOR_REPO_NAME")
+
+
+class Travis(Platform):
+    """Travis CI."""
+
+    name: ClassVar[str] = "travis"
+    repository_variable = "TRAVIS_REPO_SLUG"
+    workspace_variable = "TRAVIS_BUILD_DIR"
+
+    @classmethod
+    def matches(cls, env: Mapping[str, str]) -> bool:
+        """Travis CI sets ``TRAVIS``."""
+        return env.get("TRAVIS") == "true"
+
+    def identity(self) -> Identity | None:
+        """Return the job of the build; a restart keeps both, and the restarts are not counted."""
+        build, job = self._values("TRAVIS_BUILD_ID", "TRAVIS_JOB_NUMBER")
+        if not build:
+            return None
+        repository = self.repository() or ""
+        parts = (*self._values("TRAVIS_BUILD_WEB_URL"), repository, build, job)
+        again = self.env.get("TRAVIS_JOB_RESTARTED") == "true"
+        return Identity(parts, joined(repository, job), attempt=None, later_attempt=again)
+
+    def untrusted_trigger(self) -> str | None:
+        """Return that the pull request comes from another repository."""
+        return self._fork_build("TRAVIS_PULL_REQUEST_SLUG", "TRAVIS_REPO_SLUG")
+
+
 class Jenkins(Platform):
     """Jenkins, with pipelines or freestyle projects. ``readProperties`` reads the dotenv file."""
 
@@ -65,8 +229,8 @@ class Jenkins(Platform):
 
     @classmethod
     def matches(cls, env: Mapping[str, str]) -> bool:
-        """Jenkins sets ``JENKINS_URL``."""
-        return bool(env.get("JENKINS_URL"))
+        """Jenkins sets ``BUILD_TAG``, and ``JENKINS_URL`` when its administrator has set its address."""
+        return bool(env.get("JENKINS_URL")) or env.get("BUILD_TAG", "").startswith("jenkins-")
 
     def identity(self) -> Identity | None:
         """Return the stage of the build. The tries of a ``retry`` in the stage cannot be told apart.

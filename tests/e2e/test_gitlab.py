@@ -16,7 +16,7 @@ SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
 KILLED = """
 agent:
   script:
-    - mogplex-ci action --prompt 'Fix it' &
+    - mogplex-ci action --repo acme/web --prompt 'Fix it' &
     - while [ "$(ls .mogplex/*.json 2>/dev/null | xargs -r grep -c run-id)" != 1 ]; do sleep 0.1; done
     - kill -9 $!
     - exit 1

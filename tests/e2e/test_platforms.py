@@ -1,9 +1,17 @@
-"""Every CI system: a whole process in its environment, and all that it prints and writes, as golden texts."""
+"""Every CI system: a whole process in its environment, and all that it prints and writes, as golden texts.
+
+Where a job reaches the program in another way than by its environment, the way is tried as well.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import stat
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +19,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.e2e.golden import check_golden, normalized
-from tests.program import run_program
+from tests.program import ROOT, run_program, start_program
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 AT_ONCE = 1e9
@@ -24,6 +32,24 @@ with log.open("a") as file:
     print(sys.stdin.read(), file=file)
 """
 """Notes how it is called; it stands for Buildkite's own."""
+DOCKER = f"""#!{sys.executable}
+import os, sys
+words, variables, folder = sys.argv[1:], dict(PATH=os.environ["PATH"]), "."
+assert words.pop(0) == "run"
+while (word := words.pop(0)).startswith("-"):
+    value = None if word == "--rm" else words.pop(0)
+    if word in ("-e", "--env"):
+        assert "=" not in value, value
+        variables |= {{value: os.environ[value]}} if value in os.environ else {{}}
+    elif word in ("-v", "--volume"):
+        folder = value.split(":")[0]
+    else:
+        assert word in ("--rm", "-w", "--workdir"), word
+assert word == "ghcr.io/mogplex/run-action:1"
+os.chdir(folder)
+os.execve(sys.executable, [sys.executable, {str(ROOT / "entrypoint.py")!r}, *words], variables)
+"""
+"""Runs the program as `docker run` would: in the mounted folder, with no other variables than it is given."""
 
 
 class Job:
@@ -33,9 +59,7 @@ class Job:
         self.folder = folder
         for part in ("workspace", "agent-temp", "bin"):
             (folder / part).mkdir()
-        agent = folder / "bin" / "buildkite-agent"
-        agent.write_text(AGENT, encoding="utf-8")
-        agent.chmod(agent.stat().st_mode | stat.S_IXUSR)
+        executable(folder / "bin" / "buildkite-agent", AGENT)
         self._ours = set(self._files())
         self._env = environment(name, folder) | {
             "PATH": f"{folder / 'bin'}:/usr/local/bin:/usr/bin:/bin",
@@ -73,3 +97,80 @@ def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> Non
     log = Job("plain", tmp_path).run("pull-request", MOGPLEX_IDEMPOTENCY_KEY="nightly-2026-11-24")
     assert "under the key nightly-2026-11-24" in log
     assert "WARNING" not in log
+
+
+def executable(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def killed_while_it_follows(emulator: Emulator, env: dict[str, str], folder: Path) -> None:
+    """Run a step until it polls, and kill it."""
+    with start_program("--prompt", "Fix the login form", env=env, cwd=folder) as process:
+        while not any(request.route == "events" for request in emulator.requests):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+
+
+def shell(command: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a shell's command where `docker` is ours."""
+    path = {"PATH": f"{folder / 'bin'}:{folder.parent / 'bin'}:{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", "-c", command], env=env | path, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_run_steps_on_github_clean_up_after_one_another(tmp_path: Path) -> None:
+    """A job with `container:` runs the program in steps of its own: the runner then has no post step for it."""
+    (tmp_path / "workspace").mkdir()
+    job = environment("github", tmp_path)
+    del job["INPUT_MATRIX"]
+    with Emulator("slow", speed=1) as emulator:
+        job |= {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+        killed_while_it_follows(emulator, job | {"GITHUB_ACTION": "__run"}, tmp_path / "workspace")
+        post = {"GITHUB_ACTION": "__run_2"}
+        other = run_program("post", env=job | post | {"GITHUB_JOB": "other"}, cwd=tmp_path / "workspace")
+        assert (other.code, other.out, emulator.runs[0].status == "cancelled") == (0, "", False)
+        ended = run_program("post", env=job | post, cwd=tmp_path / "workspace")
+        assert (ended.code, emulator.runs[0].status) == (0, "cancelled"), ended.out
+    assert not (tmp_path / "workspace" / ".mogplex").exists()
+
+
+def test_buildkites_hook_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    executable(tmp_path / "bin" / "docker", DOCKER)
+    hook = ROOT / "examples" / "buildkite" / "pre-exit"
+    # The host's folder is not in the container, and a command may have several lines.
+    job = environment("buildkite", tmp_path) | {"BUILDKITE_COMMAND": "make\nMOGPLEX_URL=https://example.com"}
+    in_container = job | {"BUILDKITE_BUILD_CHECKOUT_PATH": "/none"}
+    with Emulator("slow", speed=1) as emulator:
+        service = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+        killed_while_it_follows(emulator, in_container | service, workspace)
+        text = hook.read_text(encoding="utf-8").replace(
+            "--env MOGPLEX_API_KEY", "--env MOGPLEX_API_KEY --env MOGPLEX_URL"
+        )
+        env = job | service | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+        done = subprocess.run(["bash", "-c", text], env=env, cwd=workspace, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr, emulator.runs[0].status) == (0, "", "cancelled"), done.stdout
+        again = subprocess.run(["bash", hook], env=env, cwd=workspace, capture_output=True, text=True, check=False)
+        assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_line_of_a_commit_message_is_no_variable_of_a_container_started_by_hand(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"```sh\n(docker run[^`]*)```", page)
+    executable(tmp_path / "bin" / "docker", DOCKER)
+    with Emulator("success", speed=AT_ONCE) as emulator:
+        env = environment("jenkins", tmp_path) | {
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_API_KEY": emulator.token,
+            "MOGPLEX_REPO": "acme/web",
+            "BUILD_MESSAGE": "Fix it\nMOGPLEX_REPO=acme/other\n'; exit 1 #",
+        }
+        done = shell(command, tmp_path, env)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert emulator.runs[0].key.startswith("jenkins-")
+    assert "MOGPLEX_REPO=acme/web\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")

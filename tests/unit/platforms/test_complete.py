@@ -16,7 +16,7 @@ from tests.ci_environments import ENVIRONMENTS
 from tests.program import ROOT
 
 PAGE = "docs/platforms.md"
-TABLES = ("What works where", "What names a step")
+TABLES = ("What works where", "What identifies a step")
 USES = ("ghcr.io/mogplex/run-action:1", "mogplex/run-action@v1", "mogplex/run-action/run@1")
 
 
@@ -70,7 +70,7 @@ def test_what_a_new_platform_lacks_is_named() -> None:
         "write tests/e2e/golden/unfinished with `make golden`",
         "add an example in examples/unfinished",
         "add unfinished to the table “What works where” in docs/platforms.md",
-        "add unfinished to the table “What names a step” in docs/platforms.md",
+        "add unfinished to the table “What identifies a step” in docs/platforms.md",
     ]
 
 

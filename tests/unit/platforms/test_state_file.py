@@ -1,13 +1,16 @@
-"""The file that keeps a run's ids for the clean-up."""
+"""Ids for the clean-up: in a file of the workspace, or where GitHub's runner keeps them for the action."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.platforms.base import StateFile
+from mogplex_ci.platforms import detect
+from mogplex_ci.platforms.base import Platform, StateFile
+from tests.ci_environments import environment
 
 NAMES = ("gitlab", "https://gitlab.com", "1000", "agent", "176068")
 STATE = {"key": "gitlab-1000", "run-id": "r-1"}
@@ -56,3 +59,31 @@ def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
         file.save(STATE)
     assert file.load() == {}
     assert list(elsewhere.iterdir()) == []
+
+
+def github(folder: Path, **changes: str | None) -> Platform:
+    (folder / "workspace").mkdir(exist_ok=True)
+    env = environment("github", folder) | changes
+    return detect({name: value for name, value in env.items() if value is not None}, io.StringIO())
+
+
+def test_the_actions_post_step_gets_the_state_from_the_runner(tmp_path: Path) -> None:
+    github(tmp_path).save_state(STATE)
+    assert "run-id<<" in (tmp_path / "state").read_text(encoding="utf-8")
+    assert list((tmp_path / "workspace").iterdir()) == []
+    given = {f"STATE_{name}": value for name, value in STATE.items()}
+    assert github(tmp_path, **given).load_state() == STATE
+    assert github(tmp_path, **given, STATE_finished="true").load_state() == {}
+
+
+def test_a_run_step_of_github_leaves_the_state_for_a_later_step_of_the_job(tmp_path: Path) -> None:
+    def step(**changes: str) -> Platform:
+        return github(tmp_path, INPUT_MATRIX=None, **changes)
+
+    step(GITHUB_ACTION="__run").save_state(STATE)
+    assert not (tmp_path / "state").exists()
+    assert step(GITHUB_ACTION="__run_2").load_state() == STATE
+    assert step(GITHUB_ACTION="__run_2", GITHUB_JOB="other").load_state() == {}
+    assert step(GITHUB_ACTION="__run_2", GITHUB_RUN_ATTEMPT="2").load_state() == {}
+    step(GITHUB_ACTION="__run_2").clear_state()
+    assert list((tmp_path / "workspace").iterdir()) == []

@@ -230,6 +230,14 @@ def test_gitea_has_its_own_names_and_no_types_of_users(tmp_path: Path) -> None:
         ("circleci", {"CIRCLE_PR_USERNAME": "stranger"}, {"CIRCLE_PULL_REQUEST": "https://github.com/acme/web/pull/1"}),
         ("circleci", {"CIRCLE_PR_NUMBER": "1"}, {"CIRCLE_PR_NUMBER": ""}),
         ("jenkins", {"CHANGE_FORK": "stranger"}, {"CHANGE_ID": "1"}),
+        ("semaphore", {"SEMAPHORE_GIT_PR_SLUG": "stranger/web"}, {"SEMAPHORE_GIT_PR_SLUG": "acme/web"}),
+        ("codefresh", {"CF_PULL_REQUEST_IS_FORK": "true"}, {"CF_PULL_REQUEST_IS_FORK": "false"}),
+        (
+            "appveyor",
+            {"APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME": "stranger/web"},
+            {"APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME": "acme/web"},
+        ),
+        ("travis", {"TRAVIS_PULL_REQUEST_SLUG": "stranger/web"}, {"TRAVIS_PULL_REQUEST_SLUG": "acme/web"}),
     ],
 )
 def test_a_fork_s_build_is_refused(name: str, fork: dict[str, str], own: dict[str, str]) -> None:
@@ -238,7 +246,7 @@ def test_a_fork_s_build_is_refused(name: str, fork: dict[str, str], own: dict[st
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
-def test_an_ordinary_build_starts(name: str) -> None:
+def test_a_build_of_a_push_starts(name: str) -> None:
     assert detect(ENVIRONMENTS[name], io.StringIO()).untrusted_trigger() is None
 
 
