@@ -142,8 +142,8 @@ class Event:
     def outsider_text_in(self, prompt: str) -> str | None:
         """Return the path of a field whose words, an outsider's, are in ``prompt``, such as ``issue.body``, or None."""
         folded = _folded(prompt)
-        pieces = {folded[start : start + _PIECE] for start in range(len(folded) - _PIECE + 1)}
-        return next((path for path, text in self._outsider_texts() if _is_in(folded, pieces, text)), None)
+        starts, pieces = _windows(folded, _WHOLE), _windows(folded, _PIECE)
+        return next((path for path, text in self._outsider_texts() if _is_in(folded, starts, pieces, text)), None)
 
     def _is_by_insider(self) -> bool:
         subject = _object(self.payload, _AUTHORED[self.name])
@@ -214,14 +214,22 @@ def _is_same_repository(pull_request: Object) -> bool:
     return head is not None and head == base
 
 
-def _is_in(prompt: str, pieces: set[str], text: str) -> bool:
-    """Return whether ``text``, a line of it or a long piece is in the folded prompt with the pieces ``pieces``."""
+def _is_in(prompt: str, starts: set[str], pieces: set[str], text: str) -> bool:
+    """Return whether ``text``, a line of it or a long piece is in the folded prompt.
+
+    ``starts`` and ``pieces`` are the prompt's windows of ``_WHOLE`` and ``_PIECE`` characters.
+    """
     whole = _folded(text)
-    if (len(whole) >= _WHOLE or (len(whole) >= _WHOLE_WITH_SPACE and " " in whole)) and whole in prompt:
+    if _WHOLE_WITH_SPACE <= len(whole) < _WHOLE:
+        return " " in whole and whole in prompt
+    if not _windows(whole, _PIECE).isdisjoint(pieces):
         return True
-    if any(whole[start : start + _PIECE] in pieces for start in range(len(whole) - _PIECE + 1)):
-        return True
-    return any(len(line) >= _WHOLE and line in prompt for line in map(_folded, text.splitlines()))
+    lines = {whole, *map(_folded, text.splitlines())}
+    return any(line[:_WHOLE] in starts and line in prompt for line in lines)
+
+
+def _windows(text: str, size: int) -> set[str]:
+    return {text[start : start + size] for start in range(len(text) - size + 1)}
 
 
 def _folded(text: str) -> str:
