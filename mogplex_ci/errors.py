@@ -95,7 +95,7 @@ class UsageError(MogplexError):
     code = "USAGE"
 
     def __init__(self, *problems: Problem) -> None:
-        super().__init__("; ".join(f"{problem.input}: {problem.fault}" for problem in problems))
+        super().__init__("wrong inputs: " + ", ".join(f"{problem.input} {problem.fault}" for problem in problems))
         self.problems = problems
 
 

@@ -6,6 +6,7 @@ therefore resolved once, when the inputs are read, and whatever is opened later 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -31,11 +32,11 @@ def inside(workspace: Path, name: str, *, input_name: str) -> Path:
     try:
         path = (root / name).resolve()
     except (OSError, RuntimeError) as error:
-        raise _problem(input_name, "is a link to itself", name) from error
+        raise _problem(input_name, "is a link to itself", name, "Use the path of a file.") from error
     if path == root:
         raise _problem(input_name, "is a folder", name, "Use the path of a file.")
     if not path.is_relative_to(root):
-        raise _problem(input_name, "is outside the workspace", name, "Use a path inside it.")
+        raise _problem(input_name, "is outside the workspace", name, "Use a path that is relative to it.")
     return path
 
 
@@ -156,8 +157,13 @@ def _unusable(input_name: str, verb: str, name: str, error: OSError) -> UsageErr
         return _problem(input_name, "does not exist in the workspace", name, remedy)
     if isinstance(error, IsADirectoryError):
         return _problem(input_name, "is a folder", name, "Use the path of a file.")
-    reason = f" ({error.strerror})" if error.strerror else ""
-    return _problem(input_name, f"cannot be {verb}{reason}", name, "Use a regular file that this user may open.")
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return _problem(input_name, "is below a file", name, "Use a path in a folder.")
+    if error.errno in (None, errno.ENXIO):
+        return _problem(input_name, "is not a regular file", name, "Use the path of a file.")
+    return _problem(
+        input_name, f"cannot be {verb} ({error.strerror})", name, "Check the file's and its folder's permissions."
+    )
 
 
 def _problem(input_name: str, fault: str, name: str, remedy: str = "") -> UsageError:

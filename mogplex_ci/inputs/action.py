@@ -188,7 +188,9 @@ def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, s
 
 def _missing(values: Mapping[str, str], repository: str | None) -> Iterator[Problem]:
     if "prompt" not in values and "prompt-file" not in values:
-        yield Problem("prompt", "is missing", "Set prompt or prompt-file.")
+        is_task_open = "run-file" in values and "task" not in values
+        or_task = ", or task if the run file has tasks" if is_task_open else ""
+        yield Problem("prompt", "is missing", f"Set prompt or prompt-file{or_task}.")
     if "repo" not in values and repository is None:
         yield Problem("repo", "is missing", inputs()["repo"].kind.remedy)
 

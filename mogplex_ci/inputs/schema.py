@@ -150,7 +150,7 @@ def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
     """Return up to ``count`` of the ``known`` words that look like ``word``, the closest first."""
     from difflib import get_close_matches  # needed only for mistakes
 
-    return get_close_matches(word, list(known), n=count, cutoff=0.5)
+    return get_close_matches(word, list(known), n=count)
 
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
@@ -241,10 +241,11 @@ def _duration_suggestions(text: str) -> Iterator[str]:
 
 
 def _repo_suggestions(text: str) -> Iterator[str]:
-    """Yield ``owner/name`` for a clone URL or the address of a page of a repository."""
+    """Yield ``owner/name`` for a clone URL, the address of a repository, ``@owner/name`` and ``owner / name``."""
     match = re.search(r"(?:://|@)[^/:\s]+[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", text[:400], re.ASCII)
     if match:
         yield match[1]
+    yield re.sub(r"[\s@]", "", text[:400])
 
 
 def _branch_suggestions(text: str) -> Iterator[str]:

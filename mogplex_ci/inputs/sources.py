@@ -91,7 +91,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise argparse's complaint about a flag without a value; no other can occur."""
         flag = message.partition(": ")[0].removeprefix("argument ")
-        raise UsageError(Problem(flag, "needs a value", f"Write {flag}=VALUE if the value begins with a hyphen."))
+        raise UsageError(Problem(f"flag {flag}", "needs a value", f"Write {flag}=VALUE."))
 
 
 def _flags(argv: Sequence[str]) -> tuple[dict[str, str], list[Problem]]:
@@ -110,10 +110,10 @@ def _unknown_argument(word: str) -> Problem:
     flag = word.partition("=")[0]
     if flag == "--api-key":
         remedy = "Set MOGPLEX_API_KEY: other processes can see command lines."
-        return Problem("--api-key", "is not a flag", remedy)
-    if re.fullmatch(r"--?[a-z][a-z-]{0,30}", flag):
-        remedy = did_you_mean(flag, [f"--{name}" for name in inputs()], otherwise="See --help.")
-        return Problem(flag, "is not a flag", remedy)
+        return Problem("flag --api-key", "does not exist", remedy)
+    if re.fullmatch(r"--?[A-Za-z][A-Za-z-]{0,30}", flag):
+        remedy = did_you_mean(flag.lower(), [f"--{name}" for name in inputs()], otherwise="See --help.")
+        return Problem(f"flag {flag}", "does not exist", remedy)
     return Problem(
         "arguments", "contain a word that is not expected", "Write --NAME VALUE, and quote spaces; see --help."
     )
@@ -193,7 +193,9 @@ def read_yaml(workspace: Path, name: str, *, input_name: str) -> dict[str, Any]:
     try:
         return _parse_yaml(text)
     except ValueError as error:
-        remedy = "Write names and values, such as 'prompt: Fix the tests'." if input_name == "run-file" else ""
+        remedy = "See docs/emulator.md."
+        if input_name == "run-file":
+            remedy = "Write names and values, such as 'prompt: Fix the tests'."
         raise UsageError(Problem(input_name, str(error), remedy, Untrusted(name))) from error
 
 
@@ -257,11 +259,14 @@ def _structure_problems(document: dict[str, Any]) -> list[Problem]:
             properties = error.schema["properties"]
             problems += [_unknown_name(str(name), properties) for name in error.instance if name not in properties]
         elif error.validator == "type":
-            wanted = (
-                "text, a number or a boolean" if "string" in error.schema["type"] else "a mapping of names to values"
-            )
-            got = Untrusted(str(error.path[-1])) if error.path else None
-            problems.append(Problem("run-file", f"is not {wanted}", f"Write {wanted} for it.", got))
+            got = Untrusted(str(error.path[-1]))
+            if "string" in error.schema["type"]:
+                problems.append(
+                    Problem("run-file", "has more than one value", "Write one text, number or boolean.", got)
+                )
+            else:
+                remedy = "Write names and values below it, such as 'prompt: Fix the tests'."
+                problems.append(Problem("run-file", "is not a mapping", remedy, got))
     return problems[:_LISTED]
 
 

@@ -139,17 +139,17 @@ class Log:
                 self._show_open_calls(ended=True)
 
     def end(self, facts: Facts) -> None:
-        """Write how the step ended, annotate a failure once, and say what to do next."""
+        """Write how the step ended, annotate a failure once or each wrong input, and say what to do next."""
         self._show_open_calls(ended=True)
-        for fault in facts.problems:
-            self._platform.line(fault)
         figures: tuple[Part, ...] = ()
         if facts.run_id:
             figures = (", ", count(facts.events, "event"), ", ", count(facts.requests, "request"))
         ended = text.headline(facts.result)
         self._say(text.mark(facts.result), " ", ended, " after ", duration(facts.duration), *figures)
         self._delivery(facts)
-        if facts.error:
+        for problem in facts.problems:
+            self._annotate(Level.ERROR, "Mogplex", problem)
+        if facts.error and not facts.problems:
             self._annotate(Level.ERROR, "Mogplex", facts.error)
         if facts.detail and (lines := text.long_lines(Untrusted(facts.detail), self._safe)):
             self._group(self._safe.line("The full message"), lines)

@@ -69,8 +69,8 @@ def reason(safe: Sanitizer, cause: str, detail: Untrusted | None) -> SafeText:
 
 def problem(safe: Sanitizer, fault: Problem) -> SafeText:
     """Return what is wrong with an input, and what to do about it."""
-    template, values = fault.line()
-    return safe.line("Input " + template, *values)
+    template, (name, *values) = fault.line()
+    return safe.line(template, safe.message(name), *values)
 
 
 def first_line(task: str) -> str:

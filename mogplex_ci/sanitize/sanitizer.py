@@ -92,9 +92,10 @@ class Sanitizer:
         """Return one line of ours with ``values`` filled into the ``{}`` of ``template``; without values, as it is.
 
         Raises:
-            ValueError: the template begins with a placeholder, with white space, or like the marker of a CI system.
+            ValueError: the template begins with a placeholder for anything but ``SafeText``, with white space, or like
+                the marker of a CI system.
         """
-        if template.startswith("{"):
+        if template.startswith("{") and not (values and isinstance(values[0], SafeText)):
             raise ValueError("a line begins with a character of ours")
         return self._own_line(template.format(*map(self._inline, values)) if values else template)
 

@@ -191,8 +191,8 @@ def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> Non
 
 
 def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
-    found = faulty(tmp_path, "--wait=maybe", "--foo", MOGPLEX_PROMPT="", INPUT_TIMEOUT="x", MOGPLEX_HARNESS="y")
-    assert sorted(found) == ["--foo", "harness", "prompt", "timeout", "wait"]
+    found = faulty(tmp_path, "--wait=maybe", "flag --foo", MOGPLEX_PROMPT="", INPUT_TIMEOUT="x", MOGPLEX_HARNESS="y")
+    assert sorted(found) == ["flag --foo", "harness", "prompt", "timeout", "wait"]
 
 
 def test_a_token_is_never_part_of_a_fault(tmp_path: Path) -> None:
