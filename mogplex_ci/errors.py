@@ -65,7 +65,8 @@ class Problem:
         if self.near or self.remedy:
             template += "."
         if self.near:
-            template += " Did you mean " + " or ".join("{}" for _ in self.near) + "?"
+            others = ", ".join("{}" for _ in self.near[1:])
+            template += " Did you mean " + (others + " or {}?" if others else "{}?")
             values += self.near
         if self.remedy:
             template += " {}"

@@ -136,7 +136,8 @@ def _client_of(inputs: ActionInputs, recorder: Recorder) -> Iterator[Client]:
             try:
                 emulator = stack.enter_context(Emulator(scenario, repo=inputs.repo))
             except DocumentError as error:
-                raise UsageError(Problem("scenario", "cannot be played", str(error))) from error
+                faults = "; ".join(str(error).replace(f"{scenario}:", "line ").splitlines())
+                raise UsageError(Problem("scenario", "cannot be played", f"Mend {faults}.")) from error
             url, token = emulator.url, emulator.token
         client = Client(url, token, diagnostics=recorder.diagnostics)
         stack.callback(client.close)

@@ -191,7 +191,7 @@ def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> Non
 
 
 def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
-    found = faulty(tmp_path, "--wait=maybe", "flag --foo", MOGPLEX_PROMPT="", INPUT_TIMEOUT="x", MOGPLEX_HARNESS="y")
+    found = faulty(tmp_path, "--wait=maybe", "--foo", MOGPLEX_PROMPT="", INPUT_TIMEOUT="x", MOGPLEX_HARNESS="y")
     assert sorted(found) == ["flag --foo", "harness", "prompt", "timeout", "wait"]
 
 

@@ -1,0 +1,64 @@
+"""Every mistake of ``mistakes.yaml`` gets the message that stands beside it, from the real program."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mogplex_ci.emulator import Emulator
+from tests.github_log import read_log
+from tests.program import GitHubStep
+
+TABLE = Path(__file__).with_name("mistakes.yaml")
+MISTAKES: list[dict[str, Any]] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake["says"][0][:60])
+def test_a_mistake_gets_its_message(mistake: dict[str, Any], emulator: Emulator, tmp_path: Path) -> None:
+    step = step_with(mistake, emulator, tmp_path)
+    ended = step.run(*mistake.get("flags", ()))
+    assert [error.text for error in read_log(ended.out).annotations if error.level == "error"] == mistake["says"]
+    assert mistake.get("advises", "") in ended.out
+    assert ended.code == mistake.get("exit", 2)
+    assert ended.err == ""
+    assert mistake.get("never", "\0") not in ended.out + step.summary + "".join(step.outputs.values())
+    assert emulator.runs == []
+
+
+def test_there_are_enough_mistakes() -> None:
+    assert len(MISTAKES) >= 100
+    assert len({repr({**mistake, "says": None}) for mistake in MISTAKES}) == len(MISTAKES)
+
+
+def step_with(mistake: dict[str, Any], emulator: Emulator, folder: Path) -> GitHubStep:
+    """Return a step that would start a run if it were not for the mistake."""
+    right = {"prompt": "Fix the tests", "base-url": emulator.url, "api-key": emulator.token}
+    inputs = {name: value for name, value in right.items() if name not in mistake.get("without", ())}
+    step = GitHubStep(folder, inputs | mistake.get("with", {}), mistake.get("env", {}))
+    for name, content in mistake.get("files", {}).items():
+        path = step.workspace / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content_of(content))
+    for name, target in mistake.get("links", {}).items():
+        (step.workspace / name).symlink_to(target)
+    for name in mistake.get("pipes", ()):
+        os.mkfifo(step.workspace / name)
+    return step
+
+
+def content_of(content: str | dict[str, Any]) -> bytes:
+    """Return a file's bytes: text, ``hex``, or ``text`` repeated ``times``."""
+    if isinstance(content, str):
+        return content.encode()
+    return bytes.fromhex(content["hex"]) if "hex" in content else str(content["text"]).encode() * content["times"]
