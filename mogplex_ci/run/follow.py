@@ -189,10 +189,16 @@ class Follower:
                 self._last_id = None
                 yield from self._look()
                 continue
-            except MogplexError as error:
-                works = yield from self._look(unless=error)
-                fruitless += works
+            except RateLimitedError as error:
+                yield from self._note_trouble(error)
                 pause = backoff.seconds_after(error)
+            except MogplexError as error:
+                pause = backoff.seconds_after(error)
+                if error.retry_after is not None:
+                    yield from self._note_trouble(error)
+                    yield from self._wait_for(pause)
+                    pause = 0.0
+                fruitless += yield from self._look()  # unless nothing works, it is the stream's fault
             else:
                 yield from self._recover()
                 end = yield from self._read_stream(stream)
@@ -387,20 +393,17 @@ class Follower:
             self._reported_at = now
             yield Heartbeat(self.run, now - self._began, now - self._changed_at)
 
-    def _look(self, *, unless: MogplexError | None = None) -> Generator[Update, None, bool]:
-        """Ask for the run, and return whether the API answered. ``unless``: an error that may make asking useless.
+    def _look(self) -> Generator[Update, None, bool]:
+        """Ask for the run, and return whether the API answered.
 
         Raises:
             MogplexError: the API says that asking again is of no use.
         """
-        if isinstance(unless, RateLimitedError):
-            yield from self._note_trouble(unless)
-            return False
         try:
             run = self._ask_for_run()
         except MogplexError as error:
-            yield from self._note_trouble(error)
             self._look_at = self._clock.monotonic() + self._look_backoff.seconds_after(error)
+            yield from self._note_trouble(error)
             return False
         self._look_backoff.reset()
         yield from self._recover()
@@ -527,6 +530,7 @@ class Follower:
             yield Trouble(error)
         self._trouble = error
         self._not_before = self._clock.monotonic() + (error.retry_after or 0.0)
+        self._look_at = max(self._look_at, self._not_before)
 
     def _recover(self) -> Iterator[Update]:
         now = self._clock.monotonic()

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mogplex_ci.run.key import MAX_KEY_LENGTH, Key, derived
+from mogplex_ci.run.start import MAX_CHAIN, MAX_KEY_LENGTH, Key, OnRerun, derive_key
 
 LABEL = "acme/web-9876543210-build"
 PARTS = ("https://github.com", "701", "9876543210", "build", "agent")
 
 
 def test_is_readable_and_the_same_every_time() -> None:
-    key = derived("github", LABEL, PARTS)
-    assert key == derived("github", LABEL, list(PARTS))
+    key = derive_key("github", LABEL, PARTS)
+    assert key == derive_key("github", LABEL, list(PARTS))
     assert re.fullmatch(r"github-acme/web-9876543210-build-[0-9a-f]{16}", key)
 
 
@@ -32,7 +33,7 @@ def test_everything_that_names_a_step_counts() -> None:
         ("github", (*PARTS[:3], "build agent"), ""),
         ("github", (*PARTS[:3], "build", "", "agent"), ""),
     ]
-    keys = [derived(system, LABEL, parts, suffix) for system, parts, suffix in steps]
+    keys = [derive_key(system, LABEL, parts, suffix) for system, parts, suffix in steps]
     assert all(one != other for one, other in combinations(keys, 2))
 
 
@@ -42,30 +43,31 @@ texts = st.text(max_size=300)
 @settings(derandomize=True, max_examples=200, database=None)
 @given(label=texts, parts=st.lists(texts, max_size=8), suffix=texts, attempt=texts)
 def test_a_header_can_carry_it(label: str, parts: list[str], suffix: str, attempt: str) -> None:
-    base = derived("github", label, parts, suffix)
+    base = derive_key("github", label, parts, suffix)
     key = Key(base, explicit=False, attempt=attempt, later_attempt=True)
-    for each in (base, key.for_attempt(), key.afresh(base), key.afresh(key.for_attempt())):
+    for each in (*key.chain(OnRerun.AUTO), *key.chain(OnRerun.NEW)):
         assert 1 <= len(each) <= MAX_KEY_LENGTH
         assert re.fullmatch(r"[A-Za-z0-9._/-]+", each)
-        assert each.strip() == each
 
 
 @settings(derandomize=True, max_examples=200, database=None)
 @given(one=st.lists(texts, max_size=5), other=st.lists(texts, max_size=5), label=texts)
 def test_different_steps_never_share_it(one: list[str], other: list[str], label: str) -> None:
-    assert (derived("github", label, one) == derived("github", label, other)) == (one == other)
+    assert (derive_key("github", label, one) == derive_key("github", label, other)) == (one == other)
 
 
-def test_each_attempt_has_a_key_of_its_own() -> None:
-    for base in ("mine", "x" * MAX_KEY_LENGTH):
-        first = Key(base, explicit=True, attempt="1", later_attempt=False)
-        second = Key(base, explicit=True, attempt="2", later_attempt=True)
-        keys = {
-            base,
-            first.for_attempt(),
-            second.for_attempt(),
-            first.afresh(base),
-            second.afresh(second.for_attempt()),
-        }
-        assert len(keys) == 5
-        assert first.afresh(base) == second.afresh(base)
+@pytest.mark.parametrize("base", ["mine", "x" * MAX_KEY_LENGTH], ids=["short", "longest"])
+def test_every_generation_has_a_key_of_its_own_and_new_ones_every_attempt(base: str) -> None:
+    first = Key(base, explicit=True, attempt="1", later_attempt=False)
+    second = Key(base, explicit=True, attempt="2", later_attempt=True)
+    assert first.chain(OnRerun.AUTO) == second.chain(OnRerun.AUTO) == first.chain(OnRerun.ATTACH)
+    chains = [first.chain(OnRerun.AUTO), first.chain(OnRerun.NEW), second.chain(OnRerun.NEW)]
+    assert [len(chain) for chain in chains] == [MAX_CHAIN] * 3
+    assert len({key for chain in chains for key in chain}) == 3 * MAX_CHAIN
+    assert chains[0][0] == base
+
+
+def test_the_generations_are_readable() -> None:
+    key = Key("mine", explicit=True, attempt="1", later_attempt=False)
+    assert key.chain(OnRerun.AUTO)[:3] == ["mine", "mine-g2", "mine-g3"]
+    assert key.chain(OnRerun.NEW)[:2] == ["mine-1", "mine-1-g2"]

@@ -61,18 +61,56 @@ def test_a_dead_run_is_replaced(world: World, scenario: str) -> None:
     assert case.play().code == 1
     case.attempt += 1
     played = case.play()
-    assert [run.key for run in case.runs] == [case.key, f"{case.key}-2"]
-    (retired,) = played.of(NextKey)
-    assert (retired.key, retired.never_queued) == (f"{case.key}-2", False)
+    assert [run.key for run in case.runs] == [case.key, f"{case.key}-g2"]
+    (next_key,) = played.of(NextKey)
+    assert (next_key.key, next_key.never_queued) == (f"{case.key}-g2", False)
     assert not started(played).joined
 
 
-def test_each_attempt_replaces_once_and_joins_itself(world: World) -> None:
+def test_each_try_replaces_the_dead_run_of_the_one_before(world: World) -> None:
     case = world.new_case("failed")
     for attempt in (1, 2, 2, 3):
         case.attempt = attempt
         assert case.play().code == 1
-    assert [run.key for run in case.runs] == [case.key, f"{case.key}-2", f"{case.key}-3"]
+    assert [run.key for run in case.runs] == [case.key, f"{case.key}-g2", f"{case.key}-g3", f"{case.key}-g4"]
+
+
+@pytest.mark.parametrize("attempts", [(1, 2, 3), (1, 1, 1)], ids=["counted", "not counted by the CI system"])
+def test_a_third_try_joins_the_run_of_the_second(world: World, attempts: tuple[int, ...]) -> None:
+    case = world.new_case("slow")
+    case.attempt = attempts[0]
+    assert case.play(stop_after=20.0).result == "interrupted"
+    for attempt in attempts[1:]:
+        case.attempt = attempt
+        assert case.play(wait=False).result == "detached"
+    assert [run.key for run in case.runs] == [case.key, f"{case.key}-g2"]
+    assert len(case.live) == 1
+
+
+def test_a_success_further_down_the_chain_is_found_again(world: World) -> None:
+    case = world.new_case("queue-fails-once")
+    case.play()
+    case.attempt = 2
+    played = case.play()
+    assert (played.result, started(played).key, started(played).joined) == ("success", f"{case.key}-g2", True)
+    assert len(case.runs) == 2
+
+
+def test_the_chain_is_ten_keys_long(world: World) -> None:
+    case = world.new_case("failed")
+    results = [case.play().result for _ in range(12)]
+    assert results == ["failed"] * 12
+    assert [run.key for run in case.runs] == [case.key, *(f"{case.key}-g{number}" for number in range(2, 11))]
+
+
+def test_a_conflict_at_the_end_of_the_chain_is_reported(world: World) -> None:
+    case = world.new_case("failed")
+    for _ in range(10):
+        case.play()
+    case.attempt = 2
+    played = case.play(request=case.other_request)
+    assert (played.code, played.end.error_code) == (1, "IDEMPOTENCY_CONFLICT")
+    assert len(case.runs) == 10
 
 
 def test_attach_reports_a_dead_run(world: World) -> None:
@@ -95,8 +133,8 @@ def test_a_changed_request_is_a_fresh_run_in_a_later_attempt(world: World) -> No
     leave_running(case)
     played = case.play(request=case.other_request)
     assert (played.result, len(case.runs)) == ("success", 2)
-    (retired,) = played.of(NextKey)
-    assert (retired.run, retired.key) == (None, f"{case.key}-2")
+    (next_key,) = played.of(NextKey)
+    assert (next_key.run, next_key.key) == (None, f"{case.key}-g2")
 
 
 @pytest.mark.parametrize("on_rerun", [OnRerun.ATTACH, OnRerun.NEW])
@@ -138,10 +176,10 @@ def test_a_run_that_could_not_be_queued_is_replaced_once(world: World) -> None:
     assert (played.result, played.code) == ("success", 0)
     assert [(run.key, run.status) for run in case.runs] == [
         (case.key, "failed"),
-        (f"{case.key}-again", "success"),
+        (f"{case.key}-g2", "success"),
     ]
-    (retired,) = played.of(NextKey)
-    assert retired.never_queued
+    (next_key,) = played.of(NextKey)
+    assert next_key.never_queued
 
 
 def test_a_queue_that_stays_down_is_reported_as_what_it_is(world: World) -> None:
@@ -164,7 +202,7 @@ def test_a_later_attempt_joins_what_replaced_the_run_that_was_never_queued(world
     assert played.result == "timeout"
     assert len(case.runs) == 2
     assert started(played).joined
-    assert started(played).key == f"{case.key}-again"
+    assert started(played).key == f"{case.key}-g2"
 
 
 @pytest.mark.parametrize("lost", [False, True])
