@@ -97,9 +97,10 @@ def retrying(
             if ignore_retry_after:
                 error.retry_after = None
             seconds, left = backoff.seconds_after(error), deadline - clock.monotonic()
-            if (error.retry_after or seconds) >= left:
+            asked = error.retry_after or 0.0
+            if asked >= left or (seconds >= left and left <= 2 * _LAST_TRY_SECONDS):
                 raise
-            seconds = min(seconds, max(left - _LAST_TRY_SECONDS, error.retry_after or 0.0, left / 2))
+            seconds = min(seconds, max(left - _LAST_TRY_SECONDS, asked, left / 2))
             yield Waiting(error, seconds)
         with stop.interrupting() if stop else nullcontext():
             clock.sleep(seconds)
