@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import Untrusted
-from mogplex_ci.run.updates import NextKey, Started
 from mogplex_ci.run.start import OnRerun
+from mogplex_ci.run.updates import NextKey, Started
 from mogplex_ci.signals import Stop
 from tests.faults.conftest import SCENARIOS
 from tests.faults.kinds import FINAL, PASSING, REFUSED

@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from mogplex_ci.signals import bounded
 from mogplex_ci.api.client import Client
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.signals import Stop, StopRequested
+from mogplex_ci.signals import Stop, StopRequested, bounded
 
 TOKEN = "mog_" + "x" * 32
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -12,12 +12,12 @@ from mogplex_ci.run.updates import (
     Ended,
     EventsArrived,
     EventsMissing,
-    Update,
     Heartbeat,
     Recovered,
     StatusChanged,
     Trouble,
     UnknownStatus,
+    Update,
 )
 from tests.faults.world import Case, Played, World, ids
 

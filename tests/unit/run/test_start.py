@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from mogplex_ci.errors import ForeignRunError
-from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.run.start import OnRerun
+from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.signals import Stop
 from tests.faults.world import Case, Played, Trip, World
 
