@@ -48,7 +48,7 @@ _TERMINAL = (
     r"|\x1b[\]PX^_][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # OSC (titles, links), DCS, SOS, PM, APC, when they end
     r"|\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     r"|\x1b[ -/]*[0-Z\\`-~]"  # the short ones: character sets, reset
-    r"|\x9d[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)|\x9b[0-?]*[ -/]*[@-~]"  # OSC and CSI in one 8-bit control
+    r"|\x9d[^\x07\x1b\x9c\x9d\n]*(?:\x07|\x1b\\|\x9c)|\x9b[0-?]*[ -/]*[@-~]"  # OSC and CSI in one 8-bit control
 )
 """ECMA-48 sequences. Every run stops where the next sequence may start, so that a search takes linear time."""
 

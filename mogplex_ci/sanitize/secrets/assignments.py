@@ -1,28 +1,34 @@
-r"""Secrets that only their names tell: assignments, flags, headers, passwords in URLs.
+r"""Secrets that only their names give away: assignments, flags, headers, commands, passwords in URLs.
 
-A name is found by one regular expression; what stands behind it is judged by plain rules, so that ``password: hunter2``
-goes and ``token = parser.next()`` stays. Expressions are matched at a place or stop at characters that begin the next
-match: text of any shape takes linear time.
+One expression finds where a name ends. What may follow it are ``Form`` objects, and plain rules judge the value, so that
+``password: hunter2`` is a secret and ``token = parser.next()`` is not. Every expression is matched at one place and
+reads a bounded number of characters, or stops where the next match may begin: text of any shape takes linear time.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
 _FLAGS = re.ASCII | re.IGNORECASE
-_ENDINGS = (
-    *("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential", "credentials", "key"),
-    *("_pass", "-pass", "_auth", "authorization"),
+_NAME = r"(?:pass(?:word|wd|phrase|code)?|pwd|psw|secret|token|credentials?|key|auth(?:orization)?|pat)(?=\d{0,2}(?![a-z0-9_]))"
+"""How names of secrets end, in lower case."""
+_AFTER_HYPHEN = ("pass", "auth", "pat")
+"""Endings that count only behind a hyphen or an underscore."""
+_KEY = (
+    r"(?:access|account|admin|api|apim|app|application|auth|bot|client|consumer|customer|deploy|encryption|functions?"
+    r"|gateway|hmac|integration|licen[cs]e|master|merchant|private|root|routing|secret|security|server|service|session"
+    r"|shared|signing|ssh|storage|subscription|webhook|write)[_.\- ]?key\Z"
 )
-"""How names of secrets end."""
-_KEY = r"(?:api|access|account|auth|encryption|license|master|private|secret|service|shared|signing|ssh)[_.-]?key"
-_NAME_ENDS = r"\d{0,2}(?![A-Za-z0-9_])"
+"""Keys that open something; others sort, cache or press."""
 
-_CLOSED = r"(?:\\*[\"'`]\]?|\])?"
-_OPERATOR = r"[ \t]*(?:=>|:=|=(?![=>~])|:(?!:))[ \t]*"
+_CLOSED = r"(?:\\*[\"'`]\]?|\]|\*{1,2})?"
+_TYPE = r"(?:[ \t]?[?:]?[ \t]?[a-z_][\w.\[\]<>|?*]{0,40}(?:[ \t]\|[ \t]\w{1,20}){0,2}(?=[ \t]?:?=))?"
+_OPERATOR = r"[ \t]*(?:=>|::?=|\?\?=|\|\|=|[?+]=|=(?![=>~])|:(?!:)\*{0,2})[ \t]*"
 _PLAIN = r"[^\s\"'`\\]"
 _CODE = r"[^\s\"'`,;&<>(){}\[\]\\|]"
 _MOST_JUDGED = 300
@@ -38,69 +44,113 @@ class Form(NamedTuple):
 
 
 _SCHEMES = r"(?:bearer|basic|token|api-?key|dpop|hawk|key|negotiate|ntlm|oauth)"
-_OTHERS = {
+_ON_ONE_LINE = r"(?:[^\n\\]|\\.|\\\n)"
+COMMANDS = {
     "authorization": (
         r"authorization\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?:digest|aws4-hmac-sha256)[ \t]+"
         r"[^\n]{0,500}?(?:response|signature)=\\*[\"']?(?P<value>[\w+/=-]++)"
     ),
-    "bearer": r"\bbearer[ \t]+(?P<value>(?=[A-Za-z_~+/.-]*(?:\d|\.\w))[A-Za-z0-9._~+/-]{8,}+=*+)",
-    "://": r"://(?:[^\s/:@\"'`<>]*+:(?P<value>[^\s/\"'`<>]+)|(?P<user>[\w-]{20,}+))@",
-    "-u": r"(?<![\w-])-(?:u|-user)[ =][\"']?[^\s:\"']{1,100}+:(?P<value>[^\s\"']++)",
+    "bearer": r"\bbearer[ \t]+(?P<value>(?=[A-Za-z_~+/.-]{0,200}(?:\d|\.\w))[A-Za-z0-9._~+/-]{8,}+=*+)",
+    "://": r"://(?:[^\s/:@\"'`<>]{0,200}+:(?P<value>[^\s/\"'`<>]{1,500})|(?P<user>[\w-]{20,200}+))@",
+    "-u": r"(?<![\w-])(?:-u|--user|--proxy-user)(?:[ \t=]{1,9}|(?=[\w\"']))[\"']?[^\s:\"']{1,100}+:(?P<value>[^\s\"']++)",
+    " -p": (
+        r"\b(?:docker|podman|buildah|skopeo|helm|oras|crane|nerdctl|az)\b[^\n]{0,60}? login\b"
+        rf"{_ON_ONE_LINE}{{0,120}}?[ \t]-p[ =]?[\"']?(?P<value>{_PLAIN}++)"
+        rf"|\b(?:mysql\w{{0,8}}|mariadb\w{{0,8}}|sshpass)\b{_ON_ONE_LINE}{{0,120}}?[ \t]-p[\"']?(?P<attached>{_PLAIN}++)"
+        rf"|\bsshpass[ \t]{{1,4}}-p[ \t]{{1,4}}[\"']?(?P<apart>{_PLAIN}++)"
+    ),
+    "login": r"\blogin\s{1,9}\S{1,100}\s{1,9}passw(?:or)?d\s{1,9}(?P<value>\S++)",
 }
 """What stands in the text, and what a secret next to it looks like."""
+_COOKIES = r"cookie\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<pairs>[^\n\"']{1,4000})"
+_COOKIE = r"(?:^|;)[ \t]*(?!(?:path|domain|expires|max-age|samesite|version)=)[^=;\s]{1,200}=(?P<value>[^;\s\\]{8,})"
+_BASE64 = r"[A-Za-z0-9+/_-]{24,}"
 
-_PLACEHOLDER = (
-    r"\$[\w({]|<[\w .-]*>?$|\{|%(?:[({sdvr]|\w+%)|#\{|\W{0,4}\*\*\*|\*+$|\[?redacted|x{3,}$|\.{3}|…|&lt;|arn:aws"
-    r"|(?:basic|bearer|token) *(?:[{$%<]|$)"
-    r"|[a-z]+(?:[-_ ][a-z]+)*[-_ ](?:token|key|password|secret|here)$"
+_HARMLESS = (
+    r"\$[\w({]|<[\w .-]{0,60}>?\Z|\{|%(?:[({sdvr]|\w{1,60}%)|#\{|\W{0,4}\*\*\*|\*+\Z|\[?redacted|x{3,}\Z|\.{3}|…|&lt;|arn:aws"
+    r"|(?:basic|bearer|token) *(?:[{$%<]|\Z)"
+    r"|[a-z]{1,40}(?:[-_ ][a-z]{1,40}){0,6}[-_ ](?:token|key|password|secret|here)\Z"
+    r"|(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*\Z"
+    r"|[\^~<>=v ]*\d+(?:\.[\dx*]+){1,3}(?:[-+][\w.+-]*)?\Z"
+    r"|(?:an?|all|and|any|argument|as|at|auto|basic|be|bearer|bool|boolean|by|bytes|can|change|digest|false|file|flag|for|from|has|if|in|include"
+    r"|inherit|input|instead|int|is|key|may|missing|must|no|none|not|null|nil|number|object|of|omit|on|option|optional|or|parameter|password|read"
+    r"|required|same-origin|secret|set|should|str|string|that|the|then|to|token|true|type|undefined|unset|use|value|via|void|was|when|which"
+    r"|will|with|without|write|you|your)[.:!?,]*\Z"
 )
-_PATH = r"(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*"
-_MEMBER = r"[A-Za-z_]\w*(?:(?:\.|::|->|\?\.)[A-Za-z_]\w*)+"
+"""Placeholders, paths, versions, and what stands behind a secret's name in prose and in types."""
+_MEMBER = r"[A-Za-z_]\w{0,30}(?:(?:\.|::|->|\?\.)[A-Za-z_]\w{0,30})+"
 _SENTENCE = r"[A-Z][a-z']*(?: [\w'()-]+,?)+[.:!?]"
-_NAMES = r"[A-Za-z_.: ]*"
+_NAMES = r"[A-Za-z_.: -]*"
 _OBJECT = (
     r"(?:args|config|context|core|ctx|env|github|inputs|matrix|needs|options|opts|os|params|process|props|req|request|secrets|self"
     r"|settings|steps|this|vars)\b"
 )
-_WORD = (
-    r"(?:an?|all|and|any|argument|as|at|auto|basic|be|bearer|bool|boolean|by|bytes|can|change|digest|false|file|flag|for|from|has|if|in|inherit|input"
-    r"|instead|int|is|key|may|missing|must|no|none|not|null|nil|number|object|of|on|option|optional|or|parameter|password|read|required"
-    r"|secret|set|should|str|string|that|the|then|to|token|true|type|undefined|unset|use|value|via|void|was|when|which|will|with|without|write"
-    r"|you|your)[.:!?,]*"
-)
-"""What stands behind a secret's name in prose and in types."""
 
 
 def find(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` values stand that their names call secret."""
-    lower = _lower(text)
-    for ending in _ENDINGS:
-        done = 0
-        for name in re.finditer(re.escape(ending), lower):
-            if name.start() >= done and (place := _behind(text, *name.span())):
-                yield place
-                done = place[1]
-    for mark, pattern in _OTHERS.items():
-        if mark in lower:
-            for match in _compiled(pattern).finditer(text):
-                value = match[match.lastgroup or 0]
-                if _given(value, mark) and not (mark == "-u" and value.isdigit()):
-                    yield match.span(match.lastgroup or 0)
+    yield from _find_plain(text)
+    for run in _compiled(_BASE64, re.ASCII).finditer(text):
+        decoded = _decoded(run[0])
+        if decoded and next(_find_plain(decoded), None):
+            yield run.span()
 
 
 def is_secret_name(name: str) -> bool:
     """Whether ``name``, the key of an object, calls its value a secret."""
-    word = _lower(name).rstrip("0123456789")
-    return word.endswith(_ENDINGS) and _is_name(word)
+    match = None
+    for match in _compiled(_NAME, re.ASCII).finditer(_lower(name[-200:]).rstrip("0123456789")):
+        pass
+    return match is not None and match.end() == len(match.string) and _is_name(match.string, match.start())
 
 
 def is_secret_value(value: str, name: str) -> bool:
     """Whether the text ``value`` of an object's key ``name`` can be a secret: no placeholder, path or word of prose."""
-    return _quoted(value, name.lower())
+    return _quoted(value[:_MOST_JUDGED], name.lower())
 
 
-def _is_name(word: str) -> bool:
-    return not word.endswith("key") or bool(_compiled(rf"{_KEY}$").search(word))
+def _find_plain(text: str) -> Iterator[tuple[int, int]]:
+    lower = _lower(text)
+    done = 0
+    for name in _compiled(_NAME, re.ASCII).finditer(lower):
+        if name.start() >= done and (place := _behind(text, lower, *name.span())):
+            yield place
+            done = place[1]
+    for mark, pattern in COMMANDS.items():
+        if mark in lower:
+            for match in _compiled(pattern).finditer(text):
+                value = match[match.lastgroup or 0]
+                if mark == "-u" and "curl" not in lower[max(match.start() - 200, 0) : match.start()]:
+                    is_secret = _stated(value, "password") and not value.isdigit()
+                else:
+                    is_secret = _given(value[:_MOST_JUDGED], mark)
+                if is_secret:
+                    yield match.span(match.lastgroup or 0)
+    if "cookie" in lower:
+        for header in _compiled(_COOKIES).finditer(text):
+            for pair in _compiled(_COOKIE).finditer(header["pairs"]):
+                if _has_digit(pair["value"]) and _given(pair["value"], "cookie"):
+                    yield header.start("pairs") + pair.start("value"), header.start("pairs") + pair.end("value")
+
+
+def _decoded(run: str) -> str:
+    """Return the text that ``run`` is in base64, or nothing when it is no text."""
+    run = run.translate({ord("-"): "+", ord("_"): "/"})
+    try:
+        text = base64.b64decode(run[: len(run) // 4 * 4]).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return text if text.replace("\n", "").replace("\t", "").replace("\r", "").isprintable() else ""
+
+
+def _is_name(lower: str, at: int) -> bool:
+    """Whether the name that ends with the ending at ``lower[at:]`` is that of a secret."""
+    if lower.startswith("key", at):
+        return bool(_compiled(_KEY).search(lower, max(at - 14, 0), at + 3))
+    is_short = lower.startswith(_AFTER_HYPHEN, at) and not lower.startswith(
+        ("passw", "passp", "passc", "authorization"), at
+    )
+    return not is_short or lower[at - 1 : at] in ("_", "-")
 
 
 def _lower(text: str) -> str:
@@ -108,45 +158,72 @@ def _lower(text: str) -> str:
     return text.lower() if text.isascii() else text.replace("\u0130", "i").lower()
 
 
-def _behind(text: str, at: int, end: int) -> tuple[int, int] | None:
+def _behind(text: str, lower: str, at: int, end: int) -> tuple[int, int] | None:
     """Return the place of the secret behind the name that ends with ``text[at:end]``, if it is one and one is there."""
-    start = _word_start(text, at)
-    before = text[max(start - 1, 0) : start]
-    rest = _compiled(_NAME_ENDS, re.ASCII).match(text, end)
-    if rest is None or not _is_name(text[start:end].lower()):
+    while text[end : end + 1].isdigit():
+        end += 1
+    if not (_is_name(lower, at) or (lower[at - 1 : end + 1] == '"auth"')):
         return None
+    window = text[max(at - 60, 0) : at]
+    start = at - len(window) + len(window.rstrip(_WORD))
+    before = text[max(start - 1, 0) : start]
     if before == "/" or (before == ":" and ":" in (text[max(start - 2, 0) : start - 1], text[end : end + 1])):
         return None  # a URL's user, a C++ or CloudFormation type, a part of an ARN
-    word = text[start : rest.end()]
-    for form in _forms(word, before):
+    word = text[start:end]
+    for form in _forms(word, text[max(start - 9, 0) : start]):
         judged, remainder = _expressions(form)
-        match = judged.match(text, rest.end())
+        match = judged.match(text, end)
         if match is None:
             continue
         is_call = form.chars == _CODE and text[match.end() : match.end() + 1] in ("(", "[", "{")
         if is_call or not form.judge(match[1], word.lower()):
             return None
-        whole = remainder.match(text, match.end())
-        return match.start(1), whole.end() if whole else match.end()
-    return None
+        rest = remainder.match(text, match.end())
+        return match.start(1), rest.end() if rest else match.end()
+    return _block(text, start, end)
 
 
 def _forms(word: str, before: str) -> Iterator[Form]:
     """Return the forms in which a value can follow the name ``word``; the first that fits counts."""
     if word.startswith("-"):
         yield from _FLAG
-    if before == "<":
+    if before.endswith("<"):
         yield _ELEMENT
-    if before in ("?", "&", ";"):
+    if before.endswith(("?", "&", ";")):
         yield _QUERY
+    if before.endswith(("ENV ", "ARG ", "setx ", "setenv ")):
+        yield _DOCKERFILE
+    if before.endswith(('"', "'")):
+        yield from _PAIR
+        if before[:-1].rstrip().endswith("("):
+            yield _CALL
+    elif "name:" in before:
+        yield _YAML_PAIR
     if word.lower().endswith("authorization"):
-        yield _AUTHORIZATION
+        yield from _AUTHORIZATION
     yield from _IN_QUOTES
     if word.isupper():
         yield _VARIABLE
-    if word.lower().startswith(("x-", "private-")):
-        yield _HEADER
+    if "-" in word:
+        yield _HEADER if word.lower().startswith(("x-", "private-")) else _OTHER_HEADER
     yield from _BARE
+
+
+def _block(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return the place of a YAML block below the name: all lines that are indented more than it is."""
+    match = _compiled(r"[\"']?:[ \t]*[|>][+-]?\d?[ \t]*\n").match(text, end)
+    if match is None:
+        return None
+    line = (
+        text[text.rfind("\n", 0, start) + 1 : start]
+        if start - 200 < text.rfind("\n", 0, start) + 1
+        else text[start - 200 : start]
+    )
+    indent = len(line) - len(line.lstrip(" -"))
+    block = _compiled(rf"(?:[ ]{{{indent + 1},}}+[^\n]*+(?:\n|\Z)|[ ]*+\n)*+").match(text, match.end())
+    if block is None or not block[0].strip():
+        return None
+    return match.end(), match.end() + len(block[0].rstrip())
 
 
 @cache
@@ -158,9 +235,7 @@ def _expressions(form: Form) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 def _given(value: str, name: str) -> bool:
     """Judge a value that a shell, a URL or a header takes as it stands."""
-    if len(value) < 3:
-        return False
-    if _compiled(_PLACEHOLDER).match(value) or _compiled(_WORD).fullmatch(value) or _compiled(_PATH).fullmatch(value):
+    if len(value) < 3 or _compiled(_HARMLESS).match(value):
         return False
     if _compiled(_OBJECT).match(value) and _compiled(_MEMBER).fullmatch(value):
         return False
@@ -182,6 +257,11 @@ def _quoted(value: str, name: str) -> bool:
     return _given(value, name) and not _compiled(_SENTENCE, re.ASCII).fullmatch(value)
 
 
+def _argument(value: str, name: str) -> bool:
+    """Judge the argument behind a name in a call: the next name of a list has no digits."""
+    return _has_digit(value) and _quoted(value, name)
+
+
 def _set(value: str, name: str) -> bool:
     """Judge a value without quotes in configuration."""
     if _is_password(name) and value.isalpha() and value.islower() and len(value) >= 6 and "pass" not in value:
@@ -191,8 +271,8 @@ def _set(value: str, name: str) -> bool:
 
 def _stated(value: str, name: str) -> bool:
     """Judge a value without quotes that may also be code: a name, a number or a type is no secret."""
-    value = value.rstrip(".:!?")
-    if _compiled(_MEMBER).fullmatch(value) or not _has_digit(value) or not _given(value, name):
+    value = value[:_MOST_JUDGED].rstrip(".:!?*")
+    if not _has_digit(value) or _compiled(_MEMBER).fullmatch(value) or not _given(value, name):
         return False
     if _is_number(value):
         return _is_password(name) and len(value) >= 4
@@ -200,7 +280,8 @@ def _stated(value: str, name: str) -> bool:
 
 
 def _is_number(value: str) -> bool:
-    return value.replace("_", "").replace(".", "").isdigit()
+    digits = value.replace("_", "").replace(".", "")
+    return (digits.isdigit() and len(digits) < 10) or (value[:2].lower() == "0x" and len(value) <= 18)
 
 
 def _has_digit(value: str) -> bool:
@@ -208,14 +289,7 @@ def _has_digit(value: str) -> bool:
 
 
 def _is_password(name: str) -> bool:
-    return "pass" in name or "pwd" in name
-
-
-def _word_start(text: str, end: int) -> int:
-    start = end
-    while start > max(0, end - 60) and (text[start - 1].isalnum() or text[start - 1] in "_-."):
-        start -= 1
-    return start
+    return "pass" in name or "pwd" in name or "psw" in name
 
 
 @cache
@@ -224,18 +298,33 @@ def _compiled(pattern: str, flags: re.RegexFlag = _FLAGS) -> re.Pattern[str]:
     return re.compile(pattern, flags)
 
 
-_FLAG = (Form(r"(?:=|\s+)\\*[\"']?", _PLAIN, _flagged), Form(r"\\*[\"'],?\s+\\*[\"']", _PLAIN, _flagged))
-_ELEMENT = Form(r">(?=[^<\n]{0,300}</)", r"[^<\n]", _quoted)
+_WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+_QUOTE = r"\\*[\"']?"
+_FLAG = (Form(rf"(?:=|\s+){_QUOTE}", _PLAIN, _flagged), Form(r"\\*[\"'],?\s+\\*[\"']", _PLAIN, _flagged))
+_ELEMENT = Form(r">\s{0,60}(?=[^<]{0,300}</)", r"[^<\n]", _quoted)
 _QUERY = Form("=", _CODE, _given)
-_AUTHORIZATION = Form(rf"{_CLOSED}{_OPERATOR}\\*[\"']?{_SCHEMES}[ \t]+", _CODE, _given)
+_DOCKERFILE = Form(rf"[ \t]+{_QUOTE}", _PLAIN, _given)
+_PAIR_LEAD = rf"{_QUOTE}[\s,]{{1,60}}{_QUOTE}value{_QUOTE}[ \t]{{0,4}}[:=][ \t]{{0,4}}"
+_PAIR = (
+    Form(_PAIR_LEAD + r"\\*[\"']", r"[^\"'\\\n]", _given),
+    Form(_PAIR_LEAD, _CODE, _given),
+)
+_YAML_PAIR = Form(rf"[ \t]*\n[ \t]*value:[ \t]*{_QUOTE}", r"[^\"'\\\s]", _given)
+_CALL = Form(r"\\*[\"'][ \t]*,[ \t]*[rbuf]{0,2}\\*[\"'`]", r"[^\"'`\\\n]", _argument)
+_AUTHORIZATION = (
+    Form(rf"{_CLOSED}{_OPERATOR}{_QUOTE}{_SCHEMES}[ \t]+", _CODE, _given),
+    Form(rf"{_CLOSED}{_OPERATOR}{_QUOTE}(?:[a-z][\w-]{{0,30}}[ \t]+)?", _CODE, _stated),
+)
 _IN_QUOTES = (
-    Form(rf"{_CLOSED}{_OPERATOR}[rbuf]{{0,2}}\"", r"[^\"\\\n]|\\.", _quoted),
-    Form(rf"{_CLOSED}{_OPERATOR}[rbuf]{{0,2}}'", r"[^'\\\n]|\\.", _quoted),
+    Form(rf"{_CLOSED}{_TYPE}{_OPERATOR}[rbuf@]{{0,2}}\"", r"[^\"\\\n]|\\.", _quoted),
+    Form(rf"{_CLOSED}{_TYPE}{_OPERATOR}[rbuf@]{{0,2}}'", r"[^'\\\n]|\\.", _quoted),
+    Form(rf"{_CLOSED}{_TYPE}{_OPERATOR}`", r"[^`\\\n]", _quoted),
     Form(rf"{_CLOSED}{_OPERATOR}\\+[\"']", r"[^\"'\\\n]", _quoted),
 )
-_VARIABLE = Form("=", r"[^\s\"'`<>\\]", _given)
-_HEADER = Form(r"\\*[\"']?:[ \t]*\\*[\"']?", _CODE, _given)
+_VARIABLE = Form(r"[ \t]?(?:[?+]|::?)?=[ \t]?", r"[^\s\"'`<>\\]", _given)
+_HEADER = Form(rf"{_QUOTE}:[ \t]*{_QUOTE}", _CODE, _given)
+_OTHER_HEADER = Form(rf"{_QUOTE}:[ \t]*{_QUOTE}", _CODE, _stated)
 _BARE = (
-    Form(_CLOSED + r"(?::(?!:)[ \t]?|=(?![=>~]))", _CODE, _set),
+    Form(_CLOSED + r"(?::(?!:)\*{0,2}[ \t]?|=(?![=>~]))", _CODE, _set),
     Form(_CLOSED + _OPERATOR, _CODE, _stated),
 )

@@ -29,7 +29,9 @@ _NO_SECRETS = re.compile(
     re.IGNORECASE,
 )
 """Names of rules that find no secret: addresses, and ids that a user sees."""
-_OBJECTS = re.compile(r"^(?:gcp|docker|nuget|kubernetes|azure-app-config|azureappconfig|azure-servicebus|gcpapplicationdefault|curl)")
+_OBJECTS = re.compile(
+    r"^(?:gcp|docker|nuget|kubernetes|azure-app-config|azureappconfig|azure-servicebus|gcpapplicationdefault|curl)"
+)
 """Names of rules that find a whole object, file or command: what is secret in it has a name, see ``FORMS``."""
 
 
@@ -146,12 +148,12 @@ class _Maker:
         if kind is kinds.ANY:
             return "."  # mostly a full stop that was not escaped
         if kind is kinds.IN:
-            return random.choice(_members(argument))
+            return random.choice(members(argument))
         if kind is kinds.BRANCH:
             return self.make(random.choice(argument[1]))
         if kind in (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT):
             least, most, inner = argument
-            if most is kinds.MAXREPEAT and inner[0][0] is kinds.IN and len(_members(inner[0][1])) > 9:
+            if most is kinds.MAXREPEAT and inner[0][0] is kinds.IN and len(members(inner[0][1])) > 9:
                 least += 16
             most = min(int(most), least + (12 if least > 3 else 2))
             return "".join(self.make(inner) for _ in range(random.randint(least, most)))
@@ -170,10 +172,10 @@ class _Maker:
 _TEXT = string.ascii_letters + string.digits
 
 
-def _members(argument: Any) -> list[str]:
+def members(argument: Any) -> list[str]:
     kind, _ = argument[0]
     if kind is kinds.NEGATE:
-        out = {char for item in argument[1:] for char in _members([item])}
+        out = {char for item in argument[1:] for char in members([item])}
         return [char for char in _TEXT if char not in out] or ["~"]
     found: list[str] = []
     for kind, value in argument:

@@ -228,3 +228,71 @@ PLACES = {
     "after words": "two lines\nthen\t{}\nand more",
 }
 """Where a standalone secret may stand."""
+
+FORMS = {
+    "shell": "export {NAME}={secret}",
+    "shell, quoted": 'export {NAME}="{secret}"',
+    ".env": "{NAME}={secret}\n",
+    "ini": "{name} = {secret}",
+    "YAML": "{name}: {secret}",
+    "YAML, quoted": '  {name}: "{secret}"',
+    "YAML block": "{name}: |\n  {secret}\nother: 1",
+    "JSON": '{{"{name}": "{secret}", "other": 1}}',
+    "JSON, camel case": '{{"{camel}":"{secret}"}}',
+    "JSON in JSON": '"{{\\"{name}\\": \\"{secret}\\"}}"',
+    "pair in JSON": '{{"name": "{NAME}", "value": "{secret}"}}',
+    "pair in YAML": "- name: {NAME}\n  value: {secret}",
+    "pair in YAML, quoted": "  - name: {NAME}\n    value: '{secret}'",
+    "Python": "{name} = '{secret}'",
+    "Python, typed": '{name}: str = "{secret}"',
+    "TypeScript": 'const {camel}: string = "{secret}";',
+    "JavaScript": "{camel} = `{secret}`",
+    "Go": 'var {camel} string = "{secret}"',
+    "Go, short": '{camel} := "{secret}"',
+    "PHP": "'{name}' => '{secret}',",
+    "Ruby": '{name} ||= "{secret}"',
+    "make": "{NAME} ?= {secret}",
+    "make, appended": "{NAME} += {secret}",
+    "make, immediate": "{NAME} ::= {secret}",
+    "C": 'setenv("{NAME}", "{secret}", 1);',
+    "Java": 'System.setProperty("{camel}", "{secret}");',
+    "Dockerfile": "ENV {NAME} {secret}",
+    "flag": "tool --{flag} {secret} --yes",
+    "flag with =": "tool --{flag}={secret}",
+    "XML": "<{camel}>{secret}</{camel}>",
+    "XML, lines": "<{camel}>\n  {secret}\n</{camel}>",
+    "XML attribute": '<service {camel}="{secret}" retry="3"/>',
+    "XML pair": '<add key="{camel}" value="{secret}" />',
+    "query": "GET /v1?{name}={secret}&page=2",
+    "header": "X-{header}: {secret}",
+    "prose": "{title}: {secret}",
+    "markdown": "**{title}:** {secret}",
+    "markdown, colon outside": "**{title}**: `{secret}`",
+    "Authorization": "Authorization: Acme {secret}",
+    "Authorization, Bearer": '"Authorization": "Bearer {secret}"',
+    "Cookie": "Cookie: theme=dark; session={secret}; lang=en",
+    "Docker's auth": '{{"auths": {{"ghcr.io": {{"auth": "{secret}"}}}}}}',
+    "netrc": "machine api.example.com login ada password {secret}",
+    "docker login": "docker login -u ada -p {secret} ghcr.io",
+    "mysql": "mysql -h db -u root -p{secret} shop",
+    "curl": "curl -u ada:{secret} https://example.com",
+    "URL": "https://ada:{secret}@example.com/v1",
+    "base64": "data: {base64}",
+}
+"""What shows the secret of some service together with its name."""
+
+
+def formed(secret: str, form: str, name: str) -> str:
+    """Return ``secret`` in ``form`` under the snake case ``name``; names of commands and headers stay theirs."""
+    words = name.split("_")
+    pascal = "".join(map(str.capitalize, words))
+    return FORMS[form].format(
+        secret=json.dumps(secret)[1:-1] if "JSON" in form else secret,
+        name=name,
+        NAME=name.upper(),
+        camel=words[0] + pascal[len(words[0]) :],
+        flag="-".join(words),
+        header="-".join(map(str.capitalize, words)),
+        title=" ".join(map(str.capitalize, words)),
+        base64=base64.b64encode(f"{name.upper()}={secret}\n".encode()).decode(),
+    )

@@ -1,0 +1,109 @@
+"""Texts that would take an expression of the sanitizer longer than linear time, if any could."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from re import _constants as kinds  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any, NamedTuple
+
+from mogplex_ci.sanitize import sanitizer
+from mogplex_ci.sanitize.secrets import assignments, formats, redactor
+from tests.unit.sanitize.rule_sets import members
+
+_NAMES = ("password", "--token", "<secret", "authorization", "x-api-key", '("api_key', "- name: API_KEY")
+_GUARDS = ("", "-----BEGIN PRIVATE KEY-----", "cookie: a=", "bearer ", "password: |\n ", "##", "\\")
+"""What has to stand in a text before some expressions are tried at all."""
+
+
+def expressions() -> Iterator[tuple[tuple[str, ...], str]]:
+    """Return every expression of the package, and what stands before the place where it is tried."""
+    for format_ in formats.FORMATS:
+        yield format_.marks, format_.rest
+    for mark, pattern in assignments.COMMANDS.items():
+        yield (mark,), pattern
+    for module in (sanitizer, formats, assignments, redactor):
+        for name, value in vars(module).items():
+            if isinstance(value, str) and not name.startswith("__"):
+                yield _GUARDS, value
+            for form in _forms(value):
+                yield _NAMES, form.lead + form.chars
+
+
+def _forms(value: object) -> Iterator[assignments.Form]:
+    if isinstance(value, assignments.Form):
+        yield value
+    elif isinstance(value, tuple):
+        yield from (form for form in value if isinstance(form, assignments.Form))
+
+
+def texts() -> list[Text]:
+    """Return texts of every literal, class edge and repetition: repeated, behind what leads to them, in pairs."""
+    found = set()
+    for marks, pattern in expressions():
+        try:
+            tree = parser.parse(pattern)
+        except re.error:
+            continue  # no expression
+        literals: set[str] = set()
+        edges: set[str] = set()
+        _walk(tree, literals, edges)
+        units = literals | edges
+        pairs = {one + other for one in units for other in edges} if len(units) < 8 else set()
+        found.update((marks[0], unit) for unit in pairs)
+        for mark in marks:
+            found.update((mark, unit) for unit in units)
+            found.update(("", mark + unit) for unit in {"", *units})
+    return [Text(start, unit) for start, unit in sorted(found) if unit]
+
+
+class Text(NamedTuple):
+    """A text of any length."""
+
+    start: str
+    unit: str
+
+    def of(self, size: int) -> str:
+        """Return it with about ``size`` characters."""
+        return self.start + self.unit * max((size - len(self.start)) // len(self.unit), 1)
+
+
+def _walk(nodes: Any, literals: set[str], edges: set[str]) -> None:
+    run = ""
+    for kind, argument in nodes:
+        if kind is kinds.LITERAL:
+            run += chr(argument)
+            continue
+        if run:
+            literals.add(run)
+            run = ""
+        if kind is kinds.IN:
+            chars = members(argument)
+            edges.update((chars[0], chars[-1], chars[len(chars) // 2]))
+        elif kind is kinds.NOT_LITERAL:
+            edges.add("a")
+        elif kind is kinds.BRANCH:
+            for branch in argument[1]:
+                _walk(branch, literals, edges)
+        elif kind in (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT):
+            _walk(argument[2], literals, edges)
+        elif kind is kinds.SUBPATTERN:
+            _walk(argument[3], literals, edges)
+        elif kind in (kinds.ASSERT, kinds.ASSERT_NOT):
+            _walk(argument[1], literals, edges)
+        elif kind is kinds.ATOMIC_GROUP:
+            _walk(argument, literals, edges)
+    if run:
+        literals.add(run)
+
+
+def seconds(work: Callable[[], object], repeats: int) -> float:
+    """Return the processor time of ``work``, the least of ``repeats`` times."""
+    times = []
+    for _ in range(repeats):
+        began = time.process_time()
+        work()
+        times.append(time.process_time() - began)
+    return min(times)

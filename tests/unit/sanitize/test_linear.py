@@ -1,0 +1,42 @@
+"""No text takes more than linear time: every literal, class edge and repetition of every expression is tried."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import pytest
+
+from mogplex_ci.sanitize import Sanitizer
+from tests.unit.sanitize.slow_texts import Text, seconds, texts
+
+SANITIZER = Sanitizer(["a" * 20, "known-value-1234"])
+SLICES = 8
+SIZE = 1_500
+"""Characters at which quadratic time is seen: it would be more than ten times the usual."""
+TEXTS = texts()
+
+
+def time_of(text: Text, size: int, repeats: int) -> float:
+    written = text.of(size)
+    return seconds(lambda: SANITIZER.clean(written, limit=10 * size), repeats)
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+def test_every_text_takes_linear_time(part: int) -> None:
+    """Texts that take longer than most are measured again: twice the text must not take more than 2.5 times as long."""
+    times = {text: time_of(text, SIZE, 1) for text in TEXTS[part::SLICES]}
+    usual = median(times.values())
+    suspects = [text for text, took in times.items() if took > 6 * usual]
+    for text in suspects:
+        ratio = min(time_of(text, 8 * SIZE, 3) / time_of(text, 4 * SIZE, 3) for _ in range(5))
+        assert ratio < 2.5, repr(text)
+
+
+def test_the_search_would_find_an_expression_that_is_not_linear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the test above could pass by looking at nothing."""
+    from mogplex_ci.sanitize import sanitizer
+
+    monkeypatch.setattr(sanitizer, "_TERMINAL", r"\x9d[^\x07]*\x07")
+    slow = Text("", "\x9d")
+    assert slow in TEXTS
+    assert time_of(slow, 8 * SIZE, 1) / time_of(slow, 4 * SIZE, 1) > 2.5
