@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 _POLL: Final = 0.1
-"""Seconds between two looks at what no notification announces, such as a client that has left."""
+"""Seconds between two checks for what nobody notifies of, such as a client that has left."""
 _POLL_FOREIGN_CLOCK: Final = 0.002
 """The same for a clock that a test moves by hand."""
 
@@ -23,7 +23,7 @@ class Clock:
             raise ValueError(f"speed must be a positive number, not {speed}")
         self.speed = speed
         self.is_real = source is time.monotonic
-        """Whether its seconds pass by themselves, and not when a test says so."""
+        """False for a clock that a test controls."""
         self._source = source
         self._origin = source()
         self._wall_origin = datetime.now(UTC)
@@ -37,7 +37,7 @@ class Clock:
         return self._wall_origin + timedelta(seconds=at / self.speed)
 
     def stamp(self, at: float, *, microseconds: int = 0) -> str:
-        """Write ``at`` as the API does: microseconds without trailing zeros, offset ``+00:00``.
+        """Format ``at`` as the API does: microseconds without trailing zeros, offset ``+00:00``.
 
         ``microseconds`` are added, so that events keep different times however fast the clock runs.
         """
@@ -57,17 +57,17 @@ class Waiter(Protocol):
         """Return when ``seconds`` of the clock's source have passed or ``until()`` is true, or earlier."""
 
     def leave(self) -> None:
-        """The thread waits no more."""
+        """Called once, when the stream has ended."""
 
 
-class Bell:
-    """Rings when a run's script changes, so that waiting streams look at it."""
+class Notifier:
+    """Wakes the streams that wait for an event when a run's script changes."""
 
     def __init__(self, clock: Clock) -> None:
         self._most = _POLL if clock.is_real else _POLL_FOREIGN_CLOCK
         self._changed = threading.Condition()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake all waiters."""
         with self._changed:
             self._changed.notify_all()

@@ -1,13 +1,14 @@
-"""YAML files that people write for the emulator, checked by JSON Schema; every fault names file, line and field."""
+"""YAML files written for the emulator, checked by JSON Schema; a mistake is reported with file, line and field."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import jsonschema
 import yaml
@@ -15,27 +16,31 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from mogplex_ci.durations import parse_duration
 
+_MAX_BYTES: Final = 1024 * 1024
+_MOST_VALUES: Final = 200_000
+"""Values in a file, those that an alias repeats included."""
+
 FieldPath: TypeAlias = tuple[str | int, ...]
 
 
 class DocumentError(ValueError):
-    """A scenario, world or fault is wrong; the message names file, line and field of every fault."""
+    """A scenario, world or fault is invalid; the message names file, line and field of each mistake."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file that knows on which line each field stands."""
+    """A parsed file and the line of each of its fields."""
 
     name: str
     value: Any
     lines: dict[FieldPath, int]
 
-    def fault(self, path: FieldPath, message: str) -> DocumentError:
-        """Make the error for the field at ``path``."""
+    def error(self, path: FieldPath, message: str) -> DocumentError:
+        """Return the error for the field at ``path``."""
         return DocumentError(self.describe(path, message))
 
     def describe(self, path: FieldPath, message: str) -> str:
-        """Write one fault as ``file:line: field: message``."""
+        """Format a mistake as ``file:line: field: message``."""
         known = path
         while known and known not in self.lines:
             known = known[:-1]
@@ -49,14 +54,18 @@ def load(path: Path, schema: str) -> Document:
         DocumentError: the file cannot be read, is not YAML, or breaks the schema.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        text = data.decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise DocumentError(f"{path}: cannot be read: {reason}") from None
+    if len(data) > _MAX_BYTES:
+        raise DocumentError(f"{path}: is larger than {_MAX_BYTES} bytes")
     document = _parse(str(path), text)
-    faults = [document.describe(path, message) for path, message in faults_of(document.value, schema_of(schema))]
-    if faults:
-        raise DocumentError("\n".join(faults))
+    mistakes = [document.describe(path, message) for path, message in errors_of(document.value, schema_of(schema))]
+    if mistakes:
+        raise DocumentError("\n".join(mistakes))
     return document
 
 
@@ -67,15 +76,15 @@ def schema_of(name: str) -> dict[str, Any]:
     return schema
 
 
-def faults_of(value: object, schema: dict[str, Any]) -> list[tuple[FieldPath, str]]:
-    """Check ``value`` and return each fault's field and what is wrong with it, in the order of the fields."""
+def errors_of(value: object, schema: dict[str, Any]) -> list[tuple[FieldPath, str]]:
+    """Validate ``value``; return the field and the message of each mistake, sorted by field."""
     validator = jsonschema.Draft202012Validator(schema, format_checker=_FORMATS)
-    faults = [(tuple(error.absolute_path), _explain(error)) for error in validator.iter_errors(value)]
-    return sorted(faults, key=lambda fault: [str(part) for part in fault[0]])
+    mistakes = [(tuple(error.absolute_path), _explain(error)) for error in validator.iter_errors(value)]
+    return sorted(mistakes, key=lambda mistake: [str(part) for part in mistake[0]])
 
 
 def field_name(path: Sequence[str | int]) -> str:
-    """Write a field's path for people: ``steps[3].after``."""
+    """Format a field's path for people: ``steps[3].after``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".") or "(top level)"
 
@@ -91,8 +100,9 @@ def _is_duration(value: object) -> bool:
 
 
 def _explain(error: jsonschema.ValidationError) -> str:
-    """Say what is wrong with one field; the schema's own description says what is allowed."""
-    secret = "token" in error.absolute_path
+    """Return the message for a mistake; what is allowed comes from the schema's descriptions."""
+    # A value at the top level may be the content of some other file: it is not shown.
+    secret = "token" in error.absolute_path or not error.absolute_path
     value: Any = error.instance
     shown = "this value" if secret else _shorten(json.dumps(value, ensure_ascii=False, default=str))
     schema: Any = error.schema
@@ -120,7 +130,7 @@ def _shorten(text: str) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without dates: a time stays the text that the schema checks."""
+    """YAML without dates: a time stays a string, which the schema checks."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  (PyYAML's own shape)
         first: [(tag, regex) for tag, regex in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -129,16 +139,24 @@ class _Loader(yaml.SafeLoader):
 
 
 def _parse(name: str, text: str) -> Document:
+    lines: dict[FieldPath, int] = {}
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        lines = dict(_lines(name, node, ())) if node else {}
+        for path, line in _lines(name, node, ()) if node else ():
+            lines[path] = line
+            if len(lines) > _MOST_VALUES:
+                raise DocumentError(f"{name}: holds more than {_MOST_VALUES} values")
         value = loader.construct_document(node) if node else None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or str(error)
-        raise DocumentError(f"{name}:{line}: (top level): not valid YAML: {problem}") from None
+        # PyYAML quotes the content behind the first quotation mark.
+        problem = re.split("['\"]", getattr(error, "problem", None) or "")[0].strip()
+        raise DocumentError(f"{name}:{line}: (top level): not valid YAML: {problem}".rstrip(": ")) from None
+    except (RecursionError, ValueError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else "a value that cannot be read"
+        raise (error if isinstance(error, DocumentError) else DocumentError(f"{name}: {reason}")) from None
     return Document(name, value, lines)
 
 

@@ -1,4 +1,4 @@
-"""The emulator as others use it: start it, point a client at it, ask what it saw."""
+"""The emulator's public interface: start it, point a client at it, inspect runs and requests."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mogplex_ci.emulator.faults import CONTROL_PATH, Fault, control
 from mogplex_ci.emulator.requestlog import RequestLog, RequestRecord, body_for_log
 from mogplex_ci.emulator.routes import Answer, Call, Routes
 from mogplex_ci.emulator.run import Run
-from mogplex_ci.emulator.scenario import Repertoire, load_scenario
+from mogplex_ci.emulator.scenario import ScenarioSet, load_scenario
 from mogplex_ci.emulator.server import Server
 from mogplex_ci.emulator.service import Service
 from mogplex_ci.emulator.world import Api, load_world
 
 
 class Emulator:
-    """A local Mogplex. Use it as a context manager: it serves on a thread of its own until the block ends."""
+    """A local Mogplex. As a context manager it serves on a thread of its own until the block ends."""
 
     def __init__(
         self,
@@ -42,18 +42,18 @@ class Emulator:
         port: int = 0,
         log_requests: str | Path | None = None,
     ) -> None:
-        """Load everything and bind the port.
+        """Load scenarios and world, and bind the port.
 
         Args:
-            scenario: name of a shipped scenario, or a file; what a run plays unless its prompt picks another one.
-            others: further scenario files that prompts can pick by the file's name.
+            scenario: name of a shipped scenario, or a file; played by every run whose prompt names no other.
+            others: further scenario files, which prompts can name by the file's name.
             api: the generation of the service, ``2026-11`` or ``2026-08``; the world decides without it.
             world: a world file; the default world without one.
-            repo: full name or id of a repository that the world shall have in any case.
+            repo: full name or id of a repository to add to the world, unless it is there.
             speed: how much faster than the clock scripts and limits run.
             limits: whether rate limits apply; the world decides without it.
-            clock: seconds that only grow; a test's own clock makes runs advance without waiting.
-            waiter: makes what a stream waits with, for a test whose time passes only when everybody waits.
+            clock: monotonic seconds; with a clock of its own a test makes runs advance without waiting.
+            waiter: makes a ``Waiter`` per open stream, for tests in virtual time.
             host: address to bind.
             port: 0 picks a free one.
             log_requests: file to which every request is appended as a line of JSON.
@@ -64,16 +64,16 @@ class Emulator:
             OSError: the port cannot be bound, or the log cannot be written.
         """
         self._clock = Clock(clock, speed)
-        repertoire = Repertoire(load_scenario(scenario), [load_scenario(other) for other in others])
+        scenarios = ScenarioSet(load_scenario(scenario), [load_scenario(other) for other in others])
         known = load_world(Path(world) if world else None)
         self.world = known.with_repo(repo) if repo else known
         self.api = Api(api) if api else self.world.api
         newest = self.api is Api.NEWEST
         limited = self.world.limited if limits is None else limits
-        self._service = Service(self.world, repertoire, self._clock, limited=limited, newest=newest)
+        self._service = Service(self.world, scenarios, self._clock, limited=limited, newest=newest)
         self._routes = Routes(newest=newest)
         self._log = RequestLog(Path(log_requests) if log_requests else None)
-        self._server = Server(host, port, self._respond, waiter or self._service.bell.waiter)
+        self._server = Server(host, port, self._respond, waiter or self._service.changes.waiter)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
 

@@ -1,4 +1,4 @@
-"""Faults on demand: which answer to spoil, and how. Tests in another process arm them over HTTP."""
+"""Fault injection: which answers fail, and how. Tests in another process arm faults over HTTP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from werkzeug.wrappers import Request
 
 from mogplex_ci.durations import parse_duration
-from mogplex_ci.emulator.documents import DocumentError, faults_of, field_name, schema_of
+from mogplex_ci.emulator.documents import DocumentError, errors_of, field_name, schema_of
 from mogplex_ci.emulator.routes import Answer, encode
 
 CONTROL_PATH: Final = "/_emulator/faults"
@@ -25,14 +25,14 @@ GARBAGE: Final = b'\x00\xff\xfe<!DOCTYPE html>\r\n{"ok": tru\x80'
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Spoils ``times`` answers of ``route`` after ``skip`` good ones."""
+    """Makes ``times`` answers of ``route`` fail, after ``skip`` good ones."""
 
     route: str
     """A route's name, ``resume`` for streams that send ``Last-Event-ID``, or ``any``."""
     skip: int = 0
     times: int | Literal["always"] = 1
     when: Literal["before", "after"] = "before"
-    """Whether the request's work is left undone, or done and only its answer spoiled."""
+    """Whether the request is not processed at all, or processed and only its answer fails."""
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: object = ""
@@ -57,7 +57,7 @@ class Fault:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Fault:
-        """Make a fault of checked fields. What needs the real answer (cut, delay alone) does the work by default."""
+        """Make a fault from validated fields. One that needs the real answer defaults to ``when: after``."""
         answers_instead = any(fields.get(name) for name in ("status", "drop", "garbage"))
         values = {
             **fields,
@@ -70,22 +70,22 @@ class Fault:
 
     @classmethod
     def parse(cls, fields: object) -> Fault:
-        """Check what came over HTTP or from Python, and make a fault of it.
+        """Validate fields that came over HTTP or from Python, and make a fault from them.
 
         Raises:
             DocumentError: naming each wrong field.
         """
         schema = schema_of("scenario")
-        wrong = faults_of(fields, {**schema["$defs"]["fault"], "$defs": schema["$defs"]})
+        wrong = errors_of(fields, {**schema["$defs"]["fault"], "$defs": schema["$defs"]})
         if wrong:
             raise DocumentError("\n".join(f"fault: {field_name(path)}: {message}" for path, message in wrong))
         assert isinstance(fields, dict)  # noqa: S101  (the schema says so)
         return cls.from_fields(fields)
 
     def apply(self, answer: Answer) -> Answer:
-        """Return the answer to send in place of ``answer``."""
+        """Return the answer to send instead of ``answer``."""
         if answer.stream is not None:
-            answer.stream.spoil(self)
+            answer.stream.apply(self)
         if self.garbage:
             return Answer(answer.status, {"content-type": "application/json"}, GARBAGE)
         if self.status is None:
@@ -98,7 +98,7 @@ class Fault:
 
 
 class FaultPlan:
-    """Counts requests by route and says which fault strikes. Thread-safe."""
+    """Counts requests by route and selects the fault that applies. Thread-safe."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._seen: list[tuple[Fault, int]] = [(fault, 0) for fault in faults]
@@ -120,9 +120,9 @@ class FaultPlan:
             return [{**asdict(fault), "seen": seen} for fault, seen in self._seen]
 
     def strike(self, *names: str) -> Fault | None:
-        """Count a request that goes by ``names``; return the first armed fault that it meets.
+        """Count a request with these route names; return the first armed fault that applies.
 
-        Every fault counts every request of its route, also those that another fault spoils.
+        Every fault counts every request of its route, including those to which another fault applies.
         """
         struck = None
         with self._lock:
@@ -173,10 +173,10 @@ def _arm(request: Request, plan: FaultPlan) -> Answer:
 
 
 def _refusal(request: Request) -> str | None:
-    """Say why the request may not arm faults: it must come from this machine, and from no page of another site.
+    """Return why the request is refused: it must come from this machine, and not from a page of another site.
 
-    A page in a browser reaches loopback, too. It gives itself away by its ``Origin``, and by its ``Host`` when its
-    own name was made to point here.
+    A page in a browser can reach loopback, too. The ``Origin`` header gives it away, or the ``Host`` header if its
+    own name resolves to loopback (DNS rebinding).
     """
     if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104  (an address that is not loopback)
         return "faults can be armed from this machine only"

@@ -1,4 +1,4 @@
-"""Rate limits: rolling windows for each token."""
+"""Rate limits: rolling windows per token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mogplex_ci.emulator.routes import Refused
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most ``most`` in any ``seconds``."""
+    """At most ``most`` calls in any ``seconds``."""
 
     most: int
     seconds: float
@@ -30,7 +30,7 @@ STARTS: Final = (
 
 
 class Limits:
-    """Counts what each token did. Refused calls do not count; replays and invalid starts do."""
+    """Counts the calls of each token. Refused calls do not count; replayed and invalid starts do."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

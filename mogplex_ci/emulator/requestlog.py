@@ -1,4 +1,4 @@
-"""What was asked and what was answered, for tests and for ``--log-requests``."""
+"""The log of requests and answers, for tests and for ``--log-requests``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from threading import Lock
 from typing import Final, TextIO
 
 _MOST_BYTES: Final = 32 * 1024 * 1024
-"""Bodies kept in memory; older requests are forgotten first."""
+"""Memory for records; the oldest are dropped first."""
 _RECORD_BYTES: Final = 1_000
-"""What a record takes besides its body, roughly."""
+"""Rough size of a record without its body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class RequestRecord:
     """One request that was served."""
 
     time: str
-    """When it was answered, as the API writes times."""
+    """When it was answered (for a stream: when it began), in the API's format."""
     route: str | None
-    """``repos``, ``start``, ``run``, ``events``, ``cancel``, or None for anything else."""
+    """The route's name, such as ``start`` or ``stream``, or None for a path that is no route."""
     method: str
     path: str
     """Path with query."""
@@ -36,7 +36,7 @@ class RequestRecord:
 
 
 class RequestLog:
-    """Keeps the latest requests in memory and writes all to a file, if there is one. Thread-safe."""
+    """Keeps the latest requests in memory and appends all to a file, if one is given. Thread-safe."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._file: TextIO | None = path.open("a", encoding="utf-8") if path else None

@@ -60,20 +60,20 @@ class State:
     """Whether the agent's own command runs (or ran), which cancelling has to kill."""
     commit: str | None = None
     segment: int = 0
-    """How often the run was resumed after a pause. The events of earlier segments are not shown any more."""
+    """How often the run was resumed after a pause; only the events of the current segment are shown."""
     dead: Step | None = None
     """The step at which the worker died, if nobody has noticed yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An event in the order of writing."""
+    """An event of the script, with its id."""
 
     id: str
     step: Step
     segment: int
     microseconds: int
-    """Added to ``createdAt``: events of different times keep different stamps at any speed."""
+    """Added to ``createdAt``, so that events of different times have different stamps at any speed."""
 
     @property
     def order(self) -> tuple[float, str]:
@@ -132,7 +132,7 @@ class Run:
 
     @property
     def prompt(self) -> str:
-        """The prompt as the service keeps it."""
+        """The prompt, trimmed."""
         return self.request.prompt
 
     @property
@@ -205,7 +205,7 @@ class Run:
         return next((self.created + record.step.at for record in self._records if record.step.at > elapsed), None)
 
     def repair(self) -> None:
-        """Notice that the worker died, as the service does when the run itself is asked for."""
+        """Notice that the worker died, as the service does on ``GET /runs/{id}``."""
         dead = self.state.dead
         if dead is None or not self._newest:
             return
@@ -276,7 +276,7 @@ class Run:
         return None if file is None else render(dict(file), self._variables)
 
     def _aftermath(self, rest: tuple[Step, ...], at: float, state: State) -> list[Step]:
-        """Return what a 2026-08 worker that did not notice the cancellation still writes."""
+        """Return what a 2026-08 worker still writes when it does not notice the cancellation."""
         if state.has_command:
             return []
         if state.status == "streaming":
@@ -287,7 +287,7 @@ class Run:
         return self._clock.now() - self.created
 
     def _split(self, at: float) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-        """Return the steps until ``at`` and those after it; after a death there are none, and it is noticed now."""
+        """Return the steps until ``at`` and those after it. After a worker's death there are none."""
         past = [step for step in self._script if step.at <= at]
         for index, step in enumerate(past):
             if step.worker_dies:
@@ -331,7 +331,7 @@ class Run:
         return state
 
     def _is_pushed(self, changed: bool) -> bool:
-        """Tell whether the sandbox's commit is the tip of ``branch.working``: only then the service records it."""
+        """Return whether the sandbox's commit is the tip of ``branch.working``: only then the service records it."""
         return not changed or self.request.working_branch != self.request.base_branch
 
     @cached_property

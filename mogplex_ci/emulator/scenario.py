@@ -60,7 +60,7 @@ class Step:
     commit: str | None = None
     """The commit that the service records as ``terminalCommitSha``."""
     worker_dies: bool = False
-    """Nothing of the script happens any more; ``GET /runs/{id}`` then gives the run this step's status and error."""
+    """The rest of the script does not happen; ``GET /runs/{id}`` gives the run this step's status and error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Scenario:
     faults: tuple[Fault, ...]
 
 
-class Repertoire:
+class ScenarioSet:
     """The scenarios that one emulator plays: the default one, and those that a prompt picks by name."""
 
     def __init__(self, default: Scenario, others: Iterable[Scenario] = ()) -> None:
@@ -158,7 +158,7 @@ def _compile(document: Document, name: str) -> Scenario:
     for step in _flatten(fields["steps"], start=0.0, counter=0):
         steps.append(step)
         if len(steps) > _MOST_STEPS:
-            raise document.fault(("steps",), f"more than {_MOST_STEPS} steps")
+            raise document.error(("steps",), f"more than {_MOST_STEPS} steps")
     queue = fields.get("queue_failure")
     return Scenario(
         name=name,
@@ -177,7 +177,7 @@ def _queue_failure(fields: dict[str, Any]) -> QueueFailure:
 
 
 def _flatten(steps: list[dict[str, Any]], start: float, counter: int) -> Iterator[Step]:
-    """Unroll loops, put parts in, split texts, and turn pauses into seconds after the start."""
+    """Unroll loops, insert parts, split texts, and turn pauses into seconds after the start."""
     at = start
     for fields in steps:
         at += _seconds(fields.get("after", _NEXT_STEP))
@@ -215,7 +215,7 @@ def _flatten(steps: list[dict[str, Any]], start: float, counter: int) -> Iterato
 
 
 def _part(name: str) -> list[dict[str, Any]]:
-    """Return the steps of ``parts/<name>.yaml``: what the scenarios have in common."""
+    """Return the steps of ``parts/<name>.yaml``, which several scenarios share."""
     steps: list[dict[str, Any]] = load(_PARTS / f"{name}.yaml", "scenario").value["steps"]
     return steps
 
@@ -231,7 +231,7 @@ def _deltas(text: str | list[str], size: int | None) -> list[str]:
 
 
 def _tool_step(fields: dict[str, Any], at: float, counter: int) -> Step:
-    """Write a tool call as the codex and claude-code harnesses do."""
+    """Return a tool event as the codex and claude-code harnesses write it."""
     started = "tool_started" in fields
     kind = "tool_started" if started else "tool_finished"
     state = "running" if started else fields.get("state", "done")
@@ -246,7 +246,7 @@ def _check_variables(document: Document, value: Any, path: FieldPath, known: fro
         for name in _VARIABLE.findall(value):
             if name not in known:
                 allowed = ", ".join(sorted(known))
-                raise document.fault(path, f"unknown variable {name}; allowed: {allowed}")
+                raise document.error(path, f"unknown variable {name}; allowed: {allowed}")
     elif isinstance(value, dict):
         inside = known | {"i"} if "repeat" in value else known
         for key, item in value.items():
@@ -257,7 +257,7 @@ def _check_variables(document: Document, value: Any, path: FieldPath, known: fro
 
 
 def _variable(value: Any) -> object:
-    """Resolve a variable: plain text, pieces to join, or a text to repeat."""
+    """Return a variable's value: a text, pieces joined, or a text repeated."""
     if isinstance(value, list):
         return "".join(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket, with keep-alive and a thread for each connection; faults spoil answers here, on the wire."""
+"""HTTP/1.1 on a socket, with keep-alive and a thread per connection. Faults of the connection itself happen here."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _MOST_DISCARDED: Final = 100 * 1024 * 1024
 """Bytes beyond those that are still read; a longer body ends the connection."""
 _PIECE: Final = 64 * 1024
 _POLL: Final = 0.02
-"""Seconds that stopping may take."""
+"""Seconds between two checks whether to stop."""
 
 Respond: TypeAlias = Callable[[Request], tuple[Answer, Fault | None]]
-"""Answers a request, and says how the answer is to be spoiled."""
+"""Answers a request and says which fault strikes the answer."""
 
 
 class Server(ThreadedWSGIServer):
-    """Listens from the start; knows its open connections, so that it can close them when it stops."""
+    """Listens as soon as it is constructed, and closes open connections when it stops."""
 
     def __init__(self, host: str, port: int, respond: Respond, waiter: Callable[[], Waiter]) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -45,7 +45,7 @@ class Server(ThreadedWSGIServer):
         self._open: set[socket.socket] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Take note of a new connection."""
+        """Remember a new connection."""
         self._open.add(request)
         super().process_request(request, client_address)
 
@@ -59,7 +59,7 @@ class Server(ThreadedWSGIServer):
         self.serve_forever(_POLL)
 
     def stop(self) -> None:
-        """Stop accepting, then cut what is open."""
+        """Stop accepting, then close open connections."""
         self.stopping = True
         self.shutdown()
         self.server_close()
@@ -68,7 +68,7 @@ class Server(ThreadedWSGIServer):
 
 
 class _Handler(WSGIRequestHandler):
-    """Werkzeug reads the request; the answer is written here, because Werkzeug's own writer has no keep-alive."""
+    """Reads requests with Werkzeug and writes the answers itself: Werkzeug's development server has no keep-alive."""
 
     server: Server
     protocol_version = "HTTP/1.1"
@@ -76,7 +76,7 @@ class _Handler(WSGIRequestHandler):
     timeout = 60
 
     def make_environ(self) -> Any:
-        """Read headers as the web platform does: those given twice are joined with a comma and a space."""
+        """Join repeated headers with a comma and a space, as the Fetch standard's ``Headers.get`` does."""
         environ = super().make_environ()
         for name in {name for name in self.headers if "_" not in name}:
             environ[f"HTTP_{name.upper().replace('-', '_')}"] = ", ".join(self.headers.get_all(name, []))
@@ -161,17 +161,17 @@ class _Handler(WSGIRequestHandler):
             self._hang_up()
 
     def _is_over(self) -> bool:
-        """Tell whether the emulator stops or the client has closed its side of the connection."""
+        """Return whether the emulator stops or the client has closed its side of the connection."""
         if self.server.stopping:
             return True
         readable, _, _ = select.select([self.connection], [], [], 0)
         return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def log(self, kind: str, message: str, *args: Any) -> None:
-        """Stay silent: ``--log-requests`` is the log."""
+        """Print nothing: ``--log-requests`` is the log."""
 
     def _send_headers(self, answer: Answer) -> bool:
-        """Send status and headers; return whether the body goes out in chunks, as nearly all of the service's do."""
+        """Send status and headers; return whether the body is sent in chunks, as nearly all of the service's are."""
         bodiless = self.command == "HEAD" or answer.status in _NO_BODY
         sized = "content-length" in answer.headers
         chunked = not (bodiless or sized or self.request_version == "HTTP/1.0")
@@ -202,5 +202,5 @@ def _close(connection: socket.socket) -> None:
 
 
 def _no_wsgi(environ: Any, start_response: Any) -> Iterable[bytes]:
-    """Fill the place of Werkzeug's application: the handler answers by itself."""
+    """Stand in for the WSGI application that Werkzeug wants; the handler never calls it."""
     raise NotImplementedError

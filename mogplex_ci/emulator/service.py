@@ -10,13 +10,13 @@ from typing import Final
 
 from werkzeug.wrappers import Request
 
-from mogplex_ci.emulator.clock import Bell, Clock
+from mogplex_ci.emulator.clock import Clock, Notifier
 from mogplex_ci.emulator.faults import Fault, FaultPlan
 from mogplex_ci.emulator.limits import Limits
 from mogplex_ci.emulator.resources import check_artifact_path, list_agents, list_skills, read_artifact, read_skill
 from mogplex_ci.emulator.routes import Answer, Call, Refused, authorization, ok
 from mogplex_ci.emulator.run import TERMINAL, KillFailed, Run, Sandbox
-from mogplex_ci.emulator.scenario import QueueFailure, Repertoire, Scenario
+from mogplex_ci.emulator.scenario import QueueFailure, Scenario, ScenarioSet
 from mogplex_ci.emulator.start import StartRequest, normalize, read_body, read_key, trim
 from mogplex_ci.emulator.stream import EventStream
 from mogplex_ci.emulator.world import Repo, Token, User, World
@@ -54,13 +54,13 @@ _TEAM_IS_UNKNOWN: Final = "Unable to check this team's API key access. Nothing w
 class Service:
     """Answers calls. Thread-safe: one call at a time does its work."""
 
-    def __init__(self, world: World, repertoire: Repertoire, clock: Clock, *, limited: bool, newest: bool) -> None:
+    def __init__(self, world: World, scenarios: ScenarioSet, clock: Clock, *, limited: bool, newest: bool) -> None:
         self.runs = Runs()
-        self.faults = FaultPlan(repertoire.default.faults)
+        self.faults = FaultPlan(scenarios.default.faults)
         """Those of the default scenario and those armed later. A scenario picked by a prompt has its own, per run."""
-        self.bell = Bell(clock)
+        self.changes = Notifier(clock)
         self._world = world
-        self._repertoire = repertoire
+        self._scenarios = scenarios
         self._clock = clock
         self._limits = Limits(clock) if limited else None
         self._newest = newest
@@ -68,10 +68,10 @@ class Service:
         self._queue_failures: Counter[str] = Counter()
 
     def strike(self, call: Call) -> Fault | None:
-        """Count the call and return the fault that spoils its answer."""
+        """Count the call and return the fault that applies to its answer."""
         fault = self.faults.strike(*call.names)
         run = self.runs.named(call.run_id) if call.run_id else None
-        if run is None or run.scenario is self._repertoire.default:
+        if run is None or run.scenario is self._scenarios.default:
             return fault
         return fault or run.faults.strike(*call.names)
 
@@ -173,7 +173,7 @@ class Service:
         return repo
 
     def _new_run(self, token: Token, repo: Repo, key: str, start: StartRequest) -> Answer:
-        scenario = self._repertoire.scenario_for(start.prompt, start.harness)
+        scenario = self._scenarios.scenario_for(start.prompt, start.harness)
         queue_failure = self._queue_failure(scenario)
         run = Run(
             key=key,
@@ -193,7 +193,7 @@ class Service:
         return ok({**run.detail(queued=True), "replayed": False}, 202)
 
     def _queue_failure(self, scenario: Scenario) -> QueueFailure | None:
-        """Tell whether this start of the scenario fails to queue."""
+        """Return whether this start of the scenario fails to queue."""
         failure = scenario.queue_failure
         if failure is None:
             return None
@@ -203,7 +203,7 @@ class Service:
     def _read_run(self, token: Token, call: Call) -> Answer:
         run = self._run(token, call, "Failed to load run")
         run.repair()
-        self.bell.ring()
+        self.changes.notify()
         return ok({"run": run.detail()})
 
     def _stream(self, token: Token, call: Call) -> Answer:
@@ -222,7 +222,7 @@ class Service:
         except KillFailed:
             raise Refused("INTERNAL_ERROR", "Failed to cancel run") from None
         finally:
-            self.bell.ring()
+            self.changes.notify()
         return ok({"run": run.detail(), "status": run.status, "alreadyTerminal": already_terminal})
 
     def _run(self, token: Token, call: Call, failure: str) -> Run:

@@ -1,4 +1,4 @@
-"""The rules of ``POST /runs``: what the service makes of a body, and which bodies it refuses."""
+"""The rules of ``POST /runs``: how the service normalizes a body, and which bodies it refuses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WHITE_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u20
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """A start body after the service normalized it."""
+    """A normalized start body."""
 
     repo_id: str
     prompt: str
@@ -44,7 +44,7 @@ class StartRequest:
     worktree_id: str | None = None
 
     def repeats(self, earlier: StartRequest) -> bool:
-        """Tell whether it asks for what ``earlier`` asked for. A worktree stands for branches and directory."""
+        """Return whether it is the same request as ``earlier``. A worktree replaces branches and directory."""
         if self.worktree_id is None or self.worktree_id != earlier.worktree_id:
             return self == earlier
         return self == replace(
@@ -75,7 +75,7 @@ class StartRequest:
         )
 
     def holds_nul(self) -> bool:
-        """Tell whether a text field holds U+0000, which the service's database cannot store."""
+        """Return whether a text field holds U+0000, which the service's database cannot store."""
         return any("\0" in value for value in asdict(self).values() if isinstance(value, str))
 
 
@@ -163,7 +163,7 @@ def trim(value: object) -> str | None:
 
 
 def _is_given(value: object) -> bool:
-    """Tell whether a field holds anything but null and blank text."""
+    """Return whether a field holds anything but null and blank text."""
     return value is not None and (not isinstance(value, str) or trim(value) is not None)
 
 

@@ -23,31 +23,31 @@ _UUID = re.compile(r"[0-9a-f]{8}(-?)(?:[0-9a-f]{4}\1){3}[0-9a-f]{12}", re.IGNORE
 
 
 class End(Enum):
-    """How a stream goes on."""
+    """Whether and how a stream has ended."""
 
     OPEN = "open"
     CLOSED = "closed"
     """The body ends properly."""
     BROKEN = "broken"
-    """The connection breaks in the midst of the body."""
+    """The connection is closed before the end of the body."""
 
 
 class EventStream:
-    """The records of one stream, each as soon as its event is written.
+    """The records of one stream, each as soon as its event has been written.
 
-    A stream shows the segment of the run that it found. It closes at the first terminal event, and never by itself
-    otherwise: not when the run ends without such an event, and not when a new segment begins.
+    A stream shows the segment of the run that was current when it was opened. It ends after the first terminal event,
+    and for no other reason: neither when the run ends without such an event nor when a new segment begins.
     """
 
     def __init__(self, run: Run, *, limit: int, last_event_id: str | None, clock: Clock, lock: RLock) -> None:
-        """Open the stream, for the newest ``limit`` events or for all after ``last_event_id``.
+        """Open the stream with the newest ``limit`` events, or with all after ``last_event_id``.
 
         Raises:
-            Refused: 400 for an id that is none of the run's present segment, 500 for one that is no UUID.
+            Refused: 400 for an id that is not in the run's current segment, 500 for one that is not a UUID.
         """
         self.end = End.OPEN
         self.torn = b""
-        """The first part of the record in which the connection breaks."""
+        """The part of the last record that is sent before the connection is closed."""
         self._run = run
         self._clock = clock
         self._lock = lock
@@ -65,8 +65,8 @@ class EventStream:
         self._sent = 0
         self._bytes_sent = 0
 
-    def spoil(self, fault: Fault) -> None:
-        """Let a fault strike this stream."""
+    def apply(self, fault: Fault) -> None:
+        """Make the stream fail as ``fault`` says."""
         self._fault = fault
         if fault.events is None:
             self._cut_at = fault.cut
@@ -101,11 +101,11 @@ class EventStream:
             return self._clock.real_seconds(max(min(times), _TICK)) if times else math.inf
 
     def has_changed(self) -> bool:
-        """Tell whether the run's script has changed since the last ``pull``."""
+        """Return whether the run's script has changed since the last ``pull``."""
         return self._run.version != self._version
 
     def _send(self, item: bytes | Record, records: list[bytes]) -> None:
-        """Add a record, or the part of it that a fault lets through."""
+        """Append a record, or the part of it before a cut."""
         record = item if isinstance(item, bytes) else _event(self._run.present(item))
         if self._cut_at is not None and self._bytes_sent + len(record) > self._cut_at:
             self.torn = record[: self._cut_at - self._bytes_sent]
@@ -122,14 +122,14 @@ class EventStream:
             self.end = End.CLOSED
 
     def _fault_strikes(self) -> bool:
-        """Tell whether the events that the fault lets through have been sent."""
+        """Return whether the events before the fault have been sent."""
         return self._fault is not None and self._sent >= _OPENING + (self._fault.events or 0)
 
     def _is_silent(self) -> bool:
         return self._fault is not None and self._fault.silent and self._fault_strikes()
 
     def _is_over(self) -> bool:
-        """Tell whether a fault ends the body now."""
+        """Return whether a fault ends the body now."""
         if self._fault is None or self._fault.close is None or not self._fault_strikes():
             return False
         return self._clock.now() >= self._opened_at + self._fault.close

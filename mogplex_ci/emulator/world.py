@@ -1,4 +1,4 @@
-"""Who may use the emulator and what they own: users, tokens, repositories."""
+"""World files: users with their tokens, repositories, agents and skills."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_WORLD: Final = Path(__file__).with_name("world.yaml")
 
 
 class Api(StrEnum):
-    """The generations of the service that the emulator can be."""
+    """The generations of the service that the emulator knows."""
 
     OLD = "2026-08"
     NEWEST = "2026-11"
@@ -123,7 +123,7 @@ class Token:
     """Whether it may start runs through automations only."""
 
     def valid(self, now: datetime) -> bool:
-        """Tell whether it opens anything at ``now``."""
+        """Return whether it is neither revoked nor expired at ``now``."""
         return not self.revoked and (self.expires is None or now <= self.expires)
 
 
@@ -153,7 +153,7 @@ class World:
         return next((repo.api_keys for repo in repos if repo.id == repo_id.lower()), "full")
 
     def with_repo(self, name: str) -> World:
-        """Return a world in which everybody also has the repository ``name``: a full name, or an id."""
+        """Return a world in which every user also has the repository ``name`` (a full name or an id)."""
         known = {repo.full_name for token in self.tokens.values() for repo in token.user.repos} | self.repo_ids
         if name.lower() in known or name in known:
             return self
@@ -188,12 +188,12 @@ def _read(path: Path) -> World:
     repo_ids: set[str] = set()
     for index, entry in enumerate(document.value["users"]):
         if any(entry["name"] == token.user.name for token in tokens.values()):
-            raise document.fault(("users", index, "name"), "another user has this name")
+            raise document.error(("users", index, "name"), "another user has this name")
         repos = []
         for position, fields in enumerate(entry["repos"]):
             repo = _repo(fields)
             if repo.id in repo_ids:
-                raise document.fault(("users", index, "repos", position, "id"), "another repo has this id")
+                raise document.error(("users", index, "repos", position, "id"), "another repo has this id")
             repo_ids.add(repo.id)
             repos.append(repo)
         agents = sorted(map(_agent, entry.get("agents", ())), key=lambda agent: (not agent.preset, agent.name))
@@ -202,7 +202,7 @@ def _read(path: Path) -> World:
         for position, fields in enumerate(entry["tokens"]):
             where = ("users", index, "tokens", position)
             if fields["token"] in tokens:
-                raise document.fault((*where, "token"), "this token is given twice")
+                raise document.error((*where, "token"), "this token is given twice")
             tokens[fields["token"]] = _token(document, where, fields, user)
     return World(tokens, document.value.get("limits", True), Api(document.value.get("api", Api.NEWEST)))
 
@@ -261,7 +261,7 @@ def _token(document: Document, where: tuple[str | int, ...], fields: dict[str, A
             expires = datetime.fromisoformat(fields["expires"])
         except ValueError:
             message = f"{fields['expires']!r} is not a time: write it as 2030-01-31T12:00:00Z"
-            raise document.fault((*where, "expires"), message) from None
+            raise document.error((*where, "expires"), message) from None
         expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
     scopes = frozenset(fields.get("scopes", ("read", "write")))
     return Token(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,8 @@ SCENARIOS = {
     ),
     "a field given twice": ("steps: []\nsteps: []\n", 2, "steps", "given twice"),
     "no YAML": ("steps: [\n", 2, "(top level)", "not valid YAML"),
-    "an empty file": ("", 1, "(top level)", "null does not fit: fields with steps"),
+    "an empty file": ("", 1, "(top level)", "this value does not fit: fields with steps"),
+    "some other file": ("root:x:0:0:root\n", 1, "(top level)", "this value does not fit: fields with steps"),
     "a list": ("- a\n", 1, "(top level)", "fields with steps"),
 }
 
@@ -167,6 +169,31 @@ def test_all_faults_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         Emulator(path)
     assert [line.split(": ")[0].rsplit(":", 1)[1] for line in str(caught.value).splitlines()] == ["4", "2", "3"]
+
+
+HOSTILE_FILES = {
+    "nested": ("[" * 50_000, "nested too deeply"),
+    "recursive": ("steps: &a [*a]", "nested too deeply"),
+    "aliases that multiply": (
+        "a: &a [x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefgh")),
+        "more than 200000 values",
+    ),
+    "large": ("x" * (2 << 20), "larger than 1048576 bytes"),
+    "a number that is none": ("steps: 0x_", ""),
+    "a tag": ("steps: !secret hunter2", "not valid YAML: could not determine a constructor for the tag"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), HOSTILE_FILES.values(), ids=HOSTILE_FILES)
+def test_a_file_that_is_no_scenario_is_refused_without_quoting_it(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(text)
+    with pytest.raises(DocumentError) as caught:
+        Emulator(path)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 500
+    assert "hunter2" not in str(caught.value)
 
 
 def test_an_unknown_scenario_lists_the_known_ones() -> None:
