@@ -16,7 +16,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from mogplex_ci.durations import parse_duration
 
-_MAX_BYTES: Final = 1024 * 1024
+_MAX_BYTES: Final = 4 * 1024 * 1024
 _MOST_VALUES: Final = 200_000
 """Values in a file, those that an alias repeats included."""
 

@@ -179,7 +179,7 @@ HOSTILE_FILES = {
         + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefgh")),
         "more than 200000 values",
     ),
-    "large": ("x" * (2 << 20), "larger than 1048576 bytes"),
+    "large": ("x" * (5 << 20), "larger than 4194304 bytes"),
     "a number that is none": ("steps: 0x_", ""),
     "a tag": ("steps: !secret hunter2", "not valid YAML: could not determine a constructor for the tag"),
 }

@@ -36,6 +36,22 @@ def test_hundreds_of_runs_go_on_at_once() -> None:
     assert len(set(runs)) == 300
 
 
+def test_many_runs_are_followed_at_once() -> None:
+    with Emulator("no-change", limits=False, speed=5) as emulator:
+        api = Api(emulator)
+        runs = [api.start(key=f"key {number}").json()["data"]["runId"] for number in range(60)]
+
+        def follow(run_id: str) -> int:
+            path = f"{api.base}/runs/{run_id}/events/stream?limit=200"
+            headers = {"Authorization": f"Bearer {emulator.token}"}
+            with requests.get(path, headers=headers, stream=True, timeout=60) as answer:
+                return answer.content.count(b"\nid: ")
+
+        with ThreadPoolExecutor(60) as pool:
+            counts = list(pool.map(follow, runs))
+    assert counts == [11] * 60
+
+
 def test_ended_runs_are_forgotten_when_there_are_too_many() -> None:
     clock = FakeClock()
     with Emulator("launch-failure", limits=False, clock=clock) as emulator:

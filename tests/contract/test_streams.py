@@ -9,11 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import requests
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mogplex_ci.emulator import Emulator
 from tests.contract.api import Api, FakeClock
@@ -213,6 +216,9 @@ def test_the_bytes_of_a_whole_stream(tmp_path: Path) -> None:
     assert stream.chunks == re.findall(rb".*?\n\n", stream.body, re.DOTALL)  # one record a chunk
 
 
+LARGE = {"large": {"repeat": "xxxxx", "times": 1_000_000}}
+
+
 def test_text_is_escaped_as_javascript_does_and_no_more(tmp_path: Path) -> None:
     odd = 'é 漢字 🚀 \u2028 \u2029 \x85 \ufeff \x7f \u202e / \x0b \x0c \b \t \r\n \x1b \\ " data: x\n\nid: 1'
     written = (
@@ -222,9 +228,9 @@ def test_text_is_escaped_as_javascript_does_and_no_more(tmp_path: Path) -> None:
     steps = [
         {"event": "log", "message": odd},
         {"event": "log", "message": None},
-        {"event": "log", "message": "x" * 5_000_000},
+        {"event": "log", "message": "{{ large }}"},
     ]
-    with serving({"steps": steps}, tmp_path) as (emulator, clock, run_id):
+    with serving({"variables": LARGE, "steps": steps}, tmp_path) as (emulator, clock, run_id):
         clock.seconds = 1
         stream = open_stream(emulator, run_id).settle()
         stream.close()
@@ -376,3 +382,36 @@ def test_stopping_ends_open_streams(tmp_path: Path) -> None:
     with serving("slow", tmp_path) as (emulator, _, run_id):
         stream = open_stream(emulator, run_id).settle()
     assert stream.settle().end == "broken"
+
+
+FAULTS = st.none() | st.builds(
+    lambda kind, events: {**kind, "events": events},
+    st.sampled_from([{"cut": 30}, {"close": True}, {"silent": True}]),
+    st.integers(0, 3),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    pauses=st.lists(st.sampled_from([0.001, 0.5, 3]), min_size=1, max_size=12),
+    moves=st.lists(st.tuples(st.sampled_from([0, 0.4, 2]), FAULTS), max_size=6),
+    limit=st.integers(1, 200),
+)
+def test_resumes_after_the_last_received_id_lose_and_repeat_nothing(
+    pauses: list[float], moves: list[tuple[float, dict[str, Any] | None]], limit: int
+) -> None:
+    """Whatever breaks off, and wherever: each event comes once and in order, as long as no two share their time."""
+    steps = [{"after": pause, "event": "log", "message": str(number)} for number, pause in enumerate(pauses)]
+    with TemporaryDirectory() as folder, serving({"steps": steps}, Path(folder)) as (emulator, clock, run_id):
+        received: list[str] = []
+        for seconds, fault in [*moves, (100.0, None)]:
+            if fault is not None:
+                emulator.inject("stream", **fault)
+            resume = [f"Last-Event-ID: {received[-1]}"] if received else []
+            stream = open_stream(emulator, run_id, *resume, query=f"?limit={limit if received else 200}")
+            clock.seconds += seconds
+            stream.settle()
+            stream.close()
+            whole = stream.body[: stream.body.rindex(b"\n\n") + 2]
+            received += [each.decode() for each in re.findall(rb"^id: (.*)$", whole, re.MULTILINE)]
+        assert received == [record.id for record in emulator.runs[0].listed()]
