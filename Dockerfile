@@ -1,14 +1,14 @@
 # The one image for GitHub, GitLab, every other CI and `docker run`.
 #
 # It also builds on each use of a branch or commit (`uses: mogplex/run-action@main`), and with engines that lack BuildKit:
-# no RUN mounts, heredocs or COPY flags. Layers go from what changes least to what changes most.
+# no RUN mounts, heredocs or COPY flags. Layers go from what changes least to what changes most. Files have one fixed time
+# stamp and byte code has none, so that the same base and the same files give the same layers on every machine.
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 # --- The dependencies, alone in a virtual environment without pip ---
 FROM ${PYTHON_IMAGE} AS dependencies
 COPY requirements/runtime.txt /src/requirements/
-# Wheels only: installing never runs a package's own build script. Byte code without time stamps, and files with one fixed
-# time stamp, make the layer the same on every machine.
+# Wheels only: installing never runs a package's own build script.
 RUN python -m venv --without-pip /app \
  && rm /app/bin/activate* /app/bin/Activate.ps1 \
  && pip --python /app/bin/python install --no-cache-dir --no-compile --only-binary :all: --require-hashes \
@@ -27,29 +27,43 @@ COPY mogplex_ci /src/mogplex_ci
 RUN pip --python /build/bin/python wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel /src \
  && pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --no-index --prefix /program /wheel/*.whl \
  && ln -s mogplex-ci /program/bin/mogplex
-COPY entrypoint.py post.py /program/
+COPY entrypoint.py main.py post.py /program/
 RUN python -m compileall -q --invalidation-mode unchecked-hash /program/lib \
  && chmod -R u=rwX,go=rX /program \
  && find /program -exec touch --no-dereference --date 2025-01-01 {} +
 
-# --- The image ---
-FROM ${PYTHON_IMAGE}
-# The base brings `sh` and the CA certificates. It has no byte code for the standard library, and a container that lives for one step would compile
-# it anew each time.
-RUN start=$(date +%s) \
- && apt-get update --option Acquire::Retries=3 \
+# --- The root file system: the base and jq, without what only serves to install or configure software ---
+FROM ${PYTHON_IMAGE} AS root
+# The base has no byte code for the standard library, and a container that lives for one step would compile it each time.
+RUN apt-get update --option Acquire::Retries=3 \
  && apt-get install --yes --option Acquire::Retries=3 --no-install-recommends jq=1.7.* \
- && apt-get clean \
- && rm -rf /var/lib/apt/lists/* \
- && find /var/log /var/cache/ldconfig -type f -exec truncate --size 0 {} + \
- && python -m compileall -q --invalidation-mode unchecked-hash \
-      -x '/(ensurepip|idlelib|pydoc_data|site-packages|test|tkinter|turtledemo)/' \
-      "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
- && find /etc /tmp /usr /var -xdev -newerct "@${start}" -writable -exec touch --no-dereference --date 2025-01-01 {} +
+ && stdlib=$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))') \
+ && cd "$stdlib" \
+ && rm -rf ensurepip idlelib lib2to3 pydoc_data site-packages/* test tkinter turtledemo \
+ && python -m compileall -q --invalidation-mode unchecked-hash . \
+ && rm -rf /usr/local/include /usr/local/share/man /usr/local/bin/2to3* /usr/local/bin/idle* /usr/local/bin/pip* /usr/local/bin/pydoc*
+# What CI systems use to start a job in the image stays: bash, coreutils, findutils, grep, gzip, passwd (groupadd, useradd), su, tar
+# and the libraries of Node.js. dpkg goes last; its list of what is installed stays, because scanners read it.
+RUN dpkg --purge --force-all \
+      adduser apt debconf debian-archive-keyring gpgv hostname init-system-helpers libapt-pkg7.0 libhogweed6t64 \
+      libnettle8t64 libseccomp2 mount perl-base python3-packaging python3-pip python3-setuptools python3-wheel \
+      sqv sysvinit-utils >/tmp/purged 2>&1 \
+ && dpkg --purge --force-all dpkg >>/tmp/purged 2>&1 || { cat /tmp/purged; exit 1; }
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+ && find /usr/share/doc -type f -not -name copyright -delete \
+ && find /var/lib/dpkg -type f -not -name status -not -name '*.list' -not -name '*.md5sums' -delete \
+ && rm -rf /tmp/* /usr/share/info/* /usr/share/lintian /usr/share/locale/* /usr/share/man/* \
+      /var/cache/* /var/lib/apt /var/log/* \
+ && find /etc /root /run /tmp /usr /var -xdev -writable -exec touch --no-dereference --date 2025-01-01 {} +
+
+# --- The image ---
+FROM scratch
+COPY --from=root / /
 COPY --from=dependencies /app /app
 COPY --from=program /program /app
 
-ENV PATH=/app/bin:$PATH \
+ENV LANG=C.UTF-8 \
+    PATH=/app/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONUNBUFFERED=1
 
 LABEL org.opencontainers.image.title="Mogplex run-action" \
@@ -66,3 +80,4 @@ LABEL org.opencontainers.image.title="Mogplex run-action" \
 # Python is PID 1, so that it gets the signals that cancel a job. -I: nothing in the workspace or the job's environment is
 # imported. -u: -I ignores PYTHONUNBUFFERED, and a line that waits in a buffer is lost when the container is killed.
 ENTRYPOINT ["/app/bin/python", "-Iu", "/app/entrypoint.py"]
+CMD []
