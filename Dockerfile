@@ -38,17 +38,17 @@ FROM ${PYTHON_IMAGE} AS root
 RUN apt-get update --option Acquire::Retries=3 \
  && apt-get install --yes --option Acquire::Retries=3 --no-install-recommends jq=1.7.* \
  && stdlib=$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))') \
- && cd "$stdlib" \
- && rm -rf ensurepip idlelib lib2to3 pydoc_data site-packages/* test tkinter turtledemo \
- && python -m compileall -q --invalidation-mode unchecked-hash . \
- && rm -rf /usr/local/include /usr/local/share/man /usr/local/bin/2to3* /usr/local/bin/idle* /usr/local/bin/pip* /usr/local/bin/pydoc*
+ && rm -rf "$stdlib/ensurepip" "$stdlib/idlelib" "$stdlib/pydoc_data" "$stdlib/site-packages/"* "$stdlib/test" \
+      "$stdlib/tkinter" "$stdlib/turtledemo" /usr/local/bin/idle* /usr/local/bin/pip* /usr/local/bin/pydoc* \
+      /usr/local/include /usr/local/share/man \
+ && python -m compileall -q -f --invalidation-mode unchecked-hash "$stdlib"
 # What CI systems use to start a job in the image stays: bash, coreutils, findutils, grep, gzip, passwd (groupadd, useradd), su, tar
 # and the libraries of Node.js. dpkg goes last; its list of what is installed stays, because scanners read it.
 RUN dpkg --purge --force-all \
       adduser apt debconf debian-archive-keyring gpgv hostname init-system-helpers libapt-pkg7.0 libhogweed6t64 \
       libnettle8t64 libseccomp2 mount perl-base python3-packaging python3-pip python3-setuptools python3-wheel \
-      sqv sysvinit-utils >/tmp/purged 2>&1 \
- && dpkg --purge --force-all dpkg >>/tmp/purged 2>&1 || { cat /tmp/purged; exit 1; }
+      sqv sysvinit-utils \
+ && dpkg --purge --force-all dpkg
 RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && find /usr/share/doc -type f -not -name copyright -delete \
  && find /var/lib/dpkg -type f -not -name status -not -name '*.list' -not -name '*.md5sums' -delete \
@@ -58,6 +58,7 @@ RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
 
 # --- The image ---
 FROM scratch
+# hadolint ignore=DL3067
 COPY --from=root / /
 COPY --from=dependencies /app /app
 COPY --from=program /program /app

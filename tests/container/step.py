@@ -5,9 +5,12 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.container.images import docker
+import yaml
+
+from tests.container.images import ROOT, docker
 
 FILE_COMMANDS = ("output", "state", "step_summary")
+_RUNS = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]
 
 
 class Step:
@@ -17,7 +20,7 @@ class Step:
     """
 
     def __init__(self, image: str, folder: Path, inputs: Mapping[str, str]) -> None:
-        """Take the image, an empty folder for what the containers see, and the inputs as a workflow gives them."""
+        """Make the step's files below ``folder``, which is empty; ``inputs`` are those that a workflow gives."""
         self._image = image
         self._folder = folder
         self._env = {
@@ -43,14 +46,14 @@ class Step:
 
     def start(self) -> str:
         """Start the step and return its container's id."""
-        return docker("run", "--detach", *self._options(self._env), self._image)
+        return docker("run", "--detach", f"--entrypoint={_RUNS['entrypoint']}", *self._options(self._env), self._image)
 
     def post(self) -> subprocess.CompletedProcess[str]:
         """Run the post step to its end: a new container with the inputs again and the saved state."""
         state = {f"STATE_{name}": value for name, value in self.file_command("state").items()}
         options = self._options({**self._env, **state})
         return subprocess.run(
-            ["docker", "run", "--rm", "--entrypoint", "/app/post.py", *options, self._image],
+            ["docker", "run", "--rm", f"--entrypoint={_RUNS['post-entrypoint']}", *options, self._image],
             capture_output=True,
             text=True,
             check=False,

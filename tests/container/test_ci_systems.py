@@ -1,0 +1,211 @@
+"""The built image, started the way each CI system starts a job's container.
+
+Where a system's source is public, the commands are those of the source, which is named; those of CircleCI and TeamCity
+are from their documents.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.container.images import docker
+from tests.npm import node_modules
+
+pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+
+PROMPT = "Fix the build"
+STEP = f"mogplex-ci --dry-run --repo acme/web --prompt {shlex.quote(PROMPT)}"
+
+# gitlab-runner, shells/bash.go: BashDetectShellScript, the command of its docker and kubernetes executors.
+GITLAB_SHELL = "\n".join(
+    [
+        *(
+            f"{word} [ -x {shell} ]; then\n\texec {shell} "
+            for word, shell in zip(
+                ["if", *["elif"] * 5],
+                ["/usr/local/bin/bash", "/usr/bin/bash", "/bin/bash", "/usr/local/bin/sh", "/usr/bin/sh", "/bin/sh"],
+                strict=True,
+            )
+        ),
+        "else\n\techo shell not found\n\texit 1\nfi\n",
+    ]
+)
+
+
+def run(
+    image: str, *command: str, options: Sequence[str] = (), stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a container to its end, without a network: the step is a dry run."""
+    return subprocess.run(
+        ["docker", "run", "--rm", "--interactive", "--network=none", *options, image, *command],
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def job_container(image: str, *command: str, options: Sequence[str] = ()) -> Iterator[str]:
+    """Start the container in which a job's steps are executed one by one, and yield its id."""
+    container = docker("run", "--detach", "--network=none", *options, image, *command)
+    try:
+        yield container
+    finally:
+        docker("rm", "--force", container)
+
+
+def processes(container: str) -> list[str]:
+    """Return the names of what runs in the container, as Jenkins asks the engine for them."""
+    return [line.split()[1] for line in docker("top", container, "-eo", "pid,comm").splitlines()[1:]]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def assert_played(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, done.stdout
+    assert PROMPT in done.stdout
+
+
+def test_gitlab_runner_with_the_docker_executor(image: str) -> None:
+    """The shell is the image's command, so the entry point must start it; the script comes on standard input."""
+    assert_played(run(image, "sh", "-c", GITLAB_SHELL, stdin=f"set -eo pipefail\n{STEP} | cat\n"))
+
+
+def test_gitlab_runner_with_the_kubernetes_executor(image: str) -> None:
+    """The same command in place of the entry point; the container's log is followed while the script writes to it."""
+    with job_container(image, "-c", GITLAB_SHELL, options=["--entrypoint=sh", "--interactive"]) as container:
+        script = f"mkdir -p /logs-1-2; ({STEP}) >/logs-1-2/output.log 2>&1; tail -n +1 /logs-1-2/output.log | grep ."
+        assert PROMPT in docker("exec", container, "sh", "-c", script)
+
+
+def test_woodpecker(image: str) -> None:
+    """pipeline/backend/common/script.go: the commands travel in a variable, base64-encoded."""
+    script = f'mkdir -p "/woodpecker/src"\ncd "/woodpecker/src"\n\necho + {shlex.quote(STEP)}\n{STEP}\n'
+    variable = f"--env=CI_SCRIPT={base64.b64encode(script.encode()).decode()}"
+    assert_played(
+        run(image, "-c", "echo $CI_SCRIPT | base64 -d | /bin/sh -e", options=["--entrypoint=/bin/sh", variable])
+    )
+
+
+def test_drone(image: str) -> None:
+    """drone-runners/drone-runner-docker, engine/compiler/script.go."""
+    variable = f"--env=DRONE_SCRIPT=set -e\n{STEP}\n"
+    assert_played(run(image, "-c", 'echo "$DRONE_SCRIPT" | /bin/sh', options=["--entrypoint=/bin/sh", variable]))
+
+
+def test_buildkite_docker_plugin(image: str, tmp_path: Path) -> None:
+    """buildkite-plugins/docker-buildkite-plugin, commands/run.sh: docker's own init is PID 1."""
+    options = ["--init", f"--volume={tmp_path}:/workdir", "--workdir=/workdir"]
+    assert_played(run(image, "/bin/sh", "-e", "-c", STEP, options=options))
+    assert (tmp_path / "mogplex.env").exists()
+
+
+def test_teamcity_container_wrapper(image: str, tmp_path: Path) -> None:
+    """The step's script is a file in a mounted folder, and a shell runs it in place of the entry point."""
+    (tmp_path / "script.sh").write_text(f"#!/bin/sh\n{STEP}\n")
+    options = [f"--volume={tmp_path}:/opt/buildagent/work", "--workdir=/opt/buildagent/work", "--entrypoint=/bin/sh"]
+    assert_played(run(image, "/opt/buildagent/work/script.sh", options=options))
+
+
+def test_circleci(image: str) -> None:
+    """CircleCI ignores the entry point, starts its agent from a shell and keeps workspaces and caches as tar.gz."""
+    with job_container(image, options=["--entrypoint=/bin/sh", "--interactive"]) as container:
+        docker(
+            "exec", container, "sh", "-c", "mkdir -p ~/project && cd ~/project && date >made && tar -czf /tmp/w.tgz ."
+        )
+        docker(
+            "exec",
+            container,
+            "sh",
+            "-c",
+            "mkdir /tmp/again && tar -xzf /tmp/w.tgz -C /tmp/again && test -s /tmp/again/made",
+        )
+        assert PROMPT in docker("exec", container, "/bin/bash", "-eo", "pipefail", "-c", f"{STEP} | cat")
+
+
+@pytest.mark.parametrize("entrypoint", [[], ["--entrypoint="]], ids=["its own entry point", "none"])
+def test_jenkins_docker_pipeline(image: str, tmp_path: Path, entrypoint: list[str]) -> None:
+    """docker-workflow and durable-task: `cat` holds the container as the agent's user, `nohup sh` runs each step.
+
+    WithContainerStep looks right after the start whether `cat` is what runs, and logs an error when an entry point is
+    not that far; without one it always is. BourneShellScript's launcher copies the script, touches the log as a
+    heartbeat and leaves the exit code in a file.
+    """
+    control = tmp_path / "durable-1"
+    control.mkdir()
+    (control / "script.sh").write_text(f"#!/bin/sh -xe\n{STEP}\n")
+    (control / "script.sh").chmod(0o755)
+    subprocess.run(["chown", "--recursive", "1000:1000", str(tmp_path)], check=True)
+    launcher = (
+        "cp 'DIR/script.sh' 'DIR/script.sh.copy'; "
+        "{ while [ -d 'DIR' -a \\! -f 'DIR/jenkins-result.txt' ]; do touch 'DIR/jenkins-log.txt'; sleep 3; done } & "
+        "jsc=durable; JENKINS_SERVER_COOKIE=$jsc 'DIR/script.sh.copy' > 'DIR/jenkins-log.txt' 2>&1; "
+        "echo $? > 'DIR/jenkins-result.txt.tmp'; mv 'DIR/jenkins-result.txt.tmp' 'DIR/jenkins-result.txt'; wait"
+    ).replace("DIR", str(control))
+    options = ["--tty", "--user=1000:1000", f"--workdir={tmp_path}", f"--volume={tmp_path}:{tmp_path}:rw", *entrypoint]
+    with job_container(image, "cat", options=options) as container:
+        if not entrypoint:
+            wait_until(lambda: "python" not in processes(container))
+        assert processes(container) == ["cat"]
+        docker("exec", "--workdir", str(tmp_path), container, "nohup", "sh", "-c", f"({launcher}) >&- 2>&- &")
+        wait_until((control / "jenkins-result.txt").exists)
+    assert (control / "jenkins-result.txt").read_text() == "0\n"
+    assert PROMPT in (control / "jenkins-log.txt").read_text()
+
+
+def test_azure_pipelines_container_job(image: str, tmp_path: Path) -> None:
+    """azure-pipelines-agent, ContainerOperationProvider.cs: its node holds the container; steps run as a new user."""
+    (tmp_path / "script.sh").write_text(STEP + "\n")
+    tmp_path.chmod(0o777)
+    node = next(node_modules().glob("node-linux-*"))
+    hold = "'/__a/externals/node20_1/bin/node' -e 'setInterval(function(){}, 24 * 60 * 60 * 1000);'"
+    options = [f"--volume={node}:/__a/externals/node20_1:ro", f"--volume={tmp_path}:/__w"]
+    with job_container(image, "bash", "-c", hold, options=options) as container:
+        docker("exec", container, "sh", "-c", "command -v bash")
+        assert docker("exec", container, "bash", "-c", "getent passwd 1001 | cut -d: -f1 || true") == ""
+        docker("exec", container, "groupadd", "-g", "127", "docker_azpcontainer")
+        docker("exec", container, "useradd", "-m", "-g", "docker_azpcontainer", "-u", "1001", "vsts_azpcontainer")
+        docker("exec", container, "groupadd", "azure_pipelines_sudo")
+        docker("exec", container, "usermod", "-a", "-G", "azure_pipelines_sudo", "vsts_azpcontainer")
+        docker("exec", container, "su", "-c", "echo '%azure_pipelines_sudo ALL=(ALL:ALL) NOPASSWD:ALL' >> /etc/sudoers")
+        docker("exec", container, "bash", "-c", "cat /etc/group")
+        docker("exec", container, "bash", "-c", "/__a/externals/node20_1/bin/node -v")
+        log = docker(
+            "exec", "--user=1001", "--workdir=/__w", container, "bash", "--noprofile", "--norc", "/__w/script.sh"
+        )
+    assert PROMPT in log
+
+
+def test_github_container_job(image: str, tmp_path: Path) -> None:
+    """actions/runner, ContainerOperationProvider.cs: `tail` holds the container; its node runs JavaScript actions."""
+    (tmp_path / "step.sh").write_text(STEP + "\n")
+    node = next(node_modules().glob("node-linux-*"))
+    options = ["--entrypoint=tail", f"--volume={node}:/__e/node24:ro", f"--volume={tmp_path}:/__w/_temp", "--workdir=/"]
+    with job_container(image, "-f", "/dev/null", options=options) as container:
+        assert "alpine" not in docker("exec", container, "sh", "-c", "cat /etc/*release | grep ^ID")
+        assert docker("exec", container, "/__e/node24/bin/node", "-e", "console.log('ok')") == "ok"
+        assert PROMPT in docker("exec", container, "sh", "-e", "/__w/_temp/step.sh")
+
+
+@pytest.mark.parametrize("user", ["0", "65532"])
+def test_a_hardened_kubernetes_pod(image: str, user: str) -> None:
+    """What the `restricted` pod security standard asks for, with a read-only root file system besides."""
+    options = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", f"--user={user}"]
+    arguments = ["--dry-run", "--repo", "acme/web", "--prompt", PROMPT]
+    assert_played(run(image, *arguments, options=options))
