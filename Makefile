@@ -44,7 +44,7 @@ types: $(SETUP)
 	$(BIN)/lint-imports --no-cache
 
 workflows: $(SETUP)
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml native/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml examples/gitlab/*.yml
@@ -63,7 +63,7 @@ workflows: $(SETUP)
 	$(BIN)/pre-commit validate-config
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout examples/workflows/*.yml
-	$(BIN)/zizmor --offline --persona pedantic --quiet .github action.yml
+	$(BIN)/zizmor --offline --persona pedantic --quiet .github action.yml native/action.yml
 	$(BIN)/zizmor --offline --persona pedantic --quiet --config examples/zizmor.yml examples/workflows/*.yml
 	$(BIN)/python -m pytest -q tests/project/test_workflows.py
 

@@ -1,14 +1,17 @@
-"""Write digests into action.yml and the Dockerfile: what a release commit changes.
+r"""Write digests into action.yml, the Dockerfile and native/wheel.txt: what a release commit changes.
 
-    pin_release.py --image ghcr.io/mogplex/run-action:1.2.3@sha256:… --base python:3.13-slim-trixie@sha256:…
+    pin_release.py --image ghcr.io/mogplex/run-action:1.2.3@sha256:… --base python:3.13-slim-trixie@sha256:… \
+        --wheel dist/mogplex_ci-1.2.3-py3-none-any.whl
 
-On the main branch action.yml builds the image and the Dockerfile names its base by tag. A release pulls by digest the
-image that was built, signed and attested once: nobody can move it, and no job waits for a build.
+On the main branch action.yml builds the image, the Dockerfile names its base by tag, and the action without Docker is
+built from its checkout. A release pulls by digest the image that was built, signed and attested once, and installs the
+wheel by its hash: nobody can change them, and no job waits for a build.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 import sys
 from pathlib import Path
@@ -17,6 +20,7 @@ _IMAGE = re.compile(
     r"(?P<name>(?P<repository>[a-z0-9._/-]+(?::\d+/[a-z0-9._/-]+)?):(?P<tag>[\w.-]+))@(?P<digest>sha256:[0-9a-f]{64})"
 )
 _BUILT_IMAGE = re.compile(r"^  image: Dockerfile$", re.MULTILINE)
+_WHEEL = re.compile(r"mogplex_ci-(?P<version>\d+\.\d+\.\d+)-py3-none-any\.whl", re.ASCII)
 _BASE_BY_TAG = re.compile(r"^ARG PYTHON_IMAGE=(?P<name>[^@\s]+)$", re.MULTILINE)
 
 
@@ -47,17 +51,31 @@ def pinned_dockerfile(dockerfile: str, base: str) -> str:
     )
 
 
+def wheel_requirement(wheel: Path) -> str:
+    """Return the line for pip's ``--require-hashes`` that accepts this wheel file and no other.
+
+    Raises:
+        ValueError: the file's name is not that of a wheel of ours.
+    """
+    match = _WHEEL.fullmatch(wheel.name)
+    if match is None:
+        raise ValueError(f"{wheel.name!r} is not mogplex_ci-VERSION-py3-none-any.whl")
+    return f"mogplex-ci=={match['version']} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
 def main() -> int:
-    """Rewrite the two files in the current folder."""
+    """Rewrite the files in the current folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", required=True, help="the published image, NAME:TAG@sha256:…")
     parser.add_argument("--base", required=True, help="the base image it was built on, NAME:TAG@sha256:…")
+    parser.add_argument("--wheel", required=True, type=Path, help="the published wheel, as a file")
     arguments = parser.parse_args()
     action, dockerfile = Path("action.yml"), Path("Dockerfile")
     try:
         texts = {
             action: pinned_action(action.read_text(encoding="utf-8"), arguments.image),
             dockerfile: pinned_dockerfile(dockerfile.read_text(encoding="utf-8"), arguments.base),
+            Path("native/wheel.txt"): wheel_requirement(arguments.wheel),
         }
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Commit the pinned action.yml and Dockerfile, and push that commit as the tag of one exact version.
+# Commit what pin_release.py wrote, and push that commit as the tag of one exact version.
 #
 #   tag_release.sh VERSION
 #
@@ -13,6 +13,7 @@ if [ -n "$(git ls-remote --tags origin "refs/tags/$tag")" ]; then
   echo "error: $tag is released already; an exact tag never moves" >&2
   exit 1
 fi
-git commit --quiet --message "Release $version" -- action.yml Dockerfile
+git add action.yml Dockerfile native/wheel.txt
+git commit --quiet --message "Release $version"
 git tag --annotate "$tag" --message "Release $version"
 git push --quiet origin "refs/tags/$tag"

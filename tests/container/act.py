@@ -29,10 +29,11 @@ def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
 
     Args:
         folder: An empty folder.
-        workflow: Text of the workflow; `uses: ./` is the action.
+        workflow: Text of the workflow; `uses: ./` is the action, `uses: ./native` the one without Docker.
         image: Use this built image, as a release does, instead of building the Dockerfile.
     """
-    for file in [ROOT / "Dockerfile", ROOT / ".dockerignore", ROOT / "action.yml", *build_context()]:
+    native = sorted((ROOT / "native").glob("*.*"))
+    for file in [ROOT / "Dockerfile", ROOT / ".dockerignore", ROOT / "action.yml", *native, *build_context()]:
         copy = folder / file.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, copy)

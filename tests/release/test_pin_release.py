@@ -1,11 +1,16 @@
-"""A release pulls one image by digest; the main branch builds it."""
+"""A release pulls one image by digest and installs one wheel by its hash; the main branch builds both."""
 
 from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
-from scripts.pin_release import pinned_action, pinned_dockerfile
+from scripts.pin_release import pinned_action, pinned_dockerfile, wheel_requirement
 from tests.program import ROOT
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -52,3 +57,39 @@ def test_what_is_pinned_already_is_refused() -> None:
 def test_another_base_than_the_dockerfile_names_is_refused() -> None:
     with pytest.raises(ValueError, match=r"not python:3\.12-slim-trixie"):
         pinned_dockerfile(DOCKERFILE, BASE.replace("3.13", "3.12"))
+
+
+def test_the_wheel_is_named_by_its_version_and_hash(tmp_path: Path) -> None:
+    wheel = tmp_path / "mogplex_ci-1.2.3-py3-none-any.whl"
+    wheel.write_bytes(b"a wheel")
+    digest = hashlib.sha256(b"a wheel").hexdigest()
+    assert wheel_requirement(wheel) == f"mogplex-ci==1.2.3 --hash=sha256:{digest}\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["mogplex_ci-1.2.3.tar.gz", "other-1.2.3-py3-none-any.whl", "mogplex_ci-1.2-py3-none-any.whl"]
+)
+def test_another_file_than_our_wheel_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match="is not mogplex_ci-VERSION"):
+        wheel_requirement(tmp_path / name)
+
+
+def test_the_script_changes_nothing_when_one_of_the_three_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "native").mkdir()
+    (tmp_path / "action.yml").write_text(ACTION)
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    wheel = tmp_path / "mogplex_ci-1.2.3-py3-none-any.whl"
+    wheel.touch()
+
+    def pin(base: str) -> int:
+        arguments = ["--image", IMAGE, "--base", base, "--wheel", str(wheel)]
+        script = [sys.executable, str(ROOT / "scripts/pin_release.py")]
+        return subprocess.run([*script, *arguments], cwd=tmp_path, capture_output=True, check=False).returncode
+
+    assert pin("python:3.12") == 1
+    assert (tmp_path / "action.yml").read_text() == ACTION
+    assert not (tmp_path / "native/wheel.txt").exists()
+    assert pin(BASE) == 0
+    assert (tmp_path / "action.yml").read_text() == pinned_action(ACTION, IMAGE)
+    assert (tmp_path / "native/wheel.txt").read_text() == wheel_requirement(wheel)

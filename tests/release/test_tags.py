@@ -43,6 +43,8 @@ class Clone:
         self.run("git", "checkout", "--quiet", "main")
         (self.folder / "action.yml").write_text(f"image {version}\n")
         (self.folder / "Dockerfile").write_text(f"base {version}\n")
+        (self.folder / "native").mkdir(exist_ok=True)
+        (self.folder / "native/wheel.txt").write_text(f"mogplex-ci=={version}\n")
         self.run(str(ROOT / "scripts/tag_release.sh"), version)
         return self.run(str(ROOT / "scripts/move_tags.sh"), version).split()
 
@@ -60,6 +62,8 @@ def clone(tmp_path: Path) -> Clone:
 def test_a_release_is_a_tag_and_leaves_main_alone(clone: Clone) -> None:
     assert clone.release("1.0.0") == ["v1.0", "v1"]
     assert {clone.at(tag) for tag in ("v1.0.0", "v1.0", "v1")} == {"image 1.0.0"}
+    assert clone.run("git", "show", "v1.0.0:native/wheel.txt") == "mogplex-ci==1.0.0"
+    assert clone.run("git", "ls-tree", "--name-only", "origin/main").split() == ["Dockerfile", "action.yml"]
     assert clone.run("git", "show", "origin/main:action.yml") == "on main"
 
 

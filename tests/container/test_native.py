@@ -1,0 +1,133 @@
+"""The action without Docker: under act in a plain container with Python, from source and from a wheel."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci import __version__
+from mogplex_ci.emulator import Emulator
+from scripts.pin_release import wheel_requirement
+from tests.container.act import act, workspace
+from tests.container.images import ROOT
+
+pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+
+SETUP_PYTHON = "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405"
+WORKFLOW = """
+on: push
+jobs:
+  agent:
+    runs-on: ubuntu-latest
+    strategy:
+      matrix:
+        package: [api, web]
+    steps:
+      - uses: actions/checkout@v4
+      - id: agent
+        uses: ./native
+        with:
+          api-key: ${{ secrets.MOGPLEX_API_KEY }}
+          base-url: ${{ vars.MOGPLEX_URL }}
+          prompt: |
+            Fix the "build":
+            `make` needs $HOME
+      - if: always()
+        env:
+          RESULT: ${{ steps.agent.outputs.result }}
+          PULL_REQUEST: ${{ steps.agent.outputs.pull-request-url }}
+        run: echo "later step has <$RESULT> <$PULL_REQUEST>"
+"""
+
+
+@pytest.fixture
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    with Emulator(getattr(request, "param", "success"), speed=5) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize(
+    ("emulator", "exit_code", "seen"),
+    [
+        ("success", 0, "later step has <success> <https://github.com/acme/web/pull/42>"),
+        ("failed", 1, "later step has <failed> <>"),
+    ],
+    indirect=["emulator"],
+)
+def test_it_gives_what_the_container_action_gives(
+    base_image: str, emulator: Emulator, tmp_path: Path, exit_code: int, seen: str
+) -> None:
+    (tmp_path / "web").mkdir()
+    repository = workspace(tmp_path / "web", WORKFLOW)
+    setup_python = tmp_path / "setup-python"  # what is there already must do: this one only fails
+    setup_python.mkdir()
+    (setup_python / "action.yml").write_text(
+        "name: Stub\nruns:\n  using: composite\n  steps:\n    - run: exit 1\n      shell: bash\n"
+    )
+    result = act(
+        repository,
+        *("--secret", f"MOGPLEX_API_KEY={emulator.token}", "--var", f"MOGPLEX_URL={emulator.url}"),
+        f"--local-repository={SETUP_PYTHON}={setup_python}",
+    )
+    assert result.exit_code == exit_code, result.log
+    assert seen in result.lines()
+    assert [run.prompt for run in emulator.runs] == ['Fix the "build":\n`make` needs $HOME'] * 2
+    first, second = (run.key for run in emulator.runs)
+    assert first != second  # the matrix tells the jobs apart
+
+
+@pytest.fixture(scope="session")
+def release(base_image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout as a release leaves it: without sources, and with the wheel's hash in native/wheel.txt."""
+    folder = tmp_path_factory.mktemp("release")
+    (folder / "checkout").mkdir()
+    script = """
+      python -m venv --without-pip /build
+      pip --python /build/bin/python install --quiet --require-hashes --requirement /source/requirements/build.txt
+      cp -r /source/LICENSE /source/README.md /source/pyproject.toml /source/mogplex_ci /tmp
+      pip --python /build/bin/python wheel --quiet --no-deps --no-build-isolation --wheel-dir /release/dist /tmp
+      cp -r /source/native /source/requirements /release/checkout/
+    """
+    volumes = [f"--volume={ROOT}:/source:ro", f"--volume={folder}:/release"]
+    subprocess.run(["docker", "run", "--rm", "--network=host", *volumes, base_image, "sh", "-ec", script], check=True)
+    return folder
+
+
+def install(base_image: str, release: Path, requirement: str) -> subprocess.CompletedProcess[str]:
+    """Run native/install.py on the release with a requirement in wheel.txt, then the program that it installed."""
+    (release / "checkout/native/wheel.txt").write_text(requirement)
+    script = """
+      python -I /release/checkout/native/install.py
+      . "$GITHUB_OUTPUT"
+      test -f "$state"
+      $python -Im mogplex_ci --version
+    """
+    options = [
+        f"--volume={release}:/release:ro",
+        "--env=GITHUB_OUTPUT=/tmp/output",
+        "--env=PIP_FIND_LINKS=/release/dist",
+    ]
+    return subprocess.run(
+        ["docker", "run", "--rm", "--network=host", *options, base_image, "sh", "-ec", script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_release_installs_the_wheel_that_was_published(base_image: str, release: Path) -> None:
+    (wheel,) = (release / "dist").iterdir()
+    done = install(base_image, release, wheel_requirement(wheel))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == f"mogplex-ci {__version__}\n"
+
+
+def test_another_wheel_of_that_version_is_refused(base_image: str, release: Path) -> None:
+    (wheel,) = (release / "dist").iterdir()
+    digest = wheel_requirement(wheel).rpartition("sha256:")[2].strip()
+    done = install(base_image, release, wheel_requirement(wheel).replace(digest, "0" * 64))
+    assert done.returncode == 1
+    assert "::error title=Mogplex::pip could not install the program" in done.stdout + done.stderr
