@@ -33,6 +33,15 @@ class Clone:
         self.run("git", "commit", "--quiet", "--message", "First")
         self.run("git", "push", "--quiet", "origin", "HEAD:main")
 
+    @classmethod
+    def of(cls, other: Clone) -> Clone:
+        """Clone the other one's remote again, without history."""
+        clone = cls.__new__(cls)
+        clone.folder = other.folder.with_name("again")
+        remote = f"file://{other.folder.with_name('remote')}"
+        clone.run("git", "clone", "--quiet", "--depth=1", "--no-tags", remote, str(clone.folder), cwd=other.folder)
+        return clone
+
     def run(self, *argv: str, cwd: Path | None = None, ok: bool = True) -> str:
         done = subprocess.run(argv, cwd=cwd or self.folder, env=PLAIN_GIT, capture_output=True, text=True, check=False)
         assert (done.returncode == 0) is ok, done.stdout + done.stderr
@@ -40,7 +49,7 @@ class Clone:
 
     def release(self, version: str) -> list[str]:
         """Release from main, as the workflow does; return the plain tags that moved."""
-        self.run("git", "checkout", "--quiet", "main")
+        self.run("git", "checkout", "--quiet", "--detach", "origin/main")
         (self.folder / "action.yml").write_text(f"image {version}\n")
         (self.folder / "Dockerfile").write_text(f"base {version}\n")
         (self.folder / "native").mkdir(exist_ok=True)
@@ -82,7 +91,31 @@ def test_plain_tags_follow_the_highest_version_not_the_latest_release(clone: Clo
 
 def test_an_exact_tag_never_moves(clone: Clone) -> None:
     clone.release("1.0.0")
+    clone.run("git", "checkout", "--quiet", "--detach", "origin/main")
+    (clone.folder / "native").mkdir()
+    (clone.folder / "native/wheel.txt").write_text("mogplex-ci==1.0.0\n")
     (clone.folder / "action.yml").write_text("another image\n")
     said = clone.run(str(ROOT / "scripts/tag_release.sh"), "1.0.0", ok=False)
-    assert said == "error: v1.0.0 is released already; an exact tag never moves"
+    assert said == "error: v1.0.0 is released already with other files; an exact tag never moves"
     assert clone.at("v1.0.0") == "image 1.0.0"
+
+
+def test_a_job_that_failed_after_the_tag_can_run_again(clone: Clone) -> None:
+    """In a new checkout, as deep as the workflow's."""
+    clone.release("1.0.0")
+    pushed = clone.run("git", "ls-remote", "origin", "refs/tags/v1.0.0")
+    again = Clone.of(clone)
+    assert again.release("1.0.0") == ["v1.0", "v1"]
+    assert again.run("git", "ls-remote", "origin", "refs/tags/v1.0.0") == pushed
+
+
+def test_the_same_files_on_another_commit_are_another_release(clone: Clone) -> None:
+    clone.release("1.0.0")
+    clone.run("git", "checkout", "--quiet", "--detach", "origin/main")
+    clone.run("git", "commit", "--quiet", "--allow-empty", "--message", "Second")
+    (clone.folder / "native").mkdir()
+    (clone.folder / "action.yml").write_text("image 1.0.0\n")
+    (clone.folder / "Dockerfile").write_text("base 1.0.0\n")
+    (clone.folder / "native/wheel.txt").write_text("mogplex-ci==1.0.0\n")
+    said = clone.run(str(ROOT / "scripts/tag_release.sh"), "1.0.0", ok=False)
+    assert said == "error: v1.0.0 is released already with other files; an exact tag never moves"
