@@ -31,6 +31,9 @@ jobs:
 """
 
 MATRIX = WORKFLOW.replace("    steps:", "    strategy:\n      matrix:\n        package: [api, web]\n    steps:")
+IMAGE_ALONE = MATRIX.replace("uses: ./", "uses: docker://IMAGE").replace(
+    "with:", "with:\n          matrix: ${{ toJson(matrix) }}"
+)
 
 
 @pytest.fixture
@@ -67,3 +70,11 @@ def test_each_job_of_a_matrix_has_its_own_run(image: str, emulator: Emulator, tm
     result = run(workspace(tmp_path, MATRIX, image), emulator)
     assert result.exit_code == 0, result.log
     assert [run.status for run in emulator.runs] == ["success", "success"]
+
+
+def test_the_image_runs_without_an_action(image: str, emulator: Emulator, tmp_path: Path) -> None:
+    """As docs/enterprise.md shows it for a mirror: the matrix still tells the jobs apart."""
+    result = run(workspace(tmp_path, IMAGE_ALONE.replace("IMAGE", image)), emulator)
+    assert result.exit_code == 0, result.log
+    assert "later step has <success> <https://github.com/acme/web/pull/42>" in result.lines()
+    assert len({run.key for run in emulator.runs}) == 2
