@@ -17,7 +17,7 @@ from mogplex_ci.emulator import Emulator
 from scripts.native import ACTION, NATIVE, native_action
 from tests.program import ROOT
 
-STEP = [sys.executable, "-Iu", str(ROOT / "native/step.py")]
+STEP = [sys.executable, "-X", "utf8", "-Iu", str(ROOT / "native/step.py")]
 
 
 def test_inputs_and_outputs_are_those_of_the_container_action() -> None:
