@@ -1,7 +1,9 @@
 """The built image: what is in it, how large it is, and how it starts."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import tarfile
 import zlib
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.images import ROOT, docker
+from tests.container.images import ROOT, build_context, docker
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
@@ -38,13 +40,30 @@ def test_a_code_change_pulls_less_than_1_mb(image: str, tmp_path: Path) -> None:
     assert len(zlib.compress(program)) < MB
 
 
-def test_building_again_gives_the_same_layers(image: str) -> None:
-    """So that a release leaves layers that did not change where they are, and anyone can check what was published."""
-    again = docker("build", "--quiet", "--no-cache", str(ROOT))
+def test_another_checkout_gives_the_same_layers(image: str, tmp_path: Path) -> None:
+    """Whatever its times and permissions: layers that did not change stay, and anyone can check a published image."""
+    for file in [ROOT / "Dockerfile", ROOT / ".dockerignore", *build_context()]:
+        copy = tmp_path / file.relative_to(ROOT)
+        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+        copy.chmod(0o700 if file.stat().st_mode & 0o100 else 0o600)
+    again = docker("build", "--quiet", "--no-cache", str(tmp_path))
     layers = "{{json .RootFS.Layers}}"
     rebuilt = docker("image", "inspect", "--format", layers, again)
     docker("image", "rm", again)
     assert rebuilt == docker("image", "inspect", "--format", layers, image)
+
+
+def test_it_builds_without_buildkit(image: str) -> None:
+    """`uses: mogplex/run-action@main` builds with whatever the runner's engine has."""
+    env = {**os.environ, "DOCKER_BUILDKIT": "0"}
+    built = subprocess.run(
+        ["docker", "build", "--quiet", str(ROOT)], env=env, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    classic = built.stdout.strip()
+    assert docker("run", "--rm", classic, "--version") == docker("run", "--rm", image, "--version")
+    docker("image", "rm", classic)
 
 
 def test_byte_code_is_compiled(image: str) -> None:
