@@ -11,6 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
 from typing import Any
 
+from mogplex_ci.run.pace import Pace
+from mogplex_ci.run.stop import Stop
+
 from benchmarks.table import ROUNDS, Row
 from mogplex_ci.api import parse
 from mogplex_ci.api.client import Client
@@ -18,8 +21,6 @@ from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.github import GitHub
 from mogplex_ci.report.log import LogReport
 from mogplex_ci.run.follow import Follower
-from mogplex_ci.run.pace import Pace
-from mogplex_ci.run.stop import Stop
 from mogplex_ci.sanitize import Sanitizer
 
 POLLS = 100

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import time
 
+from mogplex_ci.run.pace import Pace
+from mogplex_ci.run.stop import Stop
+
 from benchmarks.table import Row
 from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
@@ -12,8 +15,6 @@ from mogplex_ci.models import StartRequest
 from mogplex_ci.platforms.github import GitHub
 from mogplex_ci.report.log import LogReport
 from mogplex_ci.run.follow import Follower
-from mogplex_ci.run.pace import Pace
-from mogplex_ci.run.stop import Stop
 from mogplex_ci.sanitize import Sanitizer
 
 MINUTES = 28

@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from mogplex_ci.run.key import Key
+from mogplex_ci.run.step import Plan, Step
+from mogplex_ci.run.stop import Stop
 
 from mogplex_ci.api.client import API_PATH, Client
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import TERMINAL_STATUSES, StartRequest
-from mogplex_ci.run.key import Key
 from mogplex_ci.run.start import OnRerun
-from mogplex_ci.run.step import Plan, Step
-from mogplex_ci.run.stop import Stop
 from tests.virtual_time import VirtualClock, VirtualTime
 
 JOBS = (1, 2, 8, 32)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from mogplex_ci.run.key import derived
 
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Identity, Platform, repository_of
-from mogplex_ci.run.key import derived
 from tests.ci_environments import ENVIRONMENTS
 
 NAMED = sorted(set(ENVIRONMENTS) - {"plain"})
