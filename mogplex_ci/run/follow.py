@@ -435,11 +435,7 @@ class Follower:
         if page.run.is_terminal:  # events come before the end
             first, second = second, first
         news = bool((yield from first)) | bool((yield from second))
-        if (
-            len(page.events) >= FEED_LIMIT
-            and self._lists_newest is None
-            and (self._client.has_no_stream or self._is_over)
-        ):
+        if len(page.events) >= FEED_LIMIT and self._lists_newest is None:
             yield from self._find_out_what_is_listed(page)
         if is_gap:
             yield from self._note_missing(later_ones=False)
@@ -451,7 +447,14 @@ class Follower:
         return is_full and bool(self._seen) and all(event.id not in self._seen for event in page.events)
 
     def _find_out_what_is_listed(self, page: EventPage) -> Iterator[Update]:
-        """Find out which events a full page holds: asked for one, older servers return the first, newer the last."""
+        """Find out which events a full page holds.
+
+        Older servers return the first ones, so their pages begin with the run's acceptance; asked for one event, they
+        return the first one, newer servers the last.
+        """
+        if page.events[0].kind is not EventKind.ACCEPTED:
+            self._lists_newest = True
+            return
         try:
             with self._stop.interrupting():
                 one = self._client.events(self.run.id, limit=1, timeout=self._call_seconds).events

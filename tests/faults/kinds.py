@@ -87,3 +87,17 @@ REFUSED = (
     Kind("redirected in circles", {"status": 307, "headers": {"Location": "?"}}, 69),
 )
 """They end the step before a run is followed. After that they are a proxy's trouble, and pass."""
+
+STREAM_FAULTS = (
+    Kind("cut after events", {"events": 3, "cut": 0}, 0),
+    Kind("cut in a line", {"events": 2, "cut": 30}, 0),
+    Kind("cut at the beginning", {"cut": 20}, 0),
+    Kind("closed at once", {"close": True}, 0),
+    Kind("closed after an event", {"events": 1, "close": True}, 0),
+    Kind("closed in a while", {"close": "2s"}, 0),
+    Kind("silent", {"events": 2, "silent": True}, 0),
+    Kind("silent at once", {"silent": True}, 0),
+    Kind("buffered", {"buffered": True}, 0),
+    Kind("replayed", {"replay": True}, 0),
+)
+"""What can happen to an open stream; none of it changes how a run ends, or loses an event."""

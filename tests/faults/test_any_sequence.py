@@ -11,43 +11,52 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from mogplex_ci.emulator import Emulator
+from mogplex_ci.emulator.run import Run
 from mogplex_ci.models import Untrusted
 from mogplex_ci.run.start import OnRerun
 from mogplex_ci.run.updates import NextKey, Started
 from mogplex_ci.signals import Stop
 from tests.faults.conftest import SCENARIOS
-from tests.faults.kinds import FINAL, PASSING, REFUSED
-from tests.faults.world import Killed, Played, Trip, World, ids
-from tests.virtual_time import VirtualTime
+from tests.faults.kinds import FINAL, PASSING, REFUSED, STREAM_FAULTS
+from tests.faults.world import Killed, Played, Trip, World
 
 EXAMPLES = int(os.environ.get("FAULT_SEQUENCES", "200"))
 """How many sequences are tried. Always the same ones, unless more are asked for."""
 PLAYED = [
     *("success", "failed", "cancelled", "slow", "slow", "late-finish", "kill-fails", "launch-failure", "setup-failure"),
     *("stream-failure", "queue-fails-once", "queue-fails", "queue-fails-once-then-slow", "many-events"),
+    *("paused", "resumed", "dead-worker", "mogplex", "delivery-failure"),
 ]
 PATIENCE = 4.5
 """Seconds between a stop signal and the end."""
-CODES = {"success": {0}, "failed": {1}, "cancelled": {1}, "timeout": {1}, "interrupted": {130, 143}}
+CODES = {"success": {0}, "failed": {1}, "cancelled": {1}, "paused": {1}, "timeout": {1}, "interrupted": {130, 143}}
+ENDS = {"finished", "failed", "cancelled"}
 
 
 @cache
-def world() -> World:
-    """A service for all sequences of this process."""
-    time = VirtualTime()
-    emulator = Emulator("success", others=SCENARIOS, clock=time.monotonic, limits=False)
-    emulator.start()
-    return World(emulator, time)
+def world(api: str) -> World:
+    """Return a service for all sequences of this process."""
+    world = World.serve(*SCENARIOS, api=api)
+    world.emulator.start()
+    return world
 
 
-FAULTS = st.tuples(
-    st.sampled_from(["repos", "start", "start", "events", "events", "run", "cancel", "any"]),
+ANSWERS = st.tuples(
+    st.sampled_from(
+        ["repos", "start", "start", "stream", "stream", "resume", "events", "events", "run", "run", "cancel", "any"]
+    ),
     st.sampled_from(PASSING + FINAL + REFUSED),
     st.integers(0, 8),
     st.integers(1, 6),
 )
 """Route, kind, how many answers are good first, how many are spoiled."""
+STREAMS = st.tuples(
+    st.sampled_from(["stream", "stream", "resume"]),
+    st.sampled_from(STREAM_FAULTS),
+    st.integers(0, 2),
+    st.sampled_from([1, 2, 3, "always"]),
+)
+"""The same for open streams."""
 TRIPS = st.tuples(
     st.sampled_from([1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 11]), st.booleans(), st.sampled_from(["stop", "stop", "kill"])
 )
@@ -58,29 +67,31 @@ class OneStep(RuleBasedStateMachine):
     """One step of one workflow run and all that may happen to it."""
 
     @initialize(
+        api=st.sampled_from(["2026-11", "2026-11", "2026-08"]),
         scenario=st.sampled_from(PLAYED),
         explicit=st.booleans(),
         on_rerun=st.sampled_from([*OnRerun] + [OnRerun.AUTO] * 3),
         jobs_per_token=st.sampled_from([1, 1, 4]),
     )
-    def begin(self, scenario: str, explicit: bool, on_rerun: OnRerun, jobs_per_token: int) -> None:
-        self.case = world().new_case(scenario, on_rerun=on_rerun, jobs_per_token=jobs_per_token)
+    def begin(self, api: str, scenario: str, explicit: bool, on_rerun: OnRerun, jobs_per_token: int) -> None:
+        self.world = world(api)
+        self.case = self.world.new_case(scenario, on_rerun=on_rerun, jobs_per_token=jobs_per_token)
         self.case.explicit = explicit
         self.unclean: Played | None = None
         """The last try, if it left something to post."""
 
     @rule()
     def mend_service(self) -> None:
-        world().emulator.clear_faults()
+        self.world.emulator.clear_faults()
 
     @rule(seconds=st.sampled_from([1.0, 30.0, 600.0]))
     def pass_time(self, seconds: float) -> None:
-        clock = world().time.clock()
+        clock = self.world.time.clock()
         clock.sleep(seconds)
         clock.leave()
 
     @rule(
-        faults=st.lists(FAULTS, max_size=3),
+        faults=st.lists(ANSWERS | STREAMS, max_size=3),
         later=st.booleans(),
         timeout=st.sampled_from([15.0, 90.0, 700.0]),
         cancel_on_timeout=st.booleans(),
@@ -89,7 +100,7 @@ class OneStep(RuleBasedStateMachine):
     )
     def run_step(
         self,
-        faults: list[tuple[str, Any, int, int]],
+        faults: list[tuple[str, Any, int, Any]],
         later: bool,
         timeout: float,
         cancel_on_timeout: bool,
@@ -116,7 +127,7 @@ class OneStep(RuleBasedStateMachine):
     def clean_up(self) -> None:
         if self.unclean is None:
             return
-        world().emulator.clear_faults()
+        self.world.emulator.clear_faults()
         self.case.post(self.unclean)
         self._check_clean(self.unclean)
         self.unclean = None
@@ -128,35 +139,38 @@ class OneStep(RuleBasedStateMachine):
         return Trip(request, answered, kill if what == "kill" else lambda: stop.request(signal.SIGINT))
 
     def _check(self, played: Played, new: set[str], timeout: float, cancel_on_timeout: bool) -> None:
-        outcome, runs = played.end, {run.id: run for run in self.case.runs}
-        # Doubled: every run beyond the first was told of.
+        end, runs = played.end, {run.id: run for run in self.case.runs}
+        # Doubled: every run beyond the first was reported.
         assert len(new) <= 1 + len(played.of(NextKey))
         # Lost: a run at work is known by its id, or left to post.
-        known = {outcome.run.id} if outcome.run else set()
+        known = {end.run.id} if end.run else set()
         lost = [run.id for run in self.case.live if run.id in new - known]
-        assert outcome.left_behind or lost == [] or self.case.explicit
-        if outcome.verdict.exit_code == 137:
+        assert end.left_behind or lost == [] or self.case.explicit
+        if end.exit_code == 137:
             return
         # Truth: success is the API's own word, and codes mean what they say.
         assert played.code in CODES.get(played.result, {1, 2, 64, 65, 69, 75})
         assert (played.code == 0) == (played.result == "success")
         if played.result in ("success", "failed", "cancelled"):
-            assert outcome.run is not None
+            assert end.run is not None
             # A cancellation during the launch is followed by a failure, seconds later.
             last_words = {"cancelled", "failed"} if played.result == "cancelled" else {played.result}
-            assert runs[outcome.run.id].status in last_words
-        # Events: each one once, in order.
+            assert runs[end.run.id].status in last_words
+        # Events: each one once, in order, and none missing without a word.
         shown = played.shown
         assert len(set(shown)) == len(shown)
         for run in runs.values():
-            of_run = [each for each in ids(run) if each in set(shown)]
-            assert [each for each in shown if each in set(of_run)] == of_run
-        assert set(shown) <= {each for run in runs.values() for each in ids(run)}
+            times = {Untrusted(record.id): record.step.at for record in run.written()}
+            of_run = [times[event] for event in shown if event in times]
+            assert of_run == sorted(of_run)
+        assert set(shown) <= {event for run in runs.values() for event in written(run)}
+        if played.result in ("success", "failed", "cancelled") and end.run and not end.timeline.is_incomplete:
+            assert set(written(runs[end.run.id], to_the_end=True)) <= set(shown)
         # Left behind: who is interrupted cancels what is its own.
         started = played.of(Started)
         owned = bool(started) and started[-1].owned
         cancels = played.result == "interrupted" or (played.result == "timeout" and cancel_on_timeout)
-        if cancels and owned and not outcome.left_behind:
+        if cancels and owned and not end.left_behind:
             assert runs[started[-1].run.id].status in ("success", "failed", "cancelled")
         # Time: the deadline holds, with what a cancellation may take after it.
         assert played.seconds <= timeout + (90.5 if cancel_on_timeout else 0.5) + PATIENCE
@@ -168,6 +182,16 @@ class OneStep(RuleBasedStateMachine):
             assert run not in self.case.live
         elif not self.case.explicit:
             assert self.case.live == [] or self.case._fields["on_rerun"] is OnRerun.NEW or self.case.attempt > 1
+
+
+def written(run: Run, *, to_the_end: bool = False) -> list[Untrusted]:
+    """Return the ids of a run's events, those before a pause among them.
+
+    ``to_the_end``: only those up to the first event that ends the run, if there is one.
+    """
+    records = run.written()
+    ends = [index for index, record in enumerate(records) if record.step.event in ENDS]
+    return [Untrusted(record.id) for record in (records[: ends[-1] + 1] if to_the_end and ends else records)]
 
 
 TestAnySequence = OneStep.TestCase
