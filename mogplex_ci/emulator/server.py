@@ -164,8 +164,11 @@ class _Handler(WSGIRequestHandler):
         """Return whether the emulator stops or the client has closed its side of the connection."""
         if self.server.stopping:
             return True
-        readable, _, _ = select.select([self.connection], [], [], 0)
-        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+        try:
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:  # It has reset the connection.
+            return True
 
     def log(self, kind: str, message: str, *args: Any) -> None:
         """Print nothing: ``--log-requests`` is the log."""
