@@ -329,12 +329,13 @@ class Follower:
         """Read the events that are written after the terminal status, until there are no more; two seconds at most.
 
         If the API does not answer, and the event that ends the run was not seen, it is asked again for longer. Where
-        jobs share the token and that event was seen, the request is saved.
+        jobs that poll share the token and that event was seen, the request is saved.
         """
         began = self._clock.monotonic()
         for pause in LATE_EVENT_PAUSES:
             has_last = self._lists_newest is False or _END_KINDS[self.run.status] in self._timeline.end_kinds
-            if self._clock.monotonic() + pause >= deadline or (has_last and self._interval.is_shared):
+            is_saved = has_last and self._interval.is_shared and bool(self._client.has_no_stream)
+            if self._clock.monotonic() + pause >= deadline or is_saved:
                 break
             self._sleep(pause)
             until = min(deadline, began + (sum(LATE_EVENT_PAUSES) if has_last else LATE_EVENTS_SECONDS))
