@@ -165,7 +165,7 @@ class OneStep(RuleBasedStateMachine):
             assert of_run == sorted(of_run)
         assert set(shown) <= {event for run in runs.values() for event in written(run)}
         if played.result in ("success", "failed", "cancelled") and end.run and not end.timeline.is_incomplete:
-            assert set(written(runs[end.run.id], to_the_end=True)) <= set(shown)
+            assert set(until_the_end(runs[end.run.id])) <= set(shown)
         # Left behind: who is interrupted cancels what is its own.
         started = played.of(Started)
         owned = bool(started) and started[-1].owned
@@ -184,14 +184,16 @@ class OneStep(RuleBasedStateMachine):
             assert self.case.live == [] or self.case._fields["on_rerun"] is OnRerun.NEW or self.case.attempt > 1
 
 
-def written(run: Run, *, to_the_end: bool = False) -> list[Untrusted]:
-    """Return the ids of a run's events, those before a pause among them.
+def written(run: Run) -> list[Untrusted]:
+    """Return the ids of a run's events, those before a pause among them."""
+    return [Untrusted(record.id) for record in run.written()]
 
-    ``to_the_end``: only those up to the first event that ends the run, if there is one.
-    """
+
+def until_the_end(run: Run) -> list[Untrusted]:
+    """Return the ids up to the first event that ends the run: jobs that share a token may save the look after it."""
     records = run.written()
-    ends = [index for index, record in enumerate(records) if record.step.event in ENDS]
-    return [Untrusted(record.id) for record in (records[: ends[-1] + 1] if to_the_end and ends else records)]
+    end = next((index for index, record in enumerate(records, start=1) if record.step.event in ENDS), None)
+    return written(run)[:end]
 
 
 TestAnySequence = OneStep.TestCase
