@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Final, LiteralString, TypeAlias, TypeGuard
 from urllib.parse import urlsplit
 
@@ -22,7 +23,10 @@ BLOCK_LIMIT: Final = 20_000
 LINE_LIMIT: Final = 2_000
 LINES_LIMIT: Final = 500
 JSON_LIMIT: Final = 100_000
+JSON_TOTAL: Final = 200_000
+JSON_NODES: Final = 20_000
 JSON_DEPTH: Final = 32
+"""Bounds of one JSON value: characters of a string and of all strings, values in it, and how deep they are nested."""
 
 Value: TypeAlias = Untrusted | str | int | float
 """What is cleaned before it is shown."""
@@ -155,16 +159,11 @@ class Sanitizer:
         return str.__new__(Markdown, _compiled(_NOT_IN_DIAGRAMS, re.UNICODE).sub(" ", text).strip() or "…")
 
     def data(self, value: Untrusted) -> object:
-        """Return a JSON value equal in shape to ``value``, every key and string in it clean."""
-        texts: list[str] = []
-
-        def collect(text: str) -> str:
-            texts.append(text)
-            return text
-
-        _replace(value._value, collect)
-        cleaned = (_cut(text, JSON_LIMIT, missing) for text, missing in self._scrub(texts, JSON_LIMIT))
-        return _replace(value._value, lambda text: next(cleaned))
+        """Return a JSON value like ``value``, every key and string in it clean, cut where it is too large or deep."""
+        texts = _Texts()
+        shape = texts.taken_from(value._value)
+        cleaned = self._scrub(texts.texts, texts.limits)
+        return _filled(shape, [_cut(text, len(text), missing) for text, missing in cleaned])
 
     def json(self, value: Untrusted) -> SafeText:
         """Return ``value`` as one line of JSON; every string in it is clean."""
@@ -227,25 +226,27 @@ class Sanitizer:
     def _as_text(self, value: Value) -> str:
         if isinstance(value, Untrusted):
             return value._value if isinstance(value._value, str) else self.json(value)
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        if isinstance(value, float):
+            return f"{value:g}"
+        return value if isinstance(value, str) else _number(value)
 
     def _read(self, value: Value, limit: int) -> tuple[str, int]:
         """Return the clean start of ``value``, and how many characters are missing."""
         if isinstance(value, CleanText):
             return _start(value, limit), max(len(value) - limit, 0)
-        ((text, missing),) = self._scrub([self._as_text(value)], limit)
+        ((text, missing),) = self._scrub([self._as_text(value)], [limit])
         return text, missing
 
-    def _scrub(self, texts: Sequence[str], limit: int) -> list[tuple[str, int]]:
-        """Return the clean starts of ``texts``, at most ``limit`` characters each, and how many are missing.
+    def _scrub(self, texts: Sequence[str], limits: Sequence[int]) -> list[tuple[str, int]]:
+        """Return the clean starts of ``texts``, at most ``limits`` characters of each, and how many are missing.
 
         Only what can be shown is read, and a margin, since a secret may begin near the limit. When there is more, the
         margin is not shown: a secret that begins in it was not read to its end.
         """
-        windows = [text[: limit + self._margin] for text in texts]
+        windows = [text[: limit + self._margin] for text, limit in zip(texts, limits, strict=True)]
         redacted = self._redactor.redact_all([show_controls(window) for window in windows])
         scrubbed = []
-        for text, window, clean in zip(texts, windows, redacted, strict=True):
+        for text, window, clean, limit in zip(texts, windows, redacted, limits, strict=True):
             unread = len(text) - len(window)
             end = min(limit, max(len(clean) - self._margin, 0)) if unread else limit
             scrubbed.append((break_markers(_start(clean, end)), unread + max(len(clean) - end, 0)))
@@ -257,24 +258,78 @@ def _is_ours(part: object) -> TypeGuard[str]:
     return isinstance(part, SafeText) or (isinstance(part, str) and not isinstance(part, CleanText))
 
 
-def _replace(value: object, text: Callable[[str], str], name: str = "", depth: int = 0) -> object:
-    """Return a JSON value like ``value``, every key and string in it replaced by what ``text`` makes of it."""
-    if isinstance(value, str):
-        return MASK if name and assignments.is_secret_value(value, name) else text(value)
-    if isinstance(value, dict | list) and depth >= JSON_DEPTH:
-        return "…"
-    if isinstance(value, dict):
-        return {
-            text(str(key)): _replace(item, text, str(key) if assignments.is_secret_name(str(key)) else name, depth + 1)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_replace(item, text, name, depth + 1) for item in value]
-    if isinstance(value, bool) or value is None:
-        return value
-    shown = text(str(value))  # a secret may be a number; JSON numbers are finite
-    is_finite = not isinstance(value, float) or math.isfinite(value)
-    return value if is_finite and shown == str(value) else shown
+class _Texts:
+    """Takes the texts out of a JSON value, so that secrets are found that span several of them."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.limits: list[int] = []
+        """How many characters of each text there is room for."""
+        self._room = JSON_TOTAL
+        self._nodes = JSON_NODES
+
+    def taken_from(self, value: object, name: str = "", depth: int = 0) -> object:
+        """Return ``value`` with a ``_Place`` instead of each text, as far as there is room; ``name`` is a secret's."""
+        self._nodes -= 1
+        if isinstance(value, str):
+            return MASK if name and assignments.is_secret_value(value, name) else self._place(value)
+        if isinstance(value, dict | list) and (depth >= JSON_DEPTH or self._nodes <= 0):
+            return "…"
+        if isinstance(value, dict):
+            items: dict[object, object] = {}
+            for key, item in islice(value.items(), max(self._nodes, 0)):
+                text = key if isinstance(key, str) else str(key)
+                secret = text if assignments.is_secret_name(text) else name
+                items[self._place(text)] = self.taken_from(item, secret, depth + 1)
+                if self._nodes <= 0:
+                    break
+            return items if len(items) == len(value) else items | {"…": f"{len(value) - len(items):,} more"}
+        if isinstance(value, list):
+            entries = []
+            for item in islice(value, max(self._nodes, 0)):
+                entries.append(self.taken_from(item, name, depth + 1))
+                if self._nodes <= 0:
+                    break
+            return entries if len(entries) == len(value) else [*entries, f"… {len(value) - len(entries):,} more"]
+        if isinstance(value, bool) or value is None:
+            return value
+        return self._place(_number(value), value) if isinstance(value, int | float) else self._place(str(value))
+
+    def _place(self, text: str, number: float | None = None) -> _Place | str:
+        if self._room <= 0:
+            return f"… {len(text):,} more characters"
+        limit = min(JSON_LIMIT, self._room)
+        self._room -= min(len(text), limit)
+        self.texts.append(text)
+        self.limits.append(limit)
+        return _Place(len(self.texts) - 1, number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a text was, and the number that it stands for."""
+
+    index: int
+    number: int | float | None
+
+
+def _filled(shape: object, texts: Sequence[str]) -> object:
+    """Return ``shape`` with ``texts`` in its places. A number that is no secret stays one; JSON numbers are finite."""
+    if isinstance(shape, dict):
+        return {_filled(key, texts): _filled(item, texts) for key, item in shape.items()}
+    if isinstance(shape, list):
+        return [_filled(item, texts) for item in shape]
+    if not isinstance(shape, _Place):
+        return shape
+    text, number = texts[shape.index], shape.number
+    return number if number is not None and text == _number(number) and text[-1:].isdigit() else text
+
+
+def _number(value: float) -> str:
+    """Return an integer or a float as text. Python refuses to write more than a few thousand digits."""
+    if isinstance(value, int) and value.bit_length() > 10_000:
+        return f"… a number of about {value.bit_length() * 0.30103:,.0f} digits"
+    return str(value)
 
 
 def _cut(text: str, limit: int, missing: int = 0) -> str:

@@ -82,12 +82,12 @@ class Markdown(_Text):
 
 def duration(seconds: float) -> SafeText:
     """Return ``seconds`` for a person: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
-    return str.__new__(SafeText, format_duration(seconds))
+    return str.__new__(SafeText, format_duration(_bounded(seconds)))
 
 
 def clock(seconds: float) -> SafeText:
     """Return a time since some start as a clock shows it: ``00:04``, ``12:30``, ``1:02:03``."""
-    return str.__new__(SafeText, format_clock(seconds))
+    return str.__new__(SafeText, format_clock(_bounded(seconds)))
 
 
 def count(number: int, noun: LiteralString) -> SafeText:
@@ -96,11 +96,17 @@ def count(number: int, noun: LiteralString) -> SafeText:
 
 
 def timestamp(time: datetime | None) -> SafeText:
-    """Return ``time`` in UTC with milliseconds, 24 characters; ``unknown`` for None."""
-    if time is None:
-        return str.__new__(SafeText, "unknown")
-    text = time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return str.__new__(SafeText, text)
+    """Return ``time`` in UTC with milliseconds, 24 characters; ``unknown`` for None and where UTC has no such year."""
+    try:
+        text = "unknown" if time is None else time.astimezone(UTC).isoformat(timespec="milliseconds")
+    except OverflowError:
+        text = "unknown"
+    return str.__new__(SafeText, text.replace("+00:00", "Z"))
+
+
+def _bounded(seconds: float) -> float:
+    """Return ``seconds`` between 0 and a million hours; NaN is 0."""
+    return float(min(seconds, 3.6e9)) if seconds > 0 else 0.0
 
 
 def _escaped(text: str) -> str:

@@ -1,8 +1,8 @@
 r"""Secrets that only their names give away: assignments, flags, headers, commands, passwords in URLs.
 
-One expression finds where a name ends. What may follow it are ``Form`` objects, and plain rules judge the value, so that
-``password: hunter2`` is a secret and ``token = parser.next()`` is not. Every expression is matched at one place and
-reads a bounded number of characters, or stops where the next match may begin: text of any shape takes linear time.
+One expression finds where a name ends. ``Form`` objects say what may follow it, and plain rules judge the value, so
+that ``password: hunter2`` is a secret and ``token = parser.next()`` is not. Every expression is matched at one place
+and reads a bounded number of characters, or stops where the next match may begin: any text takes linear time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from functools import cache
 from typing import NamedTuple
 
 _FLAGS = re.ASCII | re.IGNORECASE
-_NAME = r"(?:pass(?:word|wd|phrase|code)?|pwd|psw|secret|token|credentials?|key|auth(?:orization)?|pat)(?=\d{0,2}(?![a-z0-9_]))"
+_NAME = (
+    r"(?:pass(?:word|wd|phrase|code)?|pwd|psw|secret|token|credentials?|key|auth(?:orization)?|pat)"
+    r"(?=\d{0,2}(?![a-z0-9_]))"
+)
 """How names of secrets end, in lower case."""
 _AFTER_HYPHEN = ("pass", "auth", "pat")
 """Endings that count only behind a hyphen or an underscore."""
@@ -52,11 +55,15 @@ COMMANDS = {
     ),
     "bearer": r"\bbearer[ \t]+(?P<value>(?=[A-Za-z_~+/.-]{0,200}(?:\d|\.\w))[A-Za-z0-9._~+/-]{8,}+=*+)",
     "://": r"://(?:[^\s/:@\"'`<>]{0,200}+:(?P<value>[^\s/\"'`<>]{1,500})|(?P<user>[\w-]{20,200}+))@",
-    "-u": r"(?<![\w-])(?:-u|--user|--proxy-user)(?:[ \t=]{1,9}|(?=[\w\"']))[\"']?[^\s:\"']{1,100}+:(?P<value>[^\s\"']++)",
+    "-u": (
+        r"(?<![\w-])(?:-u|--user|--proxy-user)(?:[ \t=]{1,9}|(?=[\w\"']))[\"']?"
+        r"[^\s:\"']{1,100}+:(?P<value>[^\s\"']++)"
+    ),
     " -p": (
         r"\b(?:docker|podman|buildah|skopeo|helm|oras|crane|nerdctl|az)\b[^\n]{0,60}? login\b"
         rf"{_ON_ONE_LINE}{{0,120}}?[ \t]-p[ =]?[\"']?(?P<value>{_PLAIN}++)"
-        rf"|\b(?:mysql\w{{0,8}}|mariadb\w{{0,8}}|sshpass)\b{_ON_ONE_LINE}{{0,120}}?[ \t]-p[\"']?(?P<attached>{_PLAIN}++)"
+        rf"|\b(?:mysql\w{{0,8}}|mariadb\w{{0,8}}|sshpass)\b{_ON_ONE_LINE}{{0,120}}?"
+        rf"[ \t]-p[\"']?(?P<attached>{_PLAIN}++)"
         rf"|\bsshpass[ \t]{{1,4}}-p[ \t]{{1,4}}[\"']?(?P<apart>{_PLAIN}++)"
     ),
     "login": r"\blogin\s{1,9}\S{1,100}\s{1,9}passw(?:or)?d\s{1,9}(?P<value>\S++)",
@@ -67,8 +74,8 @@ _COOKIE = r"(?:^|;)[ \t]*(?!(?:path|domain|expires|max-age|samesite|version)=)[^
 _BASE64 = r"[A-Za-z0-9+/_-]{24,}"
 
 _HARMLESS = (
-    r"\$[\w({]|<[\w .-]{0,60}>?\Z|\{|%(?:[({sdvr]|\w{1,60}%)|#\{|\W{0,4}\*\*\*|\*+\Z|\[?redacted|x{3,}\Z|\.{3}|…|&lt;|arn:aws"
-    r"|(?:basic|bearer|token) *(?:[{$%<]|\Z)"
+    r"\$[\w({]|<[\w .-]{0,60}>?\Z|\{|%(?:[({sdvr]|\w{1,60}%)|#\{|\W{0,4}\*\*\*|\*+\Z|\[?redacted|x{3,}\Z|\.{3}|…"
+    r"|&lt;|arn:aws|(?:basic|bearer|token) *(?:[{$%<]|\Z)"
     r"|[a-z]{1,40}(?:[-_ ][a-z]{1,40}){0,6}[-_ ](?:token|key|password|secret|here)\Z"
     r"|(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*\Z"
     r"|[\^~<>=v ]*\d+(?:\.[\dx*]+){1,3}(?:[-+][\w.+-]*)?\Z"
@@ -98,10 +105,8 @@ def find(text: str) -> Iterator[tuple[int, int]]:
 
 def is_secret_name(name: str) -> bool:
     """Whether ``name``, the key of an object, calls its value a secret."""
-    match = None
-    for match in _compiled(_NAME, re.ASCII).finditer(_lower(name[-200:]).rstrip("0123456789")):
-        pass
-    return match is not None and match.end() == len(match.string) and _is_name(match.string, match.start())
+    lower = _lower(name[-100:]).rstrip("0123456789")
+    return any(end.end() == len(lower) and _is_name(lower, end.start()) for end in _compiled(_NAME).finditer(lower))
 
 
 def is_secret_value(value: str, name: str) -> bool:

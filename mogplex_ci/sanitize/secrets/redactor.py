@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from mogplex_ci.sanitize.secrets import assignments, formats
 
@@ -20,22 +20,53 @@ _SHORTEST = 4
 _SHORTEST_ACROSS_BREAKS = 16
 """A value is looked for across line breaks and spaces when it is this long: a shorter one could be made up by prose."""
 
-_TELLING_NAME = r"TOKEN|SECRET|PASSW|PASSPHRASE|KEY|CREDENTIAL"
-_HARMLESS_NAME = r"(?:IDEMPOTENCY|MISSING)[_-]KEY$|KEY[_-]SUFFIX$"
-"""Inputs of ours whose names sound like secrets; the first is an output too."""
+_TELLING_NAME = (
+    r"TOKEN(?![A-Z])|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL|KEY(?:[_-]?ID)?$"
+    r"|(?:^|[_-])(?:PASS|PWD|PAT|AUTH|DSN|CREDS)$"
+)
+_HARMLESS_NAME = (
+    r"(?:IDEMPOTENCY|MISSING|CACHE|PROJECT|PRIMARY|SORT|PARTITION|FOREIGN|PUBLIC|LOCK|GROUP|CONCURRENCY|ISSUE|JOB|STEP"
+    r"|BUILD|MON|TUR|HOT|SURROGATE|DON|HOC|JOC)[_-]?KEY(?:[_-]?ID)?$"
+    r"|KEY[_-]SUFFIX$|[_-](?:FILE|PATH|DIR|URL|URI|NAME|TTL|EXPIRY|LENGTH|ENABLED|TYPE)$"
+)
+"""Names that sound like those of secrets, inputs of ours among them."""
+_PUBLIC_NAME = (
+    r"(?:^|[_-])(?:REPO|REPOSITORY|(?:REPO|PROJECT)[_-](?:SLUG|PATH|NAME|NAMESPACE)|SLUG|OWNER|BRANCH|REF|REF[_-]NAME|HOST"
+    r"|HOSTNAME|SERVER[_-]URL|BASE[_-]URL|ACTOR)$"
+)
+"""Names of variables with the repository, branch or host of the job. None of their values is a secret."""
+_PATH = r"/(?:builds|dev|etc|github|home|mnt|opt|private|root|run|srv|tmp|usr|var|Users|workspace)(?:/[\w.@-]+)*/?"
+_CREDENTIAL_URL = r"[a-z][a-z0-9+.-]{1,30}://[^\s/:@]*:([^\s/@]{8,})@"
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+_XML_NUMBERS = str.maketrans({char: f"&#{ord(char)};" for char in "&<>\"'"})
+_XML_39 = _XML | {ord("'"): "&#39;", ord('"'): "&#34;"}
+_GO = str.maketrans({char: f"\\u{ord(char):04x}" for char in "&<>"})
+_DOUBLE_QUOTED = str.maketrans({char: f"\\{char}" for char in '\\"$`'})
+_UNQUOTED = r"[^\w@%+=:,./-]"
 _BREAK = r"\s+|(?<!\\)\\+[nrt]"
 """White space, and how JSON and shells write it."""
 
 
 def secrets_of(env: Mapping[str, str]) -> set[str]:
-    """Return the values of those variables in ``env`` whose names speak of secrets; at least 8 characters long."""
+    """Return the secrets in ``env``, of at least 8 characters each.
+
+    These are the values of variables whose names speak of secrets, and passwords in URLs. A path is none, and neither
+    is the job's repository, branch or host, which may stand in a variable such as ``SONAR_TOKEN_KEY`` too.
+    """
+    public = {value.casefold() for name, value in env.items() if _compiled(_PUBLIC_NAME).search(name.upper())}
+    public |= {part for value in public for part in re.split(r"://|/", value)}
+    found = set()
+    for name, value in env.items():
+        if _compiled(_TELLING_NAME).search(name.upper()) and not _compiled(_HARMLESS_NAME).search(name.upper()):
+            found.add(value)
+        if match := _compiled(_CREDENTIAL_URL).match(value):
+            found.update((match[1], unquote(match[1])))
     return {
         value
-        for name, value in env.items()
+        for value in found
         if len(value.strip()) >= _SHORTEST_VARIABLE
-        and _compiled(_TELLING_NAME).search(name.upper())
-        and not _compiled(_HARMLESS_NAME).search(name.upper())
+        and value.casefold() not in public
+        and not _compiled(_PATH).fullmatch(value)
     }
 
 
@@ -96,6 +127,7 @@ class KnownValues:
 
 
 def _forms(value: str) -> Iterator[str]:
+    """Return ``value`` in the encodings of URLs, JSON, HTML, shells, base64 and hex."""
     yield value
     if "\n" in value:
         yield from (
@@ -105,9 +137,19 @@ def _forms(value: str) -> Iterator[str]:
     for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         yield encoded
         yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded)
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield value.translate(_XML)
+        yield quote(encoded, safe="")
+    for in_json in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+        for form in (in_json, in_json.translate(_GO), in_json.replace("/", "\\/")):  # Python's, Go's and PHP's
+            yield form
+            yield json.dumps(form, ensure_ascii=False)[1:-1]
+    for table in (_XML, _XML_39, _XML_NUMBERS):
+        yield value.translate(table)
+    yield value.replace("'", "'\\''")
+    yield value.replace("'", "'\"'\"'")
+    yield value.translate(_DOUBLE_QUOTED)
+    yield _compiled(_UNQUOTED).sub(r"\\\g<0>", value)
+    yield raw.hex()
+    yield raw.hex().upper()
     yield from _base64_forms(raw)
 
 

@@ -41,7 +41,7 @@ def _forms(value: object) -> Iterator[assignments.Form]:
 
 def texts() -> list[Text]:
     """Return texts of every literal, class edge and repetition: repeated, behind what leads to them, in pairs."""
-    found = set()
+    found: set[tuple[str, str]] = set()
     for marks, pattern in expressions():
         try:
             tree = parser.parse(pattern)

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import re
+import shlex
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -31,6 +32,22 @@ FORMS: dict[str, Callable[[str], str]] = {
     "JSON": lambda value: json.dumps({"a": value}),
     "JSON, Unicode kept": lambda value: json.dumps({"a": value}, ensure_ascii=False),
     "HTML": html.escape,
+    "HTML, numbers": lambda value: (
+        value.replace("&", "&#38;").replace("<", "&#60;").replace("'", "&#39;").replace('"', "&#34;")
+    ),
+    "JSON twice": lambda value: json.dumps(json.dumps({"a": value})),
+    "JSON of Go": lambda value: json.dumps(value, ensure_ascii=False).replace("&", "\\u0026").replace("<", "\\u003c"),
+    "JSON of PHP": lambda value: json.dumps(value).replace("/", "\\/"),
+    "JSON of Go twice": lambda value: json.dumps(
+        json.dumps(value, ensure_ascii=False).replace("&", "\\u0026"), ensure_ascii=False
+    ),
+    "URL twice": lambda value: quote(quote(value, safe=""), safe=""),
+    "shell": shlex.quote,
+    "shell, single quotes": lambda value: "'" + value.replace("'", r"'\''") + "'",
+    "shell, double quotes": lambda value: '"' + re.sub(r'(["$`\\])', r"\\\1", value) + '"',
+    "shell, backslashes": lambda value: re.sub(r"([^\w@%+=:,./-])", r"\\\1", value),
+    "hex": lambda value: value.encode().hex(),
+    "hex, upper case": lambda value: value.encode().hex().upper(),
     "over lines": "\n".join,
     "wrapped": lambda value: f"{value[:9]}\n    {value[9:]}",
     "wrapped, escaped": lambda value: f"{value[:9]}\\n{value[9:]}",
@@ -91,18 +108,63 @@ def test_a_short_value_is_not_looked_for_in_prose() -> None:
     assert Sanitizer(["", " ", "a", "abc"]).clean(Untrusted("a abc")) == "a abc"
 
 
-def test_the_environment_tells_its_secrets_by_name() -> None:
+def test_the_environment_names_its_secrets() -> None:
     long = "0123456789"
-    env = {
-        **{name: f"{long}-{name}" for name in ("MOGPLEX_API_KEY", "INPUT_API-KEY", "GITHUB_TOKEN", "DB_PASSWORD")},
-        **{name: f"{long}-{name}" for name in ("client_secret", "GCP_CREDENTIALS", "SSH_KEY", "KEY_PASSPHRASE")},
-    }
-    innocent = {
+    names = (
+        *("MOGPLEX_API_KEY", "INPUT_API-KEY", "GITHUB_TOKEN", "DB_PASSWORD", "client_secret", "GCP_CREDENTIALS"),
+        *(
+            "SSH_KEY",
+            "KEY_PASSPHRASE",
+            "DB_PASS",
+            "SA_PWD",
+            "GH_PAT",
+            "REGISTRY_AUTH",
+            "SENTRY_DSN",
+            "AWS_CREDS",
+            "apiKey",
+        ),
+        *("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "TOKEN_2", "NPM_AUTH_TOKEN"),
+    )
+    env = {name: f"{long}-{name}" for name in names}
+    harmless = {
         "PATH": "/usr/local/bin:/usr/bin",
+        "PWD": "/home/runner/work",
+        "OLDPWD": "/home/runner/work/web",
         "SHORT_TOKEN": "1234567",
         "MOGPLEX_IDEMPOTENCY_KEY": "release-2026-01-30",
         "INPUT_IDEMPOTENCY-KEY": "release-2026-01-30",
         "INPUT_KEY-SUFFIX": "second-use",
         "MOGPLEX_ON_MISSING_KEY": "        ",
+        "MONKEY_ENV": "production",
+        "KEYCLOAK_URL": "https://auth.example.com",
+        "CACHE_KEY": "node-modules-v3",
+        "SONAR_PROJECT_KEY": "acme_web-project",
+        "TOKENIZERS_PARALLELISM": "disabled-here",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/home/runner/gha-creds.json",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/token",
+        "SECRET_NAME": "acme-tls-certificate",
     }
-    assert secrets_of(env | innocent) == set(env.values())
+    assert secrets_of(env | harmless) == set(env.values())
+
+
+def test_a_password_in_a_url_is_a_secret_of_the_environment() -> None:
+    env = {"DATABASE_URL": "postgres://app:p%40ss-0123456@db:5432/app", "REDIS_URL": "redis://cache:6379/0"}
+    assert secrets_of(env) == {"p%40ss-0123456", "p@ss-0123456"}
+
+
+@pytest.mark.parametrize("public", ["GITHUB_REPOSITORY", "CI_PROJECT_PATH", "INPUT_REPO", "MOGPLEX_REPO"])
+def test_the_repository_and_the_branch_of_the_job_are_no_secrets(public: str) -> None:
+    """Not even when a variable that is named like a secret holds them: outputs would be empty."""
+    env = {
+        public: "acme-corp/web-frontend",
+        "GITHUB_REF_NAME": "release/2026-01",
+        "GITHUB_SERVER_URL": "https://github.example.com",
+        "SONAR_TOKEN_KEY": "acme-corp/web-frontend",
+        "ACME_SECRET": "web-frontend",
+        "BRANCH_KEY": "release/2026-01",
+        "HOST_TOKEN": "github.example.com",
+    }
+    safe = Sanitizer(secrets_of(env))
+    assert safe.repo("acme-corp/web-frontend") == "acme-corp/web-frontend"
+    assert safe.branch("release/2026-01") == "release/2026-01"
+    assert safe.url("https://github.example.com/acme-corp/web-frontend/pull/1") is not None
