@@ -12,6 +12,7 @@ import structlog
 
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.workspace import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -34,7 +35,8 @@ class Diagnostics:
         self._path = path
         self._debug = debug
         if path is not None:
-            path.write_text("", encoding="utf-8")
+            with open_text(path, append=False):
+                pass
         self._logger = structlog.wrap_logger(
             self,
             processors=[structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"), self._render],
@@ -66,7 +68,7 @@ class Diagnostics:
     def info(self, line: SafeText) -> None:
         """Write a finished line; structlog calls this."""
         if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
+            with open_text(self._path, append=True) as file:
                 file.write(line + "\n")
         self._debug(line)
 

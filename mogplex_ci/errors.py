@@ -85,7 +85,9 @@ _RANDOM: Final = re.compile(
     r"|(?=[A-Za-z0-9_+]*[0-9])(?=[A-Za-z0-9_+]*[A-Za-z])[A-Za-z0-9_+]{12}"  # letters and digits
     r"|(?=\S{0,80}[0-9])(?=\S{0,80}[a-z])(?=\S{0,80}[A-Z])\S{8}"  # digits, lower and upper case
     r"|(?=\S{0,80}[0-9])(?=\S{0,80}[A-Za-z])(?=\S{0,80}[^\w\s./:-])\S{8}"  # letters, digits and unusual signs
-    r"|[A-Za-z0-9_+]{32}"
+    r"|(?=\S{0,80}[0-9])(?=\S{0,80}[A-Za-z])[A-Za-z0-9_+-]{20}"  # the same with hyphens, as in a UUID
+    r"|(?=\S{0,80}[a-z])(?=\S{0,80}[A-Z])[A-Za-z0-9_+/=-]{20}"  # lower and upper case, as in base64
+    r"|[A-Za-z0-9_+/=-]{32}"
 )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, TextIO
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.workspace import inside, writable, write_whole
+from mogplex_ci.workspace import inside, read_text, writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +64,7 @@ FORK_BUILD: Final = "this job builds a pull request from a fork"
 """Why a trigger is not trusted, for systems with a variable that says so."""
 
 _STATE_FOLDER: Final = ".mogplex"
+_STATE_BYTES: Final = 10_000
 
 
 class Level(StrEnum):
@@ -282,9 +283,9 @@ class StateFile:
     def load(self) -> Mapping[str, str]:
         """Return what was saved; empty when there is no such file or its content is not ours."""
         try:
-            path = inside(self._workspace, self._name, input_name=_STATE_FOLDER)
-            state = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError, UsageError):
+            text = read_text(self._workspace, self._name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES)
+            state = json.loads(text)
+        except (ValueError, RecursionError, UsageError):
             return {}
         items = state.items() if isinstance(state, dict) else ()
         return {name: value for name, value in items if isinstance(value, str)}

@@ -151,6 +151,8 @@ def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
         ("annotations", "some"),
         ("job-index", "-1"),
         ("matrix", "{"),
+        ("matrix", "[" * 100_000),
+        ("matrix", "9" * 5_000),
         ("events-file", "../events"),
         ("events-file", "/etc/passwd"),
         ("result-file", "."),

@@ -1,0 +1,63 @@
+"""A message repeats what was given, but nothing that may be a credential."""
+
+from __future__ import annotations
+
+import pytest
+
+from mogplex_ci.errors import Problem, UsageError, could_be_credential
+from mogplex_ci.models import Untrusted
+from mogplex_ci.sanitize import Sanitizer
+from tests.unit.sanitize.secret_samples import STANDALONE, of, seeded
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+PASSWORDS = {
+    "hex": of(("0123456789abcdef", 20)),
+    "base64": of((ALPHABET + ALPHABET.upper() + "0123456789+/", 24), "=="),
+    "three classes": of((ALPHABET, 4), (ALPHABET.upper(), 2), ("0123456789", 2)),
+    "with signs": of((ALPHABET, 5), ("!@$%^*", 1), ("0123456789", 3)),
+    "uuid": of(*(part for size in (8, 4, 4, 4, 12) for part in ("a1-"[-1:] * (size != 8), ("0123456789abcdef", size)))),
+    "letters": of((ALPHABET + ALPHABET.upper(), 40)),
+    "in a URL": of("https://user:", (ALPHABET, 6), "@example.com"),
+}
+
+
+def message(problem: Problem) -> str:
+    template, values = problem.line()
+    return Sanitizer().line("> " + template, *values)
+
+
+@pytest.mark.parametrize("kind", [*STANDALONE, *PASSWORDS])
+def test_a_credential_is_not_shown(kind: str) -> None:
+    for seed in range(50):
+        secret = (STANDALONE | PASSWORDS)[kind](seeded(seed))
+        text = message(Problem("timeout", "is not a duration", got=Untrusted(secret)))
+        assert text == "> timeout: is not a duration" or "***" in text, secret
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("3x", "15 minutes", "1.5 sec", "Codex", "yes", "preset:docs"),
+        *("my branch", "release-2026", "refs/heads/main^", "acme/web/docs", "https://github.com/acme/web"),
+        *("../out/result.json", "docs/task-1.md", "packages/api/../web"),
+    ],
+)
+def test_a_mistake_is_shown(text: str) -> None:
+    assert not could_be_credential(text)
+    assert f'"{text}"' in message(Problem("x", "is wrong", got=Untrusted(text)))
+
+
+def test_the_parts_of_a_message() -> None:
+    near = (Untrusted("acme/web"), Untrusted("acme/api"), Untrusted("acme/app"))
+    full = Problem("repo", "is not visible", "Use another.", Untrusted("acme/wbe"), near)
+    assert (
+        message(full) == '> repo: "acme/wbe" is not visible. Did you mean acme/web, acme/api or acme/app? Use another.'
+    )
+    assert message(Problem("repo", "is not visible", near=near[:1])) == "> repo: is not visible. Did you mean acme/web?"
+    assert message(Problem("prompt", "is missing", "Set it.")) == "> prompt: is missing. Set it."
+    assert message(Problem("run", "--repo <id> is required")) == "> run: --repo <id> is required"
+
+
+def test_a_usage_error_names_the_inputs_and_no_value() -> None:
+    error = UsageError(Problem("wait", "is wrong", got=Untrusted("maybe")), Problem("prompt", "is missing", "Set it."))
+    assert error.cause == "wrong inputs: wait is wrong, prompt is missing"
