@@ -237,7 +237,7 @@ def _boolean_suggestions(text: str) -> Iterator[str]:
 def _duration_suggestions(text: str) -> Iterator[str]:
     """Yield ``1h30m`` for ``1 hour 30 minutes``."""
     words = re.sub(r"\s|,|\band\b", "", text[:40].lower())
-    yield re.sub(r"(?<=\d)(h|m|s)(?:(?<=h)(?:ours?|rs?)|(?<=m)in(?:ute)?s?|(?<=s)ec(?:ond)?s?)", r"\1", words)
+    yield re.sub(r"(?<=\d)(hours?|hrs?|minutes?|mins?|seconds?|secs?)", lambda unit: unit[1][0], words)
 
 
 def _repo_suggestions(text: str) -> Iterator[str]:

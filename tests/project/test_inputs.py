@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from mogplex_ci import schemas
@@ -44,8 +46,14 @@ def test_generated_files_are_current(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == reference.generated()[path], "run `make docs`"
 
 
-def test_the_run_file_s_schema_is_valid() -> None:
-    Draft202012Validator.check_schema(schemas.load("run-file"))
+def test_the_documented_run_file_fits_its_schema() -> None:
+    schema = schemas.load("run-file")
+    Draft202012Validator.check_schema(schema)
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
+    run_files = [file for block in blocks if isinstance(file := yaml.safe_load(block), dict) and "tasks" in file]
+    assert run_files
+    for file in run_files:
+        Draft202012Validator(schema).validate(file)
 
 
 @cache
