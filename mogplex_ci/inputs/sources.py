@@ -71,7 +71,9 @@ def flag_parser(prog: str) -> argparse.ArgumentParser:
     """Return a parser with a flag for every input except the token, which other processes could see."""
     parser = _Parser(
         prog=prog,
-        description="One CI step: start a Mogplex run, follow it, and exit with its result.",
+        usage=f"{prog} [--NAME VALUE ...]",
+        description="One CI step: start a Mogplex run, follow it, and exit with its result. "
+        "Each flag can also be given as a variable, such as MOGPLEX_TIMEOUT for --timeout.",
         epilog=f"Example: MOGPLEX_API_KEY=mog_… {prog} --repo acme/web --prompt 'Fix the failing test'",
         allow_abbrev=False,
     )
@@ -81,10 +83,23 @@ def flag_parser(prog: str) -> argparse.ArgumentParser:
         text = spec.description + (f" Default: `{spec.default}`." if spec.default else "")
         text = argparse.SUPPRESS if spec.github_expression else text.replace("`", "").replace("%", "%%")
         if spec.kind.name == "boolean":
-            parser.add_argument(f"--{spec.name}", help=text, metavar="BOOL", nargs="?", const="true")
+            parser.add_argument(f"--{spec.name}", help=text, metavar="true|false", nargs="?", const="true")
         else:
-            parser.add_argument(f"--{spec.name}", help=text, metavar="VALUE")
+            placeholder = "|".join(spec.kind.choices) or _PLACEHOLDERS.get(spec.kind.name, "VALUE")
+            parser.add_argument(f"--{spec.name}", help=text, metavar=placeholder)
     return parser
+
+
+_PLACEHOLDERS: Final = {
+    "base-url": "URL",
+    "branch": "NAME",
+    "duration": "DURATION",
+    "path": "FILE",
+    "prompt": "TEXT",
+    "repo": "OWNER/NAME",
+    "root-directory": "FOLDER",
+}
+"""What the help shows for a value, by kind."""
 
 
 class _Parser(argparse.ArgumentParser):
