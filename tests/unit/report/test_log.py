@@ -128,7 +128,7 @@ def test_unknown_events_are_shown_as_they_are() -> None:
     )
     assert before_the_end(log) == [
         "▸ [00:00]   telemetry",
-        "    │\xa0cpu: 93",
+        "    │ cpu: 93",
         "[00:01]   plan: 1. look 2. fix",
         "[00:02]   log",
         "[00:03]   MCP configured",
