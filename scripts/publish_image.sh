@@ -4,7 +4,7 @@
 #
 #   publish_image.sh IMAGE VERSION ARCHIVE...
 #
-# An exact tag never moves: when VERSION is in the registry already, it must consist of these archives, and nothing is done.
+# An exact tag never moves: when VERSION is in the registry already, it must consist of these archives, and stays as it is.
 set -euo pipefail
 
 image=${1:?usage: publish_image.sh IMAGE VERSION ARCHIVE...}
@@ -17,11 +17,14 @@ trap 'rm -rf "$work"' EXIT
 
 manifests_of() { jq --raw-output '.manifests[] | .digest' "$@" | sort; }
 
+# By digest first, under no tag: a registry may refuse to say whether a tag is in a repository that does not exist yet.
 sources=()
 for archive in "$@"; do
   index=$work/$(basename "$archive").json
   skopeo inspect --raw "oci-archive:$archive" >"$index"
-  sources+=("$image@sha256:$(sha256sum "$index" | cut -d' ' -f1)")
+  source=$image@sha256:$(sha256sum "$index" | cut -d' ' -f1)
+  skopeo copy --all --preserve-digests --quiet "oci-archive:$archive" "docker://$source" >&2
+  sources+=("$source")
 done
 manifests_of "$work"/*.json >"$work/built"
 
@@ -30,11 +33,7 @@ if skopeo inspect --raw "docker://$image:$version" >"$work/published" 2>"$work/e
     echo "error: $image:$version is published already with another content; an exact tag never moves" >&2
     exit 1
   fi
-elif grep --quiet --extended-regexp 'manifest unknown|name unknown' "$work/error"; then
-  arguments=("$@")
-  for number in "${!arguments[@]}"; do
-    skopeo copy --all --preserve-digests --quiet "oci-archive:${arguments[number]}" "docker://${sources[number]}" >&2
-  done
+elif grep --quiet 'manifest unknown' "$work/error"; then
   docker buildx imagetools create --tag "$image:$version" "${sources[@]}" >&2
   skopeo inspect --raw "docker://$image:$version" >"$work/published"
 else

@@ -103,7 +103,7 @@ def install(base_image: str, release: Path, requirement: str) -> subprocess.Comp
       python -I /release/checkout/native/install.py
       . "$GITHUB_OUTPUT"
       test -f "$state"
-      $python -Im mogplex_ci --version
+      "$(dirname "$python")/mogplex-ci" --version
     """
     options = [
         f"--volume={release}:/release:ro",
