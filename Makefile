@@ -74,8 +74,9 @@ dependencies: $(SETUP)
 	$(BIN)/pip-licenses --partial-match --allow-only "$(LICENCES)" --packages $(SHIPPED) --format plain-vertical >/dev/null
 	$(BIN)/python -m scripts.audit
 
-docs: $(SETUP) ## Write the generated page of the documentation
+docs: $(SETUP) ## Write the page of inputs and outputs, and native/action.yml
 	$(BIN)/python -m scripts.reference
+	$(BIN)/python -m scripts.native
 
 pictures: $(SETUP) ## Draw the README's pictures from a real run (needs Chromium and Node)
 	$(BIN)/python -m scripts.picture

@@ -21,7 +21,7 @@ STEP = [sys.executable, "-X", "utf8", "-Iu", str(ROOT / "native/step.py")]
 
 
 def test_inputs_and_outputs_are_those_of_the_container_action() -> None:
-    """When it fails: python -m scripts.native."""
+    """When it fails: make docs."""
     action, native = yaml.safe_load(ACTION.read_text()), yaml.safe_load(NATIVE.read_text())
     assert native["inputs"] == action["inputs"]
     assert {name: output["description"] for name, output in native["outputs"].items()} == {
