@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -189,10 +190,9 @@ class Run:
             return [self.present(record) for record in self.listed()[-limit:]]
         return [self.present(record) for record in _unordered(self.written())][:limit]
 
-    def written(self) -> Sequence[Record]:
-        """Return the events of all segments until now, in the order of writing."""
-        elapsed = self._elapsed()
-        return [record for record in self._records if record.step.at <= elapsed]
+    def written(self, start: int = 0) -> Sequence[Record]:
+        """Return the events of all segments until now, in the order of writing, from the index ``start`` on."""
+        return self._records[start : self._count_written()]
 
     def listed(self) -> list[Record]:
         """Return the events of the present segment until now, in the order in which the service lists them."""
@@ -201,8 +201,8 @@ class Run:
 
     def next_event_at(self) -> float | None:
         """Return the clock's second at which the next event is written, as far as is known now."""
-        elapsed = self._elapsed()
-        return next((self.created + record.step.at for record in self._records if record.step.at > elapsed), None)
+        written = self._count_written()
+        return self.created + self._records[written].step.at if written < len(self._records) else None
 
     def repair(self) -> None:
         """Notice that the worker died, as the service does on ``GET /runs/{id}``."""
@@ -329,6 +329,9 @@ class Run:
             state.has_command = state.has_command or step.event == "status_changed"
             changed = changed or step.payload.get("changed") is True
         return state
+
+    def _count_written(self) -> int:
+        return bisect_right(self._records, self._elapsed(), key=lambda record: record.step.at)
 
     def _is_pushed(self, changed: bool) -> bool:
         """Return whether the sandbox's commit is the tip of ``branch.working``: only then the service records it."""

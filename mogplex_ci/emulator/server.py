@@ -131,7 +131,7 @@ class _Handler(WSGIRequestHandler):
 
     def _send_stream(self, answer: Answer, stream: EventStream) -> None:
         """Send headers, and each record as soon as it is due, until the stream ends or the client leaves."""
-        waiter = self.server.waiter()  # a test's time waits from before the first byte until after the last one
+        waiter = self.server.waiter()  # A virtual clock must not advance before the first byte or the last one is sent.
         self.connection.settimeout(None)  # A client may read as slowly as it likes.
         try:
             self._send_records(stream, waiter, chunked=self._send_headers(answer))

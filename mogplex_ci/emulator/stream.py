@@ -77,9 +77,9 @@ class EventStream:
         """Return the records that are due now, and set ``end``."""
         with self._lock:
             self._version = self._run.version
-            written = self._run.written()
-            self._pending += [each for each in written[self._written :] if each.segment == self._segment]
-            self._written = len(written)
+            new = self._run.written(self._written)
+            self._pending += [each for each in new if each.segment == self._segment]
+            self._written += len(new)
             records: list[bytes] = []
             while self.end is End.OPEN and self._pending and not (self._is_silent() or self._is_over()):
                 self._send(self._pending.popleft(), records)

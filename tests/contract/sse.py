@@ -120,7 +120,7 @@ class Stream:
         deadline = time.monotonic() + 20
         while not self.broken and not self.ended:
             assert time.monotonic() < deadline
-            drained = idle() and bool(self.head)
+            drained = idle() and b"text/event-stream" in self.head  # another answer always ends
             self.connection.settimeout(0.001)
             try:
                 received = self.connection.recv(1 << 20)
