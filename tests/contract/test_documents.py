@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.emulator import DocumentError, Emulator
+from mogplex_ci.emulator.documents import schema_of
+from mogplex_ci.emulator.scenario import SHIPPED
 from tests.program import ROOT
 
 TOKEN = "mog_" + "a" * 32
@@ -214,3 +216,14 @@ def test_the_files_shown_in_the_documentation_are_right(tmp_path: Path) -> None:
     faults.write_text(f"{shown[1]}steps: []\n")
     world.write_text(shown[2])
     Emulator(scenario, others=[faults], world=world)
+
+
+def test_the_page_names_every_scenario_route_and_field() -> None:
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    text = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
+    named = set(re.findall(r"[a-z0-9_-]+", " ".join(re.findall(r"`([^`]+)`", text))))
+    schema = schema_of("scenario")
+    fault = schema["$defs"]["fault"]["properties"]
+    step = schema["$defs"]["steps"]["items"]["properties"]
+    wanted = {*SHIPPED, *fault, *step, *fault["route"]["enum"], *step["part"]["enum"], *schema["properties"]}
+    assert wanted - named - {"steps", "description"} == set()
