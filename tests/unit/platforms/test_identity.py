@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from mogplex_ci.run.key import derived
 
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Identity, Platform, repository_of
+from mogplex_ci.run.start import derive_key
 from tests.ci_environments import ENVIRONMENTS
 
 NAMED = sorted(set(ENVIRONMENTS) - {"plain"})
@@ -29,7 +29,7 @@ def identity(name: str, **changes: str) -> Identity:
 
 def key(name: str, **changes: str) -> str:
     found = identity(name, **changes)
-    return derived(platform(ENVIRONMENTS[name] | changes).name, found.label, found.parts)
+    return derive_key(platform(ENVIRONMENTS[name] | changes).name, found.label, found.parts)
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
