@@ -192,7 +192,7 @@ def _missing(values: Mapping[str, str], repository: str | None) -> Iterator[Prob
         or_task = ", or task if the run file has tasks" if is_task_open else ""
         yield Problem("prompt", "is missing", f"Set prompt or prompt-file{or_task}.")
     if "repo" not in values and repository is None:
-        yield Problem("repo", "is missing", f"Set it to {inputs()['repo'].kind.allowed}.")
+        yield Problem("repo", "is missing", f"Set it to a GitHub repository: {inputs()['repo'].kind.allowed}.")
 
 
 def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
