@@ -199,9 +199,9 @@ def _base_url_fault(text: str, *, allow_http: bool) -> str | None:
 
 def _prompt_fault(text: str) -> str | None:
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    return (
-        f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed" if units > PROMPT_LIMIT else None
-    )
+    if units <= PROMPT_LIMIT:
+        return None
+    return f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed"
 
 
 def _duration_fault(text: str) -> str | None:

@@ -37,12 +37,12 @@ class Gathered:
     problems: Sequence[Problem]
     warnings: Sequence[Problem]
     is_complete: bool
-    """False when the run file could not be used: a missing input may stand in it."""
+    """False when flags or the run file could not be read: an input that seems to be missing may be among them."""
 
 
 def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Gathered:
     """Return the inputs' text, not checked yet. Surrounding white space is dropped; blank counts as not given."""
-    _, problems = _flags(argv)
+    flags, problems = _flags(argv)
     values = given(argv, env)
     file_problems: list[Problem] = []
     if "run-file" in values:
@@ -55,7 +55,7 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Gath
         values=defaults | values,
         problems=problems + file_problems,
         warnings=[*_unknown_variables(env), *_ignored_variables(env)],
-        is_complete=not file_problems,
+        is_complete=flags is not None and not file_problems,
     )
 
 
@@ -64,7 +64,7 @@ def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     flags, _ = _flags(argv)
     ignored = _variables_from_outputs(env)
     environment = {name: value for name, value in env.items() if name not in ignored}
-    return {name: text for name in inputs() if (text := _given(name, flags, environment))}
+    return {name: text for name in inputs() if (text := _given(name, flags or {}, environment))}
 
 
 def flag_parser(prog: str) -> argparse.ArgumentParser:
@@ -109,11 +109,12 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(Problem(f"flag {flag}", "needs a value", f"Write {flag}=VALUE."))
 
 
-def _flags(argv: Sequence[str]) -> tuple[dict[str, str], list[Problem]]:
+def _flags(argv: Sequence[str]) -> tuple[dict[str, str] | None, list[Problem]]:
+    """Return the flags' values by input, None when they cannot be told, and what is wrong with the command line."""
     try:
         known, unknown = flag_parser("mogplex-ci").parse_known_args(list(argv))
     except UsageError as error:
-        return {}, list(error.problems)
+        return None, list(error.problems)
     values = {name.replace("_", "-"): value for name, value in vars(known).items() if value is not None}
     # What follows an unknown flag is its value.
     wrong = [word for before, word in pairwise(["", *unknown]) if word.startswith("-") or not before.startswith("-")]
@@ -232,6 +233,12 @@ def _parse_yaml(text: str) -> dict[str, Any]:
             if self.nodes > _NODES:
                 raise ValueError(f"has more than {_NODES:,} names and values")
             return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            mapping = super().construct_mapping(node, deep)
+            if len(mapping) < len(node.value):
+                raise ValueError(f"has a name twice, see the mapping in line {node.start_mark.line + 1}")
+            return mapping
 
         def construct_scalar(self, node: yaml.ScalarNode) -> Any:
             is_null = node.style is None and node.value in ("", "~", "null", "Null", "NULL")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -197,6 +199,21 @@ def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
     assert sorted(found) == ["flag --foo", "harness", "prompt", "timeout", "wait"]
 
 
+def test_a_flag_without_a_value_is_the_only_fault(tmp_path: Path) -> None:
+    """The other flags cannot be told apart: none of them is reported as missing."""
+    assert faulty(tmp_path, "--prompt=Fix it", "--timeout", MOGPLEX_PROMPT="") == ["flag --timeout"]
+
+
+def test_right_inputs_need_neither_jsonschema_nor_yaml() -> None:
+    code = (
+        "import sys; from pathlib import Path; from mogplex_ci.inputs.action import read_inputs;"
+        "read_inputs([], {'MOGPLEX_PROMPT': 'x', 'MOGPLEX_TIMEOUT': '5m'}, Path('.'), 'acme/web');"
+        "print({'jsonschema', 'yaml', 'difflib'} & sys.modules.keys() or 'none')"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("none\n", "")
+
+
 def test_a_token_is_never_part_of_a_fault(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, MOGPLEX_API_KEY="mog_with blank")
     assert problem.input == "api-key"
@@ -313,6 +330,8 @@ def test_a_run_file_that_cannot_be_used_is_the_only_fault(tmp_path: Path) -> Non
         "tasks: {lint: {promt: x}}",
         "tasks: {lint: {prompt: x}, other: {promt: x}}",
         "tasks: {lint: [prompt]}",
+        "prompt: x\nprompt: y",
+        "tasks: {lint: {prompt: x}, lint: {prompt: y}}",
         "{}: x",
         "[a]: x",
         "prompt: !!set {a, b}",
