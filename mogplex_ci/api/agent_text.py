@@ -78,6 +78,11 @@ class TextBuffer:
         """Return everything that is left; nothing more follows."""
         return self._take(len(self._text))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is held back."""
+        return not self._text.strip()
+
     def _paragraph_end(self) -> int | None:
         start = len(self._text) - len(self._text.lstrip())  # white space left over from an earlier piece
         while (at := self._text.find("\n\n", max(self._checked, start))) >= 0:

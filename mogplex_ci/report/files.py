@@ -6,12 +6,15 @@ import json
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
+from mogplex_ci.api.agent_text import TextBuffer
+from mogplex_ci.models import EventKind, Untrusted
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.updates import EventsArrived, Starting
+from mogplex_ci.run.updates import EventsArrived, Quiet, Starting
 from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from mogplex_ci.models import Event
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 """Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or changes its meaning."""
+_TEXT_LIMIT: Final = 100_000
+"""Characters of the agent's text in one line."""
 _PASSED: Final = (Result.SUCCESS, Result.DETACHED, Result.DRY_RUN)
 _ERRORS: Final = (Result.ERROR, Result.INTERRUPTED)
 _COUNTS: Final = {"failures": "failure", "errors": "error", "skipped": "skipped"}
@@ -29,37 +34,92 @@ _NOT_IN_XML: Final = str.maketrans("", "", "\ufffe\uffff")
 """The sanitizer lets no control through; of the other characters, XML 1.0 refuses these two."""
 
 
-class EventsFile:
-    """Every event as it came but sanitized, one JSON object a line.
+class EventLines:
+    """Events as they came but sanitized, each as one line of JSON.
 
-    It is written while the run goes on, and complete up to the last event if the step is killed.
+    A secret may be split over the deltas of the agent's text. Deltas, and the events behind them, are therefore held
+    back until the text is complete, as in the log. If redacting them together hides more than one by one, the first of
+    them gets the text of all, and the others an empty message.
     """
+
+    def __init__(self, sanitizer: Sanitizer) -> None:
+        self._safe = sanitizer
+        self._held: list[Event] = []
+        self._text = TextBuffer()
+
+    def add(self, events: Iterable[Event]) -> Iterator[str]:
+        """Yield the lines that are ready."""
+        for event in events:
+            self._held.append(event)
+            if event.kind is EventKind.TEXT_DELTA:
+                self._text.add(event.message or Untrusted(""))
+            else:
+                self._text.interrupt()
+            if self._text.is_empty:
+                yield from self.end()
+
+    def quiet(self) -> Iterator[str]:
+        """Yield the lines that are ready because no event has come for a while."""
+        self._text.flush()
+        if self._text.is_empty:
+            yield from self.end()
+
+    def end(self) -> Iterator[str]:
+        """Yield all lines that are left."""
+        held, self._held = self._held, []
+        said = [event.message for event in held if event.kind is EventKind.TEXT_DELTA and event.message]
+        together = self._clean(Untrusted("".join(words.text for words in said)))
+        is_split = together != "".join(map(self._clean, said))
+        for event in held:
+            if is_split and event.kind is EventKind.TEXT_DELTA:
+                yield self._line(event, together)
+                together = ""
+            else:
+                yield self._line(event)
+
+    def _clean(self, words: Untrusted) -> str:
+        return self._safe.clean(words, limit=_TEXT_LIMIT)
+
+    def _line(self, event: Event, message: str | None = None) -> str:
+        """Return one event; ``message`` replaces its own."""
+        try:
+            if message is None:
+                return self._safe.json(event.data)
+            data = self._safe.data(event.data)
+            changed = {**data, "message": message} if isinstance(data, dict) else data
+            return json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
+        except Exception:  # one odd event must not cost the others
+            return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})
+
+
+class EventsFile:
+    """The events, written while the run goes on. If the step is killed, the agent's last paragraph may be missing."""
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         self._path = path
-        self._safe = sanitizer
+        self._lines = EventLines(sanitizer)
         self._is_ours = False
         """Whether this step has written to it; the first update empties what an earlier one left."""
 
     def on(self, update: Update) -> None:
-        """Append the events that arrived."""
-        events = update.events if isinstance(update, EventsArrived) else ()
-        self._write("".join(f"{self._line(event)}\n" for event in events))
+        """Append the events that are ready."""
+        match update:
+            case EventsArrived(events=events):
+                self._write(self._lines.add(events))
+            case Quiet():
+                self._write(self._lines.quiet())
+            case _:
+                self._write(())
 
     def end(self, facts: Facts) -> None:
-        """Empty the file if there was no update at all."""
-        self._write("")
+        """Append the rest, and empty the file if there was no update at all."""
+        self._write(self._lines.end())
 
-    def _line(self, event: Event) -> str:
-        try:
-            return self._safe.json(event.data)
-        except Exception:  # one odd event must not cost the others
-            return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})
-
-    def _write(self, lines: str) -> None:
-        if lines or not self._is_ours:
+    def _write(self, lines: Iterable[str]) -> None:
+        text = "".join(f"{line}\n" for line in lines)
+        if text or not self._is_ours:
             with open_text(self._path, append=self._is_ours) as file:
-                file.write(lines)
+                file.write(text)
             self._is_ours = True
 
 

@@ -16,7 +16,7 @@ from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.files import EventsFile, JUnitFile, ResultFile
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from tests.unit.report.events import SUCCESSFUL, Feed, event, facts, github, inputs, result, starting
+from tests.unit.report.events import SUCCESSFUL, Feed, call, delta, event, facts, github, inputs, result, starting
 
 SECRET = "hunter2-hunter2"
 SAFE = Sanitizer([SECRET])
@@ -119,6 +119,33 @@ def test_events_are_written_as_they_come_one_a_line(tmp_path: Path) -> None:
     assert lines[-1] == ""
     assert SECRET not in first
     assert json.loads(lines[0], parse_constant=pytest.fail)["payload"]["number"] == "nan"
+
+
+def messages(path: Path) -> list[str]:
+    return [json.loads(line)["message"] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_secret_that_is_split_over_deltas_is_hidden(tmp_path: Path) -> None:
+    path, feed = tmp_path / "events.ndjson", Feed()
+    report = EventsFile(path, SAFE)
+    token = "ghp_" + "a1B2" * 9
+    scraps = ("The token is ", token[:12], f"{token[12:]}, and it", " works.\n\n", "Now the ", "tests.")
+    for words in scraps:
+        report.on(feed.arrived(delta(words)))
+    assert messages(path) == ["The token is ***, and it works.\n\n", "", "", ""]
+    report.on(feed.arrived(*call("Bash", 1, 2)))
+    report.end(facts())
+    assert messages(path)[4:] == ["Now the ", "tests.", "Bash started", "Bash finished"]
+
+
+def test_words_that_are_not_complete_hold_later_events_back(tmp_path: Path) -> None:
+    path, feed = tmp_path / "events.ndjson", Feed()
+    report = EventsFile(path, SAFE)
+    report.on(feed.arrived(delta("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B"), *call("Bash", 1, 2)))
+    report.on(feed.quiet())
+    assert messages(path) == []
+    report.on(feed.arrived(delta("AQEFAASC\n-----END PRIVATE KEY-----\n\n", 3)))
+    assert messages(path) == ["***\n\n", "Bash started", "Bash finished", ""]
 
 
 @pytest.mark.parametrize("report", [ResultFile, lambda path, safe: JUnitFile(path, safe, name=None, repo=None)])
