@@ -34,7 +34,9 @@ CONTROLS_OF_OURS = re.compile(
 """GitLab's folds and colours."""
 
 
-SUMMARY_ELEMENTS = {"h2", "p", "strong", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "a", "details", "summary"}
+SUMMARY_ELEMENTS = {
+    *("h2", "p", "strong", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "a", "details", "summary"),
+}
 CHART = re.compile(
     r"gantt|  (?:dateFormat|axisFormat|todayMarker) [\w%:. -]+|  section [\w .,/()=+@'-]+"
     r"|  ▸ [\w .,/()=+@'…-]+ :(?:done|crit|active), 2000-01-01 [\d:.]+, 2000-01-01 [\d:.]+"

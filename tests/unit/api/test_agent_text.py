@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mogplex_ci.api.agent_text import TextBuffer
@@ -51,6 +51,7 @@ def pieces_of(text: str, cuts: list[tuple[int, str]]) -> tuple[list[str], TextBu
 CUTS = st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["", "", "flush", "interrupt"])), max_size=12)
 
 
+@settings(deadline=None)
 @given(TEXTS, CUTS)
 def test_the_pieces_are_the_text(text: str, cuts: list[tuple[int, str]]) -> None:
     pieces, _ = pieces_of(text, cuts)
@@ -60,6 +61,7 @@ def test_the_pieces_are_the_text(text: str, cuts: list[tuple[int, str]]) -> None
     )
 
 
+@settings(deadline=None)
 @given(TEXTS, CUTS.map(lambda cuts: [(size, "flush" if then else "") for size, then in cuts]))
 def test_no_secret_is_shown_in_two_halves(text: str, cuts: list[tuple[int, str]]) -> None:
     pieces, _ = pieces_of(text, cuts)

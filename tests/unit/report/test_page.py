@@ -35,7 +35,7 @@ def test_every_ending_has_a_page(kind: Result, with_run: bool) -> None:
 def test_wrong_inputs_are_listed() -> None:
     fault = Problem("wait", "is no boolean", "Use true or false.", Untrusted("</li><script>"))
     text = page_of(result(Result.ERROR, run=None, cause="wrong inputs", problems=(fault,)))
-    assert "<li>Input wait: &#34;&lt;/li&gt;&lt;script&gt;&#34; is no boolean. Use true or false.</li>" in text
+    assert "<li>wait: &#34;&lt;/li&gt;&lt;script&gt;&#34; is no boolean. Use true or false.</li>" in text
 
 
 def attributes(text: str) -> set[str]:

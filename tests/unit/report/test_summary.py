@@ -94,9 +94,9 @@ def test_wrong_inputs_are_listed() -> None:
     )
     ended = result(Result.ERROR, cause="wrong inputs: wait, prompt", problems=faults, run=None, repo=None, key="")
     text = summary_of(facts_of(ended, Sanitizer(), github(), None), Sanitizer())
-    assert text.startswith("## ✘ Step failed\n\n**Step failed** after 12m 07s\n\n- <code>Input wait&#58; &#34;")
+    assert text.startswith("## ✘ Step failed\n\n**Step failed** after 12m 07s\n\n- <code>wait&#58; &#34;")
     assert "&#60;b&#62;" in text
-    assert "\n- <code>Input prompt" in text
+    assert "\n- <code>prompt" in text
 
 
 def test_a_chart_that_is_tall_is_folded() -> None:
