@@ -42,7 +42,8 @@ def main() -> int:
 def _run() -> tuple[str, str]:
     """Return log and summary of a run that succeeds."""
     with tempfile.TemporaryDirectory() as folder, Emulator("success") as emulator:
-        inputs = {"prompt": "Fix the failing test", "base-url": emulator.url, "api-key": emulator.token}
+        prompt = "Show an error on the login page when the password is wrong"
+        inputs = {"prompt": prompt, "base-url": emulator.url, "api-key": emulator.token}
         step = GitHubStep(Path(folder), inputs=inputs)
         ended = step.run(timeout=180)
         if ended.code != 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 from mogplex_ci.report.text import NAME_LIMIT, headline, mark, title_of
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""
+WIDTH: Final = 100
+"""Characters of a line in a fenced block, about what GitHub shows without scrolling."""
 TALL: Final = 12
 """Tasks from which on the chart is folded."""
 _LAST_SECOND: Final = 30 * 86_400.0
@@ -100,7 +103,7 @@ def _why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     elif facts.cause and facts.says_more:
         yield Markdown.of("**{}**\n", facts.cause)
     if facts.detail:
-        yield Markdown.of("{}\n", safe.fence(facts.detail, limit=detail.text))
+        yield Markdown.of("{}\n", safe.fence(_wrapped(facts.detail), limit=detail.text))
     if facts.preview_url:
         yield Markdown.of("{}\n", safe.link(facts.preview_url, Markdown.of("Preview")) or facts.preview_url)
     if facts.remedy:
@@ -109,7 +112,7 @@ def _why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
 
 def _last_words(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     if facts.message:
-        yield Markdown.of("**The agent's last words**\n\n{}\n", safe.fence(facts.message, limit=detail.text))
+        yield Markdown.of("**The agent's last words**\n\n{}\n", safe.fence(_wrapped(facts.message), limit=detail.text))
 
 
 def _next(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
@@ -210,6 +213,16 @@ def _time_of(seconds: float) -> Markdown:
     hours, minute = divmod(minutes, 60)
     day, hour = divmod(hours, 24)
     return Markdown.of("2000-01-{:02} {:02}:{:02}:{:02}.{:03}", day + 1, hour, minute, second, milliseconds)
+
+
+def _wrapped(text: CleanText) -> str:
+    """Return ``text`` with its long lines wrapped: a fenced block does not wrap them."""
+    return "\n".join(
+        textwrap.fill(line, WIDTH, replace_whitespace=False, break_long_words=False, break_on_hyphens=False)
+        if len(line) > WIDTH
+        else line
+        for line in text.split("\n")
+    )
 
 
 def _folded(title: Markdown, content: Markdown) -> Markdown:

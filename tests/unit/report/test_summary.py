@@ -99,6 +99,12 @@ def test_wrong_inputs_are_listed() -> None:
     assert "\n- <code>prompt" in text
 
 
+def test_long_lines_of_prose_are_wrapped() -> None:
+    text = summary(result(Result.SUCCESS, delta("    - " + "word " * 40 + "\n" + "x" * 150)))
+    block = text.split("```text\n")[1].split("\n```")[0].split("\n")
+    assert block == ["    - " + "word " * 18 + "word", "word " * 19 + "word", "word", "x" * 150]
+
+
 def test_a_chart_that_is_tall_is_folded() -> None:
     few, many = (
         summary(result(Result.SUCCESS, *(item for at in range(calls) for item in call("Bash", at, at + 1))))
