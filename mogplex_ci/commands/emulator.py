@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mogplex_ci.emulator import DocumentError, Emulator
@@ -22,7 +22,7 @@ example:
 """
 
 
-def main(argv: list[str], env: Mapping[str, str]) -> int:
+def main(argv: Sequence[str], _env: Mapping[str, str]) -> int:
     """Serve until SIGINT or SIGTERM, then return 0; return 2 when an option, scenario or world is wrong."""
     options = parser().parse_args(argv)
     first, *others = options.scenario or ["success"]

@@ -76,7 +76,7 @@ def schema_of(name: str) -> dict[str, Any]:
     return schema
 
 
-def errors_of(value: object, schema: dict[str, Any]) -> list[tuple[FieldPath, str]]:
+def errors_of(value: Any, schema: dict[str, Any]) -> list[tuple[FieldPath, str]]:
     """Validate ``value``; return the field and the message of each mistake, sorted by field."""
     validator = jsonschema.Draft202012Validator(schema, format_checker=_FORMATS)
     mistakes = [(tuple(error.absolute_path), _explain(error)) for error in validator.iter_errors(value)]

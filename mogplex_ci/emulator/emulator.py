@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from werkzeug.wrappers import Request
@@ -20,6 +19,7 @@ from mogplex_ci.emulator.run import Run
 from mogplex_ci.emulator.scenario import ScenarioSet, load_scenario
 from mogplex_ci.emulator.server import Server
 from mogplex_ci.emulator.service import Service
+from mogplex_ci.emulator.stream import StreamAnswer
 from mogplex_ci.emulator.world import Api, load_world
 
 
@@ -131,9 +131,7 @@ class Emulator:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
     def _respond(self, request: Request) -> tuple[Answer, Fault | None]:
@@ -147,6 +145,8 @@ class Emulator:
             fault = self._service.strike(found)
             undone = fault is not None and fault.when == "before"
             answer = Answer(200) if undone else self._service.work(found)
+            if fault is not None and isinstance(answer, StreamAnswer):
+                answer.stream.apply(fault)
             answer = fault.apply(answer) if fault else answer
         self._record(request, found.route if isinstance(found, Call) else None, answer, fault)
         delay = answer.delay + (fault.delay if fault else 0.0)

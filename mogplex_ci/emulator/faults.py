@@ -84,8 +84,6 @@ class Fault:
 
     def apply(self, answer: Answer) -> Answer:
         """Return the answer to send instead of ``answer``."""
-        if answer.stream is not None:
-            answer.stream.apply(self)
         if self.garbage:
             return Answer(answer.status, {"content-type": "application/json"}, GARBAGE)
         if self.status is None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote_plus
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request
-
-if TYPE_CHECKING:
-    from mogplex_ci.emulator.stream import EventStream
 
 BASE: Final = "/api/v1/mogplex"
 _BOTH: Final = (
@@ -56,8 +53,6 @@ class Answer:
     body: bytes = b""
     delay: float = 0.0
     """Seconds until it is sent."""
-    stream: EventStream | None = None
-    """Where the body comes from, record by record, instead of ``body``."""
 
 
 class Refused(Exception):  # noqa: N818  (it is an answer, not a malfunction)

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from email.utils import formatdate
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request
 from mogplex_ci.emulator.clock import Waiter
 from mogplex_ci.emulator.faults import Fault
 from mogplex_ci.emulator.routes import Answer
-from mogplex_ci.emulator.stream import End, EventStream
+from mogplex_ci.emulator.stream import End, EventStream, StreamAnswer
 
 _NO_BODY: Final = (204, 304)
 _MAX_BODY: Final = 10 * 1024 * 1024
@@ -70,7 +70,6 @@ class Server(ThreadedWSGIServer):
 class _Handler(WSGIRequestHandler):
     """Reads requests with Werkzeug and writes the answers itself: Werkzeug's development server has no keep-alive."""
 
-    server: Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 60
@@ -90,12 +89,12 @@ class _Handler(WSGIRequestHandler):
         if request is None:
             self._hang_up()
             return
-        answer, fault = self.server.respond(request)
+        answer, fault = self._server.respond(request)
         if fault is not None and fault.drop:
             self._hang_up()
             return
-        if answer.stream is not None and self.command != "HEAD":
-            self._send_stream(answer, answer.stream)
+        if isinstance(answer, StreamAnswer) and self.command != "HEAD":
+            self._send_stream(answer)
             return
         chunked = self._send_headers(answer)
         if self.command == "HEAD" or answer.status in _NO_BODY:
@@ -129,12 +128,13 @@ class _Handler(WSGIRequestHandler):
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         return Request(environ)
 
-    def _send_stream(self, answer: Answer, stream: EventStream) -> None:
+    def _send_stream(self, answer: StreamAnswer) -> None:
         """Send headers, and each record as soon as it is due, until the stream ends or the client leaves."""
-        waiter = self.server.waiter()  # A virtual clock must not advance before the first byte or the last one is sent.
+        # A virtual clock must not advance before the first byte is sent, nor before the last one is.
+        waiter = self._server.waiter()
         self.connection.settimeout(None)  # A client may read as slowly as it likes.
         try:
-            self._send_records(stream, waiter, chunked=self._send_headers(answer))
+            self._send_records(answer.stream, waiter, chunked=self._send_headers(answer))
         except OSError:  # The client has left.
             self._hang_up()
         finally:
@@ -162,7 +162,7 @@ class _Handler(WSGIRequestHandler):
 
     def _is_over(self) -> bool:
         """Return whether the emulator stops or the client has closed its side of the connection."""
-        if self.server.stopping:
+        if self._server.stopping:
             return True
         try:
             readable, _, _ = select.select([self.connection], [], [], 0)
@@ -170,7 +170,7 @@ class _Handler(WSGIRequestHandler):
         except OSError:  # It has reset the connection.
             return True
 
-    def log(self, kind: str, message: str, *args: Any) -> None:
+    def log(self, *_args: Any, **_options: Any) -> None:
         """Print nothing: ``--log-requests`` is the log."""
 
     def _send_headers(self, answer: Answer) -> bool:
@@ -178,7 +178,7 @@ class _Handler(WSGIRequestHandler):
         bodiless = self.command == "HEAD" or answer.status in _NO_BODY
         sized = "content-length" in answer.headers
         chunked = not (bodiless or sized or self.request_version == "HTTP/1.0")
-        endless = answer.stream is not None
+        endless = isinstance(answer, StreamAnswer)
         self.send_response_only(answer.status)
         self.send_header("date", formatdate(usegmt=True))
         for name, value in answer.headers.items():
@@ -189,6 +189,10 @@ class _Handler(WSGIRequestHandler):
             self.send_header("content-length", str(len(answer.body)))
         self.end_headers()
         return chunked
+
+    @property
+    def _server(self) -> Server:
+        return cast(Server, self.server)
 
     def _hang_up(self) -> None:
         self.close_connection = True
@@ -204,6 +208,6 @@ def _close(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _no_wsgi(environ: Any, start_response: Any) -> Iterable[bytes]:
+def _no_wsgi(_environ: Any, _start_response: Any) -> Iterable[bytes]:
     """Stand in for the WSGI application that Werkzeug wants; the handler never calls it."""
     raise NotImplementedError

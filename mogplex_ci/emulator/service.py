@@ -18,7 +18,7 @@ from mogplex_ci.emulator.routes import Answer, Call, Refused, authorization, ok
 from mogplex_ci.emulator.run import TERMINAL, KillFailed, Run, Sandbox
 from mogplex_ci.emulator.scenario import QueueFailure, Scenario, ScenarioSet
 from mogplex_ci.emulator.start import StartRequest, normalize, read_body, read_key, trim
-from mogplex_ci.emulator.stream import EventStream
+from mogplex_ci.emulator.stream import EventStream, StreamAnswer
 from mogplex_ci.emulator.world import Repo, Token, User, World
 
 MOST_RUNS: Final = 1_000
@@ -210,7 +210,7 @@ class Service:
         run = self._run(token, call, "Failed to stream events")
         limit, last_event_id = _limit(call.request), call.last_event_id
         stream = EventStream(run, limit=limit, last_event_id=last_event_id, clock=self._clock, lock=self._lock)
-        return Answer(200, _STREAM_HEADERS, stream=stream)
+        return StreamAnswer(200, _STREAM_HEADERS, stream=stream)
 
     def _cancel(self, token: Token, call: Call) -> Answer:
         _need_scope(token, "write")

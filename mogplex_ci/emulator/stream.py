@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
+from dataclasses import dataclass, field
 from enum import Enum
 from threading import RLock
 from typing import Final
 
 from mogplex_ci.emulator.clock import Clock
 from mogplex_ci.emulator.faults import Fault
-from mogplex_ci.emulator.routes import Refused, encode
+from mogplex_ci.emulator.routes import Answer, Refused, encode
 from mogplex_ci.emulator.run import Record, Run
 
 _OPENING: Final = 2
@@ -133,6 +134,13 @@ class EventStream:
         if self._fault is None or self._fault.close is None or not self._fault_strikes():
             return False
         return self._clock.now() >= self._opened_at + self._fault.close
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAnswer(Answer):
+    """An answer whose body comes record by record, instead of ``body``."""
+
+    stream: EventStream = field(kw_only=True)
 
 
 def _after(listed: list[Record], last_event_id: str) -> list[Record]:
