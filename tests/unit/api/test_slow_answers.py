@@ -6,38 +6,16 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 
 import pytest
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.signals import Stop, StopRequested, bounded
+from tests.unit.api.peers import TOKEN, peer
 
-TOKEN = "mog_" + "x" * 32
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-
-
-@contextmanager
-def peer(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Serve connections on loopback with ``talk``; give the base URL."""
-
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                connection.recv(65536)
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-    def serve(connection: socket.socket) -> None:
-        with suppress(OSError), connection:
-            talk(connection)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
 
 
 def dribble(start: bytes, drop: bytes) -> Callable[[socket.socket], None]:

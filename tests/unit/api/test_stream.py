@@ -1,0 +1,429 @@
+"""The event stream: its bytes, its ends, and what stands in its way."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mogplex_ci.api.client import Client
+from mogplex_ci.api.stream import EventStream, Record, RecordParser, StreamClosed, StreamItem
+from mogplex_ci.errors import (
+    ApiError,
+    ForbiddenError,
+    MogplexError,
+    NotAuthorizedError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    StreamBrokenError,
+    StreamMissingError,
+    StreamPositionError,
+    UnreachableError,
+    WrongServiceError,
+)
+from mogplex_ci.models import Untrusted
+from mogplex_ci.signals import Stop, StopRequested, SystemClock
+from tests.unit.api.peers import TOKEN, peer
+
+RUN_ID = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+CONNECTED = b": connected\n\n"
+ODD = "a\u2028b\u2029c\u0085d\ufeffe\x7ff\u202eg\U0001f600h"
+"""Characters that some call line breaks, and others of which a part is a character, too."""
+
+
+# The parser, against an oracle that sees all bytes at once.
+
+
+def records_of(whole: bytes) -> list[Record]:
+    """Return the records as the HTML standard reads them, but with lines that end at LF or CRLF alone."""
+    records, name, data = [], "", []
+    for line in [line.removesuffix("\r") for line in whole.decode().split("\n")[:-1]]:
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if line.startswith(":"):
+            records.append(Record("", ""))
+        elif field == "event":
+            name = value
+        elif field == "data":
+            data.append(value)
+        elif not line:
+            records += [Record(name or "message", "\n".join(data))] if data else []
+            name, data = "", []
+    return records
+
+
+TEXTS = st.text(st.sampled_from(f'{ODD}: {{}}"\r\x00'), max_size=12)
+LINES = st.one_of(
+    TEXTS,
+    st.just(""),
+    st.builds("{}{}{}".format, st.sampled_from(["data", "event", "id", "retry", "Data", ""]), st.just(":"), TEXTS),
+    st.builds("{}: {}".format, st.sampled_from(["data", "event", ""]), TEXTS),
+    st.sampled_from([": connected", "data", "event", "data: {}", "event: run"]),
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> tuple[bytes, list[int]]:
+    """Return the bytes of a stream, and where they are split."""
+    lines = draw(st.lists(st.tuples(LINES, st.sampled_from(["\n", "\r\n"])), max_size=20))
+    whole = "".join(line + end for line, end in lines).encode()
+    return whole, sorted(draw(st.lists(st.integers(0, len(whole)), max_size=30)))
+
+
+@settings(max_examples=300, derandomize=True, database=None, deadline=None)
+@given(streams())
+def test_records_do_not_depend_on_where_the_bytes_are_split(stream: tuple[bytes, list[int]]) -> None:
+    whole, splits = stream
+    parser = RecordParser()
+    bounds = [0, *splits, len(whole)]
+    found = [record for begin, end in itertools.pairwise(bounds) for record in parser.feed(whole[begin:end])]
+    assert found == records_of(whole)
+
+
+def test_records_do_not_depend_on_reads_of_single_bytes() -> None:
+    whole = f": connected\n\nid: 7\r\nevent: log\r\ndata: {ODD}\r\n\r\ndata:one\ndata: two\n\n".encode()
+    parser = RecordParser()
+    found = [record for index in range(len(whole)) for record in parser.feed(whole[index : index + 1])]
+    assert found == [Record("", ""), Record("log", ODD), Record("message", "one\ntwo")]
+
+
+@pytest.mark.parametrize("split", [1, 7, 1000])
+def test_a_line_of_any_length_is_read_up_to_the_limit(split: int) -> None:
+    parser = RecordParser(max_line=5000)
+    whole = b"data: " + b"x" * 4000 + b"\n\n"
+    found = [record for at in range(0, len(whole), split) for record in parser.feed(whole[at : at + split])]
+    assert found == [Record("message", "x" * 4000)]
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [b"data: " + b"x" * 6000, b"x" * 6000, b"\r" * 6000, b": " + b"x" * 6000, b"data: xxxxxxxx\n" * 500],
+    ids=["data", "field", "CR", "comment", "many lines"],
+)
+def test_what_is_longer_than_the_limit_breaks_the_stream(whole: bytes) -> None:
+    parser = RecordParser(max_line=5000)
+    with pytest.raises(StreamBrokenError):
+        [list(parser.feed(whole[at : at + 100])) for at in range(0, len(whole), 100)]
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f"])
+def test_bytes_that_are_no_text_break_the_stream(bad: bytes) -> None:
+    with pytest.raises(StreamBrokenError):
+        list(RecordParser().feed(b"data: " + bad + b"\n\n"))
+
+
+# The connection: real HTTP.
+
+
+def run_object(**fields: Any) -> dict[str, Any]:
+    return {"runId": RUN_ID, "status": "streaming", **fields}
+
+
+def event_object(number: int, message: str = "", **fields: Any) -> dict[str, Any]:
+    return {"id": f"e{number}", "type": "log", "message": message, "payload": {}, "createdAt": None, **fields}
+
+
+def record(name: str, data: object) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def sends(*parts: bytes, then: float = 0.0) -> Callable[[socket.socket], None]:
+    """Return a service that sends ``parts``, one packet each, and hangs up after ``then`` seconds."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in parts:
+            connection.sendall(part)
+        time.sleep(then)
+
+    return talk
+
+
+@contextmanager
+def opened(talk: Callable[[socket.socket], None], *, last_event_id: str | None = None) -> Iterator[EventStream]:
+    with peer(talk) as url:
+        client = Client(url, TOKEN)
+        stream = client.stream(RUN_ID, last_event_id=last_event_id, clock=SystemClock())
+        try:
+            yield stream
+        finally:
+            stream.close()
+            client.close()
+
+
+def read(stream: EventStream) -> tuple[list[StreamItem], StreamClosed]:
+    """Return all items and how the stream ended."""
+    items: list[StreamItem] = []
+    while True:
+        item = stream.next(20.0)
+        assert item is not None, "the stream is silent"
+        if isinstance(item, StreamClosed):
+            return items, item
+        items.append(item)
+
+
+WHOLE = CONNECTED + record("run", run_object()) + b"".join(record("log", event_object(n, ODD)) for n in range(3))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [CHUNKED, chunk(WHOLE), LAST_CHUNK],
+        [CHUNKED, *(chunk(WHOLE[at : at + 1]) for at in range(len(WHOLE))), LAST_CHUNK],
+        [CHUNKED + chunk(WHOLE) + LAST_CHUNK],
+        [HEAD + b"Content-Length: %d\r\n\r\n" % len(WHOLE), WHOLE],
+        [HEAD.replace(b"1.1", b"1.0") + b"\r\n", *(WHOLE[at : at + 9] for at in range(0, len(WHOLE), 9))],
+        [HEAD + b"Connection: close\r\n\r\n", WHOLE],
+    ],
+    ids=["one chunk", "a chunk a byte", "one packet", "sized", "HTTP/1.0", "until the end of the connection"],
+)
+def test_a_stream_is_read_however_it_is_framed(parts: list[bytes]) -> None:
+    with opened(sends(*parts)) as stream:
+        items, closed = read(stream)
+    assert closed.error is None
+    assert items[0] == StreamItem()
+    assert items[1].run is not None
+    assert items[1].run.status == "streaming"
+    events = [item.event for item in items[2:]]
+    assert [event and event.id for event in events] == [Untrusted(f"e{number}") for number in range(3)]
+    assert {event and event.message for event in events} == {Untrusted(ODD)}
+
+
+def test_a_compressed_stream_is_read_as_it_comes() -> None:
+    packer = zlib.compressobj(wbits=31)
+    parts = [packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH) for part in (CONNECTED, WHOLE)]
+    head = CHUNKED.replace(b"Content-Type", b"Content-Encoding: gzip\r\nContent-Type")
+    with opened(sends(head, *map(chunk, parts), then=30.0)) as stream:
+        items = [stream.next(20.0) for _ in range(6)]
+    assert all(isinstance(item, StreamItem) for item in items)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [chunk(CONNECTED)],
+        [chunk(CONNECTED), b"500\r\nevent: lo"],
+        [chunk(CONNECTED), b"zz\r\n"],
+        [chunk(CONNECTED + b"data: \xff\n\n"), LAST_CHUNK],
+        [chunk(CONNECTED + b"data: {]\n\n"), LAST_CHUNK],
+        [chunk(CONNECTED + b"data: " + b"[" * 100_000 + b"\n\n"), LAST_CHUNK],
+        [chunk(CONNECTED + record("run", {"runId": "another", "status": "success"})), LAST_CHUNK],
+        [chunk(CONNECTED + record("run", {"runId": RUN_ID, "status": "::stop::"})), LAST_CHUNK],
+        [chunk(CONNECTED + record("run", 7)), LAST_CHUNK],
+        [chunk(CONNECTED), *[chunk(b"x" * 65536)] * 300],
+    ],
+    ids=[
+        *("cut between chunks", "cut in a chunk", "no chunk", "not UTF-8", "not JSON", "too deep", "another run"),
+        *("odd status", "no object", "a line without end"),
+    ],
+)
+def test_a_stream_that_breaks_says_so_and_leaves_no_thread_behind(parts: list[bytes]) -> None:
+    with opened(sends(CHUNKED, *parts)) as stream:
+        items, closed = read(stream)
+        assert isinstance(closed.error, StreamBrokenError)
+        assert items == [StreamItem()]
+        wait_for(lambda: readers() == 0)
+
+
+def test_what_is_no_event_is_a_sign_of_life() -> None:
+    odd: list[object] = [None, 7, [], {}, {"id": 7}, {"type": "log"}]
+    body = b"".join(record("log", data) for data in odd) + b"id: 1\n\n\n\n" + b"retry: 5\n\n" + record("ping", {})
+    with opened(sends(CHUNKED, chunk(CONNECTED + body), LAST_CHUNK)) as stream:
+        items, closed = read(stream)
+    assert closed.error is None
+    assert set(items) == {StreamItem()}
+
+
+def test_a_silent_stream_stays_open() -> None:
+    with opened(sends(CHUNKED, chunk(CONNECTED), then=30.0)) as stream:
+        assert stream.next(20.0) == StreamItem()
+        assert stream.next(0.0) is None
+        assert stream.next(0.05) is None
+
+
+def test_a_reader_that_is_not_listened_to_reads_no_more() -> None:
+    sent = [0]
+    bytes_of_an_event = record("log", event_object(1, "x" * 10_000))
+
+    def flood(connection: socket.socket) -> None:
+        connection.sendall(CHUNKED)
+        for _ in range(30_000):
+            connection.sendall(chunk(bytes_of_an_event))
+            sent[0] += len(bytes_of_an_event)
+
+    with opened(flood) as stream:
+        wait_for(lambda: sent[0] > 1_000_000)
+        wait_for_rest(lambda: sent[0])
+        assert sent[0] < 24_000_000  # what waits in the stream, and in the buffers of two sockets
+        before = sent[0]
+        for _ in range(2000):
+            assert isinstance(stream.next(20.0), StreamItem)
+        wait_for(lambda: sent[0] > before)
+
+
+def test_comments_do_not_fill_the_memory() -> None:
+    sent = [0]
+
+    def flood(connection: socket.socket) -> None:
+        connection.sendall(CHUNKED)
+        for _ in range(100_000):
+            connection.sendall(chunk(b":\n" * 500))
+            sent[0] += 500
+
+    with opened(flood) as stream:
+        wait_for(lambda: sent[0] > 10_000)
+        wait_for_rest(lambda: sent[0])
+        assert stream._items.qsize() < 10_000
+        assert isinstance(stream.next(20.0), StreamItem)
+
+
+def test_closing_ends_the_connection_and_the_thread_at_once() -> None:
+    left = threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(CHUNKED + chunk(CONNECTED))
+        assert connection.recv(1) == b""
+        left.set()
+
+    with opened(talk) as stream:
+        assert stream.next(20.0) == StreamItem()
+        stream.close()
+        assert left.wait(20.0)
+        wait_for(lambda: readers() == 0)
+        stream.close()
+
+
+def test_a_stream_that_nobody_reads_can_be_closed() -> None:
+    with opened(sends(CHUNKED, *[chunk(WHOLE)] * 9999)) as stream:
+        wait_for(lambda: stream._items.qsize() > 100)
+        stream.close()
+        wait_for(lambda: readers() == 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_the_wait_for_an_event(number: signal.Signals) -> None:
+    stop = Stop()
+    before = signal.signal(signal.SIGUSR1, lambda *_: stop.request(number))
+    timer = threading.Timer(0.05, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1))
+    try:
+        with opened(sends(CHUNKED, chunk(CONNECTED), then=30.0)) as stream:
+            assert stream.next(20.0) == StreamItem()
+            timer.start()
+            with pytest.raises(StopRequested), stop.interrupting():
+                stream.next(20.0)
+            assert stop.signal is number
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+# Answers that are no stream.
+
+JSON_404 = b'{"ok":false,"error":{"code":"NOT_FOUND","message":"Run not found"}}'
+JSON_400 = b'{"ok":false,"error":{"code":"BAD_REQUEST","message":"Last-Event-ID does not belong to this run"}}'
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "body", "error"),
+    [
+        (404, "text/html; charset=utf-8", b"<!DOCTYPE html>", StreamMissingError),
+        (404, "", b"", StreamMissingError),
+        (405, "", b"", StreamMissingError),
+        (200, "text/html", b"<title>Log in to this network</title>", StreamMissingError),
+        (200, "application/json", b'{"ok":true,"data":{}}', StreamMissingError),
+        (404, "application/json", JSON_404, NotFoundError),
+        (404, "Application/JSON; charset=utf-8", JSON_404, NotFoundError),
+        (400, "application/json", JSON_400, StreamPositionError),
+        (401, "application/json", b"{}", NotAuthorizedError),
+        (403, "application/json", b"{}", ForbiddenError),
+        (429, "application/json", b"{}", RateLimitedError),
+        (500, "application/json", b"{}", ServerError),
+        (502, "text/html", b"<title>Bad gateway</title>", ServerError),
+        (503, "text/html", b"", ServerError),
+        (204, "", b"", UnreachableError),
+    ],
+)
+def test_an_answer_that_is_no_stream_says_what_to_do(
+    status: int, content_type: str, body: bytes, error: type[MogplexError]
+) -> None:
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with peer(sends(head + body)) as url, pytest.raises(MogplexError) as raised:
+        Client(url, TOKEN).stream(RUN_ID, last_event_id="e1", clock=SystemClock())
+    assert isinstance(raised.value, error)
+    assert raised.value.__class__ in (error, *ServerError.__subclasses__())
+
+
+def test_without_a_position_a_bad_request_is_one() -> None:
+    head = b"HTTP/1.1 400 X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(JSON_400)
+    with peer(sends(head + JSON_400)) as url, pytest.raises(ApiError) as raised:
+        Client(url, TOKEN).stream(RUN_ID, last_event_id=None, clock=SystemClock())
+    assert not isinstance(raised.value, StreamPositionError)
+
+
+def test_a_stream_does_not_follow_a_redirect_to_another_host() -> None:
+    head = b"HTTP/1.1 307 X\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\n\r\n"
+    with peer(sends(head)) as url, pytest.raises(WrongServiceError):
+        Client(url, TOKEN).stream(RUN_ID, last_event_id=None, clock=SystemClock())
+
+
+def test_what_is_asked_for() -> None:
+    requests: list[bytes] = []
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    requests.append(connection.recv(65536))
+                    connection.sendall(CHUNKED + LAST_CHUNK)
+
+        threading.Thread(target=serve, daemon=True).start()
+        for last in (None, "e7"):
+            client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", TOKEN)
+            assert read(client.stream(RUN_ID, last_event_id=last, clock=SystemClock())) == ([], StreamClosed(None))
+            client.close()
+    first, second = (request.decode() for request in requests)
+    assert first.startswith(f"GET /api/v1/mogplex/runs/{RUN_ID}/events/stream?limit=200 HTTP/1.1\r\n")
+    assert "Accept: text/event-stream\r\n" in first
+    assert f"Authorization: Bearer {TOKEN}\r\n" in first
+    assert "Last-Event-ID" not in first
+    assert "Last-Event-ID: e7\r\n" in second
+
+
+def readers() -> int:
+    return sum(thread.name == "event-stream" for thread in threading.enumerate())
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(4000):
+        if condition():
+            return
+        time.sleep(0.005)
+    raise AssertionError("it does not happen")
+
+
+def wait_for_rest(value: Callable[[], int]) -> None:
+    """Wait until ``value`` stays as it is."""
+    last, same = value(), 0
+    while same < 20:
+        time.sleep(0.01)
+        last, same = value(), same + 1 if value() == last else 0
