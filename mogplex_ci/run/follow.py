@@ -68,6 +68,8 @@ LAST_LOOK_SECONDS: Final = 1.0
 """How long before the deadline the last look is taken, so that a run that ended in time is not reported as late."""
 LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
 """Seconds before each look for events that are written after the terminal status; two seconds in all."""
+LATE_EVENT_QUIET: Final = 0.4
+"""Seconds without a new event after which a streamed run is taken to have none left: text can follow the last one."""
 LATE_EVENTS_SECONDS: Final = 90.0
 """How long they are asked for while the API refuses: a used-up request limit is one of a minute."""
 _LOOKS_AFTER_END: Final = (0.0, 0.2, 0.4, 0.8, 1.6, 3.0)
@@ -118,6 +120,8 @@ class Follower:
         now = clock.monotonic()
         self._followed_since = self._reported_at = self._changed_at = self._answered_at = now
         """When following began, anything was reported, the run changed, and the API answered last."""
+        self._arrived_at = now
+        """When a new event arrived last."""
         self._quiet_at = inf
         self._look_at = now + LOOK_SECONDS
         self._looks: Iterator[float] = repeat(LOOK_SECONDS)
@@ -196,6 +200,8 @@ class Follower:
                 pause = backoff.seconds_after(error)
                 if error.retry_after is not None:
                     yield from self._note_trouble(error)
+                    if self._gave_up:
+                        return
                     yield from self._wait_for(pause)
                     pause = 0.0
                 fruitless += yield from self._look()  # unless nothing works, it is the stream's fault
@@ -204,11 +210,9 @@ class Follower:
                 end = yield from self._read_stream(stream)
                 if not self._is_going_on() or self._client.has_no_stream:
                     return
-                if end is _StreamEnd.SILENT:
-                    yield from self._check_for_missed_events()
-                else:
-                    yield from self._look()
                 pause = 0.0
+                if end is not _StreamEnd.SILENT:
+                    yield from self._look()
                 if end is _StreamEnd.CLOSED:
                     fruitless += 1
                     pause = backoff.seconds_after(MogplexError(""))
@@ -217,8 +221,8 @@ class Follower:
                     backoff.reset()
             if fruitless >= FRUITLESS_STREAMS and not self._is_over:
                 yield from self._poll_instead("the event stream brings nothing")
-                return
-            yield from self._wait_for(pause)
+            elif not self._gave_up:
+                yield from self._wait_for(pause)
 
     @property
     def _resume_from(self) -> str | None:
@@ -232,6 +236,8 @@ class Follower:
         try:
             while self._is_going_on():
                 item = yield from self._wait_for(patience, stream)
+                if item is None and patience == SILENCE_SECONDS and not brought:
+                    item = yield from self._check_silence(stream)
                 if isinstance(item, StreamClosed):
                     break
                 if item is None:
@@ -251,15 +257,19 @@ class Follower:
             stream.close()
         return _StreamEnd.BROUGHT_NEWS if brought else end
 
-    def _check_for_missed_events(self) -> Generator[Update, None, None]:
-        """Read the events once: if some are new, something holds the stream's back."""
+    def _check_silence(self, stream: EventStream) -> Generator[Update, None, StreamItem | StreamClosed | None]:
+        """Read the events once. If some are new, return what the stream says to that, or poll from now on."""
         seen = len(self._seen)
         try:
             yield from self._poll()
         except MogplexError as error:
             yield from self._note_trouble(error)
-        if len(self._seen) > seen and not self._is_over:
+        if len(self._seen) == seen:
+            return None
+        item = yield from self._wait_for(FIRST_BYTES_SECONDS, stream)
+        if item is None and self._is_going_on():
             yield from self._poll_instead("something in between holds the event stream back")
+        return item
 
     def _available(self, stream: EventStream, first: StreamItem) -> tuple[list[StreamItem], bool]:
         """Return ``first`` and what has come already, and whether the stream is closed."""
@@ -346,7 +356,8 @@ class Follower:
                     yield from self._note_missing(later_ones=True)
                 break
             news = yield from self._take_page(page)
-            if not news and has_last:
+            is_quiet = self._client.has_no_stream or self._clock.monotonic() - self._arrived_at >= LATE_EVENT_QUIET
+            if not news and has_last and is_quiet:
                 break
 
     def _retry_events(self, deadline: float) -> Generator[Update, None, EventPage]:
@@ -487,7 +498,7 @@ class Follower:
         new.sort(key=lambda timed: timed[0])
         arrived = tuple(event for _, event in new)
         additions = tuple(addition for event in arrived for addition in self._timeline.add(event))
-        now = self._note_change()
+        now = self._arrived_at = self._note_change()
         self._quiet_at = now + QUIET_SECONDS
         if any(event.end is not None for event in arrived):
             self._segment_ended = True
