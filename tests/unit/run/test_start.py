@@ -12,6 +12,7 @@ from mogplex_ci.errors import ForeignRunError
 from mogplex_ci.run.start import OnRerun
 from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.signals import Stop
+from tests.faults.conftest import SCENARIOS
 from tests.faults.world import Case, Played, Trip, World
 
 
@@ -87,11 +88,13 @@ def test_a_third_try_joins_the_run_of_the_second(world: World, attempts: tuple[i
     assert len(case.live) == 1
 
 
-def test_a_success_further_down_the_chain_is_found_again(world: World) -> None:
-    case = world.new_case("queue-fails-once")
-    case.play()
-    case.attempt = 2
-    played = case.play()
+def test_a_success_further_down_the_chain_is_found_again() -> None:
+    world = World.serve(*SCENARIOS)  # the scenario fails once in the life of a service
+    with world.emulator:
+        case = world.new_case("queue-fails-once")
+        case.play()
+        case.attempt = 2
+        played = case.play()
     assert (played.result, started(played).key, started(played).joined) == ("success", f"{case.key}-g2", True)
     assert len(case.runs) == 2
 

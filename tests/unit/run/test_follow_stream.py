@@ -1,0 +1,533 @@
+"""Following by the event stream: every event once, in order and at once, whatever the stream does."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from typing import Any
+
+import pytest
+
+from mogplex_ci.emulator.scenario import load_scenario
+from mogplex_ci.models import FEED_LIMIT
+from mogplex_ci.run.updates import (
+    CancelAnswered,
+    EventsArrived,
+    EventsMissing,
+    Heartbeat,
+    Polling,
+    Recovered,
+    Started,
+    StatusChanged,
+    Trouble,
+    Update,
+)
+from mogplex_ci.signals import Stop
+from tests.faults.kinds import error
+from tests.faults.world import Case, Played, Trip, World, ids
+
+HTML = "<!DOCTYPE html><title>404</title>"
+
+
+def check_complete(case: Case, played: Played) -> None:
+    """Assert that the run's success and all its events were reported."""
+    assert (played.result, played.code) == ("success", 0)
+    assert played.shown == ids(case.run)
+    assert not played.end.timeline.is_incomplete
+
+
+def polls(played: Played) -> bool:
+    return bool(played.of(Polling))
+
+
+def play_until_polled(world: World, case: Case) -> tuple[Played, float]:
+    """Play a step that falls back to polls; return it, and the seconds until then."""
+    began = world.time.monotonic()
+    times: list[float] = []
+
+    def note(update: Update) -> None:
+        if isinstance(update, Polling):
+            times.append(world.time.monotonic() - began)
+
+    played = case.play(watch=note)
+    (at,) = times
+    return played, at
+
+
+def test_every_event_is_reported_when_it_is_written(world: World) -> None:
+    case = world.new_case("steady")
+    began = world.time.monotonic()
+    arrived: list[float] = []
+
+    def note(update: Update) -> None:
+        if isinstance(update, EventsArrived):
+            arrived.extend([world.time.monotonic() - began] * len(update.events))
+
+    check_complete(case, case.play(watch=note))
+    assert arrived == pytest.approx([record.step.at for record in case.run.written()], abs=0.001)
+
+
+def test_a_followed_run_costs_three_requests_a_minute_at_most(world: World) -> None:
+    for scenario in ("steady", "quiet"):
+        case = world.new_case(scenario)
+        played = case.play()
+        check_complete(case, played)
+        assert not polls(played)
+        following = [route for route in played.routes if route in ("stream", "run", "events")]
+        assert len(following) <= 3 * played.seconds / 60 + 3
+
+
+@pytest.mark.parametrize("events", range(12))
+@pytest.mark.parametrize("how", [{"cut": 0}, {"cut": 40}, {"close": True}], ids=["cut", "cut in a line", "closed"])
+def test_a_stream_that_ends_early_is_resumed_after_its_last_event(
+    world: World, events: int, how: dict[str, Any]
+) -> None:
+    case = world.new_case("failed")
+    case.inject("stream", events=events, **how)
+    played = case.play()
+    assert (played.result, played.shown) == ("failed", ids(case.run))
+    resumed = [request for request in world.emulator.requests if request.route == "stream"][-1]
+    if played.routes.count("stream") == 2 and events:
+        assert resumed.headers["Last-Event-Id"] == case.run.events[events - 1]["id"]
+    assert not polls(played)
+
+
+def test_a_stream_of_twelve_minutes_may_be_closed_for_its_age(world: World) -> None:
+    case = world.new_case("slow")
+    case.inject("stream", times="always", close="800s")
+    played = case.play()
+    check_complete(case, played)
+    assert not polls(played)
+    assert played.routes.count("stream") >= 2
+
+
+def test_streams_that_break_again_and_again_but_bring_news_are_kept(world: World) -> None:
+    case = world.new_case("steady")
+    case.inject("stream", times="always", events=2, cut=30)
+    played = case.play()
+    check_complete(case, played)
+    assert not polls(played)
+
+
+def test_an_older_stream_that_repeats_itself_shows_nothing_twice(world: World) -> None:
+    case = world.new_case("steady")
+    case.inject("resume", times="always", replay=True)
+    case.inject("stream", events=5, cut=0)
+    check_complete(case, case.play())
+
+
+def test_resumes_that_bring_nothing_are_replaced_by_polls(world: World) -> None:
+    case = world.new_case("steady")
+    case.inject("resume", times="always", close=True)
+    case.inject("stream", events=5, cut=0)
+    played = case.play()
+    check_complete(case, played)
+    assert polls(played)
+    assert played.routes.count("stream") == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 404, "body": HTML, "headers": {"content-type": "text/html"}},
+        {"status": 200, "body": HTML, "headers": {"content-type": "text/html"}},
+        {"status": 405},
+        {"status": 502, "body": HTML},
+        {"status": 500, "body": error("INTERNAL_ERROR")},
+        {"drop": True},
+        {"garbage": True},
+        {"close": True},
+        {"cut": 0},
+    ],
+    ids=lambda fault: " ".join(map(str, fault.values()))[:20],
+)
+def test_what_is_no_stream_is_replaced_by_polls_within_seconds(world: World, fault: dict[str, Any]) -> None:
+    case = world.new_case("steady")
+    case.inject("stream", times="always", **fault)
+    heard: list[float] = []
+    began = world.time.monotonic()
+    played = case.play(
+        watch=lambda update: heard.append(world.time.monotonic()) if isinstance(update, Polling) else None
+    )
+    check_complete(case, played)
+    assert len(heard) == 1
+    assert heard[0] - began < 3.0
+    assert played.routes.count("stream") <= 2
+
+
+def test_what_buffers_the_stream_is_noticed_within_five_seconds(world: World) -> None:
+    case = world.new_case("steady")
+    case.inject("stream", buffered=True, times="always")
+    heard: list[float] = []
+    began = world.time.monotonic()
+    played = case.play(
+        watch=lambda update: heard.append(world.time.monotonic()) if isinstance(update, Polling) else None
+    )
+    check_complete(case, played)
+    assert [at - began for at in heard] == pytest.approx([5.0], abs=0.1)
+    assert played.routes.count("stream") == 1
+
+
+def test_a_stream_that_falls_silent_is_opened_again_after_a_minute(world: World) -> None:
+    case = world.new_case("steady")
+    case.inject("stream", events=5, silent=True)
+    played = case.play()
+    check_complete(case, played)
+    assert not polls(played)
+    assert played.routes.count("stream") == 2
+
+
+def test_a_stream_that_holds_events_back_is_replaced_by_polls(world: World) -> None:
+    case = world.new_case("steady")
+    case.inject("stream", events=0, silent=True, times="always")
+    played = case.play()
+    check_complete(case, played)
+    assert polls(played)
+    assert played.routes.count("stream") == 1
+
+
+def test_a_position_that_the_service_does_not_know_is_dropped(world: World) -> None:
+    case = world.new_case("steady")
+    case.inject("stream", events=5, cut=0)
+    case.inject("resume", status=400, body=error("BAD_REQUEST"))
+    played = case.play()
+    check_complete(case, played)
+    assert not polls(played)
+    sent = [request.headers for request in world.emulator.requests if request.route == "stream"][-3:]
+    assert ["Last-Event-Id" in headers for headers in sent] == [False, True, False]
+
+
+def test_an_older_service_is_asked_for_a_stream_once_in_a_step(old_world: World) -> None:
+    case = old_world.new_case()
+    client = old_world.client()
+    before = len(old_world.emulator.requests)
+    for key in ("one", "two"):
+        case.key = f"{case.key}-{key}"
+        played = case.play(client=client)
+        check_complete(case, played)
+    asked = [request for request in old_world.emulator.requests[before:] if "/stream" in request.path]
+    assert len(asked) == 1
+
+
+def test_what_one_run_does_without_does_not_count_for_another_service(world: World, old_world: World) -> None:
+    assert polls(old_world.new_case().play())
+    assert not polls(world.new_case().play())
+
+
+# More events than a page holds.
+
+
+def test_a_stream_brings_any_number_of_events(world: World) -> None:
+    case = world.new_case("flood")
+    check_complete(case, case.play())
+    assert len(case.run.events) > 1000
+
+
+def test_polls_of_the_newest_events_go_on_beyond_a_page(world: World) -> None:
+    case = world.new_case("busy")
+    case.inject("stream", times="always", status=502)
+    check_complete(case, case.play())
+    assert len(case.run.events) > 2 * FEED_LIMIT
+
+
+def test_events_that_fall_between_two_polls_are_said_to_be_missing(world: World) -> None:
+    case = world.new_case("flood")
+    case.inject("stream", times="always", status=502)
+    played = case.play()
+    assert (played.result, played.code) == ("success", 0)
+    (missing,) = played.of(EventsMissing)
+    assert not missing.later_ones
+    assert played.end.timeline.is_incomplete
+    assert played.shown == [event for event in ids(case.run) if event in set(played.shown)]
+    assert played.shown[-1] == ids(case.run)[-1]
+    assert played.end.timeline.changed
+
+
+def test_the_oldest_events_are_all_that_an_older_service_shows(old_world: World) -> None:
+    case = old_world.new_case("flood")
+    played = case.play()
+    assert (played.result, played.code) == ("success", 0)
+    (missing,) = played.of(EventsMissing)
+    assert missing.later_ones
+    assert played.shown == ids(case.run)[:FEED_LIMIT]
+    assert played.end.timeline.changed is None
+
+
+@pytest.mark.parametrize("scenario", ["many-events", "flood"])
+def test_a_long_run_that_is_joined_when_it_is_over_lacks_events(each_world: World, scenario: str) -> None:
+    case = each_world.new_case(scenario)
+    case.play()
+    played = case.play()
+    assert (played.result, played.code) == ("success", 0)
+    assert len(played.of(EventsMissing)) == 1
+    assert len(played.shown) == FEED_LIMIT
+
+
+def test_a_run_of_just_a_page_lacks_nothing(each_world: World, tmp_path_factory: pytest.TempPathFactory) -> None:
+    file = tmp_path_factory.mktemp("page") / "page.yaml"
+    file.write_text(
+        "steps:\n"
+        "  - {after: 1s, status: streaming}\n"
+        f"  - repeat: {FEED_LIMIT - 2}\n"
+        "    steps: [{after: 1ms, event: log, message: line}]\n"
+        "  - {event: finished, message: Harness run finished}\n"
+        "  - {after: 1ms, status: success}\n",
+        encoding="utf-8",
+    )
+    world = World.serve(file, api=str(each_world.emulator.api.value))
+    with world.emulator:
+        case = world.new_case("page")
+        for _ in range(2):
+            played = case.play()
+            assert (played.result, len(played.shown)) == ("success", FEED_LIMIT)
+            if each_world.emulator.api.value == "2026-11":
+                assert not played.of(EventsMissing)
+
+
+# Pauses, dead workers, and what comes late.
+
+
+def test_a_run_that_pauses_ends_the_step_within_a_second(world: World) -> None:
+    case = world.new_case("paused")
+    played = case.play()
+    assert (played.result, played.code, played.end.error_code) == ("paused", 1, "PAUSED")
+    assert played.shown == ids(case.run)
+    assert played.seconds - case.run.scenario.steps[-1].at < 1.0
+    checkpoint = played.end.timeline.checkpoint
+    assert checkpoint is not None
+    assert checkpoint.preview_url is not None
+    assert len(case.live) == 1
+
+
+def test_a_paused_run_that_is_joined_ends_the_step_at_once(world: World) -> None:
+    case = world.new_case("paused")
+    case.play()
+    case.attempt = 2
+    played = case.play()
+    assert (played.result, played.seconds < 1.0) == ("paused", True)
+    assert "stream" not in played.routes
+    assert played.shown == ids(case.run)
+
+
+def test_a_paused_run_may_be_cancelled(world: World) -> None:
+    case = world.new_case("paused")
+    played = case.play(on_pause="cancel")
+    assert (played.result, played.code) == ("paused", 1)
+    assert case.run.status == "cancelled"
+    assert played.of(CancelAnswered)[0].status == "cancelled"
+
+
+def test_a_paused_run_may_be_waited_for(world: World) -> None:
+    case = world.new_case("resumed")
+    played = case.play(on_pause="wait")
+    assert (played.result, played.code) == ("success", 0)
+    assert played.shown == [event for event in played.shown if event in {*played.shown}]
+    assert len(played.shown) == len(case.run.written())
+    assert not played.end.timeline.is_incomplete
+    assert [update.run.status for update in played.of(StatusChanged)] == [
+        *("streaming", "awaiting_input", "streaming", "success")
+    ]
+    assert not polls(played)
+
+
+def test_events_after_a_pause_come_within_seconds(world: World) -> None:
+    case = world.new_case("resumed")
+    began = world.time.monotonic()
+    late: list[float] = []
+
+    def note(update: Update) -> None:
+        if isinstance(update, EventsArrived):
+            written = {record.id: record.step.at for record in case.run.written()}
+            late.extend(world.time.monotonic() - began - written[event.id.text] for event in update.events)
+
+    case.play(on_pause="wait", watch=note)
+    assert max(late) <= 10.5
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+def test_the_deadline_passes_while_the_run_is_paused(world: World, cancels: bool) -> None:
+    case = world.new_case("paused", on_pause="wait")
+    played = case.play(timeout=120.0, cancel_on_timeout=cancels)
+    assert (played.result, played.code) == ("paused", 1)
+    assert played.seconds == pytest.approx(120.0)
+    assert case.run.status == ("cancelled" if cancels else "awaiting_input")
+
+
+def test_a_dead_worker_is_noticed_within_a_minute(world: World) -> None:
+    case = world.new_case("dead-worker")
+    played = case.play()
+    assert (played.result, played.code) == ("failed", 1)
+    assert played.shown == ids(case.run)
+    assert played.seconds <= 61.0
+
+
+def test_a_dead_worker_is_noticed_while_polling(world: World) -> None:
+    case = world.new_case("dead-worker")
+    case.inject("stream", times="always", status=502)
+    played = case.play()
+    assert (played.result, played.shown) == ("failed", ids(case.run))
+    assert played.seconds <= 65.0
+
+
+def test_events_that_come_after_the_end_are_reported(world: World) -> None:
+    case = world.new_case("late-events")
+    played = case.play()
+    assert (played.result, set(played.shown)) == ("success", set(ids(case.run)))
+    assert len(played.shown) == len(ids(case.run))
+    words = played.end.timeline.last_words
+    assert words is not None
+    assert words.text.endswith("That was all.")
+    assert played.end.timeline.pull_request_url is not None
+
+
+def test_the_end_is_reported_after_the_events(world: World) -> None:
+    case = world.new_case("late-events")
+    played = case.play()
+    kinds = [type(update) for update in played.updates if isinstance(update, StatusChanged | EventsArrived)]
+    assert played.of(StatusChanged)[-1].run.status == "success"
+    assert kinds[:2] == [EventsArrived, EventsArrived]
+
+
+# Trouble.
+
+
+def test_an_outage_is_said_once_and_noticed_to_be_over_within_ten_seconds(world: World) -> None:
+    case = world.new_case("steady")
+
+    def fail(update: Update) -> None:
+        if isinstance(update, EventsArrived) and len(case.run.events) == 10:
+            for route in ("stream", "run", "events"):
+                case.inject(route, drop=True, times=12)
+
+    case.inject("stream", events=9, cut=0)
+    played = case.play(watch=fail)
+    check_complete(case, played)
+    assert [type(update) for update in played.updates if isinstance(update, Trouble | Recovered)] == [
+        *(Trouble, Recovered)
+    ]
+
+
+def test_a_refused_stream_waits_for_as_long_as_it_is_told(world: World) -> None:
+    case = world.new_case("slow")
+    began = world.time.monotonic()
+    case.inject("stream", status=429, headers={"Retry-After": "90"}, body=error("RATE_LIMITED"))
+    played = case.play(timeout=400.0)
+    assert played.result == "timeout"
+    assert not polls(played)
+    assert played.routes[:4] == ["repos", "start", "stream", "run"] or played.routes[:4] == [
+        *("repos", "start", "stream", "stream")
+    ]
+    recovered = played.of(Recovered)
+    assert [90.0 <= update.after <= 92.0 for update in recovered] == [True]
+    assert world.time.monotonic() - began == pytest.approx(400.0)
+
+
+def test_a_wait_that_fits_in_once_but_not_twice_is_waited(world: World) -> None:
+    case = world.new_case("steady")
+    case.inject("stream", status=429, headers={"Retry-After": "60"}, body=error("RATE_LIMITED"))
+    played = case.play(timeout=100.0)
+    assert played.result == "timeout"
+    assert len(played.shown) > 10
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_beyond_the_deadline_ends_at_once(world: World, status: int) -> None:
+    case = world.new_case("slow")
+    for route in ("stream", "run", "events"):
+        case.inject(route, status=status, headers={"Retry-After": "3600"}, times="always")
+    played = case.play()
+    assert (played.result, played.code) == ("error", {429: 75, 503: 69}[status])
+    assert played.seconds < 5.0
+    assert len(case.live) == 1
+
+
+def test_a_run_that_is_not_known_yet_is_asked_for_again(world: World) -> None:
+    case = world.new_case()
+    for route in ("stream", "run"):
+        case.inject(route, times=3, status=404, body=error("NOT_FOUND"), headers={"content-type": "application/json"})
+    check_complete(case, case.play())
+
+
+def test_a_run_that_is_lost_ends_the_step(world: World) -> None:
+    case = world.new_case("slow")
+    for route in ("stream", "run"):
+        case.inject(route, skip=1, times="always", status=404, body=error("NOT_FOUND"))
+    case.inject("stream", events=2, cut=0)
+    played = case.play()
+    assert (played.code, played.end.error_code) == (1, "NOT_FOUND")
+    assert played.seconds < 130.0
+
+
+def test_silence_is_broken_every_half_minute(world: World) -> None:
+    case = world.new_case("quiet")
+    played = case.play()
+    reports = Heartbeat | EventsArrived | StatusChanged
+    spoken = [update.elapsed for update in played.updates if isinstance(update, reports)]
+    assert max(later - earlier for earlier, later in itertools.pairwise(spoken)) <= 30.0 + 1e-6
+    assert all(update.silence >= 30.0 - 1e-6 for update in played.of(Heartbeat))
+
+
+# Deadlines and signals.
+
+
+@pytest.mark.parametrize("timeout", [0.5, 5.0, 77.7])
+def test_the_deadline_is_kept(each_world: World, timeout: float) -> None:
+    case = each_world.new_case("slow")
+    played = case.play(timeout=timeout)
+    assert (played.result, played.code, played.end.error_code) == ("timeout", 1, "TIMEOUT")
+    assert played.seconds == pytest.approx(timeout)
+
+
+def test_a_run_that_ends_just_before_the_deadline_is_no_timeout(world: World) -> None:
+    case = world.new_case("dead-worker")
+    played = case.play(timeout=40.0)
+    assert (played.result, played.code) == ("failed", 1)
+    assert played.seconds <= 40.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("after", [0.001, 1.0, 3.0, 31.0, 59.9, 60.1, 100.0, 500.0])
+@pytest.mark.parametrize(
+    "fault",
+    [{}, {"silent": True, "events": 1}, {"buffered": True}, {"status": 502}, {"close": True}, {"cut": 3}],
+    ids=lambda fault: " ".join(fault) or "no fault",
+)
+def test_a_stop_signal_ends_any_wait(world: World, number: signal.Signals, after: float, fault: dict[str, Any]) -> None:
+    case = world.new_case("slow")
+    if fault:
+        case.inject("stream", times="always", **fault)
+    played = case.play(stop_after=after, number=number)
+    assert (played.result, played.code) == ("interrupted", 128 + number)
+    assert played.seconds == pytest.approx(after)
+    assert case.live == []
+    assert [update.status for update in played.of(CancelAnswered)] == ["cancelled"]
+
+
+def test_a_stop_signal_ends_the_wait_for_a_paused_run(world: World) -> None:
+    case = world.new_case("paused", on_pause="wait")
+    played = case.play(stop_after=77.0)
+    assert (played.result, played.code) == ("interrupted", 130)
+    assert played.seconds == pytest.approx(77.0)
+    assert case.run.status == "cancelled"
+
+
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("request_number", range(1, 7))
+def test_a_stop_signal_at_any_request_leaves_nothing_running(world: World, request_number: int, answered: bool) -> None:
+    case, stop = world.new_case("steady"), Stop()
+    case.inject("stream", events=3, cut=0)
+    trip = Trip(request_number, answered, lambda: stop.request(signal.SIGTERM))
+    played = case.play(stop=stop, trip=trip)
+    assert (played.result, played.code) == ("interrupted", 143)
+    assert case.live == []
+    if played.of(Started):
+        assert [run.status for run in case.runs] == ["cancelled"]
+
+
+def test_a_stop_signal_while_the_last_events_are_read_ends_the_step(world: World) -> None:
+    steps = load_scenario("late-events").steps
+    ends = next(step.at for step in steps if step.status == "success")
+    case = world.new_case("late-events")
+    played = case.play(stop_after=ends + 0.5)
+    assert (played.result, played.code) == ("interrupted", 130)
+    assert played.seconds == pytest.approx(ends + 0.5)
