@@ -24,7 +24,7 @@ _AFTER_HYPHEN = ("pass", "auth", "pat")
 """Endings that count only behind a hyphen or an underscore."""
 _KEY = (
     r"(?:access|account|admin|api|apim|app|application|auth|bot|client|consumer|customer|deploy|encryption|functions?"
-    r"|gateway|hmac|integration|licen[cs]e|master|merchant|private|root|routing|secret|security|server|service|session"
+    r"|gateway|hmac|integration|master|merchant|private|root|routing|secret|security|server|service|session"
     r"|shared|signing|ssh|storage|subscription|webhook|write)[_.\- ]?key\Z"
 )
 """Keys that open something; others sort, cache or press."""
@@ -75,19 +75,22 @@ _BASE64 = r"[A-Za-z0-9+/_-]{24,}"
 
 _HARMLESS = (
     r"\$[\w({]|<[\w .-]{0,60}>?\Z|\{|%(?:[({sdvr]|\w{1,60}%)|#\{|\W{0,4}\*\*\*|\*+\Z|\[?redacted|x{3,}\Z|\.{3}|…"
-    r"|&lt;|arn:aws|(?:basic|bearer|token) *(?:[{$%<]|\Z)"
-    r"|[a-z]{1,40}(?:[-_ ][a-z]{1,40}){0,6}[-_ ](?:token|key|password|secret|here)\Z"
+    r"|&lt;|arn:aws|[a-z]{1,20} +[{$%<]|(?:basic|bearer|token)\Z"
+    r"|[a-z_ -]{0,80}(?:token|key|passw(?:or)?d|secret|here|credentials?)\Z|#[0-9a-f]{3,8}\Z"
     r"|(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*\Z"
     r"|[\^~<>=v ]*\d+(?:\.[\dx*]+){1,3}(?:[-+][\w.+-]*)?\Z"
     r"|(?:an?|all|and|any|argument|as|at|auto|basic|be|bearer|bool|boolean|by|bytes|can|change|digest|false|file|flag|for|from|has|if|in|include"
-    r"|inherit|input|instead|int|is|key|may|missing|must|no|none|not|null|nil|number|object|of|omit|on|option|optional|or|parameter|password|read"
+    r"|inherit|input|instead|int|is|key|may|missing|must|no|none|not|null|nil|number|object|of|omit|on|option|optional|or|parameter|pass|password|passwd|pw|pwd|read"
     r"|required|same-origin|secret|set|should|str|string|that|the|then|to|token|true|type|undefined|unset|use|value|via|void|was|when|which"
     r"|will|with|without|write|you|your)[.:!?,]*\Z"
 )
 """Placeholders, paths, versions, and what stands behind a secret's name in prose and in types."""
 _MEMBER = r"[A-Za-z_]\w{0,30}(?:(?:\.|::|->|\?\.)[A-Za-z_]\w{0,30})+"
+_OPERAND = r" (?:\?|\|\||&&|[+*/:-] |[=!]=|is|in|or|if)"
+_WORDS = rf"{_OPERAND}| [a-z(]"
 _SENTENCE = r"[A-Z][a-z']*(?: [\w'()-]+,?)+[.:!?]"
 _NAMES = r"[A-Za-z_.: -]*"
+_OPAQUE = r"[\w.~+/=:@!|$%&* -]+"
 _OBJECT = (
     r"(?:args|config|context|core|ctx|env|github|inputs|matrix|needs|options|opts|os|params|process|props|req|request|secrets|self"
     r"|settings|steps|this|vars)\b"
@@ -180,8 +183,9 @@ def _behind(text: str, lower: str, at: int, end: int) -> tuple[int, int] | None:
         match = judged.match(text, end)
         if match is None:
             continue
-        is_call = form.chars == _CODE and text[match.end() : match.end() + 1] in ("(", "[", "{")
-        if is_call or not form.judge(match[1], word.lower()):
+        if form.chars in (_CODE, _PLAIN) and _is_code_or_prose(match[1], text[match.end() : match.end() + 3]):
+            return None
+        if not form.judge(match[1], word.lower()):
             return None
         rest = remainder.match(text, match.end())
         return match.start(1), rest.end() if rest else match.end()
@@ -238,6 +242,15 @@ def _expressions(form: Form) -> tuple[re.Pattern[str], re.Pattern[str]]:
     return judged, _compiled(rf"(?:{form.chars})*+")
 
 
+def _is_code_or_prose(value: str, behind: str) -> bool:
+    """Whether ``value`` without quotes is called, is an operand, or is a word with more words behind it."""
+    if behind[:1] in ("(", "[", "{"):
+        return True
+    return value.replace(".", "").isidentifier() and bool(
+        _compiled(_OPERAND if _has_digit(value) else _WORDS).match(behind)
+    )
+
+
 def _given(value: str, name: str) -> bool:
     """Judge a value that a shell, a URL or a header takes as it stands."""
     if len(value) < 3 or _compiled(_HARMLESS).match(value):
@@ -255,9 +268,12 @@ def _flagged(value: str, name: str) -> bool:
 
 def _quoted(value: str, name: str) -> bool:
     """Judge a value in quotes. That of a ``token`` may also be a name, a version, or a message about a word."""
-    if value.startswith((",", ")", "]")):  # the quote ended some other text
+    if _compiled(r"[,)\]]|\s+[+%.&|?<>=!:-]").match(value):  # the quote ended some other text
         return False
-    if name.endswith(("token", "auth")) and (_compiled(_NAMES).fullmatch(value) or _is_number(value)):
+    is_token = name.endswith(("token", "auth", "pat", "credentials"))
+    if is_token and (
+        _compiled(_NAMES).fullmatch(value) or _is_number(value) or not _compiled(_OPAQUE).fullmatch(value)
+    ):
         return False
     return _given(value, name) and not _compiled(_SENTENCE, re.ASCII).fullmatch(value)
 
@@ -277,6 +293,8 @@ def _set(value: str, name: str) -> bool:
 def _stated(value: str, name: str) -> bool:
     """Judge a value without quotes that may also be code: a name, a number or a type is no secret."""
     value = value[:_MOST_JUDGED].rstrip(".:!?*")
+    if name.endswith("token") and "token" in value.lower() and value.isidentifier():
+        return False
     if not _has_digit(value) or _compiled(_MEMBER).fullmatch(value) or not _given(value, name):
         return False
     if _is_number(value):
@@ -326,7 +344,7 @@ _IN_QUOTES = (
     Form(rf"{_CLOSED}{_TYPE}{_OPERATOR}`", r"[^`\\\n]", _quoted),
     Form(rf"{_CLOSED}{_OPERATOR}\\+[\"']", r"[^\"'\\\n]", _quoted),
 )
-_VARIABLE = Form(r"[ \t]?(?:[?+]|::?)?=[ \t]?", r"[^\s\"'`<>\\]", _given)
+_VARIABLE = Form(r"(?:=|[ \t]?(?:[?+]|::?)=[ \t]?)", r"[^\s\"'`<>\\]", _given)
 _HEADER = Form(rf"{_QUOTE}:[ \t]*{_QUOTE}", _CODE, _given)
 _OTHER_HEADER = Form(rf"{_QUOTE}:[ \t]*{_QUOTE}", _CODE, _stated)
 _BARE = (

@@ -1,21 +1,36 @@
 """Print the figures of docs/security.md: ``python -m tests.unit.sanitize.figures``.
 
+``--gitleaks config/gitleaks.toml`` and ``--trufflehog pkg/detectors`` add the rules in clones of their repositories.
 With ``--detect-secrets`` the same samples go to that library, which must be installed for it.
 """
 
 from __future__ import annotations
 
 import argparse
-import sysconfig
-import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.secrets.formats import FORMATS
-from tests.unit.sanitize.secret_samples import ALNUM, NAMED, PLACES, STANDALONE, of, placed, seeded, telling_parts
-from tests.unit.sanitize.test_bounds import PIECES
+from tests.unit.sanitize import rule_sets
+from tests.unit.sanitize.corpus import changed, lines, lock_files, packages, standard_library
+from tests.unit.sanitize.rule_sets import Rule
+from tests.unit.sanitize.secret_samples import (
+    ALNUM,
+    FORMS,
+    NAMED,
+    PLACES,
+    STANDALONE,
+    formed,
+    name_for,
+    of,
+    placed,
+    seeded,
+    telling_parts,
+)
+from tests.unit.sanitize.slow_texts import Text, seconds, texts
 
 HARMLESS = Path(__file__).with_name("harmless.txt").read_text(encoding="utf-8").splitlines()
 SEEDS = range(20)
@@ -33,64 +48,100 @@ def standalone() -> Iterator[tuple[str, str]]:
 
 
 def named() -> Iterator[tuple[str, str]]:
-    """Return texts with a secret that only a name tells, and the secret."""
+    """Return texts with a secret that only a name gives away, and the secret."""
     for seed in SEEDS:
         for template, make in NAMED.values():
             secret = make(seeded(seed))
             yield template.format(secret), secret
 
 
-def recall(samples: Iterator[tuple[str, str]]) -> str:
+def is_left(text: str, secret: str) -> bool:
+    """Whether a telling part of ``secret`` is left of ``text``."""
+    shown = SANITIZER.clean(text)
+    return any(part in shown for part in telling_parts(secret))
+
+
+def recall(samples: Iterable[tuple[str, str]]) -> str:
     """Return how many secrets were redacted."""
     cases = list(samples)
-    missed = sum(any(part in SANITIZER.clean(text) for part in telling_parts(secret)) for text, secret in cases)
+    missed = sum(is_left(text, secret) for text, secret in cases)
     return f"{len(cases) - missed:,} of {len(cases):,} ({1 - missed / len(cases):.2%})"
 
 
-def standard_library() -> list[str]:
-    """Return the lines of Python's standard library and its tests, as they are read here."""
-    root = Path(sysconfig.get_path("stdlib"))
-    files = [path for path in sorted(root.rglob("*.py")) if "site-packages" not in path.parts]
-    return [line for path in files for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+def rules_recall(name: str, rules: list[Rule]) -> None:
+    """Print how many samples of a rule set are redacted, without names and with them in every form."""
+    shaped = [
+        (sample.text, sample.secret)
+        for rule in rules
+        if not rule.is_named
+        for sample in rule_sets.samples(rule, 20)
+        if sample.has_shape
+    ]
+    print(f"{name}, {len(rules)} rules: secrets with a shape of their own, redacted: {recall(shaped)}")
+    plain = [
+        (rule, sample) for rule in rules if rule.is_named for sample in rule_sets.samples(rule, 2) if sample.is_plain
+    ]
+    missed: Counter[str] = Counter()
+    for form in FORMS:
+        for rule, sample in plain:
+            missed[form] += is_left(formed(sample.secret, form, name_for(rule.keyword, rule.name)), sample.secret)
+    total = len(plain) * len(FORMS)
+    worst, most = missed.most_common(1)[0]
+    print(
+        f"{name}: secrets with a name, in {len(FORMS)} forms, redacted: {total - missed.total():,} of {total:,} "
+        f"({1 - missed.total() / total:.2%}; in the worst form, {worst!r}, {1 - most / len(plain):.2%})"
+    )
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return the processor time of ``work``, the best of three."""
-    times = []
-    for _ in range(3):
-        began = time.process_time()
-        work()
-        times.append(time.process_time() - began)
-    return min(times)
+def precision(name: str, paths: Iterator[Path]) -> None:
+    """Print how many harmless lines are changed, and which."""
+    harmless = list(lines(paths))
+    found = changed(SANITIZER, harmless)
+    share = 1e6 * len(found) / len(harmless)
+    print(f"{name}: lines changed: {len(found)} of {len(harmless):,} ({share:.1f} in a million)")
+    for line, shown in found:
+        print(f"    {line.strip()[:100]}  ->  {shown.strip()[:100]}")
+
+
+def speed() -> None:
+    """Print what text costs."""
+    text = "\n".join(lines(standard_library(), 20_000))
+    events = [Untrusted(text[at : at + 4096]) for at in range(0, 190 * 4096, 4096)]
+    print(f"190 events of 4 KB: {seconds(lambda: [SANITIZER.block(event) for event in events], 3):.2f} s")
+
+    def time_of(one: Text, size: int, repeats: int) -> float:
+        return seconds(lambda: SANITIZER.clean(one.of(size), limit=2 * size), repeats)
+
+    slowest = sorted(texts(), key=lambda one: -time_of(one, 2_000, 1))[:40]
+    took, worst = max((time_of(one, 100_000, 3), one) for one in slowest)
+    print(f"100 KB of the slowest text, {worst.of(20)[:20]!r} repeated: {took:.2f} s")
+    print(f"50 MB without a line break: {seconds(lambda: SANITIZER.block('x' * 50_000_000), 3):.2f} s")
 
 
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description="Print the figures of docs/security.md.")
+    parser.add_argument("--gitleaks", type=Path, help="gitleaks' configuration, config/gitleaks.toml in its repository")
+    parser.add_argument("--trufflehog", type=Path, help="trufflehog's detectors, pkg/detectors in its repository")
     parser.add_argument("--detect-secrets", action="store_true")
-    if parser.parse_args().detect_secrets:
+    arguments = parser.parse_args()
+    if arguments.detect_secrets:
         detect_secrets()
         return
     print(f"formats in the table: {len(FORMATS)}, and private keys")
     print(f"{len(STANDALONE)} kinds of secrets in {len(PLACES)} places, redacted: {recall(standalone())}")
     print(f"{len(NAMED)} ways to name a secret, redacted: {recall(named())}")
+    rules_recall("betterleaks", rule_sets.betterleaks())
+    if arguments.gitleaks:
+        rules_recall("gitleaks", rule_sets.gitleaks(arguments.gitleaks.read_text(encoding="utf-8")))
+    if arguments.trufflehog:
+        rules_recall("trufflehog", rule_sets.trufflehog(arguments.trufflehog))
     kept = sum(SANITIZER.clean(Untrusted(line)) == line for line in HARMLESS)
-    print(f"harmless lines left as they are: {kept} of {len(HARMLESS)}")
-    lines = standard_library()
-    masked = sum("***" in SANITIZER.clean(line) and "***" not in line for line in lines)
-    print(f"lines of Python's standard library in which something was masked: {masked} of {len(lines):,}")
-
-    text = "\n".join(lines[:20_000])
-    events = [Untrusted(text[at : at + 4096]) for at in range(0, 190 * 4096, 4096)]
-    print(f"190 events of 4 KB: {seconds(lambda: [SANITIZER.block(event) for event in events]):.2f} s")
-    worst, piece = max(
-        (seconds(lambda: SANITIZER.clean(line)), line[:20])
-        for unit in PIECES
-        for filler in ("", "a", "=", "-", " ")
-        if (line := (unit + filler) * (20_000 // len(unit + filler)))
-    )
-    print(f"slowest line of 20,000 characters, {piece!r} repeated: {worst:.2f} s")
-    print(f"50 MB without a line break: {seconds(lambda: SANITIZER.block('x' * 50_000_000)):.2f} s")
+    print(f"lines of harmless.txt left as they are: {kept} of {len(HARMLESS)}")
+    precision("lock files", lock_files())
+    precision("Python's standard library", standard_library())
+    precision("installed packages", packages())
+    speed()
 
 
 def detect_secrets() -> None:
@@ -104,7 +155,7 @@ def detect_secrets() -> None:
 
     with default_settings():
         everything = list(get_settings().plugins)
-    lines = standard_library()[:20_000]
+    harmless = list(lines(standard_library(), 20_000))
     for what, plugins in (
         ("all its plugins", everything),
         ("without the entropy plugins", [name for name in everything if "Entropy" not in name]),
@@ -119,8 +170,10 @@ def detect_secrets() -> None:
                 for make in STANDALONE.values()
                 if (secret := make(seeded(1)))
             )
-            marked = sum(bool(list(scan_line(line))) for line in lines)
-        print(f"detect-secrets, {what}: {found} of {len(STANDALONE)} kinds; marks {marked:,} of {len(lines):,} lines")
+            marked = sum(bool(list(scan_line(line))) for line in harmless)
+        print(
+            f"detect-secrets, {what}: {found} of {len(STANDALONE)} kinds; marks {marked:,} of {len(harmless):,} lines"
+        )
 
 
 if __name__ == "__main__":

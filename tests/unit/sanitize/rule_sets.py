@@ -35,6 +35,12 @@ _OBJECTS = re.compile(
 """Names of rules that find a whole object, file or command: what is secret in it has a name, see ``FORMS``."""
 
 
+_URL = re.compile(r"\w[\w+]*://[\w.~!$&()*+,;=%-]*:[\w.~!$&()*+,;=:%-]+@", re.ASCII)
+"""The start of a URL with a password; all other characters are escaped in one."""
+_URLS = re.compile(r"uri:|mongodb|redis:|rabbitmq:|ftp:|generic-credential-uri")
+"""Names of rules whose expressions match URLs, and much that is none."""
+
+
 class Rule(NamedTuple):
     """One expression of a rule set."""
 
@@ -54,6 +60,11 @@ class Sample(NamedTuple):
     secret: str
     has_shape: bool
     """Whether three or more characters in a row, in or beside the secret, are always the same."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the secret can be written in code, in a shell and in a file without escapes."""
+        return not set(self.secret) & set(" \n\r\"'`\\\\")
 
 
 def betterleaks() -> list[Rule]:
@@ -97,9 +108,20 @@ def trufflehog(detectors: Path) -> list[Rule]:
             if pattern and not _NO_SECRETS.search(full_name) and not _OBJECTS.search(full_name):
                 words = re.findall(r'"(\w[^"]*)"', prefix)
                 keyword = re.sub(r"\W", "", words[0]) if words else folder.split("/")[0]
+                if not _is_whole(_python(pattern)):
+                    continue
                 is_named = bool(prefix) or bool(_NEARBY.search(pattern))
                 rules.append(Rule(full_name, _python(pattern), is_named, keyword))
     return rules
+
+
+def _is_whole(pattern: str) -> bool:
+    """Whether ``pattern`` is all of an expression, not the first part of one that the source puts together."""
+    try:
+        _compiled(pattern)
+    except re.error:
+        return False
+    return True
 
 
 def samples(rule: Rule, count: int, seed: int = 0) -> Iterator[Sample]:
@@ -115,7 +137,9 @@ def samples(rule: Rule, count: int, seed: int = 0) -> Iterator[Sample]:
             continue
         groups = [group for group in match.groups() if group]
         secret = max(groups, key=len) if groups else match[0]
-        if len(secret) < 6:
+        if "password" in rule.pattern and groups:
+            secret = match.groupdict().get("password") or groups[-1]
+        if len(secret) < 6 or (_URLS.match(rule.name) and not _URL.match(text)):
             continue
         made += 1
         yield Sample(text, secret.strip(), maker.fixed >= 3)
@@ -153,8 +177,8 @@ class _Maker:
             return self.make(random.choice(argument[1]))
         if kind in (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT):
             least, most, inner = argument
-            if most is kinds.MAXREPEAT and inner[0][0] is kinds.IN and len(members(inner[0][1])) > 9:
-                least += 16
+            if most >= 30 and inner[0][0] is kinds.IN and len(members(inner[0][1])) > 9:
+                least = max(least, 16 if most is kinds.MAXREPEAT else 8)
             most = min(int(most), least + (12 if least > 3 else 2))
             return "".join(self.make(inner) for _ in range(random.randint(least, most)))
         if kind is kinds.SUBPATTERN:

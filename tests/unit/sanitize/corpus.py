@@ -1,0 +1,92 @@
+"""Harmless lines from what is on the machine: sources of the standard library and of packages, and their lock files."""
+
+from __future__ import annotations
+
+import json
+import sysconfig
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+
+from mogplex_ci.sanitize import Sanitizer
+
+CHUNK = 400
+"""Lines that are read at once, as those of an event."""
+_SUFFIXES = frozenset(
+    {".c", ".cfg", ".css", ".go", ".h", ".html", ".ini", ".js", ".json", ".md", ".mjs", ".php", ".py"}
+)
+_MORE_SUFFIXES = frozenset({".pyi", ".rb", ".rs", ".rst", ".sh", ".toml", ".ts", ".txt", ".xml", ".yaml", ".yml"})
+_LONGEST = 1_000
+"""Characters; longer lines are data or minified."""
+
+
+def standard_library() -> Iterator[Path]:
+    """Return the sources of Python's standard library without its tests, which hold passwords and keys of tests."""
+    root = Path(sysconfig.get_path("stdlib"))
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).parts
+        if "site-packages" not in parts and not {"test", "tests", "idlelib"} & set(parts):
+            yield path
+
+
+def packages() -> Iterator[Path]:
+    """Return the sources and texts of the installed packages, of other languages too."""
+    for distribution in sorted(distributions(), key=lambda one: one.name):
+        for file in distribution.files or ():
+            path = Path(str(file.locate()))
+            if path.suffix in _SUFFIXES | _MORE_SUFFIXES and not _is_about_secrets(path):
+                yield path
+
+
+def lock_files() -> Iterator[Path]:
+    """Return lock files of package managers anywhere in the checkout and below ``node_modules``."""
+    names = (
+        "package-lock.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "Cargo.lock",
+        "go.sum",
+        "composer.lock",
+        "poetry.lock",
+        "uv.lock",
+    )
+    root = Path(__file__).parents[3]
+    for name in (*names, "requirements/*.txt", ".package-lock.json"):
+        yield from sorted(root.rglob(name))
+
+
+def _is_about_secrets(path: Path) -> bool:
+    return any(word in part for part in path.parts for word in ("betterleaks", "detect_secrets", "test", "certifi"))
+
+
+def lines(paths: Iterator[Path], limit: int | None = None) -> Iterator[str]:
+    """Return the lines of ``paths``, at most ``limit``."""
+    count = 0
+    for path in paths:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        for line in text.splitlines():
+            if len(line) <= _LONGEST and line.isprintable() and "***" not in line:
+                yield line
+                count += 1
+                if count == limit:
+                    return
+
+
+def changed(sanitizer: Sanitizer, harmless: list[str]) -> list[tuple[str, str]]:
+    """Return the lines in which something was masked, as they were and as they are shown."""
+    found: list[tuple[str, str]] = []
+    for at in range(0, len(harmless), CHUNK):
+        chunk = harmless[at : at + CHUNK]
+        shown = sanitizer.clean("\n".join(chunk), limit=CHUNK * (_LONGEST + 1))
+        if "***" in shown:
+            found += [(one, other) for one in chunk if "***" in (other := sanitizer.clean(one))]
+            found += _across(sanitizer, chunk) if not any("***" in sanitizer.clean(one) for one in chunk) else []
+    return found
+
+
+def _across(sanitizer: Sanitizer, chunk: list[str]) -> list[tuple[str, str]]:
+    text = "\n".join(chunk)
+    return [(text[:200], json.dumps(sanitizer.clean(text, limit=10**7))[:200])]
