@@ -10,13 +10,12 @@ import base64
 import contextlib
 import shlex
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.container.images import docker
+from tests.container.images import docker, wait_until
 from tests.npm import node_modules
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
@@ -68,13 +67,6 @@ def job_container(image: str, *command: str, options: Sequence[str] = ()) -> Ite
 def processes(container: str) -> list[str]:
     """Return the names of what runs in the container, as Jenkins asks the engine for them."""
     return [line.split()[1] for line in docker("top", container, "-eo", "pid,comm").splitlines()[1:]]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def assert_played(done: subprocess.CompletedProcess[str]) -> None:
