@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from typing import Final, NamedTuple
 
 from mogplex_ci.models import Untrusted
@@ -17,6 +18,19 @@ _LEADS_TO_VALUE: Final = re.compile(
     r"(?:[:=,\"'(]|(?:^|\s)-[\w-]*|\b(?:bearer|basic|token|password|passphrase|secret|key|is|to))\Z", re.IGNORECASE
 )
 """Ends of a text after which a secret may follow: it must not be cut there, or the secret would stand alone."""
+_BLOCK_START: Final = re.compile(
+    rf"(?P<fence>^[ \t]{{0,20}}```)|(?P<key>-----BEGIN )|(?P<checkpoint>{re.escape(_CHECKPOINT)})", re.MULTILINE
+)
+_BLOCK_ENDS: Final = {
+    "fence": re.compile(r"^[ \t]{0,20}```", re.MULTILINE),
+    "key": re.compile(r"-----END [A-Z0-9 ]{0,40}-----"),
+    "checkpoint": re.compile(re.escape(_CHECKPOINT_END)),
+}
+_CHECKPOINT_BLOCK: Final = re.compile(rf"{re.escape(_CHECKPOINT)}(.*?)(?:{re.escape(_CHECKPOINT_END)}|\Z)", re.DOTALL)
+_LONGEST_MARK: Final = 64
+_SHORTEST_MARK: Final = 3
+_TAIL: Final = 4096
+"""Characters at the end of the text in which a place to cut is looked for."""
 _LONG_WORD: Final = 8
 """Characters from which on the unfinished last word may be half a secret."""
 
@@ -34,43 +48,50 @@ class TextBuffer:
     A piece ends with a paragraph; ``flush`` and ``interrupt`` release more. An open code fence, private key or
     checkpoint block is held back until it is closed, so that it is redacted as a whole. The checkpoint's marks and JSON
     are removed from the text. The pieces joined without a separator are the text: they keep their line feeds.
+
+    Every character is looked at a bounded number of times, whatever the deltas are.
     """
 
     def __init__(self) -> None:
         self._text = ""
         self._checked = 0
         """No paragraph that ends before this index can be released before more text arrives."""
+        self._scanned = 0
+        """Blocks that start before this index are known."""
+        self._blocks: list[tuple[int, int]] = []
+        """Start and end of the closed blocks, in order."""
+        self._open: tuple[int, str] | None = None
+        """Start and kind of the block that is open at the end."""
         self.checkpoint: Checkpoint | None = None
         """The last checkpoint block seen; the service reads the last one too."""
 
     def add(self, delta: Untrusted) -> list[Untrusted]:
-        """Append ``delta`` and return the paragraphs that are complete now."""
+        """Append ``delta`` and return the paragraphs that are complete now, as one piece."""
         self._text += delta.text
-        pieces = []
-        while (end := self._paragraph_end()) is not None:
-            pieces += self._take(end)
-        return pieces
+        self._scan()
+        end = self._paragraph_end()
+        return [] if end is None else self._take(end)
 
     def flush(self) -> list[Untrusted]:
         """Return what can be shown when nothing more has come for a while: up to the last safe white space."""
-        if not self._text or _is_open(self._text):
+        if self._open is not None:
             return []
-        for match in reversed(list(re.finditer(r"\s+", self._text[-4096:]))):
-            end = max(len(self._text) - 4096, 0) + match.end()
-            before = self._text[: end - len(match[0])]
-            is_safe = "\n" in match[0] or not _LEADS_TO_VALUE.search(before[-80:])
-            if is_safe and not _is_open(self._text[:end]):
+        start = max(len(self._text) - _TAIL, 0)
+        for match in reversed(list(re.finditer(r"\s+", self._text[start:]))):
+            end, before = start + match.end(), self._text[max(start + match.start() - 80, 0) : start + match.start()]
+            is_safe = "\n" in match[0] or not _LEADS_TO_VALUE.search(before)
+            if is_safe and self._may_cut(end):
                 return self._take(end)
         return []
 
     def interrupt(self) -> list[Untrusted]:
         """Return what can be shown before something else, such as a tool call: all but a long unfinished last word."""
-        if _is_open(self._text):
-            return []
-        last = re.search(r"\S*\Z", self._text[-4096:])
-        word = last[0] if last else ""
         end = len(self._text)
-        if len(word) >= _LONG_WORD and word[-1] not in ".!?:;)…`*" and not _is_open(self._text[: end - len(word)]):
+        if not self._may_cut(end):
+            return []
+        last = re.search(r"\S*\Z", self._text[-_TAIL:])
+        word = last[0] if last else ""
+        if len(word) >= _LONG_WORD and word[-1] not in ".!?:;)…`*" and self._may_cut(end - len(word)):
             end -= len(word)
         return self._take(end)
 
@@ -83,42 +104,65 @@ class TextBuffer:
         """Whether nothing is held back."""
         return not self._text.strip()
 
+    def _scan(self) -> None:
+        """Find the blocks in the text that has arrived since the last scan."""
+        while True:
+            if self._open is not None:
+                start, kind = self._open
+                end = _BLOCK_ENDS[kind].search(self._text, max(self._scanned - _LONGEST_MARK, start + _SHORTEST_MARK))
+                if end is None:
+                    break
+                self._blocks.append((start, end.end()))
+                self._open, self._scanned = None, end.end()
+            else:
+                after = self._blocks[-1][1] if self._blocks else 0
+                mark = _BLOCK_START.search(self._text, max(self._scanned - _LONGEST_MARK, after))
+                if mark is None:
+                    break
+                self._open, self._scanned = (mark.start(), mark.lastgroup or ""), mark.end()
+        self._scanned = len(self._text)
+
+    def _may_cut(self, end: int) -> bool:
+        """Whether a piece may end at ``end``: not inside a block or the mark that starts one."""
+        if self._open is not None and self._open[0] < end:
+            return False
+        at = bisect_left(self._blocks, (end, end)) - 1
+        if at >= 0 and self._blocks[at][0] < end < self._blocks[at][1]:
+            return False
+        before = self._text[max(end - len(_CHECKPOINT), 0) : end]
+        return not any(before.endswith(_CHECKPOINT[:size]) for size in range(1, len(_CHECKPOINT)))
+
     def _paragraph_end(self) -> int | None:
+        """Return the end of the last paragraph that is complete; of all text when too much is held back."""
         start = len(self._text) - len(self._text.lstrip())  # white space left over from an earlier piece
-        while (at := self._text.find("\n\n", max(self._checked, start))) >= 0:
-            if not _is_open(self._text[:at]):
+        limit = len(self._text) if self._open is None else self._open[0] + 1
+        while (at := self._text.rfind("\n\n", max(self._checked, start), limit)) >= 0:
+            if self._may_cut(at):
                 return at + 2
-            self._checked = at + 1
+            block = bisect_left(self._blocks, (at, at)) - 1
+            limit = self._blocks[block][0] + 1 if block >= 0 and at < self._blocks[block][1] else at + 1
+        self._checked = max(len(self._text) - 1, self._checked) if self._open is None else self._checked
         return len(self._text) if len(self._text) - start > _MOST_HELD else None
 
     def _take(self, end: int) -> list[Untrusted]:
-        piece, self._text, self._checked = self._text[:end], self._text[end:], 0
-        piece = self._without_checkpoints(piece)
-        if not piece.strip():
-            self._text = ("\n\n" if piece.count("\n") > 1 else piece[-1:]) + self._text
-            return []
-        return [Untrusted(piece)]
+        piece, rest = self._text[:end], self._text[end:]
+        shown = _CHECKPOINT_BLOCK.sub(self._read_checkpoint, piece)
+        if shown != piece:
+            shown = re.sub(r"\s{0,9}\n\n\s{0,9}", "\n\n", shown).rstrip()
+        left_over = ""
+        if not shown.strip():
+            left_over = "\n\n" if shown.count("\n") > 1 else shown[-1:]
+        self._text = left_over + rest
+        moved = end - len(left_over)
+        self._blocks = [(start - moved, stop - moved) for start, stop in self._blocks if start >= end]
+        if self._open is not None:
+            self._open = (self._open[0] - moved, self._open[1]) if self._open[0] >= end else None
+        self._scanned, self._checked = max(self._scanned - moved, 0), 0
+        return [] if left_over or not shown else [Untrusted(shown)]
 
-    def _without_checkpoints(self, text: str) -> str:
-        before, mark, rest = text.partition(_CHECKPOINT)
-        if not mark:
-            return text
-        block, _, after = rest.partition(_CHECKPOINT_END)
-        self.checkpoint = _checkpoint(block)
-        return before.rstrip() + "\n\n" + self._without_checkpoints(after.lstrip()) if after.strip() else before
-
-
-def _is_open(text: str) -> bool:
-    """Whether ``text`` ends inside a code fence, a private key, a checkpoint block or one of its marks."""
-    if len(text) > _MOST_HELD:
-        return False
-    fences = sum(line.lstrip().startswith("```") for line in text.split("\n"))
-    return (
-        fences % 2 == 1
-        or text.rfind("-----BEGIN ") > text.rfind("-----END ")
-        or text.rfind(_CHECKPOINT) > text.rfind(_CHECKPOINT_END)
-        or any(text.endswith(_CHECKPOINT[:size]) for size in range(1, len(_CHECKPOINT)))
-    )
+    def _read_checkpoint(self, block: re.Match[str]) -> str:
+        self.checkpoint = _checkpoint(block[1])
+        return "\n\n"
 
 
 def _checkpoint(block: str) -> Checkpoint:

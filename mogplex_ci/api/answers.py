@@ -6,6 +6,7 @@ or odd: unknown fields, types and states are ignored, as the API asks of its cli
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -66,7 +67,31 @@ _DELIVERY_FAILED: Final = "The agent finished, but GitHub delivery failed"
 """How the error of a failed push begins (Mogplex/mogplex, lib/harness/git-delivery.ts)."""
 _DELIVERY_NOTE: Final = "Delivered tracked changes in an automatic commit"
 """Written as if the agent had said it, by the delivery (same source)."""
+MAX_VALUES: Final = 1_000_000
+"""Most brackets and commas of one JSON document; 200 events at the service's own limits have far fewer."""
+_MOST_DIGITS: Final = 400
 _LONGEST_CALL_MS: Final = 30 * 24 * 3600 * 1000
+
+
+def read_json(data: bytes | str) -> object:
+    """Parse JSON of bounded cost: a few bytes for each of many values would become gigabytes of objects.
+
+    A whole number with more digits than Python converts becomes a float.
+
+    Raises:
+        ValueError: not JSON, too many values, or nested too deeply.
+    """
+    marks = (b"[", b"{", b",") if isinstance(data, bytes) else ("[", "{", ",")
+    if len(data) > MAX_VALUES and sum(map(data.count, marks)) > MAX_VALUES:  # type: ignore[arg-type]  # same kind
+        raise ValueError("too many values")
+    try:
+        return json.loads(data, parse_int=_whole_number)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def malformed(cause: str) -> UnreachableError:

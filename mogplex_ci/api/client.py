@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -205,8 +204,8 @@ def _about(run_id: str, run: Run) -> Run:
 def _data(answer: Answer) -> object:
     """Return the data in the answer's envelope, or raise its error."""
     try:
-        envelope = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        envelope = answers.read_json(answer.body)
+    except ValueError:
         envelope = None
     is_page = media_type_of(answer.headers) == "text/html"
     if 200 <= answer.status < 300:

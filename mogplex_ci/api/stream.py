@@ -7,7 +7,6 @@ LF only. Characters that Unicode calls line breaks stand raw in the data, so lin
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -156,8 +155,8 @@ class EventStream:
         if not record.data:
             return StreamItem()
         try:
-            data = json.loads(record.data)
-        except (ValueError, RecursionError) as error:
+            data = answers.read_json(record.data)
+        except ValueError as error:
             raise StreamBrokenError("the event stream sent something that is not JSON") from error
         if record.name != "run":
             return StreamItem(event=answers.event(data))

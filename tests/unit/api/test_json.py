@@ -1,0 +1,36 @@
+"""JSON that would cost more than it is worth."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from mogplex_ci.api.answers import MAX_VALUES, page, read_json
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" + "[]," * MAX_VALUES + "[]]", "[" * 100_000 + "]" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000],
+    ids=["many values", "deep lists", "deep objects"],
+)
+def test_a_flood_is_refused_before_it_becomes_objects(text: str) -> None:
+    for document in (text, text.encode()):
+        with pytest.raises(ValueError, match=r"too many values|nested too deeply"):
+            read_json(document)
+
+
+def test_a_long_text_with_many_commas_is_no_flood() -> None:
+    text = "a, " * (MAX_VALUES // 2)
+    assert read_json(f'["{text}"]') == [text]
+
+
+def test_a_number_of_a_million_digits_hides_nothing_else() -> None:
+    run = '{"runId": "r-1", "status": "success"}'
+    event = f'{{"id": "e-1", "type": "tool_finished", "payload": {{"duration_ms": {"9" * 1_000_000}}}}}'
+    answer = page(read_json(f'{{"run": {run}, "events": [{event}]}}'))
+    assert answer.run.status == "success"
+    (only,) = answer.events
+    assert only.tool is not None
+    assert only.tool.seconds is None
+    assert read_json(f"[-{'9' * 5_000}]") == [-math.inf]
