@@ -19,13 +19,13 @@ _MARKUP: Final = r"[!-,.:;<-@\[-`{-~]"
 class _Text(str):
     __slots__ = ()
 
-    def __new__(cls, never: Never) -> Self:
+    def __new__(cls, _never: Never) -> Self:
         raise TypeError(f"only mogplex_ci.sanitize makes {cls.__name__}")
 
     def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo: object) -> Self:
+    def __deepcopy__(self, _memo: object) -> Self:
         return self
 
 

@@ -17,16 +17,18 @@ with atheris.instrument_imports(include=["mogplex_ci.sanitize"]):
     from mogplex_ci.models import Untrusted
     from mogplex_ci.sanitize import Sanitizer
 from tests.oracles.ci_logs import obeyed, steering
-from tests.unit.sanitize.hostile_text import COMMANDS, INVISIBLE, LEADS, LINE_BREAKS, WORDS
+from tests.unit.sanitize.hostile_text import COMMANDS, INVISIBLE, LEADS, LINE_BREAKS, SKIPPED, WORDS
 from tests.unit.sanitize.secret_samples import STANDALONE, seeded
 
 SECRET = "Zq8vXr2LmN5tB7wK"
 SANITIZER = Sanitizer([SECRET])
+CHECKS = (SANITIZER.identifier, SANITIZER.repo, SANITIZER.branch, SANITIZER.key, SANITIZER.path, SANITIZER.url)
 PIECES = (
     *COMMANDS,
     *LINE_BREAKS,
     *LEADS,
     *INVISIBLE,
+    *SKIPPED,
     *WORDS,
     *(make(seeded(1)) for make in STANDALONE.values()),
     *(SECRET, "password=", '"token": "', "--secret ", "Authorization: Bearer ", "://a:", "-----BEGIN PRIVATE KEY-----"),
@@ -53,10 +55,13 @@ def do_no_harm(data: bytes) -> None:
     value = Untrusted({text[:20]: [text, {"a": text[::-1]}]})
     lines = [
         safe.line("[00:00] {}: {}", Untrusted(text), Untrusted(text)),
+        safe.line("a{}", Untrusted(text)),
+        safe.sentence("b", Untrusted(text), ": ", Untrusted(text[::-1])),
+        safe.message(Untrusted(text)),
         *safe.block(Untrusted(text)),
         *safe.block(Untrusted(text), limit=50),
         safe.json(value),
-        *(found for check in (safe.identifier, safe.branch, safe.url, safe.path) if (found := check(Untrusted(text)))),
+        *(found for check in CHECKS if (found := check(text))),
     ]
     log = "\n".join(lines)
     assert obeyed(log) == [], log

@@ -7,8 +7,6 @@ and reads a bounded number of characters, or stops where the next match may begi
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -68,10 +66,9 @@ COMMANDS = {
     ),
     "login": r"\blogin\s{1,9}\S{1,100}\s{1,9}passw(?:or)?d\s{1,9}(?P<value>\S++)",
 }
-"""What stands in the text, and what a secret next to it looks like."""
+"""What has to stand in a text, in lower case, and the expression that is searched then; a named group is the secret."""
 _COOKIES = r"cookie\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<pairs>[^\n\"']{1,4000})"
 _COOKIE = r"(?:^|;)[ \t]*(?!(?:path|domain|expires|max-age|samesite|version)=)[^=;\s]{1,200}=(?P<value>[^;\s\\]{8,})"
-_BASE64 = r"[A-Za-z0-9+/_-]{24,}"
 
 _HARMLESS = (
     r"\$[\w({]|<[\w .-]{0,60}>?\Z|\{|%(?:[({sdvr]|\w{1,60}%)|#\{|\W{0,4}\*\*\*|\*+\Z|\[?redacted|x{3,}\Z|\.{3}|…"
@@ -99,11 +96,11 @@ _OBJECT = (
 
 def find(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` values stand that their names call secret."""
-    yield from _find_plain(text)
-    for run in _compiled(_BASE64, re.ASCII).finditer(text):
-        decoded = _decoded(run[0])
-        if decoded and next(_find_plain(decoded), None):
-            yield run.span()
+    lower = _lower(text)
+    yield from _assigned(text, lower)
+    yield from _in_commands(text, lower)
+    if "cookie" in lower:
+        yield from _cookies(text)
 
 
 def is_secret_name(name: str) -> bool:
@@ -117,48 +114,43 @@ def is_secret_value(value: str, name: str) -> bool:
     return _quoted(value[:_MOST_JUDGED], name.lower())
 
 
-def _find_plain(text: str) -> Iterator[tuple[int, int]]:
-    lower = _lower(text)
+def _assigned(text: str, lower: str) -> Iterator[tuple[int, int]]:
     done = 0
-    for name in _compiled(_NAME, re.ASCII).finditer(lower):
+    for name in _compiled(_NAME).finditer(lower):
         if name.start() >= done and (place := _behind(text, lower, *name.span())):
             yield place
             done = place[1]
+
+
+def _in_commands(text: str, lower: str) -> Iterator[tuple[int, int]]:
     for mark, pattern in COMMANDS.items():
-        if mark in lower:
-            for match in _compiled(pattern).finditer(text):
-                value = match[match.lastgroup or 0]
-                if mark == "-u" and "curl" not in lower[max(match.start() - 200, 0) : match.start()]:
-                    is_secret = _stated(value, "password") and not value.isdigit()
-                else:
-                    is_secret = _given(value[:_MOST_JUDGED], mark)
-                if is_secret:
-                    yield match.span(match.lastgroup or 0)
-    if "cookie" in lower:
-        for header in _compiled(_COOKIES).finditer(text):
-            for pair in _compiled(_COOKIE).finditer(header["pairs"]):
-                if _has_digit(pair["value"]) and _given(pair["value"], "cookie"):
-                    yield header.start("pairs") + pair.start("value"), header.start("pairs") + pair.end("value")
+        if mark not in lower:
+            continue
+        for match in _compiled(pattern).finditer(text):
+            value = match[match.lastgroup or 0]
+            if mark == "-u" and "curl" not in lower[max(match.start() - 200, 0) : match.start()]:
+                is_secret = _stated(value, "password") and not value.isdigit()  # also `chown -u` and `docker run -u`
+            else:
+                is_secret = _given(value[:_MOST_JUDGED], mark)
+            if is_secret:
+                yield match.span(match.lastgroup or 0)
 
 
-def _decoded(run: str) -> str:
-    """Return the text that ``run`` is in base64, or nothing when it is no text."""
-    run = run.translate({ord("-"): "+", ord("_"): "/"})
-    try:
-        text = base64.b64decode(run[: len(run) // 4 * 4]).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
-    return text if text.replace("\n", "").replace("\t", "").replace("\r", "").isprintable() else ""
+def _cookies(text: str) -> Iterator[tuple[int, int]]:
+    for header in _compiled(_COOKIES).finditer(text):
+        at = header.start("pairs")
+        for pair in _compiled(_COOKIE).finditer(header["pairs"]):
+            if _has_digit(pair["value"]) and _given(pair["value"], "cookie"):
+                yield at + pair.start("value"), at + pair.end("value")
 
 
 def _is_name(lower: str, at: int) -> bool:
     """Whether the name that ends with the ending at ``lower[at:]`` is that of a secret."""
     if lower.startswith("key", at):
         return bool(_compiled(_KEY).search(lower, max(at - 14, 0), at + 3))
-    is_short = lower.startswith(_AFTER_HYPHEN, at) and not lower.startswith(
-        ("passw", "passp", "passc", "authorization"), at
-    )
-    return not is_short or lower[at - 1 : at] in ("_", "-")
+    if lower.startswith(("passw", "passp", "passc", "authorization"), at):
+        return True
+    return not lower.startswith(_AFTER_HYPHEN, at) or lower[at - 1 : at] in ("_", "-")
 
 
 def _lower(text: str) -> str:
@@ -223,11 +215,7 @@ def _block(text: str, start: int, end: int) -> tuple[int, int] | None:
     match = _compiled(r"[\"']?:[ \t]*[|>][+-]?\d?[ \t]*\n").match(text, end)
     if match is None:
         return None
-    line = (
-        text[text.rfind("\n", 0, start) + 1 : start]
-        if start - 200 < text.rfind("\n", 0, start) + 1
-        else text[start - 200 : start]
-    )
+    line = text[max(start - 200, 0) : start].rpartition("\n")[2]
     indent = len(line) - len(line.lstrip(" -"))
     block = _compiled(rf"(?:[ ]{{{indent + 1},}}+[^\n]*+(?:\n|\Z)|[ ]*+\n)*+").match(text, match.end())
     if block is None or not block[0].strip():
@@ -246,9 +234,8 @@ def _is_code_or_prose(value: str, behind: str) -> bool:
     """Whether ``value`` without quotes is called, is an operand, or is a word with more words behind it."""
     if behind[:1] in ("(", "[", "{"):
         return True
-    return value.replace(".", "").isidentifier() and bool(
-        _compiled(_OPERAND if _has_digit(value) else _WORDS).match(behind)
-    )
+    continued = _OPERAND if _has_digit(value) else _WORDS
+    return value.replace(".", "").isidentifier() and bool(_compiled(continued).match(behind))
 
 
 def _given(value: str, name: str) -> bool:
@@ -324,7 +311,7 @@ def _compiled(pattern: str, flags: re.RegexFlag = _FLAGS) -> re.Pattern[str]:
 _WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 _QUOTE = r"\\*[\"']?"
 _FLAG = (Form(rf"(?:=|\s+){_QUOTE}", _PLAIN, _flagged), Form(r"\\*[\"'],?\s+\\*[\"']", _PLAIN, _flagged))
-_ELEMENT = Form(r">\s{0,60}(?=[^<]{0,300}</)", r"[^<\n]", _quoted)
+_ELEMENT = Form(r">\s{0,60}(?=[^<]{0,2000}</)", r"[^<\n]", _quoted)
 _QUERY = Form("=", _CODE, _given)
 _DOCKERFILE = Form(rf"[ \t]+{_QUOTE}", _PLAIN, _given)
 _PAIR_LEAD = rf"{_QUOTE}[\s,]{{1,60}}{_QUOTE}value{_QUOTE}[ \t]{{0,4}}[:=][ \t]{{0,4}}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import re
+from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote
 
@@ -43,6 +46,7 @@ _XML_39 = _XML | {ord("'"): "&#39;", ord('"'): "&#34;"}
 _GO = str.maketrans({char: f"\\u{ord(char):04x}" for char in "&<>"})
 _DOUBLE_QUOTED = str.maketrans({char: f"\\{char}" for char in '\\"$`'})
 _UNQUOTED = r"[^\w@%+=:,./-]"
+_BASE64 = r"[A-Za-z0-9+/_-]{24,}"
 _BREAK = r"\s+|(?<!\\)\\+[nrt]"
 """White space, and how JSON and shells write it."""
 
@@ -89,7 +93,7 @@ class Redactor:
     def redact_all(self, texts: Sequence[str]) -> list[str]:
         """Return ``texts`` without secrets, also without those that span several texts, like the lines of a key."""
         whole = "\n".join(texts)
-        spans = _merged([*self._values.find(whole), *formats.find(whole), *assignments.find(whole)])
+        spans = _merged([*self._values.find(whole), *_find(whole), *_find_encoded(whole)])
         if not spans:
             return list(texts)
         return list(_masked(texts, spans))
@@ -124,6 +128,29 @@ class KnownValues:
                 start, end = places[at], places[at + len(needle) - 1] + 1
                 if across or end - start == len(needle):
                     yield start, end
+
+
+def _find(text: str) -> Iterator[tuple[int, int]]:
+    yield from formats.find(text)
+    yield from assignments.find(text)
+
+
+def _find_encoded(text: str) -> Iterator[tuple[int, int]]:
+    """Return where in ``text`` something stands in base64 that would be redacted if it were decoded."""
+    runs = [(run.span(), decoded) for run in _compiled(_BASE64).finditer(text) if (decoded := _decoded(run[0]))]
+    ends = list(accumulate(len(decoded) + 1 for _, decoded in runs))
+    for start, _ in _find("\n".join(decoded for _, decoded in runs)) if runs else ():
+        yield runs[bisect(ends, start)][0]
+
+
+def _decoded(run: str) -> str:
+    """Return the text that ``run`` is in base64; empty when it is no text."""
+    try:
+        text = base64.b64decode(run[: len(run) // 4 * 4], altchars="-_" if "-" in run or "_" in run else None)
+        decoded = text.decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return decoded if re.sub(r"[\n\r\t]", "", decoded).isprintable() else ""
 
 
 def _forms(value: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -136,3 +137,16 @@ def test_what_is_checked_holds_no_secret() -> None:
     assert safe.branch(Untrusted("agent/known-value-1234")) is None
     assert safe.url(Untrusted(f"https://github.com/acme/web/pull/42?token={token}")) is None
     assert safe.path(Untrusted(f"src/{token}.ts")) is None
+
+
+@pytest.mark.parametrize("name", ["GitHub personal", "Mogplex", "RSA", "Stripe"])
+def test_a_secret_in_base64_is_redacted(name: str) -> None:
+    secret = STANDALONE[name](seeded(11))
+    for text in (secret, f"{secret}\n", f"user:{secret}", f"TOKEN={secret}"):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            encoded = encode(text.encode()).decode()
+            shown = SANITIZER.clean(
+                Untrusted(f"data:\n  key: {encoded}\n  other: {base64.b64encode(b'harmless text').decode()}")
+            )
+            assert encoded[:40] not in shown
+            assert base64.b64encode(b"harmless text").decode() in shown
