@@ -22,9 +22,13 @@ HANGS = 30
 either_signal = pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
 
 
+each_generation = pytest.mark.parametrize("emulator", ["2026-11", "2026-08"], indirect=True)
+
+
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator("slow") as emulator:
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """A service of the newest generation, or of the one that a test names."""
+    with Emulator("slow", api=getattr(request, "param", "2026-11")) as emulator:
         yield emulator
 
 
@@ -42,8 +46,13 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
 
 
 def asked(emulator: Emulator, route: str, times: int = 1) -> Callable[[], bool]:
-    """Tell when ``route`` was asked for the n-th time."""
-    return lambda: len([each for each in emulator.requests if each.route == route]) >= times
+    """Return a condition: ``route`` was asked for ``times`` times."""
+    return lambda: len([request for request in emulator.requests if request.route == route]) >= times
+
+
+def followed(emulator: Emulator) -> Callable[[], bool]:
+    """Return a condition: a run's events are streamed or polled."""
+    return lambda: asked(emulator, "stream")() or asked(emulator, "events", 2)()
 
 
 @contextmanager
@@ -120,8 +129,9 @@ def test_while_waiting_to_start_again(step: GitHubStep, emulator: Emulator) -> N
 
 
 @either_signal
+@each_generation
 def test_while_following(step: GitHubStep, emulator: Emulator, number: signal.Signals) -> None:
-    with stopped(step, asked(emulator, "events", 2), number) as process:
+    with stopped(step, followed(emulator), number) as process:
         pass
     check_interrupted(step, process, number)
     assert statuses(emulator) == ["cancelled"]
@@ -131,9 +141,11 @@ def test_while_following(step: GitHubStep, emulator: Emulator, number: signal.Si
     assert not asked(emulator, "cancel", 2)()
 
 
-def test_while_a_poll_hangs(step: GitHubStep, emulator: Emulator) -> None:
-    emulator.inject("events", delay=HANGS, times="always")
-    with stopped(step, asked(emulator, "events"), signal.SIGINT) as process:
+@each_generation
+def test_while_a_call_hangs(step: GitHubStep, emulator: Emulator) -> None:
+    for route in ("stream", "events", "run"):
+        emulator.inject(route, delay=HANGS, times="always")
+    with stopped(step, lambda: asked(emulator, "stream")() or asked(emulator, "events")(), signal.SIGINT) as process:
         pass
     check_interrupted(step, process, signal.SIGINT)
     assert statuses(emulator) == ["cancelled"]
@@ -150,7 +162,7 @@ def test_while_a_poll_hangs(step: GitHubStep, emulator: Emulator) -> None:
 )
 def test_a_cancellation_that_fails_is_tried_again(step: GitHubStep, emulator: Emulator, fault: dict[str, Any]) -> None:
     emulator.inject("cancel", **fault)
-    with stopped(step, asked(emulator, "events"), signal.SIGINT) as process:
+    with stopped(step, followed(emulator), signal.SIGINT) as process:
         pass
     check_interrupted(step, process, signal.SIGINT)
     assert statuses(emulator) == ["cancelled"]
@@ -159,7 +171,7 @@ def test_a_cancellation_that_fails_is_tried_again(step: GitHubStep, emulator: Em
 @pytest.mark.parametrize("second", CODES, ids=lambda number: number.name)
 def test_a_second_signal_changes_nothing(step: GitHubStep, emulator: Emulator, second: signal.Signals) -> None:
     emulator.inject("cancel", delay=1)
-    with stopped(step, asked(emulator, "events"), signal.SIGINT) as process:
+    with stopped(step, followed(emulator), signal.SIGINT) as process:
         wait_until(asked(emulator, "cancel"), process)
         process.send_signal(second)
     check_interrupted(step, process, signal.SIGINT)
@@ -167,7 +179,7 @@ def test_a_second_signal_changes_nothing(step: GitHubStep, emulator: Emulator, s
 
 
 def test_both_signals_at_once(step: GitHubStep, emulator: Emulator) -> None:
-    with stopped(step, asked(emulator, "events"), signal.SIGTERM) as process:
+    with stopped(step, followed(emulator), signal.SIGTERM) as process:
         process.send_signal(signal.SIGINT)
     assert process.returncode in CODES.values()
     assert step.outputs["result"] == "interrupted"
@@ -176,7 +188,7 @@ def test_both_signals_at_once(step: GitHubStep, emulator: Emulator) -> None:
 
 def test_detaching_leaves_the_run(step: GitHubStep, emulator: Emulator) -> None:
     step.inputs["on-interrupt"] = "detach"
-    with stopped(step, asked(emulator, "events"), signal.SIGTERM) as process:
+    with stopped(step, followed(emulator), signal.SIGTERM) as process:
         pass
     check_interrupted(step, process, signal.SIGTERM)
     assert post(step) == 0
@@ -187,7 +199,7 @@ def test_somebody_elses_run_is_left_alone(step: GitHubStep, emulator: Emulator) 
     step.inputs |= {"idempotency-key": "shared", "wait": "false"}
     assert step.run().code == 0
     step.inputs["wait"] = "true"
-    with stopped(step, asked(emulator, "events"), signal.SIGTERM) as process:
+    with stopped(step, followed(emulator), signal.SIGTERM) as process:
         pass
     check_interrupted(step, process, signal.SIGTERM)
     assert post(step) == 0
@@ -196,7 +208,7 @@ def test_somebody_elses_run_is_left_alone(step: GitHubStep, emulator: Emulator) 
 
 def test_what_could_not_be_cancelled_is_left_to_post(step: GitHubStep, emulator: Emulator) -> None:
     emulator.inject("cancel", status=500, times="always")
-    with stopped(step, asked(emulator, "events"), signal.SIGINT) as process:
+    with stopped(step, followed(emulator), signal.SIGINT) as process:
         pass
     check_interrupted(step, process, signal.SIGINT)
     assert statuses(emulator) == ["pending"]
@@ -205,7 +217,7 @@ def test_what_could_not_be_cancelled_is_left_to_post(step: GitHubStep, emulator:
     assert statuses(emulator) == ["cancelled"]
 
 
-@pytest.mark.parametrize("route", ["start", "events"])
+@pytest.mark.parametrize("route", ["start", "stream"])
 def test_post_cleans_up_after_a_killed_step(step: GitHubStep, emulator: Emulator, route: str) -> None:
     emulator.inject(route, delay=HANGS, when="after")
     process = step.start()
@@ -228,7 +240,7 @@ def test_post_knows_the_fresh_key_of_a_later_attempt(tmp_path: Path) -> None:
         wait_until(asked(emulator, "start", 3), process)
         process.kill()
         process.communicate()
-        assert again.state["key"] == f"{first.outputs['idempotency-key']}-2"
+        assert again.state["key"] == f"{first.outputs['idempotency-key']}-g2"
         assert post(again) == 0
         assert len(emulator.runs) == 2
 
