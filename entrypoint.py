@@ -1,4 +1,8 @@
-"""The image's entry point, PID 1: runs a command of ours, or becomes the program that it is given."""
+"""The image's entry point, PID 1: runs a command of ours, or becomes the program that its arguments name.
+
+CI runners start a shell through the entry point of an image. The commands ``mogplex`` and ``mogplex-ci`` never run
+another program.
+"""
 
 import contextlib
 import os

@@ -2,95 +2,93 @@
 
 from __future__ import annotations
 
+import io
 import os
-import shutil
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.commands import COMMANDS
+from mogplex_ci.commands import COMMANDS, call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import NoReturn
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 EXIT_BROKEN_PIPE: Final = 141
+API: Final = "Mogplex API v1, of services from 2026-08 to 2026-11"
 
 
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> int:
-    """Run the command that ``argv`` names and return its exit code; anything else on PATH is executed in our place."""
-    argv = sys.argv[1:] if argv is None else argv
-    env = os.environ if env is None else env
+    """Run the command that ``argv`` names and return its exit code. No error leaves this function."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a character that the terminal cannot show must not stop a run
     try:
         try:
-            return _run(argv, env)
+            return _run(sys.argv[1:] if argv is None else argv, os.environ if env is None else env)
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output is gone; Python would complain again when it flushes at exit.
+        # Whoever read our output is gone. Python would fail again when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
-    except Exception as error:  # the last door: a user never sees a traceback
-        return _failed(error)
+    except Exception as error:  # a user never sees a traceback
+        return _fail(error)
 
 
 def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    first = argv[0] if argv else "action"
-    if first in COMMANDS:
-        name, rest = first, argv[1:]
-    elif first in ("--help", "-h", "help"):
-        return _help()
-    elif first == "--version":
-        return _version()
-    elif first.startswith("-") or not argv:
-        name, rest = "action", argv
-    elif shutil.which(first, path=env.get("PATH")):
-        _execute(argv)
-    else:
-        return _unknown(first)
-    if name == "action":
+    word, *rest = argv or ["action"]
+    if word in ("--help", "-h") or (word == "help" and not rest):
+        return _print_help()
+    if word in ("--version", "-V"):
+        return _print_version()
+    if word == "help":
+        return _run([*rest, "--help"], env)
+    if word.startswith("-"):
+        word, rest = "action", list(argv)
+    if word not in COMMANDS:
+        return _refuse(word)
+    if word == "action":
         from mogplex_ci.signals import stop_of_process
 
-        stop_of_process()  # before the rest is loaded: PID 1 never gets a signal for which it has no handler
-    return int(import_module(f"mogplex_ci.commands.{name}").main(list(rest), env))
+        stop_of_process()  # before the rest is loaded: a signal for which PID 1 has no handler is lost
+    return call(word, rest, env)
 
 
-def _help() -> int:
+def _print_help() -> int:
     from mogplex_ci.commands.common import overview, program
 
     sys.stdout.write(overview(program(), COMMANDS, example='run --repo acme/web "Fix the flaky tests"'))
     return 0
 
 
-def _version() -> int:
+def _print_version() -> int:
     from mogplex_ci import __version__
+    from mogplex_ci.report.files import VERSION
 
-    sys.stdout.write(f"mogplex-ci {__version__}\n")
+    sys.stdout.write(f"mogplex-ci {__version__}\n{API}\nresult file version {VERSION}\n")
     return 0
 
 
-def _execute(argv: Sequence[str]) -> NoReturn:
-    """Become the program that was asked for: CI runners start a shell through the image's entry point."""
-    os.execvp(argv[0], list(argv))  # noqa: S606
-
-
-def _unknown(word: str) -> int:
-    from mogplex_ci.inputs.schema import did_you_mean
+def _refuse(word: str) -> int:
+    from mogplex_ci.errors import Problem
+    from mogplex_ci.inputs.schema import nearest
+    from mogplex_ci.models import Untrusted
     from mogplex_ci.sanitize import Sanitizer
 
-    near = did_you_mean(word, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
-    sys.stderr.write(Sanitizer().line("error: {} is neither a command nor a program; {}", word, near) + "\n")
+    near = tuple(map(Untrusted, nearest(word, COMMANDS)))
+    problem = Problem("command", "is not a command", "See --help.", Untrusted(word), near)
+    template, values = problem.line()
+    sys.stderr.write(Sanitizer().line("error: " + template, *values) + "\n")
     return EXIT_USAGE
 
 
-def _failed(error: Exception) -> int:
+def _fail(error: Exception) -> int:
     from mogplex_ci.errors import InternalError
 
-    said = InternalError.of(error)
-    sys.stderr.write(f"error: {said.cause}. {said.remedy}\n")
+    internal = InternalError.of(error)
+    sys.stderr.write(f"error: {internal.cause}. {internal.remedy}\n")
     return EXIT_FAILED

@@ -14,6 +14,19 @@ from typing import ClassVar, Final, LiteralString
 
 from mogplex_ci.models import Untrusted
 
+EXIT_CODES: Final = """\
+exit codes:
+  0         done; for a step: the run succeeded
+  1         failed, cancelled, paused or timed out
+  2         wrong usage, or a status that this version does not know
+  64        no token, or one that the service does not know
+  65        the token may not do this
+  69        the service cannot be reached
+  75        rate limited
+  130, 143  stopped by SIGINT or SIGTERM
+"""
+"""For ``--help``."""
+
 
 class MogplexError(Exception):
     """Base of all errors that a user sees."""

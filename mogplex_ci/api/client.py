@@ -26,7 +26,7 @@ from mogplex_ci.errors import (
     UnavailableError,
     WrongServiceError,
 )
-from mogplex_ci.models import FEED_LIMIT, Untrusted
+from mogplex_ci.models import FEED_LIMIT, LIST_LIMIT, Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from mogplex_ci.signals import Clock
 
 API_PATH: Final = "/api/v1/mogplex"
-LIST_LIMIT: Final = 200
-"""Most repositories, agents or skills in one answer."""
 
 STREAM_CONNECT_SECONDS: Final = 5.0
 """The service sends the first bytes of a stream at once: silence after the connect means that something buffers it."""

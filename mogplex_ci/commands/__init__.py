@@ -1,15 +1,31 @@
-"""One module for each command of the program, and what they share."""
+"""The program's commands. A module has the name of its command; what can be listed shares the module ``lists``."""
 
-from typing import Final
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 COMMANDS: Final = {
     "action": "Perform one CI step: start a run, follow it, exit by how it ended. The default.",
     "post": "Cancel what a killed step left running.",
     "run": "Start a run.",
-    "runs": "Look at a run, follow its events, cancel it.",
+    "runs": "Look at a run, follow its events, fetch its artifacts, cancel it.",
     "repos": "List the repositories that the token can see.",
+    "agents": "List the agents that a run can use.",
+    "skills": "List the skills that a prompt can invoke.",
     "doctor": "Check what a step needs, without starting anything.",
     "emulator": "Serve a local Mogplex for tests.",
     "completion": "Print a completion script for a shell.",
 }
-"""Each command, a module of this name, and what it does."""
+"""Each command and what it does."""
+_LISTS: Final = ("repos", "agents", "skills")
+
+
+def call(command: str, argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run a command with its arguments and return its exit code. Only its own module is imported."""
+    module, function = ("lists", command) if command in _LISTS else (command, "main")
+    exit_code: int = getattr(import_module(f"mogplex_ci.commands.{module}"), function)(list(argv), env)
+    return exit_code

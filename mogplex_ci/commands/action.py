@@ -89,8 +89,8 @@ def _perform(
             if inputs.on_untrusted != "skip":
                 raise reason
             return _skipped(f"Not started: {reason.cause}.", clock.monotonic() - began)
-        if platform.identity() is None and inputs.idempotency_key is None:
-            recorder.warn_of_random_key()
+        if platform.identity() is None and inputs.idempotency_key is None and platform.env.get("CI"):
+            recorder.warn_of_random_key()  # nobody at a terminal tries a step again as a CI system does
     with _client_of(inputs, recorder) as client:
         execution = Execution(client, plan_of(inputs, platform), clock=clock, stop=stop, began=began)
         for update in execution.perform():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from dataclasses import replace
@@ -11,14 +12,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TypeAlias, TypeVar
 
-from mogplex_ci.errors import ConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
-from mogplex_ci.inputs.schema import did_you_mean, inputs, kinds, nearest
+from mogplex_ci.errors import EXIT_CODES, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
+from mogplex_ci.inputs.schema import did_you_mean, enumeration, inputs, is_uuid, nearest
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
 from mogplex_ci.signals import StopRequested, SystemClock, stop_of_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
     from typing import TextIO
 
     from mogplex_ci.api.client import Client
@@ -44,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=f"{program()} {command}",
             description=description,
-            epilog=f"example:\n  {program()} {example}",
+            epilog=f"example:\n  {program()} {example}\n\n{EXIT_CODES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -59,18 +60,22 @@ class Parser(argparse.ArgumentParser):
         """
         options, unknown = self.parse_known_args(argv)
         if unknown:
-            self._refuse(unknown[0].split("=", 1)[0])
+            raise UsageError(self._unknown(unknown[0].split("=", 1)[0]))
         return options
 
     def error(self, message: str) -> NoReturn:
-        """Raise ``message`` as a usage error instead of exiting, as argparse would."""
-        raise UsageError(Problem(self.command, message, ""))
+        """Raise argparse's ``message`` as a usage error instead of printing it and exiting."""
+        missing = message.removeprefix("the following arguments are required: ")
+        fault = message if missing == message else f"{missing} is missing"
+        raise UsageError(Problem(self.command, fault, "See --help."))
 
-    def _refuse(self, word: str) -> NoReturn:
+    def _unknown(self, word: str) -> Problem:
         if not word.startswith("-"):
-            self.error(f"'{word}' is not expected here; quote what has blanks in it")
+            return Problem(self.command, "is not expected here", "Quote text with spaces.", Untrusted(word))
         flags = re.findall(r"--[a-z-]+", self.format_usage())
-        self.error(f"{word}: no such flag; {did_you_mean(word, flags) or 'see --help'}")
+        return Problem(
+            self.command, "is not a flag", did_you_mean(word, flags, otherwise="See --help."), Untrusted(word)
+        )
 
 
 def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
@@ -85,11 +90,12 @@ def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> 
         example = next(iter(parsers.values())).example
         sys.stdout.write(overview(f"{program()} {command}", summaries, example=example))
         raise SystemExit(0)
-    if not word:
-        raise UsageError(Problem(command, "the command is missing", ", ".join(parsers)))
     if word not in parsers:
+        remedy = f"Use {enumeration(list(parsers))}."
+        if not word:
+            raise UsageError(Problem(command, "needs a subcommand", remedy))
         near = tuple(map(Untrusted, nearest(word, parsers)))
-        raise UsageError(Problem(command, "no such command", ", ".join(parsers), Untrusted(word), near))
+        raise UsageError(Problem(command, "is not a subcommand", remedy, Untrusted(word), near))
     return word, parsers[word].read(argv[1:])
 
 
@@ -99,29 +105,30 @@ def overview(prog: str, commands: Mapping[str, str], *, example: str) -> str:
     lines = "".join(f"  {name:<{width}}  {summary}\n" for name, summary in commands.items())
     return (
         f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\n"
-        f"'{prog} COMMAND --help' tells more.\n\nexample:\n  {program()} {example}\n"
+        f"'{prog} COMMAND --help' tells more.\n\nexample:\n  {program()} {example}\n\n{EXIT_CODES}"
     )
 
 
-def of_kind(name: str) -> Callable[[str], str]:
-    """Return an argparse type that accepts what inputs of the kind ``name`` accept, and blank text."""
-    kind = kinds()[name]
+def checked_as(name: str, flag: str) -> Callable[[str], str]:
+    """Return an argparse type for ``flag`` that accepts what the input ``name`` accepts, and blank text."""
 
-    def convert(text: str) -> str:
+    def check(text: str) -> str:
         text = text.strip()
-        fault = kind.fault(text) if text else None
-        if fault is not None:
-            raise argparse.ArgumentTypeError(f"{fault}, got '{text}'; allowed: {kind.allowed}")
-        return text
+        problem = inputs()[name].problem(text) if text else None
+        if problem is not None:
+            raise UsageError(replace(problem, input=flag))
+        return text.lower() if inputs()[name].kind.ignores_case else text
 
-    return convert
+    return check
 
 
 def run_id(text: str) -> str:
     """Argparse type of a run's id."""
     text = text.strip()
     if not _RUN_ID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a run id, as `mogplex run` prints it")
+        raise UsageError(
+            Problem("RUN-ID", "is not a run id", "Give the id that `mogplex run` prints.", Untrusted(text))
+        )
     return text
 
 
@@ -134,7 +141,12 @@ class Style(Enum):
     BAD = "31"
 
 
-STATUS_STYLES = {"success": Style.GOOD, "failed": Style.BAD, "cancelled": Style.WARNING}
+STATUS_STYLES = {
+    "success": Style.GOOD,
+    "failed": Style.BAD,
+    "cancelled": Style.WARNING,
+    "awaiting_input": Style.WARNING,
+}
 """Style of a line that shows a run's status; other statuses are plain."""
 
 
@@ -153,13 +165,25 @@ class Console:
         """Stdout when it is a terminal that a person watches and on which lines can be rewritten."""
         return sys.stdout if sys.stdout.isatty() and not (self._is_dumb or self._is_ci) else None
 
+    @property
+    def is_unicode(self) -> bool:
+        """Whether stdout shows every character; on a terminal with another encoding, unknown ones become ``?``."""
+        return sys.stdout.encoding.lower().replace("-", "") == "utf8"
+
     def line(self, text: SafeText, style: Style = Style.PLAIN) -> None:
         """Print one line of the result."""
         self._write(sys.stdout, text, style)
 
     def json(self, value: Untrusted) -> None:
         """Print ``value`` as one line of JSON with every string in it sanitized."""
-        self._write(sys.stdout, self.safe.json(value), Style.PLAIN)
+        self.lines([self.safe.json(value)], as_json=True)
+
+    def lines(self, lines: Iterable[str], *, as_json: bool) -> None:
+        """Print lines of the result that are sanitized already."""
+        for line in lines:
+            escaped = as_json and not self.is_unicode  # escapes lose nothing, as ``?`` would
+            text = json.dumps(json.loads(line), separators=(",", ":")) if escaped else line
+            self._write(sys.stdout, text, Style.PLAIN)
 
     def ended(self, run: Run) -> None:
         """Print the documented last line of a followed run.
@@ -180,12 +204,11 @@ class Console:
     def error(self, error: MogplexError) -> None:
         """Print what went wrong, and on the next line what to do about it."""
         if isinstance(error, UsageError):
-            for problem in error.problems:
-                template, values = problem_text(problem)
+            for template, values in (problem.line() for problem in error.problems):
                 self.fail(template, *values)
             return
-        template, values = error_text(error)
-        self.fail(template, *values)
+        cause, details = error_text(error)
+        self.fail(cause, *details)
         remedy = remedy_of(error)
         if remedy:
             self._write(sys.stderr, self.safe.line("hint: {}", remedy), Style.PLAIN)
@@ -208,16 +231,11 @@ def error_text(error: MogplexError) -> Text:
     return "{} ({}): {}", (error.cause, error.code, error.detail)
 
 
-def problem_text(problem: Problem) -> Text:
-    """Return what is wrong with an argument or input, and what to do about it."""
-    return problem.line()
-
-
 def remedy_of(error: MogplexError) -> str:
     """Return what to do at a command line; the errors' own remedies name the action's inputs."""
     if isinstance(error, NotAuthorizedError):
         return "Set MOGPLEX_API_KEY to a current token (mog_…); issue one at mogplex.com/settings/api-keys."
-    if isinstance(error, ConflictError):
+    if isinstance(error, KeyConflictError):
         return "Use another --idempotency-key for this request, or leave it out."
     return error.remedy
 
@@ -272,6 +290,19 @@ class Session:
                 return result
             if isinstance(update, Waiting):
                 self.console.warn("{}; trying again in {}", update.error.cause, duration(update.seconds))
+
+    def repo_id(self, repo: str) -> str:
+        """Return the id of ``repo``, an id or ``owner/name``; names are looked up.
+
+        Raises:
+            UsageError: the token sees no such repository.
+            MogplexError: the API could not be asked.
+        """
+        if is_uuid(repo):
+            return repo
+        from mogplex_ci.run.start import find_repo  # loads the HTTP libraries
+
+        return self.call(lambda timeout: find_repo(self.client, repo, timeout=timeout)).id
 
     def close(self) -> None:
         """Close the client's connections."""

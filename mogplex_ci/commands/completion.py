@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import shtab
 
-from mogplex_ci.commands import COMMANDS, doctor, emulator, repos, run, runs
+from mogplex_ci.commands import COMMANDS, doctor, emulator, lists, post, run, runs
 from mogplex_ci.commands.common import Parser, perform, program
 from mogplex_ci.inputs.sources import flag_parser
 
@@ -39,12 +39,13 @@ def _tree() -> argparse.ArgumentParser:
     action = _with_files(flag_parser(program()))
     leaves: dict[str, argparse.ArgumentParser] = {
         "action": action,
+        "post": _with_files(post.parser()),
         "run": _with_files(run.parser()),
         "doctor": _with_files(doctor.parser()),
         "emulator": _with_files(emulator.parser()),
         "completion": parser(),
     }
-    branches = {"runs": runs.parsers(), "repos": repos.parsers()}
+    branches = {"runs": runs.parsers(), **lists.parsers()}
     root = argparse.ArgumentParser(prog=program(), parents=[action], add_help=False)
     words = root.add_subparsers()
     for name, summary in COMMANDS.items():

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, LiteralString
 from urllib.parse import urlsplit
 
 from mogplex_ci.commands.action import key_of
-from mogplex_ci.commands.common import Style, error_text, perform, problem_text, program, remedy_of
+from mogplex_ci.commands.common import Style, error_text, perform, program, remedy_of
 from mogplex_ci.errors import (
+    EXIT_CODES,
     ForbiddenError,
     MogplexError,
     NotAuthorizedError,
@@ -64,12 +65,13 @@ class Mark(StrEnum):
     """It could not be checked, or there is nothing to check."""
 
 
-SIGNS: Final[Mapping[Mark, tuple[LiteralString, Style]]] = {
-    Mark.OK: ("✔", Style.GOOD),
-    Mark.WARNING: ("!", Style.WARNING),
-    Mark.FAILED: ("✘", Style.BAD),
-    Mark.UNKNOWN: ("?", Style.PLAIN),
+SIGNS: Final[Mapping[Mark, tuple[LiteralString, LiteralString, Style]]] = {
+    Mark.OK: ("✔", "v", Style.GOOD),
+    Mark.WARNING: ("!", "!", Style.WARNING),
+    Mark.FAILED: ("✘", "x", Style.BAD),
+    Mark.UNKNOWN: ("?", "?", Style.PLAIN),
 }
+"""Sign of a finding, its form for terminals that are not UTF-8, and style."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Finding:
     @classmethod
     def of_problem(cls, check: LiteralString, problem: Problem, *, mark: Mark = Mark.FAILED) -> Finding:
         """Return the failure or the warning that a wrong input would cause."""
-        template, values = problem_text(problem)
+        template, values = problem.line()
         if problem.input == check:  # named once
             template, values = template.removeprefix("{}: "), values[1:]
         return cls(check, mark, template, values, exit_code=2 if mark is Mark.FAILED else 0)
@@ -111,7 +113,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command: the flags of a step, and ``--json``."""
     parser = flag_parser(f"{program()} doctor")
     parser.description = "Check what a step needs, without starting anything. Takes the flags and variables of a step."
-    parser.epilog = f"example: {program()} doctor --repo acme/web"
+    parser.epilog = (
+        f"example:\n  {program()} doctor --repo acme/web\n\nIts exit code is that of a step.\n\n{EXIT_CODES}"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, one finding a line")
     return parser
 
@@ -136,8 +140,10 @@ def _print(finding: Finding, console: Console, *, as_json: bool) -> None:
         fields = {"check": finding.check, "mark": finding.mark.value, "message": message, "remedy": finding.remedy}
         console.json(Untrusted(fields))
         return
-    sign, style = SIGNS[finding.mark]
-    template = f"{sign} {finding.check:<14}  {finding.template}" + (" → {}" if finding.remedy else "")
+    sign, plain_sign, style = SIGNS[finding.mark]
+    template = f"{sign if console.is_unicode else plain_sign} {finding.check:<14}  {finding.template}"
+    if finding.remedy:
+        template += " → {}" if console.is_unicode else " -> {}"
     console.line(line(template, *finding.values, *([finding.remedy] if finding.remedy else [])), style)
 
 
@@ -202,7 +208,7 @@ def _check_network(url: str, token: str, env: Mapping[str, str]) -> Generator[Fi
     import requests
 
     from mogplex_ci.api.client import API_PATH
-    from mogplex_ci.api.transport import Transport
+    from mogplex_ci.api.transport import Transport, media_type_of
 
     proxies = requests.utils.get_environ_proxies(url, no_proxy=None) if url.startswith("https:") else {}
     proxy = requests.utils.select_proxy(url, proxies)
@@ -216,6 +222,10 @@ def _check_network(url: str, token: str, env: Mapping[str, str]) -> Generator[Fi
         answer = None
     finally:
         transport.close()
+    if answer is not None and media_type_of(answer.headers) == "text/html":
+        not_mogplex = WrongServiceError("not a Mogplex server: a web page came instead of an answer of the API")
+        yield Finding.of_error("base-url", not_mogplex)
+        return False
     yield Finding("base-url", Mark.OK, "{} answers", (url,))
     yield Finding("proxy", Mark.OK, "through {}", (_host(proxy),)) if proxy else Finding("proxy", Mark.OK, "none")
     if urlsplit(url).scheme == "https":
@@ -308,9 +318,11 @@ def _check_job(argv: Sequence[str], env: Mapping[str, str], platform: Platform) 
 
 def _check_ci(platform: Platform) -> Finding:
     identity = platform.identity()
+    if identity is None and not platform.env.get("CI"):
+        return Finding("ci", Mark.UNKNOWN, "this is not a CI job")
     if identity is None:
         remedy = "Give an idempotency-key, or a retry starts a second run."
-        return Finding("ci", Mark.WARNING, "no CI system was recognized", (), remedy)
+        return Finding("ci", Mark.WARNING, "the CI system or the job was not recognized", (), remedy)
     attempt = identity.attempt or "unknown"
     return Finding("ci", Mark.OK, "{}: {}, attempt {}", (platform.name, identity.label, attempt))
 

@@ -6,8 +6,10 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from mogplex_ci.errors import ForeignRunError, MogplexError, UsageError
+from mogplex_ci.commands.common import program
+from mogplex_ci.errors import EXIT_CODES, ForeignRunError, MogplexError, UsageError
 from mogplex_ci.inputs.action import read_connection, read_inputs
+from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
@@ -15,6 +17,7 @@ from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.signals import SystemClock
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
 
     from mogplex_ci.models import Cancelled
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Clean up and return the exit code: 0 when nothing of this step is left running."""
+    if "--help" in argv or "-h" in argv:
+        parser().print_help()
+        return 0
     platform = detect(env, sys.stdout)
     state = platform.load_state()
     if "key" not in state:
@@ -40,6 +46,14 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
         platform.clear_state()
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command: the flags of the step that it cleans up after."""
+    parser = flag_parser(f"{program()} post")
+    parser.description = "Cancel what a killed step left running. Takes the flags and variables of that step."
+    parser.epilog = f"example:\n  {program()} post\n\n{EXIT_CODES}"
+    return parser
 
 
 def _cancel(argv: Sequence[str], env: Mapping[str, str], platform: Platform, state: Mapping[str, str]) -> Cancelled:

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.commands.common import RETRY_SECONDS, Parser, of_kind, perform
+from mogplex_ci.commands.common import RETRY_SECONDS, Parser, checked_as, perform
 from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
@@ -35,28 +35,27 @@ def parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser("run", "Start a run.", example='run --repo acme/web --create-branch "Fix the flaky tests"')
     parser.add_argument("prompt", nargs="?", default="", metavar="PROMPT", help="the task; - reads standard input")
-    parser.add_argument("--prompt-file", default="", metavar="FILE", help="file that holds the task, in UTF-8")
-    parser.add_argument("--repo", type=of_kind("repo"), metavar="ID|NAME", help="repository: its id, or owner/name")
-    parser.add_argument(
-        "--harness", choices=inputs()["harness"].kind.choices, help="agent to run (default: the service chooses)"
-    )
-    parser.add_argument(
-        "--base-branch",
-        type=of_kind("branch"),
-        metavar="NAME",
-        help="branch to start from (default: the repository's default branch)",
-    )
-    parser.add_argument(
-        "--branch", type=of_kind("branch"), metavar="NAME", help="branch to work on (default: the base branch)"
-    )
+    parser.add_argument("--prompt-file", default="", metavar="FILE", help="file with the task, in UTF-8")
+
+    def add(flag: str, text: str, *, metavar: str = "", name: str = "") -> None:
+        choices = inputs()[name or flag.removeprefix("--")].kind.choices
+        parser.add_argument(
+            flag,
+            type=checked_as(name or flag.removeprefix("--"), flag),
+            choices=choices or None,
+            metavar=metavar or "|".join(choices),
+            help=text,
+        )
+
+    add("--repo", "repository: its id, or owner/name", metavar="ID|NAME")
+    add("--harness", "what runs the agent (default: the service chooses)")
+    add("--mode", "what the agent may do (default: the service chooses)")
+    add("--agent", "agent to run as, from 'agents list': its id, or preset:NAME", metavar="ID")
+    add("--base-branch", "branch to start from (default: the repository's default branch)", metavar="NAME")
+    add("--branch", "branch to work on (default: the base branch)", metavar="NAME")
     parser.add_argument("--create-branch", action="store_true", help="create the working branch from the base branch")
-    parser.add_argument("--root", type=of_kind("root-directory"), metavar="DIR", help="folder of a monorepo")
-    parser.add_argument(
-        "--idempotency-key",
-        type=of_kind("idempotency-key"),
-        metavar="KEY",
-        help="the same key and request give the same run (default: a new UUID)",
-    )
+    add("--root", "folder of a monorepo", metavar="DIR", name="root-directory")
+    add("--idempotency-key", "the same key and request give the same run (default: a new UUID)", metavar="KEY")
     parser.add_argument("--json", action="store_true", help="print the run as one line of JSON")
     return parser
 
@@ -74,6 +73,8 @@ def _run(session: Session, argv: Sequence[str]) -> int:
     else:
         for line in started_lines(started.run, joined=started.joined, safe=session.console.safe):
             session.console.line(line)
+    if started.agent_ignored:
+        session.console.warn("this service did not use the agent {}: it is an older Mogplex server", options.agent)
     return 0
 
 
@@ -124,9 +125,11 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     from mogplex_ci.run.start import Key, OnRerun, Starter
 
     request = StartRequest(
-        repo_id=_repo_id(session, options.repo),
+        repo_id=session.repo_id(options.repo),
         prompt=prompt,
         harness=options.harness,
+        mode=options.mode.upper() if options.mode else None,
+        agent_id=options.agent or None,
         base_branch=options.base_branch or None,
         working_branch=options.branch or None,
         create_branch=options.create_branch or None,
@@ -144,22 +147,14 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
         raise
 
 
-def _repo_id(session: Session, repo: str) -> str:
-    if is_uuid(repo):
-        return repo
-    from mogplex_ci.run.start import find_repo
-
-    return session.call(lambda timeout: find_repo(session.client, repo, timeout=timeout)).id
-
-
 def _is_listed(session: Session, repo: str) -> bool:
     """Whether the token sees the repository; the API answers an unknown id like an outage."""
     return not is_uuid(repo) or bool(session.call(lambda timeout: session.client.repos(repo_id=repo, timeout=timeout)))
 
 
 def _file_error(name: str, fault: str) -> UsageError:
-    return UsageError(Problem("run: --prompt-file", fault, "a UTF-8 file, or - for standard input", Untrusted(name)))
+    return UsageError(Problem("--prompt-file", fault, "Give a UTF-8 file, or - for standard input.", Untrusted(name)))
 
 
 def _usage_error(fault: str) -> UsageError:
-    return UsageError(Problem("run", fault, ""))
+    return UsageError(Problem("run", fault))

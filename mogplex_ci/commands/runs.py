@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Parser, Style, choose, of_kind, perform, run_id
+from mogplex_ci.api.agent_text import TextBuffer
+from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Parser, Style, checked_as, choose, perform, run_id
 from mogplex_ci.durations import parse_duration
-from mogplex_ci.errors import Problem, ServerError, UsageError
+from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
 from mogplex_ci.inputs.schema import is_uuid
-from mogplex_ci.models import FEED_LIMIT, Untrusted
+from mogplex_ci.models import FEED_LIMIT, EventKind, Untrusted
 from mogplex_ci.sanitize import duration, timestamp
 from mogplex_ci.signals import StopRequested
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from mogplex_ci.commands.common import Session
+    from mogplex_ci.commands.common import Console, Session
     from mogplex_ci.models import Event, Run
+    from mogplex_ci.report.files import EventLines
     from mogplex_ci.run.timeline import Timeline
     from mogplex_ci.run.updates import Ended, Update
-    from mogplex_ci.sanitize import SafeText, Sanitizer
+    from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
 T = TypeVar("T")
 POLL_INTERVAL: Final = 1.5
 """Shortest pause between polls, in seconds; the documented command has the same."""
 RETRY_SECONDS_FOR_OTHER_IDS: Final = 3.0
 """How long a request about a run whose id is not a UUID is retried."""
+_ARTIFACT: Final = re.compile(
+    r"(?:\.mogplex/artifacts/)?(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,199})(?:\.json)?", re.ASCII
+)
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Run a subcommand and return the exit code; how the run ended does not change it."""
+    """Run a subcommand and return the exit code; how the run ended changes it only with ``--exit-status``."""
     return perform(env, lambda session: _runs(session, argv))
 
 
@@ -41,27 +47,53 @@ def parsers() -> Mapping[str, Parser]:
     events = Parser(
         "runs events", "List a run's events, or follow them.", example=f"runs events {run} --follow --timeout 600"
     )
+    artifact = Parser(
+        "runs artifact",
+        "Print a JSON file that a run committed below .mogplex/artifacts, on one line.",
+        example=f"runs artifact {run} report",
+    )
     cancel = Parser("runs cancel", "Cancel a run; one that has ended stays as it is.", example=f"runs cancel {run}")
-    for parser in (get, events, cancel):
+    for parser in (get, events, artifact, cancel):
         parser.add_argument("run_id", type=run_id, metavar="RUN-ID", help="id of the run")
+    for parser in (get, events, cancel):
         parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
-    events.add_argument("--follow", action="store_true", help="show events as they come, until the run ends")
+    events.add_argument("--follow", action="store_true", help="show events as they come, until the run ends or pauses")
+    events.add_argument(
+        "--exit-status", action="store_true", help="with --follow: exit with 1 unless the run ends with success"
+    )
     events.add_argument(
         "--timeout",
-        type=of_kind("duration"),
+        type=checked_as("timeout", "--timeout"),
         default="1800",
         metavar="S",
         help="longest time to wait, in seconds or such as 15m (default 1800)",
     )
     events.add_argument(
-        "--limit", type=of_kind("count"), metavar="N", help=f"without --follow: most events, 1 to {FEED_LIMIT}"
+        "--limit", type=_limit, default=FEED_LIMIT, metavar="N", help=f"without --follow: at most N, 1 to {FEED_LIMIT}"
     )
-    return {"get": get, "events": events, "cancel": cancel}
+    artifact.add_argument("name", type=_artifact_path, metavar="NAME", help="NAME of .mogplex/artifacts/NAME.json")
+    return {"get": get, "events": events, "artifact": artifact, "cancel": cancel}
+
+
+def _limit(text: str) -> int:
+    """Argparse type of ``--limit``."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= FEED_LIMIT:
+        raise UsageError(Problem("--limit", f"is not from 1 to {FEED_LIMIT}", got=Untrusted(text)))
+    return int(text)
+
+
+def _artifact_path(text: str) -> str:
+    """Argparse type of an artifact: a name, or its path in the repository. Returns the path."""
+    match = _ARTIFACT.fullmatch(text)
+    if match is None:
+        remedy = "Use letters, digits, - and _, such as report for .mogplex/artifacts/report.json."
+        raise UsageError(Problem("NAME", "is not the name of an artifact", remedy, Untrusted(text)))
+    return f".mogplex/artifacts/{match['name']}.json"
 
 
 def _runs(session: Session, argv: Sequence[str]) -> int:
     subcommand, options = choose("runs", parsers(), argv)
-    return {"get": _get, "events": _events, "cancel": _cancel}[subcommand](session, options)
+    return {"get": _get, "events": _events, "artifact": _artifact, "cancel": _cancel}[subcommand](session, options)
 
 
 def _call(session: Session, run_id: str, request: Callable[[float], T], *, seconds: float = RETRY_SECONDS) -> T:
@@ -94,27 +126,30 @@ def _get(session: Session, options: argparse.Namespace) -> int:
 
 def _events(session: Session, options: argparse.Namespace) -> int:
     if options.follow:
-        if options.limit:
+        if options.limit < FEED_LIMIT:
             session.console.warn("--limit is not used with --follow, which shows every event")
         return _follow(session, options)
-    limit = int(options.limit or FEED_LIMIT)
-    if not 1 <= limit <= FEED_LIMIT:
-        raise UsageError(Problem("runs events", f"argument --limit: {limit} is not from 1 to {FEED_LIMIT}", ""))
+    if options.exit_status:
+        raise UsageError(Problem("--exit-status", "is given without --follow", "Add --follow."))
     page = _call(
         session,
         options.run_id,
-        lambda timeout: session.client.events(options.run_id, limit=limit, timeout=timeout),
+        lambda timeout: session.client.events(options.run_id, limit=options.limit, timeout=timeout),
         seconds=min(RETRY_SECONDS, parse_duration(options.timeout)),
     )
-    for event in {event.id: event for event in page.events}.values():
-        _show(event, session, options)
-    if len(page.events) >= FEED_LIMIT:
-        session.console.warn("only the first {} events of a run can be read", FEED_LIMIT)
+    events = list({event.id: event for event in page.events}.values())
+    lines = _event_lines(session, options)
+    session.console.lines([*lines.add(events), *lines.end()], as_json=options.json)
+    if len(events) >= FEED_LIMIT:
+        if events[0].kind is EventKind.ACCEPTED:
+            session.console.warn("only the first {} events of a run can be read", FEED_LIMIT)
+        else:
+            session.console.warn("only the newest {} events of a run can be read", FEED_LIMIT)
     return 0
 
 
 def _follow(session: Session, options: argparse.Namespace) -> int:
-    """Show events until the run ends or the timeout passes."""
+    """Show events until the run ends or pauses, or the timeout passes."""
     from mogplex_ci.run.result import result_of_run
     from mogplex_ci.run.timeline import Timeline
 
@@ -124,15 +159,18 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     except StopRequested:
         session.console.fail("stopped by {}; the run keeps going", session.stop.name)
         raise
-    if ended.run.is_terminal:
-        if options.json:
-            session.console.json(Untrusted({"runId": ended.run.id, "status": ended.run.status}))
-        else:
-            session.console.ended(ended.run)
-        return 0
-    seconds = f"{parse_duration(options.timeout):.10g}"
-    session.console.fail("--follow timed out after {}s waiting for terminal status", seconds)
-    return result_of_run(ended.run, timeline, ended.trouble).exit_code
+    exit_code = result_of_run(ended.run, timeline, ended.trouble).exit_code
+    if not ended.run.is_terminal and not ended.run.is_paused:
+        seconds = f"{parse_duration(options.timeout):.10g}"
+        session.console.fail("--follow timed out after {}s waiting for terminal status", seconds)
+        return exit_code
+    if options.json:
+        session.console.json(Untrusted({"runId": ended.run.id, "status": ended.run.status}))
+    else:
+        session.console.ended(ended.run)
+    if ended.run.is_paused:
+        _warn_of_pause(session.console, timeline)
+    return exit_code if options.exit_status else 0
 
 
 def _follow_to_the_end(session: Session, options: argparse.Namespace, timeline: Timeline) -> Ended:
@@ -158,11 +196,13 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace, timeline: 
         began=began,
     )
     ended = Ended(run, None)
+    lines = _event_lines(session, options)
     progress = Progress(session.console.terminal, session.console.safe)
     try:
         for update in follower.follow(began + timeout):
             with progress.aside():
-                _print_update(update, session, options)
+                session.console.lines(_lines_after(update, lines), as_json=options.json)
+                _warn_of(update, session.console)
             progress.on(update)
             if isinstance(update, Ended):
                 ended = update
@@ -171,34 +211,111 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace, timeline: 
     return ended
 
 
-def _print_update(update: Update, session: Session, options: argparse.Namespace) -> None:
+def _warn_of(update: Update, console: Console) -> None:
+    """Print a warning about an update that a reader of the events should know of."""
+    from mogplex_ci.run import updates
+
+    match update:
+        case updates.EventsMissing(later_ones=True):
+            console.warn("only the first {} events can be read; waiting for the end", FEED_LIMIT)
+        case updates.EventsMissing():
+            console.warn("some events could not be read")
+        case updates.UnknownStatus():
+            console.warn("this version does not know the run's status {}", update.run.status)
+        case updates.Trouble():
+            console.warn("{}; trying again", update.error.cause)
+        case updates.Recovered():
+            console.warn("the API answers again after {}", duration(update.after))
+
+
+def _warn_of_pause(console: Console, timeline: Timeline) -> None:
+    checkpoint = timeline.checkpoint
+    if checkpoint is not None and checkpoint.summary:
+        console.warn("the run waits for an answer in Mogplex: {}", checkpoint.summary)
+    else:
+        console.warn("the run waits for an answer in Mogplex")
+    preview = console.safe.url(checkpoint.preview_url) if checkpoint is not None else None
+    if preview is not None:
+        console.warn("preview: {}", preview)
+
+
+def _event_lines(session: Session, options: argparse.Namespace) -> EventLines | PrettyLines:
+    from mogplex_ci.report.files import EventLines
+
+    return EventLines(session.console.safe) if options.json else PrettyLines(session.console.safe)
+
+
+def _lines_after(update: Update, lines: EventLines | PrettyLines) -> Iterator[str]:
+    """Return the lines that are ready after ``update``."""
     from mogplex_ci.run import updates
 
     match update:
         case updates.EventsArrived():
-            for event in update.events:
-                _show(event, session, options)
-        case updates.EventsMissing(later_ones=True):
-            session.console.warn("only the first {} events can be read; waiting for the end", FEED_LIMIT)
-        case updates.EventsMissing():
-            session.console.warn("some events could not be read")
-        case updates.UnknownStatus():
-            session.console.warn("this version does not know the run's status {}", update.run.status)
-        case updates.Trouble():
-            session.console.warn("{}; trying again", update.error.cause)
-        case updates.Recovered():
-            session.console.warn("the API answers again after {}", duration(update.after))
+            return lines.add(update.events)
+        case updates.Quiet():
+            return lines.quiet()
+        case updates.Ended():
+            return lines.end()
+    return iter(())
 
 
-def _show(event: Event, session: Session, options: argparse.Namespace) -> None:
-    if options.json:
-        session.console.json(event.data)
-    else:
-        session.console.line(event_line(event, session.console.safe))
+class PrettyLines:
+    """Events as lines for people: a line each, and the agent's words by the paragraph, as in the log."""
+
+    def __init__(self, safe: Sanitizer) -> None:
+        self._safe = safe
+        self._text = TextBuffer()
+        self._delta: Event | None = None
+        """The last event with words of the agent."""
+
+    def add(self, events: Iterable[Event]) -> Iterator[SafeText]:
+        """Yield the lines of the next events that are ready."""
+        for event in events:
+            if event.kind is EventKind.TEXT_DELTA:
+                self._delta = event
+                yield from self._words(self._text.add(event.message or Untrusted("")))
+            else:
+                yield from self._words(self._text.interrupt())
+                yield event_line(event, self._safe)
+
+    def quiet(self) -> Iterator[SafeText]:
+        """Yield the lines that are ready because no event has come for a while."""
+        yield from self._words(self._text.flush())
+
+    def end(self) -> Iterator[SafeText]:
+        """Yield the lines that are left."""
+        yield from self._words(self._text.drain())
+
+    def _words(self, pieces: Iterable[Untrusted]) -> Iterator[SafeText]:
+        if self._delta is None:
+            return
+        start = _columns(self._delta, self._safe)
+        for piece in pieces:
+            for line in self._safe.block(Untrusted(piece.text.strip("\n"))):
+                yield self._safe.sentence(start, "  ", line)
+
+
+def _artifact(session: Session, options: argparse.Namespace) -> int:
+    try:
+        artifact = _call(
+            session,
+            options.run_id,
+            lambda timeout: session.client.artifact(options.run_id, options.name, timeout=timeout),
+        )
+    except NotFoundError as error:
+        error.remedy = (
+            "Check the run id. The agent must have committed the file, "
+            "with 'git add --force' if .gitignore leaves .mogplex out."
+        )
+        raise
+    session.console.json(artifact.content)
+    return 0
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:
-    answer = _call(session, options.run_id, lambda timeout: session.client.cancel(options.run_id, timeout=timeout))
+    from mogplex_ci.run.cancel import cancel_once
+
+    answer = _call(session, options.run_id, lambda timeout: cancel_once(session.client, options.run_id, timeout))
     if options.json:
         session.console.json(answer.data)
         return 0
@@ -239,16 +356,28 @@ def run_lines(run: Run, safe: Sanitizer) -> Iterator[SafeText]:
     yield safe.line("updated {}", timestamp(run.updated_at))
     if run.error:
         yield safe.line("error   {}", run.error)
+    if run.agent_id:
+        yield safe.line("agent   {}", run.agent_id)
+    if mode := run.data.at("mode"):
+        yield safe.line("mode    {}", mode)
+    if worktree := run.data.at("worktreeId"):
+        yield safe.line("tree    {}", worktree)
+    if run.terminal_commit:
+        yield safe.line("commit  {}", run.terminal_commit)
 
 
 def event_line(event: Event, safe: Sanitizer) -> SafeText:
     """Return an event as time, type, tool and message; time and type are padded to columns."""
-    details = [
-        *(("  tool=", event.tool.name) if event.tool else ()),
-        *(("  ", event.message) if event.message else ()),
-    ]
+    if not event.tool and not event.message:
+        return safe.sentence(timestamp(event.created_at).padded(24), "  ", event.type)
+    tool: tuple[Part, ...] = ("  tool=", event.tool.name) if event.tool else ()
+    message: tuple[Part, ...] = ("  ", event.message) if event.message else ()
+    return safe.sentence(_columns(event, safe), *tool, *message)
+
+
+def _columns(event: Event, safe: Sanitizer) -> SafeText:
     kind = safe.clean(event.type, limit=100)
-    return safe.sentence(timestamp(event.created_at).padded(24), "  ", kind.padded(14) if details else kind, *details)
+    return safe.sentence(timestamp(event.created_at).padded(24), "  ", kind.padded(14))
 
 
 def _branch_line(run: Run, safe: Sanitizer) -> SafeText:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from mogplex_ci.errors import Problem, UsageError, could_be_credential
+from mogplex_ci.errors import EXIT_CODES, Problem, UsageError, could_be_credential
 from mogplex_ci.inputs.schema import did_you_mean, inputs, nearest
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.base import OUTPUTS, VARIABLES, output_variable
@@ -72,9 +72,10 @@ def flag_parser(prog: str) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=prog,
         usage=f"{prog} [--NAME VALUE ...]",
-        description="One CI step: start a Mogplex run, follow it, and exit with its result. "
+        description="One CI step: start a Mogplex run, follow it, and exit with its result.\n"
         "Each flag can also be given as a variable, such as MOGPLEX_TIMEOUT for --timeout.",
-        epilog=f"Example: MOGPLEX_API_KEY=mog_… {prog} --repo acme/web --prompt 'Fix the failing test'",
+        epilog=f"example:\n  MOGPLEX_API_KEY=mog_… {prog} --repo acme/web --prompt 'Fix the test'\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     for spec in inputs().values():

@@ -36,7 +36,7 @@ def cancel(client: Client, run_id: str, *, clock: Clock, budget: float) -> Cance
     Raises:
         MogplexError: the run could not be cancelled in time.
     """
-    return _within(budget, clock, lambda timeout: _cancel_once(client, run_id, timeout))
+    return _within(budget, clock, lambda timeout: cancel_once(client, run_id, timeout))
 
 
 def cancel_unanswered(
@@ -57,7 +57,13 @@ def cancel_unanswered(
     return cancel(client, started.run.id, clock=clock, budget=ends - clock.monotonic())
 
 
-def _cancel_once(client: Client, run_id: str, timeout: float) -> Cancelled:
+def cancel_once(client: Client, run_id: str, timeout: float) -> Cancelled:
+    """Send one cancel request; a run that ended in the same moment counts as cancelled or ended.
+
+    Raises:
+        ServerError: the run's state changed at the same moment, and the request has to be sent again.
+        MogplexError: as for every call.
+    """
     try:
         return client.cancel(run_id, timeout=timeout)
     except ConflictError as error:

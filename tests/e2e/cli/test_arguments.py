@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from mogplex_ci import __version__
 from mogplex_ci.commands import COMMANDS
 from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
 
 ID = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+LISTS = ("repos list", "agents list", "skills list")
 
 
 def test_every_argument_reaches_the_api(terminal: Terminal) -> None:
     arguments = ["--repo", "acme/mono", "--harness", "claude-code", "--base-branch", "dev", "--branch", "x"]
+    arguments += ["--mode", "Safe", "--agent", "preset:Code Reviewer"]
     with Emulator("slow") as emulator:
         ended = terminal.against(emulator).mogplex("run", *arguments, "--root", "apps/api", "--create-branch", "Fix it")
         (request,) = [request for request in emulator.requests if request.route == "start"]
@@ -25,8 +28,20 @@ def test_every_argument_reaches_the_api(terminal: Terminal) -> None:
         "workingBranch": "x",
         "createBranch": True,
         "rootDirectory": "apps/api",
+        "mode": "SAFE",
+        "agentId": "preset:Code Reviewer",
     }
     assert ended.out.splitlines()[2:4] == ["harness claude-code", "branch  x (base dev, created)"]
+
+
+def test_an_agent_that_an_older_service_did_not_use(terminal: Terminal) -> None:
+    with Emulator("slow", api="2026-08") as emulator:
+        terminal.against(emulator)
+        ended = terminal.mogplex("run", "--repo", "acme/web", "--agent", "preset:Code Reviewer", "Fix it")
+    assert ended.code == 0
+    assert (
+        ended.err == "warning: this service did not use the agent preset:Code Reviewer: it is an older Mogplex server\n"
+    )
 
 
 def test_what_is_not_given_is_not_sent(terminal: Terminal) -> None:
@@ -49,30 +64,71 @@ def test_a_prompt_from_standard_input_or_a_file(terminal: Terminal, arguments: l
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        ("run --repo acme/web", "error: run: a prompt is required (as argument, - for standard input, or --prompt-"),
-        ("run --repo acme/web -", "error: run: a prompt is required"),
-        ("run --repo acme/web x --prompt-file task.md", "error: run: a prompt is given twice"),
-        ("run --repo acme/web --prompt-file missing.md", "error: run: --prompt-file: cannot be read"),
-        ("run --repo acme/web --prompt-file latin.md", "error: run: --prompt-file: is not UTF-8 at byte 1"),
-        ("run --repo acme/web Fix it", "error: run: 'it' is not expected here; quote what has blanks in it"),
-        ("run --repo web Fix", "error: run: argument --repo: neither owner/name nor a repo id, got 'web'"),
-        ("run --repo acme/web --harness gpt Fix", "error: run: argument --harness: invalid choice: 'gpt'"),
-        ("run --repo acme/web --branch a..b Fix", "error: run: argument --branch: not a branch name, got 'a..b'"),
-        ("run --repo acme/web --root ../x Fix", "error: run: argument --root: not a path inside the repository"),
+        (
+            "run --repo acme/web",
+            "run: a prompt is required (as argument, - for standard input, or --prompt-file <file>)",
+        ),
+        (
+            "run --repo acme/web -",
+            "run: a prompt is required (as argument, - for standard input, or --prompt-file <file>)",
+        ),
+        (
+            "run --repo acme/web x --prompt-file task.md",
+            "run: a prompt is given twice: as argument and by --prompt-file",
+        ),
+        (
+            "run --repo acme/web --prompt-file missing.md",
+            '--prompt-file: "missing.md" cannot be read (No such file or directory). '
+            "Give a UTF-8 file, or - for standard input.",
+        ),
+        (
+            "run --repo acme/web --prompt-file latin.md",
+            '--prompt-file: "latin.md" is not UTF-8 at byte 1. Give a UTF-8 file, or - for standard input.',
+        ),
+        ("run --repo acme/web Fix it", 'run: "it" is not expected here. Quote text with spaces.'),
+        (
+            "run --repo web Fix",
+            "--repo: \"web\" is neither owner/name nor a repo id. Use owner/name, or an id from 'mogplex repos list'.",
+        ),
+        (
+            "run --repo acme/web --harness gpt Fix",
+            '--harness: "gpt" is not one of the choices. Use codex, claude-code or mogplex.',
+        ),
+        (
+            "run --repo acme/web --branch a..b Fix",
+            '--branch: "a..b" is not a branch name that git accepts. Use a name such as feature/x.',
+        ),
+        (
+            "run --repo acme/web --root ../x Fix",
+            '--root: "../x" is not a path inside the repository. '
+            "Use a relative path without '..', such as packages/api.",
+        ),
         (
             "run --repo acme/web --create-brnch Fix",
-            "error: run: --create-brnch: no such flag; did you mean --create-br",
+            'run: "--create-brnch" is not a flag. Did you mean --create-branch?',
         ),
-        ("runs", "error: runs: the command is missing; allowed: get, events, cancel"),
-        ("runs gte", "error: runs: no such command, got 'gte'; allowed: get, events, cancel; closest: get"),
-        ("runs get", "error: runs get: the following arguments are required: RUN-ID"),
-        ("runs get run/7", "error: runs get: argument RUN-ID: 'run/7' is not a run id, as `mogplex run` prints it"),
-        (f"runs events {ID} --folow", "error: runs events: --folow: no such flag; did you mean --follow?"),
-        (f"runs events {ID} --follow --timeout soon", "error: runs events: argument --timeout: not a duration"),
-        (f"runs events {ID} --limit 201", "error: runs events: argument --limit: 201 is not from 1 to 200"),
-        ("repos list --json --matrix", "error: repos list: argument --matrix: not allowed with argument --json"),
-        ("completion cmd", "error: completion: argument shell: invalid choice: 'cmd'"),
-        ("rnu --repo acme/web", "error: rnu is neither a command nor a program; did you mean run?"),
+        ("run --repo acme/web --zzz Fix", 'run: "--zzz" is not a flag. See --help.'),
+        ("runs", "runs: needs a subcommand. Use get, events, artifact or cancel."),
+        ("runs gte", 'runs: "gte" is not a subcommand. Did you mean get? Use get, events, artifact or cancel.'),
+        ("runs get", "runs get: RUN-ID is missing. See --help."),
+        ("runs get run/7", 'RUN-ID: "run/7" is not a run id. Give the id that `mogplex run` prints.'),
+        (f"runs events {ID} --folow", 'runs events: "--folow" is not a flag. Did you mean --follow?'),
+        (
+            f"runs events {ID} --follow --timeout soon",
+            '--timeout: "soon" is not a duration. Use 900, 15m or 1h30m.',
+        ),
+        (f"runs events {ID} --limit 201", '--limit: "201" is not from 1 to 200'),
+        (f"runs events {ID} --limit ten", '--limit: "ten" is not from 1 to 200'),
+        (f"runs events {ID} --exit-status", "--exit-status: is given without --follow. Add --follow."),
+        (
+            f"runs artifact {ID} ../secrets",
+            'NAME: "../secrets" is not the name of an artifact. '
+            "Use letters, digits, - and _, such as report for .mogplex/artifacts/report.json.",
+        ),
+        ("repos list --json --matrix", "repos list: argument --matrix: not allowed with argument --json. See --help."),
+        ("agents", "agents: needs a subcommand. Use list."),
+        ("rnu --repo acme/web", 'command: "rnu" is not a command. Did you mean run? See --help.'),
+        ("help nope", 'command: "nope" is not a command. See --help.'),
     ],
 )
 def test_a_wrong_word_is_named_and_nothing_is_sent(terminal: Terminal, argv: str, told: str) -> None:
@@ -81,9 +137,7 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(terminal: Terminal, argv: str
     with Emulator("success") as emulator:
         ended = terminal.against(emulator).mogplex(*argv.split())
         assert emulator.requests == []
-    assert ended.err.startswith(told)
-    assert ended.err.count("\n") == 1
-    assert (ended.code, ended.out) == (2, "")
+    assert (ended.code, ended.out, ended.err) == (2, "", f"error: {told}\n")
 
 
 def test_an_id_that_is_no_uuid_is_asked_for_and_explained(terminal: Terminal) -> None:
@@ -99,21 +153,52 @@ def test_an_empty_key_does_not_quietly_become_a_new_one(terminal: Terminal) -> N
     assert "--idempotency-key is empty" in ended.err
 
 
-def test_help_lists_the_commands(terminal: Terminal) -> None:
-    ended = terminal.mogplex("--help")
+@pytest.mark.parametrize("program", ["sh", "ls", "env"])
+def test_other_programs_are_not_run(terminal: Terminal, program: str) -> None:
+    ended = terminal.mogplex(program, "-c", "echo ran")
+    assert (ended.code, ended.out) == (2, "")
+    assert f'command: "{program}" is not a command.' in ended.err
+
+
+@pytest.mark.parametrize("ask", [["--help"], ["-h"], ["help"]])
+def test_help_lists_the_commands_and_exit_codes(terminal: Terminal, ask: list[str]) -> None:
+    ended = terminal.mogplex(*ask)
     assert (ended.code, ended.err) == (0, "")
     for command, summary in COMMANDS.items():
         assert f"  {command:<10}  {summary}\n" in ended.out
+    for code in (0, 1, 2, 64, 65, 69, 75):
+        assert f"\n  {code:<8}  " in ended.out
 
 
 @pytest.mark.parametrize(
-    "command", ["", *sorted(COMMANDS.keys() - {"post"}), "runs get", "runs events", "runs cancel", "repos list"]
+    "command",
+    ["--prompt x", *COMMANDS, "runs get", "runs events", "runs artifact", "runs cancel", *LISTS],
 )
-def test_every_command_has_help_with_an_example(terminal: Terminal, command: str) -> None:
+def test_every_command_has_help_with_an_example_and_exit_codes(terminal: Terminal, command: str) -> None:
     ended = terminal.mogplex(*command.split(), "--help")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("usage: ")
-    assert "example" in ended.out.lower()
+    assert "example:\n" in ended.out
+    assert command == "emulator" or "exit codes:\n" in ended.out
+
+
+@pytest.mark.parametrize("command", ["run", "runs events", "post", "completion"])
+def test_help_can_be_asked_for_in_front(terminal: Terminal, command: str) -> None:
+    words = command.split()
+    assert terminal.mogplex("help", *words) == terminal.mogplex(*words, "--help")
+
+
+@pytest.mark.parametrize("command", ["run", "action", "doctor"])
+def test_help_shows_the_choices(terminal: Terminal, command: str) -> None:
+    assert "--harness codex|claude-code|mogplex" in terminal.mogplex("help", command).out
+
+
+@pytest.mark.parametrize("flag", ["-V", "--version"])
+def test_the_version_of_program_api_and_result_file(terminal: Terminal, flag: str) -> None:
+    program, api, result_file = terminal.mogplex(flag).out.splitlines()
+    assert program == f"mogplex-ci {__version__}"
+    assert "API v1" in api
+    assert result_file == "result file version 1"
 
 
 def test_bash_completes_commands_flags_and_choices(terminal: Terminal) -> None:
@@ -127,6 +212,12 @@ def test_bash_completes_commands_flags_and_choices(terminal: Terminal) -> None:
     """
     ended = terminal.shell(script)
     assert ended.out.splitlines() == ["run runs", "events", "--follow", "codex claude-code"], ended.err
+
+
+def test_a_shell_that_is_not_known(terminal: Terminal) -> None:
+    ended = terminal.mogplex("completion", "cmd")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("error: completion: argument shell: invalid choice: 'cmd'")
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish", "powershell"])

@@ -82,7 +82,40 @@ def test_somebody_who_only_asks_about_the_token_need_not_describe_a_run(terminal
     assert ended.code == 0
     assert marks(ended)["authentication"] == marks(ended)["scope"] == "✔"
     assert marks(ended)["repo"] == marks(ended)["inputs"] == "?"
+    assert marks(ended)["ci"] == "?"
+    assert "!" not in marks(ended).values()
+
+
+def test_a_job_that_is_not_recognized(terminal: Terminal) -> None:
+    terminal.env |= {"CI": "true"}
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).mogplex("doctor")
+    assert marks(ended)["ci"] == "!"
     assert "a retry starts a second run" in ended.out
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_an_address_that_serves_web_pages(terminal: Terminal, status: int) -> None:
+    with Emulator("success") as emulator:
+        page = {"status": status, "headers": {"content-type": "text/html"}, "body": "<!DOCTYPE html><title>Hi</title>"}
+        emulator.inject("repos", **page, times="always")
+        ended = terminal.against(emulator).mogplex("doctor", "--repo", "acme/web")
+    assert ended.code == 69
+    assert marks(ended)["base-url"] == "✘"
+    assert "not a Mogplex server" in ended.out
+    assert marks(ended)["authentication"] == "?"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_is_not_utf_8(terminal: Terminal, encoding: str) -> None:
+    terminal.env |= GITHUB | {"PYTHONIOENCODING": encoding}
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).mogplex("doctor", "--repo", "acme/wob")
+        found = findings(terminal.mogplex("doctor", "--json", "--base-url", "http://127.0.0.1:9"))
+    assert (marks(ended)["token"], marks(ended)["repo"]) == ("v", "x")
+    assert found["base-url"]["mark"] == "failed"
+    terminal.env.pop("MOGPLEX_API_KEY")
+    assert "(mog_…)" in findings(terminal.mogplex("doctor", "--json"))["token"]["remedy"]
 
 
 def test_json_has_every_check_in_order(terminal: Terminal) -> None:
@@ -108,7 +141,7 @@ def test_json_has_every_check_in_order(terminal: Terminal) -> None:
             {"MOGPLEX_URL": "http://mogplex.example", "MOGPLEX_API_KEY": "mog_" + "x" * 32},
             "base-url",
             2,
-            "http would send the token unencrypted",
+            "would send the token unencrypted",
         ),
         ({"MOGPLEX_URL": "http://127.0.0.1:9"}, "base-url", 69, "the connection to the API failed"),
         (
@@ -117,8 +150,8 @@ def test_json_has_every_check_in_order(terminal: Terminal) -> None:
             69,
             "Check HTTPS_PROXY and NO_PROXY",
         ),
-        ({"MOGPLEX_REPO": "acme/wob"}, "repo", 2, "closest: acme/web"),
-        ({"MOGPLEX_TIMEOUT": "soon"}, "inputs", 2, "timeout: not a duration"),
+        ({"MOGPLEX_REPO": "acme/wob"}, "repo", 2, "Did you mean acme/web, acme/mono or acme/api?"),
+        ({"MOGPLEX_TIMEOUT": "soon"}, "inputs", 2, 'timeout: "soon" is not a duration'),
         ({"GITHUB_EVENT_NAME": "issues"}, "trigger", 2, "A prompt is code"),
     ],
 )
@@ -143,7 +176,7 @@ def test_what_is_wrong_is_marked_with_a_remedy(
     [
         ({"MOGPLEX_API_KEY": '"mog_EmulatorTokenOpensNothingReal000"'}, "token", "without quotes"),
         ({"MOGPLEX_REPO": "99999999-9999-4999-8999-999999999999"}, "repo", "this token does not list"),
-        ({"MOGPLEX_PROMT": "x"}, "inputs", "did you mean MOGPLEX_PROMPT?"),
+        ({"MOGPLEX_PROMT": "x"}, "inputs", "Did you mean MOGPLEX_PROMPT?"),
     ],
 )
 def test_what_is_odd_is_a_warning(terminal: Terminal, given: dict[str, str], warned: str, told: str) -> None:

@@ -108,11 +108,11 @@ def test_an_unknown_repository_name_lists_the_closest(terminal: Terminal) -> Non
         ended = terminal.against(emulator).mogplex("run", "--repo", "acme/wob", "Fix it")
         assert emulator.runs == []
     assert ended.code == 2
-    assert "closest: acme/web" in ended.err
+    assert "Did you mean acme/web, acme/mono or acme/api?" in ended.err
 
 
 def test_following_outlasts_faults(terminal: Terminal) -> None:
-    with Emulator("success", speed=20) as emulator:
+    with Emulator("success", speed=2, api="2026-08") as emulator:
         run_id = terminal.against(emulator).started()
         emulator.inject("events", status=502, times=1)
         ended = terminal.mogplex("runs", "events", run_id, "--follow")
@@ -124,7 +124,9 @@ def test_following_outlasts_faults(terminal: Terminal) -> None:
 def test_an_outage_that_lasts_to_the_timeout_has_its_own_code(terminal: Terminal) -> None:
     with Emulator("slow") as emulator:
         run_id = terminal.against(emulator).started()
-        emulator.inject("events", status=503, times="always")
+        emulator.inject("run", status=503, skip=1, times="always")
+        for route in ("stream", "events"):
+            emulator.inject(route, status=503, times="always")
         ended = terminal.mogplex("runs", "events", run_id, "--follow", "--timeout", "5")
     assert ended.err.splitlines() == [
         "warning: the API is not available; trying again",
@@ -144,6 +146,27 @@ def test_an_unknown_status_is_named_and_fails_closed(terminal: Terminal) -> None
         "error: --follow timed out after 5s waiting for terminal status",
     ]
     assert (ended.code, ended.out) == (2, "")
+
+
+@pytest.mark.parametrize("status", [404, 200])
+def test_an_address_that_serves_web_pages(terminal: Terminal, status: int) -> None:
+    with Emulator("success") as emulator:
+        page = {"status": status, "headers": {"content-type": "text/html"}, "body": "<!DOCTYPE html><title>Hi</title>"}
+        emulator.inject("repos", **page, times="always")
+        ended = terminal.against(emulator).mogplex("repos", "list")
+    assert ended.code == 69
+    assert "a web page came instead of" in ended.err
+    assert "hint: " in ended.err
+
+
+@pytest.mark.parametrize("command", ["agents list", "skills list", f"runs artifact {UNKNOWN} report"])
+def test_a_service_that_is_too_old(terminal: Terminal, command: str) -> None:
+    with Emulator("success", api="2026-08") as emulator:
+        ended = terminal.against(emulator).mogplex(*command.split())
+        assert len(emulator.requests) == 1
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("error: this service has no ")
+    assert "hint: It is an older Mogplex server" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""`mogplex runs events --follow` on today's service: the stream, the agent's words, pauses, and `--exit-status`."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.sanitize.sanitizer import PREFIX
+from tests.e2e.cli.terminal import Terminal
+
+WORDS = """\
+steps:
+  - {part: launch}
+  - text: ["I look at the ", "failing test.\\n\\nIt is", " flaky:\\n- it sleeps\\n"]
+  - {after: 300ms, tool_started: Command, call: exec-1}
+  - {tool_finished: Command, call: exec-1}
+  - text: "The last words, "
+  - {after: 4s, text: "and the very last."}
+  - {after: 300ms, part: deliver}
+"""
+PAUSE = """\
+steps:
+  - {part: launch}
+  - text: |
+      Shall I go on?
+      <<<MOGPLEX_CHECKPOINT>>>
+      {"summary": "Which of the two?", "previewUrl": "https://preview.example/7"}
+      <<<END_MOGPLEX_CHECKPOINT>>>
+  - {after: 200ms, event: finished, message: Harness run finished}
+  - {status: awaiting_input}
+"""
+
+
+def test_the_stream_is_used_and_events_come_at_once(terminal: Terminal) -> None:
+    with Emulator("success", speed=2) as emulator:
+        run_id = terminal.against(emulator).started()
+        ended = terminal.mogplex("runs", "events", run_id, "--follow")
+        routes = [request.route for request in emulator.requests]
+    assert ended.code == 0
+    assert routes.count("stream") == 1
+    assert routes.count("events") <= 3
+
+
+def test_the_agents_words_are_joined_to_paragraphs(terminal: Terminal, tmp_path: Path) -> None:
+    scenario = tmp_path / "words.yaml"
+    scenario.write_text(WORDS)
+    with Emulator(scenario) as emulator:
+        run_id = terminal.against(emulator).started()
+        ended = terminal.mogplex("runs", "events", run_id, "--follow")
+        listed = terminal.mogplex("runs", "events", run_id)
+    lines = [re.sub(r"^\S+Z  ", "", line) for line in ended.out.splitlines()]
+    start = lines.index(f"log             {PREFIX}I look at the failing test.")
+    assert lines[start + 1 : start + 5] == [
+        f"log             {PREFIX}It is flaky:",
+        f"log             {PREFIX}- it sleeps",
+        "tool_started    tool=Command  Command started",
+        "tool_finished   tool=Command  Command finished",
+    ]
+    words = "".join(line.partition(PREFIX)[2] for line in lines[start + 5 :])
+    assert words == "The last words, and the very last."
+    assert f"{PREFIX}The last words, and the very last.\n" in listed.out
+
+
+def test_no_half_of_a_secret_is_printed(terminal: Terminal, tmp_path: Path) -> None:
+    scenario = tmp_path / "split.yaml"
+    halves = ["The token is gh", "p_" + "0aA1bB2cC" * 4, " and", " that is it.\\n\\n"]
+    scenario.write_text(f"steps:\n  - {{part: launch}}\n  - text: {json.dumps(halves)}\n  - {{part: deliver}}\n")
+    with Emulator(scenario, speed=10) as emulator:
+        run_id = terminal.against(emulator).started()
+        shown = [
+            terminal.mogplex("runs", "events", run_id, *flags)
+            for flags in ([], ["--follow"], ["--json"], ["--follow", "--json"])
+        ]
+        (run,) = emulator.runs
+        ids = [event["id"] for event in run.events]
+    for ended in shown:
+        assert "The token is *** and that is it." in ended.out
+        assert "0aA1bB2cC" not in ended.out
+    for ended in shown[2:]:
+        events = [json.loads(line) for line in ended.out.splitlines()]
+        assert [event["id"] for event in events if "id" in event] == ids
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_paused_run_ends_the_following(terminal: Terminal, tmp_path: Path, as_json: bool) -> None:
+    scenario = tmp_path / "pause.yaml"
+    scenario.write_text(PAUSE)
+    with Emulator(scenario, speed=2) as emulator:
+        run_id = terminal.against(emulator).started()
+        began = time.monotonic()
+        ended = terminal.mogplex("runs", "events", run_id, "--follow", *(["--json"] if as_json else []))
+        assert time.monotonic() - began < 20
+        seen = terminal.mogplex("runs", "get", run_id)
+    last = ended.out.splitlines()[-1]
+    if as_json:
+        assert json.loads(last) == {"runId": run_id, "status": "awaiting_input"}
+    else:
+        assert last == f"--- run {run_id} awaiting_input ---"
+        assert "CHECKPOINT" not in ended.out
+    assert ended.err.splitlines() == [
+        "warning: the run waits for an answer in Mogplex: Which of the two?",
+        "warning: preview: https://preview.example/7",
+    ]
+    assert ended.code == 0
+    assert "status  awaiting_input" in seen.out
+
+
+@pytest.mark.parametrize(
+    ("scenario", "code"), [("success", 0), ("failed", 1), ("cancelled", 1), ("paused", 1), ("mogplex", 0)]
+)
+def test_the_exit_status_of_the_run(terminal: Terminal, scenario: str, code: int) -> None:
+    with Emulator(scenario, speed=20) as emulator:
+        run_id = terminal.against(emulator).started()
+        with_status = terminal.mogplex("runs", "events", run_id, "--follow", "--exit-status")
+        without = terminal.mogplex("runs", "events", run_id, "--follow")
+    assert (with_status.code, without.code) == (code, 0)
+    assert with_status.out.splitlines()[-1] == without.out.splitlines()[-1]
+
+
+def test_what_newer_services_know_of_a_run_follows_the_documented_lines(terminal: Terminal) -> None:
+    with Emulator("success", speed=20) as emulator:
+        run_id = terminal.against(emulator).started("--create-branch")
+        terminal.mogplex("runs", "events", run_id, "--follow")
+        (run,) = emulator.runs
+        deadline = time.monotonic() + 20
+        while run.state.commit is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        seen = terminal.mogplex("runs", "get", run_id)
+    names = [line.split()[0] for line in seen.out.splitlines()]
+    assert names == [
+        *["run", "status", "harness", "repo", "branch", "sandbox", "events", "cancel", "created", "updated"],
+        "commit",
+    ]
+    assert re.fullmatch(r"commit  [0-9a-f]{40}", seen.out.splitlines()[-1])
+
+
+def test_a_cancel_that_meets_a_change_is_sent_again(terminal: Terminal, tmp_path: Path) -> None:
+    scenario = tmp_path / "conflict.yaml"
+    scenario.write_text(
+        "cancel_conflicts: [changed]\nsteps:\n  - {status: streaming}\n  - {after: 1h, status: success}\n"
+    )
+    with Emulator(scenario) as emulator:
+        run_id = terminal.against(emulator).started()
+        ended = terminal.mogplex("runs", "cancel", run_id)
+        (run,) = emulator.runs
+        assert run.status == "cancelled"
+    assert ended.code == 0
+    assert ended.out.splitlines()[0] == f"cancellation requested for run {run_id}"
