@@ -1,7 +1,8 @@
 """Files in the workspace that inputs name. A path that leaves it, directly or by a symbolic link, is refused.
 
 An agent's branch or an earlier step decides what is in the workspace, and may change it while the step runs. Links are
-therefore resolved once, when the inputs are read, and whatever is opened later is opened without following any.
+therefore resolved once, when the inputs are read, and whatever is opened later is opened without following any. Windows
+has no calls that open a file this way: there, links are looked for just before the file is opened.
 """
 
 from __future__ import annotations
@@ -13,13 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import Final, TextIO
+from typing import TextIO
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.models import Untrusted
-
-_SEARCH: Final = getattr(os, "O_PATH", os.O_RDONLY)
-"""Opens a folder that may be searched, even if it must not be listed."""
 
 
 def inside(workspace: Path, name: str, *, input_name: str) -> Path:
@@ -95,8 +93,8 @@ def discard(path: Path) -> None:
     Raises:
         OSError: the file cannot be deleted, or one of its folders has become a link.
     """
-    with _folder(path) as folder, suppress(FileNotFoundError):
-        os.unlink(path.name, dir_fd=folder)
+    with _folder(path) as (folder, descriptor), suppress(FileNotFoundError):
+        os.unlink(folder / path.name, dir_fd=descriptor)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -105,34 +103,44 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         OSError: the file cannot be written, or one of its folders has become a link.
     """
-    partial = f".{path.name}.{token_hex(8)}"
-    with _folder(path) as folder:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(partial, flags, 0o644, dir_fd=folder)
+    name = f".{path.name}.{token_hex(8)}"
+    with _folder(path) as (folder, descriptor):
+        partial = folder / name
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_NOFOLLOW", "O_CLOEXEC")
+        file = os.open(partial, flags, 0o644, dir_fd=descriptor)
         try:
             with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
-                os.fchmod(file, 0o644)  # whatever the umask: later steps may run as another user
-            os.replace(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+                if hasattr(os, "fchmod"):
+                    os.fchmod(file, 0o644)  # whatever the umask: later steps may run as another user
+            os.replace(partial, folder / path.name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
         except BaseException:
-            os.unlink(partial, dir_fd=folder)
+            os.unlink(partial, dir_fd=descriptor)
             raise
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[int]:
-    """Open the folder of ``path``, an absolute path without links.
+def _folder(path: Path) -> Iterator[tuple[Path, int | None]]:
+    """Open the folder of ``path``, an absolute path without links; yield it as calls with ``dir_fd`` take it.
+
+    With a descriptor the folder's own path is empty. Without one, as on Windows, it is the folder's whole path.
 
     Raises:
         OSError: there is no such folder, or part of the path has become a link.
     """
-    folder = os.open("/", _SEARCH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if os.open not in os.supports_dir_fd:
+        if path.parent.resolve() != path.parent:
+            raise NotADirectoryError(errno.ENOTDIR, "part of the path has become a link")
+        yield path.parent, None
+        return
+    search = getattr(os, "O_PATH", os.O_RDONLY)  # O_PATH also opens a folder that must not be listed
+    folder = os.open("/", search | _flags("O_DIRECTORY", "O_CLOEXEC"))
     try:
         for part in path.parent.parts[1:]:
-            inner = os.open(part, _SEARCH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            inner = os.open(part, search | _flags("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"), dir_fd=folder)
             os.close(folder)
             folder = inner
-        yield folder
+        yield Path(), folder
     finally:
         os.close(folder)
 
@@ -143,12 +151,38 @@ def _open(path: Path, flags: int) -> int:
     Raises:
         OSError: it cannot be opened, or is no regular file.
     """
-    with _folder(path) as folder:
-        file = os.open(path.name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644, dir_fd=folder)
+    flags |= _flags("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC")
+    with _folder(path) as (folder, descriptor):
+        if descriptor is None:
+            _check_before_opening(path)
+        file = os.open(folder / path.name, flags, 0o644, dir_fd=descriptor)
     if stat.S_ISREG(os.fstat(file).st_mode):
         return file
     os.close(file)
     raise IsADirectoryError if path.is_dir() else OSError("not a regular file")
+
+
+def _check_before_opening(path: Path) -> None:
+    """Do what the flags of POSIX do: refuse a link, a folder and a named pipe.
+
+    Raises:
+        OSError: ``path`` is there, and no regular file.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(mode):
+        raise OSError("not a regular file")
+
+
+def _flags(*names: str) -> int:
+    """Return the flags of ``os.open`` with these names; one that the system lacks counts as none."""
+    return sum(getattr(os, name, 0) for name in names)
 
 
 def _unusable(input_name: str, verb: str, name: str, error: OSError) -> UsageError:

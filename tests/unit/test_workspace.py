@@ -19,6 +19,21 @@ def file_for(workspace: Path, name: str) -> Path:
     return writable(workspace, name, input_name="result-file")
 
 
+@pytest.fixture(autouse=True, params=["this system", "as on macOS", "as on Windows"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Take away the calls and flags of ``os`` that the system does not have."""
+    missing = {
+        "this system": [],
+        "as on macOS": ["O_PATH"],
+        "as on Windows": ["O_PATH", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "fchmod"],
+    }
+    for name in missing[request.param]:
+        monkeypatch.delattr(os, name)
+    if request.param == "as on Windows":
+        monkeypatch.setattr(os, "supports_dir_fd", set[object]())
+    return str(request.param)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     (tmp_path / "workspace").mkdir()
