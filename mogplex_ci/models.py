@@ -6,7 +6,6 @@ in ``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` turns it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -58,20 +57,6 @@ class Untrusted:
     def text(self) -> str:
         """The raw text, empty for any other kind of value. For joining and cutting only, never for printing."""
         return self._value if isinstance(self._value, str) else ""
-
-    def as_bool(self) -> bool | None:
-        """Return the value when it is a JSON boolean."""
-        return self._value if isinstance(self._value, bool) else None
-
-    def as_int(self) -> int | None:
-        """Return the value when it is a JSON integer."""
-        return self._value if isinstance(self._value, int) and not isinstance(self._value, bool) else None
-
-    def items(self) -> Iterator[tuple[Untrusted, Untrusted]]:
-        """Yield an object's keys and values; nothing for any other kind of value."""
-        if isinstance(self._value, dict):
-            for key, value in self._value.items():
-                yield Untrusted(key), Untrusted(value)
 
     def without(self, *keys: str) -> Untrusted:
         """Return an object without ``keys`` and without empty fields; any other kind of value unchanged."""
@@ -143,8 +128,6 @@ class Run:
     """The agent that was used. None when none was asked for, or the server does not know agents."""
     terminal_commit: Untrusted | None = None
     """Commit id of the pushed branch tip; follows up to 10 s after ``success``, or never."""
-    has_terminal_commit: bool = False
-    """Whether this server has the field ``terminalCommitSha`` at all."""
 
     @property
     def is_terminal(self) -> bool:

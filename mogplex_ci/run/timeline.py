@@ -230,11 +230,6 @@ class Timeline:
         return list(self._calls)
 
     @property
-    def open_call(self) -> ToolCall | None:
-        """The tool call that started last and has not finished."""
-        return next((call for call in reversed(self._calls) if call.finish is None), None)
-
-    @property
     def agent_worked(self) -> bool:
         """Whether the agent ran: it said something, called a tool, or exited."""
         return Phase.AGENT in self._reached or self._agent_exited
