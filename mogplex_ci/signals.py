@@ -14,13 +14,16 @@ import threading
 import time
 from functools import cache
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
 T = TypeVar("T")
+
+_LONGEST_WAIT: Final = 0.5
+"""Seconds. Python runs signal handlers between two waits, and on Windows no signal ends a wait."""
 
 
 class StopRequested(BaseException):
@@ -36,9 +39,15 @@ class Stop:
         self._waiting: list[SimpleQueue[object]] = []
 
     def install(self) -> None:
-        """Handle SIGINT and SIGTERM. As PID 1, a program without handlers would ignore SIGTERM."""
+        """Handle SIGINT and SIGTERM. As PID 1, a program without handlers would ignore SIGTERM.
+
+        Windows has no SIGTERM that another process could send: GitHub's runner sends Ctrl-C and then Ctrl-Break, which
+        counts as one.
+        """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
+        if hasattr(signal, "SIGBREAK"):
+            signal.signal(signal.SIGBREAK, lambda *_: self.request(signal.SIGTERM))
 
     @property
     def requested(self) -> bool:
@@ -115,14 +124,18 @@ def next_item(queue: SimpleQueue[object], seconds: float) -> object | None:
         StopRequested: a stop signal came, and this thread's work is interruptible.
     """
     stop = _this_thread.stop
+    deadline = time.monotonic() + seconds
+    item: object | None = None
     with stop.waking(queue) if stop else contextlib.nullcontext():
-        try:
-            item = queue.get(timeout=max(seconds, 0.0))
-        except Empty:
-            item = None
-        if stop:
-            stop.check()
-        return None if item is _WAKE else item
+        while item is None:
+            left = max(deadline - time.monotonic(), 0.0)
+            with contextlib.suppress(Empty):
+                item = queue.get(timeout=min(left, _LONGEST_WAIT))
+            if stop:
+                stop.check()
+            if left <= _LONGEST_WAIT:
+                break
+    return None if item is _WAKE else item
 
 
 def bounded(work: Callable[[], T], seconds: float) -> T:

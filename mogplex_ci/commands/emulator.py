@@ -50,7 +50,8 @@ def main(argv: Sequence[str], _env: Mapping[str, str]) -> int:
         _print_address(emulator)
         if not emulator.on_loopback:
             _complain(f"warning: other machines can reach {emulator.url}; anybody there can use it")
-        stop.wait()
+        while not stop.wait(0.5):  # on Windows no signal ends a wait, and its handler runs afterwards
+            pass
     return 0
 
 
