@@ -159,7 +159,7 @@ def test_bad_inputs_are_said_all_at_once_and_send_nothing(step: GitHubStep) -> N
         assert emulator.requests == []
     assert ended.code == 2
     for name in ("timeout", "wait", "harness", "prompt", "base-url"):
-        assert f"Input {name}: " in ended.out
+        assert f"::error title=Mogplex::{name}: " in ended.out
     assert step.outputs["error-code"] == "USAGE"
 
 
@@ -167,20 +167,27 @@ def test_a_secret_is_not_echoed_by_its_own_fault(step: GitHubStep) -> None:
     step.inputs["api-key"] = "mog_ with a blank in it"
     ended = step.run()
     assert ended.code == 2
-    assert "Input api-key" in ended.out
+    assert "api-key: contains white space" in ended.out
     assert "with a blank" not in ended.out.split("\n", 1)[1]
 
 
 def test_dry_run_needs_no_token_and_shows_the_request(tmp_path: Path) -> None:
-    scenario = tmp_path / "quick.yaml"
-    scenario.write_text("steps:\n  - status: streaming\n  - event: finished\n  - status: success\n", encoding="utf-8")
-    ended = run_program(
-        "--dry-run", "--repo", "my-org/app", "--prompt", "Fix it", "--scenario", "quick.yaml", env={}, cwd=tmp_path
-    )
+    ended = run_program("--dry-run", "--repo", "my-org/app", "--prompt", "Fix it", env={}, cwd=tmp_path)
     assert ended.code == 0, ended.out
     assert "Fix it" in ended.out
     assert "Bearer ***" in ended.out
     assert "MOGPLEX_RESULT=dry-run\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("status", "code", "result"), [("success", 0, "success"), ("failed", 1, "failed")])
+def test_dry_run_of_a_scenario_ends_as_the_scenario_does(tmp_path: Path, status: str, code: int, result: str) -> None:
+    scenario = tmp_path / "quick.yaml"
+    scenario.write_text(f"steps:\n  - status: streaming\n  - status: {status}\n", encoding="utf-8")
+    ended = run_program(
+        "--dry-run", "--repo", "my-org/app", "--prompt", "Fix it", "--scenario", "quick.yaml", env={}, cwd=tmp_path
+    )
+    assert ended.code == code, ended.out
+    assert f"MOGPLEX_RESULT={result}\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")
 
 
 def test_plain_text_answers_other_than_the_api_end_at_the_deadline(step: GitHubStep) -> None:

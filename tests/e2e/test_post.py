@@ -57,7 +57,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def polls(emulator: Emulator) -> bool:
-    return any(request.route == "events" for request in emulator.requests)
+    return any(request.route in ("events", "stream") for request in emulator.requests)
 
 
 @pytest.mark.parametrize("name", ["gitlab", "jenkins"])
