@@ -49,7 +49,7 @@ def test_a_plain_job(tmp_path: Path, emulator: Emulator) -> None:
     project = Project(tmp_path, example("job"))
     pipeline = run(project, emulator)
     assert pipeline.code == 0, pipeline.log
-    assert "✔ success" in "\n".join(pipeline.lines("fix-flaky-tests"))
+    assert "✔ Run succeeded" in "\n".join(pipeline.lines("fix-flaky-tests"))
     (only,) = emulator.runs
     assert only.key.startswith("gitlab-acme/web-")
     assert f"MOGPLEX_RUN_ID={only.id}\n" in (project.folder / "mogplex.env").read_text(encoding="utf-8")
@@ -77,7 +77,7 @@ def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(tmp_path: Pa
     assert "workingBranch" not in started(emulator)[1]
     said = "\n".join(pipeline.lines("document"))
     assert "MOGPLEX_IDEMPOTENCY_KEY" in said
-    assert "ignored: outputs of an earlier job" in said
+    assert "is ignored because it is an output of an earlier job" in said
 
 
 def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
