@@ -95,7 +95,7 @@ def test_a_run_that_fails_with_every_report(name: str, tmp_path: Path) -> None:
 
 def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> None:
     log = Job("plain", tmp_path).run("pull-request", MOGPLEX_IDEMPOTENCY_KEY="nightly-2026-11-24")
-    assert "under the key nightly-2026-11-24" in log
+    assert "idempotency key nightly-2026-11-24" in log
     assert "WARNING" not in log
 
 
