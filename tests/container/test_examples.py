@@ -5,6 +5,7 @@ upload lists what it would keep.
 """
 
 import json
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,21 +35,30 @@ runs:
         KEPT: ${{ inputs.path }}
 """
 STAND_INS = {"gh": '#!/bin/sh\nprintf "gh:"; printf " <%s>" "$@"; echo\n', "make": "#!/bin/sh\nexit 1\n"}
+CALLED = ".github/workflows/called.yml"
+CALL = re.compile(r"uses: acme/\.github/\.github/workflows/[a-z-]+\.yml@main")
+MAINTAINER = {"id": 1, "login": "ada", "type": "User"}
+STRANGER = {"id": 2, "login": "mallory", "type": "User"}
 PULL_REQUEST = {
     "number": 7,
-    "head": {"ref": "feature/login", "repo": {"full_name": "acme/web"}},
-    "base": {"ref": "main", "repo": {"full_name": "acme/web"}},
+    "user": MAINTAINER,
+    "head": {"ref": "feature/login", "repo": {"id": 701, "full_name": "acme/web"}},
+    "base": {"ref": "main", "repo": {"id": 701, "full_name": "acme/web"}},
 }
 
 
 class Example:
     """One example in a repository of its own."""
 
-    def __init__(self, image: str, folder: Path, name: str) -> None:
+    def __init__(self, image: str, folder: Path, name: str, caller: str | None = None) -> None:
+        """Lay out the repository; ``caller`` is a workflow that calls the example as a reusable one."""
         self._folder = folder
         self._repository = folder / "repository"
         self._repository.mkdir()
-        workspace(self._repository, (EXAMPLES / f"{name}.yml").read_text(), image)
+        example = (EXAMPLES / f"{name}.yml").read_text()
+        workspace(self._repository, caller or example, image)
+        if caller is not None:
+            (self._repository / CALLED).write_text(example)
         self._upload = folder / "upload-artifact"
         self._upload.mkdir()
         (self._upload / "action.yml").write_text(UPLOAD_STAND_IN)
@@ -91,48 +101,73 @@ def test_nightly_maintenance(image: str, tmp_path: Path) -> None:
     assert run.prompt.startswith("Bring the dependencies up to date")
 
 
+def caller_of(name: str) -> str:
+    """Return the workflow that the example's first comment shows, with a failing test as its own job."""
+    lines = (EXAMPLES / f"{name}.yml").read_text().splitlines()
+    shown = "\n".join(line.removeprefix("#   ") for line in lines if line.startswith("#   "))
+    steps = "runs-on: ubuntu-latest\n    steps: [{run: make test}]"
+    assert shown.count("…") == 1
+    return CALL.sub(f"uses: ./{CALLED}", shown.replace("…", steps))
+
+
+def failing(pull_request: Mapping[str, object], sender: Mapping[str, object] = MAINTAINER) -> dict[str, object]:
+    return {"action": "synchronize", "pull_request": pull_request, "sender": sender}
+
+
 def test_a_failing_build_is_fixed_on_its_branch_and_the_pull_request_hears_of_it(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, "fix-build").run(emulator, "pull_request", {"pull_request": PULL_REQUEST})
+        done = Example(image, tmp_path, "fix-build", caller_of("fix-build")).run(
+            emulator, "pull_request", failing(PULL_REQUEST)
+        )
         (run,) = emulator.runs
-    assert "Job failed" in done.log
     request = run.request
     assert (request.working_branch, request.base_branch, request.create_branch) == ("feature/login", "main", False)
     (comment,) = [line for line in done.lines() if line.startswith("gh: ")]
-    assert comment.startswith("gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <An agent fixed the build")
+    assert comment.startswith("gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <An agent changed this branch")
 
 
-def test_a_failing_build_of_a_fork_is_left_alone(image: str, tmp_path: Path) -> None:
-    fork = {**PULL_REQUEST, "head": {"ref": "main", "repo": {"full_name": "mallory/web"}}}
+FORK = {**PULL_REQUEST, "user": STRANGER, "head": {"ref": "main", "repo": {"id": 9, "full_name": "mallory/web"}}}
+APP = {"id": 3, "login": "mogplex[bot]", "type": "Bot"}
+
+
+@pytest.mark.parametrize("payload", [failing(FORK, STRANGER), failing(PULL_REQUEST, APP)], ids=["fork", "app"])
+def test_a_failing_build_of_a_fork_or_of_an_apps_push_is_left_alone(
+    image: str, tmp_path: Path, payload: Mapping[str, object]
+) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, "fix-build").run(emulator, "pull_request", {"pull_request": fork})
+        Example(image, tmp_path, "fix-build", caller_of("fix-build")).run(emulator, "pull_request", payload)
         assert emulator.requests == []
-    assert "Job failed" in done.log
 
 
-def labeled(label: str, association: str) -> dict[str, object]:
-    issue = {"number": 12, "title": "Login `$(id)`", "body": "It fails.\n", "author_association": association}
-    return {"action": "labeled", "label": {"name": label}, "issue": issue}
+def labeled(label: str, sender: Mapping[str, object]) -> dict[str, object]:
+    issue = {
+        "number": 12,
+        "title": "Login `$(id)`",
+        "body": "It fails.\n",
+        "author_association": "NONE",
+        "user": STRANGER,
+    }
+    return {"action": "labeled", "label": {"name": label}, "issue": issue, "sender": sender}
 
 
 def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, "label").run(emulator, "issues", labeled("agent", "MEMBER"))
+        done = Example(image, tmp_path, "label").run(emulator, "issues", labeled("agent", MAINTAINER))
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
-    assert "closes #12.\n\nLogin `$(id)`\n\nIt fails." in run.prompt
+    assert run.prompt.startswith("Solve issue #12 of this repository")
     assert [line for line in done.lines() if line.startswith("gh: ")] == [
         "gh: <issue> <comment> <12> <--repo> <acme/web>"
         " <--body> <An agent made https://github.com/acme/web/pull/42 from this.>"
     ]
 
 
-@pytest.mark.parametrize(("label", "association", "code"), [("agent", "NONE", 1), ("bug", "MEMBER", 0)])
-def test_an_outsiders_issue_and_another_label_start_nothing(
-    image: str, tmp_path: Path, label: str, association: str, code: int
+@pytest.mark.parametrize(("label", "sender", "code"), [("agent", STRANGER, 1), ("bug", MAINTAINER, 0)])
+def test_a_label_that_an_issue_form_set_and_another_label_start_nothing(
+    image: str, tmp_path: Path, label: str, sender: Mapping[str, object], code: int
 ) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, "label").run(emulator, "issues", labeled(label, association))
+        done = Example(image, tmp_path, "label").run(emulator, "issues", labeled(label, sender))
         assert emulator.requests == []
     assert done.exit_code == code, done.log
     assert not any(line.startswith("gh: ") for line in done.lines())
