@@ -94,7 +94,9 @@ def test_a_run_that_fails_with_every_report(name: str, tmp_path: Path) -> None:
 
 
 def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> None:
-    log = Job("plain", tmp_path).run("pull-request", MOGPLEX_IDEMPOTENCY_KEY="nightly-2026-11-24")
+    job = Job("plain", tmp_path)
+    assert "WARNING: Idempotency key: Nothing here identifies this job" in job.run("pull-request", CI="true")
+    log = job.run("pull-request", CI="true", MOGPLEX_IDEMPOTENCY_KEY="nightly-2026-11-24")
     assert "idempotency key nightly-2026-11-24" in log
     assert "WARNING" not in log
 
@@ -106,9 +108,9 @@ def executable(path: Path, text: str) -> None:
 
 
 def killed_while_it_follows(emulator: Emulator, env: dict[str, str], folder: Path) -> None:
-    """Run a step until it polls, and kill it."""
+    """Run a step until it reads events, and kill it."""
     with start_program("--prompt", "Fix the login form", env=env, cwd=folder) as process:
-        while not any(request.route == "events" for request in emulator.requests):
+        while not any(request.route == "stream" for request in emulator.requests):
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
