@@ -14,10 +14,10 @@ _CHECKPOINT_END: Final = "<<<END_MOGPLEX_CHECKPOINT>>>"
 """Marks around what a run asks when it pauses (Mogplex/mogplex, lib/harness/checkpoint.ts)."""
 _MOST_HELD: Final = 64 * 1024
 """Characters after which a piece is released even if a fence, key or checkpoint is still open."""
-_LEADS_TO_VALUE: Final = re.compile(
-    r"(?:[:=,\"'(]|(?:^|\s)-[\w-]*|\b(?:bearer|basic|token|password|passphrase|secret|key|is|to))\Z", re.IGNORECASE
-)
-"""Ends of a text after which a secret may follow: it must not be cut there, or the secret would stand alone."""
+_SENTENCE_END: Final = re.compile(r"[.!?…][)\]\"'”*_`]*\Z")
+_NAMING: Final = frozenset(":=<>|{}()[]\"'`\\")
+"""Characters of a line that may give a name to what the next one holds."""
+_LONGEST_LINES: Final = 512
 _BLOCK_START: Final = re.compile(
     rf"(?P<fence>^[ \t]{{0,20}}```)|(?P<key>-----BEGIN )|(?P<checkpoint>{re.escape(_CHECKPOINT)})", re.MULTILINE
 )
@@ -73,13 +73,17 @@ class TextBuffer:
         return [] if end is None else self._take(end)
 
     def flush(self) -> list[Untrusted]:
-        """Return what can be shown when nothing more has come for a while: up to the last safe white space."""
+        """Return what can be shown when nothing more has come for a while: up to the end of a sentence or plain line.
+
+        Elsewhere, the name of a secret could be shown alone, and the secret after it would not be known as one.
+        """
         if self._open is not None:
             return []
         start = max(len(self._text) - _TAIL, 0)
         for match in reversed(list(re.finditer(r"\s+", self._text[start:]))):
-            end, before = start + match.end(), self._text[max(start + match.start() - 80, 0) : start + match.start()]
-            is_safe = "\n" in match[0] or not _LEADS_TO_VALUE.search(before)
+            end, word_end = start + match.end(), start + match.start()
+            before = self._text[max(word_end - _LONGEST_LINES, 0) : word_end]
+            is_safe = _SENTENCE_END.search(before[-8:]) or ("\n" in match[0] and _names_nothing(before))
             if is_safe and self._may_cut(end):
                 return self._take(end)
         return []
@@ -163,6 +167,12 @@ class TextBuffer:
     def _read_checkpoint(self, block: re.Match[str]) -> str:
         self.checkpoint = _checkpoint(block[1])
         return "\n\n"
+
+
+def _names_nothing(text: str) -> bool:
+    """Whether the last two lines of ``text`` are plain words."""
+    lines = text.rsplit("\n", 2)[-2:]
+    return len(text) < _LONGEST_LINES and not _NAMING.intersection("".join(lines))
 
 
 def _checkpoint(block: str) -> Checkpoint:

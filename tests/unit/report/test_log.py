@@ -217,8 +217,9 @@ def test_words_that_come_in_scraps_are_read_in_paragraphs() -> None:
 
 def test_words_appear_at_once_when_nothing_else_comes() -> None:
     feed = Feed()
-    log = log_of(feed.arrived(delta("I look at the tes")), feed.quiet(), feed.arrived(delta("ts now.")), feed.ended())
-    assert before_the_end(log)[1:] == ["[00:00]   agent: I look at the", "│ tests now."]
+    first, second = delta("I look. At the tes"), delta("ts now.")
+    log = log_of(feed.arrived(first), feed.quiet(), feed.arrived(second), feed.ended())
+    assert before_the_end(log)[1:] == ["[00:00]   agent: I look.", "│ At the tests now."]
 
 
 def test_a_secret_in_two_scraps_is_hidden() -> None:
