@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 SECONDS_PER_REQUEST: Final = 60.0 / 54.0
 """What one request costs the jobs that share a token: the API allows 60 in any minute, and a few are spare."""
+LOOK_SECONDS: Final = 60.0
+"""Time between two looks at the run beside its events: only ``GET /runs/{id}`` notices that a run's worker died."""
 LONGEST_INTERVAL: Final = 2.0
 """Longest interval, in seconds, of a job that has the token to itself."""
 _REQUESTS_TO_START: Final = 3
 """Looking up the repository, starting the run, and trying the event stream."""
+_LOOK_SHARES: Final = 4
+"""Requests that a job pays for between two looks."""
 _WIDEN: Final = 1.25
 _JITTER: Final = 1.1
 _SLOW_DOWN: Final = 2.0
@@ -42,6 +46,16 @@ class PollInterval:
         self._backoff = Backoff(clock, first=self._shortest, longest=max(self._shortest, 10.0))
         self.is_shared = jobs_per_token > 1
         """Whether other jobs are known to use the token too."""
+        self.is_crowded = _REQUESTS_TO_START * self._share > 60.0
+        """Whether so many are known that they cannot all start, or end, in the same minute."""
+        self.look_seconds = max(LOOK_SECONDS, _LOOK_SHARES * self._share)
+        """Time between two looks at the run."""
+
+    def before_stream(self) -> float:
+        """Return the seconds from the start of the run to the opening of its stream: none unless it is crowded."""
+        if not self.is_crowded:
+            return 0.0
+        return (_REQUESTS_TO_START - 1) * self._share + self._clock.random(0.0, self._share)
 
     def first(self) -> float:
         """Return the seconds from the start of the run to the first poll: none for a job on its own.

@@ -23,7 +23,7 @@ from mogplex_ci.errors import (
     StreamMissingError,
     StreamPositionError,
 )
-from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, EventKind
+from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, EventKind, EventPage
 from mogplex_ci.run.updates import (
     Ended,
     EventsArrived,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mogplex_ci.api.budget import PollInterval
     from mogplex_ci.api.client import Client
     from mogplex_ci.api.stream import EventStream
-    from mogplex_ci.models import Event, EventPage, Run, Untrusted
+    from mogplex_ci.models import Event, Run, Untrusted
     from mogplex_ci.run.timeline import Timeline
     from mogplex_ci.run.updates import Update
     from mogplex_ci.signals import Clock, Stop
@@ -54,10 +54,8 @@ QUIET_SECONDS: Final = 2.0
 """Time without events after which what is held back is shown."""
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds after the start in which the API may not know the run yet."""
-LOOK_SECONDS: Final = 60.0
-"""Time between two looks at the run beside its events: only ``GET /runs/{id}`` notices that a run's worker died."""
 PAUSED_LOOK_SECONDS: Final = 10.0
-"""The same while the run waits for a person's answer."""
+"""Time between two looks at a run that waits for a person's answer."""
 FIRST_BYTES_SECONDS: Final = 5.0
 """The service writes to a stream at once; if nothing comes, something in between buffers it."""
 SILENCE_SECONDS: Final = 60.0
@@ -68,12 +66,14 @@ LAST_LOOK_SECONDS: Final = 1.0
 """How long before the deadline the last look is taken, so that a run that ended in time is not reported as late."""
 LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
 """Seconds before each look for events that are written after the terminal status; two seconds in all."""
-LATE_EVENT_QUIET: Final = 0.4
+LATE_EVENT_QUIET: Final = 0.3
 """Seconds without a new event after which a streamed run is taken to have none left: text can follow the last one."""
 LATE_EVENTS_SECONDS: Final = 90.0
 """How long they are asked for while the API refuses: a used-up request limit is one of a minute."""
-_LOOKS_AFTER_END: Final = (0.0, 0.2, 0.4, 0.8, 1.6, 3.0)
-"""Pauses between looks after an event that ends a run; the status follows within milliseconds to seconds."""
+_LOOKS_AFTER_END: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
+"""Pauses before looks after an event that ends a run; the status follows within milliseconds to seconds."""
+_CROWDED_LOOKS_AFTER_END: Final = (0.6, 2.0, 4.0, 8.0)
+"""The same where one look must do."""
 _END_KINDS: Final = {
     "success": EventKind.FINISHED,
     "failed": EventKind.FAILED,
@@ -123,8 +123,12 @@ class Follower:
         self._arrived_at = now
         """When a new event arrived last."""
         self._quiet_at = inf
-        self._look_at = now + LOOK_SECONDS
-        self._looks: Iterator[float] = repeat(LOOK_SECONDS)
+        self._look_at = now + interval.look_seconds
+        self._looks: Iterator[tuple[float, bool]] = repeat((interval.look_seconds, False))
+        """Pauses before the next looks, and whether these are at the events, which come with the run's status."""
+        self._look_reads_events = False
+        self._is_read_to_end = False
+        """Whether the events were read after the run had ended, and brought no more."""
         self._last_look = inf
         self._trouble: MogplexError | None = None
         self._not_before = -inf
@@ -179,9 +183,10 @@ class Follower:
         """Follow the event stream until the run is over, time is up, or polling is better."""
         backoff = Backoff(self._clock)
         fruitless = 0
+        yield from self._wait_for(self._interval.before_stream())
         while self._is_going_on() and not self._gave_up and not self._client.has_no_stream:
             if self.run.is_paused or self._segment_ended:  # a stream would bring nothing, only looks do
-                yield from self._wait_for(self._look_at - self._clock.monotonic())
+                yield from self._wait_for(max(self._look_at - self._clock.monotonic(), 0.0))
                 continue
             try:
                 with self._stop.interrupting():
@@ -211,7 +216,7 @@ class Follower:
                 if not self._is_going_on() or self._client.has_no_stream:
                     return
                 pause = 0.0
-                if end is not _StreamEnd.SILENT:
+                if end is not _StreamEnd.SILENT and not self._segment_ended:
                     yield from self._look()
                 if end is _StreamEnd.CLOSED:
                     fruitless += 1
@@ -310,10 +315,14 @@ class Follower:
         Raises:
             MogplexError: the API gave no usable answer.
         """
-        if self._lists_newest is False:
+        is_look = self._saves_looks and self._clock.monotonic() >= self._look_at
+        if self._lists_newest is False or is_look:
+            before = self.run.status
             run = self._ask_for_run()
             yield from self._recover()
-            return (yield from self._see(run))
+            yield from self._see(run)
+            self._look_at = self._clock.monotonic() + self._interval.look_seconds
+            return self.run.status != before
         page = self._ask_for_events()
         yield from self._recover()
         return (yield from self._take_page(page))
@@ -343,6 +352,8 @@ class Follower:
         """
         began = self._clock.monotonic()
         for pause in LATE_EVENT_PAUSES:
+            if self._is_read_to_end:
+                break
             has_last = self._lists_newest is False or _END_KINDS[self.run.status] in self._timeline.end_kinds
             is_saved = has_last and self._interval.is_shared and bool(self._client.has_no_stream)
             if self._clock.monotonic() + pause >= deadline or is_saved:
@@ -356,8 +367,7 @@ class Follower:
                     yield from self._note_missing(later_ones=True)
                 break
             news = yield from self._take_page(page)
-            is_quiet = self._client.has_no_stream or self._clock.monotonic() - self._arrived_at >= LATE_EVENT_QUIET
-            if not news and has_last and is_quiet:
+            if not news and has_last and self._client.has_no_stream:
                 break
 
     def _retry_events(self, deadline: float) -> Generator[Update, None, EventPage]:
@@ -384,7 +394,8 @@ class Follower:
             now = self._clock.monotonic()
             if now >= until:
                 break
-            due = max(min(until, self._quiet_at, self._look_at, self._reported_at + HEARTBEAT_SECONDS) - now, 0.0)
+            look_at = inf if self._saves_looks else self._look_at
+            due = max(min(until, self._quiet_at, look_at, self._reported_at + HEARTBEAT_SECONDS) - now, 0.0)
             if stream is None:
                 self._sleep(due)
                 continue
@@ -399,28 +410,33 @@ class Follower:
         if now >= self._quiet_at:
             self._quiet_at = inf
             yield Quiet(tuple(self._timeline.flush_text()))
-        if now >= self._look_at:
+        if now >= self._look_at and not self._saves_looks:
             yield from self._look()
         if now >= self._reported_at + HEARTBEAT_SECONDS and not self._is_over:
             self._reported_at = now
             yield Heartbeat(self.run, now - self._began, now - self._changed_at)
 
+    @property
+    def _saves_looks(self) -> bool:
+        """Whether looks must not cost requests beside polls, because jobs that poll share the token."""
+        return self._interval.is_shared and bool(self._client.has_no_stream)
+
     def _look(self) -> Generator[Update, None, bool]:
-        """Ask for the run, and return whether the API answered.
+        """Ask for the run, with its events when it is about to end, and return whether the API answered.
 
         Raises:
             MogplexError: the API says that asking again is of no use.
         """
         try:
-            run = self._ask_for_run()
+            answer = self._ask_for_events() if self._look_reads_events else self._ask_for_run()
         except MogplexError as error:
             self._look_at = self._clock.monotonic() + self._look_backoff.seconds_after(error)
             yield from self._note_trouble(error)
             return False
         self._look_backoff.reset()
         yield from self._recover()
-        yield from self._see(run)
-        pause = PAUSED_LOOK_SECONDS if run.is_paused else next(self._looks)
+        yield from self._take_page(answer) if isinstance(answer, EventPage) else self._see(answer)
+        pause, self._look_reads_events = (PAUSED_LOOK_SECONDS, False) if self.run.is_paused else next(self._looks)
         self._look_at = self._clock.monotonic() + pause
         return True
 
@@ -439,19 +455,21 @@ class Follower:
 
     def _take_page(self, page: EventPage) -> Generator[Update, None, bool]:
         """Report what ``page`` tells, in the order in which it happened, and return whether it was news."""
-        if page is self._last_page and page.run.status == self.run.status:
-            return False
-        is_gap = self._is_gap(page)
+        is_known = page is self._last_page
+        is_gap = not is_known and self._is_gap(page)
         self._last_page = page
-        first, second = self._see(page.run), self._take(page.events)
-        if page.run.is_terminal:  # events come before the end
-            first, second = second, first
-        news = bool((yield from first)) | bool((yield from second))
+        has_ended = page.run.is_terminal or page.run.is_paused
+        status_is_news = False if has_ended else (yield from self._see(page.run))
+        has_events = False if is_known else (yield from self._take(page.events))
+        if has_ended:  # events come before the end
+            is_quiet = self._clock.monotonic() - self._arrived_at >= LATE_EVENT_QUIET
+            self._is_read_to_end = not has_events and is_quiet and bool(self._timeline.end_kinds)
+            status_is_news = yield from self._see(page.run)
         if len(page.events) >= FEED_LIMIT and self._lists_newest is None:
             yield from self._find_out_what_is_listed(page)
         if is_gap:
             yield from self._note_missing(later_ones=False)
-        return news
+        return status_is_news or has_events
 
     def _is_gap(self, page: EventPage) -> bool:
         """Whether events were missed between two polls: a full page shares none with what was seen."""
@@ -502,8 +520,10 @@ class Follower:
         self._quiet_at = now + QUIET_SECONDS
         if any(event.end is not None for event in arrived):
             self._segment_ended = True
-            self._looks = chain(_LOOKS_AFTER_END[1:], repeat(PAUSED_LOOK_SECONDS))
-            self._look_at = now + _LOOKS_AFTER_END[0]
+            pauses = _CROWDED_LOOKS_AFTER_END if self._interval.is_crowded else _LOOKS_AFTER_END
+            self._looks = chain(((pause, True) for pause in pauses), repeat((PAUSED_LOOK_SECONDS, False)))
+            pause, self._look_reads_events = next(self._looks)
+            self._look_at = now + pause
         yield EventsArrived(self.run, arrived, additions, now - self._began)
         if len(self._seen) >= FEED_LIMIT and self._first_kind not in (EventKind.ACCEPTED, EventKind.SANDBOX_READY):
             yield from self._note_missing(later_ones=False)  # the run was joined when it had more than can be read
