@@ -188,7 +188,8 @@ class VirtualClock:
     """A clock as the run's code takes it, for one thread. It can ring."""
 
     def __init__(self, time: VirtualTime, seed: int) -> None:
-        self._time = time
+        self.time = time
+        """The time that it tells."""
         self._random = random.Random(seed)  # noqa: S311 - not a secret
         self._alarms: list[tuple[float, Callable[[], None]]] = []
 
@@ -199,7 +200,7 @@ class VirtualClock:
 
     def monotonic(self) -> float:
         """See ``Clock``."""
-        return self._time.monotonic()
+        return self.time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """See ``Clock``."""
@@ -215,13 +216,13 @@ class VirtualClock:
         wakes = self.monotonic() + seconds
         while self._alarms and self._alarms[0][0] <= wakes:
             at, action = self._alarms[0]
-            self._time.sleep(at - self.monotonic(), until)
+            self.time.sleep(at - self.monotonic(), until)
             if until():
                 return
             self._alarms.pop(0)
             action()
             signals.next_item(SimpleQueue(), 0.0)  # the action may be a stop signal, which ends a wait
-        self._time.sleep(wakes - self.monotonic(), until)
+        self.time.sleep(wakes - self.monotonic(), until)
 
     def random(self, low: float, high: float) -> float:
         """See ``Clock``."""
@@ -229,4 +230,4 @@ class VirtualClock:
 
     def leave(self) -> None:
         """Let time go on without this thread."""
-        self._time.leave()
+        self.time.leave()
