@@ -295,7 +295,7 @@ def _is_number(value: str) -> bool:
 
 
 def _has_digit(value: str) -> bool:
-    return any("0" <= char <= "9" for char in value)
+    return _compiled("[0-9]").search(value) is not None
 
 
 def _is_password(name: str) -> bool:

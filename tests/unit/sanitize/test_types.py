@@ -48,12 +48,10 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
     sys.stdout.write(event.data)  # both
     event.data + "text"  # both
 
-def write_summary(markdown: Markdown) -> None: ...
-
-def summary(event: Event, safe: Sanitizer, raw: str) -> None:
-    write_summary(event.data)  # both
-    write_summary(raw)  # both
-    write_summary(f"{Markdown.of('x')}")  # both
+def summary(platform: Platform, event: Event, safe: Sanitizer, raw: str) -> None:
+    platform.write_summary(event.data)  # both
+    platform.write_summary(raw)  # both
+    platform.write_summary(f"{Markdown.of('x')}")  # both
     Markdown.of(raw)  # pyright
     Markdown.of(f"{raw} {{}}", 1)  # pyright
     Markdown.of("{}", raw)  # both
@@ -94,7 +92,7 @@ def careful(platform: Platform, event: Event, safe: Sanitizer, level: Level, is_
     platform.annotate(Level.ERROR, safe.line("Agent"), safe.line("It says {}", event.type))
     platform.set_outputs({"branch": safe.branch(event.data.at("working_branch"))})
     table = Markdown.of("| {} | {} |", safe.markdown(event.type), count(3, "event"))
-    write_summary(Markdown.joined("\\n", [table, safe.fence(event.data)]))
+    platform.write_summary(Markdown.joined("\\n", [table, safe.fence(event.data)]))
 """
 
 
