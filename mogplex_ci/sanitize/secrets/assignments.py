@@ -28,8 +28,9 @@ _KEY = (
 """Keys that open something; others sort, cache or press."""
 
 _CLOSED = r"(?:\\*[\"'`]\]?|\]|\*{1,2})?"
-_TYPE = r"(?:[ \t]?[?:]?[ \t]?[a-z_][\w.\[\]<>|?*]{0,40}(?:[ \t]\|[ \t]\w{1,20}){0,2}(?=[ \t]?:?=))?"
+_TYPE = r"(?:\??[ \t]?:?[ \t]?&?[a-z_][\w.\[\]<>|?*]{0,40}(?:[ \t]\|[ \t]\w{1,20}){0,2}(?=[ \t]?:?=))?"
 _OPERATOR = r"[ \t]*(?:=>|::?=|\?\?=|\|\|=|[?+]=|=(?![=>~])|:(?!:)\*{0,2})[ \t]*"
+_FALLBACK = r"(?:[\w.]{1,60}[ \t](?:\|\||\?\?|or)[ \t])?"
 _PLAIN = r"[^\s\"'`\\]"
 _CODE = r"[^\s\"'`,;&<>(){}\[\]\\|]"
 _MOST_JUDGED = 300
@@ -64,6 +65,7 @@ COMMANDS = {
         rf"[ \t]-p[\"']?(?P<attached>{_PLAIN}++)"
         rf"|\bsshpass[ \t]{{1,4}}-p[ \t]{{1,4}}[\"']?(?P<apart>{_PLAIN}++)"
     ),
+    "redis-cli": rf"\bredis-cli\b{_ON_ONE_LINE}{{0,120}}?[ \t]-a[ \t]{{1,4}}[\"']?(?P<value>{_PLAIN}++)",
     "login": r"\blogin\s{1,9}\S{1,100}\s{1,9}passw(?:or)?d\s{1,9}(?P<value>\S++)",
 }
 """What has to stand in a text, in lower case, and the expression that is searched then; a named group is the secret."""
@@ -189,11 +191,13 @@ def _forms(word: str, before: str) -> Iterator[Form]:
     if word.startswith("-"):
         yield from _FLAG
     if before.endswith("<"):
-        yield _ELEMENT
+        yield from _ELEMENT
     if before.endswith(("?", "&", ";")):
         yield _QUERY
     if before.endswith(("ENV ", "ARG ", "setx ", "setenv ")):
         yield _DOCKERFILE
+    if before.endswith(" set "):
+        yield _SET_COMMAND
     if before.endswith(('"', "'")):
         yield from _PAIR
         if before[:-1].rstrip().endswith("("):
@@ -311,9 +315,13 @@ def _compiled(pattern: str, flags: re.RegexFlag = _FLAGS) -> re.Pattern[str]:
 _WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 _QUOTE = r"\\*[\"']?"
 _FLAG = (Form(rf"(?:=|\s+){_QUOTE}", _PLAIN, _flagged), Form(r"\\*[\"'],?\s+\\*[\"']", _PLAIN, _flagged))
-_ELEMENT = Form(r">\s{0,60}(?=[^<]{0,2000}</)", r"[^<\n]", _quoted)
+_ELEMENT = (
+    Form(r">\s{0,60}<!\[CDATA\[", r"[^\]\n]|\](?!\]>)", _quoted),
+    Form(r">\s{0,60}(?=[^<]{0,2000}</)", r"[^<\n]", _quoted),
+)
 _QUERY = Form("=", _CODE, _given)
 _DOCKERFILE = Form(rf"[ \t]+{_QUOTE}", _PLAIN, _given)
+_SET_COMMAND = Form(rf"[ \t]+{_QUOTE}", _PLAIN, _stated)
 _PAIR_LEAD = rf"{_QUOTE}[\s,]{{1,60}}{_QUOTE}value{_QUOTE}[ \t]{{0,4}}[:=][ \t]{{0,4}}"
 _PAIR = (
     Form(_PAIR_LEAD + r"\\*[\"']", r"[^\"'\\\n]", _given),
@@ -326,8 +334,8 @@ _AUTHORIZATION = (
     Form(rf"{_CLOSED}{_OPERATOR}{_QUOTE}(?:[a-z][\w-]{{0,30}}[ \t]+)?", _CODE, _stated),
 )
 _IN_QUOTES = (
-    Form(rf"{_CLOSED}{_TYPE}{_OPERATOR}[rbuf@]{{0,2}}\"", r"[^\"\\\n]|\\.", _quoted),
-    Form(rf"{_CLOSED}{_TYPE}{_OPERATOR}[rbuf@]{{0,2}}'", r"[^'\\\n]|\\.", _quoted),
+    Form(rf"{_CLOSED}{_TYPE}{_OPERATOR}{_FALLBACK}[rbuf@]{{0,2}}\"", r"[^\"\\\n]|\\.", _quoted),
+    Form(rf"{_CLOSED}{_TYPE}{_OPERATOR}{_FALLBACK}[rbuf@]{{0,2}}'", r"[^'\\\n]|\\.", _quoted),
     Form(rf"{_CLOSED}{_TYPE}{_OPERATOR}`", r"[^`\\\n]", _quoted),
     Form(rf"{_CLOSED}{_OPERATOR}\\+[\"']", r"[^\"'\\\n]", _quoted),
 )
