@@ -50,9 +50,10 @@ that names the nearest one. The token has no flag, because other processes can s
 | --- | --- | --- | --- |
 {inputs}
 
-`matrix`, `job-index`, `job-total` and `max-parallel` are filled by `action.yml` from GitHub's contexts; leave them
-alone. A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set {not_for_run_file}: it may come from a
-branch that anybody can propose, and these decide where the token goes, or lift a guard.
+`matrix`, `job-index`, `job-total` and `max-parallel` are filled by `action.yml` from GitHub's contexts, and `post-step`
+says that a step is the action; leave them alone. A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set
+{not_for_run_file}: it may come from a branch that anybody can propose, and these decide where the token goes, or lift a
+guard.
 
 ## Outputs
 

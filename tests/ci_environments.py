@@ -21,6 +21,7 @@ _GITHUB = {
     "GITHUB_STEP_SUMMARY": "{folder}/summary.md",
     # From the defaults in action.yml: this is a step that uses the action.
     "INPUT_MATRIX": "null",
+    "INPUT_POST-STEP": "true",
 }
 
 _REPO = {"MOGPLEX_REPO": "acme/web"}

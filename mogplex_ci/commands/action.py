@@ -91,6 +91,8 @@ def _perform(
             return _skipped(f"Not started: {reason.cause}.", clock.monotonic() - began)
         if platform.identity() is None and inputs.idempotency_key is None and platform.env.get("CI"):
             recorder.warn_of_random_key()  # nobody at a terminal tries a step again as a CI system does
+        if not (platform.has_clean_up or inputs.key_suffix or inputs.matrix or inputs.idempotency_key):
+            recorder.warn_of_use_without_action()
     with _client_of(inputs, recorder) as client:
         execution = Execution(client, plan_of(inputs, platform), clock=clock, stop=stop, began=began)
         for update in execution.perform():
@@ -222,6 +224,17 @@ class Recorder:
             "give all tries the same MOGPLEX_IDEMPOTENCY_KEY"
         )
         self._log.warn("Idempotency key", text)
+
+    def warn_of_use_without_action(self) -> None:
+        """Warn about what only the action has: a post step, and the values of the matrix."""
+        text = self._sanitizer.line(
+            "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
+            "matrix would share one run. Set key-suffix to {} (or matrix to {}), and run 'mogplex-ci post' in a later "
+            "step with 'if: always()'",
+            "${{ strategy.job-index }}",
+            "${{ toJson(matrix) }}",
+        )
+        self._log.warn("No post step", text)
 
     def on(self, update: Update) -> None:
         """Record an update. Ids are written at once, so that later steps and ``post`` have them whatever happens."""

@@ -90,7 +90,7 @@ class Input:
     is_for_run_file: bool
     """Whether a run file may set it; not what decides where the token goes, or lifts a guard."""
     github_expression: str | None
-    """Fills an internal input on GitHub; None for the inputs that people set."""
+    """What action.yml fills an internal input with; None for the inputs that people set."""
     variables: tuple[str, ...]
     """Environment variables that set it; the first one that is set wins."""
 

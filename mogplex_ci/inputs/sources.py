@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 OUTPUT_VARIABLES: Final = frozenset(map(output_variable, OUTPUTS))
 """Outputs as other CI systems hand them to later jobs."""
+_RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
+"""GitHub's runner takes these two from ``with:`` for itself, in every step with a container."""
 _YAML_BYTES: Final = 1_000_000
 _NODES: Final = 20_000
 """Values and names that a YAML file may have. More would take seconds to parse."""
@@ -161,7 +163,7 @@ def _ignored_variables(env: Mapping[str, str]) -> list[Problem]:
 def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
     known = {variable for spec in inputs().values() for variable in spec.variables}
     known |= OUTPUT_VARIABLES | set(VARIABLES)
-    github = {spec.github_variable: name for name, spec in inputs().items()}
+    github = {spec.github_variable for spec in inputs().values()} | _RUNNER_INPUTS
     otherwise = "See docs/inputs-and-outputs.md."
     problems = []
     for variable in sorted(env):

@@ -142,6 +142,11 @@ class Platform:
         return self.env.get("MOGPLEX_DEBUG") == "1"
 
     @property
+    def has_clean_up(self) -> bool:
+        """Whether ``post`` runs as it should; false where the step had to be the action for that, and is not."""
+        return True
+
+    @property
     def terminal(self) -> TextIO | None:
         """The log's stream when it is a terminal with a person before it; None in a CI system."""
         return None

@@ -68,6 +68,14 @@ class GitHub(Platform):
         return self.env.get("RUNNER_DEBUG") == "1" or super().is_debug
 
     @property
+    def has_clean_up(self) -> bool:
+        """Whether this step is the action. One that runs the image or the program itself has no post step.
+
+        Only action.yml sets the input. ``matrix`` says nothing: people give it to a step that uses the image.
+        """
+        return self.env.get("INPUT_POST-STEP") == "true"
+
+    @property
     def _event(self) -> Event:
         return Event.read(self.env)
 
@@ -112,7 +120,7 @@ class GitHub(Platform):
         """Append to the job's summary."""
         path = self.env.get("GITHUB_STEP_SUMMARY")
         if path:
-            with Path(path).open("a", encoding="utf-8") as file:
+            with Path(path).open("a", encoding="utf-8", newline="\n") as file:
                 file.write(markdown)
 
     def save_state(self, state: Mapping[str, str]) -> None:
@@ -120,14 +128,14 @@ class GitHub(Platform):
 
         Without a post step of the runner, a later step of the job that runs ``mogplex-ci post`` reads a file.
         """
-        if self._has_post_step:
+        if self.has_clean_up:
             self._append("GITHUB_STATE", state)
         else:
             super().save_state(state)
 
     def load_state(self) -> Mapping[str, str]:
         """Return the values that the runner hands to ``post``, or those in the file."""
-        if not self._has_post_step:
+        if not self.has_clean_up:
             return super().load_state()
         if self.env.get(f"STATE_{_CLEARED}"):
             return {}
@@ -135,15 +143,10 @@ class GitHub(Platform):
 
     def clear_state(self) -> None:
         """Mark the state as cleared, for the runner's file only takes additions, or delete the file."""
-        if self._has_post_step:
+        if self.has_clean_up:
             self._append("GITHUB_STATE", {_CLEARED: "true"})
         else:
             super().clear_state()
-
-    @property
-    def _has_post_step(self) -> bool:
-        """Whether this is the action, whose post step the runner starts: it fills the action's internal inputs."""
-        return "INPUT_MATRIX" in self.env
 
     def _state_names(self, identity: Identity) -> Sequence[str]:
         """Leave out the step: ``mogplex-ci post`` is another one."""

@@ -128,7 +128,7 @@ def test_run_steps_on_github_clean_up_after_one_another(tmp_path: Path) -> None:
     """A job with `container:` runs the program in steps of its own: the runner then has no post step for it."""
     (tmp_path / "workspace").mkdir()
     job = environment("github", tmp_path)
-    del job["INPUT_MATRIX"]
+    del job["INPUT_MATRIX"], job["INPUT_POST-STEP"]
     with Emulator("slow", speed=1) as emulator:
         job |= {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
         killed_while_it_follows(emulator, job | {"GITHUB_ACTION": "__run"}, tmp_path / "workspace")
@@ -138,6 +138,33 @@ def test_run_steps_on_github_clean_up_after_one_another(tmp_path: Path) -> None:
         ended = run_program("post", env=job | post, cwd=tmp_path / "workspace")
         assert (ended.code, emulator.runs[0].status) == (0, "cancelled"), ended.out
     assert not (tmp_path / "workspace" / ".mogplex").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "warnings"),
+    [
+        ({"INPUT_POST-STEP": "true", "INPUT_MATRIX": "null"}, 0),
+        ({}, 1),
+        ({"INPUT_ARGS": "action"}, 1),
+        ({"INPUT_KEY-SUFFIX": "0"}, 0),
+        ({"INPUT_MATRIX": '{"os": "linux"}'}, 0),
+        ({"MOGPLEX_IDEMPOTENCY_KEY": "nightly-7"}, 0),
+    ],
+    ids=["the action", "nothing", "arguments", "key-suffix", "matrix", "own key"],
+)
+def test_a_github_step_without_the_action_is_told_what_it_lacks(
+    given: dict[str, str], warnings: int, tmp_path: Path
+) -> None:
+    (tmp_path / "workspace").mkdir()
+    job = environment("github", tmp_path)
+    del job["INPUT_MATRIX"], job["INPUT_POST-STEP"]
+    with Emulator("success", speed=AT_ONCE) as emulator:
+        job |= {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+        ended = run_program("--prompt", "Fix it", env=job | given, cwd=tmp_path / "workspace")
+    told = [line for line in ended.out.splitlines() if line.startswith("::warning")]
+    assert (ended.code, len(told)) == (0, warnings), ended.out
+    for words in ("no post step", "key-suffix to ${{ strategy.job-index }}", "mogplex-ci post")[: 3 * warnings]:
+        assert words in told[0]
 
 
 def test_buildkites_hook_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:

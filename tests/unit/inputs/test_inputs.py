@@ -287,7 +287,7 @@ def test_a_run_file_does_not_decide_about_token_and_guards(tmp_path: Path, name:
 
 def test_the_inputs_that_a_run_file_must_not_set() -> None:
     never = {"api-key", "base-url", "allow-untrusted-trigger", "on-untrusted", "on-missing-key", "dry-run", "scenario"}
-    internal = {"matrix", "job-index", "job-total", "max-parallel"}
+    internal = {"matrix", "job-index", "job-total", "max-parallel", "post-step"}
     assert {name for name, spec in inputs().items() if not spec.is_for_run_file} == never | internal | {
         "run-file",
         "task",
@@ -360,6 +360,10 @@ def test_an_unknown_name_is_a_warning_with_the_nearest(tmp_path: Path) -> None:
     assert "MOGPLEX_TIMEOUT" in warning
     (warning,) = warnings(tmp_path, INPUT_HARNES="codex")
     assert "Did you mean harness?" in warning
+
+
+def test_what_the_runner_takes_for_itself_is_no_unknown_input(tmp_path: Path) -> None:
+    assert warnings(tmp_path, INPUT_ENTRYPOINT="/app/main.py", INPUT_ARGS="action") == []
 
 
 def test_outputs_of_an_earlier_job_are_no_inputs(tmp_path: Path) -> None:

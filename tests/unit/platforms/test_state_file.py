@@ -76,9 +76,12 @@ def test_the_actions_post_step_gets_the_state_from_the_runner(tmp_path: Path) ->
     assert github(tmp_path, **given, STATE_finished="true").load_state() == {}
 
 
-def test_a_run_step_of_github_leaves_the_state_for_a_later_step_of_the_job(tmp_path: Path) -> None:
+@pytest.mark.parametrize("matrix", [None, '{"os": "linux"}'], ids=["run step", "image with a matrix given by hand"])
+def test_a_step_that_is_not_the_action_leaves_the_state_for_a_later_step_of_the_job(
+    matrix: str | None, tmp_path: Path
+) -> None:
     def step(**changes: str) -> Platform:
-        return github(tmp_path, INPUT_MATRIX=None, **changes)
+        return github(tmp_path, **{"INPUT_POST-STEP": None, "INPUT_MATRIX": matrix}, **changes)
 
     step(GITHUB_ACTION="__run").save_state(STATE)
     assert not (tmp_path / "state").exists()
