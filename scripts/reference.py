@@ -31,6 +31,8 @@ _PAGE: Final = """\
 <!-- Written by `make docs` from action.yml and mogplex_ci/schemas/inputs.schema.json; change those. -->
 # Inputs and outputs
 
+Every input and output of a step, for looking things up. [Recipes](recipes.md) show them at work.
+
 ## How an input is given
 
 | where | how | example |
@@ -41,8 +43,8 @@ _PAGE: Final = """\
 | [run file](recipes.md#keep-prompts-in-a-file) | `name: value` | `on-timeout: cancel` |
 
 The first place that has a value wins: flag, `with:`, variable, run file, default. A blank value counts as not given.
-All wrong values are reported at once, with exit code 2, and nothing is sent. An input that does not exist is a warning
-that names the nearest one. The token has no flag, because other processes can see command lines.
+All wrong values are reported at once, with exit code 2, and nothing is sent. For an input that does not exist there is a
+warning that names the nearest one. The token has no flag, because other processes can see command lines.
 
 ## Inputs
 
@@ -58,7 +60,7 @@ guard.
 ## Outputs
 
 On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables in a dotenv file,
-`mogplex.env` unless `MOGPLEX_DOTENV` names another; [platforms](platforms.md) tells how each CI system passes them on.
+`mogplex.env` unless `MOGPLEX_DOTENV` names another; [platforms](platforms.md) says how each CI system passes them on.
 `run-id`, `status`, `branch`, `repo-id` and `idempotency-key` are written as soon as the run is started, and all of
 them at the end, whatever the result.
 
@@ -66,7 +68,7 @@ them at the end, whatever the result.
 | --- | --- | --- |
 {outputs}
 
-A value that another program could take for more than text, such as a branch name with a `$` in it, is left out of the
+A value that another program might act on, such as a branch name with a `$` in it, is left out of the
 dotenv file. The result file has all of them.
 """
 
