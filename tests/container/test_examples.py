@@ -5,16 +5,19 @@ upload lists what it would keep.
 """
 
 import json
-import re
+import shutil
 import stat
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
 from tests.container.images import ROOT
+from tests.project.test_snippets import as_workflow
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
@@ -35,30 +38,40 @@ runs:
         KEPT: ${{ inputs.path }}
 """
 STAND_INS = {"gh": '#!/bin/sh\nprintf "gh:"; printf " <%s>" "$@"; echo\n', "make": "#!/bin/sh\nexit 1\n"}
-CALLED = ".github/workflows/called.yml"
-CALL = re.compile(r"uses: acme/\.github/\.github/workflows/[a-z-]+\.yml@main")
-MAINTAINER = {"id": 1, "login": "ada", "type": "User"}
-STRANGER = {"id": 2, "login": "mallory", "type": "User"}
-PULL_REQUEST = {
-    "number": 7,
-    "user": MAINTAINER,
-    "head": {"ref": "feature/login", "repo": {"id": 701, "full_name": "acme/web"}},
-    "base": {"ref": "main", "repo": {"id": 701, "full_name": "acme/web"}},
-}
+WEB = {"id": 1, "full_name": "acme/web"}
+HEAD: dict[str, object] = {"ref": "feature/login", "repo": WEB}
+PULL_REQUEST = {"number": 7, "head": HEAD, "base": {"ref": "main", "repo": WEB}}
+PERSON = {"id": 11, "type": "User"}
+APP = {"id": 12, "type": "Bot"}
+
+
+def example(name: str) -> str:
+    return (EXAMPLES / f"{name}.yml").read_text()
+
+
+def recipe(heading: str, containing: str = "") -> str:
+    """Return the only workflow below a heading of the page of recipes that contains a text."""
+    tokens = MarkdownIt().parse((ROOT / "docs" / "recipes.md").read_text())
+    found, current = [], ""
+    for token, following in pairwise([*tokens, tokens[-1]]):
+        if token.type == "heading_open":
+            current = following.content
+        elif token.type == "fence" and token.info == "yaml" and current == heading and containing in token.content:
+            found.append(token.content)
+    (workflow,) = found
+    return as_workflow(workflow) or ""
 
 
 class Example:
-    """One example in a repository of its own."""
+    """One workflow in a repository of its own, beside a repository with all examples as reusable workflows."""
 
-    def __init__(self, image: str, folder: Path, name: str, caller: str | None = None) -> None:
-        """Lay out the repository; ``caller`` is a workflow that calls the example as a reusable one."""
+    def __init__(self, image: str, folder: Path, workflow: str) -> None:
         self._folder = folder
         self._repository = folder / "repository"
         self._repository.mkdir()
-        example = (EXAMPLES / f"{name}.yml").read_text()
-        workspace(self._repository, caller or example, image)
-        if caller is not None:
-            (self._repository / CALLED).write_text(example)
+        workspace(self._repository, workflow, image)
+        self._shared = folder / "shared"
+        shutil.copytree(EXAMPLES, self._shared / ".github" / "workflows")
         self._upload = folder / "upload-artifact"
         self._upload.mkdir()
         (self._upload / "action.yml").write_text(UPLOAD_STAND_IN)
@@ -70,6 +83,7 @@ class Example:
             self._repository,
             f"--local-repository=mogplex/run-action@v1={self._repository}",
             f"--local-repository={UPLOAD}={self._upload}",
+            f"--local-repository=acme/.github@main={self._shared}",
             f"--eventpath={self._folder / 'event.json'}",
             f"--container-options={' '.join(self._volumes())}",
             f"--env=MOGPLEX_URL={emulator.url}",
@@ -95,87 +109,176 @@ def dispatched(prompt: str) -> dict[str, object]:
 
 def test_nightly_maintenance(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, "nightly").run(emulator, "schedule", {})
+        done = Example(image, tmp_path, example("nightly")).run(emulator, "schedule", {})
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert run.prompt.startswith("Bring the dependencies up to date")
 
 
-def caller_of(name: str) -> str:
-    """Return the workflow that the example's first comment shows, with a failing test as its own job."""
-    lines = (EXAMPLES / f"{name}.yml").read_text().splitlines()
-    shown = "\n".join(line.removeprefix("#   ") for line in lines if line.startswith("#   "))
-    steps = "runs-on: ubuntu-latest\n    steps: [{run: make test}]"
-    assert shown.count("…") == 1
-    return CALL.sub(f"uses: ./{CALLED}", shown.replace("…", steps))
-
-
-def failing(pull_request: Mapping[str, object], sender: Mapping[str, object] = MAINTAINER) -> dict[str, object]:
-    return {"action": "synchronize", "pull_request": pull_request, "sender": sender}
+def pushed(sender: Mapping[str, object], **head: object) -> dict[str, object]:
+    return {"pull_request": {**PULL_REQUEST, "head": {**HEAD, **head}}, "sender": sender}
 
 
 def test_a_failing_build_is_fixed_on_its_branch_and_the_pull_request_hears_of_it(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, "fix-build", caller_of("fix-build")).run(
-            emulator, "pull_request", failing(PULL_REQUEST)
+        done = Example(image, tmp_path, recipe("One workflow for many repositories", "/fix-build.yml")).run(
+            emulator, "pull_request", pushed(PERSON)
         )
         (run,) = emulator.runs
+    assert "Job failed" in done.log
     request = run.request
     assert (request.working_branch, request.base_branch, request.create_branch) == ("feature/login", "main", False)
     (comment,) = [line for line in done.lines() if line.startswith("gh: ")]
     assert comment.startswith("gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <An agent changed this branch")
 
 
-FORK = {**PULL_REQUEST, "user": STRANGER, "head": {"ref": "main", "repo": {"id": 9, "full_name": "mallory/web"}}}
-APP = {"id": 3, "login": "mogplex[bot]", "type": "Bot"}
-
-
-@pytest.mark.parametrize("payload", [failing(FORK, STRANGER), failing(PULL_REQUEST, APP)], ids=["fork", "app"])
-def test_a_failing_build_of_a_fork_or_of_an_apps_push_is_left_alone(
-    image: str, tmp_path: Path, payload: Mapping[str, object]
-) -> None:
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(pushed(PERSON, ref="main", repo={"id": 2, "full_name": "mallory/web"}), id="a fork"),
+        pytest.param(pushed(APP), id="the agent's own push"),
+    ],
+)
+def test_a_failing_build_is_left_alone(image: str, tmp_path: Path, event: dict[str, object]) -> None:
     with Emulator("success", speed=20) as emulator:
-        Example(image, tmp_path, "fix-build", caller_of("fix-build")).run(emulator, "pull_request", payload)
+        done = Example(image, tmp_path, recipe("One workflow for many repositories", "/fix-build.yml")).run(
+            emulator, "pull_request", event
+        )
         assert emulator.requests == []
+    assert "Job failed" in done.log
 
 
-def labeled(label: str, sender: Mapping[str, object]) -> dict[str, object]:
-    issue = {
-        "number": 12,
-        "title": "Login `$(id)`",
-        "body": "It fails.\n",
-        "author_association": "NONE",
-        "user": STRANGER,
-    }
-    return {"action": "labeled", "label": {"name": label}, "issue": issue, "sender": sender}
+def test_nightly_upkeep_with_a_prompt_of_the_callers(image: str, tmp_path: Path) -> None:
+    with Emulator("success", speed=20) as emulator:
+        done = Example(image, tmp_path, recipe("One workflow for many repositories", "/nightly.yml")).run(
+            emulator, "schedule", {}
+        )
+        (run,) = emulator.runs
+    assert done.exit_code == 0, done.log
+    assert run.prompt == "Remove code that nothing uses. Run the tests."
+
+
+def labeled(label: str, association: str) -> dict[str, object]:
+    issue = {"number": 12, "title": "Login `$(id)`", "body": "It fails.\n", "author_association": association}
+    return {"action": "labeled", "label": {"name": label}, "issue": issue}
 
 
 def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, "label").run(emulator, "issues", labeled("agent", MAINTAINER))
+        done = Example(image, tmp_path, example("label")).run(emulator, "issues", labeled("agent", "MEMBER"))
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
-    assert run.prompt.startswith("Solve issue #12 of this repository")
+    assert "closes #12.\n\nLogin `$(id)`\n\nIt fails." in run.prompt
     assert [line for line in done.lines() if line.startswith("gh: ")] == [
         "gh: <issue> <comment> <12> <--repo> <acme/web>"
         " <--body> <An agent made https://github.com/acme/web/pull/42 from this.>"
     ]
 
 
-@pytest.mark.parametrize(("label", "sender", "code"), [("agent", STRANGER, 1), ("bug", MAINTAINER, 0)])
-def test_a_label_that_an_issue_form_set_and_another_label_start_nothing(
-    image: str, tmp_path: Path, label: str, sender: Mapping[str, object], code: int
+def test_a_label_of_the_callers_choice_starts_an_agent(image: str, tmp_path: Path) -> None:
+    with Emulator("success", speed=20) as emulator:
+        done = Example(image, tmp_path, recipe("One workflow for many repositories", "/label.yml")).run(
+            emulator, "issues", labeled("robot", "MEMBER")
+        )
+        assert len(emulator.runs) == 1
+    assert done.exit_code == 0, done.log
+
+
+@pytest.mark.parametrize(("label", "association", "code"), [("agent", "NONE", 1), ("bug", "MEMBER", 0)])
+def test_an_outsiders_issue_and_another_label_start_nothing(
+    image: str, tmp_path: Path, label: str, association: str, code: int
 ) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, "label").run(emulator, "issues", labeled(label, sender))
+        done = Example(image, tmp_path, example("label")).run(emulator, "issues", labeled(label, association))
         assert emulator.requests == []
     assert done.exit_code == code, done.log
     assert not any(line.startswith("gh: ") for line in done.lines())
 
 
+def commented(body: str, association: str) -> dict[str, object]:
+    issue = {"number": 12, "title": "Login `$(id)`", "body": "It fails.\n", "author_association": "NONE"}
+    return {"action": "created", "issue": issue, "comment": {"body": body, "author_association": association}}
+
+
+def test_a_members_comment_starts_an_agent_that_answers(image: str, tmp_path: Path) -> None:
+    with Emulator("success", speed=20) as emulator:
+        comment = commented("/agent Mend `$(id)` here", "MEMBER")
+        done = Example(image, tmp_path, example("comment")).run(emulator, "issue_comment", comment)
+        (run,) = emulator.runs
+    assert done.exit_code == 0, done.log
+    assert run.prompt == "/agent Mend `$(id)` here\n\nThis is a comment on #12 of this repository."
+    (answer,) = [line for line in done.lines() if line.startswith("gh: ")]
+    assert "ended with success. https://github.com/acme/web/pull/42 See" in answer
+
+
+@pytest.mark.parametrize(("body", "association"), [("/agent Mend it", "NONE"), ("Ask the /agent ", "MEMBER")])
+def test_other_comments_start_nothing(image: str, tmp_path: Path, body: str, association: str) -> None:
+    with Emulator("success", speed=20) as emulator:
+        done = Example(image, tmp_path, example("comment")).run(emulator, "issue_comment", commented(body, association))
+        assert emulator.requests == []
+    assert done.exit_code == 0, done.log
+
+
+def test_a_review_is_followed_up_on_the_branch(image: str, tmp_path: Path) -> None:
+    review = {"state": "changes_requested", "body": "Handle the empty list.", "author_association": "MEMBER"}
+    event = {"action": "submitted", "review": review, "pull_request": PULL_REQUEST}
+    with Emulator("success", speed=20) as emulator:
+        done = Example(image, tmp_path, example("review")).run(emulator, "pull_request_review", event)
+        (run,) = emulator.runs
+    assert done.exit_code == 0, done.log
+    assert (run.request.working_branch, run.request.create_branch) == ("feature/login", False)
+    assert run.prompt.endswith("Handle the empty list.")
+
+
+def test_a_label_has_a_forks_pull_request_reviewed(image: str, tmp_path: Path) -> None:
+    author = {"login": "mallory", "id": 13, "type": "User"}
+    fork = {"ref": "main", "repo": {"id": 2, "full_name": "mallory/web"}}
+    pull_request = {**PULL_REQUEST, "head": fork, "title": "Run `$(id)`", "author_association": "NONE", "user": author}
+    event = {"action": "labeled", "label": {"name": "agent-review"}, "pull_request": pull_request, "sender": PERSON}
+    workflow = recipe("Pull requests from forks", "pull_request_target")
+    with Emulator("success", speed=20) as emulator:
+        done = Example(image, tmp_path, workflow).run(emulator, "pull_request_target", event)
+        (run,) = emulator.runs
+    assert done.exit_code == 0, done.log
+    assert "`git fetch origin pull/7/head`" in run.prompt
+    assert run.request.mode == "SAFE"
+    (comment,) = [line for line in done.lines() if line.startswith("gh: ")]
+    assert comment.startswith("gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <Done: all 24 tests pass")
+
+
+def test_a_bots_pull_request_is_adapted(image: str, tmp_path: Path) -> None:
+    bot = {**APP, "login": "dependabot[bot]"}
+    with Emulator("success", speed=20) as emulator:
+        done = Example(image, tmp_path, recipe("A bot's pull request")).run(emulator, "pull_request", pushed(bot))
+        (run,) = emulator.runs
+    assert "Job failed" in done.log  # the tests do
+    assert run.request.working_branch == "feature/login"
+
+
+def test_release_notes_become_a_draft(image: str, tmp_path: Path) -> None:
+    with Emulator("success", speed=20) as emulator:
+        event = {"ref": "refs/tags/v1.2.3"}
+        done = Example(image, tmp_path, recipe("Write release notes")).run(emulator, "push", event)
+        (run,) = emulator.runs
+    assert done.exit_code == 0, done.log
+    assert "the tag v1.2.3" in run.prompt
+    (release,) = [line for line in done.lines() if line.startswith("gh: ")]
+    assert release.startswith(
+        "gh: <release> <create> <v1.2.3> <--repo> <acme/web> <--draft> <--title> <v1.2.3> <--notes>"
+    )
+
+
+def test_a_pause_can_be_rehearsed(image: str, tmp_path: Path) -> None:
+    workflow = recipe("Try a workflow without starting anything")
+    with Emulator("success") as emulator:
+        done = Example(image, tmp_path, workflow).run(emulator, "push", {})
+        assert emulator.requests == []
+    assert done.exit_code == 0, done.log
+
+
 def test_each_folder_of_a_monorepo_has_its_own_run(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, "monorepo").run(emulator, "workflow_dispatch", dispatched("Tidy up"))
+        done = Example(image, tmp_path, example("monorepo")).run(emulator, "workflow_dispatch", dispatched("Tidy up"))
         runs = {run.request.root_directory: run.prompt for run in emulator.runs}
     assert done.exit_code == 0, done.log
     assert runs == {"packages/api": "Tidy up", "packages/web": "Tidy up"}
@@ -183,7 +286,7 @@ def test_each_folder_of_a_monorepo_has_its_own_run(image: str, tmp_path: Path) -
 
 def test_report_result_and_events_are_kept_of_a_failed_run(image: str, tmp_path: Path) -> None:
     with Emulator("failed", speed=20) as emulator:
-        done = Example(image, tmp_path, "report").run(emulator, "workflow_dispatch", dispatched("Try"))
+        done = Example(image, tmp_path, example("report")).run(emulator, "workflow_dispatch", dispatched("Try"))
     assert done.exit_code == 1
     assert [line for line in done.lines() if line.startswith("mogplex/")] == [
         "mogplex/events.ndjson",
@@ -194,7 +297,7 @@ def test_report_result_and_events_are_kept_of_a_failed_run(image: str, tmp_path:
 
 def test_outputs_reach_later_steps_and_jobs(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, "outputs").run(emulator, "workflow_dispatch", dispatched("Fix it"))
+        done = Example(image, tmp_path, example("outputs")).run(emulator, "workflow_dispatch", dispatched("Fix it"))
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert any(line.startswith(f"Run {run.id} ended after ") and line.endswith(" success") for line in done.lines())

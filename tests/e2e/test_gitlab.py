@@ -80,6 +80,13 @@ def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(tmp_path: Pa
     assert "is ignored because it is an output of an earlier job" in said
 
 
+@pytest.mark.parametrize(("source", "runs"), [("schedule", 1), ("push", 0)])
+def test_a_job_of_a_schedule(tmp_path: Path, emulator: Emulator, source: str, runs: int) -> None:
+    pipeline = run(Project(tmp_path, example("scheduled")), emulator, f"--variable=CI_PIPELINE_SOURCE={source}")
+    assert pipeline.code == 0, pipeline.log
+    assert len(emulator.runs) == runs
+
+
 def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
     project = Project(tmp_path, example("component"))
     project.serve_components()
