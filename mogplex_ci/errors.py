@@ -297,3 +297,16 @@ class InternalError(MogplexError):
         frames = traceback.extract_tb(error.__traceback__)
         place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         return cls(f"an unexpected {type(error).__name__}{place}")
+
+
+class GitHubError(MogplexError):
+    """GitHub's API refused a request."""
+
+    code = "GITHUB"
+    remedy = "Check that github-token may read this repository's contents, pull requests and checks."
+
+
+class GitHubUnavailableError(GitHubError):
+    """GitHub's API could not answer; asking again may help."""
+
+    remedy = "GitHub is having trouble or limits requests; run the job again later."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from mogplex_ci.errors import MogplexError, RateLimitedError, ServerError, UnreachableError
+from mogplex_ci.errors import GitHubUnavailableError, MogplexError, RateLimitedError, ServerError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mogplex_ci.signals import Clock, Stop
 
 T = TypeVar("T")
-TRANSIENT: Final = (UnreachableError, ServerError, RateLimitedError)
+TRANSIENT: Final = (UnreachableError, ServerError, RateLimitedError, GitHubUnavailableError)
 """Errors after which the same request may succeed."""
 FIRST_PAUSE: Final = 0.5
 """Seconds before the first retry; each further failure doubles the pause."""

@@ -13,7 +13,7 @@ from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import Result, RunResult, result_of_error, result_of_run
 from mogplex_ci.run.start import OnRerun, Starter, find_repo
 from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Starting
+from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Retrying, Started, Starting
 from mogplex_ci.signals import StopRequested
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
     from mogplex_ci.models import Cancelled, Repo, Run, StartRequest
     from mogplex_ci.run.start import Key
-    from mogplex_ci.run.updates import Ended, Started, Update
+    from mogplex_ci.run.updates import Ended, Update
     from mogplex_ci.signals import Clock, Stop
 
+RETRY_SECONDS: Final = 15.0
+"""Time between a failed run and its retry: what limits a model or a sandbox is seldom over sooner."""
 UNLISTED_REPO_SECONDS: Final = 90.0
 """How long to try a repo id that the token does not list: a hidden one starts, an unknown one is answered 503."""
 
@@ -33,6 +35,8 @@ UNLISTED_REPO_SECONDS: Final = 90.0
 class Plan:
     """What the step shall do. Durations are in seconds."""
 
+    run_id: str | None
+    """Follow this run instead of starting one."""
     repo: str
     """``owner/name``, or an id."""
     repo_is_id: bool
@@ -45,6 +49,8 @@ class Plan:
     cancel_on_interrupt: bool
     on_pause: str
     """``detach``, ``cancel`` or ``wait``."""
+    retries: int
+    """How often a run that failed for a reason that may pass is started again."""
     wait: bool
     poll_interval: float
     jobs_per_token: int
@@ -110,8 +116,39 @@ class Execution:
         return self._started.run if self._started else None
 
     def _work(self) -> Generator[Update, None, RunResult]:
+        if self._plan.run_id is not None:
+            started = yield from self._attach(self._plan.run_id)
+            return (yield from self._result_of(started))
         self._repo = yield from self._find_repo()
-        self._started = started = yield from self._start(self._repo)
+        starter = self._starter_for(self._repo)
+        for retries_left in range(self._plan.retries, -1, -1):
+            started = yield from self._start(starter, self._repo)
+            result = yield from self._result_of(started)
+            if retries_left == 0 or not result.may_pass or not starter.has_next_key:
+                break
+            yield Retrying(started.run, result, retries_left)
+            with self._stop.interrupting():
+                self._clock.sleep(RETRY_SECONDS)
+                self._stop.check()
+            if self._clock.monotonic() >= self._deadline:
+                break
+            starter.use_next_key()
+        return result
+
+    def _attach(self, run_id: str) -> Generator[Update, None, Started]:
+        """Return the run that something else started. This step may cancel it only if its inputs say so."""
+        run = yield from retrying(
+            lambda timeout: self._client.run(run_id, timeout=timeout),
+            clock=self._clock,
+            deadline=self._deadline,
+            stop=self._stop,
+        )
+        return Started(run, key="", joined=True, owned=self._plan.cancel_on_interrupt or self._plan.cancel_on_timeout)
+
+    def _result_of(self, started: Started) -> Generator[Update, None, RunResult]:
+        """Follow a started run and return its result."""
+        self._started, self._follower, self._cancelled = started, None, None
+        self._timeline = Timeline()
         yield started
         if not self._plan.wait:
             return RunResult(Result.DETACHED, 0)
@@ -133,13 +170,16 @@ class Execution:
 
         return (yield from retrying(find, clock=self._clock, deadline=self._deadline, stop=self._stop))
 
-    def _start(self, repo: Repo | None) -> Generator[Update, None, Started]:
+    def _starter_for(self, repo: Repo | None) -> Starter:
         plan = self._plan
         repo_id = repo.id if repo else plan.repo
-        self._starter = starter = Starter(
+        self._starter = Starter(
             self._client, plan.request(repo_id), plan.key, plan.on_rerun, clock=self._clock, stop=self._stop
         )
-        yield Starting(repo_id, repo, starter.first_key)
+        return self._starter
+
+    def _start(self, starter: Starter, repo: Repo | None) -> Generator[Update, None, Started]:
+        yield Starting(starter.request.repo_id, repo, starter.next_key)
         if repo is not None:
             return (yield from starter.start(self._deadline))
         try:

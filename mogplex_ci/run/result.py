@@ -23,6 +23,7 @@ class Result(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     PAUSED = "paused"
+    REJECTED = "rejected"
     TIMEOUT = "timeout"
     DETACHED = "detached"
     INTERRUPTED = "interrupted"
@@ -33,6 +34,25 @@ class Result(StrEnum):
 
 EXIT_UNKNOWN_STATUS: Final = 2
 EXIT_UNAVAILABLE: Final = 69
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What one gate expected of a successful run, and what is there."""
+
+    name: str
+    """The input that asks for it, or a word of ``require``."""
+    passed: bool
+    expected: str
+    """In our words: ``a pull request``."""
+    found: str
+    """In our words, as the rest of a sentence about the run: ``it opened no pull request``."""
+    remedy: str = ""
+    error_code: str = ""
+    items: tuple[Untrusted, ...] = ()
+    """Paths, checks or faults."""
+    artifact: Untrusted | None = None
+    """Content of the artifact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,10 @@ class RunResult:
     """The run was started before this process asked."""
     cancelled_by_step: bool = False
     """This step cancelled the run, and the API confirmed it."""
+    gates: tuple[Gate, ...] = ()
+    """Gates that were judged, in order."""
+    artifact: Untrusted | None = None
+    """Content of the artifact that was asked for."""
     left_behind: bool = False
     """A run of this step may be at work without being wanted: it could not be cancelled, or its id is not known."""
 
@@ -76,6 +100,16 @@ class RunResult:
         return replace(
             self, result=Result.DRY_RUN, exit_code=0, cause="", remedy="", detail=None, error_code="", problems=()
         )
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the run failed for a reason that may pass, and not because of the agent's work."""
+        if self.result is not Result.FAILED or self.run is None or self.timeline.changed is not None:
+            return False
+        code = self.timeline.failure_code
+        is_limited = code is not None and code.one_of("rate_limited") is not None
+        never_launched = self.timeline.event_count > 0 and not self.timeline.sandbox_was_ready
+        return self.run.never_queued or is_limited or never_launched
 
     @property
     def branch(self) -> Untrusted | None:

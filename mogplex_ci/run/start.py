@@ -124,9 +124,18 @@ class Starter:
         self._stop = stop
 
     @property
-    def first_key(self) -> str:
-        """The key of the first request."""
+    def next_key(self) -> str:
+        """The key of the next request."""
         return self._chain[0]
+
+    @property
+    def has_next_key(self) -> bool:
+        """Whether the chain has another key."""
+        return len(self._chain) > 1
+
+    def use_next_key(self) -> None:
+        """Leave the present key: the run under it failed, and a retry starts another one."""
+        del self._chain[0]
 
     def start(self, deadline: float) -> Generator[Update, None, Started]:
         """Start the run, or find the one that this step has started before.
@@ -136,24 +145,23 @@ class Starter:
             StopRequested: a stop signal came; see ``key_in_doubt``.
         """
         may_requeue = self._on_rerun is not OnRerun.ATTACH
-        keys = iter(self._chain)
-        key, next_key = next(keys), next(keys, None)
         while True:
+            key, has_next = self.next_key, self.has_next_key
             try:
                 answer, is_first = yield from self._ask(key, deadline)
             except KeyConflictError:
-                if next_key is None or not self._may_replace_request:
+                if not has_next or not self._may_replace_request:
                     raise
-                yield NextKey(None, next_key, never_queued=False)
+                run, never_queued = None, False
             else:
                 run, joined = answer.run, answer.replayed and is_first
                 was_dead = joined and run.is_dead and self._on_rerun is OnRerun.AUTO
                 was_not_queued = answer.replayed and run.never_queued and may_requeue
-                if next_key is None or not (was_dead or was_not_queued):
+                if not has_next or not (was_dead or was_not_queued):
                     return self._started(answer, run, key, joined=joined)
-                may_requeue = may_requeue and was_dead
-                yield NextKey(run, next_key, never_queued=run.never_queued)
-            key, next_key = next_key, next(keys, None)
+                may_requeue, never_queued = may_requeue and was_dead, run.never_queued
+            self.use_next_key()
+            yield NextKey(run, self.next_key, never_queued=never_queued)
 
     def _started(self, answer: StartedRun, run: Run, key: str, *, joined: bool) -> Started:
         return Started(

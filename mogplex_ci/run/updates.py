@@ -12,6 +12,7 @@ from mogplex_ci.api.retry import Waiting
 if TYPE_CHECKING:
     from mogplex_ci.errors import MogplexError
     from mogplex_ci.models import Event, Repo, Run
+    from mogplex_ci.run.result import Gate, RunResult
     from mogplex_ci.run.timeline import Addition
 
 
@@ -47,6 +48,15 @@ class Started(NamedTuple):
     """It was joined although this is the first attempt of the step: another use of the step may have the same key."""
     agent_ignored: bool = False
     """An agent was asked for, but the service did not use it."""
+
+
+class Retrying(NamedTuple):
+    """The run failed for a reason that may pass; another one is started soon."""
+
+    run: Run
+    result: RunResult
+    retries_left: int
+    """Including this one."""
 
 
 class StatusChanged(NamedTuple):
@@ -129,6 +139,12 @@ class Ended(NamedTuple):
     """The agent's last words, if they were not shown yet."""
 
 
+class GateJudged(NamedTuple):
+    """A gate was judged."""
+
+    gate: Gate
+
+
 class Cancelling(NamedTuple):
     """This step cancels its run."""
 
@@ -156,6 +172,7 @@ Update = (
     | Starting
     | NextKey
     | Started
+    | Retrying
     | StatusChanged
     | UnknownStatus
     | Polling
@@ -166,6 +183,7 @@ Update = (
     | Recovered
     | Heartbeat
     | Ended
+    | GateJudged
     | Cancelling
     | CancelAnswered
     | CancelFailed

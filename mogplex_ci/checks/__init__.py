@@ -1,0 +1,104 @@
+"""Gates: what a successful run must have brought, judged by its events, by GitHub and by its artifact.
+
+``judge`` turns a successful result into a rejected one when a gate does not hold. What cannot be judged does not pass.
+Nothing is reverted: branch and pull request stay for people to look at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mogplex_ci.checks.artifact import judge_artifact
+from mogplex_ci.checks.paths import judge_paths
+from mogplex_ci.checks.require import judge_change, judge_checks, judge_pull_request
+from mogplex_ci.run.result import Result
+from mogplex_ci.run.updates import GateJudged
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from mogplex_ci.api.client import Client
+    from mogplex_ci.checks.artifact import ArtifactWanted
+    from mogplex_ci.checks.github import GitHub
+    from mogplex_ci.checks.paths import Patterns
+    from mogplex_ci.run.result import Gate, RunResult
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.signals import Clock, Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a run must bring."""
+
+    change: bool = False
+    pull_request: bool = False
+    checks: bool = False
+    """All checks on the pull request's head have passed."""
+    allowed: Patterns | None = None
+    """Every changed path matches."""
+    protected: Patterns | None = None
+    """No changed path matches."""
+    artifact: ArtifactWanted | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything is required."""
+        return self != Requirements()
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What gates work with."""
+
+    client: Client
+    github: GitHub | None
+    """None without ``github-token``: what only GitHub knows cannot be judged then."""
+    clock: Clock
+    stop: Stop
+    deadline: float
+    """A time of the clock."""
+
+
+def judge(result: RunResult, wanted: Requirements, judge: Judge) -> Generator[Update, None, RunResult]:
+    """Judge a successful run by every gate and return its result, rejected if one does not hold. Yields updates.
+
+    Raises:
+        StopRequested: a stop signal came.
+    """
+    if result.result is not Result.SUCCESS:
+        return result
+    gates: list[Gate] = []
+    for work in _gates(result, wanted, judge):
+        gate = yield from work
+        gates.append(gate)
+        yield GateJudged(gate)
+    failed = [gate for gate in gates if not gate.passed]
+    artifact = next((gate.artifact for gate in gates if gate.artifact is not None), None)
+    judged = replace(result, gates=tuple(gates), artifact=artifact)
+    if not failed:
+        return judged
+    first = failed[0]
+    return replace(
+        judged,
+        result=Result.REJECTED,
+        exit_code=1,
+        cause=f"the run succeeded, but {first.found}",
+        remedy=first.remedy,
+        detail=first.items[0] if first.items else None,
+        error_code=first.error_code,
+    )
+
+
+def _gates(result: RunResult, wanted: Requirements, judge: Judge) -> Iterator[Generator[Update, None, Gate]]:
+    if wanted.change:
+        yield judge_change(result, judge)
+    if wanted.pull_request:
+        yield judge_pull_request(result, judge)
+    if wanted.allowed is not None:
+        yield judge_paths(result, wanted.allowed, judge, are_allowed=True)
+    if wanted.protected is not None:
+        yield judge_paths(result, wanted.protected, judge, are_allowed=False)
+    if wanted.artifact is not None:
+        yield judge_artifact(result, wanted.artifact, judge)
+    if wanted.checks:  # last: it waits for others
+        yield judge_checks(result, judge)

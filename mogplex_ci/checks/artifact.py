@@ -1,0 +1,120 @@
+"""``artifact``: a JSON document that the agent commits under ``.mogplex/artifacts/``, checked against a schema."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mogplex_ci.api.retry import retrying
+from mogplex_ci.errors import ApiError, ConflictError, MogplexError, NotFoundError
+from mogplex_ci.models import Untrusted
+from mogplex_ci.run.result import Gate
+from mogplex_ci.signals import bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from mogplex_ci.checks import Judge
+    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.updates import Update
+
+COMMIT_SECONDS: Final = 10.0
+"""How long to wait after success for the pushed commit that the artifact is read at."""
+MOST_FAULTS: Final = 20
+"""Faults that a verdict lists."""
+VALIDATION_SECONDS: Final = 10.0
+_PATH: Final = re.compile(r"\.mogplex/artifacts/[A-Za-z0-9][A-Za-z0-9_-]*\.json", re.ASCII)
+_LONGEST_PATH: Final = 240
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactWanted:
+    """Which artifact, and what it must look like."""
+
+    path: str
+    """From the repository's root, such as ``.mogplex/artifacts/report.json``."""
+    schema: Mapping[str, Any] | None = None
+    """A JSON Schema, already checked to be one."""
+
+
+def artifact_path(text: str) -> str:
+    """Return the path of an artifact that is given as ``NAME``, ``NAME.json`` or as the path itself.
+
+    Raises:
+        ValueError: the service would not take it.
+    """
+    path = text if "/" in text else f".mogplex/artifacts/{text.removesuffix('.json')}.json"
+    if len(path) > _LONGEST_PATH or not _PATH.fullmatch(path):
+        raise ValueError("not the name of an artifact")
+    return path
+
+
+def judge_artifact(result: RunResult, wanted: ArtifactWanted, judge: Judge) -> Generator[Update, None, Gate]:
+    """Fetch the artifact and judge it by its schema."""
+    expected = f"the artifact {wanted.path}"
+    run = result.run
+    if run is None:
+        return Gate("artifact", False, expected, "there is no run", "", "ARTIFACT_MISSING")
+    deadline = min(judge.deadline, judge.clock.monotonic() + 60.0)
+    try:
+        content = yield from retrying(
+            lambda timeout: judge.client.artifact(run.id, wanted.path, timeout=timeout),
+            clock=judge.clock,
+            deadline=deadline,
+            stop=judge.stop,
+        )
+    except NotFoundError as error:
+        remedy = "Ask the agent to write it there and to commit it with git add --force: .mogplex/ is often ignored."
+        return Gate(
+            "artifact", False, expected, "it committed no such artifact", remedy, "ARTIFACT_MISSING", _said(error)
+        )
+    except ConflictError as error:
+        remedy = "Artifacts need a branch of the run's own: set create-branch."
+        return Gate(
+            "artifact", False, expected, "its artifact cannot be read", remedy, "ARTIFACT_MISSING", _said(error)
+        )
+    except ApiError as error:
+        code = "ARTIFACT_INVALID" if error.http_status == 502 else "ARTIFACT_MISSING"
+        return Gate(
+            "artifact", False, expected, f"its artifact cannot be read: {error.cause}", error.remedy, code, _said(error)
+        )
+    except MogplexError as error:
+        words = f"its artifact cannot be read: {error.cause}"
+        return Gate("artifact", False, expected, words, error.remedy, "ARTIFACT_MISSING")
+    schema = wanted.schema
+    try:
+        faults = bounded(lambda: _faults(content, schema), VALIDATION_SECONDS) if schema is not None else []
+    except TimeoutError:
+        faults = [Untrusted("checking it against the schema took too long")]
+    if faults:
+        words = "its artifact does not satisfy the schema"
+        remedy = "Give the agent the schema in its task."
+        return Gate(
+            "artifact", False, expected, words, remedy, "ARTIFACT_INVALID", tuple(faults[:MOST_FAULTS]), content
+        )
+    return Gate("artifact", True, expected, "its artifact is there", artifact=content)
+
+
+def _said(error: MogplexError) -> tuple[Untrusted, ...]:
+    return (error.detail,) if error.detail else ()
+
+
+def _faults(content: Untrusted, schema: Mapping[str, Any]) -> list[Untrusted]:
+    """Return every fault with its JSON pointer. References to other documents are not followed."""
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    validator = validator_for(schema)(schema, registry=Registry())
+    try:
+        instance: Any = content._value
+        errors = sorted(validator.iter_errors(instance), key=lambda error: error.json_path)
+    except Unresolvable:
+        return [Untrusted("the schema refers to another document, which is not read")]
+    return [Untrusted(f"{_pointer(error.absolute_path)}: {error.message}") for error in errors]
+
+
+def _pointer(path: Any) -> str:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "/" + "/".join(steps)

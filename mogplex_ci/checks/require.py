@@ -1,0 +1,154 @@
+"""``require``: a change, a pull request, passed checks.
+
+The run's ``git_delivery`` event says what was delivered. Where events are missing, GitHub is asked if there is a token.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.api.retry import retrying
+from mogplex_ci.errors import GitHubError
+from mogplex_ci.models import Untrusted
+from mogplex_ci.run.result import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from typing import TypeVar
+
+    from mogplex_ci.checks import Judge
+    from mogplex_ci.checks.github import Check, PullRequest
+    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.updates import Update
+
+    T = TypeVar("T")
+
+CHECKS_PAUSE: Final = 10.0
+"""Seconds between two looks at the checks; an unchanged answer does not count against GitHub's rate limit."""
+FIRST_CHECK_SECONDS: Final = 90.0
+"""How long to wait for the first check of a new pull request to appear."""
+_NEEDS_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
+_PULL_REQUEST: Final = re.compile(r"https://[^/]+/[^/]+/[^/]+/pull/(\d{1,9})/?", re.ASCII)
+
+
+def judge_change(result: RunResult, judge: Judge) -> Generator[Update, None, Gate]:
+    """Judge whether the run changed the repository."""
+    expected = "a change"
+    changed = result.timeline.changed
+    if changed is None and judge.github is not None and result.branch and result.base_branch:
+        github, base, branch = judge.github, result.base_branch.text, result.branch.text
+        try:
+            comparison = yield from ask(judge, partial(github.compare, base, branch))
+        except GitHubError as error:
+            return not_judged("change", expected, "NO_CHANGE", error)
+        changed = comparison.ahead_by > 0
+    if changed:
+        return Gate("change", True, expected, "it changed the repository")
+    if changed is None:
+        return Gate("change", False, expected, "nothing says whether it changed anything", _NEEDS_TOKEN, "NO_CHANGE")
+    remedy = "Read what the agent said; the task may be done already, or needs to be more specific."
+    return Gate("change", False, expected, "it changed nothing", remedy, "NO_CHANGE")
+
+
+def judge_pull_request(result: RunResult, judge: Judge) -> Generator[Update, None, Gate]:
+    """Judge whether there is a pull request."""
+    expected = "a pull request"
+    try:
+        found = yield from _pull_request(result, judge)
+    except GitHubError as error:
+        return not_judged("pull-request", expected, "NO_PULL_REQUEST", error)
+    if found is not None:
+        return Gate("pull-request", True, expected, "it opened a pull request", items=(found,))
+    is_known = result.timeline.changed is not None and not result.timeline.is_incomplete
+    remedy = "Check that the Mogplex GitHub App may open pull requests here." if is_known else _NEEDS_TOKEN
+    words = "it opened no pull request" if is_known else "nothing says whether it opened a pull request"
+    return Gate("pull-request", False, expected, words, remedy, "NO_PULL_REQUEST")
+
+
+def judge_checks(result: RunResult, judge: Judge) -> Generator[Update, None, Gate]:
+    """Wait until every check on the pull request's head is complete, and judge whether all passed."""
+    expected, code = "passed checks on the pull request", "CHECKS_FAILED"
+    github = judge.github
+    if github is None:
+        return Gate("checks", False, expected, "its checks could not be read", _NEEDS_TOKEN, code)
+    appeared_by = judge.clock.monotonic() + FIRST_CHECK_SECONDS
+    before = -1
+    try:
+        number = yield from _pull_request_number(result, judge)
+        if number is None:
+            remedy = "Require a pull request as well to see why there is none."
+            return Gate("checks", False, expected, "it has no pull request whose checks could pass", remedy, code)
+        while True:
+            pull_request = yield from ask(judge, partial(github.pull_request, number))
+            checks = yield from ask(judge, partial(github.checks, pull_request.head_sha))
+            if failed := [check for check in checks if check.is_complete and not check.passed]:
+                return _failed_checks(expected, code, failed)
+            if checks and all(check.is_complete for check in checks) and len(checks) == before:
+                return Gate("checks", True, expected, f"all {len(checks)} checks passed")
+            now = judge.clock.monotonic()
+            if not checks and now >= appeared_by:
+                remedy = "Add a workflow for pull requests, or do not require checks."
+                return Gate("checks", False, expected, "its pull request has no checks", remedy, code)
+            if now + CHECKS_PAUSE >= judge.deadline:
+                open_checks = tuple(check.name for check in checks if not check.is_complete)
+                words = "its checks were not complete when the timeout passed"
+                return Gate("checks", False, expected, words, "Raise timeout.", code, open_checks)
+            before = len(checks)
+            with judge.stop.interrupting():
+                judge.clock.sleep(CHECKS_PAUSE)
+                judge.stop.check()
+    except GitHubError as error:
+        return not_judged("checks", expected, code, error)
+
+
+def not_judged(name: str, expected: str, code: str, error: GitHubError) -> Gate:
+    """Return the gate for what GitHub could not be asked: it does not pass."""
+    return Gate(name, False, expected, f"this could not be judged: {error.cause}", error.remedy, code)
+
+
+def ask(judge: Judge, call: Callable[..., T]) -> Generator[Update, None, T]:
+    """Return what ``call(timeout=seconds)`` returns; it is made again until it is answered or the deadline comes.
+
+    Raises:
+        GitHubError: GitHub refuses, or gave no usable answer in time.
+        StopRequested: a stop signal came.
+    """
+    return (
+        yield from retrying(
+            lambda timeout: call(timeout=timeout), clock=judge.clock, deadline=judge.deadline, stop=judge.stop
+        )
+    )
+
+
+def _failed_checks(expected: str, code: str, failed: list[Check]) -> Gate:
+    names = tuple(Untrusted(f"{check.name.text} {check.url.text if check.url else ''}".strip()) for check in failed)
+    words = (
+        "a check on its pull request failed" if len(failed) == 1 else f"{len(failed)} checks on its pull request failed"
+    )
+    return Gate("checks", False, expected, words, "Open the failed checks.", code, names)
+
+
+def _pull_request(result: RunResult, judge: Judge) -> Generator[Update, None, Untrusted | None]:
+    """Return the pull request's URL, from the run's events or from GitHub; None when there is none."""
+    if result.timeline.pull_request_url is not None:
+        return result.timeline.pull_request_url
+    found = yield from _pull_request_on_github(result, judge)
+    return found.url if found else None
+
+
+def _pull_request_number(result: RunResult, judge: Judge) -> Generator[Update, None, int | None]:
+    url = result.timeline.pull_request_url
+    match = _PULL_REQUEST.fullmatch(url.text) if url is not None else None
+    if match is not None:
+        return int(match[1])
+    found = yield from _pull_request_on_github(result, judge)
+    return found.number if found else None
+
+
+def _pull_request_on_github(result: RunResult, judge: Judge) -> Generator[Update, None, PullRequest | None]:
+    if judge.github is None or result.branch is None:
+        return None
+    github, branch = judge.github, result.branch.text
+    return (yield from ask(judge, partial(github.pull_request_of, branch)))
