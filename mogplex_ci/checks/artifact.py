@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.api.retry import retrying
-from mogplex_ci.errors import ApiError, ConflictError, MogplexError, NotFoundError
+from mogplex_ci.errors import ApiError, ConflictError, MogplexError, NotFoundError, OldServiceError
 from mogplex_ci.models import Untrusted
 from mogplex_ci.run.result import Gate
 from mogplex_ci.signals import bounded
@@ -19,13 +18,11 @@ if TYPE_CHECKING:
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.updates import Update
 
-COMMIT_SECONDS: Final = 10.0
-"""How long to wait after success for the pushed commit that the artifact is read at."""
+FETCH_SECONDS: Final = 60.0
+"""How long to ask for the artifact."""
 MOST_FAULTS: Final = 20
 """Faults that a verdict lists."""
 VALIDATION_SECONDS: Final = 10.0
-_PATH: Final = re.compile(r"\.mogplex/artifacts/[A-Za-z0-9][A-Za-z0-9_-]*\.json", re.ASCII)
-_LONGEST_PATH: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +35,22 @@ class ArtifactWanted:
     """A JSON Schema, already checked to be one."""
 
 
-def artifact_path(text: str) -> str:
-    """Return the path of an artifact that is given as ``NAME``, ``NAME.json`` or as the path itself.
-
-    Raises:
-        ValueError: the service would not take it.
-    """
-    path = text if "/" in text else f".mogplex/artifacts/{text.removesuffix('.json')}.json"
-    if len(path) > _LONGEST_PATH or not _PATH.fullmatch(path):
-        raise ValueError("not the name of an artifact")
-    return path
-
-
 def judge_artifact(result: RunResult, wanted: ArtifactWanted, judge: Judge) -> Generator[Update, None, Gate]:
     """Fetch the artifact and judge it by its schema."""
     expected = f"the artifact {wanted.path}"
     run = result.run
     if run is None:
         return Gate("artifact", False, expected, "there is no run", "", "ARTIFACT_MISSING")
-    deadline = min(judge.deadline, judge.clock.monotonic() + 60.0)
+    deadline = min(judge.deadline, judge.clock.monotonic() + FETCH_SECONDS)
     try:
-        content = yield from retrying(
+        artifact = yield from retrying(
             lambda timeout: judge.client.artifact(run.id, wanted.path, timeout=timeout),
             clock=judge.clock,
             deadline=deadline,
             stop=judge.stop,
         )
+    except OldServiceError as error:
+        return Gate("artifact", False, expected, "this service has no artifacts", error.remedy, "ARTIFACT_MISSING")
     except NotFoundError as error:
         remedy = "Ask the agent to write it there and to commit it with git add --force: .mogplex/ is often ignored."
         return Gate(
@@ -82,7 +69,7 @@ def judge_artifact(result: RunResult, wanted: ArtifactWanted, judge: Judge) -> G
     except MogplexError as error:
         words = f"its artifact cannot be read: {error.cause}"
         return Gate("artifact", False, expected, words, error.remedy, "ARTIFACT_MISSING")
-    schema = wanted.schema
+    content, schema = artifact.content, wanted.schema
     try:
         faults = bounded(lambda: _faults(content, schema), VALIDATION_SECONDS) if schema is not None else []
     except TimeoutError:

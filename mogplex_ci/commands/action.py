@@ -31,7 +31,7 @@ from mogplex_ci.run.result import Result, RunResult, result_of_error
 from mogplex_ci.run.start import Key, OnRerun, derive_key
 from mogplex_ci.run.updates import NextKey, Started, Starting
 from mogplex_ci.sanitize import Sanitizer, secrets_of
-from mogplex_ci.signals import SystemClock, stop_of_process
+from mogplex_ci.signals import StopRequested, SystemClock, stop_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,8 +97,59 @@ def _perform(
         execution = Execution(client, plan_of(inputs, platform), clock=clock, stop=stop, began=began)
         for update in execution.perform():
             recorder.on(update)
+        result = execution.result
+        if result.result is Result.SUCCESS and _requires_something(inputs):
+            result = _judged(result, inputs, client, platform, recorder, clock, stop, began)
     is_rehearsal = inputs.scenario is not None  # ends as the scenario does, so that later steps can be tried
-    return execution.result.as_dry_run() if inputs.dry_run and not is_rehearsal else execution.result
+    return result.as_dry_run() if inputs.dry_run and not is_rehearsal else result
+
+
+def _requires_something(inputs: ActionInputs) -> bool:
+    return bool(inputs.require or inputs.allowed_paths or inputs.protected_paths or inputs.artifact)
+
+
+def _judged(
+    result: RunResult,
+    inputs: ActionInputs,
+    client: Client,
+    platform: Platform,
+    recorder: Recorder,
+    clock: SystemClock,
+    stop: Stop,
+    began: float,
+) -> RunResult:
+    """Judge a successful run by its gates. A dry run asks GitHub nothing, and judges only what it needs nobody for."""
+    from mogplex_ci.checks import Judge, Requirements, judge
+    from mogplex_ci.checks.artifact import ArtifactWanted
+    from mogplex_ci.checks.github import GitHub
+
+    asks_github = not inputs.dry_run
+    wanted = Requirements(
+        change="change" in inputs.require,
+        pull_request="pull-request" in inputs.require,
+        checks="checks" in inputs.require and asks_github,
+        allowed=inputs.allowed_paths if asks_github else None,
+        protected=inputs.protected_paths if asks_github else None,
+        artifact=ArtifactWanted(inputs.artifact, inputs.artifact_schema) if inputs.artifact else None,
+    )
+    repo = result.repo.full_name.text if result.repo else platform.repository()
+    with contextlib.ExitStack() as stack:
+        github = None
+        if asks_github and inputs.github_token is not None and repo is not None:
+            github = GitHub(platform.github_api_url, inputs.github_token, repo, diagnostics=recorder.diagnostics)
+            stack.callback(github.close)
+        judging = judge(result, wanted, Judge(client, github, clock, stop, began + inputs.timeout))
+        try:
+            while True:
+                recorder.on(next(judging))
+        except StopIteration as end:
+            result = end.value
+        except StopRequested:
+            cause = f"stopped by {stop.name}"
+            result = replace(
+                result, result=Result.INTERRUPTED, exit_code=stop.exit_code, cause=cause, error_code="INTERRUPTED"
+            )
+    return replace(result, duration=clock.monotonic() - began)
 
 
 def _skipped(reason: str, duration: float) -> RunResult:
@@ -152,6 +203,7 @@ def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:
 
     repo = inputs.repo or ""
     return Plan(
+        run_id=inputs.run_id,
         repo=repo,
         repo_is_id=is_uuid(repo),
         request=inputs.start_request,
@@ -161,6 +213,7 @@ def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:
         cancel_on_timeout=inputs.on_timeout == "cancel",
         cancel_on_interrupt=inputs.on_interrupt == "cancel",
         on_pause=inputs.on_pause,
+        retries=inputs.retries,
         wait=inputs.wait,
         poll_interval=inputs.poll_interval,
         jobs_per_token=max(inputs.jobs_per_token, platform.parallel_jobs),
@@ -200,8 +253,9 @@ class Recorder:
 
     def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
         """Mask the token, and open the reports that the inputs ask for."""
-        if inputs.api_key is not None:
-            self._platform.mask(inputs.api_key)
+        for secret in (inputs.api_key, inputs.github_token):
+            if secret is not None:
+                self._platform.mask(secret)
         self._inputs = inputs
         self._log.start(inputs)
         self._reports = [self._log, *reports_for(inputs, self._platform, self._sanitizer), self._progress]

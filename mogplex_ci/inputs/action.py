@@ -6,11 +6,11 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, check, inputs, is_true
+from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, check, enumeration, inputs, is_true
 from mogplex_ci.inputs.sources import gather, given, read_yaml
 from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.workspace import inside, read_text, writable
@@ -18,8 +18,17 @@ from mogplex_ci.workspace import inside, read_text, writable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from mogplex_ci.checks.paths import Patterns
+
 _SCENARIO_NAME: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 """Every other scenario is a file."""
+_SCHEMA_BYTES: Final = 1_000_000
+_SHAPES_A_START: Final = (
+    *("prompt", "prompt-file", "task", "harness", "mode", "agent", "branch", "base-branch", "create-branch"),
+    *("root-directory", "idempotency-key", "on-rerun", "retries", "conversation-id", "workspace-session-id"),
+    *("worktree-id", "key-suffix"),
+)
+"""Inputs that have no meaning for a run that was started elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,9 @@ class ActionInputs:
     repo: str | None
     """``owner/name`` or a UUID; None when neither the user nor the CI system names one."""
     prompt: str
+    """Empty when a run is followed instead of started."""
+    run_id: str | None
+    """The run to follow instead of starting one."""
     harness: str | None
     mode: str | None
     """As the API has it: ``SAFE``, ``AUTO`` or ``YOLO``."""
@@ -50,6 +62,17 @@ class ActionInputs:
     """``cancel`` or ``detach``."""
     on_pause: str
     """``detach``, ``cancel`` or ``wait``."""
+    retries: int
+    require: frozenset[str]
+    """``change``, ``pull-request``, ``checks``."""
+    allowed_paths: Patterns | None
+    protected_paths: Patterns | None
+    artifact: str | None
+    """Its path in the repository."""
+    artifact_schema: Mapping[str, Any] | None
+    artifact_file: Path | None
+    comment_on: int | None
+    github_token: str | None
     wait: bool
     idempotency_key: str | None
     on_rerun: str
@@ -118,10 +141,21 @@ def read_inputs(
         problems += _missing(values, repository)
     prompt = values.get("prompt", "")
     files: dict[str, Path] = {}
+    schema: Mapping[str, Any] | None = None
+    patterns: dict[str, Patterns] = {}
+    for name in {"allowed-paths", "protected-paths"} & values.keys() - {problem.input for problem in wrong}:
+        from mogplex_ci.checks.paths import Patterns  # pathspec is needed only for these
+
+        try:
+            patterns[name] = Patterns.parse(values[name].splitlines())
+        except ValueError as error:
+            problems.append(Problem(name, str(error), f"Use {inputs()[name].kind.allowed}."))
     for name, path in _paths(values, wrong).items():
         try:
             if name == "prompt-file":
                 prompt = _read_prompt(workspace, path)
+            elif name == "artifact-schema":
+                schema = _read_schema(workspace, path)
             elif name == "scenario":
                 files[name] = _scenario_file(workspace, path)
             else:
@@ -136,6 +170,7 @@ def read_inputs(
         base_url=values["base-url"],
         repo=get("repo") or repository,
         prompt=prompt,
+        run_id=get("run-id"),
         harness=get("harness"),
         mode=values["mode"].upper() if "mode" in values else None,
         agent=get("agent"),
@@ -147,6 +182,15 @@ def read_inputs(
         on_timeout=values["on-timeout"],
         on_interrupt=values["on-interrupt"],
         on_pause=values["on-pause"],
+        retries=int(values["retries"]),
+        require=frozenset(re.split(r"[\s,]+", values.get("require", "").strip(" ,\n"))) - {""},
+        allowed_paths=patterns.get("allowed-paths"),
+        protected_paths=patterns.get("protected-paths"),
+        artifact=_artifact_path(values["artifact"]) if "artifact" in values else None,
+        artifact_schema=schema,
+        artifact_file=files.get("artifact-file"),
+        comment_on=int(values["comment-on"]) if "comment-on" in values else None,
+        github_token=get("github-token"),
         wait=is_true(values["wait"]),
         idempotency_key=get("idempotency-key"),
         on_rerun=values["on-rerun"],
@@ -187,6 +231,8 @@ def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, s
 
 
 def _missing(values: Mapping[str, str], repository: str | None) -> Iterator[Problem]:
+    if "run-id" in values:
+        return
     if "prompt" not in values and "prompt-file" not in values:
         is_task_open = "run-file" in values and "task" not in values
         or_task = ", or task if the run file has tasks" if is_task_open else ""
@@ -197,6 +243,21 @@ def _missing(values: Mapping[str, str], repository: str | None) -> Iterator[Prob
 
 def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
     """Yield what is wrong with inputs that are right by themselves. The API would refuse such a run, or ignore one."""
+    if "run-id" in values and (shaping := [name for name in _SHAPES_A_START if _is_given(values, name)]):
+        remedy = "Remove them, or remove run-id."
+        yield Problem("run-id", f"is given together with {enumeration(shaping)}, which shape a new run", remedy)
+    if "github-token" not in values and not is_true(values["dry-run"]):
+        needs = [name for name in ("allowed-paths", "protected-paths", "comment-on") if name in values]
+        needs += ["require: checks"] if "checks" in values.get("require", "") else []
+        if needs:
+            yield Problem("github-token", f"is missing; {enumeration(needs)} cannot do without", "Set github-token.")
+    for name in ("artifact-schema", "artifact-file"):
+        if name in values and "artifact" not in values:
+            yield Problem(
+                name, "is given without artifact", "Set artifact to the name of the JSON that the agent commits."
+            )
+    if "artifact" in values and "run-id" not in values and not _create_branch(values):
+        yield Problem("artifact", "needs a branch of the run's own", "Set create-branch to true.")
     if "prompt" in values and "prompt-file" in values:
         yield Problem("prompt", "is given together with prompt-file", "Remove one of the two.")
     if "scenario" in values and not is_true(values["dry-run"]):
@@ -206,6 +267,10 @@ def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem(name, "is not available for the harness mogplex", f"Remove {name}, or use another harness.")
     if _create_branch(values) and "branch" in values and values["branch"] == values.get("base-branch"):
         yield Problem("branch", "is the same as base-branch", "Name another one, or set create-branch to false.")
+
+
+def _is_given(values: Mapping[str, str], name: str) -> bool:
+    return name in values and values[name] != inputs()[name].default
 
 
 def _create_branch(values: Mapping[str, str]) -> bool:
@@ -222,6 +287,34 @@ def _paths(values: Mapping[str, str], wrong: Sequence[Problem]) -> dict[str, str
     for problem in wrong:
         paths.pop(problem.input, None)
     return paths
+
+
+def _artifact_path(name: str) -> str:
+    """Return the path of the artifact ``NAME``, ``NAME.json`` or ``.mogplex/artifacts/NAME.json``."""
+    return f".mogplex/artifacts/{name.removeprefix('.mogplex/artifacts/').removesuffix('.json')}.json"
+
+
+def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
+    """Return the JSON Schema in the file.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a JSON Schema.
+    """
+    from jsonschema.exceptions import SchemaError  # only for steps that use it
+    from jsonschema.validators import validator_for
+
+    text = read_text(workspace, name, input_name="artifact-schema", max_bytes=_SCHEMA_BYTES)
+    remedy = 'Use a JSON Schema, such as {"type": "object"}.'
+    try:
+        schema = json.loads(text)
+        if not isinstance(schema, dict):
+            raise UsageError(Problem("artifact-schema", "is not a JSON object", remedy, Untrusted(name)))
+        validator_for(schema).check_schema(schema)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(Problem("artifact-schema", "is not JSON", remedy, Untrusted(name))) from error
+    except SchemaError as error:
+        raise UsageError(Problem("artifact-schema", "is not a JSON Schema", remedy, Untrusted(name))) from error
+    return schema
 
 
 def _scenario_file(workspace: Path, name: str) -> Path:

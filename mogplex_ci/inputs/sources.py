@@ -22,6 +22,9 @@ OUTPUT_VARIABLES: Final = frozenset(map(output_variable, OUTPUTS))
 """Outputs as other CI systems hand them to later jobs."""
 _RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
 """GitHub's runner takes these two from ``with:`` for itself, in every step with a container."""
+_RUN_ID: Final = output_variable("run-id")
+_STARTS: Final = frozenset({"prompt", "prompt-file", "run-file"})
+"""Inputs that say that a run shall be started."""
 _YAML_BYTES: Final = 1_000_000
 _NODES: Final = 20_000
 """Values and names that a YAML file may have. More would take seconds to parse."""
@@ -66,7 +69,11 @@ def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     flags, _ = _flags(argv)
     ignored = _variables_from_outputs(env)
     environment = {name: value for name, value in env.items() if name not in ignored}
-    return {name: text for name in inputs() if (text := _given(name, flags or {}, environment))}
+    values = {name: text for name in inputs() if (text := _given(name, flags or {}, environment))}
+    if not _STARTS.isdisjoint(values) or "run-id" in values:
+        return values
+    # An earlier job's output, and nothing else says what this job shall do: it follows that job's run.
+    return values | ({"run-id": run_id} if (run_id := env.get(_RUN_ID, "").strip()) else {})
 
 
 def flag_parser(prog: str) -> argparse.ArgumentParser:
@@ -148,10 +155,10 @@ def _given(name: str, flags: Mapping[str, str], env: Mapping[str, str]) -> str:
 def _variables_from_outputs(env: Mapping[str, str]) -> set[str]:
     """Return the variables that hold outputs of an earlier job and must not count as inputs of this one.
 
-    Outputs and inputs share names (``MOGPLEX_BRANCH``, ``MOGPLEX_IDEMPOTENCY_KEY``). ``MOGPLEX_RUN_ID`` is no input:
-    where it is set, an earlier job's dotenv file was loaded, and its key would join that job's run.
+    Outputs and inputs share names (``MOGPLEX_BRANCH``, ``MOGPLEX_IDEMPOTENCY_KEY``). Where ``MOGPLEX_RUN_ID`` is set,
+    an earlier job's dotenv file was loaded, and its key would join that job's run.
     """
-    return set(OUTPUT_VARIABLES & env.keys()) if env.get("MOGPLEX_RUN_ID") else set()
+    return set(OUTPUT_VARIABLES & env.keys()) if env.get(_RUN_ID) else set()
 
 
 def _ignored_variables(env: Mapping[str, str]) -> list[Problem]:

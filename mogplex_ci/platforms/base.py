@@ -63,6 +63,8 @@ _PLAIN_VALUE: Final = re.compile(r"[A-Za-z0-9._/:@+=,~%?#-]*", re.ASCII)
 FORK_BUILD: Final = "this job builds a pull request from a fork"
 """Why a trigger is not trusted, for systems with a variable that says so."""
 
+_LOOPBACK_URL: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::\d+)?(?:/|\Z)")
+"""A stand-in on this machine, for tests; everything else must be https."""
 _STATE_FOLDER: Final = ".mogplex"
 _STATE_BYTES: Final = 10_000
 
@@ -120,6 +122,12 @@ class Platform:
     def repository(self) -> str | None:
         """Return ``owner/name`` of the job's repository, or None when the environment does not tell."""
         return self.env.get(self.repository_variable) or None
+
+    @property
+    def github_api_url(self) -> str:
+        """Base URL of the API of the GitHub server that the repository is on."""
+        url = self.env.get("GITHUB_API_URL", "")
+        return url if url.startswith("https://") or _LOOPBACK_URL.match(url) else "https://api.github.com"
 
     @property
     def parallel_jobs(self) -> int:
