@@ -7,11 +7,13 @@ Nothing is reverted: branch and pull request stay for people to look at.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.api.retry import retrying
 from mogplex_ci.checks.artifact import judge_artifact
 from mogplex_ci.checks.paths import judge_paths
 from mogplex_ci.checks.require import judge_change, judge_checks, judge_pull_request
+from mogplex_ci.errors import MogplexError
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import GateJudged
 
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from mogplex_ci.run.result import Gate, RunResult
     from mogplex_ci.run.updates import Update
     from mogplex_ci.signals import Clock, Stop
+
+
+COMMIT_SECONDS: Final = 10.0
+"""How long the service may take to record the pushed commit of a run that succeeded."""
+COMMIT_PAUSE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,9 @@ class Judge:
 
     client: Client
     github: GitHub | None
-    """None without ``github-token``: what only GitHub knows cannot be judged then."""
+    """None when GitHub cannot be asked: what only it knows cannot be judged then."""
+    why_not: str
+    """What to do so that it can be asked, as a sentence."""
     clock: Clock
     stop: Stop
     deadline: float
@@ -67,6 +76,8 @@ def judge(result: RunResult, wanted: Requirements, judge: Judge) -> Generator[Up
     """
     if result.result is not Result.SUCCESS:
         return result
+    if wanted.artifact is not None:
+        result = yield from _with_pushed_commit(result, judge)
     gates: list[Gate] = []
     for work in _gates(result, wanted, judge):
         gate = yield from work
@@ -87,6 +98,32 @@ def judge(result: RunResult, wanted: Requirements, judge: Judge) -> Generator[Up
         detail=first.items[0] if first.items else None,
         error_code=first.error_code,
     )
+
+
+def _with_pushed_commit(result: RunResult, judge: Judge) -> Generator[Update, None, RunResult]:
+    """Wait until the service knows the commit that the run pushed, from which it then reads the artifact.
+
+    It follows the end of the run within ten seconds, or never. Older services do not tell it.
+    """
+    run = result.run
+    ends = min(judge.deadline, judge.clock.monotonic() + COMMIT_SECONDS)
+    while run is not None and run.has_terminal_commit and run.terminal_commit is None:
+        if judge.clock.monotonic() + COMMIT_PAUSE >= ends:
+            break
+        with judge.stop.interrupting():
+            judge.clock.sleep(COMMIT_PAUSE)
+            judge.stop.check()
+        run_id = run.id
+        try:
+            run = yield from retrying(
+                lambda timeout, run_id=run_id: judge.client.run(run_id, timeout=timeout),  # type: ignore[misc]
+                clock=judge.clock,
+                deadline=ends,
+                stop=judge.stop,
+            )
+        except MogplexError:
+            break
+    return replace(result, run=run)
 
 
 def _gates(result: RunResult, wanted: Requirements, judge: Judge) -> Iterator[Generator[Update, None, Gate]]:

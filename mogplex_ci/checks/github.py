@@ -14,10 +14,11 @@ from urllib.parse import quote
 
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Transport
-from mogplex_ci.errors import GitHubError, GitHubUnavailableError, UnreachableError
+from mogplex_ci.errors import GitHubError, GitHubUnavailableError, MogplexError, UnreachableError
 from mogplex_ci.models import Untrusted
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator, Mapping
 
     from mogplex_ci.api.transport import Answer, RequestLog
@@ -27,6 +28,7 @@ MAX_PAGES: Final = 30
 MAX_COMPARED_FILES: Final = 300
 """Most files in GitHub's answer to a comparison; it has no further pages of them."""
 _HEADERS: Final = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+_NETWORK_REMEDY: Final = "Check the proxy settings and the network between this runner and GitHub's API."
 _PASSED: Final = ("success", "neutral", "skipped")
 """Conclusions of a check run that count as passed, as on a pull request's page."""
 
@@ -111,12 +113,18 @@ class GitHub:
         statuses = self._pages(f"{commit}/status", "statuses", timeout=timeout)
         return [*map(_check_run, runs), *map(_commit_status, statuses)]
 
-    def find_comment(self, issue: int, marker: str, *, timeout: float = CALL_SECONDS) -> int | None:
-        """Return the id of the comment on an issue or pull request that contains ``marker``; None if there is none."""
+    def find_comment(
+        self, issue: int, marker: re.Pattern[str], *, timeout: float = CALL_SECONDS
+    ) -> tuple[int, str] | None:
+        """Return id and marker of the oldest comment on an issue or pull request that begins with ``marker``.
+
+        The oldest, because anybody may copy the marker into a comment of their own.
+        """
         for item in self._pages(f"{self._repo}/issues/{issue}/comments", None, timeout=timeout):
             body, number = item.get("body"), item.get("id")
-            if isinstance(body, str) and marker in body and isinstance(number, int):
-                return number
+            match = marker.match(body) if isinstance(body, str) else None
+            if match and isinstance(number, int):
+                return number, match[0]
         return None
 
     def create_comment(self, issue: int, body: str, *, timeout: float = CALL_SECONDS) -> int:
@@ -168,7 +176,9 @@ class GitHub:
         try:
             return self._transport.send(method, path, query=query, json=json, headers=headers, timeout=timeout)
         except UnreachableError as error:
-            raise GitHubUnavailableError("GitHub's API gives no usable answer", remedy=error.remedy) from error
+            raise GitHubUnavailableError("GitHub's API gives no usable answer", remedy=_NETWORK_REMEDY) from error
+        except MogplexError as error:  # a redirect to another host, or a certificate that is not trusted
+            raise GitHubError(f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY) from error
 
 
 def _data(answer: Answer) -> object:

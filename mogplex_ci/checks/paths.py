@@ -55,24 +55,30 @@ def judge_paths(
     if result.timeline.changed is False and not result.timeline.is_incomplete:
         return Gate(name, True, expected, "it changed nothing")
     github = judge.github
-    if github is None or result.branch is None or result.base_branch is None:
-        remedy = "Give github-token, so that the changed paths can be read."
-        return Gate(name, False, expected, "its changed paths could not be read", remedy, code)
+    if github is None:
+        return Gate(name, False, expected, "its changed paths could not be read", judge.why_not, code)
+    if result.branch is None or result.base_branch is None or result.branch == result.base_branch:
+        return _not_comparable(name, expected)
     base, branch = result.base_branch.text, result.branch.text
     try:
         comparison = yield from ask(judge, partial(github.compare, base, branch))
     except GitHubError as error:
         return not_judged(name, expected, code, error)
+    if not comparison.paths and result.timeline.changed:
+        return _not_comparable(name, expected)
     bad = [path for path in comparison.paths if patterns.spec.match_file(path.text) != are_allowed]
     if bad:
-        words = (
-            f"it changed {len(bad)} paths outside the allowed ones"
-            if are_allowed
-            else f"it changed {len(bad)} protected paths"
-        )
+        which = "outside the allowed ones" if are_allowed else "that are protected"
+        words = f"it changed a path {which}" if len(bad) == 1 else f"it changed {len(bad)} paths {which}"
         remedy = "Look at the branch: nothing was reverted. Change the task or the patterns."
         return Gate(name, False, expected, words, remedy, code, tuple(bad[:MOST_LISTED]))
     if not comparison.is_complete:
         remedy = "Look at the branch by hand: GitHub lists 300 changed files at most."
         return Gate(name, False, expected, "it changed more files than GitHub lists", remedy, code)
-    return Gate(name, True, expected, f"all {len(comparison.paths)} changed paths are allowed")
+    return Gate(name, True, expected, "all paths that it changed are allowed")
+
+
+def _not_comparable(name: str, expected: str) -> Gate:
+    """Return the gate of a run whose changes no comparison of branches shows: it does not pass."""
+    remedy = "Let the run work on a branch of its own: set create-branch."
+    return Gate(name, False, expected, "no comparison shows what it changed", remedy, "PATH_NOT_ALLOWED")

@@ -29,7 +29,6 @@ CHECKS_PAUSE: Final = 10.0
 """Seconds between two looks at the checks; an unchanged answer does not count against GitHub's rate limit."""
 FIRST_CHECK_SECONDS: Final = 90.0
 """How long to wait for the first check of a new pull request to appear."""
-_NEEDS_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
 _PULL_REQUEST: Final = re.compile(r"https://[^/]+/[^/]+/[^/]+/pull/(\d{1,9})/?", re.ASCII)
 
 
@@ -47,7 +46,8 @@ def judge_change(result: RunResult, judge: Judge) -> Generator[Update, None, Gat
     if changed:
         return Gate("change", True, expected, "it changed the repository")
     if changed is None:
-        return Gate("change", False, expected, "nothing says whether it changed anything", _NEEDS_TOKEN, "NO_CHANGE")
+        words = "nothing says whether it changed anything"
+        return Gate("change", False, expected, words, judge.why_not, "NO_CHANGE")
     remedy = "Read what the agent said; the task may be done already, or needs to be more specific."
     return Gate("change", False, expected, "it changed nothing", remedy, "NO_CHANGE")
 
@@ -62,7 +62,7 @@ def judge_pull_request(result: RunResult, judge: Judge) -> Generator[Update, Non
     if found is not None:
         return Gate("pull-request", True, expected, "it opened a pull request", items=(found,))
     is_known = result.timeline.changed is not None and not result.timeline.is_incomplete
-    remedy = "Check that the Mogplex GitHub App may open pull requests here." if is_known else _NEEDS_TOKEN
+    remedy = "Check that the Mogplex GitHub App may open pull requests here." if is_known else judge.why_not
     words = "it opened no pull request" if is_known else "nothing says whether it opened a pull request"
     return Gate("pull-request", False, expected, words, remedy, "NO_PULL_REQUEST")
 
@@ -72,7 +72,7 @@ def judge_checks(result: RunResult, judge: Judge) -> Generator[Update, None, Gat
     expected, code = "passed checks on the pull request", "CHECKS_FAILED"
     github = judge.github
     if github is None:
-        return Gate("checks", False, expected, "its checks could not be read", _NEEDS_TOKEN, code)
+        return Gate("checks", False, expected, "its checks could not be read", judge.why_not, code)
     appeared_by = judge.clock.monotonic() + FIRST_CHECK_SECONDS
     before = -1
     try:

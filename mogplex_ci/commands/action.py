@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from mogplex_ci.report import Report
     from mogplex_ci.run.execution import Plan
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import CleanText
-    from mogplex_ci.signals import Stop
+    from mogplex_ci.sanitize import CleanText, SafeText
+    from mogplex_ci.signals import Clock, Stop
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -59,7 +59,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         inputs, warnings = read_inputs(argv, env, platform.workspace, platform.repository())
         recorder.begin(inputs, warnings)
-        result = _perform(inputs, platform, recorder, clock, stop, began)
+        result = _perform(inputs, key_of(inputs, platform), platform, recorder, clock, stop, began)
     except MogplexError as error:
         result = replace(result_of_error(error), duration=clock.monotonic() - began)
     except Exception as error:  # a user never sees a traceback
@@ -70,7 +70,13 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def _perform(
-    inputs: ActionInputs, platform: Platform, recorder: Recorder, clock: SystemClock, stop: Stop, began: float
+    inputs: ActionInputs,
+    key: Key,
+    platform: Platform,
+    recorder: Recorder,
+    clock: SystemClock,
+    stop: Stop,
+    began: float,
 ) -> RunResult:
     """Start the run and follow it.
 
@@ -89,12 +95,15 @@ def _perform(
             if inputs.on_untrusted != "skip":
                 raise reason
             return _skipped(f"Not started: {reason.cause}.", clock.monotonic() - began)
-        if platform.identity() is None and inputs.idempotency_key is None and platform.env.get("CI"):
+        is_named = platform.identity() is not None or inputs.idempotency_key or inputs.run_id
+        if not is_named and platform.env.get("CI"):
             recorder.warn_of_random_key()  # nobody at a terminal tries a step again as a CI system does
         if not (platform.has_clean_up or inputs.key_suffix or inputs.matrix or inputs.idempotency_key):
             recorder.warn_of_use_without_action()
+        if inputs.comment_on is not None:
+            recorder.comment_on(inputs.comment_on, inputs, key, clock, stop)
     with _client_of(inputs, recorder) as client:
-        execution = Execution(client, plan_of(inputs, platform), clock=clock, stop=stop, began=began)
+        execution = Execution(client, plan_of(inputs, key, platform), clock=clock, stop=stop, began=began)
         for update in execution.perform():
             recorder.on(update)
         result = execution.result
@@ -132,13 +141,16 @@ def _judged(
         protected=inputs.protected_paths if asks_github else None,
         artifact=ArtifactWanted(inputs.artifact, inputs.artifact_schema) if inputs.artifact else None,
     )
-    repo = result.repo.full_name.text if result.repo else platform.repository()
     with contextlib.ExitStack() as stack:
-        github = None
-        if asks_github and inputs.github_token is not None and repo is not None:
-            github = GitHub(platform.github_api_url, inputs.github_token, repo, diagnostics=recorder.diagnostics)
-            stack.callback(github.close)
-        judging = judge(result, wanted, Judge(client, github, clock, stop, began + inputs.timeout))
+        github, why_not = None, "Give github-token, so that GitHub can be asked."
+        if asks_github and inputs.github_token is not None:
+            if result.repo is None:  # never the job's own repository instead: the run may work on another one
+                why_not = "Give repo as owner/name, one that this Mogplex token lists."
+            else:
+                repo = result.repo.full_name.text
+                github = GitHub(platform.github_api_url, inputs.github_token, repo, diagnostics=recorder.diagnostics)
+                stack.callback(github.close)
+        judging = judge(result, wanted, Judge(client, github, why_not, clock, stop, began + inputs.timeout))
         try:
             while True:
                 recorder.on(next(judging))
@@ -148,6 +160,16 @@ def _judged(
             cause = f"stopped by {stop.name}"
             result = replace(
                 result, result=Result.INTERRUPTED, exit_code=stop.exit_code, cause=cause, error_code="INTERRUPTED"
+            )
+        except Exception as error:  # ours: what is known about the run still has to reach the outputs
+            failure = result_of_error(InternalError.of(error))
+            result = replace(
+                result,
+                result=failure.result,
+                exit_code=failure.exit_code,
+                cause=failure.cause,
+                remedy=failure.remedy,
+                error_code=failure.error_code,
             )
     return replace(result, duration=clock.monotonic() - began)
 
@@ -197,7 +219,7 @@ def _client_of(inputs: ActionInputs, recorder: Recorder) -> Iterator[Client]:
         yield client
 
 
-def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:
+def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:
     """Return what the step shall do."""
     from mogplex_ci.run.execution import Plan
 
@@ -207,7 +229,7 @@ def plan_of(inputs: ActionInputs, platform: Platform) -> Plan:
         repo=repo,
         repo_is_id=is_uuid(repo),
         request=inputs.start_request,
-        key=key_of(inputs, platform),
+        key=key,
         on_rerun=OnRerun(inputs.on_rerun),
         timeout=inputs.timeout,
         cancel_on_timeout=inputs.on_timeout == "cancel",
@@ -267,6 +289,32 @@ class Recorder:
         for problem in warnings:
             self._log.problem(problem)
 
+    def comment_on(self, issue: int, inputs: ActionInputs, key: Key, clock: Clock, stop: Stop) -> None:
+        """Keep one comment on an issue or pull request of the job's repository up to date."""
+        from mogplex_ci.checks.github import GitHub
+        from mogplex_ci.report.comment import CommentReport
+
+        repository = self._platform.repository()
+        if repository is None or inputs.github_token is None:
+            why = "comment-on is not used: this CI system does not say which repository the job belongs to"
+            self._warn_of_comment(self._sanitizer.line(why))
+            return
+        self._reports.append(
+            CommentReport(
+                GitHub(self._platform.github_api_url, inputs.github_token, repository, diagnostics=self.diagnostics),
+                issue,
+                self._sanitizer,
+                key=key.base,
+                job_url=self._sanitizer.url(self._platform.job_url),
+                clock=clock,
+                stop=stop,
+                warn=self._warn_of_comment,
+            )
+        )
+
+    def _warn_of_comment(self, text: SafeText) -> None:
+        self._log.warn("Comment", text)
+
     def show_request(self, inputs: ActionInputs) -> None:
         """Show the request that would be sent if this were no dry run."""
         self._log.request(inputs)
@@ -295,6 +343,7 @@ class Recorder:
         with self._progress.aside():
             self._each_report(lambda report: report.on(update))
             if isinstance(update, Starting):
+                self._state.pop("run-id", None)  # that of a run whose retry this is
                 self._save({"key": update.key, "repo-id": update.repo_id})
             elif isinstance(update, NextKey):
                 self._save({"key": update.key})

@@ -31,7 +31,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         return 0
     platform = detect(env, sys.stdout)
     state = platform.load_state()
-    if "key" not in state:
+    if "key" not in state and "run-id" not in state:
         return 0
     safe = Sanitizer(secrets_of(env))
     run = safe.line("run {}", state["run-id"]) if "run-id" in state else safe.line("its run")

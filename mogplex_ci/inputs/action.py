@@ -246,6 +246,8 @@ def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
     if "run-id" in values and (shaping := [name for name in _SHAPES_A_START if _is_given(values, name)]):
         remedy = "Remove them, or remove run-id."
         yield Problem("run-id", f"is given together with {enumeration(shaping)}, which shape a new run", remedy)
+    if "run-id" in values and is_true(values["dry-run"]):
+        yield Problem("run-id", "is given together with dry-run, which has no such run", "Remove one of the two.")
     if "github-token" not in values and not is_true(values["dry-run"]):
         needs = [name for name in ("allowed-paths", "protected-paths", "comment-on") if name in values]
         needs += ["require: checks"] if "checks" in values.get("require", "") else []

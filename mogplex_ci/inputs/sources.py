@@ -56,6 +56,8 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Gath
     elif "task" in values:
         problems.append(Problem("task", "is given without run-file", "Set run-file to the YAML file with the task."))
     defaults = {name: spec.default for name, spec in inputs().items() if spec.default is not None}
+    if "run-id" in values:
+        defaults["on-interrupt"] = "detach"  # the run is not this step's own
     return Gathered(
         values=defaults | values,
         problems=problems + file_problems,

@@ -51,10 +51,11 @@ OUTPUTS: Final = (
     "result-file",
     "events-file",
     "report-file",
+    "artifact",
 )
 """Every output, by its GitHub name, in the order of ``action.yml``."""
 
-NO_VARIABLE: Final = frozenset({"error", "message", "preview-url", "sandbox-id", "events-count"})
+NO_VARIABLE: Final = frozenset({"artifact", "error", "message", "preview-url", "sandbox-id", "events-count"})
 """Outputs that are not written as variables: free text, and more than the 20 variables that GitLab accepts."""
 
 _PLAIN_VALUE: Final = re.compile(r"[A-Za-z0-9._/:@+=,~%?#-]*", re.ASCII)
@@ -103,6 +104,8 @@ class Platform:
     """Variable that holds ``owner/name`` of the job's repository."""
     workspace_variable: ClassVar[str] = ""
     """Variable that holds the folder of the job's checkout."""
+    job_url_variable: ClassVar[str] = ""
+    """Variable that holds the address of the job's page."""
     parallel_jobs_variable: ClassVar[str] = ""
     """Variable that holds the number of parallel jobs of which this is one."""
 
@@ -128,6 +131,11 @@ class Platform:
         """Base URL of the API of the GitHub server that the repository is on."""
         url = self.env.get("GITHUB_API_URL", "")
         return url if url.startswith("https://") or _LOOPBACK_URL.match(url) else "https://api.github.com"
+
+    @property
+    def job_url(self) -> str | None:
+        """Address of this job's page, or of its pipeline's; None when the environment does not tell."""
+        return self.env.get(self.job_url_variable) or None
 
     @property
     def parallel_jobs(self) -> int:

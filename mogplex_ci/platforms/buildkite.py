@@ -22,6 +22,7 @@ class Buildkite(Platform):
     """Buildkite. A container has ``buildkite-agent`` only when the job mounts it."""
 
     name: ClassVar[str] = "buildkite"
+    job_url_variable = "BUILDKITE_BUILD_URL"
     workspace_variable = "BUILDKITE_BUILD_CHECKOUT_PATH"
     parallel_jobs_variable = "BUILDKITE_PARALLEL_JOB_COUNT"
 

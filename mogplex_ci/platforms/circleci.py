@@ -18,6 +18,7 @@ class CircleCI(Platform):
     """CircleCI."""
 
     name: ClassVar[str] = "circleci"
+    job_url_variable = "CIRCLE_BUILD_URL"
     parallel_jobs_variable = "CIRCLE_NODE_TOTAL"
 
     def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:

@@ -34,6 +34,12 @@ class GitHub(Platform):
         """GitHub sets ``GITHUB_ACTIONS``."""
         return env.get("GITHUB_ACTIONS") == "true"
 
+    @property
+    def job_url(self) -> str | None:
+        """See ``Platform``: the page of the workflow run, since a job's own id is not in its environment."""
+        server, repository, run = map(self.env.get, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"))
+        return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else None
+
     def identity(self) -> Identity | None:
         """Return workflow run, job and step id; a re-run keeps the run's id and raises its attempt.
 

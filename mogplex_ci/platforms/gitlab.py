@@ -33,6 +33,7 @@ class GitLab(Platform):
     """
 
     name: ClassVar[str] = "gitlab"
+    job_url_variable = "CI_JOB_URL"
     workspace_variable = "CI_PROJECT_DIR"  # where GitLab looks for artifacts
     parallel_jobs_variable = "CI_NODE_TOTAL"
 

@@ -18,6 +18,7 @@ class Woodpecker(Platform):
     """Woodpecker. All steps of a workflow share the workspace, and so the dotenv file."""
 
     name: ClassVar[str] = "woodpecker"
+    job_url_variable = "CI_PIPELINE_URL"
     repository_variable = "CI_REPO"
     workspace_variable = "CI_WORKSPACE"
 
@@ -68,6 +69,7 @@ class Drone(Platform):
     """Drone. All steps of a stage share the workspace, and so the dotenv file."""
 
     name: ClassVar[str] = "drone"
+    job_url_variable = "DRONE_BUILD_LINK"
     repository_variable = "DRONE_REPO"
     workspace_variable = "DRONE_WORKSPACE"
 
@@ -198,6 +200,7 @@ class Travis(Platform):
     """Travis CI."""
 
     name: ClassVar[str] = "travis"
+    job_url_variable = "TRAVIS_JOB_WEB_URL"
     repository_variable = "TRAVIS_REPO_SLUG"
     workspace_variable = "TRAVIS_BUILD_DIR"
 
@@ -225,6 +228,7 @@ class Jenkins(Platform):
     """Jenkins, with pipelines or freestyle projects. ``readProperties`` reads the dotenv file."""
 
     name: ClassVar[str] = "jenkins"
+    job_url_variable = "BUILD_URL"
     workspace_variable = "WORKSPACE"
 
     @classmethod

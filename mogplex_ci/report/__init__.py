@@ -26,7 +26,7 @@ class Report(Protocol):
 
 def reports_for(inputs: ActionInputs, platform: Platform, sanitizer: Sanitizer) -> Iterator[Report]:
     """Yield the reports that ``inputs`` ask for, beside the log. What is not asked for is not imported."""
-    if inputs.events_file is not None or inputs.result_file is not None or inputs.junit_file is not None:
+    if inputs.events_file or inputs.result_file or inputs.junit_file or inputs.artifact_file:
         from mogplex_ci.report import files
 
         if inputs.events_file is not None:
@@ -35,6 +35,8 @@ def reports_for(inputs: ActionInputs, platform: Platform, sanitizer: Sanitizer) 
             yield files.ResultFile(inputs.result_file, sanitizer)
         if inputs.junit_file is not None:
             yield files.JUnitFile(inputs.junit_file, sanitizer, name=inputs.task, repo=inputs.repo)
+        if inputs.artifact_file is not None:
+            yield files.ArtifactFile(inputs.artifact_file)
     if inputs.summary:
         from mogplex_ci.report.summary import Summary
 

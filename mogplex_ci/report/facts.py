@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
     from mogplex_ci.inputs.action import ActionInputs
     from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.result import Gate, RunResult
     from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
 BRANCH_LIMIT: Final = 255
+ITEM_LIMIT: Final = 500
+"""Characters of a path, a check or a fault that a gate lists."""
 IMAGE: Final = "ghcr.io/mogplex/run-action:1"
 DEFAULT_BASE_URL: Final = "https://mogplex.com"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
@@ -42,6 +44,22 @@ class NextStep(NamedTuple):
     """For a shell, with ``mogplex`` installed."""
     anywhere: SafeText
     """The same where nothing but Docker, or git, is installed."""
+
+
+class GateFacts(NamedTuple):
+    """What one gate expected of the run, and what is there."""
+
+    name: SafeText
+    passed: bool
+    expected: SafeText
+    """``A pull request``."""
+    found: SafeText
+    """``It opened no pull request``."""
+    remedy: SafeText | None
+    """What to do; None when it passed."""
+    error_code: SafeText | None
+    items: tuple[CleanText, ...]
+    """Paths, checks or faults that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +127,16 @@ class Facts:
     spans: tuple[PhaseSpan, ...]
     tools: tuple[ToolUse, ...]
     timeline: Timeline
+    gates: tuple[GateFacts, ...]
+    """What the run had to bring, as far as it was judged."""
+    artifact: SafeText | None
+    """The artifact that was asked for, as compact JSON."""
     next_steps: tuple[NextStep, ...]
     events_file: SafeText | None
     """Paths relative to the workspace; None for a file that was not asked for."""
     result_file: SafeText | None
     report_file: SafeText | None
+    artifact_file: SafeText | None
 
 
 def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None) -> Facts:
@@ -173,10 +196,26 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         spans=tuple(timeline.spans()),
         tools=tuple(timeline.tools()),
         timeline=timeline,
+        gates=tuple(gate_facts(gate, safe) for gate in result.gates),
+        artifact=safe.json(result.artifact) if result.artifact is not None else None,
         next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs.base_url if inputs else "")),
         events_file=_file(inputs.events_file, platform, safe) if inputs else None,
         result_file=_file(inputs.result_file, platform, safe) if inputs else None,
         report_file=_file(inputs.report_file, platform, safe) if inputs else None,
+        artifact_file=_file(inputs.artifact_file, platform, safe) if inputs else None,
+    )
+
+
+def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
+    """Return what may be shown of a gate that was judged."""
+    return GateFacts(
+        name=safe.message(gate.name),
+        passed=gate.passed,
+        expected=safe.message(capitalized(gate.expected)),
+        found=safe.message(capitalized(gate.found)),
+        remedy=safe.message(gate.remedy) if gate.remedy and not gate.passed else None,
+        error_code=None if gate.passed else safe.identifier(gate.error_code),
+        items=tuple(safe.clean(item, limit=ITEM_LIMIT) for item in gate.items),
     )
 
 

@@ -10,7 +10,7 @@ from mogplex_ci.api.agent_text import TextBuffer
 from mogplex_ci.models import EventKind, Untrusted
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.updates import EventsArrived, Quiet, Starting
+from mogplex_ci.run.updates import EventsArrived, Quiet, Started, Starting
 from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from mogplex_ci.models import Event
     from mogplex_ci.report.facts import Facts
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import CleanText, Sanitizer
+    from mogplex_ci.sanitize import Sanitizer
 
 VERSION: Final = 1
 """Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or changes its meaning."""
 _TEXT_LIMIT: Final = 100_000
 """Characters of the agent's text in one line."""
-_PASSED: Final = (Result.SUCCESS, Result.DETACHED, Result.DRY_RUN)
+_PASSED: Final = (Result.SUCCESS, Result.REJECTED, Result.DETACHED, Result.DRY_RUN)
 _ERRORS: Final = (Result.ERROR, Result.INTERRUPTED)
 _COUNTS: Final = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 """A JUnit suite's counts, and the elements that they count."""
@@ -132,7 +132,7 @@ class ResultFile:
 
     def on(self, update: Update) -> None:
         """Remove the result of an earlier step as soon as there will be a new one."""
-        if isinstance(update, Starting):
+        if isinstance(update, Starting | Started):
             discard(self._path)
 
     def end(self, facts: Facts) -> None:
@@ -196,47 +196,93 @@ def result_of(facts: Facts, safe: Sanitizer) -> dict[str, object]:
             for use in facts.tools
         ],
         "last_words": facts.message,
+        "gates": [
+            {
+                "name": gate.name,
+                "passed": gate.passed,
+                "expected": gate.expected,
+                "found": gate.found,
+                "remedy": gate.remedy,
+                "error_code": gate.error_code,
+                "items": gate.items,
+            }
+            for gate in facts.gates
+        ],
+        "artifact_file": facts.artifact_file if facts.artifact is not None else None,
     }
 
 
+class ArtifactFile:
+    """The artifact that was asked for, as JSON."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on(self, update: Update) -> None:
+        """Remove the artifact of an earlier step as soon as there will be a new one."""
+        if isinstance(update, Starting | Started):
+            discard(self._path)
+
+    def end(self, facts: Facts) -> None:
+        """Write the file, if there is an artifact."""
+        if facts.artifact is None:
+            discard(self._path)
+        else:
+            write_whole(self._path, json.dumps(json.loads(facts.artifact), ensure_ascii=False, indent=2) + "\n")
+
+
 class JUnitFile:
-    """The result as JUnit XML: one test case, for CI systems that show test reports."""
+    """The result as JUnit XML, for CI systems that show test reports: a test case for the run, and one for each gate.
+
+    A rejected run did succeed: its own case passes, and those of the gates that do not hold fail.
+    """
 
     def __init__(self, path: Path, sanitizer: Sanitizer, *, name: str | None, repo: str | None) -> None:
-        """``name`` and ``repo`` name the test case, the same in every pipeline; else the task's first line does."""
+        """``name`` and ``repo`` name the run's case, the same in every pipeline; else the task's first line does."""
         self._path = path
         self._safe = sanitizer
         self._name = name
-        self._repo = repo
+        self._class = sanitizer.clean(repo or "mogplex")
 
     def on(self, update: Update) -> None:
         """Remove the result of an earlier step as soon as there will be a new one."""
-        if isinstance(update, Starting):
+        if isinstance(update, Starting | Started):
             discard(self._path)
 
     def end(self, facts: Facts) -> None:
         """Write the file."""
-        result = facts.result
-        kind = "skipped" if result is Result.SKIPPED else "error" if result in _ERRORS else "failure"
-        element = None if result in _PASSED else kind
-        seconds = f"{facts.duration:.3f}"
         suites = ElementTree.Element("testsuites")
-        suite = ElementTree.SubElement(suites, "testsuite", name="Mogplex", tests="1", time=seconds)
+        suite = ElementTree.SubElement(suites, "testsuite", name="Mogplex", time=f"{facts.duration:.3f}")
+        self._run_case(suite, facts)
+        for gate in facts.gates:
+            case = self._case(suite, gate.name, 0.0)
+            if not gate.passed:
+                message = _xml(f"{gate.found}. Expected: {gate.expected}.")
+                why = ElementTree.SubElement(case, "failure", message=message, type=gate.error_code or "REJECTED")
+                why.text = "\n".join(_xml(line) for line in (*gate.items, gate.remedy) if line) or None
+        suite.set("tests", str(len(suite)))
         for count, counted in _COUNTS.items():
-            suite.set(count, str(int(element == counted)))
-        name = self._safe.clean(self._name) if self._name else facts.title
-        names = {"classname": self._safe.clean(self._repo or "mogplex"), "name": name}
-        case = ElementTree.SubElement(suite, "testcase", {key: _xml(text) for key, text in names.items()}, time=seconds)
-        if element:
-            message = _xml(facts.cause or facts.remedy)
-            why = ElementTree.SubElement(case, element, message=message, type=facts.error_code or result.value)
-            why.text = _xml(facts.detail) or None
-        if facts.run_id:
-            ElementTree.SubElement(case, "system-out").text = f"Run {facts.run_id}: {result.value}"
+            suite.set(count, str(len(suite.findall(f"testcase/{counted}"))))
         ElementTree.indent(suites)
         text = ElementTree.tostring(suites, encoding="unicode", xml_declaration=False)
         write_whole(self._path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
 
+    def _run_case(self, suite: ElementTree.Element, facts: Facts) -> None:
+        result = facts.result
+        name = self._safe.clean(self._name) if self._name else facts.title
+        case = self._case(suite, name, facts.duration)
+        if result not in _PASSED:
+            kind = "skipped" if result is Result.SKIPPED else "error" if result in _ERRORS else "failure"
+            message = _xml(facts.cause or facts.remedy)
+            why = ElementTree.SubElement(case, kind, message=message, type=facts.error_code or result.value)
+            why.text = _xml(facts.detail) or None
+        if facts.run_id:
+            ElementTree.SubElement(case, "system-out").text = f"Run {facts.run_id}: {result.value}"
 
-def _xml(text: CleanText | None) -> str:
+    def _case(self, suite: ElementTree.Element, name: str, seconds: float) -> ElementTree.Element:
+        names = {"classname": _xml(self._class), "name": _xml(name), "time": f"{seconds:.3f}"}
+        return ElementTree.SubElement(suite, "testcase", names)
+
+
+def _xml(text: str | None) -> str:
     return (text or "").translate(_NOT_IN_XML)

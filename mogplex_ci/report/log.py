@@ -10,6 +10,8 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.models import FEED_LIMIT, Untrusted
 from mogplex_ci.platforms.base import Level
 from mogplex_ci.report import text
+from mogplex_ci.report.facts import gate_facts
+from mogplex_ci.report.outputs import ARTIFACT_LIMIT
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from mogplex_ci.inputs.action import ActionInputs
     from mogplex_ci.models import Event, FileLocation
     from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.report.facts import Facts
+    from mogplex_ci.report.facts import Facts, GateFacts
     from mogplex_ci.report.text import EntryText
     from mogplex_ci.run.timeline import Addition
     from mogplex_ci.run.updates import Update
@@ -34,6 +36,10 @@ ANNOTATIONS_LIMIT: Final = 10
 """Annotations of one level; GitHub drops what comes after."""
 LOCATIONS_LIMIT: Final = 5
 """How many of these may be the agent's findings in files; the others say how the step went."""
+
+
+ITEMS_IN_ANNOTATION: Final = 3
+"""Paths, checks or faults that the annotation of a gate names; the log lists all of them."""
 
 
 class Log:
@@ -104,6 +110,8 @@ class Log:
                 self._next_key(update)
             case u.Started():
                 self._started(update)
+            case u.Retrying():
+                self._retrying(update)
             case u.StatusChanged(run, elapsed):
                 self._platform.debug(self._safe.line("Status {} after {}", run.status, duration(elapsed)))
                 if run.is_paused and not self._is_paused:
@@ -127,6 +135,8 @@ class Log:
                 self._say("The API answers again after ", duration(after))
             case u.Heartbeat():
                 self._heartbeat(update)
+            case u.GateJudged(gate):
+                self._gate(gate_facts(gate, self._safe))
             case u.Cancelling(run):
                 self._show_open_calls(ended=True)
                 self._say("Cancelling the run" if run else "Asking for the run's id to cancel it")
@@ -149,9 +159,10 @@ class Log:
         self._delivery(facts)
         for problem in facts.problems:
             self._annotate(Level.ERROR, "Mogplex", problem)
-        if facts.error and not facts.problems:
+        is_rejected = facts.result is Result.REJECTED  # each gate that failed has told what and why
+        if facts.error and not facts.problems and not is_rejected:
             self._annotate(Level.ERROR, "Mogplex", facts.error)
-        if facts.detail and (lines := text.long_lines(Untrusted(facts.detail), self._safe)):
+        if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self._safe)):
             self._group(self._safe.line("The full message"), lines)
         if facts.preview_url:
             self._say("Preview: ", facts.preview_url)
@@ -159,8 +170,11 @@ class Log:
             self.warn("Run goes on", self._safe.line("The run is still working; this step no longer follows it"))
         if facts.remedy and facts.result is Result.SKIPPED:
             self._annotate(Level.NOTICE, "Skipped", facts.remedy)
-        elif facts.remedy:
+        elif facts.remedy and not is_rejected:
             self._platform.line(facts.remedy)
+        if len(facts.artifact or "") > ARTIFACT_LIMIT:
+            words = "The artifact is longer than {} characters: the output is empty, and artifact-file gets it whole"
+            self.warn("Artifact", self._safe.line(words, ARTIFACT_LIMIT))
         for step in facts.next_steps:
             self._say("To ", step.purpose, ": ", step.command)
 
@@ -184,7 +198,11 @@ class Log:
 
     def _started(self, started: u.Started) -> None:
         run = started.run
-        if started.unexpected:
+        if started.followed:
+            self._say(
+                "Following run ", Untrusted(run.id), " (", Untrusted(run.status), "), which was started elsewhere"
+            )
+        elif started.unexpected:
             message = self._safe.line(
                 "Joined run {} ({}) although this is the first attempt: another use of this step may have started it. "
                 "Give each use a key-suffix of its own",
@@ -206,6 +224,33 @@ class Log:
         url = self._safe.url(f"{self._base_url}/api/v1/mogplex/runs/{run.id}")
         if url is not None:
             self._platform.link(self._safe.line("Mogplex run {}", run.id), url)
+
+    def _retrying(self, update: u.Retrying) -> None:
+        """Say why another run follows; its times count anew."""
+        self._show_open_calls(ended=True)
+        result = update.result
+        why = text.reason(self._safe, result.cause, result.detail)
+        self._say("Run ", Untrusted(update.run.id), ": ", why)
+        left = self._safe.line("{} retries left" if update.retries_left > 1 else "{} retry left", update.retries_left)
+        self._say("This may pass: starting another run in ", duration(update.seconds), " (", left, ")")
+        self._calls.clear()
+        self._finishes.clear()
+        self._at, self._is_paused = 0.0, False
+
+    def _gate(self, gate: GateFacts) -> None:
+        """Say whether the run brought what a gate expects, and annotate when it did not."""
+        if gate.passed:
+            self._say("✔ ", gate.name, ": ", gate.found)
+            return
+        lines = [line for item in gate.items for line in self._safe.block(Untrusted(item))]
+        self._group(self._safe.sentence("✘ ", gate.name, ": ", gate.found), lines)
+        listed = text.joined(", ", *gate.items[:ITEMS_IN_ANNOTATION])
+        more: Part = ", …" if len(gate.items) > ITEMS_IN_ANNOTATION else None
+        shown: tuple[Part, ...] = (": ", *listed, more) if listed else ()
+        words = self._safe.sentence(
+            gate.name, ": ", gate.found, *shown, ". Expected: ", gate.expected, ". ", gate.remedy
+        )
+        self._annotate(Level.ERROR, "Mogplex", words)
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         call = next((call for call in reversed(self._calls) if call.finish is None), None)

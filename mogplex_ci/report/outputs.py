@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from mogplex_ci.report.facts import Facts
     from mogplex_ci.run.updates import Started
     from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
+
+
+ARTIFACT_LIMIT: Final = 50_000
+"""Characters of the output ``artifact``; a longer one is in ``artifact-file`` only."""
 
 
 def early_outputs(started: Started, safe: Sanitizer) -> dict[str, SafeText | None]:
@@ -53,6 +57,7 @@ def final_outputs(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
         "result-file": facts.result_file,
         "events-file": facts.events_file,
         "report-file": facts.report_file,
+        "artifact": facts.artifact if len(facts.artifact or "") <= ARTIFACT_LIMIT else None,
     }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
+from mogplex_ci.models import Untrusted
 from mogplex_ci.report.text import NAME_LIMIT, headline, mark, title_of
+from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Markdown, duration
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown
 def _parts(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield the parts, each of which ends with a line feed. One that fails must not cost the others."""
     parts: list[Callable[[Facts, Sanitizer, Detail], Iterator[Markdown]]]
-    parts = [_top, _why, _last_words, _next, _time, _tools, _ids]
+    parts = [_top, why, gates, last_words, _next, _time, _tools, _ids]
     for part in parts:
         try:
             yield from list(part(facts, safe, detail))
@@ -78,9 +80,15 @@ def _parts(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
 
 
 def _top(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
-    """Yield the title, and one line with what matters most."""
+    """Yield the title, and the line with what matters most."""
     said, symbol = headline(facts.result), mark(facts.result)
     yield Markdown.of("## {}\n", safe.sentence(symbol, " ", facts.title or said))
+    yield Markdown.of("{}\n", top_line(facts, safe))
+
+
+def top_line(facts: Facts, safe: Sanitizer) -> Markdown:
+    """Return how the step ended, the pull request and the branch, in one line."""
+    said = headline(facts.result)
     line = [Markdown.of("**{}** after {}", Markdown.of(said), duration(facts.duration))]
     if facts.pull_request_url:
         number = facts.pull_request_number
@@ -94,23 +102,37 @@ def _top(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     if facts.branch_shown:
         name = safe.markdown(facts.branch_shown)
         line.append(safe.link(facts.branch_url, name) or name)
-    yield Markdown.of("{}\n", Markdown.joined(" · ", line))
+    return Markdown.joined(" · ", line)
 
 
-def _why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+def why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+    """Yield why the step failed, and what to do about it."""
     if facts.problems:
         yield Markdown.joined("", [Markdown.of("- {}\n", safe.markdown(fault)) for fault in facts.problems])
     elif facts.cause and facts.says_more:
         yield Markdown.of("**{}**\n", facts.cause)
-    if facts.detail:
+    if facts.detail and facts.result is not Result.REJECTED:  # then it is one of a gate's items
         yield Markdown.of("{}\n", safe.fence(_wrapped(facts.detail), limit=detail.text))
     if facts.preview_url:
         yield Markdown.of("{}\n", safe.link(facts.preview_url, Markdown.of("Preview")) or facts.preview_url)
-    if facts.remedy:
+    if facts.remedy and facts.result is not Result.REJECTED:
         yield Markdown.of("{}\n", facts.remedy)
 
 
-def _last_words(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+def gates(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+    """Yield what the run had to bring, and for what is missing what was expected and what to do."""
+    for gate in facts.gates:
+        mark_of_it = Markdown.of("✔") if gate.passed else Markdown.of("✘")
+        words = Markdown.of("{}", gate.found)
+        if not gate.passed:
+            words = Markdown.of("{}. Expected: {}. {}", gate.found, gate.expected, gate.remedy or Markdown.of(""))
+        yield Markdown.of("- {} **{}**: {}\n", mark_of_it, gate.name, words)
+        if gate.items and not gate.passed:
+            yield Markdown.of("\n{}\n", safe.fence(Untrusted("\n".join(gate.items)), limit=detail.text))
+
+
+def last_words(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
+    """Yield what the agent said last, in a block that nothing in it can end."""
     if facts.message:
         yield Markdown.of("**The agent's last words**\n\n{}\n", safe.fence(_wrapped(facts.message), limit=detail.text))
 

@@ -32,6 +32,7 @@ _HEADLINES: Final[dict[Result, LiteralString]] = {
     Result.FAILED: "Run failed",
     Result.CANCELLED: "Run cancelled",
     Result.PAUSED: "Run paused",
+    Result.REJECTED: "Run rejected",
     Result.TIMEOUT: "Timed out",
     Result.DETACHED: "Run started, not followed",
     Result.INTERRUPTED: "Interrupted",

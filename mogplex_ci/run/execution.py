@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mogplex_ci.run.updates import Ended, Update
     from mogplex_ci.signals import Clock, Stop
 
+LAST_LOOK_BUDGET: Final = INTERRUPT_BUDGET + 0.4
+"""Seconds after a stop signal within which the run is cancelled and what the service has of it is shown."""
 RETRY_SECONDS: Final = 15.0
 """Time between a failed run and its retry: what limits a model or a sandbox is seldom over sooner."""
 UNLISTED_REPO_SECONDS: Final = 90.0
@@ -119,31 +121,36 @@ class Execution:
         if self._plan.run_id is not None:
             started = yield from self._attach(self._plan.run_id)
             return (yield from self._result_of(started))
-        self._repo = yield from self._find_repo()
+        self._repo = yield from self._find_repo(self._plan.repo, is_id=self._plan.repo_is_id)
         starter = self._starter_for(self._repo)
         for retries_left in range(self._plan.retries, -1, -1):
             started = yield from self._start(starter, self._repo)
             result = yield from self._result_of(started)
             if retries_left == 0 or not result.may_pass or not starter.has_next_key:
                 break
-            yield Retrying(started.run, result, retries_left)
+            if self._clock.monotonic() + RETRY_SECONDS >= self._deadline:
+                break
+            yield Retrying(started.run, result, retries_left, RETRY_SECONDS)
             with self._stop.interrupting():
                 self._clock.sleep(RETRY_SECONDS)
                 self._stop.check()
-            if self._clock.monotonic() >= self._deadline:
-                break
             starter.use_next_key()
         return result
 
     def _attach(self, run_id: str) -> Generator[Update, None, Started]:
         """Return the run that something else started. This step may cancel it only if its inputs say so."""
+        plan = self._plan
         run = yield from retrying(
             lambda timeout: self._client.run(run_id, timeout=timeout),
             clock=self._clock,
             deadline=self._deadline,
             stop=self._stop,
         )
-        return Started(run, key="", joined=True, owned=self._plan.cancel_on_interrupt or self._plan.cancel_on_timeout)
+        repo_id = run.repo_id
+        if repo_id is not None:
+            self._repo = yield from self._find_repo(repo_id.text, is_id=True)
+        owned = plan.cancel_on_interrupt or plan.cancel_on_timeout or plan.on_pause == "cancel"
+        return Started(run, key="", joined=True, owned=owned, followed=True)
 
     def _result_of(self, started: Started) -> Generator[Update, None, RunResult]:
         """Follow a started run and return its result."""
@@ -159,14 +166,13 @@ class Execution:
             yield from self._cancel(started, ended.run, self._cancel_patiently)
         return result_of_run(ended.run, self._timeline, ended.trouble)
 
-    def _find_repo(self) -> Generator[Update, None, Repo | None]:
+    def _find_repo(self, name: str, *, is_id: bool) -> Generator[Update, None, Repo | None]:
         """Return the repository; None for an id that the token does not list."""
-        plan = self._plan
 
         def find(timeout: float) -> Repo | None:
-            if plan.repo_is_id:
-                return next(iter(self._client.repos(repo_id=plan.repo, timeout=timeout)), None)
-            return find_repo(self._client, plan.repo, timeout=timeout)
+            if is_id:
+                return next(iter(self._client.repos(repo_id=name, timeout=timeout)), None)
+            return find_repo(self._client, name, timeout=timeout)
 
         return (yield from retrying(find, clock=self._clock, deadline=self._deadline, stop=self._stop))
 
@@ -204,12 +210,15 @@ class Execution:
         return (yield from self._follower.follow(self._deadline))
 
     def _interrupted(self) -> Generator[Update, None, RunResult]:
-        """Cancel what this step owns. The CI system kills what takes longer than a few seconds."""
+        """Cancel what this step owns, then show what the service has: the CI system kills a few seconds later."""
+        ends = self._clock.monotonic() + LAST_LOOK_BUDGET
         if self._plan.cancel_on_interrupt:
             run = self._run
             if self._started is not None and run is not None and not run.is_terminal:
                 yield from self._cancel(self._started, run, self._cancel_quickly)
             yield from self._cancel_unanswered()
+        if self._follower is not None:
+            yield from self._follower.show_what_is_there(ends - self._clock.monotonic())
         cause = f"stopped by {self._stop.name}"
         return RunResult(Result.INTERRUPTED, self._stop.exit_code, cause, error_code="INTERRUPTED")
 

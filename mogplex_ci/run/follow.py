@@ -64,6 +64,8 @@ FRUITLESS_STREAMS: Final = 2
 """Streams in a row that closed without news or could not be opened; then events are polled."""
 LAST_LOOK_SECONDS: Final = 1.0
 """How long before the deadline the last look is taken, so that a run that ended in time is not reported as late."""
+LEAST_SECONDS: Final = 0.3
+"""Time that a request needs to be worth trying."""
 LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
 """Seconds before each look for events that are written after the terminal status; two seconds in all."""
 LATE_EVENT_QUIET: Final = 0.3
@@ -165,6 +167,17 @@ class Follower:
         ended = Ended(self.run, self._trouble, tuple(self._timeline.end()))
         yield ended
         return ended
+
+    def show_what_is_there(self, seconds: float) -> Iterator[Update]:
+        """Report the events that the service has already, after a stop signal. Without an answer in time, skip them."""
+        try:
+            page = self._client.events(self.run.id, timeout=seconds) if seconds >= LEAST_SECONDS else None
+        except MogplexError:
+            page = None
+        if page is not None:
+            yield from self._take(page.events)
+            yield from self._see(page.run)
+        yield Ended(self.run, self._trouble, tuple(self._timeline.end()))
 
     @property
     def _is_over(self) -> bool:

@@ -46,6 +46,8 @@ class Started(NamedTuple):
     """This step may cancel it."""
     unexpected: bool = False
     """It was joined although this is the first attempt of the step: another use of the step may have the same key."""
+    followed: bool = False
+    """The run was started elsewhere, and this step was asked to follow it."""
     agent_ignored: bool = False
     """An agent was asked for, but the service did not use it."""
 
@@ -57,6 +59,8 @@ class Retrying(NamedTuple):
     result: RunResult
     retries_left: int
     """Including this one."""
+    seconds: float
+    """Until it is started."""
 
 
 class StatusChanged(NamedTuple):

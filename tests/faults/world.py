@@ -197,6 +197,8 @@ class Case:
 
     def _plan(self, **fields: Any) -> Plan:
         defaults: dict[str, Any] = {
+            "run_id": None,
+            "retries": 0,
             "repo": "acme/web",
             "repo_is_id": False,
             "request": lambda repo_id: StartRequest(repo_id, self._prompt),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci import __version__
 from mogplex_ci.report.text import NAME_LIMIT, details_of, entry_text, headline, long_lines, mark
 from mogplex_ci.run.timeline import AgentText, Note, PhaseEnded, PhaseStarted, ToolCall
-from mogplex_ci.run.updates import Starting
+from mogplex_ci.run.updates import Started, Starting
 from mogplex_ci.sanitize import clock, duration
 from mogplex_ci.workspace import discard, write_whole
 
@@ -43,7 +43,7 @@ class HtmlReport:
 
     def on(self, update: Update) -> None:
         """Remove the report of an earlier step as soon as there will be a new one."""
-        if isinstance(update, Starting):
+        if isinstance(update, Starting | Started):
             discard(self._path)
 
     def end(self, facts: Facts) -> None:

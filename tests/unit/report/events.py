@@ -136,6 +136,7 @@ def inputs(**fields: Any) -> ActionInputs:
         "result_file": None,
         "report_file": None,
         "junit_file": None,
+        "artifact_file": None,
     }
     return cast(ActionInputs, SimpleNamespace(**(known | fields)))
 

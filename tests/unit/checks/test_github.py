@@ -1,0 +1,182 @@
+"""The client of GitHub's API against a stand-in of that API."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mogplex_ci.checks.github import GitHub
+from mogplex_ci.errors import GitHubError, GitHubUnavailableError
+from tests.github_api import HEAD, REPOSITORY, TOKEN, GitHubApi
+
+CALLS: list[Callable[[GitHub], object]] = [
+    lambda github: github.compare("main", "mogplex/fix"),
+    lambda github: github.pull_request(42),
+    lambda github: github.pull_request_of("mogplex/fix"),
+    lambda github: github.checks(HEAD),
+    lambda github: github.find_comment(7, re.compile("<!--")),
+    lambda github: github.create_comment(7, "text"),
+    lambda github: github.edit_comment(100, "text"),
+]
+each_call = pytest.mark.parametrize("call", CALLS, ids=["compare", "pull", "pulls", "checks", "find", "create", "edit"])
+
+
+@pytest.fixture(params=["", "/api/v3"], ids=["github.com", "enterprise"])
+def api(request: pytest.FixtureRequest) -> Iterator[GitHubApi]:
+    with GitHubApi(request.param) as api:
+        api.add_pull_request()
+        api.comments.append({"id": 100, "body": "<!-- mine -->", "issue": 7})
+        yield api
+
+
+@pytest.fixture
+def github(api: GitHubApi) -> Iterator[GitHub]:
+    github = GitHub(api.url, TOKEN, REPOSITORY)
+    yield github
+    github.close()
+
+
+@each_call
+def test_a_call_is_answered(api: GitHubApi, github: GitHub, call: Callable[[GitHub], object]) -> None:
+    call(github)
+    assert {asked.status for asked in api.asked} <= {200, 201}
+    assert {asked.headers["X-GitHub-Api-Version"] for asked in api.asked} == {"2022-11-28"}
+    assert {asked.headers["Authorization"] for asked in api.asked} == {f"Bearer {TOKEN}"}
+
+
+def test_a_comparison_counts_both_names_of_a_renamed_file(api: GitHubApi, github: GitHub) -> None:
+    api.files = [{"filename": "new.py", "previous_filename": ".github/old.yml"}, {"filename": "a b.py"}]
+    comparison = github.compare("release/1.0", "feature/#1")
+    assert [path.text for path in comparison.paths] == ["new.py", ".github/old.yml", "a b.py"]
+    assert comparison.is_complete
+    assert api.asked[-1].path.endswith("/compare/release%2F1.0...feature%2F%231")
+
+
+@pytest.mark.parametrize(("files", "is_complete"), [(299, True), (300, False), (301, False)])
+def test_a_comparison_that_may_lack_files_is_not_complete(
+    api: GitHubApi, github: GitHub, files: int, is_complete: bool
+) -> None:
+    api.files = [{"filename": f"{number}.py"} for number in range(files)]
+    assert github.compare("main", "fix").is_complete is is_complete
+
+
+def test_every_page_is_read(api: GitHubApi, github: GitHub) -> None:
+    api.check_runs = [[{"name": str(n), "status": "completed", "conclusion": "success"} for n in range(230)]]
+    api.statuses = [{"context": "ci/old", "state": "pending"}]
+    checks = github.checks(HEAD)
+    assert len({check.name for check in checks}) == 231
+    assert [check.is_complete for check in checks].count(False) == 1
+    api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(250)]
+    api.comments[240]["body"] = "<!-- mine --> text"
+    assert github.find_comment(7, re.compile("<!-- mine -->")) == (240, "<!-- mine -->")
+
+
+def test_a_marker_counts_at_the_beginning_of_the_oldest_comment_only(api: GitHubApi, github: GitHub) -> None:
+    api.comments = [
+        {"id": 1, "body": "quoted: <!-- mine -->", "issue": 7},
+        {"id": 2, "body": "<!-- mine --> first", "issue": 7},
+        {"id": 3, "body": "<!-- mine --> copied", "issue": 7},
+    ]
+    assert github.find_comment(7, re.compile("<!-- mine -->")) == (2, "<!-- mine -->")
+    assert github.find_comment(8, re.compile("<!-- mine -->")) is None
+
+
+def test_what_has_not_changed_is_not_sent_again(api: GitHubApi, github: GitHub) -> None:
+    api.check_runs = [[{"name": "test", "status": "completed", "conclusion": "success"}]]
+    first, second = github.checks(HEAD), github.checks(HEAD)
+    assert first == second
+    assert [asked.status for asked in api.asked] == [200, 200, 304, 304]
+    api.check_runs = [[{"name": "test", "status": "completed", "conclusion": "failure"}]]
+    assert not github.checks(HEAD)[0].passed
+    assert [asked.status for asked in api.asked[4:]] == [200, 304]
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "passed"),
+    [("success", True), ("neutral", True), ("skipped", True), ("failure", False), ("cancelled", False), (None, False)],
+)
+def test_which_conclusions_pass(api: GitHubApi, github: GitHub, conclusion: str | None, passed: bool) -> None:
+    api.check_runs = [[{"name": "test", "status": "completed", "conclusion": conclusion}]]
+    assert github.checks(HEAD)[0].passed is passed
+
+
+def test_a_branch_without_a_pull_request(api: GitHubApi, github: GitHub) -> None:
+    assert github.pull_request_of("main") is None
+
+
+@each_call
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_trouble_at_github_may_pass(
+    api: GitHubApi, github: GitHub, call: Callable[[GitHub], object], status: int
+) -> None:
+    api.fail(status=status, body=b"<html>Unicorn!</html>")
+    with pytest.raises(GitHubUnavailableError):
+        call(github)
+    call(github)
+
+
+@each_call
+@pytest.mark.parametrize("fault", [{"drop": True}, {"status": 200, "body": b"<html>"}, {"status": 200, "body": b"7"}])
+def test_no_usable_answer_may_pass(
+    api: GitHubApi, github: GitHub, call: Callable[[GitHub], object], fault: dict[str, object]
+) -> None:
+    api.fail(**fault)
+    if fault == {"status": 200, "body": b"7"} and call is CALLS[-1]:
+        call(github)  # what an edit answers is not needed
+    else:
+        with pytest.raises(GitHubUnavailableError):
+            call(github)
+    call(github)
+
+
+@each_call
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "accept"), (403, "may not"), (404, "not find"), (410, "410"), (422, "422")]
+)
+def test_a_refusal_is_final_and_says_why(
+    api: GitHubApi, github: GitHub, call: Callable[[GitHub], object], status: int, words: str
+) -> None:
+    api.fail(status=status, body=b'{"message": "ghs_theirWords"}')
+    with pytest.raises(GitHubError, match=words) as caught:
+        call(github)
+    assert not isinstance(caught.value, GitHubUnavailableError)
+    assert "ghs_" not in f"{caught.value.cause} {caught.value.remedy}"
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_secondary_rate_limit_says_how_long_to_wait(api: GitHubApi, github: GitHub, status: int) -> None:
+    api.fail(status=status, headers={"Retry-After": "7"})
+    with pytest.raises(GitHubUnavailableError) as caught:
+        github.pull_request(42)
+    assert caught.value.retry_after == 7
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_used_up_rate_limit_lasts_to_its_reset(api: GitHubApi, github: GitHub, status: int) -> None:
+    api.fail(status=status, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 90)})
+    with pytest.raises(GitHubUnavailableError) as caught:
+        github.pull_request(42)
+    assert caught.value.retry_after == pytest.approx(90, abs=3)
+
+
+def test_a_wrong_token(api: GitHubApi) -> None:
+    with pytest.raises(GitHubError, match="does not accept github-token"):
+        GitHub(api.url, "ghs_other", REPOSITORY).pull_request(42)
+
+
+def test_the_token_does_not_follow_a_redirect_to_another_host(api: GitHubApi, github: GitHub) -> None:
+    with GitHubApi() as other:
+        port = other.url.rsplit(":", 1)[1]
+        api.fail(status=307, headers={"Location": f"http://localhost:{port}/repos/acme/web/pulls/42"})
+        with pytest.raises(GitHubError, match="another host") as caught:
+            github.pull_request(42)
+        assert other.asked == []
+    assert not isinstance(caught.value, GitHubUnavailableError)
+
+
+def test_a_renamed_repository_is_found_where_it_moved(api: GitHubApi, github: GitHub) -> None:
+    api.fail(status=301, headers={"Location": f"{api.url}/repos/acme/web/pulls/42"})
+    assert github.pull_request(42).number == 42
