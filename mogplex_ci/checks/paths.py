@@ -68,8 +68,10 @@ def judge_paths(
         return _not_comparable(name, expected)
     bad = [path for path in comparison.paths if patterns.spec.match_file(path.text) != are_allowed]
     if bad:
-        which = "outside the allowed ones" if are_allowed else "that are protected"
-        words = f"it changed a path {which}" if len(bad) == 1 else f"it changed {len(bad)} paths {which}"
+        number, which = ("a", "path") if len(bad) == 1 else (str(len(bad)), "paths")
+        words = f"it changed {number} {which} outside the allowed ones"
+        if not are_allowed:
+            words = f"it changed {number} protected {which}"
         remedy = "Look at the branch: nothing was reverted. Change the task or the patterns."
         return Gate(name, False, expected, words, remedy, code, tuple(bad[:MOST_LISTED]))
     if not comparison.is_complete:

@@ -1,0 +1,219 @@
+"""What a run must bring, and the comment about it: real processes, the emulator, and a stand-in of GitHub's API."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mogplex_ci import schemas
+from mogplex_ci.emulator import Emulator
+from tests.github_api import TOKEN, GitHubApi
+from tests.github_log import read_log
+from tests.oracles.github_markdown import rendered
+from tests.program import Ended, GitHubStep
+
+ARTIFACT = Path(__file__).parent / "scenarios" / "artifact.yaml"
+FILES = {"result-file": "result.json", "junit-file": "junit.xml", "report-file": "report.html"}
+PASSED = [{"name": "test", "status": "completed", "conclusion": "success", "html_url": "https://ci.example/1"}]
+
+
+@pytest.fixture
+def api() -> Iterator[GitHubApi]:
+    with GitHubApi() as api:
+        api.add_pull_request(42)
+        api.files = [{"filename": "src/login.tsx"}]
+        api.check_runs = [PASSED]
+        yield api
+
+
+class Job:
+    """A step against an emulator and the stand-in."""
+
+    def __init__(self, folder: Path, api: GitHubApi, scenario: str | Path = "success", **env: str) -> None:
+        self.folder, self.api, self.scenario, self.env = folder, api, scenario, env
+        self.step: GitHubStep
+
+    def run(self, *, speed: float = 50, **inputs: str) -> Ended:
+        given = {name.replace("_", "-"): value for name, value in inputs.items()}
+        with Emulator(self.scenario, speed=speed) as emulator:
+            known = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token, "github-token": TOKEN}
+            env = {"GITHUB_API_URL": self.api.url, **self.env}
+            self.step = GitHubStep(self.folder, known | FILES | given, env)
+            return self.step.run()
+
+    @property
+    def result(self) -> dict[str, Any]:
+        result: dict[str, Any] = json.loads((self.step.workspace / "result.json").read_text())
+        Draft202012Validator(schemas.load("result")).validate(result)
+        return result
+
+
+def junit(job: Job) -> ElementTree.Element:
+    return ElementTree.parse(job.step.workspace / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+
+
+def annotations(ended: Ended) -> list[str]:
+    return [found.text for found in read_log(ended.out).annotations if found.level == "error"]
+
+
+def test_a_run_that_brings_everything_is_a_success(tmp_path: Path, api: GitHubApi) -> None:
+    job = Job(tmp_path, api)
+    ended = job.run(
+        require="change, pull-request, checks", allowed_paths="src/**\n*.md", protected_paths=".github/", timeout="60s"
+    )
+    assert (ended.code, job.step.outputs["result"], annotations(ended)) == (0, "success", []), ended.out
+    names = ["change", "pull-request", "allowed-paths", "protected-paths", "checks"]
+    assert [(gate["name"], gate["passed"]) for gate in job.result["gates"]] == [(name, True) for name in names]
+    suite = junit(job)
+    assert (suite.get("tests"), suite.get("failures")) == ("6", "0")
+
+
+def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_path: Path, api: GitHubApi) -> None:
+    api.files = [{"filename": "README.md"}, {"filename": "docs/new.md", "previous_filename": ".github/ci.yml"}]
+    job = Job(tmp_path, api)
+    ended = job.run(require="change", allowed_paths="docs/**\n*.md", protected_paths=".github/")
+    outputs = job.step.outputs
+    assert (ended.code, outputs["result"], outputs["status"]) == (1, "rejected", "success"), ended.out
+    assert outputs["error-code"] == "PATH_NOT_ALLOWED"
+    assert outputs["pull-request-url"].endswith("/pull/42")
+    first, second = annotations(ended)
+    assert first.startswith("allowed-paths: It changed a path outside the allowed ones: .github/ci.yml. Expected: ")
+    assert second.startswith("protected-paths: It changed a protected path: .github/ci.yml. Expected: ")
+    assert "Look at the branch: nothing was reverted" in second
+    assert "✔ change: It changed the repository" in ended.out
+    assert "✘ Run rejected after" in ended.out
+    for text in (job.step.summary, (job.step.workspace / "report.html").read_text()):
+        assert "Run rejected" in text
+        assert "github" in text
+        assert "nothing was reverted" in text
+    assert [gate["passed"] for gate in job.result["gates"]] == [True, False, False]
+    suite = junit(job)
+    assert [case.get("name") for case in suite if case.find("failure") is not None] == [
+        "allowed-paths",
+        "protected-paths",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "inputs", "code"),
+    [
+        ("no-change", {"require": "change"}, "NO_CHANGE"),
+        ("no-change", {"require": "pull-request"}, "NO_PULL_REQUEST"),
+        ("no-change", {"require": "change", "github_token": ""}, "NO_CHANGE"),
+        ("success", {"artifact": "report"}, "ARTIFACT_MISSING"),
+        (ARTIFACT, {"artifact": "odd"}, "ARTIFACT_MISSING"),
+    ],
+)
+def test_what_is_missing_has_a_code(
+    tmp_path: Path, api: GitHubApi, scenario: str | Path, inputs: dict[str, str], code: str
+) -> None:
+    job = Job(tmp_path, api, scenario)
+    ended = job.run(**inputs)
+    assert (ended.code, job.step.outputs["result"], job.step.outputs["error-code"]) == (1, "rejected", code), ended.out
+    (annotation,) = annotations(ended)
+    assert "Expected: " in annotation
+
+
+def test_failed_checks_are_listed_with_their_links(tmp_path: Path, api: GitHubApi) -> None:
+    failed = {"name": "e2e", "status": "completed", "conclusion": "failure", "html_url": "https://ci.example/2"}
+    api.check_runs = [[*PASSED, failed]]
+    job = Job(tmp_path, api)
+    ended = job.run(require="checks")
+    assert (ended.code, job.step.outputs["error-code"]) == (1, "CHECKS_FAILED")
+    assert annotations(ended)[0].startswith("checks: A check on its pull request failed: e2e https://ci.example/2.")
+
+
+def test_what_github_refuses_to_tell_does_not_pass(tmp_path: Path, api: GitHubApi) -> None:
+    api.fail(status=404, times=99)
+    job = Job(tmp_path, api)
+    ended = job.run(protected_paths=".github/")
+    assert (ended.code, job.step.outputs["error-code"]) == (1, "PATH_NOT_ALLOWED")
+    assert "could not be judged" in annotations(ended)[0]
+
+
+def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: GitHubApi) -> None:
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "schema.json").write_text('{"type": "object", "required": ["version"]}')
+    job = Job(tmp_path, api, ARTIFACT, MOGPLEX_DOTENV="mogplex.env")
+    ended = job.run(artifact="report", artifact_schema="schema.json", artifact_file="out/report.json")
+    assert ended.code == 0, ended.out
+    artifact = json.loads(job.step.outputs["artifact"])
+    assert artifact["version"] == "1.4.0"
+    assert job.step.outputs["artifact"] == json.dumps(artifact, separators=(",", ":"), ensure_ascii=False)
+    assert json.loads((job.step.workspace / "out" / "report.json").read_text()) == artifact
+    assert "mog_0123" not in ended.out + job.step.summary + job.step.outputs["artifact"]
+    assert job.result["artifact_file"] == "out/report.json"
+
+
+def test_an_artifact_that_breaks_its_schema_is_rejected_with_every_fault(tmp_path: Path, api: GitHubApi) -> None:
+    (tmp_path / "workspace").mkdir()
+    fields = {"version": {"type": "number"}, "notes": {"items": {"maxLength": 20}}}
+    schema = {"required": ["name"], "properties": fields}
+    (tmp_path / "workspace" / "schema.json").write_text(json.dumps(schema))
+    job = Job(tmp_path, api, ARTIFACT)
+    ended = job.run(artifact=".mogplex/artifacts/report.json", artifact_schema="schema.json")
+    assert (ended.code, job.step.outputs["error-code"]) == (1, "ARTIFACT_INVALID")
+    (gate,) = job.result["gates"]
+    assert len(gate["items"]) == 3
+    assert [item.partition(": ")[0] for item in gate["items"]] == ["/", "/notes/1", "/version"]
+
+
+def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path, api: GitHubApi) -> None:
+    job = Job(tmp_path, api, ARTIFACT)
+    ended = job.run(comment_on="7")
+    assert ended.code == 0, ended.out
+    (comment,) = api.comments
+    changes = [asked.method for asked in api.asked if asked.method != "GET"]
+    assert (comment["issue"], changes) == (7, ["POST", "PATCH"])
+    body = comment["body"]
+    assert re.match(r"<!-- run-action key=[0-9a-f]{32} run=[0-9a-f]{32} -->\n", body)
+    assert "**Run succeeded**" in body
+    assert "https://github.com/acme/web/pull/42" in body
+    assert "https://github.com/acme/web/actions/runs/9876543210" in body
+    page = rendered(body)
+    assert "@acme/owners please look: <img src=x> [here](https://evil.example)\n```\n# out\n````\nend" in page.code
+    assert [inside for inside, text in page.texts if "@" in text and "code" not in inside] == []
+    assert not any(element.startswith(("img", "h1")) or "evil.example" in element for element in page.elements)
+
+
+def test_a_rerun_edits_the_comment_of_the_first_attempt(tmp_path: Path, api: GitHubApi) -> None:
+    Job(tmp_path / "one", api, "failed").run(comment_on="7")
+    assert "**Run failed**" in api.comments[0]["body"]
+    Job(tmp_path / "two", api, "success", GITHUB_RUN_ATTEMPT="2").run(comment_on="7")
+    (comment,) = api.comments
+    assert "**Run succeeded**" in comment["body"]
+    Job(tmp_path / "other", api, "success", GITHUB_RUN_ID="9876543211").run(comment_on="7")
+    assert len(api.comments) == 2
+
+
+def test_a_comment_that_was_written_without_an_answer_is_found_again(tmp_path: Path, api: GitHubApi) -> None:
+    api.fail(method="POST", status=502, is_done=True)
+    assert Job(tmp_path, api).run(comment_on="7").code == 0
+    assert len(api.comments) == 1
+    assert "**Run succeeded**" in api.comments[0]["body"]
+
+
+def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: GitHubApi) -> None:
+    api.fail(status=403, times=99)
+    job = Job(tmp_path, api)
+    ended = job.run(comment_on="7")
+    assert (ended.code, job.step.outputs["result"]) == (0, "success")
+    warned = [found.text for found in read_log(ended.out).annotations if found.level == "warning"]
+    assert warned[0].startswith("The comment could not be written: ")
+    assert api.comments == []
+
+
+def test_the_github_token_is_shown_nowhere(tmp_path: Path, api: GitHubApi) -> None:
+    job = Job(tmp_path, api)
+    ended = job.run(require="pull-request", comment_on="7", diagnostics_file="diagnostics.ndjson")
+    masked = f"::add-mask::{TOKEN}\n"
+    assert masked in ended.out
+    written = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    assert TOKEN not in ended.out.replace(masked, "") + written + api.comments[0]["body"]
