@@ -31,6 +31,8 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     drop: bool = False
+    skip: int = 0
+    """Requests before it that are answered as they should be."""
     times: int = 1
     method: str | None = None
     """Only requests of this method meet it."""
@@ -134,6 +136,9 @@ class GitHubApi:
     def _next_fault(self, method: str) -> Fault | None:
         for fault in self.faults:
             if fault.method in (None, method):
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
                 if fault.times <= 0:
                     self.faults.remove(fault)

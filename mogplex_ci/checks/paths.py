@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.checks.require import ask, not_judged
 from mogplex_ci.errors import GitHubError
@@ -13,7 +13,7 @@ from mogplex_ci.run.result import Gate
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from pathspec import PathSpec
+    from pathspec import GitIgnoreSpec
 
     from mogplex_ci.checks import Judge
     from mogplex_ci.run.result import RunResult
@@ -28,7 +28,7 @@ class Patterns:
     """Patterns in ``.gitignore`` style; a later one decides, ``!`` takes a path out again."""
 
     lines: tuple[str, ...]
-    spec: PathSpec[Any]
+    spec: GitIgnoreSpec
 
     @classmethod
     def parse(cls, lines: Sequence[str]) -> Patterns:
@@ -37,12 +37,12 @@ class Patterns:
         Raises:
             ValueError: a line is not a pattern, or there is none.
         """
-        from pathspec import PathSpec  # only for steps that use it
+        from pathspec import GitIgnoreSpec  # only for steps that use it
 
         given = tuple(line.strip() for line in lines if line.strip() and not line.strip().startswith("#"))
         if not any(not line.startswith("!") for line in given):
             raise ValueError("holds no pattern that matches anything")
-        return cls(given, PathSpec.from_lines("gitwildmatch", given))
+        return cls(given, GitIgnoreSpec.from_lines(given))
 
 
 def judge_paths(

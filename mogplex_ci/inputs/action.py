@@ -245,14 +245,15 @@ def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
     """Yield what is wrong with inputs that are right by themselves. The API would refuse such a run, or ignore one."""
     if "run-id" in values and (shaping := [name for name in _SHAPES_A_START if _is_given(values, name)]):
         remedy = "Remove them, or remove run-id."
-        yield Problem("run-id", f"is given together with {enumeration(shaping)}, which shape a new run", remedy)
+        yield Problem("run-id", f"does not go together with {enumeration(shaping)}: that is for a new run", remedy)
     if "run-id" in values and is_true(values["dry-run"]):
         yield Problem("run-id", "is given together with dry-run, which has no such run", "Remove one of the two.")
     if "github-token" not in values and not is_true(values["dry-run"]):
         needs = [name for name in ("allowed-paths", "protected-paths", "comment-on") if name in values]
         needs += ["require: checks"] if "checks" in values.get("require", "") else []
         if needs:
-            yield Problem("github-token", f"is missing; {enumeration(needs)} cannot do without", "Set github-token.")
+            remedy = "Set it to ${{ github.token }}, or to a token that may read this repository."
+            yield Problem("github-token", f"is missing, and there is no {enumeration(needs)} without it", remedy)
     for name in ("artifact-schema", "artifact-file"):
         if name in values and "artifact" not in values:
             yield Problem(

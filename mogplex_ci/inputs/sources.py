@@ -61,7 +61,7 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Gath
     return Gathered(
         values=defaults | values,
         problems=problems + file_problems,
-        warnings=[*_unknown_variables(env), *_ignored_variables(env)],
+        warnings=[*_unknown_variables(env), *_ignored_variables(env, run_id=values.get("run-id"))],
         is_complete=flags is not None and not file_problems,
     )
 
@@ -163,8 +163,10 @@ def _variables_from_outputs(env: Mapping[str, str]) -> set[str]:
     return set(OUTPUT_VARIABLES & env.keys()) if env.get(_RUN_ID) else set()
 
 
-def _ignored_variables(env: Mapping[str, str]) -> list[Problem]:
-    names = sorted(_variables_from_outputs(env) & {name for spec in inputs().values() for name in spec.variables})
+def _ignored_variables(env: Mapping[str, str], *, run_id: str | None) -> list[Problem]:
+    """Return a warning for each variable that looks like an input and is not used; ``run_id`` is the one in use."""
+    ignored = _variables_from_outputs(env) & {name for spec in inputs().values() for name in spec.variables}
+    names = sorted(name for name in ignored if name != _RUN_ID or env[name].strip() != run_id)
     fault = "is ignored because it is an output of an earlier job"
     return [Problem(name, fault, "Set this job's inputs with flags.") for name in names]
 

@@ -40,9 +40,9 @@ class Job:
         self.folder, self.api, self.scenario, self.env = folder, api, scenario, env
         self.step: GitHubStep
 
-    def run(self, *, speed: float = 50, **inputs: str) -> Ended:
+    def run(self, **inputs: str) -> Ended:
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
-        with Emulator(self.scenario, speed=speed) as emulator:
+        with Emulator(self.scenario, speed=50) as emulator:
             known = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token, "github-token": TOKEN}
             env = {"GITHUB_API_URL": self.api.url, **self.env}
             self.step = GitHubStep(self.folder, known | FILES | given, env)
@@ -59,7 +59,7 @@ def junit(job: Job) -> ElementTree.Element:
     return ElementTree.parse(job.step.workspace / "junit.xml").getroot()[0]  # noqa: S314 - our own file
 
 
-def annotations(ended: Ended) -> list[str]:
+def errors(ended: Ended) -> list[str]:
     return [found.text for found in read_log(ended.out).annotations if found.level == "error"]
 
 
@@ -68,7 +68,7 @@ def test_a_run_that_brings_everything_is_a_success(tmp_path: Path, api: GitHubAp
     ended = job.run(
         require="change, pull-request, checks", allowed_paths="src/**\n*.md", protected_paths=".github/", timeout="60s"
     )
-    assert (ended.code, job.step.outputs["result"], annotations(ended)) == (0, "success", []), ended.out
+    assert (ended.code, job.step.outputs["result"], errors(ended)) == (0, "success", []), ended.out
     names = ["change", "pull-request", "allowed-paths", "protected-paths", "checks"]
     assert [(gate["name"], gate["passed"]) for gate in job.result["gates"]] == [(name, True) for name in names]
     suite = junit(job)
@@ -83,7 +83,7 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_pa
     assert (ended.code, outputs["result"], outputs["status"]) == (1, "rejected", "success"), ended.out
     assert outputs["error-code"] == "PATH_NOT_ALLOWED"
     assert outputs["pull-request-url"].endswith("/pull/42")
-    first, second = annotations(ended)
+    first, second = errors(ended)
     assert first.startswith("allowed-paths: It changed a path outside the allowed ones: .github/ci.yml. Expected: ")
     assert second.startswith("protected-paths: It changed a protected path: .github/ci.yml. Expected: ")
     assert "Look at the branch: nothing was reverted" in second
@@ -117,7 +117,7 @@ def test_what_is_missing_has_a_code(
     job = Job(tmp_path, api, scenario)
     ended = job.run(**inputs)
     assert (ended.code, job.step.outputs["result"], job.step.outputs["error-code"]) == (1, "rejected", code), ended.out
-    (annotation,) = annotations(ended)
+    (annotation,) = errors(ended)
     assert "Expected: " in annotation
 
 
@@ -127,7 +127,7 @@ def test_failed_checks_are_listed_with_their_links(tmp_path: Path, api: GitHubAp
     job = Job(tmp_path, api)
     ended = job.run(require="checks")
     assert (ended.code, job.step.outputs["error-code"]) == (1, "CHECKS_FAILED")
-    assert annotations(ended)[0].startswith("checks: A check on its pull request failed: e2e https://ci.example/2.")
+    assert errors(ended)[0].startswith("checks: A check on its pull request failed: e2e https://ci.example/2.")
 
 
 def test_what_github_refuses_to_tell_does_not_pass(tmp_path: Path, api: GitHubApi) -> None:
@@ -135,7 +135,7 @@ def test_what_github_refuses_to_tell_does_not_pass(tmp_path: Path, api: GitHubAp
     job = Job(tmp_path, api)
     ended = job.run(protected_paths=".github/")
     assert (ended.code, job.step.outputs["error-code"]) == (1, "PATH_NOT_ALLOWED")
-    assert "could not be judged" in annotations(ended)[0]
+    assert "could not be judged" in errors(ended)[0]
 
 
 def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: GitHubApi) -> None:

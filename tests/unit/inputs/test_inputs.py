@@ -103,6 +103,12 @@ def test_what_reaches_the_api(tmp_path: Path) -> None:
         (["--mode", "safe", "--harness", "mogplex"], "mode"),
         (["--worktree-id", "w", "--harness", "mogplex"], "worktree-id"),
         (["--branch", "x", "--base-branch", "x", "--create-branch"], "branch"),
+        (["--run-id", "run-1"], "run-id"),
+        (["--require", "checks"], "github-token"),
+        (["--protected-paths", ".github/"], "github-token"),
+        (["--comment-on", "7"], "github-token"),
+        (["--artifact-file", "report.json"], "artifact-file"),
+        (["--artifact", "report", "--create-branch", "false"], "artifact"),
     ],
 )
 def test_inputs_that_do_not_go_together(tmp_path: Path, argv: list[str], name: str) -> None:
@@ -159,10 +165,21 @@ def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
         ("events-file", "/etc/passwd"),
         ("result-file", "."),
         ("task", "lint"),
+        ("run-id", "../x"),
+        ("retries", "-1"),
+        ("retries", "two"),
+        ("require", "tests"),
+        ("require", "change; checks"),
+        ("allowed-paths", "!docs/"),
+        ("protected-paths", "# nothing\n!a"),
+        ("artifact", "../report"),
+        ("artifact", "a/b"),
+        ("comment-on", "#7"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, name: str, value: str) -> None:
-    found = problems(tmp_path, f"--{name}={value}", **({"MOGPLEX_PROMPT": ""} if name == "prompt" else {}))
+    env = {"MOGPLEX_PROMPT": "" if name in ("prompt", "run-id") else "Fix it", "MOGPLEX_GITHUB_TOKEN": "ghs_token"}
+    found = problems(tmp_path, f"--{name}={value}", **env)
     assert [problem.input for problem in found] == [name]
     assert found[0].remedy or found[0].near
 
@@ -178,10 +195,15 @@ def test_what_is_refused(tmp_path: Path, name: str, value: str) -> None:
         ("prompt", "x" * 100_000 + "\n"),
         ("idempotency-key", "a b:c"),
         ("events-file", "out/events.ndjson"),
+        ("allowed-paths", "# docs\n\n  !docs/old\n  docs/**\n*.md"),
+        ("protected-paths", "/.github/"),
+        ("retries", "3"),
+        ("comment-on", "7"),
     ],
 )
 def test_what_is_accepted(tmp_path: Path, name: str, value: str) -> None:
-    read(tmp_path, f"--{name}={value}", **({"MOGPLEX_PROMPT": ""} if name == "prompt" else {}))
+    env = {"MOGPLEX_PROMPT": "" if name == "prompt" else "Fix it", "MOGPLEX_GITHUB_TOKEN": "ghs_token"}
+    read(tmp_path, f"--{name}={value}", **env)
 
 
 def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> None:
@@ -286,7 +308,16 @@ def test_a_run_file_does_not_decide_about_token_and_guards(tmp_path: Path, name:
 
 
 def test_the_inputs_that_a_run_file_must_not_set() -> None:
-    never = {"api-key", "base-url", "allow-untrusted-trigger", "on-untrusted", "on-missing-key", "dry-run", "scenario"}
+    never = {
+        "api-key",
+        "github-token",
+        "base-url",
+        "allow-untrusted-trigger",
+        "on-untrusted",
+        "on-missing-key",
+        "dry-run",
+        "scenario",
+    }
     internal = {"matrix", "job-index", "job-total", "max-parallel", "post-step"}
     assert {name for name, spec in inputs().items() if not spec.is_for_run_file} == never | internal | {
         "run-file",
@@ -373,7 +404,43 @@ def test_outputs_of_an_earlier_job_are_no_inputs(tmp_path: Path) -> None:
     assert [warning.split()[0] for warning in warnings(tmp_path, **env)] == [
         "MOGPLEX_BRANCH",
         "MOGPLEX_IDEMPOTENCY_KEY",
+        "MOGPLEX_RUN_ID",
     ]
+
+
+def test_without_a_task_an_earlier_jobs_run_is_followed(tmp_path: Path) -> None:
+    outputs = {"MOGPLEX_RUN_ID": "run-1", "MOGPLEX_IDEMPOTENCY_KEY": "theirs", "MOGPLEX_BRANCH": "theirs"}
+    followed, warned = read_inputs((), outputs, tmp_path, "acme/web")
+    assert (followed.run_id, followed.prompt, followed.on_interrupt) == ("run-1", "", "detach")
+    assert [problem.input for problem in warned] == ["MOGPLEX_BRANCH", "MOGPLEX_IDEMPOTENCY_KEY"]
+
+
+def test_a_run_that_is_followed_is_cancelled_only_when_asked_to(tmp_path: Path) -> None:
+    def follow(*argv: str) -> ActionInputs:
+        return read_inputs(("--run-id", "run-1", *argv), {}, tmp_path, "acme/web")[0]
+
+    assert (follow().on_interrupt, follow().on_timeout) == ("detach", "detach")
+    assert follow("--on-interrupt", "cancel").on_interrupt == "cancel"
+    assert read(tmp_path).on_interrupt == "cancel"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("change", {"change"}),
+        ("change,pull-request", {"change", "pull-request"}),
+        (" checks ,\n change ", {"checks", "change"}),
+    ],
+)
+def test_what_a_run_must_bring(tmp_path: Path, text: str, wanted: set[str]) -> None:
+    assert read(tmp_path, "--require", text, MOGPLEX_GITHUB_TOKEN="ghs_x").require == wanted
+
+
+@pytest.mark.parametrize(
+    "name", ["report", "report.json", ".mogplex/artifacts/report", ".mogplex/artifacts/report.json"]
+)
+def test_an_artifact_by_name_or_path(tmp_path: Path, name: str) -> None:
+    assert read(tmp_path, "--artifact", name).artifact == ".mogplex/artifacts/report.json"
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,12 @@ from tests.unit.report.events import (
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CHECKPOINT = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl": "https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
+ARTIFACT = Untrusted({"version": "1.4.0"})
 REPORTS = {f"{name}_file": Path.cwd() / "out" / name for name in ("events", "result", "report")}
 STEPS = (
-    facts(result(Result.SUCCESS, *SUCCESSFUL, run=run("success", terminalCommitSha=COMMIT)), **REPORTS),
+    facts(
+        result(Result.SUCCESS, *SUCCESSFUL, run=run("success", terminalCommitSha=COMMIT), artifact=ARTIFACT), **REPORTS
+    ),
     facts(result(Result.PAUSED, delta(CHECKPOINT), cause="the run is paused", error_code="PAUSED")),
 )
 
@@ -73,7 +76,14 @@ def test_a_success() -> None:
         "result-file": "out/result",
         "events-file": "out/events",
         "report-file": "out/report",
+        "artifact": '{"version":"1.4.0"}',
     }
+
+
+@pytest.mark.parametrize(("size", "is_there"), [(49_998, True), (49_999, False)])
+def test_an_artifact_that_is_too_long_is_left_out(size: int, is_there: bool) -> None:
+    outputs = final_outputs(facts(result(artifact=Untrusted("-" * size))), Sanitizer())
+    assert bool(outputs["artifact"]) is is_there
 
 
 def test_a_failure_that_nothing_is_known_of() -> None:
