@@ -1,0 +1,132 @@
+"""A run that is followed without being started, runs that are started again, and the last look on a signal."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from mogplex_ci.run.updates import CancelFailed, Cancelling, Retrying, Started
+from tests.faults.world import World, ids
+
+each_signal = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+
+def test_a_run_that_was_started_elsewhere_is_followed_to_its_end(each_world: World) -> None:
+    started = each_world.new_case("success", wait=False)
+    run_id = started.play().of(Started)[0].run.id
+    played = each_world.new_case(run_id=run_id, cancel_on_interrupt=False).play()
+    assert (played.result, played.code) == ("success", 0)
+    assert played.shown == ids(started.run)
+    assert played.of(Started)[0].followed
+    assert "start" not in played.routes
+    assert played.end.repo is not None
+    assert played.end.repo.full_name.one_of("acme/web")
+
+
+def test_a_run_that_has_ended_already_is_reported(each_world: World) -> None:
+    started = each_world.new_case("failed")
+    run_id = started.play().of(Started)[0].run.id
+    played = each_world.new_case(run_id=run_id, cancel_on_interrupt=False).play()
+    assert (played.result, played.code) == ("failed", 1)
+    assert played.shown == ids(started.run)
+
+
+def test_a_followed_run_that_does_not_exist_ends_the_step(each_world: World) -> None:
+    played = each_world.new_case(run_id="00000000-0000-4000-8000-000000000000").play()
+    assert (played.result, played.code, played.end.error_code) == ("error", 1, "NOT_FOUND")
+    assert played.end.remedy
+
+
+@each_signal
+def test_a_followed_run_is_left_alone_by_a_signal(each_world: World, number: signal.Signals) -> None:
+    started = each_world.new_case("slow", wait=False)
+    run_id = started.play().of(Started)[0].run.id
+    follower = each_world.new_case(run_id=run_id, cancel_on_interrupt=False)
+    played = follower.play(stop_after=20.0, number=number)
+    assert (played.result, played.code) == ("interrupted", 128 + number)
+    assert started.live == started.runs
+    assert not played.of(Cancelling)
+
+
+def test_a_followed_run_is_cancelled_when_the_inputs_say_so(each_world: World) -> None:
+    started = each_world.new_case("slow", wait=False)
+    run_id = started.play().of(Started)[0].run.id
+    played = each_world.new_case(run_id=run_id, cancel_on_interrupt=True).play(stop_after=20.0)
+    assert played.result == "interrupted"
+    assert not played.of(CancelFailed)
+    assert started.run.status == "cancelled"
+
+
+def test_a_run_that_fails_for_a_reason_that_may_pass_is_started_again(world: World) -> None:
+    case = world.new_case("launch-failure", retries=2)
+    played = case.play()
+    assert (played.result, played.code) == ("failed", 1)
+    assert [run.key for run in case.runs] == [case.key, f"{case.key}-g2", f"{case.key}-g3"]
+    assert [update.retries_left for update in played.of(Retrying)] == [2, 1]
+    assert played.end.key == f"{case.key}-g3"
+    assert case.live == []
+
+
+def test_a_retry_that_succeeds_is_the_result(world: World) -> None:
+    case = world.new_case("queue-fails-once", retries=1)
+    played = case.play()
+    assert (played.result, played.code) == ("success", 0)
+    assert played.shown[-1] == ids(case.runs[-1])[-1]
+
+
+@pytest.mark.parametrize("scenario", ["failed", "model-denied", "delivery-failure", "cancelled", "no-change"])
+def test_what_a_retry_would_not_mend_is_not_started_again(world: World, scenario: str) -> None:
+    case = world.new_case(scenario, retries=3)
+    played = case.play()
+    assert len(case.runs) == 1
+    assert not played.of(Retrying)
+
+
+def test_retries_keep_to_the_deadline(world: World) -> None:
+    case = world.new_case("launch-failure", retries=9)
+    played = case.play(timeout=60.0)
+    assert played.seconds <= 60.0
+    assert 1 < len(case.runs) < 6
+    assert played.result == "failed"
+
+
+def test_a_signal_before_a_retry_starts_nothing(world: World) -> None:
+    case = world.new_case("launch-failure", retries=3)
+    first = world.new_case("launch-failure").play().seconds
+    played = case.play(stop_after=first + 5.0)
+    assert (played.result, played.code) == ("interrupted", 130)
+    assert len(case.runs) == 1
+
+
+def test_a_third_attempt_finds_the_run_of_the_second(each_world: World) -> None:
+    case = each_world.new_case("failed")
+    case.play()
+    case.attempt, case._prompt = 2, "scenario: slow"
+    second = case.play(timeout=30.0)
+    assert second.result == "timeout"
+    case.attempt = 3
+    third = case.play(timeout=30.0)
+    assert third.end.run is not None
+    assert second.end.run is not None
+    assert third.end.run.id == second.end.run.id
+    assert len(case.runs) == 2
+
+
+@each_signal
+def test_what_the_service_has_is_shown_before_the_exit(each_world: World, number: signal.Signals) -> None:
+    case = each_world.new_case("slow")
+    case.inject("stream", times="always", events=3, silent=True)
+    played = case.play(stop_after=40.0, number=number)
+    assert played.result == "interrupted"
+    assert played.shown == ids(case.run)
+    assert played.seconds <= 40.0 + 4.5
+
+
+def test_a_last_look_without_an_answer_changes_nothing(each_world: World) -> None:
+    case = each_world.new_case("slow")
+    case.inject("events", times="always", status=500)
+    played = case.play(stop_after=40.0)
+    assert (played.result, played.code) == ("interrupted", 130)
+    assert case.run.status == "cancelled"
+    assert played.seconds <= 40.0 + 4.5
