@@ -128,6 +128,8 @@ class Run:
     """The agent that was used. None when none was asked for, or the server does not know agents."""
     terminal_commit: Untrusted | None = None
     """Commit id of the pushed branch tip; follows up to 10 s after ``success``, or never."""
+    has_terminal_commit: bool = False
+    """Whether this server has the field ``terminalCommitSha`` at all."""
 
     @property
     def is_terminal(self) -> bool:

@@ -140,6 +140,7 @@ def run(data: object) -> Run:
         updated_at=_time(item.get("updatedAt")),
         agent_id=_text(item, "agentId"),
         terminal_commit=_text(item, "terminalCommitSha"),
+        has_terminal_commit="terminalCommitSha" in item,
     )
 
 
