@@ -43,8 +43,8 @@ Every input and output of a step, for looking things up. [Recipes](recipes.md) s
 | [run file](recipes.md#keep-prompts-in-a-file) | `name: value` | `on-timeout: cancel` |
 
 The first place that has a value wins: flag, `with:`, variable, run file, default. A blank value counts as not given.
-All wrong values are reported at once, with exit code 2, and nothing is sent. For an input that does not exist there is a
-warning that names the nearest one. The token has no flag, because other processes can see command lines.
+All wrong values are reported at once, with exit code 2, and nothing is sent. An input that does not exist is a warning
+that names the nearest one. The token has no flag, because other processes can see command lines.
 
 ## Inputs
 

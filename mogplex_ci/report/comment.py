@@ -100,7 +100,9 @@ class CommentReport:
             finish(work)
         except GitHubError as error:
             cause = self._safe.message(error.cause)
-            self._warn(self._safe.sentence("The comment could not be written: ", cause, ". ", error.remedy))
+            self._warn(
+                self._safe.sentence("The comment could not be written: ", cause, ". ", self._safe.message(error.remedy))
+            )
         except StopRequested:
             pass  # whoever follows the run notices it next
 

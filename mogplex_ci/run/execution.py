@@ -123,19 +123,19 @@ class Execution:
             return (yield from self._result_of(started))
         self._repo = yield from self._find_repo(self._plan.repo, is_id=self._plan.repo_is_id)
         starter = self._starter_for(self._repo)
-        for retries_left in range(self._plan.retries, -1, -1):
+        retries_left = self._plan.retries
+        while True:
             started = yield from self._start(starter, self._repo)
             result = yield from self._result_of(started)
-            if retries_left == 0 or not result.may_pass or not starter.has_next_key:
-                break
-            if self._clock.monotonic() + RETRY_SECONDS >= self._deadline:
-                break
+            has_time = self._clock.monotonic() + RETRY_SECONDS < self._deadline
+            if not (retries_left and result.may_pass and starter.has_next_key and has_time):
+                return result
             yield Retrying(started.run, result, retries_left, RETRY_SECONDS)
+            retries_left -= 1
             with self._stop.interrupting():
                 self._clock.sleep(RETRY_SECONDS)
                 self._stop.check()
             starter.use_next_key()
-        return result
 
     def _attach(self, run_id: str) -> Generator[Update, None, Started]:
         """Return the run that something else started. This step may cancel it only if its inputs say so."""
