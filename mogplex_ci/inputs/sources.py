@@ -25,7 +25,8 @@ _RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
 _RUN_ID: Final = output_variable("run-id")
 _STARTS: Final = frozenset({"prompt", "prompt-file", "run-file"})
 """Inputs that say that a run shall be started."""
-_YAML_BYTES: Final = 1_000_000
+_YAML_BYTES: Final = 500_000
+"""Enough for the longest prompt. Reading more could take longer than half a second."""
 _NODES: Final = 20_000
 """Values and names that a YAML file may have. More would take seconds to parse."""
 _LISTED: Final = 10

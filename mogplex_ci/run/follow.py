@@ -38,7 +38,7 @@ from mogplex_ci.run.updates import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from mogplex_ci.api.budget import PollInterval
     from mogplex_ci.api.client import Client
@@ -83,7 +83,11 @@ _END_KINDS: Final = {
     "awaiting_input": EventKind.FINISHED,
 }
 _MOST_AT_ONCE: Final = 200
-"""Events that are reported together."""
+"""Events that are taken from a stream together."""
+_FIRST_BATCH: Final = 8
+"""Events that are reported together at first; more when that is quick, fewer when it is slow."""
+_LONGEST_BATCH_SECONDS: Final = 0.2
+"""Signals and the deadline are looked at between two batches."""
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -132,6 +136,8 @@ class Follower:
         self._is_read_to_end = False
         """Whether the events were read after the run had ended, and brought no more."""
         self._last_look = inf
+        self._is_stopping = False
+        """Whether a stop signal was obeyed already, and only what is there is shown."""
         self._trouble: MogplexError | None = None
         self._not_before = -inf
         """Until when the API asks to wait."""
@@ -174,6 +180,7 @@ class Follower:
             page = self._client.events(self.run.id, timeout=seconds) if seconds >= LEAST_SECONDS else None
         except MogplexError:
             page = None
+        self._is_stopping, self._last_look = True, self._clock.monotonic() + seconds
         if page is not None:
             yield from self._take(page.events)
             yield from self._see(page.run)
@@ -528,7 +535,6 @@ class Follower:
             self._first_kind = new[0][1].kind
         new.sort(key=lambda timed: timed[0])
         arrived = tuple(event for _, event in new)
-        additions = tuple(addition for event in arrived for addition in self._timeline.add(event))
         now = self._arrived_at = self._note_change()
         self._quiet_at = now + QUIET_SECONDS
         if any(event.end is not None for event in arrived):
@@ -537,10 +543,29 @@ class Follower:
             self._looks = chain(((pause, True) for pause in pauses), repeat((PAUSED_LOOK_SECONDS, False)))
             pause, self._look_reads_events = next(self._looks)
             self._look_at = now + pause
-        yield EventsArrived(self.run, arrived, additions, now - self._began)
+        yield from self._report(arrived)
         if len(self._seen) >= FEED_LIMIT and self._first_kind not in (EventKind.ACCEPTED, EventKind.SANDBOX_READY):
             yield from self._note_missing(later_ones=False)  # the run was joined when it had more than can be read
         return True
+
+    def _report(self, events: Sequence[Event]) -> Iterator[Update]:
+        """Report new events, in batches of which each takes a fraction of a second, however large the events are.
+
+        Raises:
+            StopRequested: a stop signal came between two batches.
+        """
+        size = _FIRST_BATCH
+        while events:
+            began = self._clock.monotonic()
+            batch, events = events[:size], events[size:]
+            additions = tuple(addition for event in batch for addition in self._timeline.add(event))
+            yield EventsArrived(self.run, tuple(batch), additions, began - self._began)
+            took = self._clock.monotonic() - began
+            size = max(size // 2, 1) if took > _LONGEST_BATCH_SECONDS else size * 2
+            if events and not self._is_stopping:
+                self._stop.check()
+            if self._clock.monotonic() > self._last_look + LAST_LOOK_SECONDS:
+                break
 
     def _see(self, run: Run) -> Generator[Update, None, bool]:
         """Keep ``run`` and report a change of its status; return whether there was one."""
