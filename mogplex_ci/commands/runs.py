@@ -208,6 +208,7 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace, timeline: 
                 ended = update
     finally:
         progress.stop()
+        session.console.lines(lines.end(), as_json=options.json)  # also when an error or a signal ends it
     return ended
 
 

@@ -145,6 +145,15 @@ def test_no_token_can_be_a_notice_instead(step: GitHubStep) -> None:
     assert step.outputs["result"] == "skipped"
 
 
+@pytest.mark.parametrize("env", [{}, {"CI": "true"}])
+def test_only_an_unknown_ci_system_is_warned_of_retries(tmp_path: Path, env: dict[str, str]) -> None:
+    with Emulator("success", speed=SPEED) as emulator:
+        env = env | {"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url}
+        ended = run_program("--repo", "acme/web", "--prompt", "Fix it", "--wait", "false", env=env, cwd=tmp_path)
+    assert ended.code == 0
+    assert ("a retry starts a second run" in ended.out) == ("CI" in env)
+
+
 def test_bad_inputs_are_said_all_at_once_and_send_nothing(step: GitHubStep) -> None:
     step.inputs |= {
         "timeout": "soon",
