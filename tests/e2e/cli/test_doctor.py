@@ -106,18 +106,6 @@ def test_an_address_that_serves_web_pages(terminal: Terminal, status: int) -> No
     assert marks(ended)["authentication"] == "?"
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_terminal_that_is_not_utf_8(terminal: Terminal, encoding: str) -> None:
-    terminal.env |= GITHUB | {"PYTHONIOENCODING": encoding}
-    with Emulator("success") as emulator:
-        ended = terminal.against(emulator).mogplex("doctor", "--repo", "acme/wob")
-        found = findings(terminal.mogplex("doctor", "--json", "--base-url", "http://127.0.0.1:9"))
-    assert (marks(ended)["token"], marks(ended)["repo"]) == ("v", "x")
-    assert found["base-url"]["mark"] == "failed"
-    terminal.env.pop("MOGPLEX_API_KEY")
-    assert "(mog_…)" in findings(terminal.mogplex("doctor", "--json"))["token"]["remedy"]
-
-
 def test_json_has_every_check_in_order(terminal: Terminal) -> None:
     terminal.env |= GITHUB
     ended = terminal.mogplex("doctor", "--json", "--base-url", "http://127.0.0.1:9")

@@ -55,6 +55,21 @@ def test_colours_can_be_turned_off(terminal: Terminal, setting: dict[str, str]) 
     assert on_a_screen(terminal, "run").startswith("error: run: ")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_is_not_utf_8_gets_what_it_can_show(terminal: Terminal, encoding: str) -> None:
+    terminal.env |= {"PYTHONIOENCODING": encoding, "NO_COLOR": "1", "MOGPLEX_URL": "http://127.0.0.1:9"}
+    first = on_a_screen(terminal, "doctor").splitlines()[0]
+    assert first.startswith("x token           there is none (UNAUTHORIZED) -> Set MOGPLEX_API_KEY to ")
+    assert "(mog_?)" in first
+    found = json.loads(on_a_screen(terminal, "doctor", "--json").splitlines()[0])
+    assert "(mog_…)" in found["remedy"]
+
+
+def test_a_pipe_is_utf_8_whatever_the_locale_says(terminal: Terminal) -> None:
+    terminal.env |= {"PYTHONIOENCODING": "ascii", "MOGPLEX_URL": "http://127.0.0.1:9"}
+    assert terminal.mogplex("doctor").out.startswith("✘ token           there is none (UNAUTHORIZED) → ")
+
+
 def test_a_pipe_gets_no_colours(terminal: Terminal) -> None:
     with Emulator("failed", speed=SPEED) as emulator:
         run_id = terminal.against(emulator).started()
