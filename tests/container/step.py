@@ -37,6 +37,7 @@ class Step:
             "GITHUB_WORKSPACE": "/github/workspace",
             "HOME": "/github/home",
             **{f"GITHUB_{name.upper()}": f"/github/file_commands/{name}" for name in FILE_COMMANDS},
+            "INPUT_POST-STEP": "true",  # as action.yml has it
             **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
         }
         for name in ("workspace", "home", "file_commands"):

@@ -124,15 +124,16 @@ def shell(command: str, folder: Path, env: dict[str, str]) -> subprocess.Complet
     )
 
 
-def test_run_steps_on_github_clean_up_after_one_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inputs", [{}, {"INPUT_KEY-SUFFIX": "0"}], ids=["run steps", "steps that use the image"])
+def test_steps_without_the_action_clean_up_after_one_another(inputs: dict[str, str], tmp_path: Path) -> None:
     """A job with `container:` runs the program in steps of its own: the runner then has no post step for it."""
     (tmp_path / "workspace").mkdir()
-    job = environment("github", tmp_path)
+    job = environment("github", tmp_path) | inputs
     del job["INPUT_MATRIX"], job["INPUT_POST-STEP"]
     with Emulator("slow", speed=1) as emulator:
         job |= {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
         killed_while_it_follows(emulator, job | {"GITHUB_ACTION": "__run"}, tmp_path / "workspace")
-        post = {"GITHUB_ACTION": "__run_2"}
+        post = {"GITHUB_ACTION": "__run_2"} | ({"INPUT_ARGS": "post"} if inputs else {})
         other = run_program("post", env=job | post | {"GITHUB_JOB": "other"}, cwd=tmp_path / "workspace")
         assert (other.code, other.out, emulator.runs[0].status == "cancelled") == (0, "", False)
         ended = run_program("post", env=job | post, cwd=tmp_path / "workspace")
