@@ -49,6 +49,7 @@ def env(emulator: Emulator, tmp_path: Path) -> dict[str, str]:
         "prompt": "Fix the build",
         "timeout": "",
         "matrix": "null",
+        "post-step": "true",
     }
     for name in ("output", "state", "summary"):
         (tmp_path / name).touch()
