@@ -98,7 +98,8 @@ def _perform(
         is_named = platform.identity() is not None or inputs.idempotency_key or inputs.run_id
         if not is_named and platform.env.get("CI"):
             recorder.warn_of_random_key()  # nobody at a terminal tries a step again as a CI system does
-        if not (platform.has_clean_up or inputs.key_suffix or inputs.matrix or inputs.idempotency_key):
+        is_told_apart = inputs.key_suffix or inputs.matrix or inputs.idempotency_key or inputs.run_id
+        if not platform.has_clean_up and not is_told_apart:
             recorder.warn_of_use_without_action()
         if inputs.comment_on is not None:
             recorder.comment_on(inputs.comment_on, inputs, key, clock, stop)
