@@ -31,8 +31,9 @@ CALLS_SECONDS: Final = 15.0
 """How long GitHub is asked for one change of the comment. The run is not followed meanwhile."""
 STOPPED_SECONDS: Final = 0.5
 """The same after a stop signal: the CI system kills the job five seconds after it."""
-_DETAIL: Final = Detail(calls=0, tools=0, text=10_000)
-"""GitHub takes 65,536 characters."""
+_DETAIL: Final = Detail(calls=0, tools=0, text=6_000)
+"""GitHub takes 65,536 characters in all; the longest comment has eight such texts."""
+_MARKER: Final = "<!-- run-action "
 _DIGITS: Final = 32
 """Hexadecimal digits of a digest in the marker."""
 _ANY: Final = f"[0-9a-f]{{{_DIGITS}}}"
@@ -57,30 +58,31 @@ class CommentReport:
         self._github = github
         self._issue = issue
         self._safe = sanitizer
-        self._key = key
+        self._key = _digest(key)
+        self._run: str | None = None
+        """Digest of the run's id, once there is a run."""
+        self._found_by = ""
+        """Pattern for the marker of an earlier comment: of this step's key, or of the run that is followed."""
         self._job_url = job_url
         self._clock = clock
         self._stop = stop
         self._warn = warn
         self._comment: int | None = None
         """Id of the comment, once it is known."""
-        self._marker: str | None = None
-        """The first line of the comment."""
-        self._found_by = ""
-        """Pattern for the marker of an earlier comment: of this step's key, or of the run that is followed."""
 
     def on(self, update: Update) -> None:
-        """Write the comment when the run has started; a retry's run is announced by the end only."""
-        if isinstance(update, Started) and self._marker is None:
-            key, run = _digest(self._key), _digest(update.run.id)
-            self._marker = f"<!-- run-action key={key} run={run} -->"
-            self._found_by = f"key={_ANY} run={run}" if update.followed else f"key={key} run={_ANY}"
+        """Write the comment when the run has started. A retry's run is only put into the marker."""
+        if not isinstance(update, Started):
+            return
+        is_first, self._run = self._run is None, _digest(update.run.id)
+        if is_first:
+            self._found_by = f"key={_ANY} run={self._run}" if update.followed else f"key={self._key} run={_ANY}"
             said = Markdown.of("**The Mogplex run is at work**")
             self._write(Markdown.of("{}{}\n", said, self._job_link()), CALLS_SECONDS)
 
     def end(self, facts: Facts) -> None:
         """Say in the comment how the run ended. Nothing is said when there was no run."""
-        if self._marker is None or facts.run_id is None:
+        if self._run is None or facts.run_id is None:
             return
         parts = [Markdown.of("{}{}\n", top_line(facts, self._safe), self._job_link())]
         parts += [part for section in (why, gates, last_words) for part in section(facts, self._safe, _DETAIL)]
@@ -109,10 +111,11 @@ class CommentReport:
     def _write_once(self, text: Markdown, timeout: float) -> None:
         """Look for an earlier comment first, also after a failure: it may have been written nevertheless."""
         if self._comment is None:
-            pattern = re.compile(f"<!-- run-action {self._found_by} -->", re.ASCII)
-            found = self._github.find_comment(self._issue, pattern, timeout=timeout)
-            self._comment, self._marker = found or (None, self._marker)
-        body = f"{self._marker}\n{text}"
+            pattern = re.compile(f"{_MARKER}{self._found_by} -->", re.ASCII)
+            if (found := self._github.find_comment(self._issue, pattern, timeout=timeout)) is not None:
+                self._comment, marker = found
+                self._key = marker.removeprefix(f"{_MARKER}key=")[:_DIGITS]  # of the step that started the run
+        body = f"{_MARKER}key={self._key} run={self._run} -->\n{text}"
         if self._comment is None:
             self._comment = self._github.create_comment(self._issue, body, timeout=timeout)
         else:

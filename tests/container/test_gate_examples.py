@@ -66,7 +66,7 @@ def labeled() -> dict[str, Any]:
         "title": "Login",
         "body": "It fails.",
         "author_association": "NONE",
-        "user": {"login": "eve"},
+        "user": {"id": 2, "login": "eve", "type": "User"},
     }
     return {"action": "labeled", "label": {"name": "agent"}, "issue": issue, "sender": sender}
 

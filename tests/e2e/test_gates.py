@@ -217,3 +217,26 @@ def test_the_github_token_is_shown_nowhere(tmp_path: Path, api: GitHubApi) -> No
     assert masked in ended.out
     written = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
     assert TOKEN not in ended.out.replace(masked, "") + written + api.comments[0]["body"]
+
+
+def test_the_job_that_waits_for_a_run_edits_the_comment_of_the_job_that_started_it(
+    tmp_path: Path, api: GitHubApi
+) -> None:
+    env = {"GITHUB_API_URL": api.url}
+    with Emulator("success", speed=20) as emulator:
+        known = {"base-url": emulator.url, "api-key": emulator.token, "github-token": TOKEN, "comment-on": "7"}
+        start = GitHubStep(tmp_path / "start", known | {"prompt": "Fix it", "wait": "false"}, env)
+        assert start.run().code == 0
+        assert "**Run started, not followed**" in api.comments[0]["body"]
+        run_id = start.outputs["run-id"]
+        wait = GitHubStep(tmp_path / "wait", known | {"run-id": run_id}, env | {"GITHUB_JOB": "wait"})
+        ended = wait.run()
+        assert ended.code == 0, ended.out
+        assert wait.outputs["run-id"] == run_id
+        assert wait.outputs["repo"] == "acme/web"
+        assert f"Following run {run_id}" in ended.out
+        (comment,) = api.comments
+        assert "**Run succeeded**" in comment["body"]
+        again = GitHubStep(tmp_path / "again", known | {"prompt": "Fix it"}, env | {"GITHUB_RUN_ATTEMPT": "2"})
+        assert again.run().code == 0
+        assert (len(api.comments), len(emulator.runs)) == (1, 1)
