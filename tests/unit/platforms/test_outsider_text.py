@@ -173,7 +173,8 @@ def test_common_words_are_not_taken_for_an_outsiders(tmp_path: Path) -> None:
         for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values():
             prompts += [step["with"]["prompt"] for step in job["steps"] if "prompt" in step.get("with", {})]
     prompt = "\n".join(prompts)
-    texts = [distribution.read_text("METADATA") or "" for distribution in distributions()]
+    others = [distribution for distribution in distributions() if distribution.name != "mogplex-ci"]
+    texts = [distribution.read_text("METADATA") or "" for distribution in others]
     assert len(texts) > 50
     issues = [LABELED | {"issue": ISSUE | {"body": text[:10_000]}} for text in texts]
     assert [why for issue in issues if (why := found(tmp_path, prompt, issue))] == []
