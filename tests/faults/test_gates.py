@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from mogplex_ci.checks import Judge, Requirements, judge
+from mogplex_ci.checks.artifact import ArtifactWanted
 from mogplex_ci.checks.github import GitHub
 from mogplex_ci.checks.paths import Patterns
+from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.signals import Stop, StopRequested
 from tests.faults.world import Played, World
@@ -150,6 +152,19 @@ def test_more_files_than_github_lists_are_rejected(world: World, api: GitHubApi,
     api.files = [{"filename": f"src/{number}.py"} for number in range(400)]
     result = Judged(world, api).run(played.end, Requirements(allowed=Patterns.parse(["src/"])))
     assert (result.result, result.error_code) == (Result.REJECTED, "PATH_NOT_ALLOWED")
+
+
+def test_an_artifact_is_read_when_the_pushed_commit_is_known(world: World, api: GitHubApi) -> None:
+    prompt = "scenario: commits-late"
+    case = world.new_case(request=lambda repo_id: StartRequest(repo_id, prompt, create_branch=True))
+    played = case.play()
+    assert played.end.run is not None
+    assert played.end.run.terminal_commit is None
+    wanted = Requirements(artifact=ArtifactWanted(".mogplex/artifacts/report.json"))
+    result = Judged(world, api).run(played.end, wanted)
+    assert (result.result, result.artifact) == (Result.SUCCESS, Untrusted({"ready": True}))
+    assert result.run is not None
+    assert result.run.terminal_commit is not None
 
 
 def test_a_run_that_failed_is_not_judged(world: World, api: GitHubApi) -> None:
