@@ -41,7 +41,8 @@ STAND_INS = {"gh": '#!/bin/sh\nprintf "gh:"; printf " <%s>" "$@"; echo\n', "make
 WEB = {"id": 1, "full_name": "acme/web"}
 HEAD: dict[str, object] = {"ref": "feature/login", "repo": WEB}
 PULL_REQUEST = {"number": 7, "head": HEAD, "base": {"ref": "main", "repo": WEB}}
-PERSON = {"id": 11, "type": "User"}
+PERSON = {"id": 11, "login": "ada", "type": "User"}
+STRANGER = {"id": 13, "login": "mallory", "type": "User"}
 APP = {"id": 12, "type": "Bot"}
 
 
@@ -158,17 +159,18 @@ def test_nightly_upkeep_with_a_prompt_of_the_callers(image: str, tmp_path: Path)
     assert run.prompt == "Remove code that nothing uses. Run the tests."
 
 
-def labeled(label: str, association: str) -> dict[str, object]:
-    issue = {"number": 12, "title": "Login `$(id)`", "body": "It fails.\n", "author_association": association}
-    return {"action": "labeled", "label": {"name": label}, "issue": issue}
+def labeled(label: str, sender: Mapping[str, object]) -> dict[str, object]:
+    texts = {"title": "Login `$(id)`", "body": "It fails.\n"}
+    issue = {"number": 12, **texts, "author_association": "NONE", "user": STRANGER}
+    return {"action": "labeled", "label": {"name": label}, "issue": issue, "sender": sender}
 
 
 def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, example("label")).run(emulator, "issues", labeled("agent", "MEMBER"))
+        done = Example(image, tmp_path, example("label")).run(emulator, "issues", labeled("agent", PERSON))
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
-    assert "closes #12.\n\nLogin `$(id)`\n\nIt fails." in run.prompt
+    assert run.prompt.startswith("Solve issue #12 of this repository")
     assert [line for line in done.lines() if line.startswith("gh: ")] == [
         "gh: <issue> <comment> <12> <--repo> <acme/web>"
         " <--body> <An agent made https://github.com/acme/web/pull/42 from this.>"
@@ -178,18 +180,18 @@ def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Pa
 def test_a_label_of_the_callers_choice_starts_an_agent(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
         done = Example(image, tmp_path, recipe("One workflow for many repositories", "/label.yml")).run(
-            emulator, "issues", labeled("robot", "MEMBER")
+            emulator, "issues", labeled("robot", PERSON)
         )
         assert len(emulator.runs) == 1
     assert done.exit_code == 0, done.log
 
 
-@pytest.mark.parametrize(("label", "association", "code"), [("agent", "NONE", 1), ("bug", "MEMBER", 0)])
-def test_an_outsiders_issue_and_another_label_start_nothing(
-    image: str, tmp_path: Path, label: str, association: str, code: int
+@pytest.mark.parametrize(("label", "sender", "code"), [("agent", STRANGER, 1), ("bug", PERSON, 0)])
+def test_a_label_that_an_issue_form_set_and_another_label_start_nothing(
+    image: str, tmp_path: Path, label: str, sender: Mapping[str, object], code: int
 ) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, example("label")).run(emulator, "issues", labeled(label, association))
+        done = Example(image, tmp_path, example("label")).run(emulator, "issues", labeled(label, sender))
         assert emulator.requests == []
     assert done.exit_code == code, done.log
     assert not any(line.startswith("gh: ") for line in done.lines())
@@ -231,9 +233,14 @@ def test_a_review_is_followed_up_on_the_branch(image: str, tmp_path: Path) -> No
 
 
 def test_a_label_has_a_forks_pull_request_reviewed(image: str, tmp_path: Path) -> None:
-    author = {"login": "mallory", "id": 13, "type": "User"}
     fork = {"ref": "main", "repo": {"id": 2, "full_name": "mallory/web"}}
-    pull_request = {**PULL_REQUEST, "head": fork, "title": "Run `$(id)`", "author_association": "NONE", "user": author}
+    pull_request = {
+        **PULL_REQUEST,
+        "head": fork,
+        "title": "Run `$(id)`",
+        "author_association": "NONE",
+        "user": STRANGER,
+    }
     event = {"action": "labeled", "label": {"name": "agent-review"}, "pull_request": pull_request, "sender": PERSON}
     workflow = recipe("Pull requests from forks", "pull_request_target")
     with Emulator("success", speed=20) as emulator:
