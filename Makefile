@@ -8,7 +8,7 @@ SETUP := $(VENV)/.ready
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test golden check lint types workflows documents dependencies docs pictures hooks bench lock clean
+.PHONY: help demo test golden check lint types workflows documents dependencies structure docs pictures hooks bench lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -73,6 +73,9 @@ documents: $(SETUP)
 dependencies: $(SETUP)
 	$(BIN)/pip-licenses --partial-match --allow-only "$(LICENCES)" --packages $(SHIPPED) --format plain-vertical >/dev/null
 	$(BIN)/python -m scripts.audit
+
+structure: $(SETUP) ## Print the size of the client, and which files see an event and the prompt
+	@$(BIN)/python -m scripts.structure
 
 docs: $(SETUP) ## Write the page of inputs and outputs, and native/action.yml
 	$(BIN)/python -m scripts.reference
