@@ -1,4 +1,4 @@
-"""What following costs: CPU of an idle poll, of a full feed, and of the worst line for every rule of the sanitizer."""
+"""What following costs in CPU: idle streams and polls, many events, and the worst line for the sanitizer's rules."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
+from queue import SimpleQueue
 from typing import Any
 
-from mogplex_ci.run.pace import Pace
-from mogplex_ci.run.stop import Stop
-
 from benchmarks.table import ROUNDS, Row
-from mogplex_ci.api import parse
+from mogplex_ci.api import answers
+from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.github import GitHub
-from mogplex_ci.report.log import LogReport
-from mogplex_ci.run.follow import Follower
+from mogplex_ci.report.log import Log
+from mogplex_ci.run.follow import LAST_LOOK_SECONDS, Follower
+from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.signals import Clock, Stop, SystemClock
 
 POLLS = 100
+IDLE_SECONDS = 10.0
 EVENTS = 190
 EVENT_BYTES = 4096
 RUN: dict[str, Any] = {
@@ -63,19 +65,23 @@ class _NoWait:
     def sleep(self, seconds: float) -> None:
         self._now = self._now + seconds if self._client.requests_sent < self._polls else float("inf")
 
-    def spread(self, low: float, high: float) -> float:
+    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
+        raise NotImplementedError("this service has no stream")
+
+    def random(self, low: float, high: float) -> float:
         return low
 
 
 @contextmanager
-def _feed(events: int) -> Iterator[str]:
-    """Serve a feed that does not change from a process of its own, so that its CPU is not counted."""
-    body = json.dumps(
-        {"ok": True, "data": {"run": RUN, "events": [event(number) for number in range(events)]}}
-    ).encode()
+def _feed(events: int, *, streams: bool = False) -> Iterator[str]:
+    """Serve events that do not change from a process of its own, so that its CPU is not counted."""
+    items = [event(number) for number in range(events)]
+    body = json.dumps({"ok": True, "data": {"run": RUN, "events": items}}).encode()
+    records = [f"event: {item['type']}\ndata: {json.dumps(item)}\n\n" for item in items]
+    stream = ": connected\n\n" + f"event: run\ndata: {json.dumps(RUN)}\n\n" + "".join(records)
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(body, theirs), daemon=True)
+    process = context.Process(target=_serve, args=(body, stream.encode() if streams else None, theirs), daemon=True)
     process.start()
     try:
         yield ours.recv()
@@ -84,16 +90,30 @@ def _feed(events: int) -> Iterator[str]:
         process.join()
 
 
-def _serve(body: bytes, pipe: Any) -> None:
+def _serve(body: bytes, stream: bytes | None, pipe: Any) -> None:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if "/stream" in self.path:
+                self.send_stream()
+                return
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def send_stream(self) -> None:
+            self.close_connection = True
+            if stream is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(stream)
+            self.rfile.read(1)  # open until the client leaves
 
         def log_message(self, *_: object) -> None:
             pass
@@ -103,32 +123,52 @@ def _serve(body: bytes, pipe: Any) -> None:
     server.serve_forever()
 
 
-def _follow(url: str, polls: int) -> float:
+def _poll(url: str, polls: int) -> float:
     """Poll, report into a log, and return the CPU seconds of it all."""
-    client, stop = Client(url, "mog_" + "x" * 32), Stop()
-    clock = _NoWait(client, polls)
-    log = LogReport(GitHub({}, io.StringIO()), Sanitizer({"mog_" + "x" * 32}))
-    follower = Follower(client, clock=clock, stop=stop, pace=Pace(clock, 1.5, 1), began=0.0)
+    client = Client(url, "mog_" + "x" * 32)
+    return _follow(client, _NoWait(client, polls), 1e9)
+
+
+def _stream(url: str, seconds: float) -> float:
+    """Read the stream for ``seconds``, report into a log, and return the CPU seconds of it all."""
+    clock = SystemClock()
+    deadline = clock.monotonic() + seconds + LAST_LOOK_SECONDS
+    return _follow(Client(url, "mog_" + "x" * 32), clock, deadline)
+
+
+def _follow(client: Client, clock: Clock, deadline: float) -> float:
+    log = Log(GitHub({}, io.StringIO()), Sanitizer({"mog_" + "x" * 32}))
+    interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
+    follower = Follower(
+        client, answers.run(RUN), Timeline(), clock=clock, stop=Stop(), interval=interval, began=clock.monotonic()
+    )
     began = time.process_time()
-    for happening in follower.follow(parse.run(RUN), deadline=1e9):
-        log.on(happening)
+    for update in follower.follow(deadline):
+        log.on(update)
+    client.close()
     return time.process_time() - began
 
 
 def measure() -> list[Row]:
-    """Measure idle polls of a short and of a long feed, and the first page of a long one."""
+    """Measure an idle stream, idle polls of few and of many events, and many events at once either way."""
     rows = []
+    with _feed(15, streams=True) as few, _feed(EVENTS, streams=True) as many:
+        _stream(few, 1.0)  # imports and compiles what is needed
+        idle = [(_stream(few, 1.0 + IDLE_SECONDS) - _stream(few, 1.0)) / IDLE_SECONDS * 100 for _ in range(3)]
+        burst = [_stream(many, 1.0) for _ in range(ROUNDS)]
+    rows.append(Row("idle stream: CPU", idle, "% of a core", limit=0.2))
+    rows.append(Row(f"{EVENTS} events of 4 KB, streamed and shown: CPU", burst, "s", limit=0.5))
     with _feed(15) as short, _feed(EVENTS) as long:
         idle_short, idle_long, page = [], [], []
         for _ in range(ROUNDS):
-            first = _follow(short, 1)
-            idle_short.append((_follow(short, POLLS + 1) - first) / POLLS * 1000)
-            first = _follow(long, 1)
+            first = _poll(short, 1)
+            idle_short.append((_poll(short, POLLS + 1) - first) / POLLS * 1000)
+            first = _poll(long, 1)
             page.append(first)
-            idle_long.append((_follow(long, POLLS + 1) - first) / POLLS * 1000)
+            idle_long.append((_poll(long, POLLS + 1) - first) / POLLS * 1000)
     rows.append(Row("idle poll, 15 events: CPU", idle_short, "ms", limit=5))
     rows.append(Row(f"idle poll, {EVENTS} known events of 4 KB: CPU", idle_long, "ms", limit=5))
-    rows.append(Row(f"{EVENTS} new events of 4 KB, read and shown: CPU", page, "s", limit=0.5))
+    rows.append(Row(f"{EVENTS} events of 4 KB, polled and shown: CPU", page, "s", limit=0.5))
     return [*rows, *_linear()]
 
 

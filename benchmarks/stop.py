@@ -15,9 +15,9 @@ from tests.program import GitHubStep
 LIMIT = 5.0
 HANGS = 60
 CASES: dict[str, tuple[str, dict[str, dict[str, Any]], int]] = {
-    "while following": ("events", {}, ROUNDS),
+    "while following": ("stream", {}, ROUNDS),
     "while the start call hangs": ("start", {"start": {"delay": HANGS, "when": "after"}}, ROUNDS),
-    "while the API hangs for good": ("events", {"cancel": {"delay": HANGS, "times": "always"}}, 3),
+    "while the API hangs for good": ("stream", {"cancel": {"delay": HANGS, "times": "always"}}, 3),
 }
 """When the signal comes: after the first request of a route, with which faults, and how many rounds."""
 

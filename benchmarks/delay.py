@@ -1,32 +1,49 @@
-"""From the terminal status at the server to the exit of the step, at the default interval."""
+"""How late a step is: from an event at the service to its line in the log, and from the run's end to the exit."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.table import ROUNDS, Row
 from mogplex_ci.emulator import Emulator
 from tests.program import GitHubStep
 
 ROOT = Path(__file__).resolve().parent.parent
-_SCENARIO = """\
+_END = """\
 steps:
   - after: 1s
     status: streaming
   - after: 2s
-    event: tool_started
-    tool: shell
+    event: log
+    message: The agent works
   - after: {last}ms
     event: finished
-  - after: 2ms
+  - after: 20ms
     status: success
 """
+_EVENTS = """\
+steps:
+  - after: 500ms
+    status: streaming
+  - repeat: 40
+    steps:
+      - after: 170ms
+        event: log
+        message: "marker {{ i }}."
+  - after: 100ms
+    event: finished
+  - after: 20ms
+    status: success
+"""
+_MARKER = re.compile(r"marker (\d+)\.")
 _POLLER = """
 import requests, sys, time
 url, headers = sys.argv[1] + "/api/v1/mogplex", {"Authorization": "Bearer " + sys.argv[2], "Idempotency-Key": "k"}
@@ -54,7 +71,39 @@ done
 
 
 def measure() -> list[Row]:
-    """Compare with a plain 1.5 s poller, and with the shell loop that a user would write."""
+    """Compare the stream with polls, and the end with the loops that a user would write."""
+    return [*_lines(), *_ends()]
+
+
+def _lines() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = Path(folder, "events.yaml")
+        scenario.write_text(_EVENTS, encoding="utf-8")
+        streamed, polled = (_line_delays(scenario, folder, api) for api in ("2026-11", "2026-08"))
+    return [Row("event written to line in the log", streamed, "s", "the same by polling", polled, limit=0.3)]
+
+
+def _line_delays(scenario: Path, folder: str, api: str) -> list[float]:
+    """Return the seconds from each event's time to its line on the pipe."""
+    seen: dict[str, float] = {}
+    with Emulator(scenario, limits=False, api=api) as emulator:
+        step = GitHubStep(Path(folder), {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token})
+        process = step.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            seen |= {number: time.time() for number in _MARKER.findall(line) if number not in seen}
+        assert process.wait() == 0
+        (run,) = emulator.runs
+        written = {found[1]: _seconds(event["createdAt"]) for event in run.events if (found := _marker(event))}
+    assert seen.keys() == written.keys()
+    return [seen[number] - at for number, at in written.items()]
+
+
+def _marker(event: dict[str, Any]) -> re.Match[str] | None:
+    return _MARKER.fullmatch(event["message"] or "")
+
+
+def _ends() -> list[Row]:
     commands: dict[str, list[str]] = {
         "ours": [sys.executable, str(ROOT / "entrypoint.py")],
         "plain": [sys.executable, "-c", _POLLER],
@@ -65,13 +114,13 @@ def measure() -> list[Row]:
         for number in range(ROUNDS):
             # Different phases against the interval: what a step meets by chance.
             scenario = Path(folder, "end.yaml")
-            scenario.write_text(_SCENARIO.format(last=1000 + 1500 * number // ROUNDS), encoding="utf-8")
+            scenario.write_text(_END.format(last=1000 + 1500 * number // ROUNDS), encoding="utf-8")
             for name, command in commands.items():
                 delays[name].append(_delay(command, scenario, folder))
     ours, plain, shell = delays.values()
     what = "terminal status to exit"
     return [
-        Row(what, ours, "s", "1.5 s poller", plain, limit=2.5),
+        Row(what, ours, "s", "1.5 s poller", plain, limit=0.6),
         Row(what, ours, "s", "curl and jq loop", shell),
     ]
 
@@ -89,4 +138,8 @@ def _delay(command: list[str], scenario: Path, folder: str) -> float:
         )
         ended = time.time()
         (run,) = emulator.runs
-        return ended - datetime.fromisoformat(str(run.detail()["updatedAt"])).timestamp()
+        return ended - _seconds(str(run.detail()["updatedAt"]))
+
+
+def _seconds(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp()
