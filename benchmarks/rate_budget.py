@@ -88,6 +88,7 @@ def ours(jobs: int) -> Job:
     def job(emulator: Emulator, clock: VirtualClock, number: int) -> bool:
         client = clock.time.connect(Client(emulator.url, emulator.token))
         plan = Plan(
+            run_id=None,
             repo="acme/web",
             repo_is_id=False,
             request=lambda repo_id: StartRequest(repo_id, _prompt(number)),
@@ -97,6 +98,7 @@ def ours(jobs: int) -> Job:
             cancel_on_timeout=False,
             cancel_on_interrupt=True,
             on_pause="detach",
+            retries=0,
             wait=True,
             poll_interval=INTERVAL,
             jobs_per_token=jobs,
