@@ -133,7 +133,8 @@ def _declaration(spec: Input) -> Iterator[str]:
     yield "    description: >-"
     yield from textwrap.wrap(_description(spec), 118, initial_indent=" " * 6, subsequent_indent=" " * 6)
     if spec.github_expression is not None:
-        yield f"    default: {spec.github_expression}"
+        is_word = spec.github_expression.isalpha()  # `true` would be a boolean, which an input cannot be
+        yield f'    default: "{spec.github_expression}"' if is_word else f"    default: {spec.github_expression}"
 
 
 def _description(spec: Input) -> str:
