@@ -1,14 +1,27 @@
-"""How often a step may send requests: 60 a minute for each token, shared by the jobs that use it."""
+"""How often a step may send requests: 60 a minute for each token, shared by the jobs that use it.
+
+``TokenBudget`` shares the token exactly between the runs of one process. ``PollInterval`` keeps jobs that do not know
+of each other below the limit together.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import contextlib
+import threading
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.retry import Backoff
 from mogplex_ci.errors import MogplexError, RateLimitedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
     from mogplex_ci.signals import Clock
+
+    Turn = Callable[["Use", float], AbstractContextManager[float]]
+    """Waits for the turn of a request, at most the given seconds; see ``TokenBudget.turn``."""
 
 SECONDS_PER_REQUEST: Final = 60.0 / 54.0
 """What one request costs the jobs that share a token: the API allows 60 in any minute, and a few are spare."""
@@ -27,6 +40,147 @@ _SLOWEST: Final = 30.0
 """Longest interval, in seconds, that refusals alone lead to."""
 _FORGET_SECONDS: Final = 600.0
 """About how long a refusal is remembered."""
+
+
+class Use(IntEnum):
+    """What a request is for; when several wait, the one with the lowest number is next."""
+
+    CANCEL = 0
+    START = 1
+    LOOK = 2
+    """Looking at a run or up a repository, and opening an event stream."""
+    POLL = 3
+
+
+class Limit(NamedTuple):
+    """At most ``most`` requests in any ``seconds``."""
+
+    most: int
+    seconds: float
+
+
+REQUESTS: Final = Limit(60, 60.0)
+STARTS: Final = (Limit(10, 60.0), Limit(30, 3600.0), Limit(150, 86_400.0))
+"""A start counts as a request, too (contract/README.md)."""
+KEPT_FREE: Final = 10
+"""Requests a minute that only cancels may use, so that a stop signal need not wait for the minute to pass."""
+_MARGIN: Final = 0.05
+"""Seconds that a request is counted for longer: the service's clock need not run exactly like ours."""
+
+
+class _Sent:
+    """A request that counts: from when it is let through until some time after its answer."""
+
+    def __init__(self, use: Use) -> None:
+        self.use = use
+        self.answered: float | None = None
+        """None while the service may not have counted it yet."""
+
+
+class TokenBudget:
+    """The token's limits, kept exactly for all runs of this process. Thread-safe.
+
+    A request counts until its answer has left the window: the service has counted it by then. Of requests that wait,
+    cancels come first, the newest run's before the others, then starts, looks and polls, each in the order of arrival.
+    """
+
+    def __init__(
+        self, *, requests: Limit = REQUESTS, starts: Sequence[Limit] = STARTS, kept_free: int = KEPT_FREE
+    ) -> None:
+        """``kept_free`` of ``requests.most`` are for cancels alone."""
+        self._requests = requests
+        self._starts = starts
+        self._kept_free = kept_free
+        self._lock = threading.Lock()
+        self._sent: list[_Sent] = []
+        self._waiting: list[tuple[int, int]] = []
+        """Use and place of every request that waits for its turn, the next one first."""
+        self._arrivals = 0
+
+    def turns_of(self, run: int, clock: Clock) -> Turn:
+        """Return ``turn`` for the requests of one run; ``clock`` as for it."""
+        return lambda use, timeout: self.turn(use, timeout, clock=clock, run=run)
+
+    @contextlib.contextmanager
+    def turn(self, use: Use, timeout: float, *, clock: Clock, run: int = 0) -> Iterator[float]:
+        """Wait until a request for ``use`` may be sent, and count what is sent inside. Yields the seconds left.
+
+        Args:
+            use: what the request is for.
+            timeout: seconds that waiting and the request may take together.
+            clock: time and waits; all callers' clocks show the same time.
+            run: number of the run; of the cancels that wait, that of the highest number is sent first.
+
+        Raises:
+            RateLimitedError: the turn would come after ``timeout``; ``retry_after`` says when.
+            StopRequested: a stop signal came, and this thread's work is interruptible.
+        """
+        ends = clock.monotonic() + timeout
+        sent = self._wait_for_turn(use, clock, ends, run)
+        try:
+            yield max(ends - clock.monotonic(), 0.3)
+        finally:
+            sent.answered = clock.monotonic()
+
+    def seconds_to_start(self, now: float) -> float:
+        """Return the seconds from ``now`` until a start may be sent if no other request waits; 0 for at once."""
+        with self._lock:
+            return self._seconds_for(Use.START, now, ahead=())
+
+    def _wait_for_turn(self, use: Use, clock: Clock, ends: float, run: int) -> _Sent:
+        with self._lock:
+            self._arrivals += 1
+            place = (int(use), -run if use is Use.CANCEL else self._arrivals)
+            self._waiting.append(place)
+        try:
+            while True:
+                with self._lock:
+                    now = clock.monotonic()
+                    seconds = self._seconds_for(use, now, ahead=[other for other in self._waiting if other < place])
+                    if seconds <= 0:
+                        sent = _Sent(use)
+                        self._sent.append(sent)
+                        return sent
+                if now + seconds > ends:
+                    raise _too_many(use, seconds)
+                clock.sleep(seconds)
+        finally:
+            with self._lock:
+                self._waiting.remove(place)
+
+    def _seconds_for(self, use: Use, now: float, ahead: Sequence[tuple[int, int]]) -> float:
+        """Return the seconds until a request for ``use`` fits, behind those that are ``ahead`` of it."""
+        longest = max(limit.seconds for limit in (self._requests, *self._starts))
+        self._sent = [sent for sent in self._sent if _counts(sent, now, longest)]
+        most = self._requests.most - (0 if use is Use.CANCEL else self._kept_free)
+        seconds = self._wait_of(Limit(most, self._requests.seconds), self._sent, now, len(ahead))
+        if use is Use.START:
+            starts = [sent for sent in self._sent if sent.use is Use.START]
+            before = sum(other_use == Use.START for other_use, _ in ahead)
+            seconds = max(seconds, *(self._wait_of(limit, starts, now, before) for limit in self._starts))
+        return seconds
+
+    @staticmethod
+    def _wait_of(limit: Limit, sent: Sequence[_Sent], now: float, ahead: int) -> float:
+        """Return the seconds until ``limit`` has room for one more request behind ``ahead`` others."""
+        counted = sorted(now if each.answered is None else each.answered for each in sent)
+        counted = [at for at in counted if now - at < limit.seconds + _MARGIN]
+        excess = len(counted) + ahead + 1 - limit.most
+        if excess <= 0:
+            return 0.0
+        leaves = counted[min(excess, len(counted)) - 1] if counted else now
+        return max(leaves + limit.seconds + _MARGIN - now, 0.01)
+
+
+def _counts(sent: _Sent, now: float, seconds: float) -> bool:
+    return sent.answered is None or now - sent.answered < seconds + _MARGIN
+
+
+def _too_many(use: Use, seconds: float) -> RateLimitedError:
+    cause = "the token's limit of 60 requests a minute is used up"
+    if use is Use.START:
+        cause = "the token's limit of 10 starts a minute, 30 an hour and 150 a day is used up"
+    return RateLimitedError(cause, code="RATE_LIMITED", http_status=429, retry_after=seconds)
 
 
 class PollInterval:

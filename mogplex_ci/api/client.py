@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from mogplex_ci.api import answers
+from mogplex_ci.api.budget import Use
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.stream import EventStream
 from mogplex_ci.api.transport import Answer, Transport, media_type_of
@@ -31,6 +33,7 @@ from mogplex_ci.models import FEED_LIMIT, LIST_LIMIT, Untrusted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mogplex_ci.api.budget import Turn
     from mogplex_ci.api.transport import RequestLog
     from mogplex_ci.models import (
         Agent,
@@ -59,8 +62,14 @@ class Client:
     Every method raises ``MogplexError``: one of ``api.retry.TRANSIENT`` if asking again may help, another one if not.
     """
 
-    def __init__(self, base_url: str, token: str, *, diagnostics: RequestLog | None = None) -> None:
-        """``base_url`` is such as ``https://mogplex.com``; ``diagnostics`` gets every request."""
+    def __init__(
+        self, base_url: str, token: str, *, diagnostics: RequestLog | None = None, turn: Turn | None = None
+    ) -> None:
+        """``base_url`` is such as ``https://mogplex.com``; ``diagnostics`` gets every request.
+
+        ``turn`` is waited for before each request where several runs of this process share the token.
+        """
+        self._turn: Turn = turn or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
         self._last_page: tuple[bytes, EventPage] | None = None
         self.has_no_stream = ""
@@ -101,9 +110,11 @@ class Client:
 
     def start(self, request: StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> StartedRun:
         """Start a run, or learn of the one that ``key`` has started before."""
-        answer = self._transport.send(
-            "POST", f"{API_PATH}/runs", json=request.body(), headers={"Idempotency-Key": key}, timeout=timeout
-        )
+        headers = {"Idempotency-Key": key}
+        with self._turn(Use.START, timeout) as left:
+            answer = self._transport.send(
+                "POST", f"{API_PATH}/runs", json=request.body(), headers=headers, timeout=left
+            )
         return answers.started(_data(answer))
 
     def run(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Run:
@@ -115,9 +126,9 @@ class Client:
 
         An answer equal to the last one returns the same object again.
         """
-        answer = self._transport.send(
-            "GET", f"{API_PATH}{_run_path(run_id)}/events", query={"limit": str(limit)}, timeout=timeout
-        )
+        path = f"{API_PATH}{_run_path(run_id)}/events"
+        with self._turn(Use.POLL, timeout) as left:
+            answer = self._transport.send("GET", path, query={"limit": str(limit)}, timeout=left)
         if self._last_page is not None and answer.status == 200 and self._last_page[0] == answer.body:
             return self._last_page[1]
         page = answers.page(_data(answer))
@@ -136,13 +147,14 @@ class Client:
         headers = {"Accept": "text/event-stream"}
         if last_event_id is not None:
             headers["Last-Event-ID"] = last_event_id
-        answer = self._transport.open(
-            f"{API_PATH}{_run_path(run_id)}/events/stream",
-            query={"limit": str(FEED_LIMIT)},
-            headers=headers,
-            timeout=STREAM_CONNECT_SECONDS,
-            silence=STREAM_SILENCE_SECONDS,
-        )
+        with self._turn(Use.LOOK, CALL_SECONDS):
+            answer = self._transport.open(
+                f"{API_PATH}{_run_path(run_id)}/events/stream",
+                query={"limit": str(FEED_LIMIT)},
+                headers=headers,
+                timeout=STREAM_CONNECT_SECONDS,
+                silence=STREAM_SILENCE_SECONDS,
+            )
         if not isinstance(answer, Answer):
             if media_type_of(answer.headers) == "text/event-stream":
                 return EventStream(answer, run_id=run_id, clock=clock)
@@ -170,7 +182,8 @@ class Client:
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
-        answer = self._transport.send("POST", f"{API_PATH}{_run_path(run_id)}/cancel", timeout=timeout)
+        with self._turn(Use.CANCEL, timeout) as left:
+            answer = self._transport.send("POST", f"{API_PATH}{_run_path(run_id)}/cancel", timeout=left)
         cancelled = answers.cancelled(_data(answer))
         if cancelled.run is not None:
             _about(run_id, cancelled.run)
@@ -182,7 +195,8 @@ class Client:
 
     def _get(self, path: str, query: Mapping[str, str], *, timeout: float, newer: str = "") -> object:
         """Return the data that a GET is answered with. ``newer``: what older services do not have."""
-        answer = self._transport.send("GET", API_PATH + path, query=query, timeout=timeout)
+        with self._turn(Use.LOOK, timeout) as left:
+            answer = self._transport.send("GET", API_PATH + path, query=query, timeout=left)
         if newer and answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
             raise OldServiceError(f"this service has no {newer}", code="NOT_FOUND", http_status=answer.status)
         return _data(answer)

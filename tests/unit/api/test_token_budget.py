@@ -1,0 +1,171 @@
+"""The token's limits, kept for many runs at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mogplex_ci.api.budget import Limit, TokenBudget, Use
+from mogplex_ci.errors import RateLimitedError
+from mogplex_ci.signals import Stop, StopRequested, SystemClock
+from tests.virtual_time import VirtualTime
+
+LONG = 1e6
+
+
+def send(budget: TokenBudget, time: VirtualTime, uses: Sequence[tuple[float, Use]], takes: float = 0.0) -> list[float]:
+    """Send a request for each of ``uses`` from a thread of its own; return when each was let through.
+
+    Each use comes with the time at which it is asked for; a request ``takes`` seconds.
+    """
+    sent: list[float] = [0.0] * len(uses)
+
+    def work(number: int) -> None:
+        clock = clocks[number]
+        try:
+            at, use = uses[number]
+            clock.sleep(at)
+            with budget.turn(use, LONG, clock=clock, run=number):
+                sent[number] = clock.monotonic()
+                clock.sleep(takes)
+        finally:
+            clock.leave()
+
+    clocks = [time.clock() for _ in uses]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(uses))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    return sent
+
+
+def most_in(times: Sequence[float], seconds: float) -> int:
+    """Return how many of ``times`` are in the fullest window of ``seconds``."""
+    return max((sum(begin <= at < begin + seconds for at in times) for begin in times), default=0)
+
+
+def test_the_first_requests_do_not_wait() -> None:
+    assert send(TokenBudget(), VirtualTime(), [(0.0, Use.LOOK)] * 50) == [0.0] * 50
+
+
+def test_ten_starts_a_minute_and_thirty_an_hour() -> None:
+    sent = sorted(send(TokenBudget(), VirtualTime(), [(0.0, Use.START)] * 31))
+    assert sent[9] == 0
+    assert 60 <= sent[10] <= 61
+    assert 120 <= sent[29] <= 122
+    assert 3600 <= sent[30] <= 3601
+
+
+def test_polls_leave_room_for_cancels() -> None:
+    uses = [(0.0, Use.POLL)] * 60 + [(1.0, Use.CANCEL)] * 8
+    sent = send(TokenBudget(), VirtualTime(), uses)
+    assert sent[60:] == [1.0] * 8
+    assert sum(at >= 60 for at in sent[:60]) == 10
+
+
+def test_the_order_is_cancel_start_look_poll() -> None:
+    budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
+    uses = [(0.0, Use.POLL), (1.0, Use.POLL), (2.0, Use.LOOK), (3.0, Use.START), (4.0, Use.CANCEL)]
+    sent = send(budget, VirtualTime(), uses)
+    assert sorted(range(5), key=sent.__getitem__) == [0, 4, 3, 2, 1]
+
+
+def test_of_waiting_cancels_the_newest_run_comes_first() -> None:
+    budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
+    sent = send(budget, VirtualTime(), [(0.0, Use.POLL), (1.0, Use.CANCEL), (2.0, Use.CANCEL), (3.0, Use.CANCEL)])
+    assert sorted(range(4), key=sent.__getitem__) == [0, 3, 2, 1]
+
+
+def test_a_request_counts_until_its_answer_is_old_enough() -> None:
+    """The service counts it some time between request and answer."""
+    budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
+    first, second = send(budget, VirtualTime(), [(0.0, Use.LOOK), (0.1, Use.LOOK)], takes=5.0)
+    assert first == 0
+    assert second >= 15
+
+
+def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back() -> None:
+    time, budget = VirtualTime(), TokenBudget(requests=Limit(1, 60.0), kept_free=0)
+    clock = time.clock()
+    with budget.turn(Use.LOOK, 30, clock=clock):
+        pass
+    with pytest.raises(RateLimitedError) as refused, budget.turn(Use.LOOK, 30, clock=clock):
+        pass
+    assert time.monotonic() == 0
+    assert refused.value.retry_after == pytest.approx(60, abs=0.2)
+
+
+def test_the_wait_counts_as_part_of_the_time_for_the_request() -> None:
+    time, budget = VirtualTime(), TokenBudget(requests=Limit(1, 20.0), kept_free=0)
+    clock = time.clock()
+    with budget.turn(Use.LOOK, 30, clock=clock) as left:
+        assert left == 30
+    with budget.turn(Use.LOOK, 30, clock=clock) as left:
+        assert left == pytest.approx(10, abs=0.2)
+
+
+def test_a_stop_signal_ends_the_wait() -> None:
+    budget, clock, stop = TokenBudget(requests=Limit(1, 60.0), kept_free=0), SystemClock(), Stop()
+    ended: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with stop.interrupting(), budget.turn(Use.LOOK, 90, clock=clock):
+                pass
+        except StopRequested as error:
+            ended.append(error)
+
+    with budget.turn(Use.LOOK, 30, clock=clock):
+        thread = threading.Thread(target=work)
+        thread.start()
+        stop.request(signal.SIGTERM)
+        thread.join(10)
+    assert len(ended) == 1
+
+
+def test_who_gives_up_holds_nobody_back() -> None:
+    time, budget = VirtualTime(), TokenBudget(requests=Limit(2, 60.0), kept_free=0)
+    clock = time.clock()
+    for _ in range(2):
+        with budget.turn(Use.LOOK, 30, clock=clock):
+            pass
+    with pytest.raises(RateLimitedError), budget.turn(Use.CANCEL, 1, clock=clock):
+        pass
+    clock.sleep(61)
+    with budget.turn(Use.POLL, 0.5, clock=clock):
+        pass
+
+
+def test_how_long_until_the_next_start() -> None:
+    time, budget = VirtualTime(), TokenBudget()
+    assert budget.seconds_to_start(0) == 0
+    send(budget, time, [(0.0, Use.START)] * 10)
+    assert budget.seconds_to_start(20) == pytest.approx(40, abs=0.2)
+
+
+asked = st.lists(
+    st.tuples(st.floats(0, 100, allow_nan=False).map(lambda at: round(at, 1)), st.sampled_from(Use)), max_size=30
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(uses=asked, most=st.integers(2, 6), starts=st.integers(1, 3), free=st.integers(0, 1))
+def test_no_window_ever_holds_more_than_the_limit(
+    uses: list[tuple[float, Use]], most: int, starts: int, free: int
+) -> None:
+    """And everybody has a turn in the end."""
+    budget = TokenBudget(requests=Limit(most, 10.0), starts=(Limit(starts, 20.0),), kept_free=free)
+    sent = send(budget, VirtualTime(), uses)
+    assert all(at >= asked_at for at, (asked_at, _) in zip(sent, uses, strict=True))
+    assert most_in(sent, 10.0) <= most
+    started = [at for at, (_, use) in zip(sent, uses, strict=True) if use is Use.START]
+    assert most_in(started, 20.0) <= starts
+    others = [at for at, (_, use) in zip(sent, uses, strict=True) if use is not Use.CANCEL]
+    assert most_in(others, 10.0) <= most - free
