@@ -6,6 +6,7 @@ Written through structlog, redaction first, to the CI system's debug channel and
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -34,6 +35,7 @@ class Diagnostics:
         self._sanitizer = sanitizer
         self._path = path
         self._debug = debug
+        self._lock = threading.Lock()
         if path is not None:
             with open_text(path, append=False):
                 pass
@@ -66,11 +68,12 @@ class Diagnostics:
         """Log nothing more: the result file says how the step ended."""
 
     def info(self, line: SafeText) -> None:
-        """Write a finished line; structlog calls this."""
-        if self._path is not None:
-            with open_text(self._path, append=True) as file:
-                file.write(line + "\n")
-        self._debug(line)
+        """Write a finished line; structlog calls this, in a fleet from the threads of its runs."""
+        with self._lock:
+            if self._path is not None:
+                with open_text(self._path, append=True) as file:
+                    file.write(line + "\n")
+            self._debug(line)
 
     def _render(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
         return self._sanitizer.json(Untrusted(dict(event)))

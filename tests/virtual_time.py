@@ -17,14 +17,16 @@ import time as real_time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import requests
 import urllib3
 
 from mogplex_ci import signals
 from mogplex_ci.api.client import Client
+from mogplex_ci.run.fleet import Fleet
 
+T = TypeVar("T")
 _READER: Final = "event-stream"
 """Name of the threads that read event streams."""
 _LOOK_AGAIN: Final = 0.0005
@@ -231,3 +233,13 @@ class VirtualClock:
     def leave(self) -> None:
         """Let time go on without this thread."""
         self.time.leave()
+
+
+class VirtualFleet(Fleet[T]):
+    """A fleet whose threads live in virtual time: ``clocks`` has a clock for each item by the time it is launched."""
+
+    clocks: dict[T, VirtualClock]
+
+    def _work(self, task: Any, execution: Any) -> None:
+        super()._work(task, execution)
+        self.clocks[task.item].leave()  # not before the fleet has been told of the end

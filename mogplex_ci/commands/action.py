@@ -6,7 +6,7 @@ import contextlib
 import sys
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mogplex_ci.errors import (
     InternalError,
@@ -17,12 +17,11 @@ from mogplex_ci.errors import (
     UntrustedTriggerError,
     UsageError,
 )
-from mogplex_ci.inputs.action import read_inputs
+from mogplex_ci.inputs.action import read_fleet
 from mogplex_ci.inputs.schema import is_uuid, nearest
 from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms import detect
-from mogplex_ci.report import reports_for
 from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import early_outputs, final_outputs
@@ -34,7 +33,7 @@ from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.signals import StopRequested, SystemClock, stop_of_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.diagnostics import Diagnostics
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
     from mogplex_ci.sanitize import CleanText, SafeText
     from mogplex_ci.signals import Clock, Stop
 
+T = TypeVar("T")
+
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the step and return its exit code."""
@@ -55,11 +56,19 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         flag_parser("mogplex-ci").print_help()
         return 0
     platform = detect(env, sys.stdout)
-    recorder = Recorder(platform, Sanitizer(secrets_of(env)))
+    sanitizer = Sanitizer(secrets_of(env))
+    recorder = Recorder(platform, sanitizer)
     try:
-        inputs, warnings = read_inputs(argv, env, platform.workspace, platform.repository())
-        recorder.begin(inputs, warnings)
-        result = _perform(inputs, key_of(inputs, platform), platform, recorder, clock, stop, began)
+        steps, is_fleet, warnings = read_fleet(argv, env, platform.workspace, platform.repository())
+        if is_fleet:
+            from mogplex_ci.commands.fleet import FleetRecorder, perform_fleet  # a single run does without
+
+            recorder = fleet = FleetRecorder(platform, sanitizer)
+            recorder.begin(steps[0], warnings)
+            result = perform_fleet(steps, platform, fleet, clock, stop, began)
+        else:
+            recorder.begin(steps[0], warnings)
+            result = _perform(steps[0], key_of(steps[0], platform), platform, recorder, clock, stop, began)
     except MogplexError as error:
         result = replace(result_of_error(error), duration=clock.monotonic() - began)
     except Exception as error:  # a user never sees a traceback
@@ -83,33 +92,43 @@ def _perform(
     Raises:
         MogplexError: the step cannot start.
     """
-    from mogplex_ci.run.execution import Execution  # imports the HTTP stack, which bad inputs do not need
+    reason = reason_to_skip([inputs], platform, recorder)
+    if reason is not None:
+        return skipped(reason, clock.monotonic() - began)
+    from mogplex_ci.api.client import Client  # imports the HTTP stack, which bad inputs do not need
 
-    if not inputs.dry_run:
-        if inputs.api_key is None:  # first: it is what a fork's pull request lacks
-            if inputs.on_missing_key != "skip":
-                raise MissingTokenError
-            return _skipped("There is no api-key, as in a fork's pull request.", clock.monotonic() - began)
-        reason = None if inputs.allow_untrusted_trigger else _distrust(inputs, platform)
-        if reason is not None:
-            if inputs.on_untrusted != "skip":
-                raise reason
-            return _skipped(f"Not started: {reason.cause}.", clock.monotonic() - began)
-        is_named = platform.identity() is not None or inputs.idempotency_key or inputs.run_id
-        if not is_named and platform.env.get("CI"):
-            recorder.warn_of_random_key()  # nobody at a terminal tries a step again as a CI system does
-        is_told_apart = inputs.key_suffix or inputs.matrix or inputs.idempotency_key or inputs.run_id
-        if not platform.has_clean_up and not is_told_apart:
-            recorder.warn_of_use_without_action()
-        if inputs.comment_on is not None:
-            recorder.comment_on(inputs.comment_on, inputs, key, clock, stop)
-    with _client_of(inputs, recorder) as client:
-        execution = Execution(client, plan_of(inputs, key, platform), clock=clock, stop=stop, began=began)
-        for update in execution.perform():
-            recorder.on(update)
-        result = execution.result
-        if result.result is Result.SUCCESS and _requires_something(inputs):
-            result = _judged(result, inputs, client, platform, recorder, clock, stop, began)
+    if inputs.comment_on is not None and not inputs.dry_run:
+        recorder.comment_on(inputs.comment_on, inputs, key, clock, stop)
+    with service_of([inputs], recorder) as (url, token):
+        client = Client(url, token, diagnostics=recorder.diagnostics)
+        try:
+            plan = plan_of(inputs, key, platform)
+            return recorder.follow(
+                execute(inputs, plan, client, platform, recorder, clock=clock, stop=stop, began=began)
+            )
+        finally:
+            client.close()
+
+
+def execute(
+    inputs: ActionInputs,
+    plan: Plan,
+    client: Client,
+    platform: Platform,
+    recorder: Recorder,
+    *,
+    clock: Clock,
+    stop: Stop,
+    began: float,
+) -> Generator[Update, None, RunResult]:
+    """Start one run, follow it, judge what it brought, and return how it ended. Times are those of ``clock``."""
+    from mogplex_ci.run.execution import Execution
+
+    execution = Execution(client, plan, clock=clock, stop=stop, began=began)
+    yield from execution.perform()
+    result = execution.result
+    if result.result is Result.SUCCESS and _requires_something(inputs):
+        result = yield from _judged(result, inputs, client, platform, recorder, clock, stop, began)
     is_rehearsal = inputs.scenario is not None  # ends as the scenario does, so that later steps can be tried
     return result.as_dry_run() if inputs.dry_run and not is_rehearsal else result
 
@@ -124,10 +143,10 @@ def _judged(
     client: Client,
     platform: Platform,
     recorder: Recorder,
-    clock: SystemClock,
+    clock: Clock,
     stop: Stop,
     began: float,
-) -> RunResult:
+) -> Generator[Update, None, RunResult]:
     """Judge a successful run by its gates. A dry run asks GitHub nothing, and judges only what it needs nobody for."""
     from mogplex_ci.checks import Judge, Requirements, judge
     from mogplex_ci.checks.artifact import ArtifactWanted
@@ -153,10 +172,7 @@ def _judged(
                 stack.callback(github.close)
         judging = judge(result, wanted, Judge(client, github, why_not, clock, stop, began + inputs.timeout))
         try:
-            while True:
-                recorder.on(next(judging))
-        except StopIteration as end:
-            result = end.value
+            result = yield from judging
         except StopRequested:
             cause = f"stopped by {stop.name}"
             result = replace(
@@ -175,7 +191,37 @@ def _judged(
     return replace(result, duration=clock.monotonic() - began)
 
 
-def _skipped(reason: str, duration: float) -> RunResult:
+def reason_to_skip(steps: Sequence[ActionInputs], platform: Platform, recorder: Recorder) -> str | None:
+    """Return why nothing shall be started, if that is no failure. ``steps`` are the inputs of each task.
+
+    Raises:
+        MissingTokenError: there is no token.
+        UntrustedTriggerError, UntrustedPromptError: the event or a prompt may be an outsider's doing.
+    """
+    inputs = steps[0]
+    if inputs.dry_run:
+        return None
+    if inputs.api_key is None:  # first: it is what a fork's pull request lacks
+        if inputs.on_missing_key != "skip":
+            raise MissingTokenError
+        return "There is no api-key, as in a fork's pull request."
+    reasons = () if inputs.allow_untrusted_trigger else (_distrust(step, platform) for step in steps)
+    reason = next(filter(None, reasons), None)
+    if reason is not None:
+        if inputs.on_untrusted != "skip":
+            raise reason
+        return f"Not started: {reason.cause}."
+    is_named = platform.identity() is not None or inputs.idempotency_key or inputs.run_id
+    if not is_named and platform.env.get("CI"):
+        recorder.warn_of_random_key()  # nobody at a terminal tries a step again as a CI system does
+    is_told_apart = inputs.key_suffix or inputs.matrix or inputs.idempotency_key or inputs.run_id
+    if not platform.has_clean_up and not is_told_apart:
+        recorder.warn_of_use_without_action()
+    return None
+
+
+def skipped(reason: str, duration: float) -> RunResult:
+    """Return the result of a step that starts nothing on purpose."""
     return RunResult(Result.SKIPPED, 0, remedy=reason, duration=duration)
 
 
@@ -189,35 +235,37 @@ def _distrust(inputs: ActionInputs, platform: Platform) -> MogplexError | None:
 
 
 @contextlib.contextmanager
-def _client_of(inputs: ActionInputs, recorder: Recorder) -> Iterator[Client]:
-    """Yield a client of the service; in a dry run, of the embedded emulator, which plays the scenario.
+def service_of(steps: Sequence[ActionInputs], recorder: Recorder) -> Iterator[tuple[str, str]]:
+    """Yield the service's URL and the token; in a dry run, those of the embedded emulator, which plays the scenario.
+
+    ``steps`` are the inputs of each task.
 
     Raises:
         UsageError: there is no such scenario, or its file is wrong.
     """
-    from mogplex_ci.api.client import Client
+    inputs = steps[0]
+    if not inputs.dry_run:
+        yield inputs.base_url, inputs.api_key or ""
+        return
+    from mogplex_ci.emulator import DocumentError, Emulator
+    from mogplex_ci.emulator.scenario import SHIPPED
 
-    with contextlib.ExitStack() as stack:
-        url, token = inputs.base_url, inputs.api_key or ""
-        if inputs.dry_run:
-            from mogplex_ci.emulator import DocumentError, Emulator
-            from mogplex_ci.emulator.scenario import SHIPPED
-
-            recorder.show_request(inputs)
-            scenario = inputs.scenario or "success"
-            if isinstance(scenario, str) and scenario not in SHIPPED:
-                near = tuple(map(Untrusted, nearest(scenario, SHIPPED)))
-                remedy = "'mogplex-ci emulator --help' lists them; a YAML file in the workspace can be played, too."
-                raise UsageError(Problem("scenario", "is not a scenario", remedy, Untrusted(scenario), near))
-            try:
-                emulator = stack.enter_context(Emulator(scenario, repo=inputs.repo))
-            except DocumentError as error:
-                faults = "; ".join(str(error).replace(f"{scenario}:", "line ").splitlines())
-                raise UsageError(Problem("scenario", "cannot be played", f"Mend {faults}.")) from error
-            url, token = emulator.url, emulator.token
-        client = Client(url, token, diagnostics=recorder.diagnostics)
-        stack.callback(client.close)
-        yield client
+    for step in steps:
+        recorder.show_request(step)
+    scenario = inputs.scenario or "success"
+    if isinstance(scenario, str) and scenario not in SHIPPED:
+        near = tuple(map(Untrusted, nearest(scenario, SHIPPED)))
+        remedy = "'mogplex-ci emulator --help' lists them; a YAML file in the workspace can be played, too."
+        raise UsageError(Problem("scenario", "is not a scenario", remedy, Untrusted(scenario), near))
+    try:
+        # A pattern needs a repository that it matches.
+        repos = [repo.replace("*", "example").replace("?", "x") for step in steps for repo in step.repos]
+        emulator = Emulator(scenario, repos=repos)
+    except DocumentError as error:
+        faults = "; ".join(str(error).replace(f"{scenario}:", "line ").splitlines())
+        raise UsageError(Problem("scenario", "cannot be played", f"Mend {faults}.")) from error
+    with emulator:
+        yield emulator.url, emulator.token
 
 
 def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:
@@ -243,8 +291,11 @@ def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:
     )
 
 
-def key_of(inputs: ActionInputs, platform: Platform) -> Key:
-    """Return the idempotency key: the user's, the one derived from the CI system, or a random one."""
+def key_of(inputs: ActionInputs, platform: Platform, label: str = "", parts: tuple[str, ...] = ()) -> Key:
+    """Return the idempotency key: the user's, the one derived from the CI system, or a random one.
+
+    ``label``, for people, and ``parts`` tell the runs of one step apart.
+    """
     identity = platform.identity()
     unique = str(uuid.uuid4())
     attempt = (identity.attempt if identity else None) or unique
@@ -253,7 +304,8 @@ def key_of(inputs: ActionInputs, platform: Platform) -> Key:
         return Key(inputs.idempotency_key, explicit=True, attempt=attempt, later_attempt=later)
     if identity is None:
         return Key(f"{platform.name}-{unique}", explicit=False, attempt=attempt, later_attempt=False)
-    base = derive_key(platform.name, identity.label, (*identity.parts, *inputs.matrix), inputs.key_suffix)
+    label = f"{identity.label}-{label}" if label else identity.label
+    base = derive_key(platform.name, label, (*identity.parts, *inputs.matrix, *parts), inputs.key_suffix)
     return Key(base, explicit=False, attempt=attempt, later_attempt=later)
 
 
@@ -281,7 +333,7 @@ class Recorder:
                 self._platform.mask(secret)
         self._inputs = inputs
         self._log.start(inputs)
-        self._reports = [self._log, *reports_for(inputs, self._platform, self._sanitizer), self._progress]
+        self._reports = [self._log, *self._reports_for(inputs), self._progress]
         if inputs.diagnostics_file is not None or self._platform.is_debug:
             from mogplex_ci.diagnostics import Diagnostics  # structlog is slow to import
 
@@ -328,16 +380,38 @@ class Recorder:
         )
         self._log.warn("Idempotency key", text)
 
-    def warn_of_use_without_action(self) -> None:
-        """Warn about what only the action has: a post step, and the values of the matrix."""
-        text = self._sanitizer.line(
-            "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
-            "matrix would share one run. Set key-suffix to {} (or matrix to {}), and run 'mogplex-ci post' in a later "
-            "step with 'if: always()'",
-            "${{ strategy.job-index }}",
-            "${{ toJson(matrix) }}",
-        )
-        self._log.warn("No post step", text)
+    if inputs.comment_on is not None and not inputs.dry_run:
+        recorder.comment_on(inputs.comment_on, inputs, key, clock, stop)
+    with service_of([inputs], recorder) as (url, token):
+        client = Client(url, token, diagnostics=recorder.diagnostics)
+        try:
+            plan = plan_of(inputs, key, platform)
+            return recorder.follow(
+                execute(inputs, plan, client, platform, recorder, clock=clock, stop=stop, began=began)
+            )
+        finally:
+            client.close()
+
+
+def execute(
+    inputs: ActionInputs,
+    plan: Plan,
+    client: Client,
+    platform: Platform,
+    recorder: Recorder,
+    *,
+    clock: Clock,
+    stop: Stop,
+    began: float,
+) -> Generator[Update, None, RunResult]:
+    """Start one run, follow it, judge what it brought, and return how it ended. Times are those of ``clock``."""
+    from mogplex_ci.run.execution import Execution
+
+    execution = Execution(client, plan, clock=clock, stop=stop, began=began)
+    yield from execution.perform()
+    result = execution.result
+    if result.result is Result.SUCCESS and _requires_something(inputs):
+        result = yield from _judged(result, inputs, client, platform, recorder, clock, stop, began)
 
     def on(self, update: Update) -> None:
         """Record an update. Ids are written at once, so that later steps and ``post`` have them whatever happens."""
@@ -367,12 +441,17 @@ class Recorder:
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""
         for report in list(self._reports):
-            try:
-                call(report)
-            except Exception as error:
+            if not self._guarded(lambda report=report: call(report)):  # type: ignore[misc]
                 self._reports.remove(report)
-                cause = self._sanitizer.line("A report failed: {}", InternalError.of(error).cause)
-                self._log.warn("Report", cause)
+
+    def _guarded(self, write: Callable[[], None]) -> bool:
+        """Write a part of a report, and return whether that worked; a warning says if not."""
+        try:
+            write()
+        except Exception as error:
+            self._log.warn("Report", self._sanitizer.line("A report failed: {}", InternalError.of(error).cause))
+            return False
+        return True
 
     def _set_outputs(self, values: Mapping[str, CleanText | None]) -> None:
         try:

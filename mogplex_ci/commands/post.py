@@ -1,8 +1,9 @@
-"""The clean-up step: cancels the run that the main step owns and left unfinished, even when that step was killed."""
+"""The clean-up step: cancels the runs that the main step owns and left unfinished, even when that step was killed."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from mogplex_ci.errors import EXIT_CODES, ForeignRunError, MogplexError, UsageEr
 from mogplex_ci.inputs.action import read_connection, read_inputs
 from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import Level
+from mogplex_ci.platforms.base import FLEET_STATE, Level
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.signals import SystemClock
@@ -31,9 +32,20 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         return 0
     platform = detect(env, sys.stdout)
     state = platform.load_state()
-    if "key" not in state and "run-id" not in state:
-        return 0
+    runs = json.loads(state[FLEET_STATE]) if FLEET_STATE in state else [state]
+    left = [run for run in reversed(runs) if "key" in run or "run-id" in run]  # the newest first
     safe = Sanitizer(secrets_of(env))
+    codes = [_clean_up(run, argv, env, platform, safe) for run in left]
+    if left and not any(codes):
+        with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
+            platform.clear_state()
+    return max(codes, default=0)
+
+
+def _clean_up(
+    state: Mapping[str, str], argv: Sequence[str], env: Mapping[str, str], platform: Platform, safe: Sanitizer
+) -> int:
+    """Cancel one run, say how that went, and return the exit code: 0 when it is not left running."""
     run = safe.line("run {}", state["run-id"]) if "run-id" in state else safe.line("its run")
     platform.line(safe.sentence("The step ended before its run; cancelling ", run))
     try:
@@ -43,8 +55,6 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
         return 0 if isinstance(error, ForeignRunError) else error.exit_code
     platform.line(safe.line("The API answered {}", answer.status))
-    with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
-        platform.clear_state()
     return 0
 
 
@@ -69,7 +79,8 @@ def _cancel(argv: Sequence[str], env: Mapping[str, str], platform: Platform, sta
     try:
         if "run-id" in state:
             return cancel(client, state["run-id"], clock=clock, budget=TIMEOUT_BUDGET)
-        inputs, _ = read_inputs(argv, env, platform.workspace, platform.repository())
+        task = state.get("task") or None
+        inputs, _ = read_inputs(argv, env, platform.workspace, platform.repository(), task=task)
         return cancel_unanswered(
             client,
             inputs.start_request(state.get("repo-id", "")),

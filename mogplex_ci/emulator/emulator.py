@@ -33,7 +33,7 @@ class Emulator:
         others: Iterable[str | Path] = (),
         api: str | None = None,
         world: str | Path | None = None,
-        repo: str | None = None,
+        repos: Iterable[str] = (),
         speed: float = 1.0,
         limits: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -49,7 +49,7 @@ class Emulator:
             others: further scenario files, which prompts can name by the file's name.
             api: the generation of the service, ``2026-11`` or ``2026-08``; the world decides without it.
             world: a world file; the default world without one.
-            repo: full name or id of a repository to add to the world, unless it is there.
+            repos: full names or ids of repositories to add to the world, unless they are there.
             speed: how much faster than the clock scripts and limits run.
             limits: whether rate limits apply; the world decides without it.
             clock: monotonic seconds; with a clock of its own a test makes runs advance without waiting.
@@ -65,8 +65,9 @@ class Emulator:
         """
         self._clock = Clock(clock, speed)
         scenarios = ScenarioSet(load_scenario(scenario), [load_scenario(other) for other in others])
-        known = load_world(Path(world) if world else None)
-        self.world = known.with_repo(repo) if repo else known
+        self.world = load_world(Path(world) if world else None)
+        for repo in repos:
+            self.world = self.world.with_repo(repo)
         self.api = Api(api) if api else self.world.api
         newest = self.api is Api.NEWEST
         limited = self.world.limited if limits is None else limits

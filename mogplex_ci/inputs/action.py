@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, check, enumeration, inputs, is_true
-from mogplex_ci.inputs.sources import gather, given, read_yaml
+from mogplex_ci.inputs.sources import gather, given, read_yaml, tasks_asked_for
 from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.workspace import inside, read_text, writable
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
     from mogplex_ci.checks.paths import Patterns
 
+_OF_THE_STEP: Final = (
+    *("timeout", "on-interrupt", "wait", "annotations", "summary", "diagnostics-file", "events-file", "result-file"),
+    *("report-file", "junit-file", "on-missing-key", "on-untrusted", "concurrency", "fail-fast"),
+)
+"""Inputs that a run file may set and that hold for all runs of a step."""
 _SCENARIO_NAME: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 """Every other scenario is a file."""
 _SCHEMA_BYTES: Final = 1_000_000
@@ -42,7 +47,10 @@ class ActionInputs:
     api_key: str | None
     base_url: str
     repo: str | None
-    """``owner/name`` or a UUID; None when neither the user nor the CI system names one."""
+    """``owner/name`` or a UUID; None when neither the user nor the CI system names one.
+
+    For a fleet: several, separated by white space, and patterns.
+    """
     prompt: str
     """Empty when a run is followed instead of started."""
     run_id: str | None
@@ -88,6 +96,9 @@ class ActionInputs:
     junit_file: Path | None
     task: str | None
     """Name of the task in the run file."""
+    concurrency: int
+    """How many runs of a fleet work at once."""
+    fail_fast: bool
     on_missing_key: str
     """``fail`` or ``skip``."""
     allow_untrusted_trigger: bool
@@ -104,6 +115,11 @@ class ActionInputs:
     """Parts of the idempotency key that tell this job from the others of its matrix."""
     jobs_per_token: int
     """How many jobs of the matrix use the token at the same time, this one included."""
+
+    @property
+    def repos(self) -> tuple[str, ...]:
+        """The repositories: names, ids and patterns."""
+        return tuple((self.repo or "").split())
 
     def start_request(self, repo_id: str) -> StartRequest:
         """Return the body of the start call."""
@@ -123,17 +139,56 @@ class ActionInputs:
         )
 
 
-def read_inputs(
+def read_fleet(
     argv: Sequence[str], env: Mapping[str, str], workspace: Path, repository: str | None
+) -> tuple[Sequence[ActionInputs], bool, Sequence[Problem]]:
+    """Return the inputs of each task, whether they make a fleet, and warnings. Arguments as for ``read_inputs``.
+
+    Several repositories, a pattern, several tasks or ``task: all`` make a fleet, even if it has one run in the end.
+
+    Raises:
+        UsageError: with everything that is wrong in any task; or inputs that hold for the step as a whole differ.
+    """
+    tasks = tasks_asked_for(argv, env, workspace)
+    steps: list[ActionInputs] = []
+    problems: list[Problem] = []
+    warnings: Sequence[Problem] = ()
+    for task in [None] if tasks is None else tasks:
+        try:
+            step, warnings = read_inputs(argv, env, workspace, repository, task=task)
+            steps.append(step)
+        except UsageError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+    if problems:
+        raise UsageError(*problems)
+    first = steps[0]
+    for name in _OF_THE_STEP:
+        field = name.replace("-", "_")
+        if any(getattr(step, field) != getattr(first, field) for step in steps):
+            problems.append(Problem(name, "differs between the tasks", "Set it once, outside tasks."))
+    if problems:
+        raise UsageError(*problems)
+    is_fleet = tasks is not None or any(len(step.repos) > 1 or is_pattern(step.repo or "") for step in steps)
+    return steps, is_fleet, warnings
+
+
+def is_pattern(repo: str) -> bool:
+    """Whether ``repo`` stands for all repositories whose names match it."""
+    return "*" in repo or "?" in repo
+
+
+def read_inputs(
+    argv: Sequence[str], env: Mapping[str, str], workspace: Path, repository: str | None, *, task: str | None = None
 ) -> tuple[ActionInputs, Sequence[Problem]]:
     """Return the inputs, and warnings about what was given but has no effect.
 
-    ``repository`` is the CI system's own, the default for ``repo``. The files that inputs name for writing are created.
+    ``repository`` is the CI system's own, the default for ``repo``. ``task`` is one of those that ``task`` names, if it
+    names several. The files that inputs name for writing are created.
 
     Raises:
         UsageError: with everything that is wrong, not only the first.
     """
-    gathered = gather(argv, env, workspace)
+    gathered = gather(argv, env, workspace, task=task)
     values = gathered.values
     wrong = check(values)
     problems = [*gathered.problems, *wrong, *_conflicts(values)]
@@ -203,6 +258,8 @@ def read_inputs(
         report_file=files.get("report-file"),
         junit_file=files.get("junit-file"),
         task=get("task"),
+        concurrency=int(values["concurrency"]),
+        fail_fast=is_true(values["fail-fast"]),
         on_missing_key=values["on-missing-key"],
         allow_untrusted_trigger=is_true(values["allow-untrusted-trigger"]),
         on_untrusted=values["on-untrusted"],

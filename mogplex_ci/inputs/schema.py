@@ -260,6 +260,7 @@ _SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
     "boolean": _boolean_suggestions,
     "duration": _duration_suggestions,
     "repo": _repo_suggestions,
+    "repos": _repo_suggestions,
     "branch": _branch_suggestions,
 }
 """What somebody may have meant, by kind. Only valid values are suggested."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 OUTPUT_VARIABLES: Final = frozenset(map(output_variable, OUTPUTS))
 """Outputs as other CI systems hand them to later jobs."""
+ALL_TASKS: Final = "all"
+"""As ``task``: every task of the run file."""
 _RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
 """GitHub's runner takes these two from ``with:`` for itself, in every step with a container."""
 _RUN_ID: Final = output_variable("run-id")
@@ -46,10 +48,15 @@ class Gathered:
     """False when flags or the run file could not be read: an input that seems to be missing may be among them."""
 
 
-def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Gathered:
-    """Return the inputs' text, not checked yet. Surrounding white space is dropped; blank counts as not given."""
+def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task: str | None = None) -> Gathered:
+    """Return the inputs' text, not checked yet. Surrounding white space is dropped; blank counts as not given.
+
+    ``task`` is taken instead of the one that the inputs name.
+    """
     flags, problems = _flags(argv)
     values = given(argv, env)
+    if task is not None:
+        values["task"] = task
     file_problems: list[Problem] = []
     if "run-file" in values:
         from_file, file_problems = _read_run_file(workspace, values["run-file"], values.get("task"))
@@ -109,7 +116,8 @@ _PLACEHOLDERS: Final = {
     "duration": "DURATION",
     "path": "FILE",
     "prompt": "TEXT",
-    "repo": "OWNER/NAME",
+    "positive": "NUMBER",
+    "repos": "OWNER/NAME",
     "root-directory": "FOLDER",
 }
 """What the help shows for a value, by kind."""
@@ -203,6 +211,34 @@ def _read_run_file(workspace: Path, name: str, task: str | None) -> tuple[dict[s
             return {}, [_unknown_task(task, tasks)]
         document |= tasks[task] or {}
     return {name: text for name, value in document.items() if value and (text := value.strip())}, []
+
+
+def tasks_asked_for(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> list[str] | None:
+    """Return the tasks that ``task`` asks for as a list or by ``all``; None when it names one task, or is not given.
+
+    A task that is called ``all``, or has a comma in its name, is one task.
+
+    Raises:
+        UsageError: a task is named twice, or the file cannot be read or has no tasks.
+    """
+    values = given(argv, env)
+    text, run_file = values.get("task", ""), values.get("run-file")
+    names = [name for part in re.split(r"[,\n]", text) if (name := part.strip())]
+    if run_file is None or not (text == ALL_TASKS or len(names) > 1):
+        return None
+    document = read_yaml(workspace, run_file, input_name="run-file")
+    known = document.get("tasks")
+    known = [str(name) for name in known] if isinstance(known, dict) else []
+    if text in known:
+        return None
+    if text == ALL_TASKS:
+        if not known:
+            raise UsageError(Problem("task", "is all, and the run file has no tasks", "Add tasks to the file."))
+        return known
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(*(Problem("task", "is named twice", "Name it once.", Untrusted(name)) for name in twice))
+    return names
 
 
 def _unknown_task(task: str, tasks: Mapping[str, object]) -> Problem:

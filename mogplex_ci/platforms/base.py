@@ -52,10 +52,11 @@ OUTPUTS: Final = (
     "events-file",
     "report-file",
     "artifact",
+    "results",
 )
 """Every output, by its GitHub name, in the order of ``action.yml``."""
 
-NO_VARIABLE: Final = frozenset({"artifact", "error", "message", "preview-url", "sandbox-id", "events-count"})
+NO_VARIABLE: Final = frozenset({"artifact", "error", "message", "preview-url", "sandbox-id", "events-count", "results"})
 """Outputs that are not written as variables: free text, and more than the 20 variables that GitLab accepts."""
 
 _PLAIN_VALUE: Final = re.compile(r"[A-Za-z0-9._/:@+=,~%?#-]*", re.ASCII)
@@ -66,8 +67,10 @@ FORK_BUILD: Final = "this job builds a pull request from a fork"
 
 _LOOPBACK_URL: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::\d+)?(?:/|\Z)")
 """A stand-in on this machine, for tests; everything else must be https."""
+FLEET_STATE: Final = "fleet"
+"""Name of the state of a step with many runs: JSON, a list of what a step with one run would save, oldest first."""
 _STATE_FOLDER: Final = ".mogplex"
-_STATE_BYTES: Final = 10_000
+_STATE_BYTES: Final = 1_000_000
 
 
 class Level(StrEnum):

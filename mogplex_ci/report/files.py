@@ -14,7 +14,7 @@ from mogplex_ci.run.updates import EventsArrived, Quiet, Started, Starting
 from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mogplex_ci.models import Event
@@ -46,6 +46,8 @@ class EventLines:
         self._safe = sanitizer
         self._held: list[Event] = []
         self._text = TextBuffer()
+        self.run_id = ""
+        """Id to add to each line as ``runId``, where events of several runs stand together."""
 
     def add(self, events: Iterable[Event]) -> Iterator[str]:
         """Yield the lines that are ready."""
@@ -83,11 +85,13 @@ class EventLines:
     def _line(self, event: Event, message: str | None = None) -> str:
         """Return one event; ``message`` replaces its own."""
         try:
-            if message is None:
+            if message is None and not self.run_id:
                 return self._safe.json(event.data)
             data = self._safe.data(event.data)
-            changed = {**data, "message": message} if isinstance(data, dict) else data
-            return json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
+            added = {"runId": self._safe.identifier(self.run_id)} if self.run_id else {}
+            changed = {"message": message} if message is not None else {}
+            data = {**added, **data, **changed} if isinstance(data, dict) else data
+            return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         except Exception:  # one odd event must not cost the others
             return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})
 
@@ -95,16 +99,19 @@ class EventLines:
 class EventsFile:
     """The events, written while the run goes on. If the step is killed, the agent's last paragraph may be missing."""
 
-    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+    def __init__(self, path: Path, sanitizer: Sanitizer, *, append: bool = False) -> None:
+        """``append``: the file is one for several runs and has been begun; each line gets its run's id."""
         self._path = path
         self._lines = EventLines(sanitizer)
-        self._is_ours = False
+        self._names_run = append
+        self._is_ours = append
         """Whether this step has written to it; the first update empties what an earlier one left."""
 
     def on(self, update: Update) -> None:
         """Append the events that are ready."""
         match update:
-            case EventsArrived(events=events):
+            case EventsArrived(run=run, events=events):
+                self._lines.run_id = run.id if self._names_run else ""
                 self._write(self._lines.add(events))
             case Quiet():
                 self._write(self._lines.quiet())
@@ -251,37 +258,49 @@ class JUnitFile:
 
     def end(self, facts: Facts) -> None:
         """Write the file."""
-        suites = ElementTree.Element("testsuites")
-        suite = ElementTree.SubElement(suites, "testsuite", name="Mogplex", time=f"{facts.duration:.3f}")
-        self._run_case(suite, facts)
+        write_junit(self._path, [(facts, self._class, self._name)], facts.duration, self._safe)
+
+
+def write_junit(
+    path: Path, runs: Sequence[tuple[Facts, CleanText, str | None]], seconds: float, safe: Sanitizer
+) -> None:
+    """Write a suite with a test case for each run and each of its gates.
+
+    ``runs`` are a run's facts, its class name, and its name or None for the task's; ``seconds`` is how long all took.
+    """
+    suites = ElementTree.Element("testsuites")
+    suite = ElementTree.SubElement(suites, "testsuite", name="Mogplex", time=f"{seconds:.3f}")
+    for facts, class_name, name in runs:
+        _run_case(suite, facts, class_name, safe.clean(name) if name else facts.title)
         for gate in facts.gates:
-            case = self._case(suite, gate.name, 0.0)
+            case = _case(suite, class_name, gate.name, 0.0)
             if not gate.passed:
                 message = _xml(f"{gate.found}. Expected: {gate.expected}.")
                 why = ElementTree.SubElement(case, "failure", message=message, type=gate.error_code or "REJECTED")
                 why.text = "\n".join(_xml(line) for line in (*gate.items, gate.remedy) if line) or None
-        suite.set("tests", str(len(suite)))
-        for count, counted in _COUNTS.items():
-            suite.set(count, str(len(suite.findall(f"testcase/{counted}"))))
-        ElementTree.indent(suites)
-        text = ElementTree.tostring(suites, encoding="unicode", xml_declaration=False)
-        write_whole(self._path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
+    suite.set("tests", str(len(suite)))
+    for count, counted in _COUNTS.items():
+        suite.set(count, str(len(suite.findall(f"testcase/{counted}"))))
+    ElementTree.indent(suites)
+    text = ElementTree.tostring(suites, encoding="unicode", xml_declaration=False)
+    write_whole(path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
 
-    def _run_case(self, suite: ElementTree.Element, facts: Facts) -> None:
-        result = facts.result
-        name = self._safe.clean(self._name) if self._name else facts.title
-        case = self._case(suite, name, facts.duration)
-        if result not in _PASSED:
-            kind = "skipped" if result is Result.SKIPPED else "error" if result in _ERRORS else "failure"
-            message = _xml(facts.cause or facts.remedy)
-            why = ElementTree.SubElement(case, kind, message=message, type=facts.error_code or result.value)
-            why.text = _xml(facts.detail) or None
-        if facts.run_id:
-            ElementTree.SubElement(case, "system-out").text = f"Run {facts.run_id}: {result.value}"
 
-    def _case(self, suite: ElementTree.Element, name: str, seconds: float) -> ElementTree.Element:
-        names = {"classname": _xml(self._class), "name": _xml(name), "time": f"{seconds:.3f}"}
-        return ElementTree.SubElement(suite, "testcase", names)
+def _run_case(suite: ElementTree.Element, facts: Facts, class_name: CleanText, name: CleanText) -> None:
+    result = facts.result
+    case = _case(suite, class_name, name, facts.duration)
+    if result not in _PASSED:
+        kind = "skipped" if result is Result.SKIPPED else "error" if result in _ERRORS else "failure"
+        message = _xml(facts.cause or facts.remedy)
+        why = ElementTree.SubElement(case, kind, message=message, type=facts.error_code or result.value)
+        why.text = _xml(facts.detail) or None
+    if facts.run_id:
+        ElementTree.SubElement(case, "system-out").text = f"Run {facts.run_id}: {result.value}"
+
+
+def _case(suite: ElementTree.Element, class_name: str, name: str, seconds: float) -> ElementTree.Element:
+    names = {"classname": _xml(class_name), "name": _xml(name), "time": f"{seconds:.3f}"}
+    return ElementTree.SubElement(suite, "testcase", names)
 
 
 def _xml(text: str | None) -> str:

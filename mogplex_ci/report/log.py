@@ -78,6 +78,7 @@ class Log:
         self._levels = wanted.get(inputs.annotations, frozenset(Level))
         self._title = text.first_line(inputs.prompt)
         self._base_url = inputs.base_url.rstrip("/")
+        self._is_dry_run = inputs.dry_run
 
     def warn(self, title: LiteralString, message: SafeText) -> None:
         """Annotate with a warning."""
@@ -89,7 +90,6 @@ class Log:
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
-        self._is_dry_run = True
         line = self._safe.line
         body = json.dumps(inputs.start_request(inputs.repo or "").body(), indent=2, ensure_ascii=False)
         self._group(

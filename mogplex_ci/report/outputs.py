@@ -58,6 +58,7 @@ def final_outputs(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
         "events-file": facts.events_file,
         "report-file": facts.report_file,
         "artifact": facts.artifact if len(facts.artifact or "") <= ARTIFACT_LIMIT else None,
+        "results": None,
     }
 
 

@@ -39,9 +39,12 @@ class Progress:
 
     def on(self, update: Update) -> None:
         """Show what goes on now. The line appears at the first update."""
+        self.show(self._text(update))
+
+    def show(self, text: SafeText | None) -> None:
+        """Show ``text``; None leaves what is there."""
         if self._terminal is None:
             return
-        text = self._text(update)
         if self._line is None:
             from yaspin import yaspin  # needed by nobody but people at a terminal
 

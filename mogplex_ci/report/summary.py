@@ -163,7 +163,7 @@ def _ids(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     ]
     if lines:
         table = Markdown.of("| | |\n| --- | --- |\n{}", Markdown.joined("", lines))
-        yield _folded(Markdown.of("Ids and counts"), table)
+        yield folded(Markdown.of("Ids and counts"), table)
 
 
 def _time(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
@@ -176,7 +176,7 @@ def _time(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     if detail.calls < calls:
         title = Markdown.of("{}: the {} longest of {} calls", title, detail.calls, calls)
     if len(facts.spans) + min(calls, detail.calls) > TALL:
-        yield _folded(title, chart)
+        yield folded(title, chart)
     else:
         yield Markdown.of("**{}**\n\n{}", title, chart)
 
@@ -186,7 +186,7 @@ def _tools(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     if facts.tools and detail.tools:
         rows = Markdown.joined("", [_tool(use, safe) for use in facts.tools[: detail.tools]])
         table = Markdown.of("| Tool | Calls | Failed | Time |\n| --- | ---: | ---: | ---: |\n{}", rows)
-        yield _folded(Markdown.of("Tools"), table)
+        yield folded(Markdown.of("Tools"), table)
 
 
 def _tool(use: ToolUse, safe: Sanitizer) -> Markdown:
@@ -205,7 +205,7 @@ def gantt(facts: Facts, safe: Sanitizer, *, most_calls: int) -> Markdown | None:
         Markdown.of("```mermaid\ngantt\n  dateFormat YYYY-MM-DD HH:mm:ss.SSS"),
         Markdown.of("  axisFormat %H:%M:%S" if last >= 3600 else "  axisFormat %M:%S"),
         Markdown.of("  todayMarker off\n  section Phases"),
-        *(_task(Markdown.of(span.phase.value), "done", span.started, span.ended) for span in facts.spans),
+        *(chart_bar(Markdown.of(span.phase.value), "done", span.started, span.ended) for span in facts.spans),
     ]
     for use in facts.tools:
         calls = [call for call in use.calls if call in longest]
@@ -218,11 +218,11 @@ def gantt(facts: Facts, safe: Sanitizer, *, most_calls: int) -> Markdown | None:
 def _call(call: ToolCall, last: float, safe: Sanitizer) -> Markdown:
     label = safe.diagram_label(title_of(call))
     tag: LiteralString = "crit" if call.failed else "done" if call.finish else "active"
-    return _task(label, tag, call.at, last if call.ended is None else call.ended)
+    return chart_bar(label, tag, call.at, last if call.ended is None else call.ended)
 
 
-def _task(label: Markdown, tag: LiteralString, started: float, ended: float) -> Markdown:
-    """Return a task. Its first character is one that begins no keyword of mermaid."""
+def chart_bar(label: Markdown, tag: LiteralString, started: float, ended: float) -> Markdown:
+    """Return a task of a chart, with times in seconds. Its first character is one that begins no keyword of mermaid."""
     times = _time_of(started), _time_of(max(ended, started + 0.001))
     return Markdown.of("  ▸ {} :{}, {}, {}", label, Markdown.of(tag), *times)
 
@@ -247,7 +247,8 @@ def _wrapped(text: CleanText) -> str:
     )
 
 
-def _folded(title: Markdown, content: Markdown) -> Markdown:
+def folded(title: Markdown, content: Markdown) -> Markdown:
+    """Return ``content`` folded under ``title``."""
     return Markdown.of("<details>\n<summary>{}</summary>\n\n{}\n</details>\n", title, content)
 
 

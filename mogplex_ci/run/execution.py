@@ -57,6 +57,8 @@ class Plan:
     poll_interval: float
     jobs_per_token: int
     """Jobs that use the token at the same time."""
+    found: Repo | None = None
+    """The repository, if it has been looked up already."""
 
 
 class Execution:
@@ -168,6 +170,8 @@ class Execution:
 
     def _find_repo(self, name: str, *, is_id: bool) -> Generator[Update, None, Repo | None]:
         """Return the repository; None for an id that the token does not list."""
+        if self._plan.found is not None:
+            return self._plan.found
 
         def find(timeout: float) -> Repo | None:
             if is_id:

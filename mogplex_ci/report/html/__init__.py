@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, Part, Sanitizer
 
-_FOLDER: Final = Path(__file__).parent
+FOLDER: Final = Path(__file__).parent
 _MOST_FILTERS: Final = 12
 _MIN_WIDTH: Final = 0.35
 """Percent; a bar is never narrower, so that it can be seen and touched."""
@@ -57,7 +57,7 @@ def page(facts: Facts, safe: Sanitizer) -> str:
     from markupsafe import Markup
 
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -66,7 +66,7 @@ def page(facts: Facts, safe: Sanitizer) -> str:
     )
     filters = Filters(facts.tools, safe)
     style = environment.get_template("report.css.j2").render(filters=len(filters.shown))
-    entries = [_shown(number, entry, filters, safe) for number, entry in enumerate(facts.timeline.entries)]
+    entries = [shown_entry(number, entry, filters, safe) for number, entry in enumerate(facts.timeline.entries)]
     scale = Scale(facts.timeline.last)
     return environment.get_template("report.html.j2").render(
         style=Markup(style),  # noqa: S704 - ours, and the policy names its hash
@@ -77,7 +77,7 @@ def page(facts: Facts, safe: Sanitizer) -> str:
         duration=duration(facts.duration),
         tone={"✔": "good", "✘": "bad"}.get(mark(facts.result), "neutral"),
         facts=facts,
-        listed=dict(_listed(facts)),
+        listed=dict(listed(facts)),
         rows=_rows(facts, filters, entries, scale),
         spans=[(span.phase.value, duration(span.ended - span.started)) for span in facts.spans],
         ticks=scale.ticks(),
@@ -129,7 +129,8 @@ class Shown:
     """Index of the filter that shows it; None when only the whole list does."""
 
 
-def _shown(number: int, entry: Entry, filters: Filters, safe: Sanitizer) -> Shown:
+def shown_entry(number: int, entry: Entry, filters: Filters, safe: Sanitizer) -> Shown:
+    """Return an entry of the timeline, the ``number``-th of the page."""
     anchor, time = f"e{number}", clock(entry.at)
     try:
         words = entry_text(entry, safe)
@@ -174,7 +175,7 @@ def _text(safe: Sanitizer, *parts: Part) -> str:
     return safe.sentence("·", *parts).removeprefix("·")
 
 
-def _listed(facts: Facts) -> Iterator[tuple[str, object]]:
+def listed(facts: Facts) -> Iterator[tuple[str, object]]:
     """Yield the names and values of the list at the top of the page."""
     yield "Repository", facts.repo
     yield "Branch", facts.branch_shown

@@ -8,6 +8,7 @@ import pytest
 
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.base import OUTPUTS
+from mogplex_ci.report.fleet import FleetFacts, RunFacts, fleet_outputs
 from mogplex_ci.report.outputs import early_outputs, final_outputs
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import Started
@@ -30,6 +31,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CHECKPOINT = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl": "https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
 ARTIFACT = Untrusted({"version": "1.4.0"})
 REPORTS = {f"{name}_file": Path.cwd() / "out" / name for name in ("events", "result", "report")}
+NAME = Sanitizer().line("[acme/web]")
 STEPS = (
     facts(
         result(Result.SUCCESS, *SUCCESSFUL, run=run("success", terminalCommitSha=COMMIT), artifact=ARTIFACT), **REPORTS
@@ -40,7 +42,8 @@ STEPS = (
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_every_output_is_set_by_some_step(name: str) -> None:
-    outputs = [final_outputs(step, Sanitizer()) for step in STEPS]
+    fleet = FleetFacts(STEPS[0], [RunFacts(NAME, Untrusted("acme/web"), None, STEPS[0], 0.0, 1.0)])
+    outputs = [*(final_outputs(step, Sanitizer()) for step in STEPS), fleet_outputs(fleet, Sanitizer())]
     assert all(name in values for values in outputs), f"final_outputs() leaves {name} out"
     assert any(values[name] for values in outputs), f"no step sets {name}"
 
@@ -77,6 +80,7 @@ def test_a_success() -> None:
         "events-file": "out/events",
         "report-file": "out/report",
         "artifact": '{"version":"1.4.0"}',
+        "results": None,
     }
 
 

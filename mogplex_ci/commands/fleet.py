@@ -1,0 +1,318 @@
+"""One CI step with many runs: a run for each repository and task, in this one process under one token budget."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.api.budget import STARTS, TokenBudget
+from mogplex_ci.api.client import LIST_LIMIT, Client
+from mogplex_ci.api.retry import retrying
+from mogplex_ci.commands.action import Recorder, execute, key_of, plan_of, reason_to_skip, service_of, skipped
+from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.inputs.action import is_pattern
+from mogplex_ci.inputs.schema import is_uuid
+from mogplex_ci.models import Untrusted
+from mogplex_ci.platforms.base import FLEET_STATE
+from mogplex_ci.report.facts import facts_of
+from mogplex_ci.report.fleet import FleetFacts, FleetLog, RunFacts, counted, fleet_outputs, fleet_reports
+from mogplex_ci.run.fleet import Fleet, FleetHeartbeat, RunEnded, interrupted, result_of_fleet
+from mogplex_ci.run.start import CLOSEST
+from mogplex_ci.run.updates import NextKey, Started, Starting
+from mogplex_ci.signals import StopRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+
+    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.models import Repo
+    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.report import Report
+    from mogplex_ci.report.fleet import FleetReport
+    from mogplex_ci.run.execution import Plan
+    from mogplex_ci.run.fleet import FleetCounts
+    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.sanitize import SafeText, Sanitizer
+    from mogplex_ci.signals import Clock, Stop
+
+MOST_RUNS: Final = STARTS[-1].most
+"""Runs of one fleet: what the service starts in a day."""
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One run of the fleet."""
+
+    number: int
+    repo: Repo
+    inputs: ActionInputs
+    """Those of its task."""
+    plan: Plan
+
+
+def perform_fleet(
+    steps: Sequence[ActionInputs], platform: Platform, recorder: FleetRecorder, clock: Clock, stop: Stop, began: float
+) -> RunResult:
+    """Start the runs, follow them, and return how the step ended. ``steps`` are the inputs of each task.
+
+    Raises:
+        MogplexError: the step cannot start.
+    """
+    inputs = steps[0]
+    reason = reason_to_skip(steps, platform, recorder)
+    if reason is not None:
+        return skipped(reason, clock.monotonic() - began)
+    budget = TokenBudget()
+    with service_of(steps, recorder) as (url, token):
+
+        def connect(number: int) -> Client:
+            return Client(url, token, diagnostics=recorder.diagnostics, turn=budget.turns_of(number, clock))
+
+        def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
+            client = connect(item.number)
+            try:
+                return (
+                    yield from execute(
+                        item.inputs, item.plan, client, platform, recorder, clock=clock, stop=halt, began=began
+                    )
+                )
+            finally:
+                client.close()
+
+        words = [word for step in steps for word in step.repos]
+        with contextlib.closing(connect(0)) as client:
+
+            def find(timeout: float) -> dict[str, list[Repo]]:
+                return find_repos(client, words, timeout=timeout)
+
+            try:
+                found = recorder.follow(retrying(find, clock=clock, deadline=began + inputs.timeout, stop=stop))
+            except StopRequested:
+                return replace(interrupted(stop), duration=clock.monotonic() - began)
+        items = items_of(steps, found, platform)
+        recorder.open(
+            items,
+            seconds_to_start=lambda: budget.seconds_to_start(clock.monotonic()),
+            elapsed=lambda: clock.monotonic() - began,
+        )
+        fleet = Fleet(
+            items,
+            work,
+            concurrency=inputs.concurrency,
+            fail_fast=inputs.fail_fast,
+            clock=clock,
+            stop=stop,
+            began=began,
+            timeout=inputs.timeout,
+        )
+        for item, update in fleet.perform():
+            recorder.on_fleet(item, update, fleet.counts)
+    result = result_of_fleet([fleet.results[item] for item in items], stop)
+    return replace(result, duration=clock.monotonic() - began)
+
+
+def find_repos(client: Client, wanted: Sequence[str], *, timeout: float) -> dict[str, list[Repo]]:
+    """Return the repositories that each of ``wanted``, full names, ids or patterns such as ``acme/*``, stands for.
+
+    Raises:
+        UsageError: with everything in ``wanted`` that stands for none, and the names that are close.
+        MogplexError: the API could not be asked.
+    """
+    visible = client.repos(timeout=timeout)
+    is_complete = len(visible) < LIST_LIMIT
+    found: dict[str, list[Repo]] = {}
+    problems: list[Problem] = []
+    for word in dict.fromkeys(wanted):
+        if is_complete:
+            known = visible
+        elif is_uuid(word):
+            known = client.repos(repo_id=word, timeout=timeout)
+        else:
+            known = client.repos(query=max(re.split(r"[*?]", word), key=len), timeout=timeout)
+        found[word] = sorted(_matches(word, known), key=lambda repo: repo.full_name.text.lower())
+        if not found[word] or (len(found[word]) > 1 and not is_pattern(word)):
+            problems.append(_no_match(word, visible, several=bool(found[word])))
+    if problems:
+        raise UsageError(*problems)
+    return found
+
+
+def _matches(word: str, known: Sequence[Repo]) -> list[Repo]:
+    """Return the repositories that ``word`` stands for. Case matters only between names that differ in it alone."""
+    if is_uuid(word):
+        return [repo for repo in known if repo.id.lower() == word.lower()]
+    exact = [repo for repo in known if repo.full_name == Untrusted(word)]
+    return exact or [repo for repo in known if fnmatchcase(repo.full_name.text.lower(), word.lower())]
+
+
+def _no_match(word: str, visible: Sequence[Repo], *, several: bool) -> Problem:
+    remedy = "Use one from 'mogplex repos list', and connect it to Mogplex if it is missing there."
+    if is_pattern(word):
+        return Problem("repo", "matches no repository that this token can see", remedy, Untrusted(word))
+    fault = "is the name of several repositories" if several else "is not a repository that this token can see"
+    near = sorted(visible, key=lambda repo: repo.full_name.similarity(word), reverse=True)[:CLOSEST]
+    return Problem("repo", fault, remedy, Untrusted(word), tuple(repo.full_name for repo in near))
+
+
+def items_of(steps: Sequence[ActionInputs], found: dict[str, list[Repo]], platform: Platform) -> list[Item]:
+    """Return a run for each repository of each task. ``found``: the repositories that each word stands for.
+
+    Raises:
+        UsageError: with all that does not fit together.
+    """
+    pairs: list[tuple[ActionInputs, Repo]] = []
+    problems: list[Problem] = []
+    for step in steps:
+        named = Counter(repo.id for word in step.repos if not is_pattern(word) for repo in found[word])
+        repos = {repo.id: repo for word in step.repos for repo in found[word]}
+        problems += [
+            Problem("repo", "is named twice", "Name it once.", repos[repo_id].full_name)
+            for repo_id, times in named.items()
+            if times > 1
+        ]
+        pairs += [(step, repo) for repo in repos.values()]
+    if len(pairs) > 1 and any(step.idempotency_key is not None for step in steps):
+        fault = f"is one key for {len(pairs)} runs"
+        problems.append(Problem("idempotency-key", fault, "Remove it: each run gets a key of its own."))
+    branches = Counter((repo.full_name, step.branch) for step, repo in pairs if step.branch is not None)
+    problems += [
+        Problem("branch", "is used by several tasks of one repository", "Give each task a branch of its own.", name)
+        for (name, _), times in branches.items()
+        if times > 1
+    ]
+    if len(pairs) > MOST_RUNS:
+        fault = f"makes {len(pairs)} runs, {MOST_RUNS} are allowed in a day"
+        problems.append(Problem("repo", fault, "Use narrower patterns, or several days."))
+    if problems:
+        raise UsageError(*dict.fromkeys(problems))
+    at_once = min(len(pairs), steps[0].concurrency)
+    return [
+        Item(number, repo, step, _plan_of(step, repo, at_once, platform))
+        for number, (step, repo) in enumerate(pairs, start=1)
+    ]
+
+
+def _plan_of(inputs: ActionInputs, repo: Repo, at_once: int, platform: Platform) -> Plan:
+    """Return the plan of one run, ``at_once`` of which share the token."""
+    label = "-".join(filter(None, (repo.full_name.text, inputs.task)))
+    key = key_of(inputs, platform, label, (repo.id, inputs.task or ""))
+    plan = plan_of(inputs, key, platform)
+    return replace(
+        plan,
+        repo=repo.id,
+        repo_is_id=True,
+        found=repo,
+        jobs_per_token=plan.jobs_per_token * at_once,
+    )
+
+
+class FleetRecorder(Recorder):
+    """Hands the updates of many runs to everything that records the step.
+
+    Until ``open``, and if it is never called, the step is recorded like one with a single run.
+    """
+
+    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
+        super().__init__(platform, sanitizer)
+        self._log_of_fleet = FleetLog(platform, sanitizer)
+        self._names: dict[Item, SafeText] = {}
+        self._reports_of_fleet: list[FleetReport] = []
+        self._started_at: dict[Item, float] = {}
+        """Seconds since the step began."""
+        self._facts: dict[Item, RunFacts] = {}
+        self._unfinished: dict[Item, dict[str, str]] = {}
+        """What ``post`` needs to cancel each run that is not over."""
+        self._seconds_to_start: Callable[[], float] = lambda: 0.0
+        self._elapsed: Callable[[], float] = lambda: 0.0
+
+    def open(
+        self, items: Sequence[Item], *, seconds_to_start: Callable[[], float], elapsed: Callable[[], float]
+    ) -> None:
+        """Record ``items`` from now on.
+
+        ``seconds_to_start`` tells when the token may start the next run, ``elapsed`` how long the step has taken.
+        """
+        self._seconds_to_start, self._elapsed = seconds_to_start, elapsed
+        self._names = {item: self._name(item) for item in items}
+        inputs = items[0].inputs
+        self._log_of_fleet.begin({self._names[item]: item.inputs for item in items}, inputs.concurrency)
+        self._reports_of_fleet = list(fleet_reports(inputs, self._platform, self._sanitizer))
+
+    def on_fleet(self, item: Item | None, update: Update | FleetHeartbeat | RunEnded, counts: FleetCounts) -> None:
+        """Record an update of one run, or of the fleet, whose runs are counted in ``counts``."""
+        log = self._log_of_fleet
+        with self._progress.aside():
+            if item is None or isinstance(update, FleetHeartbeat):
+                seconds = self._seconds_to_start() if counts.waiting else None
+                self._guarded(lambda: log.heartbeat(counts, self._elapsed(), seconds))
+            elif isinstance(update, RunEnded):
+                self._end_run(item, update.result, log)
+            else:
+                self._guarded(lambda: log.on(self._names[item], update))
+                self._keep(item, update)
+                for report in self._reports_of_fleet:
+                    self._guarded(lambda report=report: report.on(self._names[item], update))  # type: ignore[misc]
+                if self.diagnostics is not None:
+                    self.diagnostics.on(update)
+        self._progress.show(counted(counts, self._sanitizer))
+
+    def _keep(self, item: Item, update: Update) -> None:
+        """Keep what ``post`` and the reports need to know about a run."""
+        state = self._unfinished.get(item, {})
+        if isinstance(update, Starting):
+            state = {"key": update.key, "repo-id": update.repo_id, "task": item.inputs.task or ""}
+        elif isinstance(update, NextKey):
+            state = {name: value for name, value in state.items() if name != "run-id"} | {"key": update.key}
+        elif isinstance(update, Started):
+            self._started_at[item] = self._elapsed()
+            state = state | {"run-id": update.run.id} if update.owned else {}
+        else:
+            return
+        self._unfinished[item] = state
+        self._save_unfinished()
+
+    def _end_run(self, item: Item, result: RunResult, log: FleetLog) -> None:
+        """Record how one run ended."""
+        ended = self._elapsed()
+        began = self._started_at.get(item, ended)
+        facts = facts_of(replace(result, duration=ended - began), self._sanitizer, self._platform, item.inputs)
+        name = self._names[item]
+        self._facts[item] = RunFacts(name, item.repo.full_name, item.inputs.task, facts, began, ended)
+        self._guarded(lambda: log.end_run(self._facts[item]))
+        if not result.left_behind and self._unfinished.pop(item, None) is not None:
+            self._save_unfinished()
+
+    def _save_unfinished(self) -> None:
+        left = [state for state in self._unfinished.values() if state]
+        self._save({FLEET_STATE: json.dumps(left, separators=(",", ":"))})
+
+    def finish(self, result: RunResult) -> None:
+        """Record how the step ended."""
+        if not self._names:  # no run was to be started: a step like any other
+            self._reports += super()._reports_for(self._inputs) if self._inputs else ()
+            super().finish(result)
+            return
+        self._progress.stop()
+        facts = facts_of(result, self._sanitizer, self._platform, self._inputs)
+        if len({item.inputs.prompt for item in self._names}) > 1:
+            facts = replace(facts, title=self._sanitizer.clean(""), task=self._sanitizer.clean(""))
+        fleet = FleetFacts(facts, [self._facts[item] for item in self._names if item in self._facts])
+        self._log_of_fleet.end(fleet)
+        for report in self._reports_of_fleet:
+            self._guarded(lambda report=report: report.end(fleet))  # type: ignore[misc]
+        self._set_outputs(fleet_outputs(fleet, self._sanitizer))
+        if not result.left_behind:
+            self._forget()
+
+    def _reports_for(self, inputs: ActionInputs) -> Iterable[Report]:
+        return ()
+
+    def _name(self, item: Item) -> SafeText:
+        task = (" ", Untrusted(item.inputs.task)) if item.inputs.task else ()
+        return self._sanitizer.sentence("[", item.repo.full_name, *task, "]")

@@ -1,0 +1,242 @@
+"""Many runs in one step: each is executed in a thread of its own, and their updates come out one after the other."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from signal import SIGTERM
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
+
+from mogplex_ci.errors import InternalError
+from mogplex_ci.run.result import Result, RunResult, result_of_error
+from mogplex_ci.run.updates import Heartbeat, Started
+from mogplex_ci.signals import Stop, StopRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.signals import Clock
+
+T = TypeVar("T")
+HEARTBEAT_SECONDS: Final = 30.0
+"""Time without the start or the end of a run after which the runs are counted."""
+STOP_SECONDS: Final = 5.0
+"""Time after a stop signal in which the runs are cancelled; ``post`` does the rest."""
+_SEVERITY: Final = (
+    *(Result.SUCCESS, Result.DRY_RUN, Result.DETACHED, Result.SKIPPED, Result.PAUSED, Result.CANCELLED),
+    *(Result.FAILED, Result.TIMEOUT, Result.ERROR, Result.INTERRUPTED),
+)
+"""Results, the worst one last."""
+
+
+class FleetCounts(NamedTuple):
+    """How many runs there are of each kind."""
+
+    done: int
+    working: int
+    """Started, and not over yet."""
+    waiting: int
+    """Not started yet."""
+
+
+class FleetHeartbeat(NamedTuple):
+    """No run has started or ended for a while."""
+
+    counts: FleetCounts
+    elapsed: float
+    """Seconds since the step began."""
+
+
+class RunEnded(NamedTuple):
+    """One run is over; it is the last that is reported about it."""
+
+    result: RunResult
+
+
+@dataclass(eq=False)
+class _Task(Generic[T]):
+    """One item on its way through the fleet."""
+
+    item: T
+    has_started: bool = False
+
+
+class Fleet(Generic[T]):
+    """Runs one execution for each item, a few at a time; ``results`` says how they ended, in the order of the items.
+
+    What goes wrong in one of them, even an exception, touches no other.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[T],
+        execute: Callable[[T, Stop], Generator[Update, None, RunResult]],
+        *,
+        concurrency: int,
+        fail_fast: bool,
+        clock: Clock,
+        stop: Stop,
+        began: float,
+        timeout: float,
+    ) -> None:
+        """``execute`` is iterated in a thread of its own for each item; the stop that it gets ends it early.
+
+        ``fail_fast``: the first run that does not succeed stops the others. The times are those of ``clock``.
+        """
+        self.results: dict[T, RunResult] = {}
+        self._items = items
+        self._execute = execute
+        self._concurrency = concurrency
+        self._fail_fast = fail_fast
+        self._clock = clock
+        self._stop = stop
+        self._halt = Stop()
+        """What the executions listen to: the process's signals come to the main thread only."""
+        self._began = began
+        self._deadline = began + timeout
+        self._updates: SimpleQueue[object] = SimpleQueue()
+        self._waiting = [_Task(item) for item in items]
+        self._working: list[_Task[T]] = []
+        self._failed_first = False
+        """Whether a failure has stopped the others."""
+        self._heartbeat_at = clock.monotonic() + HEARTBEAT_SECONDS
+
+    @property
+    def counts(self) -> FleetCounts:
+        """How many runs are over, at work and not started yet."""
+        working = sum(task.has_started for task in self._working)
+        done = len(self.results)
+        return FleetCounts(done, working, len(self._items) - done - working)
+
+    def perform(self) -> Iterator[tuple[T | None, Update | FleetHeartbeat | RunEnded]]:
+        """Yield the updates of all runs, each with its item; None for what concerns the fleet.
+
+        A stop signal, and ``fail_fast``, end the executions, which then cancel what they own.
+        """
+        while self._waiting or self._working:
+            self._launch()
+            if self._halt.requested or self._clock.monotonic() >= self._deadline:
+                yield from self._give_up_waiting()
+            if not self._working:
+                break
+            found = self._next()
+            if found is not None:
+                yield from self._taken(found)
+            if self._stop.requested:
+                yield from self._stop_all()
+            elif self._clock.monotonic() >= self._heartbeat_at:
+                self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
+                yield None, FleetHeartbeat(self.counts, self._clock.monotonic() - self._began)
+        self.results = {item: self.results[item] for item in self._items}
+
+    def _launch(self) -> None:
+        """Start executions until enough are at work. The budget makes those wait that must not start a run yet."""
+        while self._waiting and len(self._working) < self._concurrency and not self._halt.requested:
+            task = self._waiting.pop(0)
+            self._working.append(task)
+            name = f"run {len(self._items) - len(self._waiting)}"
+            execution = self._execute(task.item, self._halt)
+            threading.Thread(target=self._work, args=(task, execution), name=name, daemon=True).start()
+
+    def _work(self, task: _Task[T], execution: Generator[Update, None, RunResult]) -> None:
+        """Execute one run and put what it reports into the queue. Runs in a thread of its own."""
+        try:
+            try:
+                while True:
+                    self._updates.put((task, next(execution)))
+            except StopIteration as end:
+                result: RunResult = end.value
+        except BaseException as error:  # whatever it is, the other runs go on
+            result = replace(result_of_error(InternalError.of(error)), left_behind=True)
+        self._updates.put((task, RunEnded(result)))
+
+    def _next(self) -> object | None:
+        """Return what comes next from any run; None when a heartbeat is due, or at a stop signal."""
+        try:
+            with self._stop.waking(self._updates):  # not "interrupting", which could lose what has just come
+                return self._clock.next_item(self._updates, self._heartbeat_at - self._clock.monotonic())
+        except StopRequested:
+            return None
+
+    def _taken(self, found: object) -> Iterator[tuple[T, Update | RunEnded]]:
+        """Yield an update from the queue and keep what it says."""
+        task, update = cast("tuple[_Task[T], Update | RunEnded]", found)  # what ``_work`` puts there
+        if isinstance(update, Started | RunEnded):
+            self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
+        if isinstance(update, RunEnded):
+            self._working.remove(task)
+            result = self._explained(update.result)
+            self.results[task.item] = result
+            yield task.item, RunEnded(result)
+            if self._fail_fast and result.exit_code != 0 and not self._halt.requested:
+                self._failed_first = True
+                self._halt.request(SIGTERM)
+        elif not isinstance(update, Heartbeat):
+            task.has_started = task.has_started or isinstance(update, Started)
+            yield task.item, update
+
+    def _explained(self, result: RunResult) -> RunResult:
+        """Return ``result`` with the reason why the run was stopped, when another one's failure is that."""
+        if not self._failed_first or result.result is not Result.INTERRUPTED:
+            return result
+        ended = Result.CANCELLED if result.run is None or result.cancelled_by_step else Result.DETACHED
+        cause = "another run failed, and fail-fast is set"
+        return replace(result, result=ended, exit_code=1, cause=cause, error_code="FAIL_FAST")
+
+    def _give_up_waiting(self) -> Iterator[tuple[T, RunEnded]]:
+        """End what was not launched: the fleet stops, or the timeout has passed."""
+        waiting, self._waiting = self._waiting, []
+        for task in waiting:
+            if self._halt.requested:
+                result = self._explained(interrupted(self._halt))
+            else:
+                cause, remedy = "the timeout passed before the run could start", "Raise timeout or concurrency."
+                result = RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
+            result = replace(result, duration=self._clock.monotonic() - self._began)
+            self.results[task.item] = result
+            yield task.item, RunEnded(result)
+
+    def _stop_all(self) -> Iterator[tuple[T, Update | RunEnded]]:
+        """Have all executions cancel what they own, and report what they do for ``STOP_SECONDS``."""
+        ends = self._clock.monotonic() + STOP_SECONDS
+        self._halt.request(self._stop.signal or SIGTERM)
+        yield from self._give_up_waiting()
+        while self._working and (left := ends - self._clock.monotonic()) > 0:
+            found = self._clock.next_item(self._updates, left)
+            if found is not None:
+                yield from self._taken(found)
+        for task in self._working:
+            result = replace(interrupted(self._halt), duration=self._clock.monotonic() - self._began, left_behind=True)
+            self.results[task.item] = result
+            yield task.item, RunEnded(result)
+        self._working = []
+
+
+def interrupted(stop: Stop) -> RunResult:
+    """Return the result of a run, or a step, that a stop signal ended before anything else is known."""
+    return RunResult(Result.INTERRUPTED, stop.exit_code, f"stopped by {stop.name}", error_code="INTERRUPTED")
+
+
+def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
+    """Return how the step ended: as the worst of its runs. ``stop`` tells whether a signal ended it."""
+    total = RunResult(
+        max((each.result for each in results), key=_SEVERITY.index),
+        0,
+        requests_sent=sum(each.requests_sent for each in results),
+        left_behind=any(each.left_behind for each in results),
+    )
+    if stop.requested:
+        end = interrupted(stop)
+        return replace(total, result=end.result, exit_code=end.exit_code, cause=end.cause, error_code=end.error_code)
+    bad = [each for each in results if each.exit_code != 0]
+    if not bad:
+        return total
+    codes = {each.error_code for each in bad}
+    return replace(
+        total,
+        exit_code=1,
+        cause=f"{len(bad)} of {len(results)} runs did not succeed",
+        error_code=codes.pop() if len(codes) == 1 else "RUNS_FAILED",
+    )

@@ -1,0 +1,311 @@
+"""Many runs in one step: a real process against the emulator over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mogplex_ci import schemas
+from mogplex_ci.emulator import Emulator
+from tests.program import Ended, GitHubStep, run_program
+
+SPEED = 20
+TASKS = """\
+tasks:
+  docs: {prompt: 'scenario: success'}
+  tests: {prompt: 'scenario: failed'}
+  lint: {prompt: 'scenario: no-change'}
+"""
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator("success", speed=SPEED) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def slow_step(step: GitHubStep) -> Iterator[tuple[GitHubStep, Emulator]]:
+    """A step whose runs take longer than the test."""
+    with Emulator("slow") as emulator:
+        step.inputs["base-url"] = emulator.url
+        yield step, emulator
+
+
+@pytest.fixture
+def step(tmp_path: Path, emulator: Emulator) -> GitHubStep:
+    inputs = {"prompt": "Fix the failing test", "repo": "acme/*", "base-url": emulator.url, "api-key": emulator.token}
+    step = GitHubStep(tmp_path, inputs=inputs)
+    (step.workspace / "mogplex.yml").write_text(TASKS)
+    return step
+
+
+def with_tasks(step: GitHubStep, **inputs: str) -> GitHubStep:
+    del step.inputs["prompt"]
+    step.inputs |= {"run-file": "mogplex.yml", "task": "all"} | {n.replace("_", "-"): v for n, v in inputs.items()}
+    return step
+
+
+def results(step: GitHubStep) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(step.outputs["results"])
+    return found
+
+
+def post(step: GitHubStep) -> Ended:
+    state = {f"STATE_{name}": value for name, value in step.state.items()}
+    return run_program("post", env=step.environment | state, cwd=step.workspace)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def test_one_task_in_every_repository_of_an_owner(step: GitHubStep, emulator: Emulator) -> None:
+    ended = step.run()
+    assert (ended.code, ended.err) == (0, ""), ended.out
+    assert sorted(run.repo.full_name for run in emulator.runs) == ["acme/api", "acme/mono", "acme/web"]
+    assert step.outputs["result"] == "success"
+    assert step.outputs["run-id"] == step.outputs["branch"] == ""
+    by_repo = {run.repo.full_name: run for run in emulator.runs}
+    for row in results(step):
+        run = by_repo.pop(row["repo"])
+        assert row["result"] == row["status"] == "success"
+        assert row["run-id"] == run.id
+        assert row["pull-request-url"] == f"https://github.com/{row['repo']}/pull/42"
+        assert row["changed"] is True
+    assert by_repo == {}
+
+
+def test_the_log_has_a_line_for_each_turning_point_and_a_group_for_each_run(step: GitHubStep) -> None:
+    lines = step.run().out.splitlines()
+    for name in ("acme/api", "acme/mono", "acme/web"):
+        (started,) = [number for number, line in enumerate(lines) if line.startswith(f"[{name}] Started run ")]
+        (ended,) = [number for number, line in enumerate(lines) if line.startswith(f"[{name}] ✔ Run succeeded after ")]
+        (group,) = [number for number, line in enumerate(lines) if line == f"::group::[{name}] The run's log"]
+        assert started < ended < group
+        own = lines[group : lines.index("::endgroup::", group)]
+        assert sum("agent: done after" in line for line in own) == 1
+    assert any(line.startswith("✔ Of 3 runs 3 succeeded after ") for line in lines)
+    opened = [line for line in lines if line.startswith(("::group::", "::endgroup::"))]
+    assert [line.startswith("::group::") for line in opened] == [True, False] * (len(opened) // 2)
+
+
+def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubStep, emulator: Emulator) -> None:
+    with_tasks(step, repo="acme/web\n  acme/api", concurrency="4", summary="true")
+    step.inputs |= {"result-file": "result.json", "junit-file": "junit.xml", "report-file": "report.html"}
+    step.inputs |= {"events-file": "events.ndjson"}
+    ended = step.run()
+    assert ended.code == 1
+    assert step.outputs["result"] == "failed"
+    assert step.outputs["error-code"] == "RUN_FAILED"
+    found = {(row["repo"], row["task"]): row["result"] for row in results(step)}
+    assert found == {
+        (repo, task): "failed" if task == "tests" else "success"
+        for repo in ("acme/web", "acme/api")
+        for task in ("docs", "tests", "lint")
+    }
+    assert ended.out.count("::error ") == 2  # one for each failed run, none for the step
+    assert "[acme/api tests] " in ended.out
+    content = json.loads((step.workspace / "result.json").read_text())
+    Draft202012Validator(schemas.load("result")).validate(content)
+    assert [(run["repo"], run["task"], run["result"]) for run in content["runs"]] == [
+        (row["repo"], row["task"], row["result"]) for row in results(step)
+    ]
+    suite = ElementTree.parse(step.workspace / "junit.xml").find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures")) == ("6", "2")
+    assert {(case.get("classname"), case.get("name")) for case in suite.findall("testcase")} == set(found)
+    events = [json.loads(line) for line in (step.workspace / "events.ndjson").read_text().splitlines()]
+    assert {event["runId"] for event in events} == {run.id for run in emulator.runs}
+    assert len(events) == sum(len(run.events) for run in emulator.runs)
+    page = (step.workspace / "report.html").read_text()
+    assert "Of 6 runs 4 succeeded" in page
+    assert page.count('<section id="r') == 6
+    assert step.summary.count("<summary>✘ <code>") == 2
+    assert step.summary.count("\n| <code>acme/web</code> | ") == 3
+    assert "```mermaid\ngantt" in step.summary
+
+
+def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(step: GitHubStep, emulator: Emulator) -> None:
+    with_tasks(step, repo="acme/web")
+    assert step.run().code == 1
+    first = {row["task"]: row["run-id"] for row in results(step)}
+    step.env["GITHUB_RUN_ATTEMPT"] = "2"
+    assert step.run().code == 1
+    second = {row["task"]: row["run-id"] for row in results(step)}
+    assert [first[task] == second[task] for task in ("docs", "lint", "tests")] == [True, True, False]
+    assert len(emulator.runs) == 4
+
+
+def test_every_run_has_a_key_of_its_own(step: GitHubStep, emulator: Emulator) -> None:
+    with_tasks(step, repo="acme/web acme/api").run()
+    assert len({run.key for run in emulator.runs}) == 6
+    assert any(run.key.startswith("github-acme/web-9876543210-build-acme/api-docs-") for run in emulator.runs)
+
+
+def test_fail_fast_cancels_the_others_and_starts_no_more(step: GitHubStep, emulator: Emulator) -> None:
+    (step.workspace / "mogplex.yml").write_text(
+        "tasks:\n  bad: {prompt: 'scenario: failed'}\n  long: {prompt: 'scenario: slow'}\n"
+        "  late: {prompt: 'scenario: success'}\n"
+    )
+    with_tasks(step, repo="acme/web", concurrency="2", fail_fast="true")
+    ended = step.run()
+    assert ended.code == 1, ended.out
+    assert {row["task"]: (row["result"], row["error-code"]) for row in results(step)} == {
+        "bad": ("failed", "RUN_FAILED"),
+        "long": ("cancelled", "FAIL_FAST"),
+        "late": ("cancelled", "FAIL_FAST"),
+    }
+    assert sorted(run.status for run in emulator.runs) == ["cancelled", "failed"]
+    assert step.outputs["result"] == "failed"
+
+
+def test_without_waiting(step: GitHubStep, emulator: Emulator) -> None:
+    step.inputs["wait"] = "false"
+    ended = step.run()
+    assert ended.code == 0
+    assert step.outputs["result"] == "detached"
+    assert {row["run-id"] for row in results(step)} == {run.id for run in emulator.runs}
+
+
+def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_path: Path) -> None:
+    step = GitHubStep(tmp_path, inputs={"prompt": "Fix it", "repo": "nobody/*", "dry-run": "true"})
+    ended = step.run()
+    assert ended.code == 0, ended.out
+    assert step.outputs["result"] == "dry-run"
+    assert [(row["repo"], row["result"]) for row in results(step)] == [("nobody/example", "dry-run")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_signal_cancels_every_run(slow_step: tuple[GitHubStep, Emulator], number: signal.Signals) -> None:
+    step, emulator = slow_step
+    process = step.start()
+    wait_until(lambda: sum(request.route == "stream" for request in emulator.requests) == 3)
+    process.send_signal(number)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 5
+    assert (process.returncode, err, "Traceback" in out) == (128 + number, "", False)
+    assert [run.status for run in emulator.runs] == ["cancelled"] * 3
+    assert step.outputs["result"] == "interrupted"
+    assert [row["result"] for row in results(step)] == ["interrupted"] * 3
+    asked = len(emulator.requests)
+    assert post(step).code == 0
+    assert len(emulator.requests) == asked
+
+
+def test_a_stop_signal_while_starts_hang(slow_step: tuple[GitHubStep, Emulator]) -> None:
+    step, emulator = slow_step
+    emulator.inject("start", delay=600, when="after", times=3)
+    process = step.start()
+    wait_until(lambda: sum(request.route == "start" for request in emulator.requests) == 3)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert [run.status for run in emulator.runs] == ["cancelled"] * 3
+
+
+def test_post_cancels_every_run_of_a_killed_step(slow_step: tuple[GitHubStep, Emulator]) -> None:
+    step, emulator = slow_step
+    with_tasks(step, repo="acme/web acme/api")
+    (step.workspace / "mogplex.yml").write_text("prompt: 'scenario: slow'\ntasks: {one: , two: }\n")
+    process = step.start()
+    wait_until(lambda: sum(request.route == "stream" for request in emulator.requests) == 4)
+    process.kill()
+    process.communicate()
+    ended = post(step)
+    assert ended.code == 0, ended.out
+    assert [run.status for run in emulator.runs] == ["cancelled"] * 4
+
+
+def test_post_finds_the_run_of_a_start_that_was_never_answered(slow_step: tuple[GitHubStep, Emulator]) -> None:
+    step, emulator = slow_step
+    with_tasks(step, repo="acme/web")
+    (step.workspace / "mogplex.yml").write_text(
+        "tasks:\n  one: {prompt: 'scenario: slow'}\n  two: {prompt: 'scenario: slow'}\n"
+    )
+    emulator.inject("start", delay=600, when="after", times=2)
+    process = step.start()
+    wait_until(lambda: sum(request.route == "start" for request in emulator.requests) == 2)
+    process.kill()
+    process.communicate()
+    assert post(step).code == 0
+    assert [run.status for run in emulator.runs] == ["cancelled"] * 2
+
+
+MISTAKES = {
+    "nothing matches": (
+        {"repo": "acme/* other/* acme/wbe"},
+        [
+            'repo: "other/*" matches no repository that this token can see.',
+            'repo: "acme/wbe" is not a repository that this token can see. Did you mean acme/web,',
+        ],
+    ),
+    "named twice": ({"repo": "acme/web acme/api ACME/web"}, ['repo: "acme/web" is named twice. Name it once.']),
+    "one key": (
+        {"idempotency-key": "mine"},
+        ["idempotency-key: is one key for 3 runs. Remove it: each run gets a key of its own."],
+    ),
+    "no such tasks": (
+        {"run-file": "mogplex.yml", "task": "docs, dcos, nope"},
+        ['task: "dcos" is not in the run file. Did you mean docs?', 'task: "nope" is not in the run file.'],
+    ),
+    "task twice": ({"run-file": "mogplex.yml", "task": "docs,docs"}, ['task: "docs" is named twice. Name it once.']),
+    "one branch": (
+        {"repo": "acme/web acme/api", "run-file": "mogplex.yml", "task": "docs,lint", "branch": "agent/x"},
+        [
+            'branch: "acme/web" is used by several tasks of one repository. Give each task a branch of its own.',
+            'branch: "acme/api" is used by several tasks of one repository. Give each task a branch of its own.',
+        ],
+    ),
+    "no concurrency": ({"concurrency": "0"}, ['concurrency: "0" is not a whole number from 1 to 999.']),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_mistakes_are_told_at_once_and_nothing_is_started(step: GitHubStep, emulator: Emulator, case: str) -> None:
+    inputs, messages = MISTAKES[case]
+    if "run-file" in inputs:
+        del step.inputs["prompt"]
+    step.inputs |= inputs
+    ended = step.run()
+    assert ended.code == 2, ended.out
+    errors = [line for line in ended.out.splitlines() if line.startswith("::error ")]
+    assert len(errors) == len(messages), ended.out
+    for message, error in zip(messages, errors, strict=True):
+        assert message.replace("%", "%25") in error
+    assert emulator.runs == []
+    assert step.outputs["error-code"] == "USAGE"
+
+
+def test_tasks_must_agree_on_what_holds_for_the_step(step: GitHubStep) -> None:
+    with_tasks(step)
+    (step.workspace / "mogplex.yml").write_text("prompt: x\ntasks:\n  one: {timeout: 1h}\n  two: {}\n")
+    ended = step.run()
+    assert ended.code == 2
+    assert "timeout: differs between the tasks. Set it once, outside tasks." in ended.out
+
+
+def test_one_branch_in_many_repositories_is_fine(step: GitHubStep, emulator: Emulator) -> None:
+    step.inputs["branch"] = "agent/update"
+    assert step.run().code == 0
+    assert [row["branch"] for row in results(step)] == ["agent/update"] * 3
+
+
+def test_without_a_token_the_step_can_be_skipped(step: GitHubStep, emulator: Emulator) -> None:
+    del step.inputs["api-key"]
+    step.inputs["on-missing-key"] = "skip"
+    assert step.run().code == 0
+    assert step.outputs["result"] == "skipped"
+    assert emulator.requests == []

@@ -1,0 +1,222 @@
+"""A fleet's threads: what happens to one run must not touch the others."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from mogplex_ci.models import Run, Untrusted
+from mogplex_ci.run.fleet import Fleet, FleetCounts, FleetHeartbeat, RunEnded, result_of_fleet
+from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.updates import Heartbeat, Polling, Started, Update
+from mogplex_ci.signals import Stop, StopRequested, SystemClock
+from tests.virtual_time import VirtualFleet, VirtualTime
+
+GOOD = RunResult(Result.SUCCESS, 0)
+BAD = RunResult(Result.FAILED, 1, "the run failed", error_code="RUN_FAILED")
+Work = Generator[Update, None, RunResult]
+
+
+def started() -> Started:
+    untold = Untrusted(None)
+    fields = dict.fromkeys(Run.__dataclass_fields__, untold) | {"id": "run", "status": "streaming"}
+    return Started(Run(**fields), "key", joined=False, owned=True)  # type: ignore[arg-type]
+
+
+def fleet_of(
+    execute: Callable[[str, Stop], Work],
+    items: Sequence[str] = ("a", "b", "c"),
+    *,
+    concurrency: int = 3,
+    fail_fast: bool = False,
+    stop: Stop | None = None,
+    timeout: float = 60,
+) -> Fleet[str]:
+    clock = SystemClock()
+    return Fleet(
+        items,
+        execute,
+        concurrency=concurrency,
+        fail_fast=fail_fast,
+        clock=clock,
+        stop=stop or Stop(),
+        began=clock.monotonic(),
+        timeout=timeout,
+    )
+
+
+def ends_of(fleet: Fleet[str]) -> dict[str, Result]:
+    for _ in fleet.perform():
+        pass
+    return {item: result.result for item, result in fleet.results.items()}
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    turn = threading.Event()
+
+    def execute(item: str, _stop: Stop) -> Work:
+        yield Polling("")
+        if item == "a":
+            assert turn.wait(10)
+        else:
+            turn.set()
+        return GOOD
+
+    assert list(ends_of(fleet_of(execute))) == ["a", "b", "c"]
+
+
+def test_no_more_work_at_once_than_allowed() -> None:
+    at_work: list[str] = []
+    most = 0
+
+    def execute(item: str, _stop: Stop) -> Work:
+        nonlocal most
+        at_work.append(item)
+        most = max(most, len(at_work))
+        yield Polling("")
+        SystemClock().sleep(0.01)
+        at_work.remove(item)
+        return GOOD
+
+    assert len(ends_of(fleet_of(execute, [str(number) for number in range(12)], concurrency=3))) == 12
+    assert most == 3
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), SystemExit(), MemoryError()])
+def test_an_exception_in_one_run_leaves_the_others_alone(error: BaseException) -> None:
+    def execute(item: str, _stop: Stop) -> Work:
+        yield Polling("")
+        if item == "b":
+            raise error
+        return GOOD
+
+    fleet = fleet_of(execute)
+    assert ends_of(fleet) == {"a": Result.SUCCESS, "b": Result.ERROR, "c": Result.SUCCESS}
+    assert fleet.results["b"].left_behind
+    assert type(error).__name__ in fleet.results["b"].cause
+
+
+def test_fail_fast_ends_the_others_and_starts_no_more() -> None:
+    begun: list[str] = []
+
+    def execute(item: str, stop: Stop) -> Work:
+        begun.append(item)
+        yield started()
+        if item == "a":
+            return BAD
+        with pytest.raises(StopRequested), stop.interrupting():
+            SystemClock().sleep(30)
+        return replace(GOOD, result=Result.INTERRUPTED, exit_code=143, cancelled_by_step=True)
+
+    fleet = fleet_of(execute, concurrency=2, fail_fast=True)
+    assert ends_of(fleet) == {"a": Result.FAILED, "b": Result.CANCELLED, "c": Result.CANCELLED}
+    assert begun == ["a", "b"]
+    assert {fleet.results[item].error_code for item in "bc"} == {"FAIL_FAST"}
+    assert result_of_fleet(list(fleet.results.values()), Stop()).exit_code == 1
+
+
+def test_without_fail_fast_the_others_go_on() -> None:
+    def execute(item: str, _stop: Stop) -> Work:
+        yield Polling("")
+        return BAD if item == "a" else GOOD
+
+    assert ends_of(fleet_of(execute, concurrency=1)) == {
+        "a": Result.FAILED,
+        "b": Result.SUCCESS,
+        "c": Result.SUCCESS,
+    }
+
+
+def test_a_stop_signal_ends_all_and_is_not_lost_in_a_busy_queue() -> None:
+    stop = Stop()
+
+    def execute(_item: str, halt: Stop) -> Work:
+        yield started()
+        while not halt.requested:
+            yield Polling("")
+        return replace(GOOD, result=Result.INTERRUPTED, exit_code=130)
+
+    fleet = fleet_of(execute, ("a", "b", "c", "d"), stop=stop)
+    for number, _ in enumerate(fleet.perform()):
+        if number == 10:
+            stop.request(signal.SIGINT)
+    assert [result.result for result in fleet.results.values()] == [Result.INTERRUPTED] * 4
+    end = result_of_fleet(list(fleet.results.values()), stop)
+    assert (end.exit_code, end.error_code) == (130, "INTERRUPTED")
+
+
+def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
+    time, stop, hangs = VirtualTime(), Stop(), threading.Event()
+
+    def execute(_item: str, _stop: Stop) -> Work:
+        yield started()
+        hangs.wait(20)
+        return GOOD
+
+    clock = time.clock()
+    fleet = Fleet(["a"], execute, concurrency=1, fail_fast=False, clock=clock, stop=stop, began=0.0, timeout=60.0)
+    clock.ring(1.0, lambda: stop.request(signal.SIGTERM))
+    updates = [update for _, update in fleet.perform()]
+    hangs.set()
+    assert isinstance(updates[-1], RunEnded)
+    assert fleet.results["a"].left_behind
+    assert time.monotonic() <= 6.1
+
+
+def test_what_was_not_started_when_the_timeout_passed_says_so() -> None:
+    def execute(_item: str, _stop: Stop) -> Work:
+        yield Polling("")
+        return GOOD
+
+    fleet = fleet_of(execute, timeout=0, concurrency=1)
+    assert ends_of(fleet) == {"a": Result.SUCCESS, "b": Result.TIMEOUT, "c": Result.TIMEOUT}
+
+
+def test_the_runs_are_counted_now_and_then() -> None:
+    time = VirtualTime()
+
+    def execute(item: str, _stop: Stop) -> Work:
+        clock = fleet.clocks[item] = time.clock()
+
+        def work() -> Work:
+            yield started()
+            yield Heartbeat(started().run, 1.0, 1.0)
+            clock.sleep(100 if item == "b" else 1)
+            return GOOD
+
+        return work()
+
+    fleet = VirtualFleet(
+        ["a", "b", "c"],
+        execute,
+        concurrency=2,
+        fail_fast=False,
+        clock=time.clock(),
+        stop=Stop(),
+        began=0.0,
+        timeout=1000.0,
+    )
+    fleet.clocks = {}
+    updates = [update for _, update in fleet.perform()]
+    beats = [update for update in updates if isinstance(update, FleetHeartbeat)]
+    assert [beat.counts for beat in beats] == [FleetCounts(2, 1, 0)] * 3
+    assert not any(isinstance(update, Heartbeat) for update in updates)
+
+
+@pytest.mark.parametrize(
+    ("results", "worst", "code", "error_code"),
+    [
+        ([GOOD, GOOD], Result.SUCCESS, 0, ""),
+        ([GOOD, BAD], Result.FAILED, 1, "RUN_FAILED"),
+        ([BAD, replace(BAD, result=Result.TIMEOUT, error_code="TIMEOUT")], Result.TIMEOUT, 1, "RUNS_FAILED"),
+        ([GOOD, RunResult(Result.ERROR, 69, "x", error_code="UNREACHABLE")], Result.ERROR, 1, "UNREACHABLE"),
+        ([GOOD, RunResult(Result.DETACHED, 0)], Result.DETACHED, 0, ""),
+    ],
+)
+def test_the_worst_run_decides(results: list[RunResult], worst: Result, code: int, error_code: str) -> None:
+    end = result_of_fleet(results, Stop())
+    assert (end.result, end.exit_code, end.error_code) == (worst, code, error_code)
