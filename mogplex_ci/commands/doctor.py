@@ -25,7 +25,7 @@ from mogplex_ci.errors import (
     UsageError,
     WrongServiceError,
 )
-from mogplex_ci.inputs.action import read_inputs
+from mogplex_ci.inputs.action import is_pattern, read_fleet
 from mogplex_ci.inputs.schema import inputs, is_uuid
 from mogplex_ci.inputs.sources import flag_parser, gather
 from mogplex_ci.models import Untrusted
@@ -281,6 +281,11 @@ def _check_repo(client: Client, repo: str | None) -> Finding:
     if repo is None:
         client.repos(limit=1, timeout=CALL_SECONDS)
         return Finding("repo", Mark.UNKNOWN, "none is given; name one with --repo to have it looked up")
+    if is_pattern(repo) or len(repo.split()) > 1:
+        from mogplex_ci.commands.fleet import find_repos
+
+        repos = {found.id for each in find_repos(client, repo.split(), timeout=CALL_SECONDS).values() for found in each}
+        return Finding("repo", Mark.OK, "the names and patterns stand for {}", (len(repos),))
     if not is_uuid(repo):
         from mogplex_ci.run.start import find_repo
 
@@ -330,15 +335,15 @@ def _check_ci(platform: Platform) -> Finding:
 def _check_inputs(
     argv: Sequence[str], env: Mapping[str, str], platform: Platform
 ) -> tuple[ActionInputs | None, list[Finding]]:
-    """Return the inputs, None when they are wrong, and the findings about them."""
+    """Return the inputs, of the first task if there are several, None when they are wrong, and the findings."""
     missing: list[Problem] = []
     try:
         try:
-            inputs, warnings = read_inputs(argv, env, platform.workspace, platform.repository())
+            steps, _, warnings = read_fleet(argv, env, platform.workspace, platform.repository())
         except UsageError as error:
             missing = [problem for problem in error.problems if _is_missing(problem)]
             stand_ins = [word for problem in missing for word in (f"--{problem.input}", _STAND_INS[problem.input])]
-            inputs, warnings = read_inputs([*argv, *stand_ins], env, platform.workspace, platform.repository())
+            steps, _, warnings = read_fleet([*argv, *stand_ins], env, platform.workspace, platform.repository())
     except UsageError as error:
         problems = [problem for problem in error.problems if problem.input not in _CHECKED_BEFORE]
         findings = [Finding.of_problem("inputs", problem) for problem in problems]
@@ -347,7 +352,7 @@ def _check_inputs(
     findings += [
         Finding("inputs", Mark.UNKNOWN, "no {} is given; a step needs one", (problem.input,)) for problem in missing
     ]
-    return inputs, findings or [Finding("inputs", Mark.OK, "all can be used")]
+    return steps[0], findings or [Finding("inputs", Mark.OK, "all can be used")]
 
 
 def _is_missing(problem: Problem) -> bool:

@@ -122,7 +122,7 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     assert [(run["repo"], run["task"], run["result"]) for run in content["runs"]] == [
         (row["repo"], row["task"], row["result"]) for row in results(step)
     ]
-    suite = ElementTree.parse(step.workspace / "junit.xml").find("testsuite")
+    suite = ElementTree.parse(step.workspace / "junit.xml").find("testsuite")  # noqa: S314 - ours
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures")) == ("6", "2")
     assert {(case.get("classname"), case.get("name")) for case in suite.findall("testcase")} == set(found)
@@ -309,3 +309,12 @@ def test_without_a_token_the_step_can_be_skipped(step: GitHubStep, emulator: Emu
     assert step.run().code == 0
     assert step.outputs["result"] == "skipped"
     assert emulator.requests == []
+
+
+def test_doctor_looks_all_repositories_up(step: GitHubStep) -> None:
+    with_tasks(step)
+    ended = run_program("doctor", env=step.environment, cwd=step.workspace)
+    assert "the names and patterns stand for 3" in ended.out, ended.out
+    step.inputs["repo"] = "acme/* other/*"
+    ended = run_program("doctor", env=step.environment, cwd=step.workspace)
+    assert '"other/*" matches no repository that this token can see' in ended.out

@@ -1,0 +1,275 @@
+"""Three runs at once, one of them in trouble; and random fleets within the token's limits, in virtual time."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mogplex_ci import signals
+from mogplex_ci.api.budget import TokenBudget
+from mogplex_ci.api.client import Client
+from mogplex_ci.models import StartRequest, Untrusted
+from mogplex_ci.run.execution import Execution, Plan
+from mogplex_ci.run.fleet import RunEnded
+from mogplex_ci.run.result import RunResult
+from mogplex_ci.run.start import Key, OnRerun
+from mogplex_ci.run.updates import EventsArrived, Update
+from mogplex_ci.signals import Stop
+from tests.faults.world import World
+from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
+
+NUMBERS = itertools.count(1)
+
+
+class StoppableClock(VirtualClock):
+    """A clock of a run's thread: a stop signal ends its interruptible sleeps, as with the machine's clock."""
+
+    def __init__(self, time: VirtualTime, seed: int, halt: Stop) -> None:
+        """See ``VirtualTime.clock``; ``halt`` is what the fleet stops its runs with."""
+        super().__init__(time, seed)
+        self._halt = halt
+
+    def sleep(self, seconds: float) -> None:
+        """See ``Clock``."""
+        super().sleep(seconds)
+        signals.next_item(SimpleQueue(), 0.0)
+
+    def _wait(self, seconds: float, until: Callable[[], bool]) -> None:
+        is_interruptible = signals._this_thread.stop is not None
+        super()._wait(seconds, lambda: until() or (is_interruptible and self._halt.requested))
+
+
+@dataclass(eq=False)
+class Item:
+    """One run of a fleet."""
+
+    key: str
+    scenario: str
+    repo: str = "acme/web"
+
+    def plan(self, **fields: Any) -> Plan:
+        """Return what the step shall do about it."""
+        defaults: dict[str, Any] = {
+            "repo": self.repo,
+            "repo_is_id": False,
+            "request": lambda repo_id: StartRequest(repo_id, f"scenario: {self.scenario}"),
+            "key": Key(self.key, explicit=False, attempt="1", later_attempt=False),
+            "on_rerun": OnRerun.AUTO,
+            "timeout": 100_000.0,
+            "cancel_on_timeout": False,
+            "cancel_on_interrupt": True,
+            "on_pause": "detach",
+            "wait": True,
+            "poll_interval": 1.5,
+            "jobs_per_token": 3,
+        }
+        return Plan(**(defaults | fields))
+
+
+class Played:
+    """A fleet that has been performed."""
+
+    def __init__(self, world: World, items: Sequence[Item], concurrency: int = 3, **options: Any) -> None:
+        """``options``: ``stop_after`` seconds, ``fail_fast``."""
+        self.world = world
+        self.items = items
+        self.budget = TokenBudget()
+        self.updates: list[tuple[Item | None, object]] = []
+        stop, time = Stop(), world.time
+        clock = time.clock()
+        began = clock.monotonic()
+        if "stop_after" in options:
+            clock.ring(options["stop_after"], lambda: stop.request(signal.SIGTERM))
+        self._began = began
+        fleet = VirtualFleet(
+            items,
+            self._execute,
+            concurrency=concurrency,
+            fail_fast=options.get("fail_fast", False),
+            clock=clock,
+            stop=stop,
+            began=began,
+            timeout=100_000.0,
+        )
+        self._clocks = fleet.clocks = {}
+        try:
+            self.updates = list(fleet.perform())
+        finally:
+            self.seconds = clock.monotonic() - began
+            clock.leave()
+        self.results = fleet.results
+
+    def _execute(self, item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
+        time = self.world.time
+        time.clock()  # from now on, time waits for the run's thread
+        clock = self._clocks[item] = StoppableClock(time, 0, halt)
+
+        def work() -> Generator[Update, None, RunResult]:
+            emulator = self.world.emulator
+            number = self.items.index(item)
+            turns = self.budget.turns_of(number, clock)
+            client = time.connect(Client(emulator.url, emulator.token, turn=turns))
+            try:
+                execution = Execution(client, item.plan(), clock=clock, stop=halt, began=self._began)
+                yield from execution.perform()
+                return execution.result
+            finally:
+                client.close()
+
+        return work()
+
+    @property
+    def ends(self) -> list[str]:
+        """How each run ended."""
+        return [self.results[item].result.value for item in self.items]
+
+    def runs_of(self, item: Item) -> list[Any]:
+        """The runs that the service has for an item."""
+        return [run for run in self.world.emulator.runs if run.key == item.key or run.key.startswith(f"{item.key}-")]
+
+    def shown(self, item: Item) -> list[Untrusted]:
+        """The ids of the item's events that were reported."""
+        return [
+            event.id
+            for one, update in self.updates
+            if one is item and isinstance(update, EventsArrived)
+            for event in update.events
+        ]
+
+    def check_whole(self, item: Item) -> None:
+        """Check that one run was told from its beginning to its end, as if it had been alone."""
+        (run,) = self.runs_of(item)
+        seen = self.results[item].run
+        assert seen is not None
+        assert seen.id == run.id
+        assert self.shown(item) == [Untrusted(event["id"]) for event in run.events]
+        assert sum(isinstance(update, RunEnded) for one, update in self.updates if one is item) == 1
+
+
+def three(*scenarios: str) -> list[Item]:
+    return [Item(f"fleet-{next(NUMBERS)}", scenario) for scenario in scenarios]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "end"),
+    [
+        ("failed", "failed"),
+        ("leaky", "failed"),
+        ("paused", "paused"),
+        ("stream-failure", "failed"),
+        ("late-events", "success"),
+        ("many-events", "success"),
+    ],
+)
+def test_trouble_of_one_run_shows_in_no_other(each_world: World, scenario: str, end: str) -> None:
+    each_world.emulator.clear_faults()
+    items = three("success", scenario, "no-change")
+    played = Played(each_world, items)
+    assert played.ends == ["success", end, "success"]
+    played.check_whole(items[0])
+    played.check_whole(items[2])
+
+
+def test_a_dead_worker_is_noticed_beside_others(world: World) -> None:
+    world.emulator.clear_faults()
+    played = Played(world, three("success", "dead-worker", "success"))
+    assert played.ends == ["success", "failed", "success"]
+
+
+FAULTS: list[dict[str, Any]] = [
+    {"status": 500},
+    {"status": 429, "headers": {"Retry-After": "5"}},
+    {"drop": True},
+    {"drop": True, "when": "after"},
+    {"delay": 40.0},
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+@pytest.mark.parametrize("route", ["repos", "start", "run", "events", "stream"])
+def test_a_fault_that_strikes_one_of_three(world: World, route: str, fault: dict[str, Any]) -> None:
+    world.emulator.clear_faults()
+    world.emulator.inject(route, **fault)
+    items = three("success", "success", "success")
+    played = Played(world, items)
+    world.emulator.clear_faults()
+    assert played.ends == ["success"] * 3
+    for item in items:
+        played.check_whole(item)
+
+
+def test_a_token_that_is_refused_for_one_run_only_ends_that_one(world: World) -> None:
+    world.emulator.clear_faults()
+    world.emulator.inject("start", status=403, body={"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}})
+    played = Played(world, three("success", "success", "success"))
+    world.emulator.clear_faults()
+    assert sorted(played.ends) == ["error", "success", "success"]
+
+
+@pytest.mark.parametrize("after", [0.0, 0.3, 1.0, 2.5, 4.0, 6.5, 8.0, 20.0])
+def test_a_stop_signal_at_any_moment_leaves_nothing_at_work(each_world: World, after: float) -> None:
+    each_world.emulator.clear_faults()
+    items = three("slow", "success", "slow", "slow")
+    played = Played(each_world, items, stop_after=after)
+    assert played.seconds <= after + 5.1
+    for item in items:
+        assert all(run.status in ("cancelled", "success") for run in played.runs_of(item))
+        assert not played.results[item].left_behind
+
+
+@pytest.fixture(scope="module")
+def limited_world() -> Iterator[World]:
+    """A service with the limits of the real one."""
+    world = World.serve(limits=True)
+    with world.emulator:
+        yield world
+
+
+def refused(world: World, since: int) -> int:
+    return sum(request.status == 429 for request in world.emulator.requests[since:])
+
+
+def test_thirty_runs_take_no_longer_than_the_limits_ask_for(limited_world: World) -> None:
+    """Three minutes' worth of starts, and the last run."""
+    since = len(limited_world.emulator.requests)
+    played = Played(limited_world, three(*["success"] * 30), concurrency=10)
+    assert played.ends == ["success"] * 30
+    assert refused(limited_world, since) == 0
+    alone = max(result.duration for result in list(played.results.values())[:1])
+    assert played.seconds <= 1.15 * (120 + alone)
+
+
+fleets = st.lists(st.sampled_from(["success", "failed", "no-change", "paused"]), min_size=1, max_size=14)
+faults = st.lists(
+    st.tuples(
+        st.sampled_from(["repos", "start", "run", "stream", "events"]),
+        st.sampled_from([{"status": 500}, {"drop": True}, {"drop": True, "when": "after"}]),
+        st.integers(0, 10),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(scenarios=fleets, concurrency=st.integers(1, 8), trouble=faults)
+def test_random_fleets(scenarios: list[str], concurrency: int, trouble: list[tuple[str, dict[str, Any], int]]) -> None:
+    """One run per item, no refusal, all results told, whatever goes wrong at the service."""
+    ends = {"success": "success", "failed": "failed", "no-change": "success", "paused": "paused"}
+    world = World.serve(limits=True)
+    with world.emulator:
+        for route, fault, skip in trouble:
+            world.emulator.inject(route, skip=skip, **fault)
+        items = three(*scenarios)
+        played = Played(world, items, concurrency=concurrency)
+        assert played.ends == [ends[scenario] for scenario in scenarios]
+        assert refused(world, 0) == 0
+        for item in items:
+            played.check_whole(item)
