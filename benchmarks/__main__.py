@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.table import markdown
 
-NAMES = ("start", "delay", "follow", "memory", "stop", "growth", "image")
+NAMES = ("start", "delay", "follow", "memory", "stop", "fleet", "growth", "image")
 
 
 def main() -> int:

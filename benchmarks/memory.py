@@ -16,7 +16,7 @@ from tests.program import GitHubStep
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 3
-_SCENARIO = """\
+FULL_FEED = """\
 steps:
   - status: streaming
   - repeat: 198
@@ -27,7 +27,7 @@ steps:
         payload: {output: TEXT, more: TEXT, rest: [TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT]}
   - event: finished
   - status: success
-"""
+""".replace("TEXT", "x" * 1990)
 _POLLER = "import requests,sys; [requests.get(sys.argv[1], timeout=30) for _ in range(3)]"
 
 
@@ -35,18 +35,18 @@ def measure() -> list[Row]:
     """Compare with a process that only imports requests and asks three times."""
     with tempfile.TemporaryDirectory() as folder:
         scenario = Path(folder, "full.yaml")
-        scenario.write_text(_SCENARIO.replace("TEXT", "x" * 1990), encoding="utf-8")
+        scenario.write_text(FULL_FEED, encoding="utf-8")
         ours, reference = [], []
         for _ in range(ROUNDS):
             with Emulator(scenario, limits=False) as emulator:
                 inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
                 step = GitHubStep(Path(folder), inputs)
-                ours.append(_peak([str(ROOT / "entrypoint.py")], step.environment, folder))
-                reference.append(_peak(["-c", _POLLER, emulator.url], {}, folder))
+                ours.append(peak([str(ROOT / "entrypoint.py")], step.environment, folder))
+                reference.append(peak(["-c", _POLLER, emulator.url], {}, folder))
     return [Row("full feed of 20 KB payloads: peak memory", ours, "MiB", "bare requests", reference, limit=64)]
 
 
-def _peak(arguments: list[str], env: dict[str, str], folder: str) -> float:
+def peak(arguments: list[str], env: dict[str, str], folder: str) -> float:
     """Return the MiB that the process needed at most.
 
     The kernel's high-water mark, read until the process ends: what ``wait4`` reports begins with the parent's size.

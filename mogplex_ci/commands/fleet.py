@@ -23,6 +23,7 @@ from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.fleet import FleetFacts, FleetLog, RunFacts, counted, fleet_outputs, fleet_reports
 from mogplex_ci.run.fleet import Fleet, FleetHeartbeat, RunEnded, interrupted, result_of_fleet
 from mogplex_ci.run.start import CLOSEST
+from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import NextKey, Started, Starting
 from mogplex_ci.signals import StopRequested
 
@@ -242,7 +243,7 @@ class FleetRecorder(Recorder):
         self._names = {item: self._name(item) for item in items}
         inputs = items[0].inputs
         self._log_of_fleet.begin({self._names[item]: item.inputs for item in items}, inputs.concurrency)
-        self._reports_of_fleet = list(fleet_reports(inputs, self._platform, self._sanitizer))
+        self._reports_of_fleet = list(fleet_reports(inputs, self._platform, self._sanitizer, len(items)))
 
     def on_fleet(self, item: Item | None, update: Update | FleetHeartbeat | RunEnded, counts: FleetCounts) -> None:
         """Record an update of one run, or of the fleet, whose runs are counted in ``counts``."""
@@ -282,9 +283,12 @@ class FleetRecorder(Recorder):
         ended = self._elapsed()
         began = self._started_at.get(item, ended)
         facts = facts_of(replace(result, duration=ended - began), self._sanitizer, self._platform, item.inputs)
-        name = self._names[item]
-        self._facts[item] = RunFacts(name, item.repo.full_name, item.inputs.task, facts, began, ended)
-        self._guarded(lambda: log.end_run(self._facts[item]))
+        run = RunFacts(self._names[item], item.repo.full_name, item.inputs.task, facts, began, ended)
+        self._guarded(lambda: log.end_run(run))
+        for report in self._reports_of_fleet:
+            self._guarded(lambda report=report: report.end_run(run))  # type: ignore[misc]
+        # The reports have taken what they need of the timeline; all of them together would be too much to keep.
+        self._facts[item] = run._replace(facts=replace(facts, timeline=Timeline(), tools=(), spans=()))
         if not result.left_behind and self._unfinished.pop(item, None) is not None:
             self._save_unfinished()
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 LAST_LINES: Final = 30
 """Lines at the end of a run's log that are shown even if the log is too long."""
+SUMMARY_LIMIT_OF_RUNS: Final = LIMIT * 8 // 10
+"""Bytes of the summary for the runs' own parts; the table and the chart have the rest."""
 _LEAST_ROOM: Final = 20_000
 _SAID_AT_ONCE: Final = (
     *(u.NextKey, u.Started, u.StatusChanged, u.UnknownStatus, u.EventsMissing, u.Trouble, u.Recovered),
@@ -71,12 +73,15 @@ class FleetReport(Protocol):
     def on(self, name: SafeText, update: Update) -> None:
         """Report an update of the run ``name``."""
 
+    def end_run(self, run: RunFacts) -> None:
+        """Report how a run ended. Only now is its timeline there."""
+
     def end(self, fleet: FleetFacts) -> None:
         """Report how the step ended."""
 
 
-def fleet_reports(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> Iterator[FleetReport]:
-    """Yield the reports that ``inputs`` ask for, beside the log. What an earlier step left of them is removed."""
+def fleet_reports(inputs: ActionInputs, platform: Platform, safe: Sanitizer, runs: int) -> Iterator[FleetReport]:
+    """Yield the reports about ``runs`` runs that ``inputs`` ask for, beside the log; their old files are removed."""
     if inputs.events_file is not None:
         yield _FleetEvents(inputs.events_file, safe)
     if inputs.result_file is not None:
@@ -84,11 +89,11 @@ def fleet_reports(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> 
     if inputs.junit_file is not None:
         yield _FleetJUnit(inputs.junit_file, safe)
     if inputs.summary:
-        yield _FleetSummary(platform, safe)
+        yield _FleetSummary(platform, safe, runs)
     if inputs.report_file is not None:
         from mogplex_ci.report.html.fleet import FleetPage  # imports the HTML report
 
-        yield FleetPage(inputs.report_file, safe)
+        yield FleetPage(inputs.report_file, safe, runs)
 
 
 def fleet_outputs(fleet: FleetFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
@@ -279,11 +284,13 @@ class _FleetEvents:
             self._files[name] = EventsFile(self._path, self._safe, append=True)
         self._files[name].on(update)
 
+    def end_run(self, run: RunFacts) -> None:
+        """Append the rest of the run's events."""
+        if run.name in self._files:
+            self._files.pop(run.name).end(run.facts)
+
     def end(self, fleet: FleetFacts) -> None:
-        """Append the rest of every run's events."""
-        for run in fleet.runs:
-            if run.name in self._files:
-                self._files[run.name].end(run.facts)
+        """All is written."""
 
 
 class _FleetResult:
@@ -292,18 +299,20 @@ class _FleetResult:
     def __init__(self, path: Path, safe: Sanitizer) -> None:
         self._path = path
         self._safe = safe
+        self._runs: dict[SafeText, dict[str, object]] = {}
         discard(path)
 
     def on(self, name: SafeText, update: Update) -> None:
         """Nothing is written before the end."""
 
+    def end_run(self, run: RunFacts) -> None:
+        """Keep the run's part."""
+        named = {"repo": self._safe.repo(run.repo), "task": self._safe.clean(run.task) if run.task else None}
+        self._runs[run.name] = result_of(run.facts, self._safe) | named
+
     def end(self, fleet: FleetFacts) -> None:
         """Write the file."""
-        runs = [
-            result_of(run.facts, self._safe)
-            | {"repo": self._safe.repo(run.repo), "task": self._safe.clean(run.task) if run.task else None}
-            for run in fleet.runs
-        ]
+        runs = [self._runs[run.name] for run in fleet.runs if run.name in self._runs]
         content = result_of(fleet.step, self._safe) | {"runs": runs}
         write_whole(self._path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
@@ -319,6 +328,9 @@ class _FleetJUnit:
     def on(self, name: SafeText, update: Update) -> None:
         """Nothing is written before the end."""
 
+    def end_run(self, run: RunFacts) -> None:
+        """Nothing is written before the end."""
+
     def end(self, fleet: FleetFacts) -> None:
         """Write the file."""
         write_junit(
@@ -330,44 +342,40 @@ class _FleetJUnit:
 
 
 class _FleetSummary:
-    """The job summary of a fleet."""
+    """The job summary: a table of all runs, a chart of all, and each run's summary folded."""
 
-    def __init__(self, platform: Platform, safe: Sanitizer) -> None:
+    def __init__(self, platform: Platform, safe: Sanitizer, runs: int) -> None:
         self._platform = platform
         self._safe = safe
+        self._share = SUMMARY_LIMIT_OF_RUNS // runs
+        self._runs: dict[SafeText, Markdown] = {}
 
     def on(self, name: SafeText, update: Update) -> None:
         """Nothing is written before the end."""
 
+    def end_run(self, run: RunFacts) -> None:
+        """Keep the run's part, which gets an equal share of the room."""
+        title = Markdown.of("{} {}", self._safe.line(text.mark(run.facts.result)), Markdown.code(run.name))
+        self._runs[run.name] = folded(title, summary_of(run.facts, self._safe, limit=self._share))
+
     def end(self, fleet: FleetFacts) -> None:
         """Write the summary."""
-        self._platform.write_summary(summary_of_fleet(fleet, self._safe))
-
-
-def summary_of_fleet(fleet: FleetFacts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown:
-    """Return a table of all runs, a chart of all, and each run's summary folded; at most ``limit`` bytes.
-
-    Each run's summary gets an equal share of the room; those for which there is none in the end are left out.
-    """
-    step = fleet.step
-    said = headline(fleet, safe)
-    parts = [
-        Markdown.of("## {}\n", safe.sentence(text.mark(step.result), " ", step.title or said)),
-        Markdown.of("**{}** after {} · {}\n", said, duration(step.duration), count(step.requests, "request")),
-        _table(fleet, safe),
-        _chart(fleet, safe),
-    ]
-    room = limit - len(Markdown.joined("\n", parts).encode())
-    share = room // max(len(fleet.runs), 1) - 500
-    for run in fleet.runs:
-        title = Markdown.of("{} {}", safe.sentence(text.mark(run.facts.result)), Markdown.code(run.name))
-        part = folded(title, summary_of(run.facts, safe, limit=share))
-        room -= len(part.encode()) + 1
-        if room < 0:
-            parts.append(Markdown.of("More does not fit here; the files and the HTML report have it.\n"))
-            break
-        parts.append(part)
-    return Markdown.joined("\n", parts)
+        said, step = headline(fleet, self._safe), fleet.step
+        parts = [
+            Markdown.of("## {}\n", self._safe.sentence(text.mark(step.result), " ", step.title or said)),
+            Markdown.of("**{}** after {} · {}\n", said, duration(step.duration), count(step.requests, "request")),
+            _table(fleet, self._safe),
+            _chart(fleet, self._safe),
+        ]
+        room = LIMIT - len(Markdown.joined("\n", parts).encode()) - 200
+        for run in fleet.runs:
+            part = self._runs.get(run.name, Markdown.of(""))
+            room -= len(part.encode()) + 1
+            if room < 0:
+                parts.append(Markdown.of("More does not fit here; the files and the HTML report have it.\n"))
+                break
+            parts.append(part)
+        self._platform.write_summary(Markdown.joined("\n", parts))
 
 
 def _table(fleet: FleetFacts, safe: Sanitizer) -> Markdown:

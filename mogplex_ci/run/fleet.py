@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
 from mogplex_ci.errors import InternalError
 from mogplex_ci.run.result import Result, RunResult, result_of_error
+from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Heartbeat, Started
 from mogplex_ci.signals import Stop, StopRequested
 
@@ -64,7 +65,9 @@ class _Task(Generic[T]):
 
 
 class Fleet(Generic[T]):
-    """Runs one execution for each item, a few at a time; ``results`` says how they ended, in the order of the items.
+    """Runs one execution for each item, a few at a time.
+
+    ``results`` says how they ended, in the order of the items and without the timelines.
 
     What goes wrong in one of them, even an exception, touches no other.
     """
@@ -168,7 +171,7 @@ class Fleet(Generic[T]):
         if isinstance(update, RunEnded):
             self._working.remove(task)
             result = self._explained(update.result)
-            self.results[task.item] = result
+            self.results[task.item] = replace(result, timeline=Timeline())  # thirty full ones are too much to keep
             yield task.item, RunEnded(result)
             if self._fail_fast and result.exit_code != 0 and not self._halt.requested:
                 self._failed_first = True

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci import __version__
 from mogplex_ci.report.fleet import headline as fleet_headline
 from mogplex_ci.report.html import FOLDER, Bar, Filters, Scale, Shown, listed, shown_entry
 from mogplex_ci.report.text import headline, mark
+from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import duration
 from mogplex_ci.workspace import discard, write_whole
 
@@ -21,25 +23,32 @@ if TYPE_CHECKING:
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
-ENTRIES_LIMIT: Final = 6_000
-"""Entries of all runs' timelines together; each run shows its last ones."""
+LIMIT: Final = 8_000_000
+"""Characters of all runs' timelines together. Each run has a share; beyond it, entries do not unfold."""
 
 
 class FleetPage:
     """Writes the page at the end."""
 
-    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+    def __init__(self, path: Path, sanitizer: Sanitizer, runs: int) -> None:
         """Remove the report of an earlier step."""
         self._path = path
         self._safe = sanitizer
+        self._share = LIMIT // runs
+        self._parts: dict[SafeText, _RunPart] = {}
         discard(path)
 
     def on(self, name: SafeText, update: Update) -> None:
         """Nothing is written before the end."""
 
+    def end_run(self, run: RunFacts) -> None:
+        """Keep the run's part."""
+        self._parts[run.name] = _part(len(self._parts) + 1, run, self._share, self._safe)
+
     def end(self, fleet: FleetFacts) -> None:
         """Write the page."""
-        write_whole(self._path, fleet_page(fleet, self._safe))
+        parts = [self._parts[run.name] for run in fleet.runs if run.name in self._parts]
+        write_whole(self._path, fleet_page(fleet, parts, self._safe))
 
 
 class _RunPart(NamedTuple):
@@ -53,14 +62,17 @@ class _RunPart(NamedTuple):
     duration: str
     tone: str
     listed: dict[str, object]
-    bar: Bar | None
-    """None when the run was not started."""
     entries: Sequence[Shown]
-    left_out: int
+
+    def bar(self, scale: Scale) -> Bar:
+        """Return the run in the picture of all."""
+        kind = "bar" if self.run.facts.exit_code == 0 else "bar bad"
+        title = f"{self.run.name.strip('[]')}: {self.headline} after {self.duration}"
+        return scale.bar(self.run.began, self.run.ended, kind, title, self.anchor)
 
 
-def fleet_page(fleet: FleetFacts, safe: Sanitizer) -> str:
-    """Return the page."""
+def fleet_page(fleet: FleetFacts, parts: Sequence[_RunPart], safe: Sanitizer) -> str:
+    """Return the page with the ``parts`` of the runs."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # needed for nothing else
     from markupsafe import Markup
 
@@ -73,7 +85,6 @@ def fleet_page(fleet: FleetFacts, safe: Sanitizer) -> str:
     )
     style = environment.get_template("report.css.j2").render(filters=0)
     scale = Scale(max((run.ended for run in fleet.runs), default=0.0))
-    most = ENTRIES_LIMIT // max(len(fleet.runs), 1)
     step = fleet.step
     return environment.get_template("fleet.html.j2").render(
         style=Markup(style),  # noqa: S704 - ours, and the policy names its hash
@@ -84,33 +95,34 @@ def fleet_page(fleet: FleetFacts, safe: Sanitizer) -> str:
         duration=duration(step.duration),
         tone=_tone(mark(step.result)),
         facts=step,
-        runs=[_part(number, run, scale, most, safe) for number, run in enumerate(fleet.runs, start=1)],
+        runs=parts,
+        drawn=[(part, part.bar(scale)) for part in parts if part.run.facts.run_id],
         has_tasks=any(run.task for run in fleet.runs),
         ticks=scale.ticks(),
     )
 
 
-def _part(number: int, run: RunFacts, scale: Scale, most: int, safe: Sanitizer) -> _RunPart:
-    facts, anchor = run.facts, f"r{number}"
-    said = headline(facts.result)
-    took = duration(facts.duration)
+def _part(number: int, run: RunFacts, room: int, safe: Sanitizer) -> _RunPart:
+    """Return the part of a run, with at most ``room`` characters of what unfolds."""
+    facts = run.facts
     filters = Filters(facts.tools, safe)
-    entries = facts.timeline.entries
-    first = max(len(entries) - most, 0)
-    kind = "bar" if facts.exit_code == 0 else "bar bad"
-    title = f"{run.name.strip('[]')}: {said} after {took}"
+    entries = []
+    for index, entry in enumerate(facts.timeline.entries):
+        shown = shown_entry(index, entry, filters, safe)
+        room -= len(shown.body) + len(shown.text)
+        # Nothing of the timeline is kept: its events are large.
+        entries.append(replace(shown, call=None, body=shown.body if room >= 0 else ""))
+    stripped = replace(facts, timeline=Timeline(), tools=(), spans=())
     return _RunPart(
-        run=run,
+        run=run._replace(facts=stripped),
         repo=safe.clean(run.repo),
-        anchor=anchor,
+        anchor=f"r{number}",
         mark=mark(facts.result),
-        headline=said,
-        duration=took,
+        headline=headline(facts.result),
+        duration=duration(facts.duration),
         tone=_tone(mark(facts.result)),
         listed=dict(listed(facts)),
-        bar=scale.bar(run.began, run.ended, kind, title, anchor) if facts.run_id else None,
-        entries=[shown_entry(index, entry, filters, safe) for index, entry in enumerate(entries[first:])],
-        left_out=first,
+        entries=entries,
     )
 
 
