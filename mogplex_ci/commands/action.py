@@ -22,6 +22,7 @@ from mogplex_ci.inputs.schema import is_uuid, nearest
 from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms import detect
+from mogplex_ci.report import reports_for
 from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import early_outputs, final_outputs
@@ -33,7 +34,7 @@ from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.signals import StopRequested, SystemClock, stop_of_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.diagnostics import Diagnostics
@@ -380,38 +381,28 @@ class Recorder:
         )
         self._log.warn("Idempotency key", text)
 
-    if inputs.comment_on is not None and not inputs.dry_run:
-        recorder.comment_on(inputs.comment_on, inputs, key, clock, stop)
-    with service_of([inputs], recorder) as (url, token):
-        client = Client(url, token, diagnostics=recorder.diagnostics)
-        try:
-            plan = plan_of(inputs, key, platform)
-            return recorder.follow(
-                execute(inputs, plan, client, platform, recorder, clock=clock, stop=stop, began=began)
-            )
-        finally:
-            client.close()
+    def warn_of_use_without_action(self) -> None:
+        """Warn about what only the action has: a post step, and the values of the matrix."""
+        text = self._sanitizer.line(
+            "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
+            "matrix would share one run. Set key-suffix to {} (or matrix to {}), and run 'mogplex-ci post' in a later "
+            "step with 'if: always()'",
+            "${{ strategy.job-index }}",
+            "${{ toJson(matrix) }}",
+        )
+        self._log.warn("No post step", text)
 
+    def _reports_for(self, inputs: ActionInputs) -> Iterable[Report]:
+        return reports_for(inputs, self._platform, self._sanitizer)
 
-def execute(
-    inputs: ActionInputs,
-    plan: Plan,
-    client: Client,
-    platform: Platform,
-    recorder: Recorder,
-    *,
-    clock: Clock,
-    stop: Stop,
-    began: float,
-) -> Generator[Update, None, RunResult]:
-    """Start one run, follow it, judge what it brought, and return how it ended. Times are those of ``clock``."""
-    from mogplex_ci.run.execution import Execution
-
-    execution = Execution(client, plan, clock=clock, stop=stop, began=began)
-    yield from execution.perform()
-    result = execution.result
-    if result.result is Result.SUCCESS and _requires_something(inputs):
-        result = yield from _judged(result, inputs, client, platform, recorder, clock, stop, began)
+    def follow(self, work: Generator[Update, None, T]) -> T:
+        """Record the updates of ``work`` until it is done, and return its result."""
+        while True:
+            try:
+                self.on(next(work))
+            except StopIteration as end:
+                result: T = end.value
+                return result
 
     def on(self, update: Update) -> None:
         """Record an update. Ids are written at once, so that later steps and ``post`` have them whatever happens."""

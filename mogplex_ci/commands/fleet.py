@@ -11,13 +11,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.budget import STARTS, TokenBudget
-from mogplex_ci.api.client import LIST_LIMIT, Client
+from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.commands.action import Recorder, execute, key_of, plan_of, reason_to_skip, service_of, skipped
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.action import is_pattern
 from mogplex_ci.inputs.schema import is_uuid
-from mogplex_ci.models import Untrusted
+from mogplex_ci.models import LIST_LIMIT, Untrusted
 from mogplex_ci.platforms.base import FLEET_STATE
 from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.fleet import FleetFacts, FleetLog, RunFacts, counted, fleet_outputs, fleet_reports

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _OF_THE_STEP: Final = (
     *("timeout", "on-interrupt", "wait", "annotations", "summary", "diagnostics-file", "events-file", "result-file"),
-    *("report-file", "junit-file", "on-missing-key", "on-untrusted", "concurrency", "fail-fast"),
+    *("report-file", "junit-file", "artifact-file", "comment-on", "on-missing-key", "on-untrusted", "concurrency"),
+    "fail-fast",
 )
 """Inputs that a run file may set and that hold for all runs of a step."""
 _SCENARIO_NAME: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
@@ -166,9 +167,13 @@ def read_fleet(
         field = name.replace("-", "_")
         if any(getattr(step, field) != getattr(first, field) for step in steps):
             problems.append(Problem(name, "differs between the tasks", "Set it once, outside tasks."))
+    is_fleet = tasks is not None or any(len(step.repos) > 1 or is_pattern(step.repo or "") for step in steps)
+    if is_fleet:
+        of_one_run = {"run-id": first.run_id, "comment-on": first.comment_on, "artifact-file": first.artifact_file}
+        for name in (name for name, value in of_one_run.items() if value is not None):
+            problems.append(Problem(name, "is for one run, and this step makes several", f"Remove {name}."))
     if problems:
         raise UsageError(*problems)
-    is_fleet = tasks is not None or any(len(step.repos) > 1 or is_pattern(step.repo or "") for step in steps)
     return steps, is_fleet, warnings
 
 

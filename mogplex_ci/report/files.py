@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mogplex_ci.models import Event
     from mogplex_ci.report.facts import Facts
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import Sanitizer
+    from mogplex_ci.sanitize import CleanText, Sanitizer
 
 VERSION: Final = 1
 """Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or changes its meaning."""
@@ -203,6 +203,8 @@ def result_of(facts: Facts, safe: Sanitizer) -> dict[str, object]:
             for use in facts.tools
         ],
         "last_words": facts.message,
+        "task": None,
+        "runs": [],
         "gates": [
             {
                 "name": gate.name,

@@ -37,7 +37,7 @@ SUMMARY_LIMIT_OF_RUNS: Final = LIMIT * 8 // 10
 """Bytes of the summary for the runs' own parts; the table and the chart have the rest."""
 _LEAST_ROOM: Final = 20_000
 _SAID_AT_ONCE: Final = (
-    *(u.NextKey, u.Started, u.StatusChanged, u.UnknownStatus, u.EventsMissing, u.Trouble, u.Recovered),
+    *(u.NextKey, u.Retrying, u.Started, u.StatusChanged, u.UnknownStatus, u.EventsMissing, u.Trouble, u.Recovered),
     *(u.Cancelling, u.CancelFailed, Waiting),
 )
 """Updates that are a line of the job's log as soon as they come; the others are in the run's group at its end."""

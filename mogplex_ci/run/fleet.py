@@ -27,7 +27,7 @@ STOP_SECONDS: Final = 5.0
 """Time after a stop signal in which the runs are cancelled; ``post`` does the rest."""
 _SEVERITY: Final = (
     *(Result.SUCCESS, Result.DRY_RUN, Result.DETACHED, Result.SKIPPED, Result.PAUSED, Result.CANCELLED),
-    *(Result.FAILED, Result.TIMEOUT, Result.ERROR, Result.INTERRUPTED),
+    *(Result.REJECTED, Result.FAILED, Result.TIMEOUT, Result.ERROR, Result.INTERRUPTED),
 )
 """Results, the worst one last."""
 

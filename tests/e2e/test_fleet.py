@@ -269,6 +269,13 @@ MISTAKES = {
             'branch: "acme/api" is used by several tasks of one repository. Give each task a branch of its own.',
         ],
     ),
+    "for one run": (
+        {"comment-on": "7", "github-token": "ghs_x", "artifact": "report", "artifact-file": "report.json"},
+        [
+            "comment-on: is for one run, and this step makes several. Remove comment-on.",
+            "artifact-file: is for one run, and this step makes several. Remove artifact-file.",
+        ],
+    ),
     "no concurrency": ({"concurrency": "0"}, ['concurrency: "0" is not a whole number from 1 to 999.']),
 }
 
@@ -318,3 +325,13 @@ def test_doctor_looks_all_repositories_up(step: GitHubStep) -> None:
     step.inputs["repo"] = "acme/* other/*"
     ended = run_program("doctor", env=step.environment, cwd=step.workspace)
     assert '"other/*" matches no repository that this token can see' in ended.out
+
+
+def test_each_run_is_judged_by_what_it_brought(step: GitHubStep) -> None:
+    with_tasks(step, repo="acme/web", require="change")
+    assert step.run().code == 1
+    assert {row["task"]: (row["result"], row["error-code"]) for row in results(step)} == {
+        "docs": ("success", None),
+        "tests": ("failed", "RUN_FAILED"),
+        "lint": ("rejected", "NO_CHANGE"),
+    }

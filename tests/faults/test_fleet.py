@@ -58,6 +58,8 @@ class Item:
     def plan(self, **fields: Any) -> Plan:
         """Return what the step shall do about it."""
         defaults: dict[str, Any] = {
+            "run_id": None,
+            "retries": 0,
             "repo": self.repo,
             "repo_is_id": False,
             "request": lambda repo_id: StartRequest(repo_id, f"scenario: {self.scenario}"),

@@ -131,6 +131,7 @@ def inputs(**fields: Any) -> ActionInputs:
         "repo": "acme/web",
         "base_url": "https://mogplex.com",
         "annotations": "all",
+        "dry_run": False,
         "summary": True,
         "events_file": None,
         "result_file": None,
