@@ -6,11 +6,13 @@ in ``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` turns it 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
+T = TypeVar("T")
 TERMINAL_STATUSES: Final = frozenset({"success", "failed", "cancelled"})
 LIVE_STATUSES: Final = frozenset({"pending", "streaming"})
 PAUSED_STATUS: Final = "awaiting_input"
@@ -57,6 +59,10 @@ class Untrusted:
     def text(self) -> str:
         """The raw text, empty for any other kind of value. For joining and cutting only, never for printing."""
         return self._value if isinstance(self._value, str) else ""
+
+    def inspect(self, check: Callable[[Any], T]) -> T:
+        """Return what ``check`` makes of the raw value. For validation only: raw text in its result is untrusted."""
+        return check(self._value)
 
     def without(self, *keys: str) -> Untrusted:
         """Return an object without ``keys`` and without empty fields; any other kind of value unchanged."""

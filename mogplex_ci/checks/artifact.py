@@ -95,8 +95,7 @@ def _faults(content: Untrusted, schema: Mapping[str, Any]) -> list[Untrusted]:
 
     validator = validator_for(schema)(schema, registry=Registry())
     try:
-        instance: Any = content._value
-        errors = sorted(validator.iter_errors(instance), key=lambda error: error.json_path)
+        errors = content.inspect(lambda value: sorted(validator.iter_errors(value), key=lambda error: error.json_path))
     except Unresolvable:
         return [Untrusted("the schema refers to another document, which is not read")]
     return [Untrusted(f"{_pointer(error.absolute_path)}: {error.message}") for error in errors]

@@ -191,7 +191,7 @@ class FleetLog:
             log.start(inputs)
             self._annotations = inputs.annotations != "none"
             self._logs[name] = log, lines
-        title = self._safe.sentence("Starting ", count(len(runs), "run"), f", at most {concurrency:d} at once")
+        title = self._safe.sentence("Starting ", count(len(runs), "run"), ", at most ", concurrency, " at once")
         self._platform.open_group(title)
         try:
             for name in runs:
