@@ -121,8 +121,12 @@ def test_while_the_start_is_in_flight(step: GitHubStep, emulator: Emulator, numb
 
 def test_while_waiting_to_start_again(step: GitHubStep, emulator: Emulator) -> None:
     emulator.inject("start", status=429, headers={"Retry-After": "60"}, times="always")
-    with stopped(step, asked(emulator, "start"), signal.SIGTERM) as process:
-        pass
+    process = step.start()
+    assert process.stdout is not None
+    while "rate limit" not in process.stdout.readline():  # not before: the start would still be in flight
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=HANGS - 10)
     check_interrupted(step, process, signal.SIGTERM)
     assert emulator.runs == []
     assert not asked(emulator, "start", 2)()
