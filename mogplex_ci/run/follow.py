@@ -84,10 +84,8 @@ _END_KINDS: Final = {
 }
 _MOST_AT_ONCE: Final = 200
 """Events that are taken from a stream together."""
-_FIRST_BATCH: Final = 8
-"""Events that are reported together at first; more when that is quick, fewer when it is slow."""
-_LONGEST_BATCH_SECONDS: Final = 0.2
-"""Signals and the deadline are looked at between two batches."""
+_BATCH_CHARACTERS: Final = 100_000
+"""Characters of the events that are reported together, about; signals and the deadline are looked at in between."""
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -554,17 +552,18 @@ class Follower:
         Raises:
             StopRequested: a stop signal came between two batches.
         """
-        size = _FIRST_BATCH
         while events:
-            began = self._clock.monotonic()
+            size, weight = 0, 0
+            while size < len(events) and (size == 0 or weight < _BATCH_CHARACTERS):
+                weight += _characters(events[size])
+                size += 1
             batch, events = events[:size], events[size:]
             additions = tuple(addition for event in batch for addition in self._timeline.add(event))
-            yield EventsArrived(self.run, tuple(batch), additions, began - self._began)
-            took = self._clock.monotonic() - began
-            size = max(size // 2, 1) if took > _LONGEST_BATCH_SECONDS else size * 2
+            yield EventsArrived(self.run, tuple(batch), additions, self._clock.monotonic() - self._began)
             if events and not self._is_stopping:
                 self._stop.check()
-            if self._clock.monotonic() > self._last_look + LAST_LOOK_SECONDS:
+            if events and self._clock.monotonic() > self._last_look + LAST_LOOK_SECONDS:
+                yield from self._note_missing(later_ones=True)
                 break
 
     def _see(self, run: Run) -> Generator[Update, None, bool]:
@@ -611,3 +610,11 @@ class Follower:
             self._trouble, self._reported_at = None, now
             yield Recovered(now - self._answered_at)
         self._answered_at = now
+
+
+def _characters(event: Event) -> int:
+    """Return about how many characters an event has; more than a batch when it is nested too deeply to tell."""
+    try:
+        return event.data.inspect(lambda value: len(repr(value)))
+    except RecursionError:
+        return _BATCH_CHARACTERS
