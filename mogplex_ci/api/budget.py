@@ -140,13 +140,15 @@ class TokenBudget:
                     if seconds <= 0:
                         sent = _Sent(use)
                         self._sent.append(sent)
+                        self._waiting.remove(place)  # in the same moment, or it would count twice
                         return sent
                 if now + seconds > ends:
                     raise _too_many(use, seconds)
                 clock.sleep(seconds)
-        finally:
+        except BaseException:
             with self._lock:
                 self._waiting.remove(place)
+            raise
 
     def _seconds_for(self, use: Use, now: float, ahead: Sequence[tuple[int, int]]) -> float:
         """Return the seconds until a request for ``use`` fits, behind those that are ``ahead`` of it."""

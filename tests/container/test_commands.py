@@ -38,8 +38,8 @@ def test_the_documents_script_runs_in_the_image(image: str, scenario: str, last_
 
 
 def test_the_example_of_a_fleet_runs_an_agent_on_each_repository(image: str, tmp_path: Path) -> None:
-    workflow = FLEET.read_text().replace("ghcr.io/mogplex/run-action:1", image)
-    assert f"container: {image}" in workflow
+    workflow = FLEET.read_text()
+    assert "uses: mogplex/run-action@v1" in workflow
     repository = workspace(tmp_path, workflow, image)
     with Emulator("success", speed=10) as emulator:
         variables = {"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url}
@@ -48,7 +48,8 @@ def test_the_example_of_a_fleet_runs_an_agent_on_each_repository(image: str, tmp
             f"--local-repository=mogplex/run-action@v1={repository}",
             *(word for name, value in variables.items() for word in ("--env", f"{name}={value}")),
             *("--secret", f"MOGPLEX_API_KEY={emulator.token}"),
-            *("--input", "repositories=acme/", "--input", "prompt=Update the licence"),
+            *("--platform", f"ubuntu-latest={image}"),  # it has jq, as GitHub's own machines do
+            *("--input", "repositories=acme/*", "--input", "prompt=Update the licence"),
             event="workflow_dispatch",
         )
         runs = {run.repo.full_name: (run.status, run.prompt) for run in emulator.runs}
