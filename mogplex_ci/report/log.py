@@ -20,6 +20,7 @@ from mogplex_ci.sanitize import clock, count, duration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from mogplex_ci.api.agent_text import Checkpoint
     from mogplex_ci.errors import MogplexError, Problem
     from mogplex_ci.inputs.action import ActionInputs
     from mogplex_ci.models import Event, FileLocation
@@ -112,10 +113,10 @@ class Log:
                 self._started(update)
             case u.Retrying():
                 self._retrying(update)
-            case u.StatusChanged(run, elapsed):
+            case u.StatusChanged(run, elapsed, asks):
                 self._platform.debug(self._safe.line("Status {} after {}", run.status, duration(elapsed)))
                 if run.is_paused and not self._is_paused:
-                    self._say("The run is paused: it waits for a person's answer in Mogplex")
+                    self._paused(asks)
                 self._is_paused = run.is_paused
             case u.UnknownStatus(run):
                 message = self._safe.line("This version does not know the status {} and follows the run on", run.status)
@@ -164,7 +165,7 @@ class Log:
             self._annotate(Level.ERROR, "Mogplex", facts.error)
         if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self._safe)):
             self._group(self._safe.line("The full message"), lines)
-        if facts.preview_url:
+        if facts.preview_url and not self._is_paused:  # else it was shown with the question
             self._say("Preview: ", facts.preview_url)
         if facts.goes_on and facts.result not in (Result.DETACHED, Result.PAUSED):
             self.warn("Run goes on", self._safe.line("The run is still working; this step no longer follows it"))
@@ -251,6 +252,14 @@ class Log:
             gate.name, ": ", gate.found, *shown, ". Expected: ", gate.expected, ". ", gate.remedy
         )
         self._annotate(Level.ERROR, "Mogplex", words)
+
+    def _paused(self, asks: Checkpoint | None) -> None:
+        """Say that the run waits for an answer, and what it asks."""
+        self._say("The run is paused: it waits for a person's answer in Mogplex")
+        if asks is not None and asks.summary:
+            self._say("It asks: ", asks.summary)
+        if asks is not None and (url := self._safe.url(asks.preview_url)):
+            self._say("Preview: ", url)
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         call = next((call for call in reversed(self._calls) if call.finish is None), None)

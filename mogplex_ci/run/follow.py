@@ -573,7 +573,8 @@ class Follower:
             return False
         if before.is_paused:
             self._last_id, self._segment_ended = None, False  # a resumed run's events begin anew
-        yield StatusChanged(self.run, self._note_change() - self._began)
+        asks = self._timeline.checkpoint if self.run.is_paused else None
+        yield StatusChanged(self.run, self._note_change() - self._began, asks)
         yield from self._see_status()
         return True
 

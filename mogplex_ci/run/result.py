@@ -174,7 +174,8 @@ def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     if timeline.changed is not None or timeline.delivery_failed:
         return "the run failed while it delivered the changes", "Check that the Mogplex GitHub App may push here."
     if timeline.agent_worked:
-        return "the run failed", "Read what the agent did last."
+        did_something = timeline.last_words is not None or timeline.calls
+        return "the run failed", "Read what the agent did last." if did_something else "Read the run's events."
     if timeline.sandbox_was_ready:
         return "the run failed before the agent started", "Check the repository's branch and setup, then run it again."
     if timeline.event_count:

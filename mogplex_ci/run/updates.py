@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mogplex_ci.api.retry import Waiting
 
 if TYPE_CHECKING:
+    from mogplex_ci.api.agent_text import Checkpoint
     from mogplex_ci.errors import MogplexError
     from mogplex_ci.models import Event, Repo, Run
     from mogplex_ci.run.result import Gate, RunResult
@@ -69,6 +70,8 @@ class StatusChanged(NamedTuple):
     run: Run
     elapsed: float
     """Seconds since the step began."""
+    asks: Checkpoint | None = None
+    """What a run asks that is paused now, as far as its words say it."""
 
 
 class UnknownStatus(NamedTuple):

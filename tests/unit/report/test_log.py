@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mogplex_ci.api.agent_text import Checkpoint
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.models import Untrusted
 from mogplex_ci.run.result import Result
@@ -319,16 +320,18 @@ def test_a_pause_says_what_the_run_asks() -> None:
         remedy="Answer it in Mogplex; the run then goes on.",
         detail=Untrusted("Is this fine?"),
     )
-    paused = StatusChanged(run("awaiting_input"), 3.0)
+    question = Checkpoint(Untrusted("Is this fine?"), Untrusted("https://preview.example"))
+    paused = StatusChanged(run("awaiting_input"), 3.0, question)
     log = log_of(feed.arrived(asked), feed.ended(), paused, paused, ended=ended)
     assert log.story == [
         "[00:00] ● agent: started",
         "[00:00]   agent: Done so far.",
         "The run is paused: it waits for a person's answer in Mogplex",
+        "It asks: Is this fine?",
+        "Preview: https://preview.example",
         "→ Run paused after 12m 07s, 2 events, 31 requests",
         f"Notice: {PULL_REQUEST}",
         "Error: The run is paused and waits for an answer: Is this fine?",
-        "Preview: https://preview.example",
         "Answer it in Mogplex; the run then goes on.",
         f"To look at the work: git fetch origin {BRANCH} && git switch {BRANCH}",
         f"To follow the run: mogplex runs events {RUN_ID} --follow",

@@ -322,10 +322,12 @@ def test_a_paused_run_may_be_waited_for(world: World) -> None:
     case = world.new_case("resumed")
     played = case.play(on_pause="wait")
     assert (played.result, played.code) == ("success", 0)
-    assert played.shown == [event for event in played.shown if event in {*played.shown}]
-    assert len(played.shown) == len(case.run.written())
+    assert len(set(played.shown)) == len(played.shown) == len(case.run.written())
     assert not played.end.timeline.is_incomplete
     assert [update.run.status for update in played.of(StatusChanged)] == [*("awaiting_input", "streaming", "success")]
+    question = played.of(StatusChanged)[0].asks
+    assert question is not None
+    assert question.summary
     assert not polls(played)
 
 
