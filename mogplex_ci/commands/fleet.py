@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import threading
 from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -77,12 +78,9 @@ def perform_fleet(
 
         def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
             client = connect(item.number)
+            updates = execute(item.inputs, item.plan, client, platform, recorder, clock=clock, stop=halt, began=began)
             try:
-                return (
-                    yield from execute(
-                        item.inputs, item.plan, client, platform, recorder, clock=clock, stop=halt, began=began
-                    )
-                )
+                return (yield from recorder.kept(item, updates))
             finally:
                 client.close()
 
@@ -229,6 +227,7 @@ class FleetRecorder(Recorder):
         self._facts: dict[Item, RunFacts] = {}
         self._unfinished: dict[Item, dict[str, str]] = {}
         """What ``post`` needs to cancel each run that is not over."""
+        self._state_lock = threading.Lock()
         self._seconds_to_start: Callable[[], float] = lambda: 0.0
         self._elapsed: Callable[[], float] = lambda: 0.0
 
@@ -256,12 +255,25 @@ class FleetRecorder(Recorder):
                 self._end_run(item, update.result, log)
             else:
                 self._guarded(lambda: log.on(self._names[item], update))
-                self._keep(item, update)
                 for report in self._reports_of_fleet:
                     self._guarded(lambda report=report: report.on(self._names[item], update))  # type: ignore[misc]
                 if self.diagnostics is not None:
                     self.diagnostics.on(update)
         self._progress.show(counted(counts, self._sanitizer))
+
+    def kept(self, item: Item, updates: Generator[Update, None, RunResult]) -> Generator[Update, None, RunResult]:
+        """Pass on a run's updates. What ``post`` needs is saved before the run goes on, in the run's own thread."""
+        try:
+            while True:
+                update = next(updates)
+                with self._state_lock:
+                    self._keep(item, update)
+                yield update
+        except StopIteration as end:
+            result: RunResult = end.value
+            return result
+        finally:
+            updates.close()
 
     def _keep(self, item: Item, update: Update) -> None:
         """Keep what ``post`` and the reports need to know about a run."""
@@ -289,8 +301,9 @@ class FleetRecorder(Recorder):
             self._guarded(lambda report=report: report.end_run(run))  # type: ignore[misc]
         # The reports have taken what they need of the timeline; all of them together would be too much to keep.
         self._facts[item] = run._replace(facts=replace(facts, timeline=Timeline(), tools=(), spans=()))
-        if not result.left_behind and self._unfinished.pop(item, None) is not None:
-            self._save_unfinished()
+        with self._state_lock:
+            if not result.left_behind and self._unfinished.pop(item, None) is not None:
+                self._save_unfinished()
 
     def _save_unfinished(self) -> None:
         left = [state for state in self._unfinished.values() if state]
