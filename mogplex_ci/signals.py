@@ -86,6 +86,16 @@ class Stop:
         if self.requested:
             raise StopRequested
 
+    def sleep(self, clock: Clock, seconds: float) -> None:
+        """Wait on ``clock``.
+
+        Raises:
+            StopRequested: a stop signal came.
+        """
+        with self.interrupting():
+            clock.sleep(max(seconds, 0.0))
+            self.check()
+
     @contextlib.contextmanager
     def waking(self, queue: SimpleQueue[object]) -> Iterator[None]:
         """Put a wake-up into ``queue`` when a stop signal comes."""

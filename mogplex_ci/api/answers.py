@@ -40,7 +40,6 @@ _KINDS: Final = {
     # Written by the service (Mogplex/mogplex, lib/harness and lib/mogplex-api).
     "tool_started": EventKind.TOOL_STARTED,
     "tool_finished": EventKind.TOOL_FINISHED,
-    "status_changed": EventKind.AGENT_READY,
     "finished": EventKind.FINISHED,
     "failed": EventKind.FAILED,
     "cancelled": EventKind.CANCELLED,
@@ -55,7 +54,7 @@ _STAGES: Final = {
     "install": EventKind.INSTALL,
     "git_delivery": EventKind.DELIVERY,
 }
-_OWN_TYPES: Final = (*_KINDS, "started", "log", "cancel_requested")
+_OWN_TYPES: Final = (*_KINDS, "started", "log", "status_changed", "cancel_requested")
 _KNOWN_KEYS: Final = (
     *("ai_billing_source", "base_branch", "changed", "created_branch", "exit_code", "external_run_id", "failure_code"),
     *("from", "harness_id", "kind", "pull_request_url", "runtime_command_id", "runtime_run_id", "stage", "to"),
@@ -249,12 +248,8 @@ def _kind(word: object, payload: Mapping[str, object], message: Untrusted | None
         if payload.get("kind") == "assistant_delta":
             is_note = message is not None and message.text.lstrip().startswith(_DELIVERY_NOTE)
             return EventKind.OTHER if is_note else EventKind.TEXT_DELTA
-        if payload.get("heartbeat") is True:
-            return EventKind.WORKER_HEARTBEAT
         stage = payload.get("stage")
         return _STAGES.get(stage, EventKind.OTHER) if isinstance(stage, str) else EventKind.OTHER
-    if word == "status_changed" and payload.get("to") != "streaming":
-        return EventKind.OTHER
     return _KINDS.get(word, EventKind.OTHER) if isinstance(word, str) else EventKind.OTHER
 
 

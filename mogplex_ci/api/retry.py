@@ -5,9 +5,6 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from urllib3.exceptions import InvalidHeader
-from urllib3.util import Retry
-
 from mogplex_ci.errors import GitHubUnavailableError, MogplexError, RateLimitedError, ServerError, UnreachableError
 
 if TYPE_CHECKING:
@@ -16,6 +13,7 @@ if TYPE_CHECKING:
     from mogplex_ci.signals import Clock, Stop
 
 T = TypeVar("T")
+Y = TypeVar("Y")
 TRANSIENT: Final = (UnreachableError, ServerError, RateLimitedError, GitHubUnavailableError)
 """Errors after which the same request may succeed."""
 FIRST_PAUSE: Final = 0.5
@@ -102,17 +100,17 @@ def retrying(
                 raise
             seconds = min(seconds, max(left - _LAST_TRY_SECONDS, asked, left / 2))
             yield Waiting(error, seconds)
-        with stop.interrupting() if stop else nullcontext():
+        if stop:
+            stop.sleep(clock, seconds)
+        else:
             clock.sleep(seconds)
-            if stop:
-                stop.check()
 
 
-def finish(work: Generator[object, None, T]) -> T:
-    """Run ``work`` to its end without looking at what it yields, and return its result."""
+def finish(work: Generator[Y, None, T], handle: Callable[[Y], None] = lambda _: None) -> T:
+    """Run ``work`` to its end, pass what it yields to ``handle``, and return its result."""
     while True:
         try:
-            next(work)
+            handle(next(work))
         except StopIteration as end:
             result: T = end.value
             return result
@@ -122,6 +120,9 @@ def parse_retry_after(header: str | None) -> float | None:
     """Return the seconds of a ``Retry-After``: the API sends whole seconds, a proxy in between may send a date."""
     if header is None:
         return None
+    from urllib3.exceptions import InvalidHeader  # whoever has a header has loaded urllib3; nobody else needs it
+    from urllib3.util import Retry
+
     try:
         return float(Retry(retry_after_max=_LONGEST_RETRY_AFTER).parse_retry_after(header))
     except (InvalidHeader, ValueError, OverflowError):

@@ -110,9 +110,7 @@ def _with_pushed_commit(result: RunResult, judge: Judge) -> Generator[Update, No
     while run is not None and run.has_terminal_commit and run.terminal_commit is None:
         if judge.clock.monotonic() + COMMIT_PAUSE >= ends:
             break
-        with judge.stop.interrupting():
-            judge.clock.sleep(COMMIT_PAUSE)
-            judge.stop.check()
+        judge.stop.sleep(judge.clock, COMMIT_PAUSE)
         run_id = run.id
         try:
             run = yield from retrying(

@@ -96,9 +96,7 @@ def judge_checks(result: RunResult, judge: Judge) -> Generator[Update, None, Gat
                 words = "its checks were not complete when the timeout passed"
                 return Gate("checks", False, expected, words, "Raise timeout.", code, open_checks)
             before = len(checks)
-            with judge.stop.interrupting():
-                judge.clock.sleep(CHECKS_PAUSE)
-                judge.stop.check()
+            judge.stop.sleep(judge.clock, CHECKS_PAUSE)
     except GitHubError as error:
         return not_judged("checks", expected, code, error)
 

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import (
     InternalError,
     MissingTokenError,
@@ -27,7 +28,7 @@ from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import early_outputs, final_outputs
 from mogplex_ci.report.progress import Progress
-from mogplex_ci.run.result import Result, RunResult, result_of_error
+from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
 from mogplex_ci.run.start import Key, OnRerun, derive_key
 from mogplex_ci.run.updates import NextKey, Started, Starting
 from mogplex_ci.sanitize import Sanitizer, secrets_of
@@ -175,20 +176,9 @@ def _judged(
         try:
             result = yield from judging
         except StopRequested:
-            cause = f"stopped by {stop.name}"
-            result = replace(
-                result, result=Result.INTERRUPTED, exit_code=stop.exit_code, cause=cause, error_code="INTERRUPTED"
-            )
+            result = result.ended_as(interrupted(stop))
         except Exception as error:  # ours: what is known about the run still has to reach the outputs
-            failure = result_of_error(InternalError.of(error))
-            result = replace(
-                result,
-                result=failure.result,
-                exit_code=failure.exit_code,
-                cause=failure.cause,
-                remedy=failure.remedy,
-                error_code=failure.error_code,
-            )
+            result = result.ended_as(result_of_error(InternalError.of(error)))
     return replace(result, duration=clock.monotonic() - began)
 
 
@@ -397,12 +387,7 @@ class Recorder:
 
     def follow(self, work: Generator[Update, None, T]) -> T:
         """Record the updates of ``work`` until it is done, and return its result."""
-        while True:
-            try:
-                self.on(next(work))
-            except StopIteration as end:
-                result: T = end.value
-                return result
+        return finish(work, self.on)
 
     def on(self, update: Update) -> None:
         """Record an update. Ids are written at once, so that later steps and ``post`` have them whatever happens."""

@@ -280,16 +280,13 @@ class Session:
 
     def finish(self, work: Generator[Update, None, T]) -> T:
         """Run ``work`` to its end, print a warning for each wait, and return its result."""
-        from mogplex_ci.api.retry import Waiting
+        from mogplex_ci.api.retry import Waiting, finish
 
-        while True:
-            try:
-                update = next(work)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+        def warn(update: Update) -> None:
             if isinstance(update, Waiting):
                 self.console.warn("{}; trying again in {}", update.error.cause, duration(update.seconds))
+
+        return finish(work, warn)
 
     def repo_id(self, repo: str) -> str:
         """Return the id of ``repo``, an id or ``owner/name``; names are looked up.

@@ -22,7 +22,8 @@ from mogplex_ci.models import LIST_LIMIT, Untrusted
 from mogplex_ci.platforms.base import FLEET_STATE
 from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.fleet import FleetFacts, FleetLog, RunFacts, counted, fleet_outputs, fleet_reports
-from mogplex_ci.run.fleet import Fleet, FleetHeartbeat, RunEnded, interrupted, result_of_fleet
+from mogplex_ci.run.fleet import Fleet, FleetHeartbeat, RunEnded, result_of_fleet
+from mogplex_ci.run.result import interrupted
 from mogplex_ci.run.start import CLOSEST
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import NextKey, Started, Starting

@@ -10,7 +10,7 @@ from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError, ServerError, UnknownRepoError
 from mogplex_ci.run.cancel import INTERRUPT_BUDGET, TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.run.follow import Follower
-from mogplex_ci.run.result import Result, RunResult, result_of_error, result_of_run
+from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
 from mogplex_ci.run.start import OnRerun, Starter, find_repo
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Retrying, Started, Starting
@@ -134,9 +134,7 @@ class Execution:
                 return result
             yield Retrying(started.run, result, retries_left, RETRY_SECONDS)
             retries_left -= 1
-            with self._stop.interrupting():
-                self._clock.sleep(RETRY_SECONDS)
-                self._stop.check()
+            self._stop.sleep(self._clock, RETRY_SECONDS)
             starter.use_next_key()
 
     def _attach(self, run_id: str) -> Generator[Update, None, Started]:
@@ -223,8 +221,7 @@ class Execution:
             yield from self._cancel_unanswered()
         if self._follower is not None:
             yield from self._follower.show_what_is_there(ends - self._clock.monotonic())
-        cause = f"stopped by {self._stop.name}"
-        return RunResult(Result.INTERRUPTED, self._stop.exit_code, cause, error_code="INTERRUPTED")
+        return interrupted(self._stop)
 
     def _cancel(self, started: Started, run: Run, ask: Callable[[Run], Cancelled]) -> Iterator[Update]:
         if not started.owned:

@@ -8,8 +8,9 @@ from queue import SimpleQueue
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
+from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError
-from mogplex_ci.run.result import Result, RunResult, result_of_error
+from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Heartbeat, Started
 from mogplex_ci.signals import Stop, StopRequested
@@ -146,11 +147,7 @@ class Fleet(Generic[T]):
     def _work(self, task: _Task[T], execution: Generator[Update, None, RunResult]) -> None:
         """Execute one run and put what it reports into the queue. Runs in a thread of its own."""
         try:
-            try:
-                while True:
-                    self._updates.put((task, next(execution)))
-            except StopIteration as end:
-                result: RunResult = end.value
+            result = finish(execution, lambda update: self._updates.put((task, update)))
         except BaseException as error:  # whatever it is, the other runs go on
             result = replace(result_of_error(InternalError.of(error)), left_behind=True)
         self._updates.put((task, RunEnded(result)))
@@ -217,11 +214,6 @@ class Fleet(Generic[T]):
         self._working = []
 
 
-def interrupted(stop: Stop) -> RunResult:
-    """Return the result of a run, or a step, that a stop signal ended before anything else is known."""
-    return RunResult(Result.INTERRUPTED, stop.exit_code, f"stopped by {stop.name}", error_code="INTERRUPTED")
-
-
 def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
     """Return how the step ended: as the worst of its runs. ``stop`` tells whether a signal ended it."""
     total = RunResult(
@@ -231,8 +223,7 @@ def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
         left_behind=any(each.left_behind for each in results),
     )
     if stop.requested:
-        end = interrupted(stop)
-        return replace(total, result=end.result, exit_code=end.exit_code, cause=end.cause, error_code=end.error_code)
+        return total.ended_as(interrupted(stop))
     bad = [each for each in results if each.exit_code != 0]
     if not bad:
         return total

@@ -347,7 +347,7 @@ class Follower:
 
     def _take_last_look(self, deadline: float) -> Generator[Update, None, None]:
         """Look once more just before the deadline, and let it pass if the run goes on."""
-        self._sleep(self._last_look - self._clock.monotonic())
+        self._stop.sleep(self._clock, self._last_look - self._clock.monotonic())
         if self._clock.monotonic() >= deadline:
             return
         try:
@@ -360,7 +360,7 @@ class Follower:
         except MogplexError as error:
             yield from self._note_trouble(error)
         if not self._is_over:
-            self._sleep(deadline - self._clock.monotonic())
+            self._stop.sleep(self._clock, deadline - self._clock.monotonic())
 
     def _read_late_events(self, deadline: float) -> Generator[Update, None, None]:
         """Read the events that are written after the terminal status, until there are no more; two seconds at most.
@@ -376,7 +376,7 @@ class Follower:
             is_saved = has_last and self._interval.is_shared and bool(self._client.has_no_stream)
             if self._clock.monotonic() + pause >= deadline or is_saved:
                 break
-            self._sleep(pause)
+            self._stop.sleep(self._clock, pause)
             until = min(deadline, began + (sum(LATE_EVENT_PAUSES) if has_last else LATE_EVENTS_SECONDS))
             try:
                 page = yield from self._retry_events(until)
@@ -394,11 +394,6 @@ class Follower:
 
         return (yield from retrying(ask, clock=self._clock, deadline=deadline, stop=self._stop))
 
-    def _sleep(self, seconds: float) -> None:
-        with self._stop.interrupting():
-            self._clock.sleep(max(seconds, 0.0))
-            self._stop.check()
-
     def _wait_for(
         self, seconds: float, stream: EventStream | None = None
     ) -> Generator[Update, None, StreamItem | StreamClosed | None]:
@@ -415,7 +410,7 @@ class Follower:
             look_at = inf if self._saves_looks else self._look_at
             due = max(min(until, self._quiet_at, look_at, self._reported_at + HEARTBEAT_SECONDS) - now, 0.0)
             if stream is None:
-                self._sleep(due)
+                self._stop.sleep(self._clock, due)
                 continue
             with self._stop.interrupting():
                 item = stream.next(due)
@@ -568,7 +563,9 @@ class Follower:
 
     def _see(self, run: Run) -> Generator[Update, None, bool]:
         """Keep ``run`` and report a change of its status; return whether there was one."""
-        before, self.run = self.run, run if run.is_terminal or not self.run.is_terminal else self.run
+        before = self.run
+        if run.is_terminal or not before.is_terminal:  # an answer from before the end does not undo it
+            self.run = run
         if self.run.status == before.status:
             return False
         if before.is_paused:

@@ -14,6 +14,7 @@ from mogplex_ci.run.timeline import Timeline
 if TYPE_CHECKING:
     from mogplex_ci.errors import MogplexError, Problem
     from mogplex_ci.models import Repo, Run, Untrusted
+    from mogplex_ci.signals import Stop
 
 
 class Result(StrEnum):
@@ -95,10 +96,21 @@ class RunResult:
 
     def as_dry_run(self) -> RunResult:
         """Return the result of a dry run that played to its end; an interrupted or broken one stays as it is."""
-        if self.result in (Result.INTERRUPTED, Result.ERROR):
-            return self
+        return (
+            self if self.result in (Result.INTERRUPTED, Result.ERROR) else self.ended_as(RunResult(Result.DRY_RUN, 0))
+        )
+
+    def ended_as(self, end: RunResult) -> RunResult:
+        """Return what is known about the run here, with the end that ``end`` describes."""
         return replace(
-            self, result=Result.DRY_RUN, exit_code=0, cause="", remedy="", detail=None, error_code="", problems=()
+            self,
+            result=end.result,
+            exit_code=end.exit_code,
+            cause=end.cause,
+            remedy=end.remedy,
+            detail=end.detail,
+            error_code=end.error_code,
+            problems=end.problems,
         )
 
     @property
@@ -181,6 +193,11 @@ def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     if timeline.event_count:
         return "the run failed before its sandbox was ready", _RETRY_LATER
     return "the run failed", "Read the run's events."
+
+
+def interrupted(stop: Stop) -> RunResult:
+    """Return the result of a step that a stop signal ended."""
+    return RunResult(Result.INTERRUPTED, stop.exit_code, f"stopped by {stop.name}", error_code="INTERRUPTED")
 
 
 def result_of_error(error: MogplexError) -> RunResult:
