@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mogplex_ci.run.fleet import FleetCounts
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import SafeText, Sanitizer
+    from mogplex_ci.sanitize import Part, SafeText, Sanitizer
     from mogplex_ci.signals import Clock, Stop
 
 MOST_RUNS: Final = STARTS[-1].most
@@ -240,7 +240,7 @@ class FleetRecorder(Recorder):
         ``seconds_to_start`` tells when the token may start the next run, ``elapsed`` how long the step has taken.
         """
         self._seconds_to_start, self._elapsed = seconds_to_start, elapsed
-        self._names = {item: self._name(item) for item in items}
+        self._name(items)
         inputs = items[0].inputs
         self._log_of_fleet.begin({self._names[item]: item.inputs for item in items}, inputs.concurrency)
         self._reports_of_fleet = list(fleet_reports(inputs, self._platform, self._sanitizer, len(items)))
@@ -331,6 +331,12 @@ class FleetRecorder(Recorder):
     def _reports_for(self, inputs: ActionInputs) -> Iterable[Report]:
         return ()
 
-    def _name(self, item: Item) -> SafeText:
-        task = (" ", Untrusted(item.inputs.task)) if item.inputs.task else ()
-        return self._sanitizer.sentence("[", item.repo.full_name, *task, "]")
+    def _name(self, items: Sequence[Item]) -> None:
+        """Name each run by repository and task, and by its number too where another one has the same name."""
+        for item in items:
+            task = (" ", Untrusted(item.inputs.task)) if item.inputs.task else ()
+            named: tuple[Part, ...] = ("[", item.repo.full_name, *task)
+            name = self._sanitizer.sentence(*named, "]")
+            if name in self._names.values():
+                name = self._sanitizer.sentence(*named, " #", item.number, "]")
+            self._names[item] = name
