@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -44,32 +46,79 @@ CHART = re.compile(
 """What a line of our chart looks like."""
 
 
-def play(scenario: str, name: str, folder: Path, **env: str) -> tuple[Ended, dict[str, str]]:
-    """Run the step; return how it ended, and every file that it left, by path."""
+REPOS = (
+    *(
+        "acme/web",
+        "acme/web",
+        "::error::forged/web",
+        "##[error]forged/##vso[task.complete]",
+        "+++/##teamcity[buildStop]",
+    ),
+    *(
+        "acme/a|b](javascript:x)```",
+        "<script>/{{7*7}}<!--",
+        '"><b/onclick="alert(1)',
+        "acme/\x1b[2J\u202e\x07%0A::error::",
+    ),
+)
+"""Names of repositories, two of them the same, as a service could list them. Ten runs a minute may start."""
+
+
+def play(
+    scenario: str, name: str, folder: Path, *, repos: Sequence[str] = (), **env: str
+) -> tuple[Ended, dict[str, str]]:
+    """Run the step; return how it ended, and every file that it left, by path.
+
+    With ``repos``, the step has a run for each of these, which are all that the service lists.
+    """
     workspace = folder / "workspace"
     workspace.mkdir()
-    with Emulator(scenario, speed=100) as emulator:
+    world = None
+    if repos:
+        world, listed = folder / "world.yaml", [{"id": str(uuid.uuid4()), "full_name": repo} for repo in repos]
+        user = {"name": "ada", "tokens": [{"token": "mog_" + "0" * 32, "scopes": ["read", "write"]}], "repos": listed}
+        world.write_text(yaml.safe_dump({"users": [user]}), encoding="utf-8")
+        env |= {"MOGPLEX_REPO": "*/*", "MOGPLEX_CONCURRENCY": "9"}
+    with Emulator(scenario, world=world, speed=100) as emulator:
         inputs = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "Fix the test"}
         inputs |= {"MOGPLEX_POLL_INTERVAL": "50ms", "MOGPLEX_JUNIT_FILE": "junit.xml"}
         inputs |= {"MOGPLEX_RESULT_FILE": "result.json", "MOGPLEX_EVENTS_FILE": "events.ndjson"}
         inputs |= {"MOGPLEX_REPORT_FILE": "report.html"}
         ended = run_program(env=environment(name, folder) | inputs | env, cwd=workspace)
     assert ended.code == 1, ended.out + ended.err
+    if world:
+        world.unlink()
     files = {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
     return ended, files
 
 
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_nothing_that_an_agent_writes_is_obeyed(name: str, tmp_path: Path) -> None:
-    ended, files = play("hostile", name, tmp_path)
+@pytest.mark.parametrize(
+    ("name", "repos"), [*((name, ()) for name in ENVIRONMENTS), *((name, REPOS) for name in MEANT)]
+)
+def test_nothing_that_an_agent_writes_is_obeyed(name: str, repos: Sequence[str], tmp_path: Path) -> None:
+    ended, files = play("hostile", name, tmp_path, repos=repos)
+    failures = len(repos) or 1
     assert ended.err == ""
     reader = ci_logs.READERS.get(name, ci_logs.obeyed)
     commands = Counter(command.name for command in reader(ended.out))
     assert set(commands) == MEANT.get(name, set())
-    assert commands["error"] + commands["task.logissue"] + commands["buildproblem"] == (name in ANNOTATING)
+    assert commands["error"] + commands["task.logissue"] + commands["buildproblem"] == failures * (name in ANNOTATING)
     assert [command for command in reader(ended.out) if re.match(r"\W*(?:forged|success)", command.data)] == []
     assert ci_logs.steering(CONTROLS_OF_OURS.sub("", ended.out)) == []
     check_files(files)
+    assert len(json.loads(files["result.json"])["runs"]) == len(repos)
+    assert len(ET.fromstring(files["junit.xml"])[0]) == failures  # noqa: S314  (our own file)
+
+
+def test_repositories_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    ended, files = play("failed", "plain", tmp_path, repos=("acme/web", "acme/web"))
+    logs = {
+        name: ended.out.split(f"{name} The run's log\n")[1].split("[acme/web")[0]
+        for name in ("[acme/web]", "[acme/web #2]")
+    }
+    runs = [run["run"]["id"] for run in json.loads(files["result.json"])["runs"]]
+    assert len(set(runs)) == 2
+    assert [[run in log for run in runs] for log in logs.values()] == [[True, False], [False, True]]
 
 
 def check_files(files: dict[str, str]) -> None:
@@ -105,15 +154,16 @@ def check_report(html: str) -> None:
     assert [element for element in page.elements if re.search(r"'on\w+'", element)] == []
 
 
-def test_a_summary_of_github_holds_nothing_forged(tmp_path: Path) -> None:
-    _, files = play("hostile", "github", tmp_path)
+@pytest.mark.parametrize("repos", [(), REPOS], ids=["run", "fleet"])
+def test_a_summary_of_github_holds_nothing_forged(repos: Sequence[str], tmp_path: Path) -> None:
+    _, files = play("hostile", "github", tmp_path, repos=repos)
     page = rendered(files["summary.md"])
     assert {element.split()[0] for element in page.elements} <= SUMMARY_ELEMENTS
     links = [element for element in page.elements if element.startswith("a ")]
     assert all("https://github.com/acme" in link for link in links), links
     charts = re.findall(r"^```mermaid\n(.*?)^```$", files["summary.md"], re.DOTALL | re.MULTILINE)
-    assert len(charts) == 1
-    assert [line for line in charts[0].splitlines() if not CHART.fullmatch(line)] == []
+    assert len(charts) == 1 + len(repos)
+    assert [line for chart in charts for line in chart.splitlines() if not CHART.fullmatch(line)] == []
 
 
 def leaked() -> dict[str, str]:
@@ -122,11 +172,12 @@ def leaked() -> dict[str, str]:
     return {name: "".join(map(str, parts)) for name, parts in scenario["variables"].items()}
 
 
+@pytest.mark.parametrize("repos", [(), ("acme/web", "acme/api")], ids=["run", "fleet"])
 @pytest.mark.parametrize("name", ["github", "gitlab", "plain"])
-def test_no_secret_of_an_agent_is_left_anywhere(name: str, tmp_path: Path) -> None:
+def test_no_secret_of_an_agent_is_left_anywhere(name: str, repos: Sequence[str], tmp_path: Path) -> None:
     debug = {"RUNNER_DEBUG": "1", "MOGPLEX_DEBUG": "1"}
     own = {"DEPLOY_PASSWORD": "swordfish-correct-horse"}
-    ended, files = play("leaky", name, tmp_path, **debug, **own)
+    ended, files = play("leaky", name, tmp_path, repos=repos, **debug, **own)
     texts = {"log": ended.out, "stderr": ended.err, **files}
     for secret_name, secret in leaked().items():
         for line in secret.replace("\\n", "\n").splitlines():
