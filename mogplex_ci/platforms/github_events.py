@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Object = Mapping[str, Any]
 
-_WRITERS_ONLY: Final = frozenset(
+WRITERS_ONLY: Final = frozenset(
     {
         "branch_protection_rule",
         "create",
@@ -122,7 +122,7 @@ class Event:
     def untrusted(self) -> str | None:
         """Return why an outsider may have caused the event, or None when only an insider can have."""
         name, payload = self.name, self.payload
-        if name in _WRITERS_ONLY:
+        if name in WRITERS_ONLY:
             return None
         if name in _BY_PEOPLE:
             by_person = self._is_person(_object(payload, "sender"))
@@ -204,7 +204,7 @@ def _untrusted_workflow_run(run: Object) -> str | None:
     head, own = _object(run, "head_repository").get("id"), _object(run, "repository").get("id")
     if head is None or head != own:
         return "the event workflow_run comes from a fork"
-    if run.get("event") in (*_WRITERS_ONLY, "pull_request"):
+    if run.get("event") in (*WRITERS_ONLY, "pull_request"):
         return None
     return "the event workflow_run follows a workflow that an outsider may have started"
 
