@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from mogplex_ci.models import Untrusted
     from mogplex_ci.report.facts import Facts
+    from mogplex_ci.run.result import Result
     from mogplex_ci.run.timeline import Entry, ToolUse
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, Part, Sanitizer
 
-FOLDER: Final = Path(__file__).parent
 _MOST_FILTERS: Final = 12
 _MIN_WIDTH: Final = 0.35
 """Percent; a bar is never narrower, so that it can be seen and touched."""
@@ -53,38 +53,53 @@ class HtmlReport:
 
 def page(facts: Facts, safe: Sanitizer) -> str:
     """Return the page."""
+    filters = Filters(facts.tools, safe)
+    entries = [shown_entry(number, entry, filters, safe) for number, entry in enumerate(facts.timeline.entries)]
+    scale = Scale(facts.timeline.last)
+    return rendered(
+        "report.html.j2",
+        facts,
+        headline=headline(facts.result),
+        filters=filters.shown,
+        listed=dict(listed(facts)),
+        rows=_rows(facts, filters, entries, scale),
+        spans=[(span.phase.value, duration(span.ended - span.started)) for span in facts.spans],
+        ticks=scale.ticks(),
+        said=sum(entry.kind == "message" for entry in entries),
+        entries=entries,
+    )
+
+
+def rendered(template: str, facts: Facts, *, filters: Sequence[Filter] = (), **values: object) -> str:
+    """Return the page that ``template`` makes of ``facts``, which are the step's, and ``values``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # needed for nothing else
     from markupsafe import Markup
 
     environment = Environment(
-        loader=FileSystemLoader(FOLDER),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters = Filters(facts.tools, safe)
-    style = environment.get_template("report.css.j2").render(filters=len(filters.shown))
-    entries = [shown_entry(number, entry, filters, safe) for number, entry in enumerate(facts.timeline.entries)]
-    scale = Scale(facts.timeline.last)
-    return environment.get_template("report.html.j2").render(
+    style = environment.get_template("report.css.j2").render(filters=len(filters))
+    return environment.get_template(template).render(
         style=Markup(style),  # noqa: S704 - ours, and the policy names its hash
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         version=__version__,
         mark=mark(facts.result),
-        headline=headline(facts.result),
         duration=duration(facts.duration),
-        tone={"✔": "good", "✘": "bad"}.get(mark(facts.result), "neutral"),
+        tone=tone(facts.result),
         facts=facts,
-        listed=dict(listed(facts)),
-        rows=_rows(facts, filters, entries, scale),
-        spans=[(span.phase.value, duration(span.ended - span.started)) for span in facts.spans],
-        ticks=scale.ticks(),
-        filters=filters.shown,
-        said=sum(entry.kind == "message" for entry in entries),
-        entries=entries,
+        filters=filters,
+        **values,
     )
+
+
+def tone(result: Result) -> str:
+    """Return the CSS class for the colour of ``result``."""
+    return {"✔": "good", "✘": "bad"}.get(mark(result), "neutral")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mogplex_ci import __version__
 from mogplex_ci.report.fleet import headline as fleet_headline
-from mogplex_ci.report.html import FOLDER, Bar, Filters, Scale, Shown, listed, shown_entry
+from mogplex_ci.report.html import Bar, Filters, Scale, Shown, listed, rendered, shown_entry
 from mogplex_ci.report.text import headline, mark
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import duration
@@ -60,7 +57,6 @@ class _RunPart(NamedTuple):
     mark: str
     headline: str
     duration: str
-    tone: str
     listed: dict[str, object]
     entries: Sequence[Shown]
 
@@ -73,28 +69,11 @@ class _RunPart(NamedTuple):
 
 def fleet_page(fleet: FleetFacts, parts: Sequence[_RunPart], safe: Sanitizer) -> str:
     """Return the page with the ``parts`` of the runs."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # needed for nothing else
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = environment.get_template("report.css.j2").render(filters=0)
     scale = Scale(max((run.ended for run in fleet.runs), default=0.0))
-    step = fleet.step
-    return environment.get_template("fleet.html.j2").render(
-        style=Markup(style),  # noqa: S704 - ours, and the policy names its hash
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        version=__version__,
-        mark=mark(step.result),
+    return rendered(
+        "fleet.html.j2",
+        fleet.step,
         headline=fleet_headline(fleet, safe),
-        duration=duration(step.duration),
-        tone=_tone(mark(step.result)),
-        facts=step,
         runs=parts,
         drawn=[(part, part.bar(scale)) for part in parts if part.run.facts.run_id],
         has_tasks=any(run.task for run in fleet.runs),
@@ -120,11 +99,6 @@ def _part(number: int, run: RunFacts, room: int, safe: Sanitizer) -> _RunPart:
         mark=mark(facts.result),
         headline=headline(facts.result),
         duration=duration(facts.duration),
-        tone=_tone(mark(facts.result)),
         listed=dict(listed(facts)),
         entries=entries,
     )
-
-
-def _tone(symbol: str) -> str:
-    return {"✔": "good", "✘": "bad"}.get(symbol, "neutral")
