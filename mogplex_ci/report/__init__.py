@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from mogplex_ci.run.updates import Started, Starting
+from mogplex_ci.workspace import discard
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from mogplex_ci.inputs.action import ActionInputs
     from mogplex_ci.platforms.base import Platform
@@ -24,6 +28,23 @@ class Report(Protocol):
         """Report how the step ended; called once, also when no run was started."""
 
 
+class FileReport:
+    """A file that is written when the step has ended."""
+
+    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+        self._path = path
+        self._safe = sanitizer
+
+    def on(self, update: Update) -> None:
+        """Remove the file of an earlier step as soon as there will be a new one."""
+        if isinstance(update, Starting | Started):
+            discard(self._path)
+
+    def end(self, facts: Facts) -> None:
+        """Write the file."""
+        raise NotImplementedError
+
+
 def reports_for(inputs: ActionInputs, platform: Platform, sanitizer: Sanitizer) -> Iterator[Report]:
     """Yield the reports that ``inputs`` ask for, beside the log. What is not asked for is not imported."""
     if inputs.events_file or inputs.result_file or inputs.junit_file or inputs.artifact_file:
@@ -36,7 +57,7 @@ def reports_for(inputs: ActionInputs, platform: Platform, sanitizer: Sanitizer) 
         if inputs.junit_file is not None:
             yield files.JUnitFile(inputs.junit_file, sanitizer, name=inputs.task, repo=inputs.repo)
         if inputs.artifact_file is not None:
-            yield files.ArtifactFile(inputs.artifact_file)
+            yield files.ArtifactFile(inputs.artifact_file, sanitizer)
     if inputs.summary:
         from mogplex_ci.report.summary import Summary
 

@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 
 from mogplex_ci.api.agent_text import TextBuffer
 from mogplex_ci.models import EventKind, Untrusted
+from mogplex_ci.report import FileReport
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.updates import EventsArrived, Quiet, Started, Starting
+from mogplex_ci.run.updates import EventsArrived, Quiet
 from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:
@@ -130,17 +131,8 @@ class EventsFile:
             self._is_ours = True
 
 
-class ResultFile:
+class ResultFile(FileReport):
     """How the step ended as JSON, by ``schemas/result.schema.json``."""
-
-    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
-        self._path = path
-        self._safe = sanitizer
-
-    def on(self, update: Update) -> None:
-        """Remove the result of an earlier step as soon as there will be a new one."""
-        if isinstance(update, Starting | Started):
-            discard(self._path)
 
     def end(self, facts: Facts) -> None:
         """Write the file."""
@@ -221,16 +213,8 @@ def result_of(facts: Facts, safe: Sanitizer) -> dict[str, object]:
     }
 
 
-class ArtifactFile:
+class ArtifactFile(FileReport):
     """The artifact that was asked for, as JSON."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def on(self, update: Update) -> None:
-        """Remove the artifact of an earlier step as soon as there will be a new one."""
-        if isinstance(update, Starting | Started):
-            discard(self._path)
 
     def end(self, facts: Facts) -> None:
         """Write the file, if there is an artifact."""
@@ -240,7 +224,7 @@ class ArtifactFile:
             write_whole(self._path, json.dumps(json.loads(facts.artifact), ensure_ascii=False, indent=2) + "\n")
 
 
-class JUnitFile:
+class JUnitFile(FileReport):
     """The result as JUnit XML, for CI systems that show test reports: a test case for the run, and one for each gate.
 
     A rejected run did succeed: its own case passes, and those of the gates that do not hold fail.
@@ -248,15 +232,9 @@ class JUnitFile:
 
     def __init__(self, path: Path, sanitizer: Sanitizer, *, name: str | None, repo: str | None) -> None:
         """``name`` and ``repo`` name the run's case, the same in every pipeline; else the task's first line does."""
-        self._path = path
-        self._safe = sanitizer
+        super().__init__(path, sanitizer)
         self._name = name
         self._class = sanitizer.clean(repo or "mogplex")
-
-    def on(self, update: Update) -> None:
-        """Remove the result of an earlier step as soon as there will be a new one."""
-        if isinstance(update, Starting | Started):
-            discard(self._path)
 
     def end(self, facts: Facts) -> None:
         """Write the file."""

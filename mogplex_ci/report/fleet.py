@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import deque
-from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import RateLimitedError
@@ -67,7 +67,7 @@ class FleetFacts(NamedTuple):
         return sum(run.facts.exit_code == 0 for run in self.runs)
 
 
-class FleetReport(Protocol):
+class FleetReport:
     """Something that is written about a fleet."""
 
     def on(self, name: SafeText, update: Update) -> None:
@@ -268,7 +268,7 @@ def headline(fleet: FleetFacts, safe: Sanitizer) -> SafeText:
     return safe.line("Of {} {} {}", count(len(fleet.runs), "run"), fleet.good, safe.line(verb))
 
 
-class _FleetEvents:
+class _FleetEvents(FleetReport):
     """The events of all runs in one file; each line has its run's id."""
 
     def __init__(self, path: Path, safe: Sanitizer) -> None:
@@ -289,11 +289,8 @@ class _FleetEvents:
         if run.name in self._files:
             self._files.pop(run.name).end(run.facts)
 
-    def end(self, fleet: FleetFacts) -> None:
-        """All is written."""
 
-
-class _FleetResult:
+class _FleetResult(FleetReport):
     """How the step and each of its runs ended, as JSON."""
 
     def __init__(self, path: Path, safe: Sanitizer) -> None:
@@ -301,9 +298,6 @@ class _FleetResult:
         self._safe = safe
         self._runs: dict[SafeText, dict[str, object]] = {}
         discard(path)
-
-    def on(self, name: SafeText, update: Update) -> None:
-        """Nothing is written before the end."""
 
     def end_run(self, run: RunFacts) -> None:
         """Keep the run's part."""
@@ -317,19 +311,13 @@ class _FleetResult:
         write_whole(self._path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 
-class _FleetJUnit:
+class _FleetJUnit(FleetReport):
     """A test case for each run."""
 
     def __init__(self, path: Path, safe: Sanitizer) -> None:
         self._path = path
         self._safe = safe
         discard(path)
-
-    def on(self, name: SafeText, update: Update) -> None:
-        """Nothing is written before the end."""
-
-    def end_run(self, run: RunFacts) -> None:
-        """Nothing is written before the end."""
 
     def end(self, fleet: FleetFacts) -> None:
         """Write the file."""
@@ -341,7 +329,7 @@ class _FleetJUnit:
         )
 
 
-class _FleetSummary:
+class _FleetSummary(FleetReport):
     """The job summary: a table of all runs, a chart of all, and each run's summary folded."""
 
     def __init__(self, platform: Platform, safe: Sanitizer, runs: int) -> None:
@@ -349,9 +337,6 @@ class _FleetSummary:
         self._safe = safe
         self._share = SUMMARY_LIMIT_OF_RUNS // runs
         self._runs: dict[SafeText, Markdown] = {}
-
-    def on(self, name: SafeText, update: Update) -> None:
-        """Nothing is written before the end."""
 
     def end_run(self, run: RunFacts) -> None:
         """Keep the run's part, which gets an equal share of the room."""

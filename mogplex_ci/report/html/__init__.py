@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci import __version__
+from mogplex_ci.report import FileReport
 from mogplex_ci.report.text import NAME_LIMIT, details_of, entry_text, headline, long_lines, mark
 from mogplex_ci.run.timeline import AgentText, Note, PhaseEnded, PhaseStarted, ToolCall
-from mogplex_ci.run.updates import Started, Starting
 from mogplex_ci.sanitize import clock, duration
-from mogplex_ci.workspace import discard, write_whole
+from mogplex_ci.workspace import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mogplex_ci.report.facts import Facts
     from mogplex_ci.run.result import Result
     from mogplex_ci.run.timeline import Entry, ToolUse
-    from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, Part, Sanitizer
 
 _MOST_FILTERS: Final = 12
@@ -34,17 +33,8 @@ _TICK_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7
 _MOST_TICKS: Final = 6
 
 
-class HtmlReport:
-    """Writes the page at the end."""
-
-    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
-        self._path = path
-        self._safe = sanitizer
-
-    def on(self, update: Update) -> None:
-        """Remove the report of an earlier step as soon as there will be a new one."""
-        if isinstance(update, Starting | Started):
-            discard(self._path)
+class HtmlReport(FileReport):
+    """The page."""
 
     def end(self, facts: Facts) -> None:
         """Write the page."""

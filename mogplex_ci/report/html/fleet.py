@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mogplex_ci.report.fleet import FleetReport
 from mogplex_ci.report.fleet import headline as fleet_headline
 from mogplex_ci.report.html import Bar, Filters, Scale, Shown, listed, rendered, shown_entry
 from mogplex_ci.report.text import headline, mark
@@ -17,14 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mogplex_ci.report.fleet import FleetFacts, RunFacts
-    from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
 LIMIT: Final = 8_000_000
 """Characters of all runs' timelines together. Each run has a share; beyond it, entries do not unfold."""
 
 
-class FleetPage:
+class FleetPage(FleetReport):
     """Writes the page at the end."""
 
     def __init__(self, path: Path, sanitizer: Sanitizer, runs: int) -> None:
@@ -34,9 +34,6 @@ class FleetPage:
         self._share = LIMIT // runs
         self._parts: dict[SafeText, _RunPart] = {}
         discard(path)
-
-    def on(self, name: SafeText, update: Update) -> None:
-        """Nothing is written before the end."""
 
     def end_run(self, run: RunFacts) -> None:
         """Keep the run's part."""
