@@ -136,7 +136,12 @@ class ResultFile(FileReport):
 
     def end(self, facts: Facts) -> None:
         """Write the file."""
-        write_whole(self._path, json.dumps(result_of(facts, self._safe), ensure_ascii=False, indent=2) + "\n")
+        write_json(self._path, result_of(facts, self._safe))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file for programs and people."""
+    write_whole(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def result_of(facts: Facts, safe: Sanitizer) -> dict[str, object]:
@@ -221,7 +226,7 @@ class ArtifactFile(FileReport):
         if facts.artifact is None:
             discard(self._path)
         else:
-            write_whole(self._path, json.dumps(json.loads(facts.artifact), ensure_ascii=False, indent=2) + "\n")
+            write_json(self._path, json.loads(facts.artifact))
 
 
 class JUnitFile(FileReport):

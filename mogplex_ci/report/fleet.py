@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections import deque
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
@@ -12,14 +11,14 @@ from mogplex_ci.errors import RateLimitedError
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.report import text
-from mogplex_ci.report.files import EventsFile, result_of, write_junit
+from mogplex_ci.report.files import EventsFile, result_of, write_json, write_junit
 from mogplex_ci.report.log import ANNOTATIONS_LIMIT, DETAILS_LIMIT, Log
 from mogplex_ci.report.outputs import final_outputs
-from mogplex_ci.report.summary import LIMIT, chart_bar, folded, summary_of
+from mogplex_ci.report.summary import LIMIT, chart_bar, chart_of, folded, summary_of
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Markdown, count, duration
-from mogplex_ci.workspace import discard, open_text, write_whole
+from mogplex_ci.workspace import discard, open_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -307,8 +306,7 @@ class _FleetResult(FleetReport):
     def end(self, fleet: FleetFacts) -> None:
         """Write the file."""
         runs = [self._runs[run.name] for run in fleet.runs if run.name in self._runs]
-        content = result_of(fleet.step, self._safe) | {"runs": runs}
-        write_whole(self._path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+        write_json(self._path, result_of(fleet.step, self._safe) | {"runs": runs})
 
 
 class _FleetJUnit(FleetReport):
@@ -392,14 +390,15 @@ def _table_row(run: RunFacts, safe: Sanitizer, *, has_tasks: bool) -> Markdown:
 
 
 def _chart(fleet: FleetFacts, safe: Sanitizer) -> Markdown:
-    """Return all runs as a mermaid chart; times count from the beginning of the step."""
-    lines = [
-        Markdown.of("```mermaid\ngantt\n  dateFormat YYYY-MM-DD HH:mm:ss.SSS"),
-        Markdown.of("  axisFormat %H:%M:%S" if fleet.step.duration >= 3600 else "  axisFormat %M:%S"),
-        Markdown.of("  todayMarker off"),
+    """Return all runs as a mermaid chart; times count from the beginning of the step. Empty when none was started."""
+    bars = [
+        chart_bar(
+            safe.diagram_label(run.name.strip("[]")),
+            "done" if run.facts.exit_code == 0 else "crit",
+            run.began,
+            run.ended,
+        )
+        for run in fleet.runs
+        if run.facts.run_id
     ]
-    for run in fleet.runs:
-        if run.facts.run_id:
-            tag = "done" if run.facts.exit_code == 0 else "crit"
-            lines.append(chart_bar(safe.diagram_label(run.name.strip("[]")), tag, run.began, run.ended))
-    return Markdown.joined("\n", [*lines, Markdown.of("```\n")])
+    return chart_of(bars, fleet.step.duration) if bars else Markdown.of("")

@@ -11,7 +11,7 @@ from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Markdown, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report.facts import Facts
@@ -202,9 +202,7 @@ def gantt(facts: Facts, safe: Sanitizer, *, most_calls: int) -> Markdown | None:
     last = facts.timeline.last
     longest = sorted(facts.timeline.calls, key=lambda call: call.seconds or 0.0, reverse=True)[:most_calls]
     lines = [
-        Markdown.of("```mermaid\ngantt\n  dateFormat YYYY-MM-DD HH:mm:ss.SSS"),
-        Markdown.of("  axisFormat %H:%M:%S" if last >= 3600 else "  axisFormat %M:%S"),
-        Markdown.of("  todayMarker off\n  section Phases"),
+        Markdown.of("  section Phases"),
         *(chart_bar(Markdown.of(span.phase.value), "done", span.started, span.ended) for span in facts.spans),
     ]
     for use in facts.tools:
@@ -212,7 +210,17 @@ def gantt(facts: Facts, safe: Sanitizer, *, most_calls: int) -> Markdown | None:
         if calls:
             lines.append(Markdown.of("  section {}", safe.diagram_label(use.name)))
             lines += [_call(call, last, safe) for call in calls]
-    return Markdown.joined("\n", [*lines, Markdown.of("```\n")])
+    return chart_of(lines, last)
+
+
+def chart_of(lines: Iterable[Markdown], seconds: float) -> Markdown:
+    """Return sections and bars as a mermaid chart that spans ``seconds``."""
+    head = [
+        Markdown.of("```mermaid\ngantt\n  dateFormat YYYY-MM-DD HH:mm:ss.SSS"),
+        Markdown.of("  axisFormat %H:%M:%S" if seconds >= 3600 else "  axisFormat %M:%S"),
+        Markdown.of("  todayMarker off"),
+    ]
+    return Markdown.joined("\n", [*head, *lines, Markdown.of("```\n")])
 
 
 def _call(call: ToolCall, last: float, safe: Sanitizer) -> Markdown:
