@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from mogplex_ci import __version__
 from tests.program import ROOT
 
 JOBS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
@@ -62,3 +67,15 @@ def test_each_environment_is_used_once() -> None:
     """An environment that asks for approval asks for each job."""
     environments = [job["environment"] for job in JOBS.values() if "environment" in job]
     assert sorted(environments) == ["pypi", "release", "tags"]
+
+
+@pytest.mark.parametrize(("version", "is_right"), [(__version__, True), ("0.0.9", False), (__version__[:-1], False)])
+def test_the_wheel_is_published_only_if_it_says_the_right_version(version: str, is_right: bool, tmp_path: Path) -> None:
+    (check,) = [line for line in steps("wheel").splitlines() if "--version" in line]
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build/bin").symlink_to(Path(sys.executable).parent)
+    command = ["bash", "-eo", "pipefail", "-c", check]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "VERSION": version}, capture_output=True, check=False
+    )
+    assert (done.returncode == 0) is is_right
