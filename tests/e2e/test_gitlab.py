@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.inputs.schema import inputs
 from tests.gitlab import EXAMPLES, Pipeline, Project
+from tests.program import ROOT
 
 pytestmark = pytest.mark.node
 SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
@@ -96,6 +101,19 @@ def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
     assert str(body["prompt"]).endswith("less than $5.")
     assert json.loads((project.folder / "mogplex-code-quality.json").read_text(encoding="utf-8")) == []
     assert "<testcase" in (project.folder / "mogplex-junit.xml").read_text(encoding="utf-8")
+
+
+def test_the_component_takes_what_the_program_takes() -> None:
+    template = (ROOT / "templates/run/template.yml").read_text(encoding="utf-8")
+    typed: dict[str, dict[str, Any]] = next(yaml.safe_load_all(template))["spec"]["inputs"]
+    shared = {name: rules for name, rules in typed.items() if name in inputs()}
+    assert len(shared) > 10
+    for name, rules in shared.items():
+        spec = inputs()[name]
+        assert [choice for choice in rules.get("options", []) if choice] == list(spec.kind.choices), name
+        if default := rules.get("default"):
+            assert str(default).lower() == spec.default, name
+        assert re.search(rf"MOGPLEX_{name.upper().replace('-', '_')}:", template), name
 
 
 def test_after_script_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:
