@@ -1,7 +1,7 @@
 """The built image, started the way each CI system starts a job's container.
 
-Where a system's source is public, the commands are those of the source, which is named; those of CircleCI and TeamCity
-are from their documents.
+Where a system's source is public, the commands are those of the source, which is named; those of Bitbucket, CircleCI
+and TeamCity are from their documents.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.container.images import docker, wait_until
+from tests.container.images import ROOT, docker, wait_until
 from tests.npm import node_modules
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
@@ -113,6 +114,28 @@ def test_teamcity_container_wrapper(image: str, tmp_path: Path) -> None:
     (tmp_path / "script.sh").write_text(f"#!/bin/sh\n{STEP}\n")
     options = [f"--volume={tmp_path}:/opt/buildagent/work", "--workdir=/opt/buildagent/work", "--entrypoint=/bin/sh"]
     assert_played(run(image, "/opt/buildagent/work/script.sh", options=options))
+
+
+def test_bitbucket(image: str, tmp_path: Path) -> None:
+    """Bitbucket's `bash` takes the entry point's place and runs the lines of script and after-script, one by one."""
+    example = yaml.safe_load((ROOT / "examples" / "bitbucket" / "bitbucket-pipelines.yml").read_text())
+    step = example["pipelines"]["custom"]["agent"][0]["step"]
+    clone = "/opt/atlassian/pipelines/agent/build"
+    variables = {
+        "MOGPLEX_DRY_RUN": "true",
+        "BITBUCKET_BUILD_NUMBER": "7",
+        "BITBUCKET_CLONE_DIR": clone,
+        "BITBUCKET_PIPELINES_VARIABLES_PATH": f"{clone}/variables",
+        "BITBUCKET_REPO_UUID": "{3f2a7c1e-e979-40be-b383-c1a7738b52f7}",
+        "BITBUCKET_STEP_UUID": "{5d1c9b7a-2f1c-4e02-a6a0-0b7a3e4f9a11}",
+    }
+    options = [f"--volume={tmp_path}:{clone}", f"--workdir={clone}", "--entrypoint=/bin/bash", "--interactive"]
+    options += [f"--env={name}={value}" for name, value in variables.items()]
+    with job_container(image, options=options) as container:
+        log = docker("exec", container, "bash", "-exc", "\n".join(step["script"]))
+        docker("exec", container, "bash", "-exc", "\n".join(step["after-script"]))
+    assert "Fix the failing test." in log
+    assert "MOGPLEX_PULL_REQUEST_URL=" in (tmp_path / "variables").read_text()
 
 
 def test_circleci(image: str) -> None:
