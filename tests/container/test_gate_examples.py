@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,6 @@ steps:
   - {after: 500ms, part: launch}
   - {after: 500ms, part: deliver}
 """
-
-
-@pytest.fixture
-def api() -> Iterator[GitHubApi]:
-    with GitHubApi() as api:
-        api.add_pull_request(42)
-        api.files = [{"filename": "package.json"}]
-        api.check_runs = [[{"name": "test", "status": "completed", "conclusion": "success"}]]
-        yield api
 
 
 def run_example(

@@ -15,6 +15,7 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.schema import inputs
 from tests.gitlab import EXAMPLES, Pipeline, Project
 from tests.program import ROOT
+from tests.project.test_snippets import blocks
 
 pytestmark = pytest.mark.node
 SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
@@ -62,6 +63,19 @@ def test_a_plain_job(tmp_path: Path, emulator: Emulator) -> None:
     links = [entry["external_link"]["url"] for entry in annotations["Mogplex"]]
     assert links == ["https://github.com/acme/web/pull/42"]
     assert not (project.folder / ".mogplex").exists()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/recipes.md"])
+def test_the_job_of_a_page(tmp_path: Path, emulator: Emulator, page: str) -> None:
+    (job,) = [
+        block.values[0]
+        for block in blocks("yaml")
+        if str(block.id).startswith(page)
+        and re.search(r"^  script: .*mogplex-ci action", block.values[0], re.MULTILINE)
+    ]
+    pipeline = run(Project(tmp_path, job), emulator, "--variable=CI_PIPELINE_SOURCE=schedule")
+    assert pipeline.code == 0, pipeline.log
+    assert [body["repoId"] for body in started(emulator)] == ["5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"]
 
 
 def test_each_job_of_a_matrix_has_a_run_of_its_own(tmp_path: Path, emulator: Emulator) -> None:
