@@ -107,3 +107,17 @@ def test_the_step_after_a_killed_one_cancels_its_run(env: dict[str, str], emulat
     done = clean_up(env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [run.status for run in emulator.runs] == ["cancelled"]
+
+
+@pytest.mark.parametrize("has_file", [False, True])
+def test_a_long_task_comes_through(env: dict[str, str], emulator: Emulator, has_file: bool) -> None:
+    """One of 128 KiB or more only from a file: Linux takes no longer variable."""
+    task = ("ü" if has_file else "u") * 100_000
+    Path(env["GITHUB_WORKSPACE"], "task.md").write_text(task, encoding="utf-8")
+    given = {"prompt": "", "prompt-file": "task.md"} if has_file else {"prompt": task}
+    env["INPUTS"] = json.dumps(json.loads(env["INPUTS"]) | given | {"wait": "false"}, ensure_ascii=False)
+    done = subprocess.run(
+        [*STEP, "action"], env=env, cwd=env["GITHUB_WORKSPACE"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [run.prompt for run in emulator.runs] == [task]
