@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FETCH_SECONDS: Final = 60.0
 """How long to ask for the artifact."""
 MOST_FAULTS: Final = 20
-"""Faults that a verdict lists."""
+"""Faults that a gate lists."""
 VALIDATION_SECONDS: Final = 10.0
 
 
@@ -49,42 +49,38 @@ def judge_artifact(result: RunResult, wanted: ArtifactWanted, judge: Judge) -> G
             deadline=deadline,
             stop=judge.stop,
         )
-    except OldServiceError as error:
-        return Gate("artifact", False, expected, "this service has no artifacts", error.remedy, "ARTIFACT_MISSING")
-    except NotFoundError as error:
-        remedy = "Ask the agent to write it there and to commit it with git add --force: .mogplex/ is often ignored."
-        return Gate(
-            "artifact", False, expected, "it committed no such artifact", remedy, "ARTIFACT_MISSING", _said(error)
-        )
-    except ConflictError as error:
-        remedy = "Artifacts need a branch of the run's own: set create-branch."
-        return Gate(
-            "artifact", False, expected, "its artifact cannot be read", remedy, "ARTIFACT_MISSING", _said(error)
-        )
-    except ApiError as error:
-        code = "ARTIFACT_INVALID" if error.http_status == 502 else "ARTIFACT_MISSING"
-        return Gate(
-            "artifact", False, expected, f"its artifact cannot be read: {error.cause}", error.remedy, code, _said(error)
-        )
     except MogplexError as error:
-        words = f"its artifact cannot be read: {error.cause}"
-        return Gate("artifact", False, expected, words, error.remedy, "ARTIFACT_MISSING")
+        return _not_read(expected, error)
     content, schema = artifact.content, wanted.schema
     try:
         faults = bounded(lambda: _faults(content, schema), VALIDATION_SECONDS) if schema is not None else []
     except TimeoutError:
         faults = [Untrusted("checking it against the schema took too long")]
     if faults:
-        words = "its artifact does not satisfy the schema"
-        remedy = "Give the agent the schema in its task."
-        return Gate(
-            "artifact", False, expected, words, remedy, "ARTIFACT_INVALID", tuple(faults[:MOST_FAULTS]), content
-        )
+        words, remedy = "its artifact does not satisfy the schema", "Give the agent the schema in its task."
+        items = tuple(faults[:MOST_FAULTS])
+        return Gate("artifact", False, expected, words, remedy, "ARTIFACT_INVALID", items, content)
     return Gate("artifact", True, expected, "its artifact is there", artifact=content)
 
 
-def _said(error: MogplexError) -> tuple[Untrusted, ...]:
-    return (error.detail,) if error.detail else ()
+def _not_read(expected: str, error: MogplexError) -> Gate:
+    """Return the gate of an artifact that could not be fetched."""
+    words, remedy, code = f"its artifact cannot be read: {error.cause}", error.remedy, "ARTIFACT_MISSING"
+    match error:
+        case OldServiceError():
+            words = "this service has no artifacts"
+        case NotFoundError():
+            words = "it committed no such artifact"
+            remedy = (
+                "Ask the agent to write it there and to commit it with git add --force: .mogplex/ is often ignored."
+            )
+        case ConflictError():
+            words = "its artifact cannot be read"
+            remedy = "Artifacts need a branch of the run's own: set create-branch."
+        case ApiError(http_status=502):  # what is there is no JSON document
+            code = "ARTIFACT_INVALID"
+    items = (error.detail,) if error.detail else ()
+    return Gate("artifact", False, expected, words, remedy, code, items)
 
 
 def _faults(content: Untrusted, schema: Mapping[str, Any]) -> list[Untrusted]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mogplex_ci.run.updates import Update
 
 MOST_LISTED: Final = 20
-"""Paths that a verdict lists."""
+"""Paths that a gate lists."""
 
 
 @dataclass(frozen=True, slots=True)
