@@ -77,8 +77,9 @@ def _not_read(expected: str, error: MogplexError) -> Gate:
         case ConflictError():
             words = "its artifact cannot be read"
             remedy = "Artifacts need a branch of the run's own: set create-branch."
-        case ApiError(http_status=502):  # what is there is no JSON document
-            code = "ARTIFACT_INVALID"
+        case ApiError(http_status=400):  # the path was checked before the start, so it is what stands there
+            words, code = "its artifact is not a JSON file of at most 1 MiB", "ARTIFACT_INVALID"
+            remedy = "Ask the agent for one JSON document in a regular file."
     items = (error.detail,) if error.detail else ()
     return Gate("artifact", False, expected, words, remedy, code, items)
 

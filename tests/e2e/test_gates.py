@@ -108,10 +108,10 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_pa
         ("no-change", {"require": "pull-request"}, "NO_PULL_REQUEST"),
         ("no-change", {"require": "change", "github_token": ""}, "NO_CHANGE"),
         ("success", {"artifact": "report"}, "ARTIFACT_MISSING"),
-        (ARTIFACT, {"artifact": "odd"}, "ARTIFACT_MISSING"),
+        (ARTIFACT, {"artifact": "odd"}, "ARTIFACT_INVALID"),
     ],
 )
-def test_what_is_missing_has_a_code(
+def test_what_does_not_hold_has_a_code(
     tmp_path: Path, api: GitHubApi, scenario: str | Path, inputs: dict[str, str], code: str
 ) -> None:
     job = Job(tmp_path, api, scenario)
