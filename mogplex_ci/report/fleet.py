@@ -169,7 +169,7 @@ class _Lines(Platform):
         return [*self._first, *dropped, *self._last]
 
 
-class FleetLog:
+class FleetLog(FleetReport):
     """Writes the job log: one line for each turning point of a run, and the run's own log in one group when it ends."""
 
     def __init__(self, platform: Platform, safe: Sanitizer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,20 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci import schemas
 from mogplex_ci.api import answers
+from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.github import GitHub
 from mogplex_ci.report import reports_for
 from mogplex_ci.report.facts import facts_of
+from mogplex_ci.report.fleet import FleetFacts, FleetLog, RunFacts, fleet_outputs, fleet_reports
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.outputs import final_outputs
+from mogplex_ci.report.text import headline, mark
+from mogplex_ci.run.fleet import result_of_fleet
 from mogplex_ci.run.result import Result, RunResult, result_of_run
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Started
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.signals import Stop
 from tests.github_log import read_log
 from tests.unit.report.events import inputs, starting
 
@@ -100,34 +106,39 @@ RUNS = st.fixed_dictionaries(
         "createdAt": TIMES,
     },
 )
+BATCHES = st.lists(st.lists(EVENTS, max_size=5), max_size=3)
+FILES = {"events_file": "events.ndjson", "result_file": "result.json", "report_file": "r.html", "junit_file": "j.xml"}
 
 
-def written(workspace: Path, run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> tuple[str, RunResult]:
-    """Write every report of a run with these events, and return the log and the result."""
-    stream = io.StringIO()
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_WORKSPACE": str(workspace)}
-    env["GITHUB_STEP_SUMMARY"] = str(workspace / "summary.md")
-    platform, safe, timeline = GitHub(env, stream), Sanitizer(), Timeline()
-    names = {
-        "events_file": "events.ndjson",
-        "result_file": "result.json",
-        "report_file": "r.html",
-        "junit_file": "j.xml",
-    }
-    given_inputs = inputs(**{name: workspace / path for name, path in names.items()})
-    log, run = Log(platform, safe), answers.run(run_data)
-    log.start(given_inputs)
-    reports = [log, *reports_for(given_inputs, platform, safe)]
+def happened(run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> tuple[list[Any], RunResult]:
+    """Return the updates of a run with these events, and its result."""
+    run, timeline = answers.run(run_data), Timeline()
     updates: list[Any] = [starting(), Started(run, "key", joined=False, owned=True)]
     for batch in batches:
         events = answers.events(list(batch))
         additions = tuple(addition for event in events for addition in timeline.add(event))
         updates.append(EventsArrived(run, events, additions, 1.0))
     updates.append(Ended(run, None, tuple(timeline.end())))
+    return updates, result_of_run(run, timeline)
+
+
+def github(workspace: Path) -> tuple[GitHub, io.StringIO]:
+    stream = io.StringIO()
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_WORKSPACE": str(workspace)}
+    return GitHub(env | {"GITHUB_STEP_SUMMARY": str(workspace / "summary.md")}, stream), stream
+
+
+def written(workspace: Path, run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> tuple[str, RunResult]:
+    """Write every report of a run with these events, and return the log and the result."""
+    (platform, stream), safe = github(workspace), Sanitizer()
+    given_inputs = inputs(**{name: workspace / path for name, path in FILES.items()})
+    log = Log(platform, safe)
+    log.start(given_inputs)
+    reports = [log, *reports_for(given_inputs, platform, safe)]
+    updates, result = happened(run_data, batches)
     for update in updates:
         for report in reports:
             report.on(update)
-    result = result_of_run(run, timeline)
     facts = facts_of(result, safe, platform, given_inputs)
     for report in reports:
         report.end(facts)
@@ -136,7 +147,7 @@ def written(workspace: Path, run_data: dict[str, Any], batches: list[list[dict[s
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(RUNS, st.lists(st.lists(EVENTS, max_size=5), max_size=3))
+@given(RUNS, BATCHES)
 def test_every_report_says_how_the_step_ended(run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder).resolve()
@@ -157,6 +168,50 @@ def test_every_report_says_how_the_step_ended(run_data: dict[str, Any], batches:
         assert (len(case.findall("failure")) + len(case.findall("error"))) == len(errors)
         lines = (workspace / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
         assert len([json.loads(line) for line in lines]) == file["events"]["count"]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(st.tuples(TEXTS, RUNS, BATCHES), min_size=1, max_size=3))
+def test_every_report_of_a_fleet_says_how_each_run_ended(
+    fleet: list[tuple[str, dict[str, Any], list[list[dict[str, Any]]]]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        workspace, safe = Path(folder).resolve(), Sanitizer()
+        platform, stream = github(workspace)
+        given_inputs = inputs(**{name: workspace / path for name, path in FILES.items()})
+        names = [safe.sentence("[", number, " ", Untrusted(repo), "]") for number, (repo, *_) in enumerate(fleet)]
+        log = FleetLog(platform, safe)
+        log.begin(dict.fromkeys(names, given_inputs), concurrency=2)
+        reports = [log, *fleet_reports(given_inputs, platform, safe, len(fleet))]
+        runs: list[RunFacts] = []
+        for name, (repo, run_data, batches) in zip(names, fleet, strict=True):
+            updates, result = happened(run_data, batches)
+            for report in reports:
+                for update in updates:
+                    report.on(name, update)
+            runs.append(RunFacts(name, Untrusted(repo), None, facts_of(result, safe, platform, given_inputs), 1.0, 2.0))
+            for report in reports:
+                report.end_run(runs[-1])
+        step = FleetFacts(facts_of(result_of_fleet([result], Stop()), safe, platform, given_inputs), runs)
+        for report in reports:
+            report.end(step)
+        results = [run.facts.result.value for run in runs]
+        assert [row["result"] for row in json.loads(fleet_outputs(step, safe)["results"] or "")] == results
+        lines = read_log(stream.getvalue()).story
+        for run in runs:
+            ending = f"{run.name} {mark(run.facts.result)} {headline(run.facts.result)}"
+            assert [line.startswith(ending) for line in lines].count(True) == 1
+        folded = re.findall(
+            "^<summary>[✔✘→] <code>", (workspace / "summary.md").read_text(encoding="utf-8"), re.MULTILINE
+        )
+        assert len(folded) == len(runs)
+        assert (workspace / "r.html").read_text(encoding="utf-8").count('<section id="r') == len(runs)
+        file = json.loads((workspace / "result.json").read_text(encoding="utf-8"))
+        Draft202012Validator(schemas.load("result")).validate(file)
+        assert [run["result"] for run in file["runs"]] == results
+        assert len(ElementTree.parse(workspace / "j.xml").getroot()[0]) == len(runs)  # noqa: S314 - ours
+        events = (workspace / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
+        assert len([json.loads(line) for line in events]) == sum(run["events"]["count"] for run in file["runs"])
 
 
 def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(tmp_path: Path) -> None:
