@@ -243,21 +243,19 @@ class FleetRecorder(Recorder):
         self._name(items)
         inputs = items[0].inputs
         self._log_of_fleet.begin({self._names[item]: item.inputs for item in items}, inputs.concurrency)
-        self._reports_of_fleet = list(fleet_reports(inputs, self._platform, self._sanitizer, len(items)))
+        reports = fleet_reports(inputs, self._platform, self._sanitizer, len(items))
+        self._reports_of_fleet = [self._log_of_fleet, *reports]
 
     def on_fleet(self, item: Item | None, update: Update | FleetHeartbeat | RunEnded, counts: FleetCounts) -> None:
         """Record an update of one run, or of the fleet, whose runs are counted in ``counts``."""
-        log = self._log_of_fleet
         with self._progress.aside():
             if item is None or isinstance(update, FleetHeartbeat):
                 seconds = self._seconds_to_start() if counts.waiting else None
-                self._guarded(lambda: log.heartbeat(counts, self._elapsed(), seconds))
+                self._guarded(lambda: self._log_of_fleet.heartbeat(counts, self._elapsed(), seconds))
             elif isinstance(update, RunEnded):
-                self._end_run(item, update.result, log)
+                self._end_run(item, update.result)
             else:
-                self._guarded(lambda: log.on(self._names[item], update))
-                for report in self._reports_of_fleet:
-                    self._guarded(lambda report=report: report.on(self._names[item], update))  # type: ignore[misc]
+                self._each_report_of_fleet(lambda report: report.on(self._names[item], update))
                 if self.diagnostics is not None:
                     self.diagnostics.on(update)
         self._progress.show(counted(counts, self._sanitizer))
@@ -291,15 +289,13 @@ class FleetRecorder(Recorder):
         self._unfinished[item] = state
         self._save_unfinished()
 
-    def _end_run(self, item: Item, result: RunResult, log: FleetLog) -> None:
+    def _end_run(self, item: Item, result: RunResult) -> None:
         """Record how one run ended."""
         ended = self._elapsed()
         began = self._started_at.get(item, ended)
         facts = facts_of(replace(result, duration=ended - began), self._sanitizer, self._platform, item.inputs)
         run = RunFacts(self._names[item], item.repo.full_name, item.inputs.task, facts, began, ended)
-        self._guarded(lambda: log.end_run(run))
-        for report in self._reports_of_fleet:
-            self._guarded(lambda report=report: report.end_run(run))  # type: ignore[misc]
+        self._each_report_of_fleet(lambda report: report.end_run(run))
         # The reports have taken what they need of the timeline; all of them together would be too much to keep.
         self._facts[item] = run._replace(facts=replace(facts, timeline=Timeline(), tools=(), spans=()))
         with self._state_lock:
@@ -321,12 +317,14 @@ class FleetRecorder(Recorder):
         if len({item.inputs.prompt for item in self._names}) > 1:
             facts = replace(facts, title=self._sanitizer.clean(""), task=self._sanitizer.clean(""))
         fleet = FleetFacts(facts, [self._facts[item] for item in self._names if item in self._facts])
-        self._log_of_fleet.end(fleet)
-        for report in self._reports_of_fleet:
-            self._guarded(lambda report=report: report.end(fleet))  # type: ignore[misc]
+        self._each_report_of_fleet(lambda report: report.end(fleet))
         self._set_outputs(fleet_outputs(fleet, self._sanitizer))
         if not result.left_behind:
             self._forget()
+
+    def _each_report_of_fleet(self, call: Callable[[FleetReport], None]) -> None:
+        for report in self._reports_of_fleet:
+            self._guarded(lambda report=report: call(report))  # type: ignore[misc]
 
     def _reports_for(self, inputs: ActionInputs) -> Iterable[Report]:
         return ()
