@@ -69,13 +69,42 @@ def test_each_environment_is_used_once() -> None:
     assert sorted(environments) == ["pypi", "release", "tags"]
 
 
+def run_step(script: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a step's script as GitHub does, in a folder whose `bin` comes first on PATH."""
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", **env}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def script_of(job: str, name: str) -> str:
+    (script,) = [str(step["run"]) for step in JOBS[job]["steps"] if step.get("name") == name]
+    return script
+
+
 @pytest.mark.parametrize(("version", "is_right"), [(__version__, True), ("0.0.9", False), (__version__[:-1], False)])
 def test_the_wheel_is_published_only_if_it_says_the_right_version(version: str, is_right: bool, tmp_path: Path) -> None:
     (check,) = [line for line in steps("wheel").splitlines() if "--version" in line]
     (tmp_path / "build").mkdir()
     (tmp_path / "build/bin").symlink_to(Path(sys.executable).parent)
-    command = ["bash", "-eo", "pipefail", "-c", check]
-    done = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "VERSION": version}, capture_output=True, check=False
+    assert (run_step(check, tmp_path, VERSION=version).returncode == 0) is is_right
+
+
+@pytest.mark.parametrize(("version", "code"), [("1.2.3", 1), ("1.2.4", 0), ("1.2", 0)])
+def test_a_version_that_has_a_tag_is_not_released_again(version: str, code: int, tmp_path: Path) -> None:
+    git = "git -c user.name=Test -c user.email=test@example.com"
+    remote = f"git init --quiet . && {git} commit --quiet --allow-empty -m Test && git tag v1.2.3"
+    assert run_step(f"{remote} && git remote add origin .", tmp_path).returncode == 0
+    done = run_step(script_of("prepare", "See that it is not released already"), tmp_path, VERSION=version)
+    assert done.returncode == code
+    assert ("::error::v1.2.3 is released already" in done.stdout) is (code == 1)
+
+
+@pytest.mark.parametrize(("immutable", "code"), [("true", 0), ("false", 1), ("null", 1)])
+def test_a_release_that_can_be_changed_stops_the_workflow(immutable: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/gh").write_text(
+        f'#!/bin/sh\n[ "$*" = "api repos/acme/x/releases/tags/v1.2.3 --jq .immutable" ] && echo {immutable}\n'
     )
-    assert (done.returncode == 0) is is_right
+    (tmp_path / "bin/gh").chmod(0o755)
+    script = script_of("release", "See that nobody can change it")
+    assert run_step(script, tmp_path, VERSION="1.2.3", GH_REPO="acme/x").returncode == code
