@@ -17,7 +17,7 @@ from mogplex_ci.models import Untrusted
 EXIT_CODES: Final = """\
 exit codes:
   0         done; for a step: the run succeeded
-  1         failed, cancelled, paused or timed out
+  1         failed, cancelled, paused, rejected or timed out
   2         wrong usage, or a status that this version does not know
   64        no token, or one that the service does not know
   65        the token may not do this

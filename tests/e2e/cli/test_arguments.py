@@ -168,6 +168,7 @@ def test_help_lists_the_commands_and_exit_codes(terminal: Terminal, ask: list[st
         assert f"  {command:<10}  {summary}\n" in ended.out
     for code in (0, 1, 2, 64, 65, 69, 75):
         assert f"\n  {code:<8}  " in ended.out
+    assert "\n  1         failed, cancelled, paused, rejected or timed out\n" in ended.out
 
 
 @pytest.mark.parametrize(
