@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.browser]
 SHOTS = ROOT / "out" / "screenshots"
 DEVICES = {"desktop": (1200, "light"), "phone": (390, "dark")}
 SCENARIOS = ("success", "failed", "hostile", "many-events", "paused", "documented")
+FLEET = "fleet"
+"""Not a scenario: the report of a step that starts several runs."""
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +30,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The report of each scenario, written by a step that ran it."""
-    return {scenario: report_of(scenario, tmp_path_factory.mktemp(scenario)) for scenario in SCENARIOS}
+    folders = {scenario: tmp_path_factory.mktemp(scenario) for scenario in (*SCENARIOS, FLEET)}
+    pages = {scenario: report_of(scenario, folders[scenario]) for scenario in SCENARIOS}
+    return pages | {FLEET: report_of("failed", folders[FLEET], repo="acme/*")}
 
 
-def report_of(scenario: str, folder: Path) -> Path:
-    step = GitHubStep(folder, inputs={"prompt": "Fix <b>the</b> login", "report-file": "report.html"})
+def report_of(scenario: str, folder: Path, **inputs: str) -> Path:
+    step = GitHubStep(folder, inputs={"prompt": "Fix <b>the</b> login", "report-file": "report.html", **inputs})
     with Emulator(scenario, speed=50) as emulator:
         step.inputs |= {"base-url": emulator.url, "api-key": emulator.token, "poll-interval": "100ms"}
         ended = step.run()
@@ -62,7 +66,7 @@ class Opened:
             self.wrong.append(f"request: {url}")
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, FLEET])
 def test_nothing_leaves_nothing_complains_and_it_fits(
     browser: Browser, reports: dict[str, Path], scenario: str
 ) -> None:
@@ -79,7 +83,7 @@ def test_nothing_leaves_nothing_complains_and_it_fits(
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, FLEET])
 def test_everybody_can_read_it(browser: Browser, reports: dict[str, Path], scenario: str) -> None:
     """As far as axe can tell: names, roles, keyboard and contrast, by the rules of WCAG and its good practice."""
     axe = (node_modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
