@@ -38,9 +38,10 @@ _NOT_IN_XML: Final = str.maketrans("", "", "\ufffe\uffff")
 class EventLines:
     """Events as they came but sanitized, each as one line of JSON.
 
-    A secret may be split over the deltas of the agent's text. Deltas, and the events behind them, are therefore held
-    back until the text is complete, as in the log. If redacting them together hides more than one by one, the first of
-    them gets the text of all, and the others an empty message.
+    A secret may be split over the deltas of the agent's text. Deltas are therefore held back until the text is
+    complete, as in the log. If redacting them together hides more than one by one, the first of them gets the text of
+    all, and the others an empty message. The events behind them wait too, so that all are in order, but only until
+    nothing has come for a while: the next words may be minutes away.
     """
 
     def __init__(self, sanitizer: Sanitizer) -> None:
@@ -66,6 +67,9 @@ class EventLines:
         self._text.flush()
         if self._text.is_empty:
             yield from self.end()
+        others = [event for event in self._held if event.kind is not EventKind.TEXT_DELTA]
+        self._held = [event for event in self._held if event.kind is EventKind.TEXT_DELTA]
+        yield from map(self._line, others)
 
     def end(self) -> Iterator[str]:
         """Yield all lines that are left."""

@@ -86,6 +86,26 @@ def test_no_half_of_a_secret_is_printed(terminal: Terminal, tmp_path: Path) -> N
         assert [event["id"] for event in events if "id" in event] == ids
 
 
+def test_json_events_do_not_wait_for_the_agents_next_words(terminal: Terminal, tmp_path: Path) -> None:
+    scenario = tmp_path / "word.yaml"
+    scenario.write_text(
+        "steps:\n  - {part: launch}\n  - text: I look at the repository\n"
+        "  - {after: 100ms, tool_started: Command, call: exec-1}\n"
+        '  - {after: 4s, text: " first."}\n  - {part: deliver}\n'
+    )
+    with Emulator(scenario) as emulator:
+        run_id = terminal.against(emulator).started()
+        ended = terminal.mogplex("runs", "events", run_id, "--follow", "--json")
+        (run,) = emulator.runs
+        ids = {event["id"] for event in run.events}
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    types = [event.get("type") for event in lines]
+    words = [event["message"] for event in lines if "repository" in str(event) or "first." in str(event)]
+    assert "".join(words) == "I look at the repository first."
+    assert types.index("tool_started") < lines.index(next(event for event in lines if "repository" in str(event)))
+    assert {event["id"] for event in lines if "id" in event} == ids
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_paused_run_ends_the_following(terminal: Terminal, tmp_path: Path, as_json: bool) -> None:
     scenario = tmp_path / "pause.yaml"

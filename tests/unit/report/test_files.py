@@ -138,14 +138,34 @@ def test_a_secret_that_is_split_over_deltas_is_hidden(tmp_path: Path) -> None:
     assert messages(path)[4:] == ["Now the ", "tests.", "Bash started", "Bash finished"]
 
 
-def test_words_that_are_not_complete_hold_later_events_back(tmp_path: Path) -> None:
+def test_events_behind_words_that_are_not_complete_wait_for_them(tmp_path: Path) -> None:
     path, feed = tmp_path / "events.ndjson", Feed()
     report = EventsFile(path, SAFE)
     report.on(feed.arrived(delta("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B"), *call("Bash", 1, 2)))
-    report.on(feed.quiet())
     assert messages(path) == []
     report.on(feed.arrived(delta("AQEFAASC\n-----END PRIVATE KEY-----\n\n", 3)))
     assert messages(path) == ["***\n\n", "Bash started", "Bash finished", ""]
+
+
+@pytest.mark.parametrize(
+    ("begun", "rest"),
+    [
+        ("I look at the repository", " first.\n\n"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN", "AQEFAASC\n-----END PRIVATE KEY-----\n\n"),
+    ],
+)
+def test_events_behind_them_do_not_wait_for_longer_than_a_silence(begun: str, rest: str, tmp_path: Path) -> None:
+    path, feed = tmp_path / "events.ndjson", Feed()
+    report = EventsFile(path, SAFE)
+    started, finished = call("Bash", 1, 200)
+    report.on(feed.arrived(delta(begun), started))
+    report.on(feed.quiet())
+    assert messages(path) == ["Bash started"]
+    report.on(feed.arrived(finished))
+    report.on(feed.quiet())
+    assert messages(path) == ["Bash started", "Bash finished"]
+    report.on(feed.arrived(delta(rest, 201)))
+    assert "".join(messages(path)[2:]) == ("***\n\n" if "KEY" in begun else begun + rest)
 
 
 @pytest.mark.parametrize("report", [ResultFile, lambda path, safe: JUnitFile(path, safe, name=None, repo=None)])
