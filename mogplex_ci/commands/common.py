@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TypeAlias, TypeVar
 
 from mogplex_ci.errors import EXIT_CODES, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
-from mogplex_ci.inputs.schema import did_you_mean, enumeration, inputs, is_uuid, nearest
+from mogplex_ci.inputs.schema import enumeration, inputs, is_uuid, nearest
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
 from mogplex_ci.signals import StopRequested, SystemClock, stop_of_process
@@ -65,17 +65,27 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise argparse's ``message`` as a usage error instead of printing it and exiting."""
-        missing = message.removeprefix("the following arguments are required: ")
-        fault = message if missing == message else f"{missing} is missing"
-        raise UsageError(Problem(self.command, fault, "See --help."))
+        if message.startswith("the following arguments are required: "):
+            raise UsageError(Problem(self.command, f"{message.partition(': ')[2]} is missing", "See --help."))
+        argument, _, fault = message.removeprefix("argument ").partition(": ")
+        if fault == "expected one argument":
+            raise UsageError(Problem(argument, "needs a value", f"Write {argument}=VALUE."))
+        if fault.startswith("ignored explicit argument"):
+            raise UsageError(Problem(argument, "takes no value"))
+        raise UsageError(Problem(argument, fault.replace("not allowed with argument", "does not go together with")))
 
     def _unknown(self, word: str) -> Problem:
         if not word.startswith("-"):
             return Problem(self.command, "is not expected here", "Quote text with spaces.", Untrusted(word))
         flags = re.findall(r"--[a-z-]+", self.format_usage())
-        return Problem(
-            self.command, "is not a flag", did_you_mean(word, flags, otherwise="See --help."), Untrusted(word)
-        )
+        names = [str(action.metavar or action.dest) for action in self._get_positional_actions()]
+        positional = {f"--{name.lower()}": name for name in names}
+        close = nearest(word.lower(), [*flags, *positional])
+        if close and close[0] in positional:
+            remedy = f"Write {positional[close[0]]} without a flag in front."
+        else:
+            remedy = f"Did you mean {close[0]}?" if close else "See --help."
+        return Problem(self.command, "is not a flag", remedy, Untrusted(word))
 
 
 def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
@@ -118,6 +128,19 @@ def checked_as(name: str, flag: str) -> Callable[[str], str]:
         if problem is not None:
             raise UsageError(replace(problem, input=flag))
         return text.lower() if inputs()[name].kind.ignores_case else text
+
+    return check
+
+
+def one_of(name: str, *choices: str) -> Callable[[str], str]:
+    """Return an argparse type for the argument ``name`` that accepts ``choices``."""
+
+    def check(text: str) -> str:
+        if text not in choices:
+            near = tuple(map(Untrusted, nearest(text, choices)))
+            fault, remedy = "is not one of the choices", f"Use {enumeration(choices)}."
+            raise UsageError(Problem(name, fault, remedy, Untrusted(text), near))
+        return text
 
     return check
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import shtab
 
 from mogplex_ci.commands import COMMANDS, doctor, emulator, lists, post, run, runs
-from mogplex_ci.commands.common import Parser, perform, program
+from mogplex_ci.commands.common import Parser, one_of, perform, program
 from mogplex_ci.inputs.sources import flag_parser
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 def parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser("completion", COMMANDS["completion"], example="completion bash >> ~/.bashrc")
-    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="shell to complete for")
+    shells = shtab.SUPPORTED_SHELLS
+    parser.add_argument("shell", type=one_of("SHELL", *shells), choices=shells, help="shell to complete for")
     return parser
 
 

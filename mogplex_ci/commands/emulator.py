@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.commands.common import Parser, one_of, perform
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.scenario import SHIPPED
+from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.models import Untrusted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 _LAST_PORT: Final = 65535
-_EPILOG: Final = f"""\
+_GENERATIONS: Final = ("2026-11", "2026-08")
+_DESCRIPTION: Final = f"""\
+Serve a local Mogplex that answers like the real service, for tests of workflows.
+
 scenarios: {", ".join(SHIPPED)}
-A prompt that contains "scenario: NAME" picks another one for its run.
-
-example:
-  mogplex-ci emulator --port 8787 --scenario success --speed 10
-"""
+A prompt that contains "scenario: NAME" picks another one for its run."""
 
 
-def main(argv: Sequence[str], _env: Mapping[str, str]) -> int:
+def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Serve until SIGINT or SIGTERM, then return 0; return 2 when an option, scenario or world is wrong."""
-    options = parser().parse_args(argv)
+    return perform(env, lambda _: _emulator(argv))
+
+
+def _emulator(argv: Sequence[str]) -> int:
+    options = parser().read(argv)
     first, *others = options.scenario or ["success"]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -64,14 +71,9 @@ def _print_address(emulator: Emulator) -> None:
     sys.stdout.flush()
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog="mogplex-ci emulator",
-        description="Serve a local Mogplex that answers like the real service, for tests of workflows.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("emulator", _DESCRIPTION, example="emulator --port 8787 --scenario success --speed 10")
     parser.add_argument("--port", type=_port, default=8787, metavar="N", help="port; 0 picks a free one (default 8787)")
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to bind (default 127.0.0.1)")
     parser.add_argument(
@@ -82,7 +84,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--api",
-        choices=("2026-11", "2026-08"),
+        type=one_of("--api", *_GENERATIONS),
+        choices=_GENERATIONS,
+        metavar="|".join(_GENERATIONS),
         help="generation of the service: 2026-11, with a stream of events (default), or 2026-08, which is polled",
     )
     parser.add_argument("--world", metavar="FILE", help="YAML file with users, tokens and repositories")
@@ -95,23 +99,25 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
+    """Argparse type of ``--port``."""
     if not text.isascii() or not text.isdigit() or int(text) > _LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to {_LAST_PORT}")
+        raise UsageError(Problem("--port", "is not a port", f"Use 0 to {_LAST_PORT}.", Untrusted(text)))
     return int(text)
 
 
 def _speed(text: str) -> float:
+    """Argparse type of ``--speed``."""
     try:
         speed = float(text)
     except ValueError:
         speed = 0.0
     if not 0 < speed < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number, such as 10 or 0.5")
+        raise UsageError(Problem("--speed", "is not a positive number", "Use one such as 10 or 0.5.", Untrusted(text)))
     return speed
 
 
 def _refuse(message: str) -> int:
-    _complain(f"mogplex-ci emulator: error: {message}")
+    _complain(f"error: {message}")
     return 2
 
 
