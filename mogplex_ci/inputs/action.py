@@ -315,7 +315,7 @@ def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
         needs += ["require: checks"] if "checks" in values.get("require", "") else []
         if needs:
             remedy = "Set it to ${{ github.token }}, or to a token that may read this repository."
-            yield Problem("github-token", f"is missing, and there is no {enumeration(needs)} without it", remedy)
+            yield Problem("github-token", f"is missing, and needed for {enumeration(needs)}", remedy)
     for name in ("artifact-schema", "artifact-file"):
         if name in values and "artifact" not in values:
             yield Problem(

@@ -248,6 +248,13 @@ def _repo_suggestions(text: str) -> Iterator[str]:
     yield re.sub(r"[\s@]", "", text[:400])
 
 
+def _repos_suggestions(text: str) -> Iterator[str]:
+    """Yield what ``_repo_suggestions`` does, and ``acme/web acme/api`` for a list with commas."""
+    yield from _repo_suggestions(text)
+    if len(text) <= 400:
+        yield " ".join(re.split(r"[\s,;]+", text.strip(" ,;")))
+
+
 def _branch_suggestions(text: str) -> Iterator[str]:
     yield re.sub(r"\s+", "-", text[:100])
 
@@ -260,7 +267,7 @@ _SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
     "boolean": _boolean_suggestions,
     "duration": _duration_suggestions,
     "repo": _repo_suggestions,
-    "repos": _repo_suggestions,
+    "repos": _repos_suggestions,
     "branch": _branch_suggestions,
 }
 """What somebody may have meant, by kind. Only valid values are suggested."""

@@ -113,6 +113,7 @@ def flag_parser(prog: str) -> argparse.ArgumentParser:
 _PLACEHOLDERS: Final = {
     "base-url": "URL",
     "branch": "NAME",
+    "count": "NUMBER",
     "duration": "DURATION",
     "path": "FILE",
     "prompt": "TEXT",
@@ -145,11 +146,13 @@ def _flags(argv: Sequence[str]) -> tuple[dict[str, str] | None, list[Problem]]:
 def _unknown_argument(word: str) -> Problem:
     """Return what is wrong with an argument. Only a flag's name is shown: the rest may be a secret."""
     flag = word.partition("=")[0]
-    if flag == "--api-key":
-        remedy = "Set MOGPLEX_API_KEY: other processes can see command lines."
-        return Problem("flag --api-key", "does not exist", remedy)
     if re.fullmatch(r"--?[A-Za-z][A-Za-z-]{0,30}", flag):
-        remedy = did_you_mean(flag.lower(), [f"--{name}" for name in inputs()], otherwise="See --help.")
+        secrets = {f"--{spec.name}": spec.variables[0] for spec in inputs().values() if spec.is_secret}
+        close = nearest(flag.lower(), [*(f"--{name}" for name in inputs()), "--help", "--version"])
+        if close and close[0] in secrets:
+            remedy = f"Set {secrets[close[0]]}: other processes can see command lines."
+        else:
+            remedy = f"Did you mean {close[0]}?" if close else "See --help."
         return Problem(f"flag {flag}", "does not exist", remedy)
     return Problem(
         "arguments", "contain a word that is not expected", "Write --NAME VALUE, and quote spaces; see --help."
