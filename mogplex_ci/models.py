@@ -17,6 +17,8 @@ TERMINAL_STATUSES: Final = frozenset({"success", "failed", "cancelled"})
 LIVE_STATUSES: Final = frozenset({"pending", "streaming"})
 PAUSED_STATUS: Final = "awaiting_input"
 """The run waits for a person's answer; it is neither live nor over."""
+_MANY_FIELDS: Final = 10_000
+"""Fields of an object beyond which it is not searched for what to leave out: only a part of it is ever shown."""
 LIST_LIMIT: Final = 200
 """Most repositories, agents or skills in one answer."""
 FEED_LIMIT: Final = 200
@@ -65,8 +67,8 @@ class Untrusted:
         return check(self._value)
 
     def without(self, *keys: str) -> Untrusted:
-        """Return an object without ``keys`` and without empty fields; any other kind of value unchanged."""
-        if not isinstance(self._value, dict):
+        """Return an object without ``keys`` and without empty fields; a huge one, and any other value, unchanged."""
+        if not isinstance(self._value, dict) or len(self._value) > _MANY_FIELDS:
             return self
         kept = {key: item for key, item in self._value.items() if key not in keys and item not in (None, "", [], {})}
         return Untrusted(kept)

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from typing import Final, NamedTuple
 
 from mogplex_ci.models import Untrusted
+from mogplex_ci.sanitize.secrets import assignments, formats
 
 _CHECKPOINT: Final = "<<<MOGPLEX_CHECKPOINT>>>"
 _CHECKPOINT_END: Final = "<<<END_MOGPLEX_CHECKPOINT>>>"
@@ -31,8 +32,15 @@ _LONGEST_MARK: Final = 64
 _SHORTEST_MARK: Final = 3
 _TAIL: Final = 4096
 """Characters at the end of the text in which a place to cut is looked for."""
-_LONG_WORD: Final = 8
-"""Characters from which on the unfinished last word may be half a secret."""
+_LONGEST_DELTA: Final = 256 * 1024
+"""Characters of one delta that are read; the service knows no limit, and millions of them would take seconds."""
+_UNFINISHED_WORD: Final = re.compile(r"(?<!\S)\S*[^\s.!?:;)…`*]\Z")
+"""The last word if more of it may come."""
+_SHORT_WORD: Final = re.compile(r"[A-Za-z][a-z]{0,6}", re.ASCII)
+"""One that is hardly half a secret, unless a format or a name of secrets begins like this."""
+_NAMES: Final = ("passphrase", "password", "pwd", "secret", "token", "credentials", "key", "authorization", "bearer")
+_SECRET: Final = "Tr0ub4dor3xQ9z"  # noqa: S105 - a sample
+"""What is redacted behind every name of a secret."""
 
 
 class Checkpoint(NamedTuple):
@@ -67,7 +75,7 @@ class TextBuffer:
 
     def add(self, delta: Untrusted) -> list[Untrusted]:
         """Append ``delta`` and return the paragraphs that are complete now, as one piece."""
-        self._text += delta.text
+        self._text += _cut(delta.text)
         self._scan()
         end = self._paragraph_end()
         return [] if end is None else self._take(end)
@@ -89,15 +97,22 @@ class TextBuffer:
         return []
 
     def interrupt(self) -> list[Untrusted]:
-        """Return what can be shown before something else, such as a tool call: all but a long unfinished last word."""
+        """Return what can be shown before something else, such as a tool call.
+
+        Held back are an unfinished last word that may be half a secret, and a last line that may name one: redaction
+        would not know what follows.
+        """
         end = len(self._text)
         if not self._may_cut(end):
             return []
-        last = re.search(r"\S*\Z", self._text[-_TAIL:])
-        word = last[0] if last else ""
-        if len(word) >= _LONG_WORD and word[-1] not in ".!?:;)…`*" and self._may_cut(end - len(word)):
-            end -= len(word)
-        return self._take(end)
+        tail = self._text[-_TAIL:]
+        if (word := _UNFINISHED_WORD.search(tail)) is not None and _may_begin_secret(word[0]):
+            tail = tail[: word.start()]
+        if _names_what_follows(tail[-_LONGEST_LINES:]):
+            tail = tail[: tail.rstrip().rfind("\n") + 1]
+        finished = max(end - _TAIL, 0) + len(tail)
+        finished = next((stop for start, stop in self._blocks if start < finished < stop), finished)
+        return self._take(finished) if self._may_cut(finished) else []
 
     def drain(self) -> list[Untrusted]:
         """Return everything that is left; nothing more follows."""
@@ -167,6 +182,23 @@ class TextBuffer:
     def _read_checkpoint(self, block: re.Match[str]) -> str:
         self.checkpoint = _checkpoint(block[1])
         return "\n\n"
+
+
+def _cut(delta: str) -> str:
+    """Return what is read of a delta, with a mark that says how much is not."""
+    missing = len(delta) - _LONGEST_DELTA
+    return delta if missing <= 0 else f"{delta[:_LONGEST_DELTA]}… {missing:,} more characters\n\n"
+
+
+def _may_begin_secret(word: str) -> bool:
+    if not _SHORT_WORD.fullmatch(word) or any(name.startswith(word.lower()) for name in _NAMES):
+        return True
+    return any(mark.startswith(word) for kind in formats.FORMATS for mark in kind.marks)
+
+
+def _names_what_follows(text: str) -> bool:
+    """Whether a secret that followed ``text`` would be known by a name in it."""
+    return any(end > len(text) for _, end in assignments.find(text + _SECRET))
 
 
 def _names_nothing(text: str) -> bool:

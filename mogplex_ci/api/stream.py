@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mogplex_ci.models import Event, Run
     from mogplex_ci.signals import Clock
 
-MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 """A longer line breaks the stream; the service itself knows no limit (5 MB in one line were seen)."""
 MAX_WAITING_BYTES: Final = 1024 * 1024
 """Bytes that are read ahead of the consumer, about; then the reader waits, and with it the service."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mogplex_ci.errors import MogplexError
 
 CONNECT_SECONDS: Final = 5.0
-MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _MAX_REDIRECTS: Final = 3
 _CHUNK_BYTES: Final = 64 * 1024
 

@@ -62,7 +62,7 @@ def test_the_pieces_are_the_text(text: str, cuts: list[tuple[int, str]]) -> None
 
 
 @settings(deadline=None)
-@given(TEXTS, CUTS.map(lambda cuts: [(size, "flush" if then else "") for size, then in cuts]))
+@given(TEXTS, CUTS)
 def test_no_secret_is_shown_in_two_halves(text: str, cuts: list[tuple[int, str]]) -> None:
     pieces, _ = pieces_of(text, cuts)
     shown = "\n".join(Sanitizer().clean(Untrusted(piece)) for piece in pieces)
@@ -90,3 +90,26 @@ def test_a_flood_without_an_end_is_shown() -> None:
 def test_white_space_alone_is_not_shown() -> None:
     pieces, _ = pieces_of(" \n\n" * 50_000, [(1000, "flush")] * 150)
     assert pieces == []
+
+
+@pytest.mark.parametrize("secret", [TOKEN, f"password: {PASSWORD}", f'DB_PASSWORD="{PASSWORD}"', f"api_key={TOKEN}"])
+def test_a_tool_call_in_the_middle_of_a_secret_shows_no_half_of_it(secret: str) -> None:
+    text = f"I look at it: {secret}\nDone."
+    assert "***" in Sanitizer().clean(Untrusted(text))
+    for size in range(1, len(text)):
+        pieces, _ = pieces_of(text, [(size, "interrupt")])
+        shown = "".join(Sanitizer().clean(Untrusted(piece)) for piece in pieces)
+        assert not any(part in shown for part in (TOKEN[4:16], TOKEN[-12:], PASSWORD[-6:])), text[:size]
+
+
+@pytest.mark.parametrize("text", ["I look at the tests.", "Let me see:", "First `make test`:", "Ready!\n"])
+def test_what_is_complete_is_shown_before_a_tool_call(text: str) -> None:
+    buffer = TextBuffer()
+    assert buffer.add(Untrusted(text)) == []
+    assert buffer.interrupt() == [Untrusted(text)]
+
+
+def test_of_a_delta_without_bounds_the_beginning_is_read() -> None:
+    pieces, _ = pieces_of("text " * 1_000_000, [])
+    assert sum(map(len, pieces)) < 300_000
+    assert "".join(pieces).endswith("… 4,737,856 more characters\n\n")

@@ -1,0 +1,105 @@
+"""Answers and events as large as they may be, and larger: the step stays small, and ends as its run does."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mogplex_ci.api.client import Client
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.models import StartRequest
+from tests.github_log import read_log
+from tests.program import ENTRY, GitHubStep
+
+MOST_MIB = 200
+FILES = {"events-file": "e.ndjson", "result-file": "r.json", "report-file": "r.html", "junit-file": "j.xml"}
+
+
+def events(count: int, **fields: Any) -> list[dict[str, Any]]:
+    time = "2026-11-24T13:45:40Z"
+    each = [{"id": f"e-{at}", "type": "log", "createdAt": time, "payload": {}, **fields} for at in range(count)]
+    return [*each, {"id": "end", "type": "finished", "createdAt": time, "message": "Done", "payload": {}}]
+
+
+DELTA = {"kind": "assistant_delta"}
+FLOODS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "empty lists": lambda: events(1, payload={"value": [[]] * 490_000}),
+    "small objects": lambda: events(1, payload={"value": [{"a": 1}] * 330_000}),
+    "keys": lambda: events(1, payload={f"key-{number}": number for number in range(400_000)}),
+    "texts with an emoji": lambda: events(150, message="\U0001f600" + "text " * 19_000),
+    "one text with an emoji": lambda: events(1, message="\U0001f600" + "text " * 1_500_000),
+    "the agent's words": lambda: events(1, message="\U0001f600\n```\n" * 500_000, payload=DELTA),
+}
+
+
+def attached(emulator: Emulator, folder: Path) -> tuple[str, GitHubStep]:
+    """Start a run; return its id and a step that follows it."""
+    client = Client(emulator.url, emulator.token)
+    run_id = client.start(StartRequest(client.repos()[0].id, "Fix it"), "key").run.id
+    client.close()
+    inputs = {"run-id": run_id, "base-url": emulator.url, "api-key": emulator.token, "timeout": "20s"}
+    return run_id, GitHubStep(folder, inputs | FILES)
+
+
+def followed(step: GitHubStep) -> tuple[int, str, float]:
+    """Run the step; return its exit code, its log and the MiB that it needed at most."""
+    log, peak = step.folder / "log", 0.0
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            ENTRY, env={"PATH": "/usr/bin:/bin", **step.environment}, cwd=step.workspace, stdout=out
+        )
+        while process.poll() is None:
+            status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+            found = re.search(r"VmHWM:\s+(\d+) kB", status)  # not wait4's: that begins with the parent's size
+            peak = max(peak, int(found[1]) / 1024) if found else peak
+            time.sleep(0.01)
+    return process.returncode, log.read_text(encoding="utf-8"), peak
+
+
+def inject_page(emulator: Emulator, run_id: str, flood: list[dict[str, Any]]) -> None:
+    run = {"runId": run_id, "status": "success"}
+    page = json.dumps({"ok": True, "data": {"run": run, "events": flood}}, ensure_ascii=False)
+    emulator.inject("events", status=200, headers={"Content-Type": "application/json"}, body=page, times="always")
+
+
+def inject_stream(emulator: Emulator, run_id: str, flood: list[dict[str, Any]]) -> None:
+    records = [("run", {"runId": run_id, "status": "streaming"}), *(("event", event) for event in flood)]
+    text = "".join(f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n" for kind, data in records)
+    emulator.inject("stream", status=200, headers={"Content-Type": "text/event-stream"}, body=text, times="always")
+
+
+def inject_no_stream(emulator: Emulator) -> None:
+    emulator.inject("stream", status=404, headers={"Content-Type": "text/html"}, body="<html>", times="always")
+
+
+def check_success(step: GitHubStep) -> None:
+    code, log, peak = followed(step)
+    assert code == 0, log[-5_000:]
+    assert [line for line in read_log(log).story if line.startswith("✔ Run succeeded")]
+    assert json.loads((step.workspace / "r.json").read_text(encoding="utf-8"))["result"] == "success"
+    assert peak < MOST_MIB
+
+
+@pytest.mark.parametrize("streams", [False, True], ids=["polled", "streamed"])
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_costs_bounded_memory_and_hides_no_end(name: str, streams: bool, tmp_path: Path) -> None:
+    with Emulator("success", speed=50) as emulator:
+        run_id, step = attached(emulator, tmp_path)
+        inject_page(emulator, run_id, FLOODS[name]())
+        inject_stream(emulator, run_id, FLOODS[name]()) if streams else inject_no_stream(emulator)
+        check_success(step)
+
+
+def test_a_page_that_is_too_large_to_be_read_hides_no_end(tmp_path: Path) -> None:
+    with Emulator("success", speed=50) as emulator:
+        run_id, step = attached(emulator, tmp_path)
+        inject_page(emulator, run_id, events(199, message="text " * 40_000))
+        inject_no_stream(emulator)
+        check_success(step)
