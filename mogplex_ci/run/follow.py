@@ -402,20 +402,18 @@ class Follower:
         Meanwhile what is due is done: showing what was held back, a heartbeat, a look at the run.
         """
         until = min(self._clock.monotonic() + seconds, self._last_look)
-        while not self._is_over:
-            yield from self._do_what_is_due()
-            now = self._clock.monotonic()
-            if now >= until:
-                break
+        yield from self._do_what_is_due()
+        while not self._is_over and (now := self._clock.monotonic()) < until:
             look_at = inf if self._saves_looks else self._look_at
             due = max(min(until, self._quiet_at, look_at, self._reported_at + HEARTBEAT_SECONDS) - now, 0.0)
             if stream is None:
                 self._stop.sleep(self._clock, due)
-                continue
-            with self._stop.interrupting():
-                item = stream.next(due)
-            if item is not None:
-                return item
+            else:
+                with self._stop.interrupting():
+                    item = stream.next(due)
+                if item is not None:
+                    return item
+            yield from self._do_what_is_due()
         return None
 
     def _do_what_is_due(self) -> Iterator[Update]:
@@ -423,7 +421,7 @@ class Follower:
         if now >= self._quiet_at:
             self._quiet_at = inf
             yield Quiet(tuple(self._timeline.flush_text()))
-        if now >= self._look_at and not self._saves_looks:
+        if now >= self._look_at and not self._saves_looks and not self._is_over:
             yield from self._look()
         if now >= self._reported_at + HEARTBEAT_SECONDS and not self._is_over:
             self._reported_at = now

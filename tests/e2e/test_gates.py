@@ -200,6 +200,12 @@ def test_a_comment_that_was_written_without_an_answer_is_found_again(tmp_path: P
     assert "**Run succeeded**" in api.comments[0]["body"]
 
 
+def test_without_a_run_there_is_no_comment(tmp_path: Path, api: GitHubApi) -> None:
+    job = Job(tmp_path, api)
+    assert job.run(comment_on="7", repo="acme/none").code == 2
+    assert (job.step.outputs.get("run-id", ""), api.asked, api.comments) == ("", [], [])
+
+
 def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: GitHubApi) -> None:
     api.fail(status=403, times=99)
     job = Job(tmp_path, api)

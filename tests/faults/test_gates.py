@@ -167,6 +167,19 @@ def test_an_artifact_is_read_when_the_pushed_commit_is_known(world: World, api: 
     assert result.run.terminal_commit is not None
 
 
+def test_what_no_event_tells_is_asked_of_github(world: World, api: GitHubApi) -> None:
+    played = world.new_case("no-last-event").play()
+    assert played.end.timeline.changed is None
+    assert played.end.branch is not None
+    wanted = Requirements(change=True, pull_request=True)
+    without = Judged(world, api).run(played.end, wanted)
+    assert [gate.error_code for gate in without.gates if not gate.passed] == ["NO_PULL_REQUEST"]
+    api.add_pull_request(43, played.end.branch.text)
+    assert Judged(world, api).run(played.end, wanted).result is Result.SUCCESS
+    api.ahead_by = 0
+    assert Judged(world, api).run(played.end, wanted).error_code == "NO_CHANGE"
+
+
 def test_a_run_that_failed_is_not_judged(world: World, api: GitHubApi) -> None:
     played = world.new_case("failed").play()
     result = Judged(world, api).run(played.end)

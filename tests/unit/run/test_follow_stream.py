@@ -389,6 +389,20 @@ def test_the_end_is_reported_after_the_events(world: World) -> None:
     assert kinds[:2] == [EventsArrived, EventsArrived]
 
 
+def test_a_success_that_no_event_tells_ends_within_two_seconds(each_world: World) -> None:
+    case = each_world.new_case("no-last-event")
+    seen: list[float] = []
+
+    def note(update: Update) -> None:
+        if isinstance(update, StatusChanged) and update.run.status == "success":
+            seen.append(each_world.time.monotonic())
+
+    played = case.play(watch=note)
+    (at,) = seen
+    assert (played.result, played.shown) == ("success", ids(case.run))
+    assert each_world.time.monotonic() - at <= 2.0 + 1e-6
+
+
 # Trouble.
 
 
