@@ -128,12 +128,14 @@ class EventStream:
         return None
 
     def close(self) -> None:
-        """End the connection; the service forgets the stream at once."""
+        """End the connection; the service forgets the stream at once.
+
+        The reader closes the response: it may be about to give the connection back to the pool, and nobody else must
+        close it once another request uses it.
+        """
         self._room.close()
         with contextlib.suppress(Exception):  # already closed, or handed back to the pool
             self._response.raw.shutdown()  # wakes the reader, which a plain close would not
-        with contextlib.suppress(Exception):
-            self._response.close()
 
     def _read(self) -> None:
         error: StreamBrokenError | None = None
@@ -149,6 +151,9 @@ class EventStream:
             error = StreamBrokenError(broken.cause)
         except Exception:  # the connection broke, or the consumer closed it while it was read
             error = StreamBrokenError("the event stream broke off")
+        finally:
+            with contextlib.suppress(Exception):
+                self._response.close()
         self._items.put((StreamClosed(error), 0))
 
     def _item(self, record: Record) -> StreamItem:
