@@ -15,6 +15,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from mogplex_ci.durations import parse_duration
+from mogplex_ci.errors import could_be_credential
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
 _MOST_VALUES: Final = 200_000
@@ -77,16 +78,19 @@ def schema_of(name: str) -> dict[str, Any]:
 
 
 def errors_of(value: Any, schema: dict[str, Any]) -> list[tuple[FieldPath, str]]:
-    """Validate ``value``; return the field and the message of each mistake, sorted by field."""
+    """Validate ``value``; return the field and the message of each mistake, sorted by field.
+
+    The messages repeat nothing that could be a credential: the file may be another one than was meant.
+    """
     validator = jsonschema.Draft202012Validator(schema, format_checker=_FORMATS)
-    mistakes = [(tuple(error.absolute_path), _explain(error)) for error in validator.iter_errors(value)]
+    mistakes = [(tuple(error.absolute_path), _masked(_explain(error))) for error in validator.iter_errors(value)]
     return sorted(mistakes, key=lambda mistake: [str(part) for part in mistake[0]])
 
 
 def field_name(path: Sequence[str | int]) -> str:
     """Format a field's path for people: ``steps[3].after``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".") or "(top level)"
+    return _masked(text.removeprefix(".")) or "(top level)"
 
 
 _FORMATS = jsonschema.FormatChecker(formats=())
@@ -123,6 +127,10 @@ def _explain(error: jsonschema.ValidationError) -> str:
     if "description" in schema:
         return f"{shown} does not fit: {schema['description']}"
     return f"{shown} does not fit" if secret else _shorten(error.message)
+
+
+def _masked(text: str) -> str:
+    return re.sub(r"[^\s\"',;{}\[\]]+", lambda word: "***" if could_be_credential(word[0]) else word[0], text)
 
 
 def _shorten(text: str) -> str:

@@ -198,6 +198,26 @@ def test_a_file_that_is_no_scenario_is_refused_without_quoting_it(text: str, mes
     assert "hunter2" not in str(caught.value)
 
 
+CREDENTIAL = "Xk39dkQ2mmZp81vR"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(CREDENTIAL, f"- {CREDENTIAL}", f"{CREDENTIAL}: 1", f"steps: {CREDENTIAL}", f"steps: [{CREDENTIAL}]"),
+        *(f"steps: [{{{CREDENTIAL}: 1}}]", f"steps: [{{after: {CREDENTIAL}}}]", f"steps: [{{part: {CREDENTIAL}}}]"),
+        *(f"variables: {{{CREDENTIAL}: 1}}", f"steps: https://user:{CREDENTIAL}@host/"),
+        f"steps: []\n{CREDENTIAL}: 1\n{CREDENTIAL}: 1",
+    ],
+)
+def test_a_credential_in_a_file_is_not_repeated(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(text)
+    with pytest.raises(DocumentError) as caught:
+        Emulator(path)
+    assert CREDENTIAL not in str(caught.value)
+
+
 def test_an_unknown_scenario_lists_the_known_ones() -> None:
     with pytest.raises(DocumentError, match=r"succ: no such scenario: use a file or one of .*, success"):
         Emulator("succ")
