@@ -25,7 +25,6 @@ from mogplex_ci.report.fleet import FleetFacts, FleetLog, RunFacts, counted, fle
 from mogplex_ci.run.fleet import Fleet, FleetHeartbeat, RunEnded, result_of_fleet
 from mogplex_ci.run.result import interrupted
 from mogplex_ci.run.start import CLOSEST
-from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import NextKey, Started, Starting
 from mogplex_ci.signals import StopRequested
 
@@ -296,8 +295,7 @@ class FleetRecorder(Recorder):
         facts = facts_of(replace(result, duration=ended - began), self._sanitizer, self._platform, item.inputs)
         run = RunFacts(self._names[item], item.repo.full_name, item.inputs.task, facts, began, ended)
         self._each_report_of_fleet(lambda report: report.end_run(run))
-        # The reports have taken what they need of the timeline; all of them together would be too much to keep.
-        self._facts[item] = run._replace(facts=replace(facts, timeline=Timeline(), tools=(), spans=()))
+        self._facts[item] = run.without_timeline()
         with self._state_lock:
             if not result.left_behind and self._unfinished.pop(item, None) is not None:
                 self._save_unfinished()

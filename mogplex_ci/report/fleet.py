@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 from mogplex_ci.api.retry import Waiting
@@ -17,6 +18,7 @@ from mogplex_ci.report.outputs import final_outputs
 from mogplex_ci.report.summary import LIMIT, chart_bar, chart_of, folded, summary_of
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
+from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import Markdown, count, duration
 from mogplex_ci.workspace import discard, open_text
 
@@ -52,6 +54,10 @@ class RunFacts(NamedTuple):
     facts: Facts
     began: float
     ended: float
+
+    def without_timeline(self) -> RunFacts:
+        """Return what is kept once the run's reports are made: the timelines of all runs would be too much."""
+        return self._replace(facts=replace(self.facts, timeline=Timeline(), tools=(), spans=()))
 
 
 class FleetFacts(NamedTuple):

@@ -9,7 +9,6 @@ from mogplex_ci.report.fleet import FleetReport
 from mogplex_ci.report.fleet import headline as fleet_headline
 from mogplex_ci.report.html import Bar, Filters, Scale, Shown, listed, rendered, shown_entry
 from mogplex_ci.report.text import headline, mark
-from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import duration
 from mogplex_ci.workspace import discard, write_whole
 
@@ -88,9 +87,8 @@ def _part(number: int, run: RunFacts, room: int, safe: Sanitizer) -> _RunPart:
         room -= len(shown.body) + len(shown.text)
         # Nothing of the timeline is kept: its events are large.
         entries.append(replace(shown, call=None, body=shown.body if room >= 0 else ""))
-    stripped = replace(facts, timeline=Timeline(), tools=(), spans=())
     return _RunPart(
-        run=run._replace(facts=stripped),
+        run=run.without_timeline(),
         repo=safe.clean(run.repo),
         anchor=f"r{number}",
         mark=mark(facts.result),
