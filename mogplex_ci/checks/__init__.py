@@ -1,4 +1,4 @@
-"""Gates: what a successful run must have brought, judged by its events, by GitHub and by its artifact.
+"""Gates: what a successful run must have delivered, judged by its events, by GitHub and by its artifact.
 
 ``judge`` turns a successful result into a rejected one when a gate does not hold. What cannot be judged does not pass.
 Nothing is reverted: branch and pull request stay for people to look at.
@@ -36,7 +36,7 @@ COMMIT_PAUSE: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a run must bring."""
+    """What a run must deliver."""
 
     change: bool = False
     pull_request: bool = False

@@ -128,7 +128,7 @@ class Facts:
     tools: tuple[ToolUse, ...]
     timeline: Timeline
     gates: tuple[GateFacts, ...]
-    """What the run had to bring, as far as it was judged."""
+    """What was required of the run, as far as it was judged."""
     artifact: SafeText | None
     """The artifact that was asked for, as compact JSON."""
     next_steps: tuple[NextStep, ...]

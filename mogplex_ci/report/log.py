@@ -37,8 +37,6 @@ ANNOTATIONS_LIMIT: Final = 10
 """Annotations of one level; GitHub drops what comes after."""
 LOCATIONS_LIMIT: Final = 5
 """How many of these may be the agent's findings in files; the others say how the step went."""
-
-
 ITEMS_IN_ANNOTATION: Final = 3
 """Paths, checks or faults that the annotation of a gate names; the log lists all of them."""
 
@@ -239,7 +237,7 @@ class Log:
         self._at, self._is_paused = 0.0, False
 
     def _gate(self, gate: GateFacts) -> None:
-        """Say whether the run brought what a gate expects, and annotate when it did not."""
+        """Say whether the run passed a gate, and annotate when it did not."""
         if gate.passed:
             self._say("✔ ", gate.name, ": ", gate.found)
             return
@@ -288,7 +286,7 @@ class Log:
         return text.reason(self._safe, error.cause, error.detail)
 
     def _delivery(self, facts: Facts) -> None:
-        """Say what the run has brought, or that nobody knows."""
+        """Say what the run delivered, or that this is unknown."""
         is_unknown = facts.changed is None and facts.pull_request_url is None
         if facts.pull_request_url:
             self._annotate(Level.NOTICE, "Pull request", facts.pull_request_url)

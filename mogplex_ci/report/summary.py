@@ -120,7 +120,7 @@ def why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
 
 
 def gates(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
-    """Yield what the run had to bring, and for what is missing what was expected and what to do."""
+    """Yield what was required of the run, and for each gate that failed what was expected and what to do."""
     for gate in facts.gates:
         mark_of_it = Markdown.of("✔") if gate.passed else Markdown.of("✘")
         words = Markdown.of("{}", gate.found)
