@@ -251,12 +251,12 @@ class FleetLog(FleetReport):
             *(", ", count(step.requests, "request")),
         )
         if step.result is Result.INTERRUPTED and step.error:
-            self._platform.annotate(Level.ERROR, self._safe.line("Mogplex"), step.error)
+            self._annotate(step.error)
         if step.remedy:
             self._platform.line(step.remedy)
 
     def _annotate(self, message: SafeText) -> None:
-        """Annotate the step with a run's failure; GitHub drops what comes after ten."""
+        """Annotate the step with a failure, if that is wanted; GitHub drops what comes after ten."""
         self._annotated += 1
         if self._annotations and self._annotated <= ANNOTATIONS_LIMIT:
             self._platform.annotate(Level.ERROR, self._safe.line("Mogplex"), message)

@@ -205,6 +205,17 @@ def test_a_stop_signal_cancels_every_run(slow_step: tuple[GitHubStep, Emulator],
     assert len(emulator.requests) == asked
 
 
+def test_a_step_without_annotations_has_none_when_it_is_interrupted(slow_step: tuple[GitHubStep, Emulator]) -> None:
+    step, emulator = slow_step
+    step.inputs["annotations"] = "none"
+    process = step.start()
+    wait_until(lambda: len(emulator.runs) == 3)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert out.splitlines().count("Stopped by SIGTERM") == 1
+    assert "::error" not in out
+
+
 def test_a_stop_signal_while_starts_hang(slow_step: tuple[GitHubStep, Emulator]) -> None:
     step, emulator = slow_step
     emulator.inject("start", delay=600, when="after", times=3)
