@@ -68,7 +68,7 @@ def test_the_agents_words_are_joined_to_paragraphs(terminal: Terminal, tmp_path:
 
 def test_no_half_of_a_secret_is_printed(terminal: Terminal, tmp_path: Path) -> None:
     scenario = tmp_path / "split.yaml"
-    halves = ["The token is gh", "p_" + "0aA1bB2cC" * 4, " and", " that is it.\\n\\n"]
+    halves = ["The token is gh", "p_" + "0aA1bB2cC" * 4, " and", " that is it.\n\n"]
     scenario.write_text(f"steps:\n  - {{part: launch}}\n  - text: {json.dumps(halves)}\n  - {{part: deliver}}\n")
     with Emulator(scenario, speed=10) as emulator:
         run_id = terminal.against(emulator).started()
