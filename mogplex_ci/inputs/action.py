@@ -122,6 +122,11 @@ class ActionInputs:
         """The repositories: names, ids and patterns."""
         return tuple((self.repo or "").split())
 
+    @property
+    def is_for_many_repos(self) -> bool:
+        """Whether ``repo`` names several repositories, or has a pattern."""
+        return len(self.repos) > 1 or is_pattern(self.repo or "")
+
     def start_request(self, repo_id: str) -> StartRequest:
         """Return the body of the start call."""
         return StartRequest(
@@ -167,7 +172,7 @@ def read_fleet(
         field = name.replace("-", "_")
         if any(getattr(step, field) != getattr(first, field) for step in steps):
             problems.append(Problem(name, "differs between the tasks", "Set it once, outside tasks."))
-    is_fleet = tasks is not None or any(len(step.repos) > 1 or is_pattern(step.repo or "") for step in steps)
+    is_fleet = tasks is not None or any(step.is_for_many_repos for step in steps)
     if is_fleet:
         of_one_run = {"run-id": first.run_id, "comment-on": first.comment_on, "artifact-file": first.artifact_file}
         for name in (name for name, value in of_one_run.items() if value is not None):
