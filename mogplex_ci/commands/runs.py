@@ -217,6 +217,8 @@ def _warn_of(update: Update, console: Console) -> None:
     from mogplex_ci.run import updates
 
     match update:
+        case updates.EventsMissing(out_of_time=True):
+            console.warn("the timeout left no time to show the last events")
         case updates.EventsMissing(later_ones=True):
             console.warn("only the first {} events can be read; waiting for the end", FEED_LIMIT)
         case updates.EventsMissing():

@@ -270,6 +270,9 @@ class Log:
 
     def _events_missing(self, update: u.EventsMissing) -> None:
         self._show_open_calls(ended=True)
+        if update.out_of_time:
+            self.warn("Events missing", self._safe.line("The timeout left no time to show the last events"))
+            return
         which: SafeText = (
             self._safe.line("The service lists the first {} events only: later ones are missing here", FEED_LIMIT)
             if update.later_ones

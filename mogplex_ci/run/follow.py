@@ -382,7 +382,7 @@ class Follower:
                 page = yield from self._retry_events(until)
             except MogplexError:
                 if not has_last:
-                    yield from self._note_missing(later_ones=True)
+                    yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
             news = yield from self._take_page(page)
             if not news and has_last and self._client.has_no_stream:
@@ -505,10 +505,10 @@ class Follower:
         if not self._lists_newest:
             yield from self._note_missing(later_ones=True)
 
-    def _note_missing(self, *, later_ones: bool) -> Iterator[Update]:
+    def _note_missing(self, *, later_ones: bool, out_of_time: bool = False) -> Iterator[Update]:
         if not self._timeline.is_incomplete:
             self._timeline.is_incomplete = True
-            yield EventsMissing(self.run, later_ones)
+            yield EventsMissing(self.run, later_ones, out_of_time)
 
     def _take(self, events: Iterable[Event]) -> Generator[Update, None, bool]:
         """Report those of ``events`` that were not seen before, by time; the given order breaks ties."""
@@ -556,7 +556,7 @@ class Follower:
             if events and not self._is_stopping:
                 self._stop.check()
             if events and self._clock.monotonic() > self._last_look + LAST_LOOK_SECONDS:
-                yield from self._note_missing(later_ones=True)
+                yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
 
     def _see(self, run: Run) -> Generator[Update, None, bool]:

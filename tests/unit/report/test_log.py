@@ -298,6 +298,12 @@ def test_missing_events_leave_the_pull_request_unknown(later_ones: bool) -> None
     assert f"Compare: {COMPARE}" in log.story
 
 
+def test_events_that_the_timeout_leaves_unshown_are_not_put_down_to_the_service() -> None:
+    log = log_of(EventsMissing(run(), later_ones=True, out_of_time=True), ended=result(Result.TIMEOUT))
+    assert "Warning: The timeout left no time to show the last events" in log.story
+    assert not any("The service lists" in line for line in log.story)
+
+
 def test_a_run_without_a_delivery_event_leaves_the_pull_request_unknown() -> None:
     log = log_of(ended=result(Result.SUCCESS, *call("Bash", 0, 1)))
     assert "Pull request and change: unknown (no event reports them)" in log.story
