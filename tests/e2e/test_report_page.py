@@ -163,3 +163,11 @@ def test_paper_shows_what_is_folded(browser: Browser, reports: dict[str, Path]) 
     assert body.bounding_box() is not None
     assert body.bounding_box()["height"] > 10  # type: ignore[index]
     assert not page.locator(".chips").is_visible()
+
+
+def test_a_table_s_headings_keep_their_words_on_a_phone(browser: Browser, reports: dict[str, Path]) -> None:
+    width, scheme = DEVICES["phone"]
+    page = Opened(browser, reports[FLEET], width=width, scheme=scheme).page
+    heights = page.evaluate("[...document.querySelectorAll('th')].map(cell => cell.offsetHeight)")
+    line = page.evaluate("parseFloat(getComputedStyle(document.querySelector('th')).lineHeight)")
+    assert max(heights) < 3 * line  # "Pull request" has two words
