@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ EXAMPLES = {
 }
 OUTPUTS_BY_THE_SYSTEM = {"azure", "bitbucket", "jenkins", "teamcity"}
 """These hand outputs on by themselves; tests/e2e/golden has what they get."""
+PLEASE = "\nPlease review https://github.com/acme/web/pull/42\n"
 
 
 def scripts(node: object) -> Iterator[str]:
@@ -55,30 +57,67 @@ def scripts_of(name: str) -> list[str]:
     return [script for _, script in re.findall(r"""(?:\bsh |scriptContent = )(['"])(.+)\1""", text)]
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES))
-def test_the_commands_of_an_example(name: str, tmp_path: Path) -> None:
-    for folder in ("workspace", "agent-temp", "bin"):
-        (tmp_path / folder).mkdir()
-    executable(tmp_path / "bin" / "docker", DOCKER)
-    executable(tmp_path / "bin" / "mogplex-ci", f'#!/bin/sh\nexec {" ".join(ENTRY)} "$@"\n')
-    shown = ""
+class Job:
+    """A folder in which scripts are run as a job's steps, with the program and `docker` on PATH."""
+
+    def __init__(self, folder: Path, emulator: Emulator, env: Mapping[str, str]) -> None:
+        self.workspace = folder / "workspace"
+        for part in ("workspace", "agent-temp", "bin"):
+            (folder / part).mkdir()
+        executable(folder / "bin" / "docker", DOCKER)
+        executable(folder / "bin" / "mogplex-ci", f'#!/bin/sh\nexec {shlex.join(ENTRY)} "$@"\n')
+        service = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+        self._env = {**env, **service, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+
+    def run(self, *command: str) -> str:
+        """Run a step that must succeed and return its log."""
+        done = subprocess.run(
+            command,
+            cwd=self.workspace,
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
     with Emulator(SCENARIOS / "pull-request.yaml", speed=AT_ONCE) as emulator:
-        env = environment(name, tmp_path) | {
-            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
-            "MOGPLEX_URL": emulator.url,
-            "MOGPLEX_API_KEY": emulator.token,
-        }
-        for script in scripts_of(name):
-            done = subprocess.run(
-                ["bash", "-e", "-c", script],
-                cwd=tmp_path / "workspace",
-                env=env,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout
-            shown += done.stdout
+        yield emulator
         assert [(run.status, run.prompt) for run in emulator.runs] == [("success", "Fix the failing test.")]
-    assert ("\nPlease review https://github.com/acme/web/pull/42\n" in shown) is (name not in OUTPUTS_BY_THE_SYSTEM)
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_the_commands_of_an_example(name: str, tmp_path: Path, emulator: Emulator) -> None:
+    job = Job(tmp_path, emulator, environment(name, tmp_path))
+    shown = "".join(job.run("bash", "-e", "-c", script) for script in scripts_of(name))
+    assert (PLEASE in shown) is (name not in OUTPUTS_BY_THE_SYSTEM)
+
+
+def example(path: str) -> Any:
+    return yaml.safe_load((ROOT / "examples" / path).read_text(encoding="utf-8"))
+
+
+def test_the_commands_of_cloud_build(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job(tmp_path, emulator, {"MOGPLEX_REPO": "acme/web", "MOGPLEX_IDEMPOTENCY_KEY": "cloudbuild-web-1-agent"})
+    steps = example("cloudbuild/cloudbuild.yaml")["steps"]
+    shown = "".join(job.run(*ENTRY, *(word.replace("$$", "$") for word in step["args"])) for step in steps)
+    assert PLEASE in shown
+
+
+def test_the_command_of_argo_workflows(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job(tmp_path, emulator, {"MOGPLEX_REPO": "acme/web", "MOGPLEX_IDEMPOTENCY_KEY": "argo-1-agent"})
+    container = example("argo/workflow.yaml")["spec"]["templates"][0]["container"]
+    assert "https://github.com/acme/web/pull/42" in job.run(*container["command"], *container["args"])
+
+
+def test_the_script_of_tekton(tmp_path: Path, emulator: Emulator) -> None:
+    job = Job(tmp_path, emulator, {"MOGPLEX_REPO": "acme/web", "MOGPLEX_IDEMPOTENCY_KEY": "tekton-1-agent"})
+    (script,) = scripts(example("tekton/pipeline.yaml"))
+    executable(tmp_path / "script", script.replace("$(results.pull-request-url.path)", str(tmp_path / "result")))
+    job.run(str(tmp_path / "script"))
+    assert (tmp_path / "result").read_text() == "https://github.com/acme/web/pull/42"
