@@ -101,6 +101,21 @@ def test_a_workflow_runs_as_it_stands(
     assert {run.status for run in emulator.runs} == {"success"}
 
 
+def test_the_job_in_a_container_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path) -> None:
+    (job,) = [block.values[0] for block in blocks("yaml") if "\n    container: ghcr.io/" in block.values[0]]
+    workflow = as_workflow(job.replace(PUBLISHED, image))
+    assert workflow is not None
+    (tmp_path / "repository").mkdir()
+    done = act(
+        workspace(tmp_path / "repository", workflow, image),
+        f"--platform=self-hosted={image}",
+        f"--env=MOGPLEX_URL={emulator.url}",
+        f"--secret=MOGPLEX_API_KEY={emulator.token}",
+    )
+    assert done.exit_code == 0, done.log
+    assert "Please review https://github.com/acme/web/pull/42" in done.lines()
+
+
 @pytest.mark.parametrize("command", [block for block in blocks("sh") if block.values[0].startswith("docker run")])
 def test_a_command_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path, command: str) -> None:
     """Except for the address of the service, which is here and not at mogplex.com."""
