@@ -8,7 +8,7 @@ from bisect import bisect_left
 from typing import Final, NamedTuple
 
 from mogplex_ci.models import Untrusted
-from mogplex_ci.sanitize.secrets import assignments, formats
+from mogplex_ci.sanitize import assignments, secret_formats
 
 _CHECKPOINT: Final = "<<<MOGPLEX_CHECKPOINT>>>"
 _CHECKPOINT_END: Final = "<<<END_MOGPLEX_CHECKPOINT>>>"
@@ -193,7 +193,7 @@ def _cut(delta: str) -> str:
 def _may_begin_secret(word: str) -> bool:
     if not _SHORT_WORD.fullmatch(word) or any(name.startswith(word.lower()) for name in _NAMES):
         return True
-    return any(mark.startswith(word) for kind in formats.FORMATS for mark in kind.marks)
+    return any(mark.startswith(word) for kind in secret_formats.FORMATS for mark in kind.marks)
 
 
 def _names_what_follows(text: str) -> bool:

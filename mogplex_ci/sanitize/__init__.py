@@ -1,11 +1,11 @@
 """Makes text of untrusted values that may be printed: visible controls, no secrets, bounded, no CI system's markers.
 
-``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``. ``secrets`` finds
-secrets by their value, by their format and by the name in front of them.
+``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``. ``redactor`` finds
+secrets by their value, by their format (``secret_formats``) and by the name in front of them (``assignments``).
 """
 
+from mogplex_ci.sanitize.redactor import secrets_of
 from mogplex_ci.sanitize.sanitizer import PREFIX, Part, Sanitizer, Value
-from mogplex_ci.sanitize.secrets.redactor import secrets_of
 from mogplex_ci.sanitize.text import CleanText, Markdown, SafeText, clock, count, duration, timestamp
 
 __all__ = [

@@ -12,8 +12,8 @@ from typing import Final, LiteralString, TypeAlias, TypeGuard
 from urllib.parse import urlsplit
 
 from mogplex_ci.models import Untrusted
-from mogplex_ci.sanitize.secrets import assignments
-from mogplex_ci.sanitize.secrets.redactor import MASK, Redactor
+from mogplex_ci.sanitize import assignments
+from mogplex_ci.sanitize.redactor import MASK, Redactor
 from mogplex_ci.sanitize.text import CleanText, Markdown, SafeText
 
 PREFIX: Final = "│\xa0"

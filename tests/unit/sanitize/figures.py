@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.sanitize.secrets.formats import FORMATS
+from mogplex_ci.sanitize.secret_formats import FORMATS
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.corpus import changed, lines, lock_files, packages, standard_library
 from tests.unit.sanitize.rule_sets import Rule

@@ -9,8 +9,8 @@ from re import _constants as kinds  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
-from mogplex_ci.sanitize import sanitizer
-from mogplex_ci.sanitize.secrets import assignments, formats, redactor
+from mogplex_ci.sanitize import assignments, redactor, sanitizer
+from mogplex_ci.sanitize.secret_formats import FORMATS
 from tests.unit.sanitize.rule_sets import members
 
 _NAMES = ("password", "--token", "<secret", "authorization", "x-api-key", '("api_key', "- name: API_KEY")
@@ -20,11 +20,11 @@ _GUARDS = ("", "-----BEGIN PRIVATE KEY-----", "cookie: a=", "bearer ", "password
 
 def expressions() -> Iterator[tuple[tuple[str, ...], str]]:
     """Return every expression of the package, and what stands before the place where it is tried."""
-    for format_ in formats.FORMATS:
+    for format_ in FORMATS:
         yield format_.marks, format_.rest
     for mark, pattern in assignments.COMMANDS.items():
         yield (mark,), pattern
-    for module in (sanitizer, formats, assignments, redactor):
+    for module in (sanitizer, assignments, redactor):
         for name, value in vars(module).items():
             if isinstance(value, str) and not name.startswith("__"):
                 yield _GUARDS, value

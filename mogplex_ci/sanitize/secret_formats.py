@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
 
@@ -240,63 +237,3 @@ FORMATS = (
     _format("Zoho token", "1000.", r"[0-9a-f]{32}\.[0-9a-f]{32}", "https://www.zoho.com/accounts/protocol/oauth/self-client/authorization-code-flow.html"),
     _format("Zuplo key", "zpka_", r"[a-z0-9]{32}_[0-9a-f]{8}", "https://zuplo.com/docs/articles/api-key-management"),
 )  # fmt: skip
-
-_ESCAPE = r"(?:\\[nrtbf]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\[[\d;]{0,8}m)\Z"
-"""What ends in a letter or a digit and yet ends a word: an escape of JSON or of a URL, a colour."""
-_KEY_BEGIN = r"-----\s{0,4}BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?\s{0,4}-----"
-_KEY_EDGE = rf"{_KEY_BEGIN}|KEY(?: BLOCK)?\s{{0,4}}-----"
-_BREAK = r"(?:[\s\"',|>+*#]|\\+[nrt])*+"
-_KEY_BODY = rf"{_BREAK}(?:[A-Za-z-]+: [^\n\\]*+{_BREAK})*+(?:[A-Za-z0-9+/=]{{16,}}+{_BREAK})+[A-Za-z0-9+/=]*"
-_LOOKS_LIKE_BODY = r"\n|\\[nr]|[A-Za-z0-9+/=]{16}"
-
-
-def find(text: str) -> Iterator[tuple[int, int]]:
-    """Return where in ``text`` something of a known format stands."""
-    for format_ in FORMATS:
-        for mark in format_.marks:
-            at = text.find(mark)
-            while at >= 0:
-                end = at + len(mark)
-                if format_.lead or not mark[0].isalnum() or _begins_word(text, at):
-                    match = _compiled(format_.rest).match(text, end)
-                    if match:
-                        end = max(end, match.end())
-                        yield match.span(match.lastindex) if match.lastindex else (_start(text, at, format_.lead), end)
-                at = text.find(mark, end)
-    if "PRIVATE KEY" in text:
-        yield from _private_keys(text)
-
-
-def _begins_word(text: str, at: int) -> bool:
-    before = text[at - 1 : at]
-    is_inside = before.isascii() and before.isalnum()
-    return not is_inside or bool(_compiled(_ESCAPE).search(text, max(at - 10, 0), at))
-
-
-def _start(text: str, at: int, lead: int) -> int:
-    start = at
-    while start > max(at - lead, 0) and (text[start - 1].isalnum() or text[start - 1] in "_-+/=~."):
-        start -= 1
-    return start
-
-
-def _private_keys(text: str) -> Iterator[tuple[int, int]]:
-    """Return where private keys stand (RFC 7468, RFC 9580), with line breaks real or escaped, complete or cut."""
-    here = 0
-    while begin := _compiled(_KEY_BEGIN).search(text, here):
-        edge = _compiled(_KEY_EDGE).search(text, begin.end())
-        body = _compiled(_KEY_BODY).match(text, begin.end())
-        here = begin.end()
-        if edge and edge[0].startswith("KEY") and _compiled(_LOOKS_LIKE_BODY).search(text, begin.end(), edge.start()):
-            here = edge.end()
-        elif body:
-            here = body.end()
-        else:
-            continue
-        yield begin.start(), here
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compile on first use: importing the package stays fast."""
-    return re.compile(pattern, re.ASCII)
