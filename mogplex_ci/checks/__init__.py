@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.checks.artifact import judge_artifact
-from mogplex_ci.checks.paths import judge_paths
-from mogplex_ci.checks.require import judge_change, judge_checks, judge_pull_request
+from mogplex_ci.checks.require import judge_change, judge_checks, judge_paths, judge_pull_request
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import GateJudged
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
     from mogplex_ci.checks.artifact import ArtifactWanted
     from mogplex_ci.checks.github import GitHub
-    from mogplex_ci.checks.paths import Patterns
+    from mogplex_ci.checks.require import Patterns
     from mogplex_ci.run.result import Gate, RunResult
     from mogplex_ci.run.updates import Update
     from mogplex_ci.signals import Clock, Stop

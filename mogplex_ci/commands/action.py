@@ -24,9 +24,8 @@ from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms import detect
 from mogplex_ci.report import reports_for
-from mogplex_ci.report.facts import facts_of
+from mogplex_ci.report.facts import early_outputs, facts_of, final_outputs
 from mogplex_ci.report.log import Log
-from mogplex_ci.report.outputs import early_outputs, final_outputs
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
 from mogplex_ci.run.start import Key, OnRerun, derive_key

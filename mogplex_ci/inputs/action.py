@@ -18,7 +18,7 @@ from mogplex_ci.workspace import inside, read_text, writable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mogplex_ci.checks.paths import Patterns
+    from mogplex_ci.checks.require import Patterns
 
 _OF_THE_STEP: Final = (
     *("timeout", "on-interrupt", "wait", "annotations", "summary", "diagnostics-file", "events-file", "result-file"),
@@ -209,7 +209,7 @@ def read_inputs(
     schema: Mapping[str, Any] | None = None
     patterns: dict[str, Patterns] = {}
     for name in {"allowed-paths", "protected-paths"} & values.keys() - {problem.input for problem in wrong}:
-        from mogplex_ci.checks.paths import Patterns  # pathspec is needed only for these
+        from mogplex_ci.checks.require import Patterns  # pathspec is needed only for these
 
         try:
             patterns[name] = Patterns.parse(values[name].splitlines())

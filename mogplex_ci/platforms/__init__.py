@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.platforms.azure import Azure
-from mogplex_ci.platforms.bitbucket import Bitbucket
 from mogplex_ci.platforms.buildkite import Buildkite
-from mogplex_ci.platforms.circleci import CircleCI
 from mogplex_ci.platforms.github import Forgejo, GitHub
 from mogplex_ci.platforms.gitlab import GitLab
 from mogplex_ci.platforms.others import (
     AppVeyor,
+    Bitbucket,
+    CircleCI,
     CodeBuild,
     Codefresh,
     Drone,

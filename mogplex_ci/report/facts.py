@@ -1,4 +1,4 @@
-"""The final facts of a step, assembled once; outputs, log, summary, files and HTML report read them.
+"""The final facts of a step, assembled once, and its outputs. Log, summary, files and HTML report read the facts.
 
 Everything here may be printed or written as it is: text is sanitized, and what is no plain id, branch or URL is None.
 """
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.result import Gate, RunResult
     from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
+    from mogplex_ci.run.updates import Started
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
 BRANCH_LIMIT: Final = 255
+ARTIFACT_LIMIT: Final = 50_000
+"""Characters of the output ``artifact``; a longer one is in ``artifact-file`` only."""
 ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
 IMAGE: Final = "ghcr.io/mogplex/run-action:1"
@@ -273,3 +276,55 @@ def _github(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: s
 def _file(path: Path | None, platform: Platform, safe: Sanitizer) -> SafeText | None:
     """Return the path of a report, as the outputs name it."""
     return None if path is None else safe.path(path.relative_to(platform.workspace.resolve()).as_posix())
+
+
+def early_outputs(started: Started, safe: Sanitizer) -> dict[str, SafeText | None]:
+    """Return what is known as soon as the run is started, for later steps that run whatever happens."""
+    run = started.run
+    return {
+        "status": safe.identifier(run.status),
+        "run-id": safe.identifier(run.id),
+        "repo-id": safe.identifier(run.repo_id),
+        "harness": safe.identifier(run.harness),
+        "sandbox-id": safe.identifier(run.sandbox_id),
+        "branch": safe.branch(run.working_branch),
+        "idempotency-key": safe.key(started.key),
+        "replayed": _boolean(started.joined, safe),
+    }
+
+
+def final_outputs(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
+    """Return every output; unknown is None. Only ``message`` may have several lines."""
+    return {
+        "result": safe.identifier(facts.result.value),
+        "status": facts.status,
+        "run-id": facts.run_id,
+        "repo-id": facts.repo_id,
+        "repo": facts.repo,
+        "harness": facts.harness,
+        "branch": facts.branch,
+        "base-branch": facts.base_branch,
+        "pull-request-url": facts.pull_request_url,
+        "compare-url": facts.compare_url,
+        "preview-url": facts.preview_url,
+        "commit-sha": facts.commit,
+        "changed": _boolean(facts.changed, safe),
+        "replayed": _boolean(facts.joined, safe) if facts.run_id else None,
+        "idempotency-key": facts.key,
+        "message": facts.message,
+        "error": facts.error,
+        "error-code": facts.error_code,
+        "sandbox-id": facts.sandbox_id,
+        "events-count": safe.identifier(str(facts.events)),
+        "events-truncated": _boolean(facts.events_missing, safe),
+        "duration-seconds": safe.identifier(str(round(facts.duration))),
+        "result-file": facts.result_file,
+        "events-file": facts.events_file,
+        "report-file": facts.report_file,
+        "artifact": facts.artifact if len(facts.artifact or "") <= ARTIFACT_LIMIT else None,
+        "results": None,
+    }
+
+
+def _boolean(value: bool | None, safe: Sanitizer) -> SafeText | None:
+    return None if value is None else safe.identifier("true" if value else "false")

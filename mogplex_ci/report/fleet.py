@@ -12,9 +12,9 @@ from mogplex_ci.errors import RateLimitedError
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.report import text
+from mogplex_ci.report.facts import final_outputs
 from mogplex_ci.report.files import EventsFile, result_of, write_json, write_junit
 from mogplex_ci.report.log import ANNOTATIONS_LIMIT, DETAILS_LIMIT, Log
-from mogplex_ci.report.outputs import final_outputs
 from mogplex_ci.report.summary import LIMIT, chart_bar, chart_of, folded, summary_of
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result

@@ -10,8 +10,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.models import FEED_LIMIT, Untrusted
 from mogplex_ci.platforms.base import Level
 from mogplex_ci.report import text
-from mogplex_ci.report.facts import gate_facts
-from mogplex_ci.report.outputs import ARTIFACT_LIMIT
+from mogplex_ci.report.facts import ARTIFACT_LIMIT, gate_facts
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall

@@ -11,7 +11,7 @@ import pytest
 from mogplex_ci.checks import Judge, Requirements, judge
 from mogplex_ci.checks.artifact import ArtifactWanted
 from mogplex_ci.checks.github import GitHub
-from mogplex_ci.checks.paths import Patterns
+from mogplex_ci.checks.require import Patterns
 from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.signals import Stop, StopRequested
