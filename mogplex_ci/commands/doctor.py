@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, LiteralString
 from urllib.parse import urlsplit
 
-from mogplex_ci.commands.action import key_of
 from mogplex_ci.commands.common import Style, error_text, perform, program, remedy_of
+from mogplex_ci.commands.step import key_of
 from mogplex_ci.errors import (
     EXIT_CODES,
     ForbiddenError,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.api.budget import STARTS, TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import retrying
-from mogplex_ci.commands.action import Recorder, execute, key_of, plan_of, reason_to_skip, service_of, skipped
+from mogplex_ci.commands.step import Recorder, Step, execute, key_of, plan_of, reason_to_skip, service_of, skipped
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.action import is_pattern
 from mogplex_ci.inputs.schema import is_uuid
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import Part, SafeText, Sanitizer
-    from mogplex_ci.signals import Clock, Stop
+    from mogplex_ci.signals import Stop
 
 MOST_RUNS: Final = STARTS[-1].most
 """Runs of one fleet: what the service starts in a day."""
@@ -58,33 +58,32 @@ class Item:
     plan: Plan
 
 
-def perform_fleet(
-    steps: Sequence[ActionInputs], platform: Platform, recorder: FleetRecorder, clock: Clock, stop: Stop, began: float
-) -> RunResult:
-    """Start the runs, follow them, and return how the step ended. ``steps`` are the inputs of each task.
+def perform_fleet(step: Step, tasks: Sequence[ActionInputs], recorder: FleetRecorder) -> RunResult:
+    """Start the runs, follow them, and return how the step ended. ``tasks`` are the inputs of each task.
 
     Raises:
         MogplexError: the step cannot start.
     """
-    inputs = steps[0]
-    reason = reason_to_skip(steps, platform, recorder)
+    inputs = tasks[0]
+    reason = reason_to_skip(step, tasks)
     if reason is not None:
-        return skipped(reason, clock.monotonic() - began)
+        return skipped(step, reason)
+    clock, stop, began = step.clock, step.stop, step.began
     budget = TokenBudget()
-    with service_of(steps, recorder) as (url, token):
+    with service_of(step, tasks) as (url, token):
 
         def connect(number: int) -> Client:
             return Client(url, token, diagnostics=recorder.diagnostics, turn=budget.turns_of(number, clock))
 
         def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
             client = connect(item.number)
-            updates = execute(item.inputs, item.plan, client, platform, recorder, clock=clock, stop=halt, began=began)
+            updates = execute(step._replace(stop=halt), item.inputs, item.plan, client)
             try:
                 return (yield from recorder.kept(item, updates))
             finally:
                 client.close()
 
-        words = [word for step in steps for word in step.repos]
+        words = [word for task in tasks for word in task.repos]
         with contextlib.closing(connect(0)) as client:
 
             def find(timeout: float) -> dict[str, list[Repo]]:
@@ -93,12 +92,12 @@ def perform_fleet(
             try:
                 found = recorder.follow(retrying(find, clock=clock, deadline=began + inputs.timeout, stop=stop))
             except StopRequested:
-                return replace(interrupted(stop), duration=clock.monotonic() - began)
-        items = items_of(steps, found, platform)
+                return replace(interrupted(stop), duration=step.duration)
+        items = items_of(tasks, found, step.platform)
         recorder.open(
             items,
             seconds_to_start=lambda: budget.seconds_to_start(clock.monotonic()),
-            elapsed=lambda: clock.monotonic() - began,
+            elapsed=lambda: step.duration,
         )
         fleet = Fleet(
             items,
@@ -113,7 +112,7 @@ def perform_fleet(
         for item, update in fleet.perform():
             recorder.on_fleet(item, update, fleet.counts)
     result = result_of_fleet([fleet.results[item] for item in items], stop)
-    return replace(result, duration=clock.monotonic() - began)
+    return replace(result, duration=step.duration)
 
 
 def find_repos(client: Client, wanted: Sequence[str], *, timeout: float) -> dict[str, list[Repo]]:
@@ -159,7 +158,7 @@ def _no_match(word: str, visible: Sequence[Repo], *, several: bool) -> Problem:
     return Problem("repo", fault, remedy, Untrusted(word), tuple(repo.full_name for repo in near))
 
 
-def items_of(steps: Sequence[ActionInputs], found: dict[str, list[Repo]], platform: Platform) -> list[Item]:
+def items_of(tasks: Sequence[ActionInputs], found: dict[str, list[Repo]], platform: Platform) -> list[Item]:
     """Return a run for each repository of each task. ``found``: the repositories that each word stands for.
 
     Raises:
@@ -167,19 +166,19 @@ def items_of(steps: Sequence[ActionInputs], found: dict[str, list[Repo]], platfo
     """
     pairs: list[tuple[ActionInputs, Repo]] = []
     problems: list[Problem] = []
-    for step in steps:
-        named = Counter(repo.id for word in step.repos if not is_pattern(word) for repo in found[word])
-        repos = {repo.id: repo for word in step.repos for repo in found[word]}
+    for task in tasks:
+        named = Counter(repo.id for word in task.repos if not is_pattern(word) for repo in found[word])
+        repos = {repo.id: repo for word in task.repos for repo in found[word]}
         problems += [
             Problem("repo", "is named twice", "Name it once.", repos[repo_id].full_name)
             for repo_id, times in named.items()
             if times > 1
         ]
-        pairs += [(step, repo) for repo in repos.values()]
-    if len(pairs) > 1 and any(step.idempotency_key is not None for step in steps):
+        pairs += [(task, repo) for repo in repos.values()]
+    if len(pairs) > 1 and any(task.idempotency_key is not None for task in tasks):
         fault = f"is one key for {len(pairs)} runs"
         problems.append(Problem("idempotency-key", fault, "Remove it: each run gets a key of its own."))
-    branches = Counter((repo.full_name, step.branch) for step, repo in pairs if step.branch is not None)
+    branches = Counter((repo.full_name, task.branch) for task, repo in pairs if task.branch is not None)
     problems += [
         Problem("branch", "is used by several tasks of one repository", "Give each task a branch of its own.", name)
         for (name, _), times in branches.items()
@@ -190,10 +189,10 @@ def items_of(steps: Sequence[ActionInputs], found: dict[str, list[Repo]], platfo
         problems.append(Problem("repo", fault, "Use narrower patterns, or several days."))
     if problems:
         raise UsageError(*dict.fromkeys(problems))
-    at_once = min(len(pairs), steps[0].concurrency)
+    at_once = min(len(pairs), tasks[0].concurrency)
     return [
-        Item(number, repo, step, _plan_of(step, repo, at_once, platform))
-        for number, (step, repo) in enumerate(pairs, start=1)
+        Item(number, repo, task, _plan_of(task, repo, at_once, platform))
+        for number, (task, repo) in enumerate(pairs, start=1)
     ]
 
 
