@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
+SEED ?= 1
 SETUP := $(VENV)/.ready
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test golden check lint types workflows documents dependencies structure docs pictures hooks bench lock clean
+.PHONY: help demo test golden check lint types workflows documents dependencies structure docs pictures hooks bench soak lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -35,7 +36,7 @@ lint: $(SETUP)
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/vulture
-	$(BIN)/shellcheck examples/buildkite/pre-exit .ci/run scripts/*.sh tests/container/*.sh
+	$(BIN)/shellcheck examples/buildkite/pre-exit .ci/run benchmarks/peers/*.sh scripts/*.sh tests/container/*.sh
 	$(BIN)/hadolint Dockerfile
 
 types: $(SETUP)
@@ -93,6 +94,9 @@ fuzz: $(SETUP) ## Let a fuzzer look for text that does harm: SECONDS=60 of it
 
 bench: $(SETUP) ## Measure what the documents claim about speed and frugality
 	@$(BIN)/python -m benchmarks
+
+soak: $(SETUP) ## Follow 50 runs for two hours of the service's time while everything goes wrong: SEED=1
+	@$(BIN)/python -m benchmarks.soak --seed $(SEED)
 
 lock: ## Resolve the locked requirements anew
 	$(BIN)/pip install --quiet uv
