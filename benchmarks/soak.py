@@ -1,0 +1,463 @@
+"""``python -m benchmarks.soak``: two hours in which everything goes wrong, and nothing may be lost.
+
+Real processes follow 50 runs of an emulator of each generation, whose time runs 20 times as fast: a step that follows
+one run for the whole time, a fleet of eight, and steps that come and go. Answers fail, streams break, the service goes
+away, jobs are cancelled, killed and run again, all as a seed says. What must hold is checked all the while and for each
+step at its end. Exit 1 when something does not; the logs of such steps are left in ``out/soak/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from threading import Event, Thread
+from typing import Any
+
+import yaml
+
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.emulator.run import TERMINAL, Run
+from tests.faults.kinds import PASSING, STREAM_FAULTS, Kind
+from tests.program import ENTRY, ROOT, GitHubStep
+from tests.unit.sanitize.secret_samples import STANDALONE
+
+SPEED = 20.0
+RUNS, FLEET = 50, 8
+OUTAGES, BAD_STARTS = 5, 20
+LONG_EVENTS = 500
+"""Events of a run that lasts all the time, beside the agent's text."""
+GROWTH = 2.0
+"""MiB by which a process may grow between the second and the last fifth of the time."""
+PATIENCE = 150.0
+"""Real seconds after the end in which the last steps end: one may have to find out that a stream is silent."""
+CODES = {"success": 0, "failed": 1, "cancelled": 1}
+LEFT = ROOT / "out" / "soak"
+SECRETS = [make for make in STANDALONE.values() if "\n" not in make(Random(0))]  # noqa: S311  (shapes, of one line)
+_MARKER = re.compile(r"marker (\d+)\.")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to happen to one step."""
+
+    name: str
+    begins: float
+    """Real seconds after the beginning."""
+    seconds: float
+    """Real seconds that its run takes."""
+    never_queued: bool
+    """Whether the service fails to queue the first run."""
+    old: bool
+    """Whether it talks to the older service."""
+    stop: signal.Signals | None
+    stop_after: float
+    """Real seconds after its beginning."""
+    again: bool
+    """Whether a killed step is run again; else ``post`` cleans up."""
+
+
+class Soak:
+    """All steps and both services."""
+
+    def __init__(self, seed: int, hours: float, folder: Path) -> None:
+        """``folder`` is for everybody's files."""
+        self._random = Random(seed)  # noqa: S311  (not a secret)
+        self._folder = folder
+        self._seconds = hours * 3600 / SPEED
+        self.secrets: list[str] = []
+        self.broken: list[str] = []
+        """What did not hold, in words."""
+        self.counts: Counter[str] = Counter()
+        self.memory: dict[str, list[float]] = {"a step, one run": [], f"a fleet, {FLEET} runs": []}
+        """MiB of the processes that last, about once a second."""
+        self._at_work: set[str] = set()
+        """Names of the steps that may have a run at work."""
+        self._over = Event()
+        self.plans = [self._plan(f"step-{number}") for number in range(RUNS - FLEET - 1)]
+        scripts = [self._write(plan) for plan in self.plans] + [self._write_long("long"), self._write_long("fleet")]
+        repos = ["acme/web", *(f"acme/fleet-{number}" for number in range(FLEET))]
+        self.services = {
+            api: Emulator(others=scripts, api=api, repos=repos, speed=SPEED, limits=False)
+            for api in ("2026-11", "2026-08")
+        }
+
+    # What happens.
+
+    def _plan(self, name: str) -> Plan:
+        random = self._random
+        seconds = random.uniform(300, 1500) / SPEED
+        stop = random.choice([None, None, None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL])
+        return Plan(
+            name=name,
+            begins=random.uniform(0.0, max(self._seconds - seconds, 0.0)),
+            seconds=seconds,
+            never_queued=random.random() < 0.1,
+            old=random.random() < 0.3,
+            stop=stop,
+            stop_after=random.uniform(0.0, seconds),
+            again=random.random() < 0.5,
+        )
+
+    def _write(self, plan: Plan) -> Path:
+        """Write the script of a step's run: numbered events with secrets, text in pieces, an end, and faults."""
+        random = self._random
+        count = random.randint(10, 25) if plan.old else random.randint(20, 80)  # the older service lists 200 events
+        gap = plan.seconds * SPEED / count
+        steps: list[dict[str, Any]] = [{"after": random.uniform(5, 60), "status": "streaming"}]
+        for number in range(1, count + 1):
+            steps += self._event(number, random.expovariate(1 / gap))
+        end = random.choice(["success", "success", "success", "failed", "cancelled"])
+        steps += [{"event": {"success": "finished"}.get(end, end)}, {"after": 0.5, "status": end}]
+        faults = [self._fault() for _ in range(random.randint(0, 6))]
+        script: dict[str, Any] = {"steps": steps, "faults": faults}
+        if plan.never_queued:
+            script["queue_failure"] = {"error": "Could not queue", "times": 1}
+        return self._save(plan.name, script)
+
+    def _write_long(self, name: str) -> Path:
+        """Write the script of a run that lasts all the time."""
+        gap = self._seconds * SPEED / LONG_EVENTS
+        steps: list[dict[str, Any]] = [{"after": 20, "status": "streaming"}]
+        for number in range(1, LONG_EVENTS + 1):
+            steps += self._event(number, gap * 0.9)
+        breaks = [
+            {"route": route, "skip": number, **self._gentle(self._random.choice(kinds))}
+            for route, kinds in (("resume", STREAM_FAULTS), ("run", PASSING), ("events", PASSING))
+            for number in range(0, 60, 3)
+        ]
+        closing = [{"route": "stream", "times": "always", "close": "200s"}]
+        steps += [{"event": "finished"}, {"after": 0.5, "status": "success"}]
+        return self._save(name, {"steps": steps, "faults": breaks + closing})
+
+    def _event(self, number: int, after: float) -> Iterator[dict[str, Any]]:
+        random = self._random
+        secret = random.choice(SECRETS)(random)
+        self.secrets.append(secret)
+        message = f"marker {number}. deploy {secret} to the server"
+        yield {"after": after, "event": "log", "message": message, "payload": {"output": f"{secret} " * 20}}
+        yield {"after": 0.1, "tool_started": "Command", "call": f"call-{number}"}
+        text, size = f"I deploy it with {secret} now.\n\n", random.randint(20, 60)
+        yield {"after": 0.1, "text": text, "size": size, "every": 0.05}
+        yield {"after": 0.1, "tool_finished": "Command", "call": f"call-{number}"}
+
+    def _fault(self) -> dict[str, Any]:
+        random = self._random
+        if random.random() < 0.5:
+            route, kind = random.choice(["stream", "resume"]), random.choice(STREAM_FAULTS)
+        else:
+            route, kind = random.choice(["run", "events", "stream", "resume", "cancel"]), random.choice(PASSING)
+        return {"route": route, "skip": random.randint(0, 5), "times": random.randint(1, 3), **self._gentle(kind)}
+
+    def _gentle(self, kind: Kind) -> dict[str, Any]:
+        """Return the fields of a fault; the service asks for patience in its own time, which is fast."""
+        self.counts["faults armed"] += 1
+        return kind.fields | ({"headers": {"Retry-After": "3"}} if "headers" in kind.fields else {})
+
+    def _save(self, name: str, script: dict[str, Any]) -> Path:
+        path = self._folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(script), encoding="utf-8")
+        return path
+
+    def run(self) -> None:
+        """Let everything happen, and check it."""
+        for service in self.services.values():
+            service.start()
+        began = time.monotonic()
+        watcher = Thread(target=self._watch)
+        watcher.start()
+        with ThreadPoolExecutor(len(self.plans) + 3) as pool:
+            work = [pool.submit(self._follow_all_the_time, name) for name in ("long", "fleet")]
+            work += [pool.submit(self._disturb, began)]
+            work += [pool.submit(self._live, plan, began) for plan in self.plans]
+        self._over.set()
+        watcher.join()
+        for each in work:
+            each.result()
+        for service in self.services.values():
+            self.counts["requests"] += len(service.requests)
+            self.counts["runs"] += len(service.runs)
+            service.stop()
+
+    def _disturb(self, began: float) -> None:
+        """Spoil answers to starts, and have both services go away now and then."""
+        moments = [(self._random.uniform(0, self._seconds), "start") for _ in range(BAD_STARTS)]
+        moments += [(self._random.uniform(0, self._seconds), "outage") for _ in range(OUTAGES)]
+        for at, what in sorted(moments):
+            time.sleep(max(began + at - time.monotonic(), 0))
+            if what == "start":
+                route, kind = self._random.choice(["start", "start", "repos"]), self._random.choice(PASSING)
+                for service in self.services.values():
+                    service.inject(route, **self._gentle(kind))
+                continue
+            self.counts["outages"] += 1
+            for service in self.services.values():
+                service.inject("any", drop=True, times="always")
+            time.sleep(self._random.uniform(3, 9))
+            for service in self.services.values():
+                service.clear_faults()
+
+    # One step.
+
+    def _live(self, plan: Plan, began: float) -> None:
+        """Play one step from its first try to the clean-up, and check what came of it."""
+        time.sleep(max(began + plan.begins - time.monotonic(), 0))
+        service = self.services["2026-08" if plan.old else "2026-11"]
+        self._at_work.add(plan.name)
+        step = Try(self._folder / plan.name, service, plan.name)
+        interrupted = self._interrupt(plan, step)
+        killed = interrupted and plan.stop is signal.SIGKILL
+        code = self._wait(step)
+        tries = [step]
+        if killed and plan.again:
+            self.counts["re-runs"] += 1
+            tries.append(Try(self._folder / f"{plan.name}-again", service, plan.name, attempt=2))
+            code = self._wait(tries[-1])
+        cleaned = tries[-1].post()
+        self._at_work.discard(plan.name)
+        for each in tries:
+            self._check_texts(each)
+        runs = [run for run in service.runs if _is_of(run, plan.name)]
+        self._check_runs(plan, tries, runs)
+        if not killed or plan.again:
+            self._check_end(tries[-1], runs, code, plan.stop if interrupted and not killed else None)
+        if cleaned != 0:
+            self._fail(tries[-1], f"post exited with {cleaned}")
+
+    def _interrupt(self, plan: Plan, step: Try) -> bool:
+        """Send the planned signal, if the step is still at work then; it may come before the first request."""
+        if plan.stop is None:
+            return False
+        step.wait(plan.stop_after)
+        while step.process.poll() is None and not step.out.strip():  # the interpreter starts
+            time.sleep(0.02)
+        if step.process.poll() is not None:
+            return False
+        self.counts["signals" if plan.stop is not signal.SIGKILL else "kills"] += 1
+        step.process.send_signal(plan.stop)
+        return True
+
+    def _wait(self, step: Try) -> int:
+        code = step.wait(self._seconds + PATIENCE)
+        if code is None:
+            self._fail(step, "did not end")
+            step.process.kill()
+            return step.process.wait()
+        return code
+
+    def _follow_all_the_time(self, name: str) -> None:
+        """Follow a run, or a fleet of them, to the end, and check it."""
+        service = self.services["2026-11"]
+        memory = list(self.memory.values())[name == "fleet"]
+        self._at_work.add(name)
+        inputs = {"repo": "acme/fleet-*", "concurrency": str(FLEET)} if name == "fleet" else {}
+        step = Try(self._folder / name, service, name, inputs=inputs)
+        until = time.monotonic() + self._seconds + PATIENCE
+        while time.monotonic() < until and step.wait(1.0) is None:
+            memory.append(_resident(step.process.pid))
+        code = self._wait(step)
+        self._at_work.discard(name)
+        self._check_texts(step)
+        runs = [run for run in service.runs if _is_of(run, name)]
+        if len(runs) != (FLEET if name == "fleet" else 1):
+            self._fail(step, f"started {len(runs)} runs")
+        if name == "long":
+            self._check_end(step, runs, code, None)
+            return
+        if code != 0:
+            self._fail(step, f"exited with {code}")
+        for run in runs:  # the log shows the beginning and the end of a long run
+            self._check_events(step, run, "\n".join(line for line in step.events if run.id in line))
+
+    # What must hold.
+
+    def _watch(self) -> None:
+        """Look every second for a run that nobody follows, and for a step with two runs."""
+        while not self._over.wait(1.0):
+            for service in self.services.values():
+                live = [run.prompt.split()[-1] for run in service.runs if run.status not in TERMINAL]
+                ended = [name for name in live if name not in self._at_work]
+                twice = [name for name, number in Counter(live).items() if number > 1 and name != "fleet"]
+                self.broken += [f"{name}: its run is at work, and the step is over" for name in ended]
+                self.broken += [f"{name}: two runs at once" for name in twice]
+                self.counts["looks"] += 1
+
+    def _check_texts(self, step: Try) -> None:
+        """No secret, no traceback, nothing on stderr."""
+        for path, text in step.texts():
+            found = [secret for secret in self.secrets if secret in text]
+            if found:
+                self._fail(step, f"{path.name} holds {len(found)} secrets, such as {found[0][:12]}…")
+            if "Traceback" in text:
+                self._fail(step, f"{path.name} holds a traceback")
+            masked = text.replace(f"::add-mask::{step.service.token}\n", "")
+            if step.service.token in masked:
+                self._fail(step, f"{path.name} holds the token")
+        if step.err:
+            self._fail(step, f"wrote to stderr: {step.err[:200]}")
+
+    def _check_runs(self, plan: Plan, tries: Sequence[Try], runs: Sequence[Run]) -> None:
+        """One run for a key, another one only in place of a dead one, and none at work."""
+        if len({run.key for run in runs}) != len(runs):
+            self._fail(tries[-1], "two runs with one key")
+        dead = [run for run in runs[:-1] if run.status in ("failed", "cancelled")]
+        if len(runs) > 1 + len(dead) or len(runs) > 1 + plan.never_queued + (len(tries) - 1):
+            self._fail(tries[-1], f"{len(runs)} runs: {', '.join(run.status for run in runs)}")
+        left = [run for run in runs if run.status not in TERMINAL]
+        if left:
+            self._fail(tries[-1], f"left {len(left)} runs behind")
+
+    def _check_end(self, step: Try, runs: Sequence[Run], code: int, stop: signal.Signals | None) -> None:
+        """The exit code is the run's, and its events were shown."""
+        codes = {CODES[runs[-1].status]} if runs else set()
+        if stop is not None:
+            codes.add(128 + stop)
+        if code not in codes:
+            status = runs[-1].status if runs else "no run"
+            self._fail(step, f"exited with {code}, {status}, {stop.name if stop else 'no signal'}")
+        if runs:
+            truncated = step.outputs["events-truncated"] == "true"
+            self.counts["steps that say that events are missing"] += truncated
+            self._check_events(step, runs[-1], step.out, cut=stop is not None, truncated=truncated)
+
+    def _check_events(self, step: Try, run: Run, log: str, *, cut: bool = False, truncated: bool = False) -> None:
+        """Every event is shown once and in order, to the end unless the step was ``cut`` short.
+
+        ``truncated``: the step says that events are missing.
+        """
+        shown = [int(number) for number in _MARKER.findall(log)]
+        written = [int(number) for event in run.events for number in _MARKER.findall(event["message"] or "")]
+        self.counts["events"] += len(written)
+        self.counts["events shown"] += len(shown)
+        expected = written[: len(shown)] if cut else written
+        if truncated:
+            expected = [number for number in expected if number in shown]
+        if shown != expected:
+            missing, twice = sorted(set(expected) - set(shown)), len(shown) - len(set(shown))
+            self._fail(step, f"{len(shown)} of {len(written)} events; missing {missing[:9]}, {twice} twice")
+
+    def check_memory(self) -> None:
+        """The processes that last do not grow."""
+        for name, samples in self.memory.items():
+            early, late = _early_and_late(samples)
+            if late - early > GROWTH:
+                self.broken.append(f"memory of {name}: {early:.1f} MiB, later {late:.1f} MiB")
+
+    def _fail(self, step: Try, what: str) -> None:
+        self.broken.append(f"{step.folder.name}: {what}")
+        shutil.copytree(step.folder, LEFT / step.folder.name, dirs_exist_ok=True)
+
+
+class Try:
+    """One try of a step: a process, and the files of its job."""
+
+    def __init__(
+        self, folder: Path, service: Emulator, name: str, *, attempt: int = 1, inputs: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it; its run plays the script ``name``."""
+        self.folder, self.service = folder, service
+        folder.mkdir()
+        given = {"prompt": f"scenario: {name}", "repo": "acme/web", "base-url": service.url, "api-key": service.token}
+        files = {"events-file": "events.ndjson", "result-file": "result.json", "report-file": "report.html"}
+        identity = {"GITHUB_JOB": name, "GITHUB_RUN_ATTEMPT": str(attempt), "LANG": "C.UTF-8"}
+        self._step = GitHubStep(folder, given | files | dict(inputs or {}), identity)
+        with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+            self.process = subprocess.Popen(
+                ENTRY, env=self._step.environment, cwd=self._step.workspace, stdout=out, stderr=err
+            )
+
+    def wait(self, seconds: float) -> int | None:
+        """Return the exit code, or None when it is still at work after ``seconds``."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def post(self) -> int:
+        """Clean up as the runner does, and return the exit code."""
+        state = {f"STATE_{name}": value for name, value in self._step.state.items()}
+        with (self.folder / "post").open("wb") as out:
+            env, cwd = self._step.environment | state, self._step.workspace
+            return subprocess.run([*ENTRY, "post"], env=env, cwd=cwd, stdout=out, check=False).returncode
+
+    def texts(self) -> Iterator[tuple[Path, str]]:
+        """Yield every file that the step wrote, with what it holds."""
+        for path in self.folder.rglob("*"):
+            if path.is_file():
+                yield path, path.read_bytes().decode(errors="replace")
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Its outputs."""
+        return self._step.outputs
+
+    @property
+    def events(self) -> list[str]:
+        """The lines of its file of events."""
+        return (self._step.workspace / "events.ndjson").read_text(encoding="utf-8").splitlines()
+
+    @property
+    def out(self) -> str:
+        """What it printed."""
+        return (self.folder / "out").read_bytes().decode(errors="replace")
+
+    @property
+    def err(self) -> str:
+        """What it wrote to stderr."""
+        return (self.folder / "err").read_bytes().decode(errors="replace")
+
+
+def _is_of(run: Run, name: str) -> bool:
+    return run.prompt.split()[-1] == name
+
+
+def _resident(pid: int) -> float:
+    """Return the MiB of a process that are in memory."""
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
+    return float(found[1]) / 1024 if found else 0.0
+
+
+def _early_and_late(samples: Sequence[float]) -> tuple[float, float]:
+    """Return the medians of the second and the last fifth."""
+    fifth = max(len(samples) // 5, 1)
+    return statistics.median(samples[fifth : 2 * fifth] or samples), statistics.median(samples[-fifth:])
+
+
+def main() -> int:
+    """Run it as the arguments say, and print what happened."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="what goes wrong, and when (default 1)")
+    parser.add_argument("--hours", type=float, default=2.0, help=f"of the service's time, {SPEED:g} times as fast")
+    arguments = parser.parse_args()
+    shutil.rmtree(LEFT, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        soak = Soak(arguments.seed, arguments.hours, Path(folder))
+        began = time.monotonic()
+        soak.run()
+        took = time.monotonic() - began
+    soak.check_memory()
+    print(f"seed {arguments.seed}: {arguments.hours:g} hours in {took / 60:.1f} minutes")
+    print(", ".join(f"{number} {what}" for what, number in sorted(soak.counts.items())))
+    for name, samples in soak.memory.items():
+        early, late = _early_and_late(samples)
+        print(f"memory of {name}: {early:.1f} MiB, at the end {late:.1f} MiB, at most {max(samples):.1f} MiB")
+    for what, times in Counter(soak.broken).items():
+        print(f"BROKEN: {what}{f' ({times} times)' if times > 1 else ''}")
+    print("everything held" if not soak.broken else f"logs: {LEFT.relative_to(ROOT)}")
+    return 1 if soak.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
