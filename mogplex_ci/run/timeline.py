@@ -133,6 +133,8 @@ Addition = PhaseStarted | PhaseEnded | ToolCall | TextPiece | Note
 """What one event adds."""
 
 
+_NOT_KEPT: Final = Untrusted(None)
+"""In place of the event as the API sent it: a run may have many thousands, and nobody reads that again."""
 _WITHIN_A_MESSAGE: Final = (EventKind.DELIVERY, EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED)
 """The agent's last line can arrive after these; it still belongs to what was said before."""
 
@@ -203,6 +205,7 @@ class Timeline:
 
     def add(self, event: Event) -> list[Addition]:
         """Add the next event and return what it adds. A finished tool call is the entry of its start again."""
+        event = replace(event, data=_NOT_KEPT)
         self.event_count += 1
         self._now = self._time_of(event)
         self.last = max(self.last, self._now)
