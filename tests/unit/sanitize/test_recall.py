@@ -17,7 +17,7 @@ from mogplex_ci.sanitize.secret_formats import FORMATS
 from tests.program import ROOT
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.rule_sets import Rule, Sample
-from tests.unit.sanitize.secret_samples import FORMS, STANDALONE, formed, name_for, seeded, telling_parts
+from tests.unit.sanitize.secret_samples import FORMS, NAMED, STANDALONE, formed, name_for, seeded, telling_parts
 
 SANITIZER = Sanitizer()
 USERS = re.compile(r"generic-username|-id\\b|-url\\b|-host|-domain")
@@ -95,6 +95,7 @@ def test_betterleaks_finds_nothing_in_the_logs_of_a_whole_step() -> None:
 def test_every_format_has_a_sample() -> None:
     """Whoever adds a format adds how it looks, to ``secret_samples.py``."""
     texts = [make(seeded(seed)) for make in STANDALONE.values() for seed in range(3)]
-    texts += [sample.text for _, sample in shaped(2)] + ["https://b.s3.amazonaws.com/k?X-Amz-Signature=" + "0f" * 32]
+    texts += [sample.text for _, sample in shaped(2)]
+    texts += [form.format(make(seeded(0))) for form, make in NAMED.values()]
     text = "\n".join(text for text in texts if "PRIVATE KEY" not in text)
     assert [format_.name for format_ in FORMATS if not any(find_formats(text, [format_]))] == []
