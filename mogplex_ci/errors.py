@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, LiteralString
+from typing import ClassVar, Final, LiteralString, NamedTuple
 
 from mogplex_ci.models import Untrusted
 
@@ -47,8 +46,7 @@ class MogplexError(Exception):
             self.remedy = remedy
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One fault of one input, and what to do about it.
 
     Printed as one line: ``timeout: "3x" is not a duration. Use 900, 15m or 1h30m.``

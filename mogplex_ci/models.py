@@ -7,10 +7,9 @@ in ``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` turns it 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 T = TypeVar("T")
 TERMINAL_STATUSES: Final = frozenset({"success", "failed", "cancelled"})
@@ -92,8 +91,7 @@ class Untrusted:
         raise TypeError("untrusted text must go through mogplex_ci.sanitize")
 
 
-@dataclass(frozen=True, slots=True)
-class Repo:
+class Repo(NamedTuple):
     """A repository that the token can see (``GET /repos``)."""
 
     id: str
@@ -106,8 +104,7 @@ class Repo:
     """The whole object as the API sent it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One agent run (the API's run object).
 
     ``id`` and ``status`` are checked to be plain words when they are read; all other text is untrusted.
@@ -184,8 +181,7 @@ class EventKind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class ToolState:
+class ToolState(NamedTuple):
     """What a tool event says about its call."""
 
     name: Untrusted
@@ -198,8 +194,7 @@ class ToolState:
     """How long the call took, when the service says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class GitState:
+class GitState(NamedTuple):
     """What a ``git_sync`` or ``git_delivery`` event says."""
 
     working_branch: Untrusted | None
@@ -209,8 +204,7 @@ class GitState:
     pull_request_url: Untrusted | None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a run ended, from an event that ends it."""
 
     error: Untrusted | None
@@ -221,8 +215,7 @@ class Failure:
     """Whether the agent had finished, and pushing its changes failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileLocation:
+class FileLocation(NamedTuple):
     """A line of a file that an event is about."""
 
     path: Untrusted
@@ -231,8 +224,7 @@ class FileLocation:
     """Whether the event calls it a warning or an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event of a run. ``mogplex_ci.api.answers`` is the only place that reads payload keys."""
 
     id: Untrusted
@@ -254,16 +246,14 @@ class Event:
     location: FileLocation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EventPage:
+class EventPage(NamedTuple):
     """One answer of ``GET /runs/{id}/events``: the run, and up to ``FEED_LIMIT`` events, oldest first."""
 
     run: Run
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StartedRun:
+class StartedRun(NamedTuple):
     """The answer of ``POST /runs``."""
 
     run: Run
@@ -271,8 +261,7 @@ class StartedRun:
     """The key was known: this is the run that it started earlier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(NamedTuple):
     """The answer of ``POST /runs/{id}/cancel``."""
 
     run: Run | None
@@ -283,8 +272,7 @@ class Cancelled:
     """The whole object as the API sent it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A JSON file that a run committed below ``.mogplex/artifacts`` (``GET /runs/{id}/artifact``)."""
 
     path: Untrusted
@@ -295,8 +283,7 @@ class Artifact:
     """The whole object as the API sent it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(NamedTuple):
     """An agent that a run can use (``GET /agents``)."""
 
     id: Untrusted
@@ -308,8 +295,7 @@ class Agent:
     """The whole object as the API sent it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skill:
+class Skill(NamedTuple):
     """A skill that a prompt can invoke as ``$slug`` (``GET /skills``)."""
 
     slug: Untrusted
@@ -321,8 +307,7 @@ class Skill:
     """The whole object as the API sent it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartRequest:
+class StartRequest(NamedTuple):
     """The body of ``POST /runs``; None leaves a field out."""
 
     repo_id: str

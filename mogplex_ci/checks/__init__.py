@@ -6,7 +6,7 @@ Nothing is reverted: branch and pull request stay for people to look at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import retrying
@@ -84,12 +84,11 @@ def judge(result: RunResult, wanted: Requirements, judge: Judge) -> Generator[Up
         yield GateJudged(gate)
     failed = [gate for gate in gates if not gate.passed]
     artifact = next((gate.artifact for gate in gates if gate.artifact is not None), None)
-    judged = replace(result, gates=tuple(gates), artifact=artifact)
+    judged = result._replace(gates=tuple(gates), artifact=artifact)
     if not failed:
         return judged
     first = failed[0]
-    return replace(
-        judged,
+    return judged._replace(
         result=Result.REJECTED,
         exit_code=1,
         cause=f"the run succeeded, but {first.found}",
@@ -120,7 +119,7 @@ def _with_pushed_commit(result: RunResult, judge: Judge) -> Generator[Update, No
             )
         except MogplexError:
             break
-    return replace(result, run=run)
+    return result._replace(run=run)
 
 
 def _gates(result: RunResult, wanted: Requirements, judge: Judge) -> Iterator[Generator[Update, None, Gate]]:

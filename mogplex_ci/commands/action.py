@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mogplex_ci.commands.step import Recorder, Step, execute, key_of, plan_of, reason_to_skip, service_of, skipped
@@ -45,9 +44,9 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
             step.recorder.begin(tasks[0], warnings)
             result = _perform(step, tasks[0])
     except MogplexError as error:
-        result = replace(result_of_error(error), duration=step.duration)
+        result = result_of_error(error)._replace(duration=step.duration)
     except Exception as error:  # a user never sees a traceback
-        result = replace(result_of_error(InternalError.of(error)), duration=step.duration, left_behind=True)
+        result = result_of_error(InternalError.of(error))._replace(duration=step.duration, left_behind=True)
     step.recorder.finish(result)
     return result.exit_code
 

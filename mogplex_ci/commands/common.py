@@ -6,7 +6,6 @@ import argparse
 import json
 import re
 import sys
-from dataclasses import replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -126,7 +125,7 @@ def checked_as(name: str, flag: str) -> Callable[[str], str]:
         text = text.strip()
         problem = inputs()[name].problem(text) if text else None
         if problem is not None:
-            raise UsageError(replace(problem, input=flag))
+            raise UsageError(problem._replace(input=flag))
         return text.lower() if inputs()[name].kind.ignores_case else text
 
     return check
@@ -336,7 +335,7 @@ class Session:
         variable, text = next(((variable, text) for variable, text in given if text), ("", setting.default or ""))
         problem = setting.problem(text, token=token) if text else None
         if problem is not None:
-            raise UsageError(replace(problem, input=variable))
+            raise UsageError(problem._replace(input=variable))
         return text
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, LiteralString
@@ -191,7 +191,7 @@ def _check_token(token: str) -> Finding:
         return Finding.of_error("token", error)
     problem = inputs()["api-key"].problem(token)
     if problem is not None:
-        return Finding.of_problem("token", replace(problem, input="token"))
+        return Finding.of_problem("token", problem._replace(input="token"))
     if _TOKEN.fullmatch(token):
         return Finding("token", Mark.OK, "has the form of a Mogplex token")
     return Finding(

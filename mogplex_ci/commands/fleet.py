@@ -7,7 +7,7 @@ import json
 import re
 import threading
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
@@ -92,7 +92,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs], recorder: FleetReco
             try:
                 found = recorder.follow(retrying(find, clock=clock, deadline=began + inputs.timeout, stop=stop))
             except StopRequested:
-                return replace(interrupted(stop), duration=step.duration)
+                return interrupted(stop)._replace(duration=step.duration)
         items = items_of(tasks, found, step.platform)
         recorder.open(
             items,
@@ -112,7 +112,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs], recorder: FleetReco
         for item, update in fleet.perform():
             recorder.on_fleet(item, update, fleet.counts)
     result = result_of_fleet([fleet.results[item] for item in items], stop)
-    return replace(result, duration=step.duration)
+    return result._replace(duration=step.duration)
 
 
 def find_repos(client: Client, wanted: Sequence[str], *, timeout: float) -> dict[str, list[Repo]]:
@@ -201,8 +201,7 @@ def _plan_of(inputs: ActionInputs, repo: Repo, at_once: int, platform: Platform)
     label = "-".join(filter(None, (repo.full_name.text, inputs.task)))
     key = key_of(inputs, platform, label, (repo.id, inputs.task or ""))
     plan = plan_of(inputs, key, platform)
-    return replace(
-        plan,
+    return plan._replace(
         repo=repo.id,
         repo_is_id=True,
         found=repo,
@@ -291,7 +290,7 @@ class FleetRecorder(Recorder):
         """Record how one run ended."""
         ended = self._elapsed()
         began = self._started_at.get(item, ended)
-        facts = facts_of(replace(result, duration=ended - began), self._sanitizer, self._platform, item.inputs)
+        facts = facts_of(result._replace(duration=ended - began), self._sanitizer, self._platform, item.inputs)
         run = RunFacts(self._names[item], item.repo.full_name, item.inputs.task, facts, began, ended)
         self._each_report_of_fleet(lambda report: report.end_run(run))
         self._facts[item] = run.without_timeline()
@@ -312,7 +311,7 @@ class FleetRecorder(Recorder):
         self._progress.stop()
         facts = facts_of(result, self._sanitizer, self._platform, self._inputs)
         if len({item.inputs.prompt for item in self._names}) > 1:
-            facts = replace(facts, title=self._sanitizer.clean(""), task=self._sanitizer.clean(""))
+            facts = facts._replace(title=self._sanitizer.clean(""), task=self._sanitizer.clean(""))
         fleet = FleetFacts(facts, [self._facts[item] for item in self._names if item in self._facts])
         self._each_report_of_fleet(lambda report: report.end(fleet))
         self._set_outputs(fleet_outputs(fleet, self._sanitizer))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mogplex_ci.api.retry import finish
@@ -112,7 +111,7 @@ def _judged(step: Step, inputs: ActionInputs, result: RunResult, client: Client)
             result = result.ended_as(interrupted(step.stop))
         except Exception as error:  # ours: what is known about the run still has to reach the outputs
             result = result.ended_as(result_of_error(InternalError.of(error)))
-    return replace(result, duration=step.duration)
+    return result._replace(duration=step.duration)
 
 
 def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
@@ -37,8 +36,7 @@ _SHAPES_A_START: Final = (
 """Inputs that have no meaning for a run that was started elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionInputs:
+class ActionInputs(NamedTuple):
     """What one step was asked to do: a field for each input, named like it.
 
     ``prompt-file``, ``run-file``, ``job-index``, ``job-total`` and ``max-parallel`` have no field of their own: their

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from mogplex_ci import durations, schemas
@@ -31,8 +31,7 @@ EMULATOR_TOKEN: Final = "mog_EmulatorTokenOpensNothingReal000"  # noqa: S105 - i
 _LOOPBACK: Final = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What text an input takes: an entry of ``$defs`` in the schema, or the choices of one input."""
 
     name: str
@@ -43,7 +42,8 @@ class Kind:
     """The only allowed values; empty when other rules decide."""
     ignores_case: bool = False
     """Whether choices match in any case."""
-    _rules: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Any] = MappingProxyType({})
+    """Those of its entry in ``$defs``."""
 
     @property
     def remedy(self) -> str:
@@ -61,11 +61,11 @@ class Kind:
         if self.choices:
             is_choice = (text.lower() if self.ignores_case else text) in self.choices
             return None if is_choice else "is not one of the choices"
-        most = self._rules.get("maxLength", len(text))
+        most = self.rules.get("maxLength", len(text))
         if len(text) > most:
             return f"has {len(text):,} characters, {most:,} are allowed"
-        if not re.fullmatch(self._rules.get("pattern", "(?s:.*)"), text):
-            return str(self._rules["x-fault"])
+        if not re.fullmatch(self.rules.get("pattern", "(?s:.*)"), text):
+            return str(self.rules["x-fault"])
         if self.name == "base-url":
             return _base_url_fault(text, allow_http=token == EMULATOR_TOKEN)
         more = _MORE_RULES.get(self.name)
@@ -77,8 +77,7 @@ class Kind:
         return next((candidate for candidate in candidates if self.fault(candidate) is None), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """One input."""
 
     name: str
@@ -117,7 +116,7 @@ class Input:
 def kinds() -> Mapping[str, Kind]:
     """Return the kinds that are not choices, by name."""
     defined = schemas.load("inputs")["$defs"]
-    return {name: Kind(name, rules["x-allowed"], _rules=rules) for name, rules in defined.items()}
+    return {name: Kind(name, rules["x-allowed"], rules=rules) for name, rules in defined.items()}
 
 
 @cache

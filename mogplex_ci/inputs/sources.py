@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError, could_be_credential
 from mogplex_ci.inputs.schema import did_you_mean, inputs, nearest
@@ -37,8 +36,7 @@ _EXPANDED_SIZE: Final = 4_000_000
 """Characters and nodes that a YAML file may have once its aliases are expanded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(NamedTuple):
     """The text of every input that has one, and what is wrong with where it came from."""
 
     values: Mapping[str, str]

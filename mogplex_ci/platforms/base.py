@@ -9,10 +9,9 @@ import hashlib
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, TextIO
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TextIO
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.workspace import inside, read_text, writable, write_whole
@@ -81,8 +80,7 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What tells one step of one workflow run from all others; the idempotency key is derived from it."""
 
     parts: tuple[str, ...]

@@ -6,7 +6,6 @@ The rules are those of actions/runner; escapes and annotation properties are tho
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -185,7 +184,7 @@ class Forgejo(GitHub):
         identity = super().identity()
         if identity is None or self.env.get("GITHUB_RUN_ATTEMPT"):
             return identity
-        return replace(identity, attempt=None, later_attempt=True)
+        return identity._replace(attempt=None, later_attempt=True)
 
     def repository(self) -> str | None:
         """Return None: the repository is on the server's own forge, and Mogplex works on GitHub repositories."""

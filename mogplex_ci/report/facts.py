@@ -6,7 +6,6 @@ Everything here may be printed or written as it is: text is sanitized, and what 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
@@ -65,8 +64,7 @@ class GateFacts(NamedTuple):
     """Paths, checks or faults that it is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """How the step ended and what is known about its run. None stands for unknown."""
 
     result: Result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 from mogplex_ci.api.retry import Waiting
@@ -57,7 +56,7 @@ class RunFacts(NamedTuple):
 
     def without_timeline(self) -> RunFacts:
         """Return what is kept once the run's reports are made: the timelines of all runs would be too much."""
-        return self._replace(facts=replace(self.facts, timeline=Timeline(), tools=(), spans=()))
+        return self._replace(facts=self.facts._replace(timeline=Timeline(), tools=(), spans=()))
 
 
 class FleetFacts(NamedTuple):

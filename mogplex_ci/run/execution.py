@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import retrying
@@ -33,8 +32,7 @@ UNLISTED_REPO_SECONDS: Final = 90.0
 """How long to try a repo id that the token does not list: a hidden one starts, an unknown one is answered 503."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What the step shall do. Durations are in seconds."""
 
     run_id: str | None
@@ -97,8 +95,7 @@ class Execution:
         except Exception as error:  # ours: the run's id still has to reach the outputs and ``post``
             result = result_of_error(InternalError.of(error))
             self._left_behind = True
-        self.result = replace(
-            result,
+        self.result = result._replace(
             duration=self._clock.monotonic() - self._began,
             requests_sent=self._client.requests_sent,
             timeline=self._timeline,

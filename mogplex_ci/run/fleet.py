@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import SimpleQueue
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
@@ -149,7 +149,7 @@ class Fleet(Generic[T]):
         try:
             result = finish(execution, lambda update: self._updates.put((task, update)))
         except BaseException as error:  # whatever it is, the other runs go on
-            result = replace(result_of_error(InternalError.of(error)), left_behind=True)
+            result = result_of_error(InternalError.of(error))._replace(left_behind=True)
         self._updates.put((task, RunEnded(result)))
 
     def _next(self) -> object | None:
@@ -168,7 +168,7 @@ class Fleet(Generic[T]):
         if isinstance(update, RunEnded):
             self._working.remove(task)
             result = self._explained(update.result)
-            self.results[task.item] = replace(result, timeline=Timeline())  # thirty full ones are too much to keep
+            self.results[task.item] = result._replace(timeline=Timeline())  # thirty full ones are too much to keep
             yield task.item, RunEnded(result)
             if self._fail_fast and result.exit_code != 0 and not self._halt.requested:
                 self._failed_first = True
@@ -183,7 +183,7 @@ class Fleet(Generic[T]):
             return result
         ended = Result.CANCELLED if result.run is None or result.cancelled_by_step else Result.DETACHED
         cause = "another run failed, and fail-fast is set"
-        return replace(result, result=ended, exit_code=1, cause=cause, error_code="FAIL_FAST")
+        return result._replace(result=ended, exit_code=1, cause=cause, error_code="FAIL_FAST")
 
     def _give_up_waiting(self) -> Iterator[tuple[T, RunEnded]]:
         """End what was not launched: the fleet stops, or the timeout has passed."""
@@ -194,7 +194,7 @@ class Fleet(Generic[T]):
             else:
                 cause, remedy = "the timeout passed before the run could start", "Raise timeout or concurrency."
                 result = RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
-            result = replace(result, duration=self._clock.monotonic() - self._began)
+            result = result._replace(duration=self._clock.monotonic() - self._began)
             self.results[task.item] = result
             yield task.item, RunEnded(result)
 
@@ -208,7 +208,7 @@ class Fleet(Generic[T]):
             if found is not None:
                 yield from self._taken(found)
         for task in self._working:
-            result = replace(interrupted(self._halt), duration=self._clock.monotonic() - self._began, left_behind=True)
+            result = interrupted(self._halt)._replace(duration=self._clock.monotonic() - self._began, left_behind=True)
             self.results[task.item] = result
             yield task.item, RunEnded(result)
         self._working = []
@@ -228,8 +228,7 @@ def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
     if not bad:
         return total
     codes = {each.error_code for each in bad}
-    return replace(
-        total,
+    return total._replace(
         exit_code=1,
         cause=f"{len(bad)} of {len(results)} runs did not succeed",
         error_code=codes.pop() if len(codes) == 1 else "RUNS_FAILED",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.retry import TRANSIENT
 from mogplex_ci.errors import RateLimitedError, UsageError
@@ -37,8 +36,7 @@ EXIT_UNKNOWN_STATUS: Final = 2
 EXIT_UNAVAILABLE: Final = 69
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """What one gate expected of a successful run, and what is there."""
 
     name: str
@@ -56,8 +54,7 @@ class Gate:
     """Content of the artifact."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(NamedTuple):
     """How the step ended, with all that is known about its run."""
 
     result: Result
@@ -75,8 +72,8 @@ class RunResult:
     duration: float = 0.0
     """Seconds since the step began."""
     requests_sent: int = 0
-    timeline: Timeline = field(default_factory=Timeline)
-    """Empty when no run was followed."""
+    timeline: Timeline = Timeline()
+    """When no run was followed, one that is empty and stays so."""
     repo: Repo | None = None
     """None when it was not found, or the token does not list it."""
     run: Run | None = None
@@ -102,8 +99,7 @@ class RunResult:
 
     def ended_as(self, end: RunResult) -> RunResult:
         """Return what is known about the run here, with the end that ``end`` describes."""
-        return replace(
-            self,
+        return self._replace(
             result=end.result,
             exit_code=end.exit_code,
             cause=end.cause,
@@ -166,7 +162,7 @@ def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = N
         cause, remedy = "the run is paused and waits for an answer", "Answer it in Mogplex; the run then goes on."
         return RunResult(Result.PAUSED, 1, cause, remedy, asked, "PAUSED", run=run, timeline=timeline)
     if trouble is not None:
-        return replace(result_of_error(trouble), run=run, timeline=timeline)
+        return result_of_error(trouble)._replace(run=run, timeline=timeline)
     if run.status not in LIVE_STATUSES:
         cause = f"the timeout passed while the run had the unknown status {run.status}"
         remedy = "Use a newer version of this action that knows this status."

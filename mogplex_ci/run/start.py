@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, UsageError
@@ -47,8 +46,7 @@ class OnRerun(StrEnum):
     """Never start a second run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """An idempotency key and where it comes from."""
 
     base: str

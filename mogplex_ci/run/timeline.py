@@ -6,9 +6,8 @@ report, the outputs and the result file read the finished timeline.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.agent_text import TextBuffer
 from mogplex_ci.models import EventKind, Untrusted
@@ -36,8 +35,7 @@ class Phase(StrEnum):
     """Changes are committed and pushed, and the pull request is opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseStarted:
+class PhaseStarted(NamedTuple):
     """A phase starts. ``at`` is in seconds since the run's first event, here and in all entries."""
 
     phase: Phase
@@ -46,8 +44,7 @@ class PhaseStarted:
     """The event that says so; None when it follows from another event."""
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseEnded:
+class PhaseEnded(NamedTuple):
     """A phase is over."""
 
     phase: Phase
@@ -60,16 +57,16 @@ class PhaseEnded:
     """Whether the run failed or was cancelled in this phase."""
 
 
-@dataclass(slots=True, eq=False)
 class ToolCall:
     """A tool call. ``Timeline.add`` returns it when it starts, and again when it has finished."""
 
-    name: Untrusted
-    at: float
-    start: Event | None
-    """None when only its end was seen."""
-    finish: Event | None = None
-    ended: float | None = None
+    def __init__(self, name: Untrusted, at: float, start: Event | None) -> None:
+        """``start`` is None when only its end was seen."""
+        self.name = name
+        self.at = at
+        self.start = start
+        self.finish: Event | None = None
+        self.ended: float | None = None
 
     @property
     def call_id(self) -> Untrusted | None:
@@ -96,12 +93,12 @@ class ToolCall:
         return self.finish is not None and self.finish.tool is not None and self.finish.tool.denied
 
 
-@dataclass(slots=True, eq=False)
 class AgentText:
     """What the agent said without a tool call in between."""
 
-    at: float
-    pieces: list[Untrusted] = field(default_factory=list)
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.pieces: list[Untrusted] = []
 
     @property
     def text(self) -> Untrusted:
@@ -109,8 +106,7 @@ class AgentText:
         return Untrusted("".join(piece.text for piece in self.pieces).strip("\n"))
 
 
-@dataclass(frozen=True, slots=True)
-class TextPiece:
+class TextPiece(NamedTuple):
     """A part of the agent's words that is ready to be shown. Returned by ``add``, not kept in ``entries``."""
 
     at: float
@@ -119,8 +115,7 @@ class TextPiece:
     """Whether it goes on in the middle of a paragraph."""
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """Any other event."""
 
     at: float
@@ -139,8 +134,7 @@ _WITHIN_A_MESSAGE: Final = (EventKind.DELIVERY, EventKind.FINISHED, EventKind.FA
 """The agent's last line can arrive after these; it still belongs to what was said before."""
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseSpan:
+class PhaseSpan(NamedTuple):
     """A phase from its start to its end, in seconds since the run's first event."""
 
     phase: Phase
@@ -148,8 +142,7 @@ class PhaseSpan:
     ended: float
 
 
-@dataclass(frozen=True, slots=True)
-class ToolUse:
+class ToolUse(NamedTuple):
     """All calls of one tool."""
 
     name: Untrusted
@@ -367,7 +360,7 @@ class Timeline:
             self._agent_works = False
             is_bad_end = event.kind in (EventKind.FAILED, EventKind.CANCELLED)
             failed = is_bad_end and not (event.end and event.end.in_delivery)
-            yield replace(self._end_phase(Phase.AGENT, at, None), failed=failed)
+            yield self._end_phase(Phase.AGENT, at, None)._replace(failed=failed)
 
     def _finish_call(self, event: Event, tool: ToolState, at: float) -> ToolCall:
         """Return the call that ``event`` ends, or changes the end of."""

@@ -1,7 +1,4 @@
-"""What the run's code reports while it works. The log and the other reports turn updates into text.
-
-Named tuples, not dataclasses: defining that many dataclasses would cost several milliseconds at every start.
-"""
+"""What the run's code reports while it works. The log and the other reports turn updates into text."""
 
 from __future__ import annotations
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Final, LiteralString, TypeAlias, TypeGuard
+from typing import Final, LiteralString, NamedTuple, TypeAlias, TypeGuard
 from urllib.parse import urlsplit
 
 from mogplex_ci.models import Untrusted
@@ -305,11 +304,10 @@ class _Texts:
         return _Place(len(self.texts) - 1, number)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a text was, and the number that it stands for."""
 
-    index: int
+    place: int
     number: int | float | None
 
 
@@ -321,7 +319,7 @@ def _filled(shape: object, texts: Sequence[str]) -> object:
         return [_filled(item, texts) for item in shape]
     if not isinstance(shape, _Place):
         return shape
-    text, number = texts[shape.index], shape.number
+    text, number = texts[shape.place], shape.number
     return number if number is not None and text == _number(number) and text[-1:].isdigit() else text
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from tests.program import ROOT
 
 PACKAGE = ROOT / "mogplex_ci"
 INPUTS = PACKAGE / "inputs"
-FIELDS = {field.name for field in fields(ActionInputs)}
+FIELDS = frozenset(ActionInputs._fields)
 
 
 @pytest.mark.parametrize("name", inputs())

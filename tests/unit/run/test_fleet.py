@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -23,7 +22,7 @@ Work = Generator[Update, None, RunResult]
 
 def started() -> Started:
     untold = Untrusted(None)
-    fields = dict.fromkeys(Run.__dataclass_fields__, untold) | {"id": "run", "status": "streaming"}
+    fields = dict.fromkeys(Run._fields, untold) | {"id": "run", "status": "streaming"}
     return Started(Run(**fields), "key", joined=False, owned=True)  # type: ignore[arg-type]
 
 
@@ -110,7 +109,7 @@ def test_fail_fast_ends_the_others_and_starts_no_more() -> None:
             return BAD
         with pytest.raises(StopRequested), stop.interrupting():
             SystemClock().sleep(30)
-        return replace(GOOD, result=Result.INTERRUPTED, exit_code=143, cancelled_by_step=True)
+        return GOOD._replace(result=Result.INTERRUPTED, exit_code=143, cancelled_by_step=True)
 
     fleet = fleet_of(execute, concurrency=2, fail_fast=True)
     assert ends_of(fleet) == {"a": Result.FAILED, "b": Result.CANCELLED, "c": Result.CANCELLED}
@@ -138,7 +137,7 @@ def test_a_stop_signal_ends_all_and_is_not_lost_in_a_busy_queue() -> None:
         yield started()
         while not halt.requested:
             yield Polling("")
-        return replace(GOOD, result=Result.INTERRUPTED, exit_code=130)
+        return GOOD._replace(result=Result.INTERRUPTED, exit_code=130)
 
     fleet = fleet_of(execute, ("a", "b", "c", "d"), stop=stop)
     for number, _ in enumerate(fleet.perform()):
@@ -212,7 +211,7 @@ def test_the_runs_are_counted_now_and_then() -> None:
     [
         ([GOOD, GOOD], Result.SUCCESS, 0, ""),
         ([GOOD, BAD], Result.FAILED, 1, "RUN_FAILED"),
-        ([BAD, replace(BAD, result=Result.TIMEOUT, error_code="TIMEOUT")], Result.TIMEOUT, 1, "RUNS_FAILED"),
+        ([BAD, BAD._replace(result=Result.TIMEOUT, error_code="TIMEOUT")], Result.TIMEOUT, 1, "RUNS_FAILED"),
         ([GOOD, RunResult(Result.ERROR, 69, "x", error_code="UNREACHABLE")], Result.ERROR, 1, "UNREACHABLE"),
         ([GOOD, RunResult(Result.DETACHED, 0)], Result.DETACHED, 0, ""),
     ],
