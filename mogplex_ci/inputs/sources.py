@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import re
+from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError, could_be_credential
 from mogplex_ci.inputs.schema import did_you_mean, inputs, nearest
@@ -14,6 +14,7 @@ from mogplex_ci.platforms.base import OUTPUTS, VARIABLES, output_variable
 from mogplex_ci.workspace import read_text
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
@@ -51,7 +52,8 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task
 
     ``task`` is taken instead of the one that the inputs name.
     """
-    flags, problems = _flags(argv)
+    flags, wrong_flags = _flags(tuple(argv))
+    problems = list(wrong_flags)
     values = given(argv, env)
     if task is not None:
         values["task"] = task
@@ -74,7 +76,7 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task
 
 def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     """Return the text of the inputs that flags and environment set, by name."""
-    flags, _ = _flags(argv)
+    flags, _ = _flags(tuple(argv))
     ignored = _variables_from_outputs(env)
     environment = {name: value for name, value in env.items() if name not in ignored}
     values = {name: text for name in inputs() if (text := _given(name, flags or {}, environment))}
@@ -86,7 +88,9 @@ def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
 
 def flag_parser(prog: str) -> argparse.ArgumentParser:
     """Return a parser with a flag for every input except the token, which other processes could see."""
-    parser = _Parser(
+    import argparse  # slow to import, and CI systems set variables instead
+
+    parser = argparse.ArgumentParser(
         prog=prog,
         usage=f"{prog} [--NAME VALUE ...]",
         description="One CI step: start a Mogplex run, follow it, and exit with its result.\n"
@@ -94,6 +98,7 @@ def flag_parser(prog: str) -> argparse.ArgumentParser:
         epilog=f"example:\n  MOGPLEX_API_KEY=mog_… {prog} --repo acme/web --prompt 'Fix the test'\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        exit_on_error=False,
     )
     for spec in inputs().values():
         if spec.is_secret:
@@ -122,19 +127,18 @@ _PLACEHOLDERS: Final = {
 """What the help shows for a value, by kind."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Raise argparse's complaint about a flag without a value; no other can occur."""
-        flag = message.partition(": ")[0].removeprefix("argument ")
-        raise UsageError(Problem(f"flag {flag}", "needs a value", f"Write {flag}=VALUE."))
-
-
-def _flags(argv: Sequence[str]) -> tuple[dict[str, str] | None, list[Problem]]:
+@cache
+def _flags(argv: tuple[str, ...]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:
     """Return the flags' values by input, None when they cannot be told, and what is wrong with the command line."""
+    if not argv:
+        return {}, []
+    from argparse import ArgumentError
+
     try:
-        known, unknown = flag_parser("mogplex-ci").parse_known_args(list(argv))
-    except UsageError as error:
-        return None, list(error.problems)
+        known, unknown = flag_parser("mogplex-ci").parse_known_args(argv)
+    except ArgumentError as error:  # a flag without a value; nothing else can be wrong
+        flag = error.argument_name
+        return None, [Problem(f"flag {flag}", "needs a value", f"Write {flag}=VALUE.")]
     values = {name.replace("_", "-"): value for name, value in vars(known).items() if value is not None}
     # What follows an unknown flag is its value.
     wrong = [word for before, word in pairwise(["", *unknown]) if word.startswith("-") or not before.startswith("-")]
