@@ -15,28 +15,26 @@ _CHECKPOINT_END: Final = "<<<END_MOGPLEX_CHECKPOINT>>>"
 """Marks around what a run asks when it pauses (Mogplex/mogplex, lib/harness/checkpoint.ts)."""
 _MOST_HELD: Final = 64 * 1024
 """Characters after which a piece is released even if a fence, key or checkpoint is still open."""
-_SENTENCE_END: Final = re.compile(r"[.!?…][)\]\"'”*_`]*\Z")
+_SENTENCE_END: Final = r"[.!?…][)\]\"'”*_`]*\Z"
 _NAMING: Final = frozenset(":=<>|{}()[]\"'`\\")
 """Characters of a line that may give a name to what the next one holds."""
 _LONGEST_LINES: Final = 512
-_BLOCK_START: Final = re.compile(
-    rf"(?P<fence>^[ \t]{{0,20}}```)|(?P<key>-----BEGIN )|(?P<checkpoint>{re.escape(_CHECKPOINT)})", re.MULTILINE
-)
+_BLOCK_START: Final = rf"(?m)(?P<fence>^[ \t]{{0,20}}```)|(?P<key>-----BEGIN )|(?P<checkpoint>{_CHECKPOINT})"
 _BLOCK_ENDS: Final = {
-    "fence": re.compile(r"^[ \t]{0,20}```", re.MULTILINE),
-    "key": re.compile(r"-----END [A-Z0-9 ]{0,40}-----"),
-    "checkpoint": re.compile(re.escape(_CHECKPOINT_END)),
+    "fence": r"(?m)^[ \t]{0,20}```",
+    "key": r"-----END [A-Z0-9 ]{0,40}-----",
+    "checkpoint": _CHECKPOINT_END,
 }
-_CHECKPOINT_BLOCK: Final = re.compile(rf"{re.escape(_CHECKPOINT)}(.*?)(?:{re.escape(_CHECKPOINT_END)}|\Z)", re.DOTALL)
+_CHECKPOINT_BLOCK: Final = rf"(?s){_CHECKPOINT}(.*?)(?:{_CHECKPOINT_END}|\Z)"
 _LONGEST_MARK: Final = 64
 _SHORTEST_MARK: Final = 3
 _TAIL: Final = 4096
 """Characters at the end of the text in which a place to cut is looked for."""
 _LONGEST_DELTA: Final = 256 * 1024
 """Characters of one delta that are read; the service knows no limit, and millions of them would take seconds."""
-_UNFINISHED_WORD: Final = re.compile(r"(?<!\S)\S*[^\s.!?:;)…`*]\Z")
+_UNFINISHED_WORD: Final = r"(?<!\S)\S*[^\s.!?:;)…`*]\Z"
 """The last word if more of it may come."""
-_SHORT_WORD: Final = re.compile(r"[A-Za-z][a-z]{0,6}", re.ASCII)
+_SHORT_WORD: Final = r"[A-Za-z][a-z]{0,6}"
 """One that is hardly half a secret, unless a format or a name of secrets begins like this."""
 _NAMES: Final = ("passphrase", "password", "pwd", "secret", "token", "credentials", "key", "authorization", "bearer")
 _SECRET: Final = "Tr0ub4dor3xQ9z"  # noqa: S105 - a sample
@@ -91,7 +89,7 @@ class TextBuffer:
         for match in reversed(list(re.finditer(r"\s+", self._text[start:]))):
             end, word_end = start + match.end(), start + match.start()
             before = self._text[max(word_end - _LONGEST_LINES, 0) : word_end]
-            is_safe = _SENTENCE_END.search(before[-8:]) or ("\n" in match[0] and _names_nothing(before))
+            is_safe = re.search(_SENTENCE_END, before[-8:]) or ("\n" in match[0] and _names_nothing(before))
             if is_safe and self._may_cut(end):
                 return self._take(end)
         return []
@@ -106,7 +104,7 @@ class TextBuffer:
         if not self._may_cut(end):
             return []
         tail = self._text[-_TAIL:]
-        if (word := _UNFINISHED_WORD.search(tail)) is not None and _may_begin_secret(word[0]):
+        if (word := re.search(_UNFINISHED_WORD, tail)) is not None and _may_begin_secret(word[0]):
             tail = tail[: word.start()]
         if _names_what_follows(tail[-_LONGEST_LINES:]):
             tail = tail[: tail.rstrip().rfind("\n") + 1]
@@ -128,14 +126,15 @@ class TextBuffer:
         while True:
             if self._open is not None:
                 start, kind = self._open
-                end = _BLOCK_ENDS[kind].search(self._text, max(self._scanned - _LONGEST_MARK, start + _SHORTEST_MARK))
+                after = max(self._scanned - _LONGEST_MARK, start + _SHORTEST_MARK)
+                end = re.compile(_BLOCK_ENDS[kind]).search(self._text, after)
                 if end is None:
                     break
                 self._blocks.append((start, end.end()))
                 self._open, self._scanned = None, end.end()
             else:
                 after = self._blocks[-1][1] if self._blocks else 0
-                mark = _BLOCK_START.search(self._text, max(self._scanned - _LONGEST_MARK, after))
+                mark = re.compile(_BLOCK_START).search(self._text, max(self._scanned - _LONGEST_MARK, after))
                 if mark is None:
                     break
                 self._open, self._scanned = (mark.start(), mark.lastgroup or ""), mark.end()
@@ -165,7 +164,7 @@ class TextBuffer:
 
     def _take(self, end: int) -> list[Untrusted]:
         piece, rest = self._text[:end], self._text[end:]
-        shown = _CHECKPOINT_BLOCK.sub(self._read_checkpoint, piece)
+        shown = re.sub(_CHECKPOINT_BLOCK, self._read_checkpoint, piece)
         if shown != piece:
             shown = re.sub(r"\s{0,9}\n\n\s{0,9}", "\n\n", shown).rstrip()
         left_over = ""
@@ -191,7 +190,7 @@ def _cut(delta: str) -> str:
 
 
 def _may_begin_secret(word: str) -> bool:
-    if not _SHORT_WORD.fullmatch(word) or any(name.startswith(word.lower()) for name in _NAMES):
+    if not re.fullmatch(_SHORT_WORD, word) or any(name.startswith(word.lower()) for name in _NAMES):
         return True
     return any(mark.startswith(word) for kind in secret_formats.FORMATS for mark in kind.marks)
 

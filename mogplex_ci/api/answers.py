@@ -33,8 +33,8 @@ from mogplex_ci.models import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
+_WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
+_CODE: Final = r"[A-Z][A-Z0-9_]{0,63}"
 
 _KINDS: Final = {
     # Written by the service (Mogplex/mogplex, lib/harness and lib/mogplex-api).
@@ -102,7 +102,7 @@ def malformed(cause: str) -> UnreachableError:
 
 def error_code(value: object) -> str | None:
     """Return the API's error code if it is a plain word in capitals."""
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
+    return value if isinstance(value, str) and re.fullmatch(_CODE, value) else None
 
 
 def repos(data: object) -> list[Repo]:
@@ -323,7 +323,7 @@ def _list(item: Mapping[str, object], name: str) -> list[object]:
 def _word(item: Mapping[str, object], name: str) -> str:
     """Return an id or enum value. It goes into URLs and outputs, so an answer in which it is not a word is refused."""
     value = item.get(name)
-    if not isinstance(value, str) or not _WORD.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_WORD, value):
         raise malformed(f"the API's answer has no usable {name}")
     return value
 

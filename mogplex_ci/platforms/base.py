@@ -58,13 +58,13 @@ OUTPUTS: Final = (
 NO_VARIABLE: Final = frozenset({"artifact", "error", "message", "preview-url", "sandbox-id", "events-count", "results"})
 """Outputs that are not written as variables: free text, and more than the 20 variables that GitLab accepts."""
 
-_PLAIN_VALUE: Final = re.compile(r"[A-Za-z0-9._/:@+=,~%?#-]*", re.ASCII)
+_PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
 """A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would act on."""
 
 FORK_BUILD: Final = "this job builds a pull request from a fork"
 """Why a trigger is not trusted, for systems with a variable that says so."""
 
-_LOOPBACK_URL: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::\d+)?(?:/|\Z)")
+_LOOPBACK_URL: Final = r"http://(?:127\.0\.0\.1|localhost)(?::\d+)?(?:/|\Z)"
 """A stand-in on this machine, for tests; everything else must be https."""
 FLEET_STATE: Final = "fleet"
 """Name of the state of a step with many runs: JSON, a list of what a step with one run would save, oldest first."""
@@ -131,7 +131,7 @@ class Platform:
     def github_api_url(self) -> str:
         """Base URL of the API of the GitHub server that the repository is on."""
         url = self.env.get("GITHUB_API_URL", "")
-        return url if url.startswith("https://") or _LOOPBACK_URL.match(url) else "https://api.github.com"
+        return url if url.startswith("https://") or re.match(_LOOPBACK_URL, url) else "https://api.github.com"
 
     @property
     def job_url(self) -> str | None:
@@ -336,7 +336,7 @@ def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
     return {
         output_variable(name): value or ""
         for name, value in outputs.items()
-        if name not in NO_VARIABLE and _PLAIN_VALUE.fullmatch(value or "")
+        if name not in NO_VARIABLE and re.fullmatch(_PLAIN_VALUE, value or "")
     }
 
 

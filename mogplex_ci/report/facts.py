@@ -34,7 +34,7 @@ ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
 IMAGE: Final = "ghcr.io/mogplex/run-action:1"
 DEFAULT_BASE_URL: Final = "https://mogplex.com"
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_COMMIT: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
 class NextStep(NamedTuple):
@@ -182,7 +182,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         branch_shown=safe.clean(result.branch, limit=BRANCH_LIMIT) if result.branch else None,
         base_branch=base,
         base_shown=safe.clean(result.base_branch, limit=BRANCH_LIMIT) if result.base_branch else None,
-        commit=safe.identifier(commit) if commit and _COMMIT.fullmatch(commit.text) else None,
+        commit=safe.identifier(commit) if commit and re.fullmatch(_COMMIT, commit.text) else None,
         pull_request_url=pull_request_url,
         pull_request_number=_number(pull_request_url),
         branch_url=_github(safe, repo, "tree", branch) if has_own_branch else None,
