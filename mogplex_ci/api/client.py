@@ -9,7 +9,6 @@ from urllib.parse import quote
 from mogplex_ci.api import answers
 from mogplex_ci.api.budget import Use
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
-from mogplex_ci.api.stream import EventStream
 from mogplex_ci.api.transport import Answer, Transport, media_type_of
 from mogplex_ci.errors import (
     ApiError,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mogplex_ci.api.budget import Turn
+    from mogplex_ci.api.stream import EventStream
     from mogplex_ci.api.transport import RequestLog
     from mogplex_ci.models import (
         Agent,
@@ -157,6 +157,8 @@ class Client:
             )
         if not isinstance(answer, Answer):
             if media_type_of(answer.headers) == "text/event-stream":
+                from mogplex_ci.api.stream import EventStream  # the start of a run does without
+
                 return EventStream(answer, run_id=run_id, clock=clock)
             answer.close()
             raise StreamMissingError("something else than a stream answered", code="NOT_FOUND", http_status=200)

@@ -8,7 +8,6 @@ from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError, ServerError, UnknownRepoError
 from mogplex_ci.run.cancel import INTERRUPT_BUDGET, TIMEOUT_BUDGET, cancel, cancel_unanswered
-from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
 from mogplex_ci.run.start import OnRerun, Starter, find_repo
 from mogplex_ci.run.timeline import Timeline
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.models import Cancelled, Repo, Run, StartRequest
+    from mogplex_ci.run.follow import Follower
     from mogplex_ci.run.start import Key
     from mogplex_ci.run.updates import Ended, Update
     from mogplex_ci.signals import Clock, Stop
@@ -194,6 +194,8 @@ class Execution:
             raise UnknownRepoError(error) from error
 
     def _follow(self, run: Run) -> Generator[Update, None, Ended]:
+        from mogplex_ci.run.follow import Follower  # only now: the start did not have to wait for it
+
         plan = self._plan
         interval = PollInterval(self._clock, shortest=plan.poll_interval, jobs_per_token=plan.jobs_per_token)
         self._follower = Follower(
