@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mogplex_ci.api.retry import finish
@@ -220,16 +219,21 @@ def key_of(inputs: ActionInputs, platform: Platform, label: str = "", parts: tup
     ``label``, for people, and ``parts`` tell the runs of one step apart.
     """
     identity = platform.identity()
-    unique = str(uuid.uuid4())
-    attempt = (identity.attempt if identity else None) or unique
+    attempt = (identity.attempt if identity else None) or _random_name()
     later = identity.later_attempt if identity else False
     if inputs.idempotency_key is not None:
         return Key(inputs.idempotency_key, explicit=True, attempt=attempt, later_attempt=later)
     if identity is None:
-        return Key(f"{platform.name}-{unique}", explicit=False, attempt=attempt, later_attempt=False)
+        return Key(f"{platform.name}-{attempt}", explicit=False, attempt=attempt, later_attempt=False)
     label = f"{identity.label}-{label}" if label else identity.label
     base = derive_key(platform.name, label, (*identity.parts, *inputs.matrix, *parts), inputs.key_suffix)
     return Key(base, explicit=False, attempt=attempt, later_attempt=later)
+
+
+def _random_name() -> str:
+    from uuid import uuid4  # most CI systems name a step and its attempts
+
+    return str(uuid4())
 
 
 class Recorder:

@@ -6,7 +6,6 @@ What a class knows of its system is in the system's documents, or in its source 
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
@@ -69,7 +68,9 @@ class CircleCI(Platform):
         """Write the dotenv file, and the shell file that every later step of the job sources first."""
         super().set_outputs(outputs)
         if path := self.env.get("BASH_ENV"):
-            lines = (f"export {name}={shlex.quote(value)}\n" for name, value in variables(outputs).items())
+            from shlex import quote
+
+            lines = (f"export {name}={quote(value)}\n" for name, value in variables(outputs).items())
             before, self._exports = self._exports, "".join(lines)
             replace_block(Path(path), before, self._exports)
 
