@@ -449,3 +449,9 @@ def test_an_artifact_by_name_or_path(tmp_path: Path, name: str) -> None:
 )
 def test_how_many_jobs_share_the_token(tmp_path: Path, total: str, parallel: str, jobs: int) -> None:
     assert read(tmp_path, **{"INPUT_JOB-TOTAL": total, "INPUT_MAX-PARALLEL": parallel}).jobs_per_token == jobs
+
+
+@pytest.mark.parametrize("argv", [["--repo"], ["--repo", "--harness", "codex"], ["--harness", "codex", "--repo"]])
+def test_a_flag_without_its_value_is_named_and_said_how_to_write(argv: list[str], tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, *argv)
+    assert (problem.input, problem.fault, problem.remedy) == ("flag --repo", "needs a value", "Write --repo=VALUE.")

@@ -155,3 +155,11 @@ def test_what_is_no_https_address_is_no_output(url: str) -> None:
 def test_a_preview_is_only_a_paused_runs() -> None:
     went_on = result(Result.SUCCESS, delta(CHECKPOINT), event("finished", "Harness run finished", 3))
     assert final_outputs(facts(went_on), Sanitizer())["preview-url"] is None
+
+
+def test_what_a_delivery_said_is_kept_when_a_later_event_does_not_say_it() -> None:
+    """A run that goes on after its pull request was opened synchronizes the repository once more."""
+    later = event("log", "Synchronized", 300, stage="git_sync", base_branch="main")
+    outputs = final_outputs(facts(result(Result.SUCCESS, *SUCCESSFUL, later)), Sanitizer())
+    assert (outputs["pull-request-url"], outputs["branch"], outputs["changed"]) == (PULL_REQUEST, BRANCH, "true")
+    assert outputs["base-branch"] == "main"

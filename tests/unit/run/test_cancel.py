@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.errors import ConflictError, MogplexError
+from mogplex_ci.errors import ConflictError, MogplexError, UnreachableError
 from mogplex_ci.models import Cancelled
 from mogplex_ci.run.cancel import INTERRUPT_BUDGET, TIMEOUT_BUDGET, cancel
 from tests.faults.kinds import error
@@ -82,3 +82,42 @@ def test_a_conflict_that_lasts_is_an_error_with_its_words(world: World, case: Ca
     assert not isinstance(answer, ConflictError)
     assert "state changed" in answer.cause
     assert seconds <= INTERRUPT_BUDGET
+
+
+def test_a_stop_signal_leaves_no_more_than_the_seconds_before_a_ci_system_kills(world: World, case: Case) -> None:
+    """GitLab kills 6 s after the signal, and what the run did until then is still to be shown."""
+    case.inject("cancel", times="always", status=502)
+    _, seconds = cancelled(world, case, INTERRUPT_BUDGET)
+    assert 2.5 <= seconds <= 4.0
+
+
+def test_after_a_timeout_a_limit_of_one_minute_is_outlasted(world: World, case: Case) -> None:
+    case.inject("cancel", times="always", status=502)
+    _, seconds = cancelled(world, case, TIMEOUT_BUDGET)
+    assert 75.0 <= seconds <= 95.0
+
+
+@pytest.mark.parametrize(("budget", "first", "second"), [(INTERRUPT_BUDGET, 2.4, 1.0), (TIMEOUT_BUDGET, 15.0, 15.0)])
+def test_a_request_that_hangs_leaves_time_for_another_one(
+    world: World, case: Case, budget: float, first: float, second: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, given = world.client(), list[float]()
+    real = client.cancel
+
+    def hang_once(run_id: str, *, timeout: float) -> Cancelled:
+        given.append(timeout)
+        if len(given) == 1:
+            clock.sleep(timeout)
+            raise UnreachableError("no answer in time")
+        return real(run_id, timeout=timeout)
+
+    monkeypatch.setattr(client, "cancel", hang_once)
+    clock = world.time.clock()
+    try:
+        answer = cancel(client, case.run.id, clock=clock, budget=budget)
+    finally:
+        clock.leave()
+        client.close()
+    assert answer.status == "cancelled"
+    assert given[0] == pytest.approx(first)
+    assert given[1] >= second

@@ -223,7 +223,7 @@ def test_retry_after_is_waited_out_whatever_is_said_meanwhile(old_world: World) 
     assert len(played.of(Heartbeat)) >= 2
     statuses = [each.status for each in old_world.emulator.requests[before:] if each.route == "events"]
     assert statuses[2:4] == [500, 429]
-    assert played.of(Recovered)[0].after >= 150.0
+    assert 150.0 <= played.of(Recovered)[0].after <= 170.0
 
 
 def test_a_run_that_ends_just_before_the_deadline_is_no_timeout(old_world: World) -> None:
@@ -258,3 +258,60 @@ def test_a_stop_signal_makes_haste_of_a_patient_cancellation(old_world: World) -
     assert (played.result, played.code) == ("interrupted", 130)
     assert played.seconds <= 70.0 + 4.5
     assert played.end.left_behind
+
+
+def test_how_long_the_api_was_away_is_counted_from_its_last_good_answer(old_world: World) -> None:
+    """In the log: "The API answers again after 1m"."""
+    case = old_world.new_case("slow")
+    times: dict[str, float] = {}
+
+    def fail_later(update: Update) -> None:
+        now = old_world.time.monotonic()
+        if isinstance(update, Heartbeat) and update.elapsed >= 300.0 and not times:
+            times["away"] = now
+            case.inject("any", times="always", status=502)
+        elif isinstance(update, Heartbeat) and times and now >= times["away"] + 60.0:
+            old_world.emulator.clear_faults()
+        elif isinstance(update, Recovered):
+            times["back"] = now
+
+    played = case.play(timeout=600.0, watch=fail_later)
+    (recovered,) = played.of(Recovered)
+    away = times["back"] - times["away"]
+    assert away <= recovered.after <= away + 15.0
+
+
+def test_events_that_cannot_be_read_after_the_end_are_a_matter_of_time(old_world: World) -> None:
+    """The log blames the timeout then, and not the service."""
+    case = old_world.new_case()
+    answers(case, ("success", [event(1)]))
+
+    def fail(update: Update) -> None:
+        if isinstance(update, StatusChanged) and update.run.status == "success":
+            old_world.emulator.clear_faults()
+            case.inject("events", times="always", status=502)
+
+    played = case.play(watch=fail)
+    assert played.result == "success"
+    assert [(missing.later_ones, missing.out_of_time) for missing in played.of(EventsMissing)] == [(True, True)]
+
+
+def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(old_world: World) -> None:
+    case = old_world.new_case()
+    big = [event(number) | {"message": "x" * 60_000} for number in range(1, 9)]
+    answers(case, ("streaming", big))
+
+    def show_slowly(update: Update) -> None:
+        if isinstance(update, EventsArrived):
+            old_world.time.sleep(12.0)
+
+    played = case.play(timeout=30.0, watch=show_slowly)
+    assert played.result == "timeout"
+    assert [(missing.later_ones, missing.out_of_time) for missing in played.of(EventsMissing)] == [(True, True)]
+    assert 0 < len(played.shown) < len(big)
+    assert played.seconds <= 30.0 + 12.0
+
+
+def test_a_feed_that_lists_the_first_events_only_is_the_services_limit(old_world: World) -> None:
+    played = old_world.new_case("many-events").play()
+    assert [(missing.later_ones, missing.out_of_time) for missing in played.of(EventsMissing)] == [(True, False)]

@@ -13,6 +13,7 @@ from mogplex_ci.run.start import OnRerun
 from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.signals import Stop
 from tests.faults.conftest import SCENARIOS
+from tests.faults.kinds import error
 from tests.faults.world import Case, Played, Trip, World
 
 
@@ -268,3 +269,31 @@ def test_a_live_run_under_a_derived_key_is_cancelled_with_the_step_that_joined_i
     leave_running(case)
     case.play(stop_after=20.0)
     assert case.live == []
+
+
+UNLISTED = "bbbbbbb9-0000-4000-8000-0000000000ff"
+
+
+def test_a_repository_that_is_not_listed_is_tried_for_a_minute_and_a_half(world: World) -> None:
+    """A hidden repository starts once the service is back; one that does not exist is answered 503 for ever."""
+    case = world.new_case(repo=UNLISTED, repo_is_id=True)
+    case.inject("start", times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
+    played = case.play()
+    assert (played.result, played.code, played.end.error_code) == ("error", 69, "SERVICE_UNAVAILABLE")
+    assert "this token does not list it" in played.end.cause
+    assert 85.0 <= played.seconds <= 95.0
+    assert played.routes.count("start") >= 9
+
+
+def test_a_repository_that_is_not_listed_is_tried_no_longer_than_the_step_may_take(world: World) -> None:
+    case = world.new_case(repo=UNLISTED, repo_is_id=True)
+    case.inject("start", times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
+    assert case.play(timeout=20.0).seconds <= 20.0
+
+
+def test_a_listed_repository_is_tried_until_the_deadline(world: World) -> None:
+    case = world.new_case()
+    case.inject("start", times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
+    played = case.play(timeout=300.0)
+    assert (played.code, played.end.error_code) == (69, "SERVICE_UNAVAILABLE")
+    assert 285.0 <= played.seconds <= 300.0

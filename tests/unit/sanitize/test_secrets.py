@@ -150,3 +150,26 @@ def test_a_secret_in_base64_is_redacted(name: str) -> None:
             )
             assert encoded[:40] not in shown
             assert base64.b64encode(b"harmless text").decode() in shown
+
+
+@pytest.mark.parametrize("mark", ["?", "&", ";"])
+def test_a_parameter_of_a_query_is_redacted_whatever_its_value_and_the_others_stay(mark: str) -> None:
+    text = f"GET https://api.example/list{mark}access_token=QwErTyUiOpAsDf&page=2 answered"
+    assert SANITIZER.clean(Untrusted(text)) == text.replace("QwErTyUiOpAsDf", "***")
+
+
+def test_of_a_list_of_texts_only_the_secrets_are_masked() -> None:
+    tokens = [STANDALONE["GitHub personal"](seeded(seed)) for seed in (12, 13, 14)]
+    key = PEM(seeded(15)).splitlines()
+    texts = [
+        "nothing here",
+        f"before {tokens[0]} after",
+        f"one {tokens[1]} two {tokens[2]}",
+        f"key {key[0]}",
+        *key[1:-1],
+    ]
+    shown = SANITIZER.data(Untrusted([*texts, f"{key[-1]} and the end", "last"]))
+    assert shown == [
+        *("nothing here", "before *** after", "one *** two ***", "key ***", *["***"] * len(key[1:-1])),
+        *("*** and the end", "last"),
+    ]
