@@ -5,11 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
 SEED ?= 1
+SAMPLE ?= 300
+MODULES ?=
+MUTANTS := .cache/mutants/venv
 SETUP := $(VENV)/.ready
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test golden check lint types workflows documents dependencies structure docs pictures hooks bench soak lock clean
+.PHONY: help demo test golden check lint types workflows documents dependencies structure docs pictures hooks fuzz mutants bench soak lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -92,6 +95,12 @@ fuzz: $(SETUP) ## Let a fuzzer look for text that does harm: SECONDS=60 of it
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
+# Apart from the other tools: some tests read what is installed beside them.
+mutants: $(SETUP) ## Change the client in SAMPLE=300 places, drawn by SEED=1, and see whether a test notices
+	$(PYTHON) -m venv $(MUTANTS)
+	$(MUTANTS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
+	$(MUTANTS)/bin/python -m scripts.mutants --sample $(SAMPLE) --seed $(SEED) --modules "$(MODULES)"
+
 bench: $(SETUP) ## Measure what the documents claim about speed and frugality
 	@$(BIN)/python -m benchmarks
 
@@ -104,6 +113,7 @@ lock: ## Resolve the locked requirements anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group build --output-file requirements/build.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements/runtime.txt --constraint requirements/build.txt --group dev --output-file requirements/dev.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements/dev.txt --group mutants --output-file requirements/mutants.txt
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .cache out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,7 +9,7 @@ import pytest
 
 from tests.program import ROOT
 
-FILES = ("runtime", "build", "dev", "fuzz")
+FILES = ("runtime", "build", "dev", "fuzz", "mutants")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

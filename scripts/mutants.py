@@ -1,0 +1,363 @@
+"""Change the client in one place at a time, and see whether a test notices.
+
+python -m scripts.mutants [--sample 300] [--seed 1] [--modules 'run/follow.py api/*.py'] [--jobs 2] [--again]
+
+Cosmic Ray makes the mutants, coverage.py tells which tests run a line. Of each place in the code that is drawn, one
+mutant is drawn. Nothing is changed in this folder: each job has a copy of it in `.cache/mutants/`. scripts/mutants.toml
+says which modules and tests take part, and explains the mutants that behave as the original does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from functools import cache
+from itertools import accumulate, zip_longest
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Final
+
+# Only `make mutants` installs these: what they depend on is not among what the tests read and run with.
+from cosmic_ray import plugins  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from cosmic_ray.ast import ast_nodes, get_ast  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from cosmic_ray.mutating import mutate_code  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from coverage import CoverageData
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+WORK: Final = ROOT / ".cache" / "mutants"
+PYTHON: Final = ROOT / ".venv" / "bin" / "python"
+CONFIG: Final[dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_NO_CHANGE: Final = re.compile(r"_(Eq_Is|Is_Eq|NotEq_IsNot|IsNot_NotEq)$")
+"""Identity for equality and back: they differ only by which values the interpreter happens to keep once."""
+_MOST_SECONDS: Final = 60.0
+"""How long the tests that are asked about one mutant took when nothing was changed; the nearest and shortest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change: an operator of Cosmic Ray at one of the places in a module that it fits."""
+
+    module: str
+    """Path below ``mogplex_ci``."""
+    line: int
+    column: int
+    operator: str
+    occurrence: int
+
+    @property
+    def path(self) -> str:
+        """Path of the module from the project's folder on."""
+        return f"mogplex_ci/{self.module}"
+
+    @property
+    def source(self) -> str:
+        """The module without the change."""
+        return _source(self.module)
+
+    @property
+    def mutated(self) -> str:
+        """The module with the change; empty when it is no Python."""
+        return _mutated(self)
+
+    @property
+    def change(self) -> tuple[str, str]:
+        """The first line that differs, before and after."""
+        lines = zip_longest(self.source.splitlines(), self.mutated.splitlines(), fillvalue="")
+        before, after = next((pair for pair in lines if pair[0] != pair[1]), ("", ""))
+        return before.strip(), after.strip()
+
+
+@cache
+def _mutated(mutant: Mutant) -> str:
+    try:
+        code = mutate_code(mutant.source, plugins.get_operator(mutant.operator)(), mutant.occurrence) or ""
+        compile(code, mutant.module, "exec")
+    except (SyntaxError, AttributeError):  # an operator may not know what it was given, such as a dotted name
+        return ""
+    return str(code)
+
+
+@cache
+def _source(module: str) -> str:
+    return (ROOT / "mogplex_ci" / module).read_text(encoding="utf-8")
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_source(module))
+
+
+def modules(patterns: Sequence[str]) -> list[str]:
+    """Return the modules that take part and match one of ``patterns``, if there are any."""
+    package = ROOT / "mogplex_ci"
+    found = {str(path.relative_to(package)) for pattern in CONFIG["modules"] for path in package.glob(pattern)}
+    return sorted(name for name in found if not patterns or any(fnmatch(name, pattern) for pattern in patterns))
+
+
+def mutants_of(module: str) -> Iterator[Mutant]:
+    """Yield every mutant of ``module``, but those of what is there for the type checker."""
+    unused = list(_for_types(_tree(module)))
+    lines = _source(module).splitlines()
+    nodes = list(ast_nodes(get_ast(_source(module))))
+    for operator in sorted(plugins.operator_names()):
+        kind = plugins.get_operator(operator)
+        if kind.arguments() or _NO_CHANGE.search(operator):
+            continue
+        places = (place for node in nodes for place in kind().mutation_positions(node))
+        for occurrence, (start, _) in enumerate(places):
+            is_star = lines[start[0] - 1][start[1] :].startswith("*,")  # of parameters, which is no operator
+            if not is_star and not any(first <= start < end for first, end in unused):
+                yield Mutant(module, start[0], start[1], operator, occurrence)
+
+
+def _for_types(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Yield where annotations, imports for types, and ``frozen`` and ``slots`` of data classes stand."""
+    for node in ast.walk(tree):
+        parts: list[ast.expr | ast.stmt | None] = []
+        if isinstance(node, ast.ClassDef):
+            calls = [decorator for decorator in node.decorator_list if isinstance(decorator, ast.Call)]
+            parts += [word.value for call in calls for word in call.keywords if word.arg in ("frozen", "slots")]
+        if isinstance(node, ast.FunctionDef):
+            parts.append(node.returns)
+        elif isinstance(node, ast.arg | ast.AnnAssign):
+            parts.append(node.annotation)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            parts += [node.test, *node.body]
+        for part in parts:
+            if part is not None:
+                yield (part.lineno, part.col_offset), (part.end_lineno or 0, part.end_col_offset or 0)
+
+
+def draw(names: Sequence[str], size: int, seed: int) -> list[Mutant]:
+    """Return ``size`` mutants, no two of them of the same place."""
+    places: dict[tuple[str, int, int], list[Mutant]] = {}
+    for mutant in (mutant for name in names for mutant in mutants_of(name)):
+        places.setdefault((mutant.module, mutant.line, mutant.column), []).append(mutant)
+    chance = random.Random(seed)  # noqa: S311 - not a secret
+    drawn = [chance.choice(places[place]) for place in chance.sample(sorted(places), len(places))]
+    valid = (mutant for mutant in drawn if mutant.mutated)
+    return sorted((mutant for mutant, _ in zip(valid, range(size), strict=False)), key=lambda m: (m.module, m.line))
+
+
+class Tests:
+    """What the tests run and how long each takes, measured once for each state of code and tests."""
+
+    def __init__(self) -> None:
+        """Measure, unless code and tests are as they were the last time."""
+        self._data = CoverageData(str(WORK / "coverage"))
+        self._data.read()
+        known = json.loads((WORK / "tests.json").read_text())
+        self._seconds: dict[str, float] = known["seconds"]
+        self._failed: set[str] = set(known["failed"])
+
+    @classmethod
+    def measure(cls, tree: Path) -> Tests:
+        """Run all tests in ``tree``, unless code and tests are as they were the last time."""
+        state = hashlib.sha256()
+        for path in sorted(path for folder in ("mogplex_ci", "tests") for path in (tree / folder).rglob("*.py")):
+            state.update(path.read_bytes())
+        saved = WORK / "tests.json"
+        if not saved.exists() or json.loads(saved.read_text())["state"] != state.hexdigest():
+            print("running the tests without a mutant, to see which of them run which line", flush=True)
+            ignored = [f"--ignore={path}" for path in CONFIG["left_out"]]
+            options = ["--cov=mogplex_ci", "--cov-context=test", "--cov-report=", "-n", "2", "--durations=0", "-vv"]
+            command = [PYTHON, "-m", "pytest", *options, "--durations-min=0.01", *ignored, *CONFIG["tests"]]
+            env = os.environ | {"COVERAGE_FILE": str(WORK / "coverage")}
+            done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)
+            seconds: Counter[str] = Counter()
+            for took, test in re.findall(r"^([\d.]+)s (?:call|setup|teardown) +(\S.*)$", done.stdout, re.MULTILINE):
+                seconds[test] += float(took)  # type: ignore[assignment]  # a Counter of seconds
+            failed = tree / ".pytest_cache" / "v" / "cache" / "lastfailed"
+            names = list(json.loads(failed.read_text())) if failed.exists() else []
+            if names:
+                print(f"left out, because they fail without a mutant: {', '.join(names)}")
+            known = {"state": state.hexdigest(), "seconds": seconds, "failed": names}
+            saved.write_text(json.dumps(known))
+        return cls()
+
+    def of(self, mutant: Mutant, names: Sequence[str]) -> list[str]:
+        """Return the tests that run the changed line: those of its package first, then the shortest."""
+        found: set[str] = set()
+        for lines in self._lines(mutant, names):
+            found = {test for module, line in lines for test in self._by_line(module).get(line, ())} - self._failed
+            if found:
+                break
+        near = f"tests/unit/{mutant.module.partition('/')[0]}/"
+        tests = sorted(found, key=lambda test: (not test.startswith(near), self._seconds.get(test, 0.005), test))
+        took = accumulate(self._seconds.get(test, 0.005) for test in tests)
+        return [test for test, total in zip(tests, took, strict=True) if total <= _MOST_SECONDS]
+
+    def seconds(self, tests: Sequence[str]) -> float:
+        """Return how long ``tests`` take."""
+        return sum(self._seconds.get(test, 0.005) for test in tests)
+
+    @cache  # noqa: B019 - one object
+    def _by_line(self, module: str) -> dict[int, set[str]]:
+        files = [path for path in self._data.measured_files() if path.endswith(f"/mogplex_ci/{module}")]
+        by_line: dict[int, set[str]] = {}
+        for path in files:
+            for line, contexts in self._data.contexts_by_lineno(path).items():
+                by_line.setdefault(line, set()).update(name.rpartition("|")[0] for name in contexts if name)
+        return by_line
+
+    def _lines(self, mutant: Mutant, names: Sequence[str]) -> Iterator[list[tuple[str, int]]]:
+        """Yield lines to look up: the changed one, those of its statement, function, and what uses the constant."""
+        yield [(mutant.module, mutant.line)]
+        around = [
+            node
+            for node in ast.walk(_tree(mutant.module))
+            if isinstance(node, ast.stmt) and node.lineno <= mutant.line <= (node.end_lineno or 0)
+        ]
+        for node in reversed(around):
+            if not isinstance(node, ast.ClassDef):
+                yield [(mutant.module, line) for line in range(node.lineno, (node.end_lineno or 0) + 1)]
+        targets = {part.id for node in around for part in ast.walk(node) if isinstance(part, ast.Name)}
+        yield [
+            (name, part.lineno)
+            for name in names
+            for part in ast.walk(_tree(name))
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and part.id in targets
+        ]
+        yield [(mutant.module, line + 1) for line in range(len(mutant.source.splitlines()))]
+
+
+def copy_to(tree: Path) -> None:
+    """Make ``tree`` a copy of what git knows, and of files that are new."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    shutil.rmtree(tree, ignore_errors=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name)
+
+
+def run_tests(tree: Path, tests: Sequence[str], seconds: float) -> str:
+    """Return ``killed``, ``survived``, or ``timeout`` after ``seconds``."""
+    listed = tree / ".tests"
+    listed.write_text("\n".join(tests))
+    options = ["-x", "-q", "--tb=line", "--no-header", "-p", "no:cacheprovider"]
+    process = subprocess.Popen(
+        [PYTHON, "-m", "pytest", *options, f"@{listed}"],
+        cwd=tree,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return "timeout"
+    files = sorted({test.partition("::")[0] for test in tests})
+    if process.returncode == 4 and "not found: " in out and files != list(tests):
+        return run_tests(tree, files, seconds)  # a test of another name: its parameters come from what was changed
+    return "survived" if process.returncode in (0, 5) else "killed"
+
+
+def judge(mutant: Mutant, tree: Path, tests: Tests, names: Sequence[str], *, patience: float) -> str:
+    """Return what the tests say to ``mutant``: those of this process first, then those of processes of their own."""
+    path = tree / mutant.path
+    before = path.stat()
+    path.write_text(mutant.mutated, encoding="utf-8")
+    os.utime(path, (before.st_mtime + 10, before.st_mtime + 10))  # compiled code of the original does not count
+    try:
+        chosen = tests.of(mutant, names)
+        verdict = run_tests(tree, chosen, patience * (60 + 5 * tests.seconds(chosen))) if chosen else "survived"
+        if verdict == "survived" and patience:
+            verdict = run_tests(tree, CONFIG["processes"][mutant.module.partition("/")[0]], patience * 900)
+        return verdict
+    finally:
+        path.write_text(mutant.source, encoding="utf-8")
+        os.utime(path, (before.st_atime, before.st_mtime))
+
+
+def explanation(mutant: Mutant) -> str | None:
+    """Return why nobody can tell ``mutant`` from the original, if scripts/mutants.toml says so."""
+    before, after = mutant.change
+    for entry in CONFIG.get("equivalent", ()):
+        if entry["module"] == mutant.module and entry["line"] == before and entry.get("mutant", after) == after:
+            return str(entry["why"])
+    return None
+
+
+def report(verdicts: dict[Mutant, str]) -> None:
+    """Print the survivors, and a table of what became of the mutants by module."""
+    for mutant, verdict in verdicts.items():
+        if verdict in ("survived", "timeout"):
+            before, after = mutant.change
+            print(f"{verdict}: {mutant.path}:{mutant.line} {mutant.operator}\n  - {before}\n  + {after}")
+    print(f"\n{'module':<28} mutants equivalent killed survived timeout  score")
+    rows = [*sorted({mutant.module for mutant in verdicts}), "all"]
+    for row in rows:
+        count = Counter(verdict for mutant, verdict in verdicts.items() if row in (mutant.module, "all"))
+        judged = count.total() - count["equivalent"]
+        score = f"{count['killed'] / judged:6.1%}" if judged else "     –"
+        numbers = (count.total(), count["equivalent"], count["killed"], count["survived"], count["timeout"])
+        print(f"{row:<28} {numbers[0]:7} {numbers[1]:10} {numbers[2]:6} {numbers[3]:8} {numbers[4]:7} {score}")
+
+
+def main() -> int:
+    """Draw mutants, run them, and report."""
+    parser = argparse.ArgumentParser(description="Change the client in one place at a time; see if a test notices.")
+    parser.add_argument("--sample", type=int, default=300, help="how many mutants")
+    parser.add_argument("--seed", type=int, default=1, help="which ones")
+    parser.add_argument("--modules", default="", help="patterns of paths below mogplex_ci/, separated by spaces")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at once")
+    parser.add_argument("--again", action="store_true", help="only those that survived or timed out the last time")
+    asked = parser.parse_args()
+    names = modules(asked.modules.split())
+    trees = [WORK / f"tree-{number}" for number in range(asked.jobs)]
+    for tree in trees:
+        copy_to(tree)
+    tests = Tests.measure(trees[0])
+    last = WORK / "last.json"
+    verdicts: dict[Mutant, str] = {}
+    if asked.again:
+        verdicts = {Mutant(**entry["mutant"]): entry["verdict"] for entry in json.loads(last.read_text())}
+    drawn = list(verdicts) if asked.again else draw(names, asked.sample, asked.seed)
+    for mutant in drawn:
+        if verdicts.get(mutant) != "killed":
+            verdicts[mutant] = "equivalent" if explanation(mutant) else "open"
+    free: SimpleQueue[Path] = SimpleQueue()
+    for tree in trees:
+        free.put(tree)
+
+    def work(mutant: Mutant) -> None:
+        tree = free.get()
+        try:
+            verdicts[mutant] = judge(mutant, tree, tests, modules([]), patience=1)
+        finally:
+            free.put(tree)
+        print("." if verdicts[mutant] == "killed" else f"\n{verdicts[mutant]}: {mutant}", end="", flush=True)
+        last.write_text(json.dumps([{"mutant": asdict(one), "verdict": verdict} for one, verdict in verdicts.items()]))
+
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        list(pool.map(work, [mutant for mutant in drawn if verdicts[mutant] == "open"]))
+    for mutant in [mutant for mutant in drawn if verdicts[mutant] == "timeout"]:  # alone, for a busy machine is no sign
+        verdicts[mutant] = judge(mutant, trees[0], tests, modules([]), patience=3)
+    report(verdicts)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
