@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,9 @@ def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
         action.write_text(action.read_text().replace("image: Dockerfile", f"image: docker://{image}"))
     workflows = folder / ".github" / "workflows"
     workflows.mkdir(parents=True)
-    (workflows / "workflow.yml").write_text(workflow)
+    # Under a name of its own: act names containers and volumes by it, and would meet those of a run that was killed.
+    name = uuid.uuid4().hex
+    (workflows / f"{name}.yml").write_text(re.sub(r"^name: .*$", f"name: {name}", workflow, flags=re.MULTILINE))
     for arguments in (
         ["init", "--quiet", "--initial-branch=main"],
         ["remote", "add", "origin", "https://github.com/acme/web.git"],

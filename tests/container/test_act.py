@@ -46,6 +46,7 @@ def run(repository: Path, emulator: Emulator) -> ActResult:
     return act(repository, "--secret", f"MOGPLEX_API_KEY={emulator.token}", "--var", f"MOGPLEX_URL={emulator.url}")
 
 
+@pytest.mark.slow
 def test_a_step_runs_an_agent_and_a_later_step_uses_its_outputs(
     base_image: str, emulator: Emulator, tmp_path: Path
 ) -> None:
@@ -72,6 +73,7 @@ def test_each_job_of_a_matrix_has_its_own_run(image: str, emulator: Emulator, tm
     assert [run.status for run in emulator.runs] == ["success", "success"]
 
 
+@pytest.mark.slow
 def test_the_image_runs_without_an_action(image: str, emulator: Emulator, tmp_path: Path) -> None:
     """As docs/enterprise.md shows it for a mirror: the matrix still tells the jobs apart."""
     result = run(workspace(tmp_path, IMAGE_ALONE.replace("IMAGE", image)), emulator)

@@ -133,6 +133,7 @@ def test_a_failing_build_is_fixed_on_its_branch_and_the_pull_request_hears_of_it
     assert comment.startswith("gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <An agent changed this branch")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "event",
     [
@@ -149,6 +150,7 @@ def test_a_failing_build_is_left_alone(image: str, tmp_path: Path, event: dict[s
     assert "Job failed" in done.log
 
 
+@pytest.mark.slow
 def test_nightly_upkeep_with_a_prompt_of_the_callers(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
         done = Example(image, tmp_path, recipe("One workflow for many repositories", "/nightly.yml")).run(
@@ -177,6 +179,7 @@ def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Pa
     ]
 
 
+@pytest.mark.slow
 def test_a_label_of_the_callers_choice_starts_an_agent(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
         done = Example(image, tmp_path, recipe("One workflow for many repositories", "/label.yml")).run(
@@ -186,6 +189,7 @@ def test_a_label_of_the_callers_choice_starts_an_agent(image: str, tmp_path: Pat
     assert done.exit_code == 0, done.log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("label", "sender", "code"), [("agent", STRANGER, 1), ("bug", PERSON, 0)])
 def test_a_label_that_an_issue_form_set_and_another_label_start_nothing(
     image: str, tmp_path: Path, label: str, sender: Mapping[str, object], code: int
@@ -213,6 +217,7 @@ def test_a_members_comment_starts_an_agent_that_answers(image: str, tmp_path: Pa
     assert "ended with success. https://github.com/acme/web/pull/42 See" in answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("body", "association"), [("/agent Mend it", "NONE"), ("Ask the /agent ", "MEMBER")])
 def test_other_comments_start_nothing(image: str, tmp_path: Path, body: str, association: str) -> None:
     with Emulator("success", speed=20) as emulator:
@@ -221,6 +226,7 @@ def test_other_comments_start_nothing(image: str, tmp_path: Path, body: str, ass
     assert done.exit_code == 0, done.log
 
 
+@pytest.mark.slow
 def test_a_review_is_followed_up_on_the_branch(image: str, tmp_path: Path) -> None:
     review = {"state": "changes_requested", "body": "Handle the empty list.", "author_association": "MEMBER"}
     event = {"action": "submitted", "review": review, "pull_request": PULL_REQUEST}
@@ -232,6 +238,7 @@ def test_a_review_is_followed_up_on_the_branch(image: str, tmp_path: Path) -> No
     assert run.prompt.endswith("Handle the empty list.")
 
 
+@pytest.mark.slow
 def test_a_label_has_a_forks_pull_request_reviewed(image: str, tmp_path: Path) -> None:
     fork = {"ref": "main", "repo": {"id": 2, "full_name": "mallory/web"}}
     pull_request = {
@@ -253,6 +260,7 @@ def test_a_label_has_a_forks_pull_request_reviewed(image: str, tmp_path: Path) -
     assert comment.startswith("gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <Done: all 24 tests pass")
 
 
+@pytest.mark.slow
 def test_a_bots_pull_request_is_adapted(image: str, tmp_path: Path) -> None:
     bot = {**APP, "login": "dependabot[bot]"}
     with Emulator("success", speed=20) as emulator:
@@ -262,6 +270,7 @@ def test_a_bots_pull_request_is_adapted(image: str, tmp_path: Path) -> None:
     assert run.request.working_branch == "feature/login"
 
 
+@pytest.mark.slow
 def test_release_notes_become_a_draft(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
         event = {"ref": "refs/tags/v1.2.3"}
@@ -275,6 +284,7 @@ def test_release_notes_become_a_draft(image: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_pause_can_be_rehearsed(image: str, tmp_path: Path) -> None:
     workflow = recipe("Try a workflow without starting anything")
     with Emulator("success") as emulator:
@@ -283,6 +293,7 @@ def test_a_pause_can_be_rehearsed(image: str, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.log
 
 
+@pytest.mark.slow
 def test_each_folder_of_a_monorepo_has_its_own_run(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
         done = Example(image, tmp_path, example("monorepo")).run(emulator, "workflow_dispatch", dispatched("Tidy up"))

@@ -74,6 +74,7 @@ def test_a_labeled_issue_gets_one_comment_with_the_pull_request(image: str, tmp_
     assert "https://github.com/acme/web/pull/42" in comment["body"]
 
 
+@pytest.mark.slow
 def test_an_update_that_changes_nothing_fails_the_job(image: str, tmp_path: Path, api: GitHubApi) -> None:
     with Emulator("no-change", speed=20) as emulator:
         done = run_example(image, tmp_path, "dependencies", api, emulator, "schedule", {})
@@ -89,6 +90,7 @@ def test_an_update_that_touches_the_workflows_fails_the_job(image: str, tmp_path
     assert "It changed a protected path: .github/workflows/ci.yml" in done.log
 
 
+@pytest.mark.slow
 def test_a_later_step_uses_the_answer(image: str, tmp_path: Path, api: GitHubApi) -> None:
     scenario = tmp_path / "answers.yaml"
     scenario.write_text(ANSWERS)
@@ -98,6 +100,7 @@ def test_a_later_step_uses_the_answer(image: str, tmp_path: Path, api: GitHubApi
     assert "The next version is 1.4.0, breaking false" in done.lines()
 
 
+@pytest.mark.slow
 def test_a_run_is_started_in_one_job_and_waited_for_in_another(image: str, tmp_path: Path, api: GitHubApi) -> None:
     with Emulator("success", speed=5) as emulator:
         done = run_example(image, tmp_path, "start-and-wait", api, emulator, "workflow_dispatch", {})

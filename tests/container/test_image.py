@@ -41,6 +41,7 @@ def test_a_code_change_pulls_less_than_1_mb(image: str, tmp_path: Path) -> None:
     assert len(zlib.compress(program)) < MB
 
 
+@pytest.mark.slow
 def test_another_checkout_gives_the_same_files(image: str, tmp_path: Path) -> None:
     """Whatever its times and permissions: layers that did not change stay, and anyone can check a published image.
 
@@ -61,6 +62,7 @@ def test_another_checkout_gives_the_same_files(image: str, tmp_path: Path) -> No
     assert digests[0] == digests[1]
 
 
+@pytest.mark.slow
 def test_it_builds_without_buildkit(image: str) -> None:
     """`uses: mogplex/run-action@main` builds with whatever the runner's engine has."""
     env = {**os.environ, "DOCKER_BUILDKIT": "0"}

@@ -53,7 +53,7 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     ("emulator", "exit_code", "seen"),
     [
         ("success", 0, "later step has <success> <https://github.com/acme/web/pull/42>"),
-        ("failed", 1, "later step has <failed> <>"),
+        pytest.param("failed", 1, "later step has <failed> <>", marks=pytest.mark.slow),
     ],
     indirect=["emulator"],
 )
@@ -118,6 +118,7 @@ def install(base_image: str, release: Path, requirement: str) -> subprocess.Comp
     )
 
 
+@pytest.mark.slow
 def test_a_release_installs_the_wheel_that_was_published(base_image: str, release: Path) -> None:
     (wheel,) = (release / "dist").iterdir()
     done = install(base_image, release, wheel_requirement(wheel))
@@ -125,6 +126,7 @@ def test_a_release_installs_the_wheel_that_was_published(base_image: str, releas
     assert done.stdout.splitlines()[0] == f"mogplex-ci {__version__}"
 
 
+@pytest.mark.slow
 def test_another_wheel_of_that_version_is_refused(base_image: str, release: Path) -> None:
     (wheel,) = (release / "dist").iterdir()
     digest = wheel_requirement(wheel).rpartition("sha256:")[2].strip()

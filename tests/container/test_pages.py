@@ -53,7 +53,11 @@ def workflows() -> list[Any]:
     """Every workflow that uses the action and runs here, completed where the page shows its steps only."""
     pages = [block for block in blocks("yaml") if block.id.startswith(("README.md", RECIPES))]
     complete = [(as_workflow(block.values[0]) or "", block.id) for block in pages]
-    return [pytest.param(workflow, id=place) for workflow, place in complete if runs_here(workflow)]
+    return [
+        pytest.param(workflow, id=place, marks=() if place.startswith("README.md") else pytest.mark.slow)
+        for workflow, place in complete
+        if runs_here(workflow)
+    ]
 
 
 def runs_here(workflow: str) -> bool:

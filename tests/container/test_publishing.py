@@ -24,7 +24,7 @@ from scripts.pin_release import pinned_action
 from tests.container.images import ROOT, docker
 from tests.require import require
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(900)]
 
 VERSION = "1.2.3"
 INDEX = "application/vnd.oci.image.index.v1+json"

@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 import requests
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mogplex_ci.emulator import Emulator
@@ -154,7 +154,6 @@ def outcome(body: dict[str, Any], repo: Repo, newest: bool) -> StartRequest | st
         return str(refused).partition(" SAFE")[0]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(body=bodies, repo=repos, newest=st.booleans())
 def test_any_body_is_refused_or_normalized_by_the_rules(body: dict[str, Any], repo: Repo, newest: bool) -> None:
     start = outcome(body, repo, newest)
@@ -199,7 +198,6 @@ def check_root_directory(root: str | None, body: dict[str, Any], repo: Repo) -> 
         assert ".." not in root.split("/")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(body=bodies, repo=repos, newest=st.booleans())
 def test_what_was_normalized_stays_as_it_is(body: dict[str, Any], repo: Repo, newest: bool) -> None:
     start = outcome(body, repo, newest)
@@ -223,7 +221,6 @@ def test_what_was_normalized_stays_as_it_is(body: dict[str, Any], repo: Repo, ne
     assert normalize(again, repo, "another key", newest=newest) == start
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     sent=st.lists(st.fixed_dictionaries({"prompt": spaced("Fix", "Test")}, optional=variants), min_size=2, max_size=4)
 )

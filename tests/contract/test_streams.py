@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci.emulator import Emulator
@@ -391,7 +391,6 @@ FAULTS = st.none() | st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     pauses=st.lists(st.sampled_from([0.001, 0.5, 3]), min_size=1, max_size=12),
     moves=st.lists(st.tuples(st.sampled_from([0, 0.4, 2]), FAULTS), max_size=6),

@@ -17,6 +17,7 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import StartRequest
 from tests.github_log import read_log
 from tests.program import ENTRY, GitHubStep
+from tests.slow import mostly_slow
 
 MOST_MIB = 200
 FILES = {"events-file": "e.ndjson", "result-file": "r.json", "report-file": "r.html", "junit-file": "j.xml"}
@@ -88,7 +89,7 @@ def check_success(step: GitHubStep) -> None:
 
 
 @pytest.mark.parametrize("streams", [False, True], ids=["polled", "streamed"])
-@pytest.mark.parametrize("name", FLOODS)
+@pytest.mark.parametrize("name", mostly_slow(FLOODS, every=4))
 def test_a_flood_costs_bounded_memory_and_hides_no_end(name: str, streams: bool, tmp_path: Path) -> None:
     with Emulator("success", speed=50) as emulator:
         run_id, step = attached(emulator, tmp_path)

@@ -1,8 +1,12 @@
-"""Every mistake of ``mistakes.yaml`` gets the message that stands beside it, from the real program."""
+"""Every mistake of ``mistakes.yaml`` gets the message that stands beside it: by a call of the program's main function.
+
+A process for each would cost far more than the mistakes do; ``test_action.py`` has steps in processes of their own.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mogplex_ci.cli import main
 from mogplex_ci.emulator import Emulator
 from tests.github_log import read_log
 from tests.program import GitHubStep
@@ -24,15 +29,32 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
+@pytest.fixture(scope="module", autouse=True)
+def signals() -> Iterator[None]:
+    """A step handles SIGINT and SIGTERM; the tests want theirs back."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake["says"][0][:60])
-def test_a_mistake_gets_its_message(mistake: dict[str, Any], emulator: Emulator, tmp_path: Path) -> None:
+def test_a_mistake_gets_its_message(
+    mistake: dict[str, Any],
+    emulator: Emulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     step = step_with(mistake, emulator, tmp_path)
-    ended = step.run(*mistake.get("flags", ()))
-    assert [error.text for error in read_log(ended.out).annotations if error.level == "error"] == mistake["says"]
-    assert mistake.get("advises", "") in ended.out
-    assert ended.code == mistake.get("exit", 2)
-    assert ended.err == ""
-    assert mistake.get("never", "\0") not in ended.out + step.summary + "".join(step.outputs.values())
+    monkeypatch.chdir(step.workspace)
+    code = main(mistake.get("flags", ()), step.environment)
+    log, errors = capsys.readouterr()
+    assert [error.text for error in read_log(log).annotations if error.level == "error"] == mistake["says"]
+    assert mistake.get("advises", "") in log
+    assert code == mistake.get("exit", 2)
+    assert errors == ""
+    assert mistake.get("never", "\0") not in log + step.summary + "".join(step.outputs.values())
     assert emulator.runs == []
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ from mogplex_ci.emulator import Emulator
 from tests.browser import chromium
 from tests.npm import node_modules
 from tests.program import ROOT, GitHubStep
+from tests.slow import mostly_slow
 
 pytestmark = [pytest.mark.browser]
 SHOTS = ROOT / "out" / "screenshots"
 DEVICES = {"desktop": (1200, "light"), "phone": (390, "dark")}
-SCENARIOS = ("success", "failed", "hostile", "many-events", "paused", "documented")
+SCENARIOS = ("success", "failed", "hostile", "paused", "documented", "many-events")
 FLEET = "fleet"
 """Not a scenario: the report of a step that starts several runs."""
 
@@ -28,11 +30,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The report of each scenario, written by a step that ran it."""
-    folders = {scenario: tmp_path_factory.mktemp(scenario) for scenario in (*SCENARIOS, FLEET)}
-    pages = {scenario: report_of(scenario, folders[scenario]) for scenario in SCENARIOS}
-    return pages | {FLEET: report_of("failed", folders[FLEET], repo="acme/*")}
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The report of a scenario, written by a step that ran it when it was first asked for."""
+
+    @functools.cache
+    def report(scenario: str) -> Path:
+        folder = tmp_path_factory.mktemp(scenario)
+        return report_of("failed", folder, repo="acme/*") if scenario == FLEET else report_of(scenario, folder)
+
+    return report
 
 
 def report_of(scenario: str, folder: Path, **inputs: str) -> Path:
@@ -66,12 +72,12 @@ class Opened:
             self.wrong.append(f"request: {url}")
 
 
-@pytest.mark.parametrize("scenario", [*SCENARIOS, FLEET])
+@pytest.mark.parametrize("scenario", mostly_slow([FLEET, *SCENARIOS], every=3))
 def test_nothing_leaves_nothing_complains_and_it_fits(
-    browser: Browser, reports: dict[str, Path], scenario: str
+    browser: Browser, reports: Callable[[str], Path], scenario: str
 ) -> None:
     for device, (width, scheme) in DEVICES.items():
-        opened = Opened(browser, reports[scenario], width=width, scheme=scheme)
+        opened = Opened(browser, reports(scenario), width=width, scheme=scheme)
         page = opened.page
         page.screenshot(path=SHOTS / f"report-{scenario}-{device}.png", full_page=True)
         page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
@@ -83,12 +89,12 @@ def test_nothing_leaves_nothing_complains_and_it_fits(
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("scenario", [*SCENARIOS, FLEET])
-def test_everybody_can_read_it(browser: Browser, reports: dict[str, Path], scenario: str) -> None:
+@pytest.mark.parametrize("scenario", mostly_slow([FLEET, *SCENARIOS], every=3))
+def test_everybody_can_read_it(browser: Browser, reports: Callable[[str], Path], scenario: str) -> None:
     """As far as axe can tell: names, roles, keyboard and contrast, by the rules of WCAG and its good practice."""
     axe = (node_modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     for width, scheme in DEVICES.values():
-        page = Opened(browser, reports[scenario], width=width, scheme=scheme).page
+        page = Opened(browser, reports(scenario), width=width, scheme=scheme).page
         for unfolded in (False, True):
             page.evaluate(
                 "unfolded => document.querySelectorAll('details').forEach(item => item.open = unfolded)", unfolded
@@ -100,8 +106,8 @@ def test_everybody_can_read_it(browser: Browser, reports: dict[str, Path], scena
         page.context.close()
 
 
-def test_it_answers_at_a_glance(browser: Browser, reports: dict[str, Path]) -> None:
-    page = Opened(browser, reports["success"]).page
+def test_it_answers_at_a_glance(browser: Browser, reports: Callable[[str], Path]) -> None:
+    page = Opened(browser, reports("success")).page
     assert page.title() == "✔ Run succeeded · acme/web"
     assert page.locator("h1").inner_text() == "Run succeeded"
     button = page.get_by_role("link", name="Open the pull request")
@@ -113,17 +119,17 @@ def test_it_answers_at_a_glance(browser: Browser, reports: dict[str, Path]) -> N
     assert page.locator("pre", has_text="Fix <b>the</b> login").is_visible()
 
 
-def test_a_failure_shows_why_and_what_failed(browser: Browser, reports: dict[str, Path]) -> None:
-    page = Opened(browser, reports["failed"]).page
+def test_a_failure_shows_why_and_what_failed(browser: Browser, reports: Callable[[str], Path]) -> None:
+    page = Opened(browser, reports("failed")).page
     assert page.locator("h1").inner_text() == "Run failed"
     assert page.locator(".why pre").inner_text() == "Agent run exited with code 1."
     assert page.locator("li.bad").last.inner_text().startswith("00:")
 
 
-def test_one_tool_can_be_looked_at_alone_without_javascript(browser: Browser, reports: dict[str, Path]) -> None:
+def test_one_tool_can_be_looked_at_alone_without_javascript(browser: Browser, reports: Callable[[str], Path]) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(reports["success"].as_uri())
+    page.goto(reports("success").as_uri())
     shown = page.locator(".entries > li:visible")
     everything = shown.count()
     page.locator(".chips label", has_text="Command").click()
@@ -134,8 +140,8 @@ def test_one_tool_can_be_looked_at_alone_without_javascript(browser: Browser, re
     context.close()
 
 
-def test_a_bar_leads_to_its_call(browser: Browser, reports: dict[str, Path]) -> None:
-    page = Opened(browser, reports["success"]).page
+def test_a_bar_leads_to_its_call(browser: Browser, reports: Callable[[str], Path]) -> None:
+    page = Opened(browser, reports("success")).page
     bar = page.locator("svg a").first
     anchor = bar.get_attribute("href")
     assert anchor is not None
@@ -143,8 +149,8 @@ def test_a_bar_leads_to_its_call(browser: Browser, reports: dict[str, Path]) -> 
     assert page.locator(f"li{anchor}:target .label").count() == 1
 
 
-def test_a_bar_is_reached_by_the_keyboard(browser: Browser, reports: dict[str, Path]) -> None:
-    page = Opened(browser, reports["success"]).page
+def test_a_bar_is_reached_by_the_keyboard(browser: Browser, reports: Callable[[str], Path]) -> None:
+    page = Opened(browser, reports("success")).page
     for _ in range(30):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.closest('svg') !== null"):
@@ -155,8 +161,8 @@ def test_a_bar_is_reached_by_the_keyboard(browser: Browser, reports: dict[str, P
     assert page.locator("li:target .label").inner_text() == "Command"
 
 
-def test_paper_shows_what_is_folded(browser: Browser, reports: dict[str, Path]) -> None:
-    page = Opened(browser, reports["success"]).page
+def test_paper_shows_what_is_folded(browser: Browser, reports: Callable[[str], Path]) -> None:
+    page = Opened(browser, reports("success")).page
     body = page.locator(".entries details:not([open]) pre").first
     assert not body.is_visible()
     page.emulate_media(media="print")
@@ -165,9 +171,9 @@ def test_paper_shows_what_is_folded(browser: Browser, reports: dict[str, Path]) 
     assert not page.locator(".chips").is_visible()
 
 
-def test_a_table_s_headings_keep_their_words_on_a_phone(browser: Browser, reports: dict[str, Path]) -> None:
+def test_a_table_s_headings_keep_their_words_on_a_phone(browser: Browser, reports: Callable[[str], Path]) -> None:
     width, scheme = DEVICES["phone"]
-    page = Opened(browser, reports[FLEET], width=width, scheme=scheme).page
+    page = Opened(browser, reports(FLEET), width=width, scheme=scheme).page
     heights = page.evaluate("[...document.querySelectorAll('th')].map(cell => cell.offsetHeight)")
     line = page.evaluate("parseFloat(getComputedStyle(document.querySelector('th')).lineHeight)")
     assert max(heights) < 3 * line  # "Pull request" has two words

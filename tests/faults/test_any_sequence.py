@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from functools import cache
 from typing import Any
@@ -20,8 +19,6 @@ from tests.faults.conftest import SCENARIOS
 from tests.faults.kinds import FINAL, PASSING, REFUSED, STREAM_FAULTS
 from tests.faults.world import Killed, Played, Trip, World
 
-EXAMPLES = int(os.environ.get("FAULT_SEQUENCES", "200"))
-"""How many sequences are tried. Always the same ones, unless more are asked for."""
 PLAYED = [
     *("success", "failed", "cancelled", "slow", "slow", "late-finish", "kill-fails", "launch-failure", "setup-failure"),
     *("stream-failure", "queue-fails-once", "queue-fails", "queue-fails-once-then-slow", "many-events"),
@@ -197,11 +194,4 @@ def until_the_end(run: Run) -> list[Untrusted]:
 
 
 TestAnySequence = OneStep.TestCase
-TestAnySequence.settings = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=8,
-    derandomize="FAULT_SEQUENCES" not in os.environ,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+TestAnySequence.settings = settings(stateful_step_count=8, suppress_health_check=list(HealthCheck))

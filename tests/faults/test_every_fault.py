@@ -9,6 +9,7 @@ import pytest
 from mogplex_ci.run.updates import EventsMissing, StatusChanged, Update
 from tests.faults.kinds import FINAL, OTHER_RUN, PASSING, REFUSED, Kind
 from tests.faults.world import Case, Played, World, ids
+from tests.slow import mostly_slow
 
 FOLLOWING = ("stream", "run", "events")
 """The routes that a run is followed by."""
@@ -23,7 +24,7 @@ each_refusal = pytest.mark.parametrize("kind", FINAL + REFUSED, ids=lambda kind:
 each_refused = pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.name)
 each_kind = pytest.mark.parametrize("kind", FINAL + REFUSED + PASSING, ids=lambda kind: kind.name)
 each_streamed = pytest.mark.parametrize(("route", "position"), STREAMED, ids=str)
-each_polled = pytest.mark.parametrize(("route", "position"), POLLED, ids=str)
+each_polled = pytest.mark.parametrize(("route", "position"), mostly_slow(POLLED, every=4))
 
 
 def check_success(case: Case, played: Played) -> None:
@@ -45,7 +46,7 @@ def break_following(case: Case, kind: Kind, **fields: Any) -> None:
 
 @each_streamed
 @each_passing
-@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("times", mostly_slow([1, 4], every=2))
 def test_what_passes_changes_nothing(world: World, route: str, position: int, kind: Kind, times: int) -> None:
     case = world.new_case()
     case.inject(route, skip=position, times=times, **kind.fields)
@@ -54,7 +55,7 @@ def test_what_passes_changes_nothing(world: World, route: str, position: int, ki
 
 @each_polled
 @each_passing
-@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("times", mostly_slow([1, 4], every=2))
 def test_what_passes_changes_nothing_of_polling(
     old_world: World, route: str, position: int, kind: Kind, times: int
 ) -> None:
@@ -111,7 +112,7 @@ def test_a_timeout_can_still_cancel(each_world: World, position: int, kind: Kind
 
 
 @each_passing
-@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("times", mostly_slow([1, 4], every=2))
 def test_a_cancellation_is_tried_again(each_world: World, kind: Kind, times: int) -> None:
     case = each_world.new_case("slow")
     case.inject("cancel", times=times, **kind.fields)

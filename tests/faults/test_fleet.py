@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci import signals
@@ -260,7 +260,6 @@ faults = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None)
 @given(scenarios=fleets, concurrency=st.integers(1, 8), trouble=faults)
 def test_random_fleets(scenarios: list[str], concurrency: int, trouble: list[tuple[str, dict[str, Any], int]]) -> None:
     """One run per item, no refusal, all results told, whatever goes wrong at the service."""

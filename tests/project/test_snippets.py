@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import textwrap
@@ -24,6 +25,7 @@ IMAGE = re.compile(r"ghcr\.io/mogplex/run-action\S*")
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
+@functools.cache
 def blocks(language: str) -> list[Any]:
     """Every fenced block of ``language`` in every page, as parameters named by page and line."""
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci.api.agent_text import TextBuffer
@@ -51,7 +51,6 @@ def pieces_of(text: str, cuts: list[tuple[int, str]]) -> tuple[list[str], TextBu
 CUTS = st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["", "", "flush", "interrupt"])), max_size=12)
 
 
-@settings(deadline=None)
 @given(TEXTS, CUTS)
 def test_the_pieces_are_the_text(text: str, cuts: list[tuple[int, str]]) -> None:
     pieces, _ = pieces_of(text, cuts)
@@ -61,7 +60,6 @@ def test_the_pieces_are_the_text(text: str, cuts: list[tuple[int, str]]) -> None
     )
 
 
-@settings(deadline=None)
 @given(TEXTS, CUTS)
 def test_no_secret_is_shown_in_two_halves(text: str, cuts: list[tuple[int, str]]) -> None:
     pieces, _ = pieces_of(text, cuts)

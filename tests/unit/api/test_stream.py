@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci.api.client import Client
@@ -85,7 +85,6 @@ def streams(draw: st.DrawFn) -> tuple[bytes, list[int]]:
     return whole, sorted(draw(st.lists(st.integers(0, len(whole)), max_size=30)))
 
 
-@settings(max_examples=300, derandomize=True, database=None, deadline=None)
 @given(streams())
 def test_records_do_not_depend_on_where_the_bytes_are_split(stream: tuple[bytes, list[int]]) -> None:
     whole, splits = stream

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci.api.budget import Limit, TokenBudget, Use
@@ -155,7 +155,6 @@ asked = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(uses=asked, most=st.integers(2, 6), starts=st.integers(1, 3), free=st.integers(0, 1))
 def test_no_window_ever_holds_more_than_the_limit(
     uses: list[tuple[float, Use]], most: int, starts: int, free: int

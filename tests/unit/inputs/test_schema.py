@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -33,7 +33,6 @@ def values(name: str) -> st.SearchStrategy[str]:
 
 
 @pytest.mark.parametrize("name", SCHEMA["properties"])
-@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_the_check_agrees_with_jsonschema(name: str, data: st.DataObject) -> None:
     value = data.draw(values(name))

@@ -18,7 +18,7 @@ from mogplex_ci.sanitize import Sanitizer
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.npm import node_environment, node_modules
 from tests.oracles.ci_logs import READERS, Command, github, obeyed
-from tests.unit.sanitize.hostile_text import COMMANDS, WORDS, hostile, steady
+from tests.unit.sanitize.hostile_text import COMMANDS, WORDS, hostile
 
 SANITIZER = Sanitizer()
 LEVELS = tuple(Level)
@@ -49,13 +49,13 @@ def names(commands: Iterable[Command]) -> list[str]:
     return [command.name for command in commands]
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_a_system_obeys_what_the_platform_means_and_nothing_else(name: str, tmp_path: Path) -> None:
     reader = READERS.get(name, obeyed)
     meant = names(reader(said(name, "harmless", tmp_path)))
     assert bool(meant) == (name in READERS and name != "jenkins")
 
-    @steady
     @given(hostile)
     def check(text: str) -> None:
         assert names(reader(said(name, text, tmp_path))) == meant
@@ -63,7 +63,6 @@ def test_a_system_obeys_what_the_platform_means_and_nothing_else(name: str, tmp_
     check()
 
 
-@steady
 @given(hostile)
 def test_github_reads_the_text_of_an_annotation_whole(text: str) -> None:
     stream = io.StringIO()

@@ -145,7 +145,7 @@ def written(workspace: Path, run_data: dict[str, Any], batches: list[list[dict[s
     return stream.getvalue(), result
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(RUNS, BATCHES)
 def test_every_report_says_how_the_step_ended(run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -169,7 +169,7 @@ def test_every_report_says_how_the_step_ended(run_data: dict[str, Any], batches:
         assert len([json.loads(line) for line in lines]) == file["events"]["count"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(st.tuples(TEXTS, RUNS, BATCHES), min_size=1, max_size=3))
 def test_every_report_of_a_fleet_says_how_each_run_ended(
     fleet: list[tuple[str, dict[str, Any], list[list[dict[str, Any]]]]],

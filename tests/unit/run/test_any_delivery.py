@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci.run.timeline import AgentText
@@ -113,16 +113,6 @@ def squeeze(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-SETTINGS = settings(
-    max_examples=150,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-
-
-@SETTINGS
 @given(script=scripts_in_order())
 def test_what_comes_in_order_is_reported_once_and_in_order(world: World, script: Script) -> None:
     _, played = deliver(world, script)
@@ -133,7 +123,6 @@ def test_what_comes_in_order_is_reported_once_and_in_order(world: World, script:
     assert squeeze("".join(said)) == squeeze("".join(deltas))
 
 
-@SETTINGS
 @given(script=scripts())
 def test_what_comes_in_any_order_is_reported_once(world: World, script: Script) -> None:
     _, played = deliver(world, script)

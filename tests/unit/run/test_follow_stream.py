@@ -26,6 +26,7 @@ from mogplex_ci.run.updates import (
 from mogplex_ci.signals import Stop
 from tests.faults.kinds import error
 from tests.faults.world import Case, Played, Trip, World, ids
+from tests.slow import mostly_slow
 
 HTML = "<!DOCTYPE html><title>404</title>"
 
@@ -508,7 +509,7 @@ def test_a_run_that_ends_just_before_the_deadline_is_no_timeout(world: World) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("after", [0.001, 1.0, 3.0, 31.0, 59.9, 60.1, 100.0, 500.0])
+@pytest.mark.parametrize("after", mostly_slow([0.001, 1.0, 3.0, 31.0, 59.9, 60.1, 100.0, 500.0], every=4))
 @pytest.mark.parametrize(
     "fault",
     [{}, {"silent": True, "events": 1}, {"buffered": True}, {"status": 502}, {"close": True}, {"cut": 3}],

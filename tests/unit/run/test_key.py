@@ -6,7 +6,7 @@ import re
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci.run.start import MAX_CHAIN, MAX_KEY_LENGTH, Key, OnRerun, derive_key
@@ -40,7 +40,6 @@ def test_everything_that_names_a_step_counts() -> None:
 texts = st.text(max_size=300)
 
 
-@settings(derandomize=True, max_examples=200, database=None)
 @given(label=texts, parts=st.lists(texts, max_size=8), suffix=texts, attempt=texts)
 def test_a_header_can_carry_it(label: str, parts: list[str], suffix: str, attempt: str) -> None:
     base = derive_key("github", label, parts, suffix)
@@ -50,7 +49,6 @@ def test_a_header_can_carry_it(label: str, parts: list[str], suffix: str, attemp
         assert re.fullmatch(r"[A-Za-z0-9._/-]+", each)
 
 
-@settings(derandomize=True, max_examples=200, database=None)
 @given(one=st.lists(texts, max_size=5), other=st.lists(texts, max_size=5), label=texts)
 def test_different_steps_never_share_it(one: list[str], other: list[str], label: str) -> None:
     assert (derive_key("github", label, one) == derive_key("github", label, other)) == (one == other)

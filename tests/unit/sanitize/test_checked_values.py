@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
-from tests.unit.sanitize.hostile_text import hostile, steady
+from tests.unit.sanitize.hostile_text import hostile
 
 SANITIZER = Sanitizer()
 CHECKS = {
@@ -29,9 +29,9 @@ PIECES = (
 pieces = st.lists(st.sampled_from(PIECES) | hostile, max_size=6).map("".join)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("name", CHECKS)
 def test_nothing_that_a_shell_would_read_gets_through(name: str) -> None:
-    @steady
     @given(pieces)
     def check(text: str) -> None:
         found = CHECKS[name](Untrusted(text))
@@ -87,7 +87,6 @@ def test_what_is_no_url_of_a_page_is_left_out(url: object) -> None:
     assert SANITIZER.url(Untrusted(url)) is None
 
 
-@steady
 @given(pieces.map("https://".__add__))
 def test_a_url_has_a_host_and_no_user(text: str) -> None:
     if (found := SANITIZER.url(Untrusted(text))) is not None:

@@ -6,6 +6,7 @@ import pytest
 
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
+from tests.slow import mostly_slow
 from tests.unit.sanitize.corpus import changed, lines, lock_files, packages, standard_library
 
 SANITIZER = Sanitizer()
@@ -51,7 +52,7 @@ def test_lock_files_and_code_about_secrets_stay_whole() -> None:
     assert SANITIZER.clean("\n".join(LOCKS), limit=100_000) == "\n".join(LOCKS)
 
 
-@pytest.mark.parametrize("source", [lock_files, standard_library, packages])
+@pytest.mark.parametrize("source", mostly_slow([lock_files, standard_library, packages], every=3))
 def test_harmless_lines_stay_as_they_are(source: object) -> None:
     """At most 20 of a million; those few are listed when there are more."""
     assert callable(source)

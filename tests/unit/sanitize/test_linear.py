@@ -7,6 +7,7 @@ from statistics import median
 import pytest
 
 from mogplex_ci.sanitize import Sanitizer
+from tests.slow import mostly_slow
 from tests.unit.sanitize.slow_texts import Text, seconds, texts
 
 SANITIZER = Sanitizer(["a" * 20, "known-value-1234"])
@@ -21,7 +22,7 @@ def time_of(text: Text, size: int, repeats: int) -> float:
     return seconds(lambda: SANITIZER.clean(written, limit=10 * size), repeats)
 
 
-@pytest.mark.parametrize("part", range(SLICES))
+@pytest.mark.parametrize("part", mostly_slow(range(SLICES), every=SLICES))
 def test_every_text_takes_linear_time(part: int) -> None:
     """Texts that take longer than most are measured again: twice the text must not take more than 2.5 times as long."""
     times = {text: time_of(text, SIZE, 1) for text in TEXTS[part::SLICES]}

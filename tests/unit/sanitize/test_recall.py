@@ -15,6 +15,7 @@ from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.redactor import find_formats
 from mogplex_ci.sanitize.secret_formats import FORMATS
 from tests.program import ROOT
+from tests.slow import mostly_slow
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.rule_sets import Rule, Sample
 from tests.unit.sanitize.secret_samples import FORMS, NAMED, STANDALONE, formed, name_for, seeded, telling_parts
@@ -52,7 +53,7 @@ def test_every_format_with_a_shape_of_its_own_is_redacted() -> None:
     assert missed == {}
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", mostly_slow(FORMS, every=6))
 def test_the_secrets_of_any_service_are_redacted_by_their_name(form: str) -> None:
     """At least 98 of 100: some rules match anything, and what has no digit may be a word."""
     samples = list(named())
