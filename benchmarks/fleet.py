@@ -19,7 +19,7 @@ from tests.program import GitHubStep
 RUNS, AT_ONCE = 30, 10
 _STARTS_A_MINUTE = 10
 IDLE_SECONDS = 20.0
-_REPOS = [f"acme/repository-{number}" for number in range(AT_ONCE)]
+_REPOS = [f"acme/repository-{number}" for number in range(RUNS)]
 
 
 def measure() -> list[Row]:
@@ -39,7 +39,7 @@ def _makespan() -> tuple[float, float, int]:
     """Return the seconds of a fleet and of a run alone, and the refusals, in virtual time."""
     world = World.serve(limits=True)
     with world.emulator:
-        items = [Item(f"key-{number}", "success") for number in range(AT_ONCE)]
+        items = [Item(f"key-{number}", "success") for number in range(RUNS)]
         played = Played(world, items, concurrency=AT_ONCE)
         assert played.ends == ["success"] * RUNS
         refused = sum(request.status == 429 for request in world.emulator.requests)
@@ -53,7 +53,7 @@ def _matrix_minutes(alone: float) -> float:
 
     At best: jobs begin together, and a minute's start limit lets ten of them start at once.
     """
-    waits = [number // _STARTS_A_MINUTE * 60 for number in range(AT_ONCE)]
+    waits = [number // _STARTS_A_MINUTE * 60 for number in range(RUNS)]
     return sum(wait + alone for wait in waits) / 60
 
 

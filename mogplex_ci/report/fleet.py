@@ -145,12 +145,12 @@ class _Lines(Platform):
         self._first: list[SafeText] = []
         self._last: deque[SafeText] = deque(maxlen=LAST_LINES)
         self._dropped = 0
-        self.newest: list[SafeText] = []
-        """The lines since it was cleared."""
+        self.first_of_update: SafeText | None = None
+        """The first line since it was last set to None."""
 
     def line(self, text: SafeText) -> None:
         """Keep a line."""
-        self.newest.append(text)
+        self.first_of_update = self.first_of_update or text
         self._room -= len(text.encode())
         if self._room > 0:
             self._first.append(text)
@@ -191,7 +191,7 @@ class FleetLog(FleetReport):
         room = max(DETAILS_LIMIT // len(runs), _LEAST_ROOM)
         for name, inputs in runs.items():
             lines = _Lines(self._safe, room)
-            log = Log(lines, self._safe)
+            log = Log(lines, self._safe, room)
             log.start(inputs)
             self._annotations = inputs.annotations != "none"
             self._logs[name] = log, lines
@@ -206,15 +206,15 @@ class FleetLog(FleetReport):
     def on(self, name: SafeText, update: Update) -> None:
         """Write a turning point of the run ``name``, and keep everything for its group."""
         log, lines = self._logs[name]
-        lines.newest.clear()
+        lines.first_of_update = None
         log.on(update)
         if isinstance(update, Waiting) and isinstance(update.error, RateLimitedError):
             if not self._said_wait:
                 reason = text.reason(self._safe, update.error.cause, update.error.detail)
                 self._say(reason, "; the next try to start is in ", duration(update.seconds))
             self._said_wait = True
-        elif isinstance(update, _SAID_AT_ONCE) and lines.newest:
-            self._say(name, " ", lines.newest[0])
+        elif isinstance(update, _SAID_AT_ONCE) and lines.first_of_update:
+            self._say(name, " ", lines.first_of_update)
         if isinstance(update, u.Started):
             self._said_wait = False
 

@@ -47,7 +47,8 @@ class Log:
     or when nothing else comes for a while. Times in sentences count from the start of the step.
     """
 
-    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
+    def __init__(self, platform: Platform, sanitizer: Sanitizer, room: int = DETAILS_LIMIT) -> None:
+        """``room`` is the bytes of details and of the agent's words; what goes beyond is left out."""
         self._platform = platform
         self._safe = sanitizer
         self._levels = frozenset(Level)
@@ -65,7 +66,7 @@ class Log:
         """The end of each call as it is in the log. The service may correct it later."""
         self._at = 0.0
         """Time of the last line, in seconds since the run's first event."""
-        self._room = DETAILS_LIMIT
+        self._room = room
         self._is_paused = False
         self._agent_speaks = False
         """Whether the last line is the agent's."""
@@ -401,7 +402,8 @@ class Log:
         self._platform.annotate(level, self._safe.line("Agent"), message, file=path, line=location.line)
 
     def _details(self, event: Event | None) -> list[SafeText]:
-        details = text.details_of(event, self._safe)
+        """Return what an event holds beyond its message; nothing once the log has no room for it."""
+        details = text.details_of(event, self._safe) if self._room > 0 else None
         return self._safe.block(details) if details else []
 
     def _group(self, title: SafeText, lines: Sequence[SafeText]) -> None:
