@@ -253,12 +253,22 @@ _NEVER_SENT: Final = (
 """Errors after which the request was certainly not sent."""
 
 
+_NO_AUTHORITIES: Final = ("Could not find a suitable TLS CA certificate bundle", "NO_CERTIFICATE_OR_CRL_FOUND")
+"""What requests says about a certificate file that is not there, and OpenSSL about one without a certificate."""
+
+
 def failure_of(error: Exception) -> MogplexError:
     """Return the error in our words: the libraries' own text may hold URLs with the credentials of a proxy."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return WrongServiceError(
             "the TLS certificate of the API could not be verified",
             remedy="If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file.",
+        )
+    if any(text in str(error) for text in _NO_AUTHORITIES):
+        return WrongServiceError(
+            "the certificate file of this job's environment is missing or holds no certificate",
+            remedy="Check REQUESTS_CA_BUNDLE. In a container it needs the container's path, and a workspace has the file"
+            " only after a checkout.",
         )
     unreachable = _unreachable(error)
     why = error.args[0] if error.args else None

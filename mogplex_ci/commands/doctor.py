@@ -241,9 +241,10 @@ def _failed_check(error: MogplexError) -> LiteralString:
     """Return which check fails with ``error``."""
     import requests
 
-    if isinstance(error.__cause__, requests.exceptions.SSLError):
+    cause = error.__cause__
+    if isinstance(cause, requests.exceptions.SSLError) or type(cause) is OSError:  # the latter: no certificate file
         return "tls"
-    return "proxy" if isinstance(error.__cause__, requests.exceptions.ProxyError) else "base-url"
+    return "proxy" if isinstance(cause, requests.exceptions.ProxyError) else "base-url"
 
 
 def _host(proxy: str) -> str:

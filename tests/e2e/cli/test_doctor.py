@@ -234,6 +234,20 @@ def test_a_certificate_that_nobody_knows(terminal: Terminal, https: str) -> None
     assert "REQUESTS_CA_BUNDLE" in findings(ended)["tls"]["remedy"]
 
 
+@pytest.mark.parametrize("content", [None, "hello\n"], ids=["missing", "without a certificate"])
+def test_a_certificate_file_that_is_none(terminal: Terminal, https: str, tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "certificates.pem"
+    if content is not None:
+        file.write_text(content)
+    terminal.env |= {"MOGPLEX_API_KEY": "mog_" + "x" * 32, "MOGPLEX_URL": https, "REQUESTS_CA_BUNDLE": str(file)}
+    found = findings(terminal.mogplex("doctor", "--json"))
+    assert found["tls"]["mark"] == "failed"
+    assert "Check REQUESTS_CA_BUNDLE" in found["tls"]["remedy"]
+    step = terminal.mogplex("action", "--repo", "acme/web", "--prompt", "Fix it", "--timeout", "20s")
+    assert step.code == 69
+    assert "Trying again" not in step.out
+
+
 def test_a_certificate_of_ones_own_and_a_clock_that_is_wrong(terminal: Terminal, https: str, certificate: Path) -> None:
     bundle = str(certificate.with_name("public.pem"))
     terminal.env |= {"MOGPLEX_API_KEY": "mog_" + "x" * 32, "MOGPLEX_URL": https, "REQUESTS_CA_BUNDLE": bundle}
