@@ -267,8 +267,8 @@ def failure_of(error: Exception) -> MogplexError:
     if any(text in str(error) for text in _NO_AUTHORITIES):
         return WrongServiceError(
             "the certificate file of this job's environment is missing or holds no certificate",
-            remedy="Check REQUESTS_CA_BUNDLE. In a container it needs the container's path, and a workspace has the file"
-            " only after a checkout.",
+            remedy="Check REQUESTS_CA_BUNDLE. In a container it needs the container's path, and a workspace has the "
+            "file only after a checkout.",
         )
     unreachable = _unreachable(error)
     why = error.args[0] if error.args else None

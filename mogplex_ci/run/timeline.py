@@ -198,7 +198,7 @@ class Timeline:
 
     def add(self, event: Event) -> list[Addition]:
         """Add the next event and return what it adds. A finished tool call is the entry of its start again."""
-        event = replace(event, data=_NOT_KEPT)
+        event = event._replace(data=_NOT_KEPT)
         self.event_count += 1
         self._now = self._time_of(event)
         self.last = max(self.last, self._now)
