@@ -194,10 +194,14 @@ class Run:
         """Return the events of all segments until now, in the order of writing, from the index ``start`` on."""
         return self._records[start : self._count_written()]
 
-    def listed(self) -> list[Record]:
-        """Return the events of the present segment until now, in the order in which the service lists them."""
+    def listed(self, written: Sequence[Record] | None = None) -> list[Record]:
+        """Return the events of the present segment, in the order in which the service lists them.
+
+        Of ``written``, else of all until now.
+        """
+        records = self.written() if written is None else written
         segment = self.state.segment
-        return sorted((each for each in self.written() if each.segment == segment), key=lambda each: each.order)
+        return sorted((each for each in records if each.segment == segment), key=lambda each: each.order)
 
     def next_event_at(self) -> float | None:
         """Return the clock's second at which the next event is written, as far as is known now."""

@@ -55,9 +55,10 @@ class EventStream:
         self._opened_at = clock.now()
         self._version = run.version
         self._segment = run.state.segment
-        listed = run.listed()
+        written = run.written()  # once: the clock goes on meanwhile
+        listed = run.listed(written)
         self._newest = listed[-limit:]
-        self._written = len(run.written())
+        self._written = len(written)
         first = _after(listed, last_event_id) if last_event_id else self._newest
         self._pending: deque[bytes | Record] = deque([b": connected\n\n", _field("run", run.detail()), *first])
         self._fault: Fault | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
@@ -359,6 +360,21 @@ def test_by_the_real_clock_events_come_one_by_one(tmp_path: Path) -> None:
                     arrivals.append(time.monotonic())
     assert len(arrivals) == 22
     assert arrivals[-1] - arrivals[1] > 0.5
+
+
+def test_no_event_is_lost_that_is_written_while_a_stream_is_opened() -> None:
+    ticks = itertools.count()
+    with Emulator("many-events", clock=lambda: next(ticks) * 0.005, limits=False) as emulator:  # an event a look
+        Api(emulator).start()
+        (run,) = emulator.runs
+        url = f"{emulator.url}/api/v1/mogplex/runs/{run.id}/events/stream?limit=200"
+        headers = {"Authorization": f"Bearer {emulator.token}"}
+        while len(run.written()) < 100:
+            pass
+        with requests.get(url, headers=headers, stream=True, timeout=30) as answer:
+            received = [line.removeprefix(b"id: ").decode() for line in answer.iter_lines() if line.startswith(b"id: ")]
+        written = [record.id for record in run.written()]
+        assert received == written[written.index(received[0]) :]
 
 
 def test_a_client_that_leaves_frees_the_thread_that_served_it(tmp_path: Path) -> None:
