@@ -29,7 +29,7 @@ _MIXED = r"(?=[\w-]{0,60}?(?:\d|[a-z][A-Z]|[A-Z][a-z]))"
 # Lengths are lower bounds where that is possible: vendors lengthen their tokens, and logs cut them. What is matched
 # behind a mark either has a bounded length, or cannot contain the mark again: text of marks takes linear time.
 FORMATS = (
-    _format("rest of a secret of which the service saw the beginning", "[redacted]", r"([\w+/=~-]{4,})", "https://mogplex.com"),
+    _format("rest of a secret of which the service saw the beginning", "[redacted]", r"(?=[\w+/=~-]{4}|\.[\w-]{10})([\w+/=~-]*(?:\.[\w-]{10,})*)", "https://mogplex.com"),
     _format("Mogplex token", "mog_", r"[A-Za-z0-9]{16,}", "https://mogplex.com"),
     _format("GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", r"(?:\d{1,20}_)?[A-Za-z0-9]{20,}\w*(?:\.[\w-]{10,}){0,2}", "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github"),
     _format("GitHub fine-grained token", "github_pat_", r"\w{20,}", "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github"),

@@ -285,6 +285,7 @@ NAMED: dict[str, tuple[str, Maker]] = {
     "npmrc": ("//registry.example.com/:_authToken={}", of((ALNUM, 36))),
     "npmrc, basic": ("//registry.example.com/:_auth={}", of((ALNUM, 36))),
     "rest of what the service redacted": ("I deploy with [redacted]{} now.", of((ALNUM, 24))),
+    "rest of a stateless token": ("I deploy with [redacted].{} now.", of((WEB, 60), ".", (WEB, 43))),
     "presigned URL": ("https://b.s3.amazonaws.com/k?X-Amz-Signature={}&X-Amz-Expires=9", of((HEX, 64))),
     "shared access signature": ("https://acme.blob.core.windows.net/c?sv=2024-01-01&sig={}", of((ALNUM, 43), "%3D")),
 }
