@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,15 +32,17 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import TERMINAL, Run
 from tests.faults.kinds import PASSING, STREAM_FAULTS, Kind
 from tests.program import ENTRY, ROOT, GitHubStep
-from tests.unit.sanitize.secret_samples import STANDALONE
+from tests.unit.sanitize.secret_samples import STANDALONE, telling_parts
 
 SPEED = 20.0
 RUNS, FLEET = 50, 8
 OUTAGES, BAD_STARTS = 5, 20
-LONG_EVENTS = 500
-"""Events of a run that lasts all the time, beside the agent's text."""
-GROWTH = 2.0
-"""MiB by which a process may grow between the second and the last fifth of the time."""
+EVENT_SECONDS = 3.0
+"""Real seconds between two rounds of about six events. The service lists 200, which a step that polls must not miss."""
+GROWTH = 1.0
+"""MiB by which a process may grow between the second and the last fifth of the time, beside what it keeps of events."""
+KEPT = 1.5
+"""KiB that it may keep of each event, for the summary and the report at the end."""
 PATIENCE = 150.0
 """Real seconds after the end in which the last steps end: one may have to find out that a stream is silent."""
 CODES = {"success": 0, "failed": 1, "cancelled": 1}
@@ -77,12 +79,13 @@ class Soak:
         self._random = Random(seed)  # noqa: S311  (not a secret)
         self._folder = folder
         self._seconds = hours * 3600 / SPEED
-        self.secrets: list[str] = []
+        self._secrets: defaultdict[str, list[str]] = defaultdict(list)
+        """Pieces of the secrets that the events of a step hold, by the step's name."""
         self.broken: list[str] = []
         """What did not hold, in words."""
         self.counts: Counter[str] = Counter()
-        self.memory: dict[str, list[float]] = {"a step, one run": [], f"a fleet, {FLEET} runs": []}
-        """MiB of the processes that last, about once a second."""
+        self.memory: dict[str, list[tuple[float, int]]] = {"a step, one run": [], f"a fleet, {FLEET} runs": []}
+        """MiB of the processes that last, and how many events their runs had, about once a second."""
         self._at_work: set[str] = set()
         """Names of the steps that may have a run at work."""
         self._over = Event()
@@ -114,11 +117,10 @@ class Soak:
     def _write(self, plan: Plan) -> Path:
         """Write the script of a step's run: numbered events with secrets, text in pieces, an end, and faults."""
         random = self._random
-        count = random.randint(10, 25) if plan.old else random.randint(20, 80)  # the older service lists 200 events
-        gap = plan.seconds * SPEED / count
+        count = int(plan.seconds / EVENT_SECONDS)
         steps: list[dict[str, Any]] = [{"after": random.uniform(5, 60), "status": "streaming"}]
         for number in range(1, count + 1):
-            steps += self._event(number, random.expovariate(1 / gap))
+            steps += self._event(plan.name, number, random.expovariate(1 / (EVENT_SECONDS * SPEED)))
         end = random.choice(["success", "success", "success", "failed", "cancelled"])
         steps += [{"event": {"success": "finished"}.get(end, end)}, {"after": 0.5, "status": end}]
         faults = [self._fault() for _ in range(random.randint(0, 6))]
@@ -129,10 +131,9 @@ class Soak:
 
     def _write_long(self, name: str) -> Path:
         """Write the script of a run that lasts all the time."""
-        gap = self._seconds * SPEED / LONG_EVENTS
         steps: list[dict[str, Any]] = [{"after": 20, "status": "streaming"}]
-        for number in range(1, LONG_EVENTS + 1):
-            steps += self._event(number, gap * 0.9)
+        for number in range(1, int(self._seconds / EVENT_SECONDS) + 1):
+            steps += self._event(name, number, EVENT_SECONDS * SPEED * 0.9)
         breaks = [
             {"route": route, "skip": number, **self._gentle(self._random.choice(kinds))}
             for route, kinds in (("resume", STREAM_FAULTS), ("run", PASSING), ("events", PASSING))
@@ -142,10 +143,10 @@ class Soak:
         steps += [{"event": "finished"}, {"after": 0.5, "status": "success"}]
         return self._save(name, {"steps": steps, "faults": breaks + closing})
 
-    def _event(self, number: int, after: float) -> Iterator[dict[str, Any]]:
+    def _event(self, name: str, number: int, after: float) -> Iterator[dict[str, Any]]:
         random = self._random
         secret = random.choice(SECRETS)(random)
-        self.secrets.append(secret)
+        self._secrets[name] += telling_parts(secret)[::9]
         message = f"marker {number}. deploy {secret} to the server"
         yield {"after": after, "event": "log", "message": message, "payload": {"output": f"{secret} " * 20}}
         yield {"after": 0.1, "tool_started": "Command", "call": f"call-{number}"}
@@ -266,7 +267,8 @@ class Soak:
         step = Try(self._folder / name, service, name, inputs=inputs)
         until = time.monotonic() + self._seconds + PATIENCE
         while time.monotonic() < until and step.wait(1.0) is None:
-            memory.append(_resident(step.process.pid))
+            events = sum(len(run.written()) for run in service.runs if _is_of(run, name))
+            memory.append((_resident(step.process.pid), events))
         code = self._wait(step)
         self._at_work.discard(name)
         self._check_texts(step)
@@ -297,9 +299,9 @@ class Soak:
     def _check_texts(self, step: Try) -> None:
         """No secret, no traceback, nothing on stderr."""
         for path, text in step.texts():
-            found = [secret for secret in self.secrets if secret in text]
+            found = [secret for secret in self._secrets[step.name] if secret in text]
             if found:
-                self._fail(step, f"{path.name} holds {len(found)} secrets, such as {found[0][:12]}…")
+                self._fail(step, f"{path.name} holds pieces of {len(found)} secrets, such as {found[0]}")
             if "Traceback" in text:
                 self._fail(step, f"{path.name} holds a traceback")
             masked = text.replace(f"::add-mask::{step.service.token}\n", "")
@@ -328,32 +330,29 @@ class Soak:
             status = runs[-1].status if runs else "no run"
             self._fail(step, f"exited with {code}, {status}, {stop.name if stop else 'no signal'}")
         if runs:
-            truncated = step.outputs["events-truncated"] == "true"
-            self.counts["steps that say that events are missing"] += truncated
-            self._check_events(step, runs[-1], step.out, cut=stop is not None, truncated=truncated)
+            self._check_events(step, runs[-1], step.out, cut=stop is not None)
 
-    def _check_events(self, step: Try, run: Run, log: str, *, cut: bool = False, truncated: bool = False) -> None:
-        """Every event is shown once and in order, to the end unless the step was ``cut`` short.
-
-        ``truncated``: the step says that events are missing.
-        """
+    def _check_events(self, step: Try, run: Run, log: str, *, cut: bool = False) -> None:
+        """Every event is shown once and in order, to the end unless the step was ``cut`` short."""
         shown = [int(number) for number in _MARKER.findall(log)]
         written = [int(number) for event in run.events for number in _MARKER.findall(event["message"] or "")]
         self.counts["events"] += len(written)
         self.counts["events shown"] += len(shown)
         expected = written[: len(shown)] if cut else written
-        if truncated:
-            expected = [number for number in expected if number in shown]
         if shown != expected:
             missing, twice = sorted(set(expected) - set(shown)), len(shown) - len(set(shown))
             self._fail(step, f"{len(shown)} of {len(written)} events; missing {missing[:9]}, {twice} twice")
 
     def check_memory(self) -> None:
-        """The processes that last do not grow."""
+        """Print how the processes that last grow: by what they keep of each event, and no more."""
         for name, samples in self.memory.items():
-            early, late = _early_and_late(samples)
-            if late - early > GROWTH:
-                self.broken.append(f"memory of {name}: {early:.1f} MiB, later {late:.1f} MiB")
+            (early, few), (late, many) = _early_and_late(samples)
+            print(
+                f"memory of {name}: {early:.1f} MiB after {few:,} events, {late:.1f} MiB after {many:,}, "
+                f"at most {max(samples)[0]:.1f} MiB"
+            )
+            if late - early > GROWTH + KEPT / 1024 * (many - few):
+                self.broken.append(f"memory of {name} grows")
 
     def _fail(self, step: Try, what: str) -> None:
         self.broken.append(f"{step.folder.name}: {what}")
@@ -367,7 +366,7 @@ class Try:
         self, folder: Path, service: Emulator, name: str, *, attempt: int = 1, inputs: Mapping[str, str] | None = None
     ) -> None:
         """Start it; its run plays the script ``name``."""
-        self.folder, self.service = folder, service
+        self.folder, self.service, self.name = folder, service, name
         folder.mkdir()
         given = {"prompt": f"scenario: {name}", "repo": "acme/web", "base-url": service.url, "api-key": service.token}
         files = {"events-file": "events.ndjson", "result-file": "result.json", "report-file": "report.html"}
@@ -399,11 +398,6 @@ class Try:
                 yield path, path.read_bytes().decode(errors="replace")
 
     @property
-    def outputs(self) -> dict[str, str]:
-        """Its outputs."""
-        return self._step.outputs
-
-    @property
     def events(self) -> list[str]:
         """The lines of its file of events."""
         return (self._step.workspace / "events.ndjson").read_text(encoding="utf-8").splitlines()
@@ -429,10 +423,11 @@ def _resident(pid: int) -> float:
     return float(found[1]) / 1024 if found else 0.0
 
 
-def _early_and_late(samples: Sequence[float]) -> tuple[float, float]:
+def _early_and_late(samples: Sequence[tuple[float, int]]) -> Iterator[tuple[float, float]]:
     """Return the medians of the second and the last fifth."""
     fifth = max(len(samples) // 5, 1)
-    return statistics.median(samples[fifth : 2 * fifth] or samples), statistics.median(samples[-fifth:])
+    for part in (samples[fifth : 2 * fifth], samples[-fifth:]):
+        yield statistics.median(memory for memory, _ in part), statistics.median(events for _, events in part)
 
 
 def main() -> int:
@@ -447,12 +442,9 @@ def main() -> int:
         began = time.monotonic()
         soak.run()
         took = time.monotonic() - began
-    soak.check_memory()
     print(f"seed {arguments.seed}: {arguments.hours:g} hours in {took / 60:.1f} minutes")
     print(", ".join(f"{number} {what}" for what, number in sorted(soak.counts.items())))
-    for name, samples in soak.memory.items():
-        early, late = _early_and_late(samples)
-        print(f"memory of {name}: {early:.1f} MiB, at the end {late:.1f} MiB, at most {max(samples):.1f} MiB")
+    soak.check_memory()
     for what, times in Counter(soak.broken).items():
         print(f"BROKEN: {what}{f' ({times} times)' if times > 1 else ''}")
     print("everything held" if not soak.broken else f"logs: {LEFT.relative_to(ROOT)}")
