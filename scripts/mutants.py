@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
@@ -44,7 +44,7 @@ PYTHON: Final = ROOT / ".venv" / "bin" / "python"
 CONFIG: Final[dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _NO_CHANGE: Final = re.compile(r"_(Eq_Is|Is_Eq|NotEq_IsNot|IsNot_NotEq)$")
 """Identity for equality and back: they differ only by which values the interpreter happens to keep once."""
-_MOST_SECONDS: Final = 60.0
+_MOST_SECONDS: Final = 30.0
 """How long the tests that are asked about one mutant took when nothing was changed; the nearest and shortest first."""
 
 
@@ -202,10 +202,6 @@ class Tests:
         took = accumulate(self._seconds.get(test, 0.005) for test in tests)
         return [test for test, total in zip(tests, took, strict=True) if total <= _MOST_SECONDS]
 
-    def seconds(self, tests: Sequence[str]) -> float:
-        """Return how long ``tests`` take."""
-        return sum(self._seconds.get(test, 0.005) for test in tests)
-
     @cache  # noqa: B019 - one object
     def _by_line(self, module: str) -> dict[int, set[str]]:
         files = [path for path in self._data.measured_files() if path.endswith(f"/mogplex_ci/{module}")]
@@ -274,18 +270,16 @@ def run_tests(tree: Path, tests: Sequence[str], seconds: float) -> str:
     return "survived" if process.returncode in (0, 5) else "killed"
 
 
-def judge(mutant: Mutant, tree: Path, tests: Tests, names: Sequence[str], *, patience: float) -> str:
-    """Return what the tests say to ``mutant``: those of this process first, then those of processes of their own."""
+def judge(mutant: Mutant, tree: Path, tests: Sequence[str], seconds: float) -> str:
+    """Return what ``tests`` say to ``mutant`` in ``tree``."""
+    if not tests:
+        return "survived"
     path = tree / mutant.path
     before = path.stat()
     path.write_text(mutant.mutated, encoding="utf-8")
     os.utime(path, (before.st_mtime + 10, before.st_mtime + 10))  # compiled code of the original does not count
     try:
-        chosen = tests.of(mutant, names)
-        verdict = run_tests(tree, chosen, patience * (60 + 5 * tests.seconds(chosen))) if chosen else "survived"
-        if verdict == "survived" and patience:
-            verdict = run_tests(tree, CONFIG["processes"][mutant.module.partition("/")[0]], patience * 900)
-        return verdict
+        return run_tests(tree, tests, seconds)
     finally:
         path.write_text(mutant.source, encoding="utf-8")
         os.utime(path, (before.st_atime, before.st_mtime))
@@ -342,19 +336,29 @@ def main() -> int:
     for tree in trees:
         free.put(tree)
 
-    def work(mutant: Mutant) -> None:
-        tree = free.get()
-        try:
-            verdicts[mutant] = judge(mutant, tree, tests, modules([]), patience=1)
-        finally:
-            free.put(tree)
-        print("." if verdicts[mutant] == "killed" else f"\n{verdicts[mutant]}: {mutant}", end="", flush=True)
-        last.write_text(json.dumps([{"mutant": asdict(one), "verdict": verdict} for one, verdict in verdicts.items()]))
+    def ask_about(verdict: str, choose: Callable[[Mutant], Sequence[str]], jobs: int, seconds: float) -> None:
+        """Run the tests that ``choose`` returns for each mutant with this verdict, and note what they say."""
+        todo = [mutant for mutant in drawn if verdicts[mutant] == verdict]
 
-    with ThreadPoolExecutor(asked.jobs) as pool:
-        list(pool.map(work, [mutant for mutant in drawn if verdicts[mutant] == "open"]))
-    for mutant in [mutant for mutant in drawn if verdicts[mutant] == "timeout"]:  # alone, for a busy machine is no sign
-        verdicts[mutant] = judge(mutant, trees[0], tests, modules([]), patience=3)
+        def ask(mutant: Mutant) -> None:
+            tree = free.get()
+            try:
+                verdicts[mutant] = judge(mutant, tree, choose(mutant), seconds)
+            finally:
+                free.put(tree)
+            print({"killed": ".", "survived": "S", "timeout": "T"}[verdicts[mutant]], end="", flush=True)
+            listed = [{"mutant": asdict(one), "verdict": verdict} for one, verdict in verdicts.items()]
+            last.write_text(json.dumps(listed))
+
+        print(f"\n{len(todo)} mutants: ", end="", flush=True)
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(ask, todo))
+
+    every = modules([])
+    ask_about("open", lambda mutant: tests.of(mutant, every), asked.jobs, 180.0)
+    ask_about("survived", lambda mutant: CONFIG["processes"][mutant.module.partition("/")[0]], asked.jobs, 900.0)
+    ask_about("timeout", lambda mutant: tests.of(mutant, every), 1, 600.0)  # alone: a busy machine is no sign
+    print()
     report(verdicts)
     return 0
 

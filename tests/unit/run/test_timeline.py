@@ -1,23 +1,205 @@
-"""What a run's timeline keeps of the events that it was built from."""
+"""What a run's events add up to: phases, tool calls, the agent's words, and the facts that outputs show."""
 
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
+
+import pytest
 
 from mogplex_ci.api import answers
-from mogplex_ci.run.timeline import Timeline
-from tests.unit.report.events import event
+from mogplex_ci.models import Untrusted
+from mogplex_ci.run.result import result_of_run
+from mogplex_ci.run.timeline import AgentText, Note, Phase, PhaseEnded, PhaseStarted, Timeline, ToolCall
+from tests.unit.report.events import BRANCH, SUCCESSFUL, SUCCESSFUL_BEFORE, call, delivery, delta, event, run, timeline
+
+ACCEPTED, READY, SYNCHRONIZED, STREAMING, INSTALLED = SUCCESSFUL[:5]
+
+
+def phases(found: Timeline) -> list[tuple[str, float, float]]:
+    return [(span.phase.value, span.started, span.ended) for span in found.spans()]
+
+
+def words(found: Timeline) -> list[str]:
+    return [entry.text.text for entry in found.entries if isinstance(entry, AgentText)]
+
+
+def test_the_phases_follow_each_other_without_gaps() -> None:
+    found = timeline(*SUCCESSFUL)
+    assert phases(found) == [
+        ("sandbox", 0.0, 14.0),
+        ("git", 14.0, 17.0),
+        ("install", 17.0, 20.0),
+        ("agent", 20.0, 200.0),
+        ("delivery", 200.0, 200.0),
+    ]
+    assert found.event_count == len(SUCCESSFUL)
+    assert not any(entry.failed for entry in found.entries if isinstance(entry, PhaseEnded))
+
+
+def test_a_phase_that_is_told_twice_is_entered_once() -> None:
+    again = [{**item, "id": f"again-{number}"} for number, item in enumerate(SUCCESSFUL[:5])]
+    found = timeline(*SUCCESSFUL[:5], *again)
+    assert [type(entry) for entry in found.entries].count(PhaseStarted) == 2
+    assert [entry.phase for entry in found.entries if isinstance(entry, PhaseEnded)] == [
+        *(Phase.SANDBOX, Phase.GIT, Phase.INSTALL)
+    ]
+
+
+def test_a_phase_without_an_end_lasts_to_the_newest_event() -> None:
+    assert phases(timeline(ACCEPTED, READY, event("log", "still at work", 40))) == [("sandbox", 0.0, 14.0)]
+    assert phases(timeline(*SUCCESSFUL[:5], delta("I look.", 90)))[-1] == ("agent", 20.0, 90.0)
+    assert phases(timeline(ACCEPTED, event("log", "booting", 12))) == [("sandbox", 0.0, 12.0)]
+
+
+@pytest.mark.parametrize(
+    ("end", "failed"),
+    [
+        (event("finished", "done", 90, exit_code=0), False),
+        (event("failed", "Harness failed", 90, exit_code=1), True),
+        (event("cancelled", "cancelled", 90), True),
+    ],
+)
+def test_the_agents_phase_fails_with_the_run(end: dict[str, Any], failed: bool) -> None:
+    found = timeline(*SUCCESSFUL[:5], *call("Command", 30, 40), end)
+    (agent,) = [entry for entry in found.entries if isinstance(entry, PhaseEnded) and entry.phase is Phase.AGENT]
+    assert (agent.started, agent.at, agent.failed, agent.calls) == (20.0, 90.0, failed, 1)
+
+
+def test_a_delivery_that_fails_is_no_failure_of_the_agent() -> None:
+    refused = "The agent finished, but GitHub delivery failed: no permission"
+    found = timeline(*SUCCESSFUL[:5], delta("Done.", 80), event("failed", refused, 90, exit_code=0))
+    (agent,) = [entry for entry in found.entries if isinstance(entry, PhaseEnded) and entry.phase is Phase.AGENT]
+    assert (agent.failed, found.delivery_failed) == (False, True)
+    assert result_of_run(run("failed"), found).cause == "the run failed while it delivered the changes"
+
+
+def test_an_event_without_a_time_happened_with_the_one_before_it() -> None:
+    timeless = delta("I look at it.") | {"createdAt": None}
+    found = timeline(*SUCCESSFUL[:5], timeless)
+    assert [entry.at for entry in found.entries if isinstance(entry, AgentText)] == [20.0]
+    assert found.last == 20.0
+
+
+def test_an_event_from_before_the_first_one_is_put_at_the_beginning() -> None:
+    found = timeline(READY, ACCEPTED)
+    assert found.last == 0.0
+    assert all(entry.at == 0.0 for entry in found.entries)
+
+
+def test_whether_the_agent_worked() -> None:
+    exited = event("failed", "Harness failed", 30, exit_code=1)
+    assert not Timeline().agent_worked
+    assert not timeline(ACCEPTED, READY).agent_worked
+    assert timeline(ACCEPTED, READY, exited).agent_worked
+    assert timeline(ACCEPTED, delta("Hello.", 30)).agent_worked
+    assert not timeline(ACCEPTED).sandbox_was_ready
+    assert timeline(ACCEPTED, READY).sandbox_was_ready
+    assert timeline(*SUCCESSFUL[:5]).sandbox_was_ready
+
+
+def test_a_call_is_one_entry_from_its_start_to_its_end() -> None:
+    found = timeline(*SUCCESSFUL[:5], *call("Command", 30, 42), *call("Plan", 50, 51, state="error"))
+    first, second = found.calls
+    assert [entry for entry in found.entries if isinstance(entry, ToolCall)] == [first, second]
+    assert (first.at, first.seconds, first.failed, first.denied) == (30.0, 12.0, False, False)
+    assert (second.at, second.seconds, second.failed, second.denied) == (50.0, 1.0, True, False)
+
+
+def test_a_denied_call_failed() -> None:
+    (denied,) = timeline(*call("Command", 30, 31, state="denied")).calls
+    assert (denied.failed, denied.denied) == (True, True)
+
+
+def test_a_call_that_has_not_ended_is_neither() -> None:
+    (open_call,) = timeline(call("Command", 30, 31)[0]).calls
+    assert (open_call.failed, open_call.denied, open_call.seconds, open_call.finish) == (False, False, None, None)
+
+
+def test_an_end_without_a_start_began_as_long_ago_as_it_says() -> None:
+    end = event("tool_finished", "done", 50, "shell", duration_ms=12_000)
+    (found,) = timeline(ACCEPTED, end).calls
+    assert (found.at, found.ended, found.seconds) == (38.0, 50.0, 12.0)
+    (early,) = timeline(ACCEPTED, event("tool_finished", "done", 5, "shell", duration_ms=12_000)).calls
+    assert early.at == 0.0
+
+
+def test_without_ids_an_end_belongs_to_the_oldest_open_call_of_the_same_tool() -> None:
+    starts = [event("tool_started", name, at, name) for at, name in ((10, "shell"), (20, "edit"), (30, "shell"))]
+    ends = [event("tool_finished", name, at, name) for at, name in ((40, "edit"), (50, "shell"), (60, "shell"))]
+    found = [(call.name.text, call.at, call.ended) for call in timeline(ACCEPTED, *starts, *ends).calls]
+    assert found == [("shell", 10.0, 50.0), ("edit", 20.0, 40.0), ("shell", 30.0, 60.0)]
+
+
+def test_the_tool_with_the_most_time_comes_first() -> None:
+    found = timeline(*call("Plan", 0, 5), *call("Command", 10, 30), *call("Command", 40, 41, state="error"))
+    uses = [(use.name.text, use.seconds, len(use.calls), use.failed) for use in found.tools()]
+    assert uses == [("Command", 21.0, 2, 1), ("Plan", 5.0, 1, 0)]
+
+
+def test_words_are_joined_until_something_else_happens() -> None:
+    found = timeline(
+        delta("One ", 1), delta("message.\n\n", 2), *call("Command", 3, 4), delta("Another.", 5), delta(" More.", 6)
+    )
+    assert [text.strip() for text in words(found)] == ["One message.", "Another. More."]
+    assert found.last_words == Untrusted("Another. More.")
+
+
+def test_the_last_line_may_come_after_the_delivery() -> None:
+    found = timeline(delta("First line.\n\n", 1), delivery(2, changed=True), delta("Last line.", 3))
+    assert [text.split() for text in words(found)] == [["First", "line.", "Last", "line."]]
+
+
+def test_nobody_said_anything() -> None:
+    assert Timeline().last_words is None
+    assert timeline(*SUCCESSFUL[:5]).last_words is None
+
+
+def test_a_message_of_the_older_service_is_a_text_of_its_own() -> None:
+    found = timeline(event("assistant_message", "I look.", 1), event("assistant_message", "I see.", 2))
+    assert words(found) == ["I look.", "I see."]
+    assert found.last_words == Untrusted("I see.")
+
+
+def test_what_is_nothing_else_is_a_note() -> None:
+    found = timeline(ACCEPTED, STREAMING)
+    assert [entry.event.message for entry in found.entries if isinstance(entry, Note)] == [
+        Untrusted("Harness run streaming")
+    ]
+
+
+@pytest.mark.parametrize("events", [SUCCESSFUL, SUCCESSFUL_BEFORE], ids=["newest", "before"])
+def test_the_facts_of_a_success(events: tuple[dict[str, Any], ...]) -> None:
+    found = timeline(*events)
+    assert (found.branch, found.base_branch, found.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
+    assert (found.failure, found.failure_code, found.delivery_failed) == (None, None, False)
+    assert [kind.value for kind in found.end_kinds] == ["finished"]
+
+
+def test_the_facts_of_a_failure() -> None:
+    found = timeline(
+        *SUCCESSFUL[:5],
+        event("failed", "Harness failed", 90, exit_code=1, failure_code="rate_limited", error="429"),
+        event("failed", "Run failed", 91),
+    )
+    assert (found.failure, found.failure_code, found.changed) == (Untrusted("429"), Untrusted("rate_limited"), None)
+    only_message = timeline(event("failed", "Harness failed", 90))
+    assert only_message.failure == Untrusted("Harness failed")
+
+
+def test_a_later_delivery_that_changes_nothing_is_the_last_word() -> None:
+    assert timeline(delivery(changed=True), delivery(210, changed=False)).changed is False
 
 
 def test_what_no_report_shows_of_an_event_is_not_kept() -> None:
-    timeline = Timeline()
+    found = Timeline()
     tracemalloc.start()
     for number in range(500):
         sent = answers.event({**event("log", f"line {number}"), "unheard of": f"{number} " * 5_000})
         assert sent is not None
-        timeline.add(sent)
+        found.add(sent)
     sent = None
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(timeline.entries) == 500
+    assert len(found.entries) == 500
     assert kept < 2 * 2**20

@@ -1,0 +1,194 @@
+"""What each gate says about a run: what it expected, what is there, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mogplex_ci.api.client import Client
+from mogplex_ci.checks import Judge, Requirements, judge
+from mogplex_ci.checks.github import GitHub
+from mogplex_ci.checks.require import Patterns
+from mogplex_ci.models import Untrusted
+from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.signals import Stop
+from tests.github_api import REPOSITORY, TOKEN, GitHubApi
+from tests.unit.report.events import PULL_REQUEST, SUCCESSFUL, delivery, result, run
+from tests.virtual_time import VirtualTime
+
+WHY_NOT = "Give github-token, so that GitHub can be asked."
+UNTOLD = SUCCESSFUL[:5]
+"""Events without a delivery."""
+CHANGE, PULL, CHECKS = Requirements(change=True), Requirements(pull_request=True), Requirements(checks=True)
+ALLOWED, PROTECTED = Requirements(allowed=Patterns.parse(["src/"])), Requirements(protected=Patterns.parse([".ci/"]))
+OWN_BRANCH = {"base": "main", "working": "mogplex/fix", "createBranch": True}
+
+
+@pytest.fixture
+def api() -> Iterator[GitHubApi]:
+    with GitHubApi() as api:
+        yield api
+
+
+def ended(*events: dict[str, Any], incomplete: bool = False, **fields: Any) -> RunResult:
+    success = result(Result.SUCCESS, *events, run=run("success", branch=OWN_BRANCH, **fields))
+    success.timeline.is_incomplete = incomplete
+    return success
+
+
+def judged(api: GitHubApi | None, success: RunResult, wanted: Requirements) -> RunResult:
+    github = GitHub(api.url, TOKEN, REPOSITORY) if api is not None else None
+    clock = VirtualTime().clock()
+    work = judge(success, wanted, Judge(Client("http://127.0.0.1:9", ""), github, WHY_NOT, clock, Stop(), 600.0))
+    try:
+        while True:
+            next(work)
+    except StopIteration as end:
+        judgement: RunResult = end.value
+        return judgement
+    finally:
+        if github is not None:
+            github.close()
+
+
+def words(judgement: RunResult) -> tuple[str, str, str]:
+    """The gate's words, as the log and the summary have them; a passed one has no remedy."""
+    (gate,) = judgement.gates
+    assert (judgement.result, judgement.exit_code) == ((Result.SUCCESS, 0) if gate.passed else (Result.REJECTED, 1))
+    if not gate.passed:
+        assert judgement.cause == f"the run succeeded, but {gate.found}"
+        assert (judgement.remedy, judgement.error_code) == (gate.remedy, gate.error_code)
+    return gate.expected, gate.found, gate.remedy
+
+
+def test_a_change_is_what_the_delivery_says(api: GitHubApi) -> None:
+    changed = judged(api, ended(delivery(changed=True)), CHANGE)
+    assert words(changed) == ("a change", "it changed the repository", "")
+    unchanged = judged(api, ended(delivery(changed=False)), CHANGE)
+    assert words(unchanged)[1] == "it changed nothing"
+    assert words(unchanged)[2].startswith("Read what the agent said")
+    assert unchanged.error_code == "NO_CHANGE"
+    assert api.asked == []
+
+
+def test_a_change_that_no_event_tells_is_looked_up(api: GitHubApi) -> None:
+    api.files = [{"filename": "src/a.ts"}]
+    assert words(judged(api, ended(*UNTOLD), CHANGE))[1] == "it changed the repository"
+    assert words(judged(None, ended(*UNTOLD), CHANGE))[1:] == ("nothing says whether it changed anything", WHY_NOT)
+
+
+def test_a_pull_request_is_what_the_delivery_says_or_github_finds(api: GitHubApi) -> None:
+    told = judged(api, ended(*SUCCESSFUL), PULL)
+    assert words(told)[1] == "it opened a pull request"
+    assert told.gates[0].items == (Untrusted(PULL_REQUEST),)
+    assert api.asked == []
+    missing = judged(api, ended(delivery(changed=True)), PULL)
+    app = "Check that the Mogplex GitHub App may open pull requests here."
+    assert words(missing) == ("a pull request", "it opened no pull request", app)
+    assert missing.error_code == "NO_PULL_REQUEST"
+    untold = "nothing says whether it opened a pull request"
+    assert words(judged(api, ended(delivery(changed=True), incomplete=True), PULL))[1:] == (untold, WHY_NOT)
+    assert words(judged(None, ended(*UNTOLD), PULL))[1:] == (untold, WHY_NOT)
+
+
+@pytest.mark.parametrize("wanted", [CHECKS, ALLOWED, PROTECTED], ids=["checks", "allowed", "protected"])
+def test_what_only_github_knows_does_not_pass_without_a_token(wanted: Requirements) -> None:
+    judgement = judged(None, ended(delivery(changed=True)), wanted)
+    assert words(judgement)[1].endswith("could not be read")
+    assert words(judgement)[2] == WHY_NOT
+
+
+@pytest.mark.parametrize("wanted", [ALLOWED, PROTECTED], ids=["allowed", "protected"])
+def test_a_run_that_changed_nothing_touched_no_path(wanted: Requirements, api: GitHubApi) -> None:
+    assert words(judged(api, ended(delivery(changed=False)), wanted))[1] == "it changed nothing"
+    assert api.asked == []
+    judged(api, ended(delivery(changed=False), incomplete=True), wanted)
+    assert api.asked, "an earlier delivery may be among the events that are missing"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "files", "found"),
+    [
+        (ALLOWED, ["src/a.ts"], "all paths that it changed are allowed"),
+        (ALLOWED, ["src/a.ts", "b.ts"], "it changed a path outside the allowed ones"),
+        (ALLOWED, ["a.ts", "b.ts"], "it changed 2 paths outside the allowed ones"),
+        (PROTECTED, ["src/a.ts"], "all paths that it changed are allowed"),
+        (PROTECTED, [".ci/run"], "it changed a protected path"),
+        (PROTECTED, [".ci/run", ".ci/a", "b"], "it changed 2 protected paths"),
+        (ALLOWED, [], "no comparison shows what it changed"),
+    ],
+)
+def test_paths_are_named_that_must_not_change(
+    wanted: Requirements, files: list[str], found: str, api: GitHubApi
+) -> None:
+    api.files = [{"filename": name} for name in files]
+    judgement = judged(api, ended(delivery(changed=True)), wanted)
+    assert words(judgement)[1] == found
+    bad = [name for name in files if name.startswith(".ci/") or (wanted is ALLOWED and not name.startswith("src/"))]
+    if judgement.result is Result.REJECTED and files:
+        assert [item.text for item in judgement.gates[0].items] == bad
+        assert judgement.detail == Untrusted(bad[0])
+
+
+def test_more_files_than_github_lists_do_not_pass(api: GitHubApi) -> None:
+    api.files = [{"filename": f"src/{number}.ts"} for number in range(300)]
+    judgement = judged(api, ended(delivery(changed=True)), ALLOWED)
+    assert words(judgement)[1] == "it changed more files than GitHub lists"
+
+
+def test_of_many_bad_paths_twenty_are_listed(api: GitHubApi) -> None:
+    api.files = [{"filename": f"{number}.ts"} for number in range(30)]
+    judgement = judged(api, ended(delivery(changed=True)), ALLOWED)
+    assert (judgement.gates[0].found, len(judgement.gates[0].items)) == (
+        "it changed 30 paths outside the allowed ones",
+        20,
+    )
+
+
+@pytest.mark.parametrize(
+    ("conclusions", "found"),
+    [
+        (["success", "success"], "all 2 checks passed"),
+        (["success", "failure"], "a check on its pull request failed"),
+        (["failure", "timed_out"], "2 checks on its pull request failed"),
+        ([], "its pull request has no checks"),
+        ([None], "its checks were not complete when the timeout passed"),
+    ],
+)
+def test_checks(conclusions: list[str | None], found: str, api: GitHubApi) -> None:
+    api.add_pull_request(42)
+    runs = [
+        {"name": f"check-{number}", "status": "completed" if end else "in_progress", "conclusion": end}
+        for number, end in enumerate(conclusions)
+    ]
+    api.check_runs = [runs]
+    judgement = judged(api, ended(*SUCCESSFUL), CHECKS)
+    assert words(judgement)[1] == found
+    named = [item.text for item in judgement.gates[0].items]
+    assert named == [f"check-{number}" for number, end in enumerate(conclusions) if end != "success"]
+
+
+def test_without_a_pull_request_there_are_no_checks(api: GitHubApi) -> None:
+    judgement = judged(api, ended(delivery(changed=True)), CHECKS)
+    assert words(judgement)[1] == "it has no pull request whose checks could pass"
+
+
+def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(api: GitHubApi) -> None:
+    api.files = [{"filename": "b.ts"}]
+    wanted = Requirements(change=True, pull_request=True, allowed=ALLOWED.allowed, protected=PROTECTED.protected)
+    judgement = judged(api, ended(delivery(changed=True)), wanted)
+    assert [gate.passed for gate in judgement.gates] == [True, False, False, True]
+    assert judgement.error_code == "NO_PULL_REQUEST"
+    assert judgement.detail is None
+
+
+def test_a_run_that_did_not_succeed_is_not_judged(api: GitHubApi) -> None:
+    failed = result(Result.FAILED, *SUCCESSFUL)
+    assert judged(api, failed, CHANGE) == failed
+
+
+def test_nothing_is_required_unless_it_is_asked_for() -> None:
+    assert not Requirements()
+    assert all((CHANGE, PULL, CHECKS, ALLOWED, PROTECTED))

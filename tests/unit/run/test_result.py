@@ -1,0 +1,172 @@
+"""What a run's state becomes: result, exit code, and the two sentences that people read about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mogplex_ci.errors import NotFoundError, RateLimitedError, UnreachableError
+from mogplex_ci.models import Untrusted
+from mogplex_ci.run.result import Result, result_of_error, result_of_run
+from tests.unit.report.events import BRANCH, SUCCESSFUL, call, delivery, delta, event, result, run, timeline
+
+ACCEPTED, READY = SUCCESSFUL[:2]
+SYNCHRONIZED, INSTALLED = SUCCESSFUL[2], SUCCESSFUL[4]
+LIMITED = event("failed", "Harness failed", 90, exit_code=1, failure_code="rate_limited", error="429 from the model")
+DENIED = event("failed", "Harness failed", 90, exit_code=1, failure_code="model_access_denied")
+BROKEN = event("failed", "Harness failed", 90, failure_code="exploded", error="out of memory")
+EXITED = event("failed", "Harness failed", 90, exit_code=1)
+LATER = "Run the job again later."
+
+
+@pytest.mark.parametrize(
+    ("events", "cause", "remedy"),
+    [
+        ((), "the run failed", "Read the run's events."),
+        ((ACCEPTED,), "the run failed before its sandbox was ready", LATER),
+        (
+            (ACCEPTED, READY),
+            "the run failed before the agent started",
+            "Check the repository's branch and setup, then run it again.",
+        ),
+        ((ACCEPTED, READY, SYNCHRONIZED, INSTALLED, BROKEN), "the run failed", "Read the run's events."),
+        ((ACCEPTED, READY, EXITED), "the run failed", "Read the run's events."),
+        ((ACCEPTED, READY, INSTALLED, delta("I cannot."), BROKEN), "the run failed", "Read what the agent did last."),
+        (
+            (ACCEPTED, READY, INSTALLED, *call("Command", 30, 40), BROKEN),
+            "the run failed",
+            "Read what the agent did last.",
+        ),
+        (
+            (ACCEPTED, READY, INSTALLED, LIMITED),
+            "the run failed",
+            "The model's provider limited the agent's requests. Run the job again later.",
+        ),
+        (
+            (ACCEPTED, READY, INSTALLED, DENIED),
+            "the run failed",
+            "Check in the Mogplex settings that this account may use the harness's model.",
+        ),
+        (
+            (ACCEPTED, READY, INSTALLED, delivery(changed=True), BROKEN),
+            "the run failed while it delivered the changes",
+            "Check that the Mogplex GitHub App may push here.",
+        ),
+    ],
+)
+def test_a_failed_run_says_how_far_it_came_and_what_to_do(
+    events: tuple[dict[str, Any], ...], cause: str, remedy: str
+) -> None:
+    ended = result_of_run(run("failed"), timeline(*events))
+    assert (ended.result, ended.exit_code, ended.error_code) == (Result.FAILED, 1, "RUN_FAILED")
+    assert (ended.cause, ended.remedy) == (cause, remedy)
+
+
+def test_the_runs_own_error_comes_before_that_of_its_events() -> None:
+    events = timeline(ACCEPTED, READY, BROKEN)
+    assert result_of_run(run("failed", error="killed"), events).detail == Untrusted("killed")
+    assert result_of_run(run("failed"), events).detail == Untrusted("out of memory")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code", "error_code"),
+    [
+        ("success", Result.SUCCESS, 0, ""),
+        ("cancelled", Result.CANCELLED, 1, "CANCELLED"),
+        ("awaiting_input", Result.PAUSED, 1, "PAUSED"),
+        ("streaming", Result.TIMEOUT, 1, "TIMEOUT"),
+        ("pending", Result.TIMEOUT, 1, "TIMEOUT"),
+        ("hibernating", Result.ERROR, 2, "UNKNOWN_STATUS"),
+    ],
+)
+def test_every_status_has_its_result(status: str, kind: Result, code: int, error_code: str) -> None:
+    ended = result_of_run(run(status), timeline(*SUCCESSFUL))
+    assert (ended.result, ended.exit_code, ended.error_code) == (kind, code, error_code)
+    assert bool(ended.cause) == bool(ended.remedy) == (kind is not Result.SUCCESS)
+
+
+@pytest.mark.parametrize("status", ["success", "failed", "cancelled", "awaiting_input"])
+def test_trouble_changes_nothing_about_a_run_that_has_ended(status: str) -> None:
+    trouble = UnreachableError("no answer")
+    with_it, without = (result_of_run(run(status), timeline(), each) for each in (trouble, None))
+    assert (with_it.result, with_it.cause) == (without.result, without.cause)
+
+
+def test_trouble_at_the_deadline_is_the_result() -> None:
+    ended = result_of_run(run("streaming"), timeline(), UnreachableError("no answer"))
+    assert (ended.result, ended.exit_code, ended.error_code, ended.cause) == (
+        *(Result.ERROR, 69, "UNREACHABLE"),
+        "no answer",
+    )
+    assert ended.run is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UnreachableError("gone"), 69),
+        (RateLimitedError("limited", code="RATE_LIMITED", http_status=429), 75),
+        (NotFoundError("missing", code="NOT_FOUND", http_status=404), 1),
+    ],
+)
+def test_an_error_that_may_pass_and_lasted_is_an_outage(error: Any, code: int) -> None:
+    assert result_of_error(error).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("events", "fields", "may_pass"),
+    [
+        ((ACCEPTED,), {}, True),
+        ((), {}, False),
+        ((ACCEPTED, READY, INSTALLED, LIMITED), {}, True),
+        ((ACCEPTED, READY, INSTALLED, DENIED), {}, False),
+        ((ACCEPTED, READY, INSTALLED, BROKEN), {}, False),
+        ((ACCEPTED, READY, SYNCHRONIZED), {}, False),
+        ((ACCEPTED, READY, INSTALLED, delivery(changed=False), LIMITED), {}, False),
+        ((ACCEPTED, READY, INSTALLED, delivery(changed=True), LIMITED), {}, False),
+        ((), {"runtime": None, "sandboxId": None}, True),
+    ],
+)
+def test_only_what_may_pass_is_worth_a_retry(
+    events: tuple[dict[str, Any], ...], fields: dict[str, Any], may_pass: bool
+) -> None:
+    ended = result_of_run(run("failed", **fields), timeline(*events))
+    assert ended.may_pass is may_pass
+
+
+def test_no_other_result_is_worth_a_retry() -> None:
+    for kind in (Result.SUCCESS, Result.CANCELLED, Result.TIMEOUT, Result.REJECTED):
+        assert not result(kind, ACCEPTED).may_pass
+
+
+def test_the_branch_is_that_of_the_events_or_else_that_of_the_run() -> None:
+    own = run("success", branch={"base": "main", "working": "agent/own", "createBranch": True})
+    assert result_of_run(own, timeline(*SUCCESSFUL)).branch == Untrusted(BRANCH)
+    assert result_of_run(own, timeline()).branch == Untrusted("agent/own")
+    assert result(Result.ERROR, run=None).branch is None
+    without = run("success", branch={"base": None, "working": None, "createBranch": False})
+    assert result_of_run(without, timeline(*SUCCESSFUL)).base_branch == Untrusted("main")
+    assert result_of_run(without, timeline()).base_branch is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "goes_on"),
+    [
+        (Result.TIMEOUT, {}, True),
+        (Result.TIMEOUT, {"cancelled_by_step": True}, False),
+        (Result.ERROR, {"run": None}, False),
+        (Result.SUCCESS, {}, False),
+        (Result.PAUSED, {}, True),
+    ],
+)
+def test_whether_the_run_goes_on(kind: Result, fields: dict[str, Any], goes_on: bool) -> None:
+    assert result(kind, **fields).run_goes_on is goes_on
+
+
+def test_a_dry_run_that_was_interrupted_stays_so() -> None:
+    for kind in (Result.INTERRUPTED, Result.ERROR):
+        assert result(kind).as_dry_run().result is kind
+    played = result(Result.FAILED, *SUCCESSFUL, cause="the run failed").as_dry_run()
+    assert (played.result, played.exit_code, played.cause) == (Result.DRY_RUN, 0, "")
+    assert played.run is not None
