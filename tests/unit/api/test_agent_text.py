@@ -111,3 +111,63 @@ def test_of_a_delta_without_bounds_the_beginning_is_read() -> None:
     pieces, _ = pieces_of("text " * 1_000_000, [])
     assert sum(map(len, pieces)) < 300_000
     assert "".join(pieces).endswith("… 4,737,856 more characters\n\n")
+
+
+def test_of_a_long_text_that_pauses_everything_up_to_the_last_sentence_is_shown() -> None:
+    long = "a plain word and " * 400  # more than is looked at for a place to cut
+    buffer = TextBuffer()
+    assert buffer.add(Untrusted(f"{long}the end. And the next")) == []
+    assert buffer.flush() == [Untrusted(f"{long}the end. ")]
+    assert buffer.drain() == [Untrusted("And the next")]
+
+
+def test_of_a_long_text_an_unfinished_word_is_held_back_before_a_tool_call() -> None:
+    long = "a plain word and " * 400
+    buffer = TextBuffer()
+    assert buffer.add(Untrusted(f"{long}ghp_a1B2")) == []
+    assert "".join(piece.text for piece in buffer.interrupt()).split() == long.split()
+    assert buffer.drain() == [Untrusted("ghp_a1B2")]
+
+
+@pytest.mark.parametrize("block", [FENCE, KEY])
+def test_an_open_block_is_held_back_and_what_is_before_it_shown(block: str) -> None:
+    half = block[: len(block) // 2]
+    buffer = TextBuffer()
+    assert buffer.add(Untrusted(f"Before it.\n\n{half}")) == [Untrusted("Before it.\n\n")]
+    assert buffer.flush() == []
+    assert buffer.interrupt() == []
+    assert buffer.add(Untrusted(block[len(block) // 2 :])) == []
+    assert buffer.add(Untrusted("\n\nAfter it.\n\nMore")) == [Untrusted(f"{block}\n\nAfter it.\n\n")]
+    assert buffer.drain() == [Untrusted("More")]
+
+
+def test_a_line_that_may_name_a_secret_is_held_back_while_nothing_comes() -> None:
+    for line in ("The password:\n", "token =\n", "Set API_KEY\n"):
+        buffer = TextBuffer()
+        buffer.add(Untrusted(f"I look.\n{line}"))
+        shown = "".join(piece.text for piece in buffer.flush())
+        assert shown in ("I look.\n", ""), line
+
+
+def test_a_plain_line_is_shown_while_nothing_comes() -> None:
+    buffer = TextBuffer()
+    buffer.add(Untrusted("I look at the tests\nand then at"))
+    assert buffer.flush() == [Untrusted("I look at the tests\n")]
+
+
+def test_a_paragraph_is_shown_when_it_is_complete_and_not_twice() -> None:
+    buffer = TextBuffer()
+    assert buffer.add(Untrusted("One.\n")) == []
+    assert buffer.add(Untrusted("\nTwo.")) == [Untrusted("One.\n\n")]
+    assert buffer.add(Untrusted("\n\n\nThree.\n\nFour")) == [Untrusted("Two.\n\n\nThree.\n\n")]
+    assert not buffer.is_empty
+    assert buffer.drain() == [Untrusted("Four")]
+    assert buffer.is_empty
+
+
+def test_blocks_that_follow_each_other_are_shown_whole() -> None:
+    text = f"{FENCE}\n\n{FENCE}\n\n{KEY}\n\nEnd"
+    for size in (1, 7, 50, len(text)):
+        pieces, _ = pieces_of(text, [(size, "")] * (len(text) // size + 1))
+        assert "".join(pieces) == text, size
+        assert all(piece.count("```") % 2 == 0 for piece in pieces), size

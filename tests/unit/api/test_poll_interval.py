@@ -93,3 +93,66 @@ def test_refusals_alone_never_stop_it() -> None:
     each = interval()
     assert max(each.after_error(limited(None)) for _ in range(1000)) <= 10.0
     assert each.after_answer(active=True) <= 33.0
+
+
+@pytest.mark.parametrize(("jobs", "is_crowded"), [(1, False), (18, False), (19, True), (60, True)])
+def test_a_stream_is_opened_at_once_unless_the_jobs_cannot_all_start_in_a_minute(jobs: int, is_crowded: bool) -> None:
+    waits = [interval(jobs, seed=seed).before_stream() for seed in range(200)]
+    share = jobs * 60 / 54
+    assert interval(jobs).is_crowded is is_crowded
+    if is_crowded:
+        assert 2 * share <= min(waits) <= 2.05 * share
+        assert 2.95 * share <= max(waits) <= 3 * share
+    else:
+        assert set(waits) == {0.0}
+
+
+@pytest.mark.parametrize(("jobs", "seconds"), [(1, 60.0), (13, 60.0), (14, 62.2), (27, 120.0)])
+def test_looks_cost_no_more_than_a_quarter_of_a_jobs_requests(jobs: int, seconds: float) -> None:
+    assert interval(jobs).look_seconds == pytest.approx(seconds, abs=0.1)
+
+
+def test_a_job_alone_is_not_shared() -> None:
+    assert (interval(1).is_shared, interval(2).is_shared) == (False, True)
+
+
+def test_the_pause_grows_by_a_quarter_and_is_at_most_a_tenth_longer() -> None:
+    quiet = [interval(shortest=0.0, seed=seed) for seed in range(200)]
+    first = [each.after_answer(active=True) for each in quiet]
+    assert min(first) >= 60 / 54
+    assert 1.09 * 60 / 54 <= max(first) <= 1.1 * 60 / 54
+    second = [each.after_answer(active=False) for each in quiet]
+    assert 1.25 * 60 / 54 <= min(second) <= 1.26 * 60 / 54
+    assert max(second) <= 1.1 * 1.25 * 60 / 54
+
+
+def test_each_refusal_doubles_the_pause_up_to_half_a_minute() -> None:
+    for refusals, pause in ((1, 3.0), (2, 6.0), (3, 12.0), (5, 30.0), (50, 30.0)):
+        each = interval()
+        for _ in range(refusals):
+            each.after_error(limited())
+        assert pause <= each.after_answer(active=True) <= 1.1 * pause
+
+
+def test_other_errors_do_not_slow_the_polls_down() -> None:
+    each = interval()
+    each.after_error(failed())
+    assert each.after_answer(active=True) <= 1.65
+
+
+def test_a_refusal_is_forgotten_in_about_ten_minutes() -> None:
+    each = interval()
+    each.after_error(limited())
+    waited = pause = each.after_answer(active=True)
+    while pause > 1.65:
+        pause = each.after_answer(active=True)
+        waited += pause
+    assert 300 <= waited <= 660
+    later = [each.after_answer(active=True) for _ in range(2_000)]
+    assert min(later) >= 1.5, "never shorter than it is without refusals"
+    assert max(later) <= 1.65
+
+
+def test_an_error_is_not_followed_sooner_than_an_answer() -> None:
+    assert interval(32).after_error(UnreachableError("gone")) >= 32 * 60 / 54
+    assert interval(shortest=20.0).after_error(failed()) >= 20.0

@@ -180,3 +180,78 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(api: GitHubApi, gi
 def test_a_renamed_repository_is_found_where_it_moved(api: GitHubApi, github: GitHub) -> None:
     api.fail(status=301, headers={"Location": f"{api.url}/repos/acme/web/pulls/42"})
     assert github.pull_request(42).number == 42
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"number": "42", "html_url": "https://github.com/acme/web/pull/42", "head": {"sha": "0a1b"}}',
+        b'{"number": 42, "html_url": null, "head": {"sha": "0a1b"}}',
+        b'{"number": 42, "html_url": "https://github.com/acme/web/pull/42", "head": {"sha": 7}}',
+        b'{"number": 42, "html_url": "https://github.com/acme/web/pull/42", "head": {"sha": "../0a1b"}}',
+        b'{"number": 42, "html_url": "https://github.com/acme/web/pull/42", "head": null}',
+    ],
+)
+def test_what_is_no_pull_request_is_not_used(api: GitHubApi, github: GitHub, body: bytes) -> None:
+    api.fail(status=200, body=body)
+    with pytest.raises(GitHubUnavailableError, match="not a pull request"):
+        github.pull_request(42)
+
+
+@pytest.mark.parametrize(("ahead_by", "expected"), [("3", 3), ("0", 0), ('"3"', 0), ("null", 0)])
+def test_how_far_a_branch_is_ahead(api: GitHubApi, github: GitHub, ahead_by: str, expected: int) -> None:
+    api.fail(status=200, body=f'{{"ahead_by": {ahead_by}, "files": []}}'.encode())
+    assert github.compare("main", "fix").ahead_by == expected
+
+
+@pytest.mark.parametrize("header", ["soon", "-5", "1.5", "9" * 13, "\u0661"])
+def test_a_reset_that_is_no_time_leaves_the_wait_to_us(api: GitHubApi, github: GitHub, header: str) -> None:
+    api.fail(status=403, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": header})
+    with pytest.raises(GitHubUnavailableError) as caught:
+        github.pull_request(42)
+    assert caught.value.retry_after is None
+
+
+def test_a_reset_in_the_past_is_waited_a_second_for(api: GitHubApi, github: GitHub) -> None:
+    api.fail(status=429, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1764000000"})
+    with pytest.raises(GitHubUnavailableError) as caught:
+        github.pull_request(42)
+    assert caught.value.retry_after == 1.0
+
+
+def test_a_refusal_while_requests_are_left_is_no_rate_limit(api: GitHubApi, github: GitHub) -> None:
+    api.fail(status=403, headers={"X-RateLimit-Remaining": "12"})
+    with pytest.raises(GitHubError, match="may not do this") as caught:
+        github.pull_request(42)
+    assert not isinstance(caught.value, GitHubUnavailableError)
+
+
+def test_an_outage_says_how_long_it_lasts(api: GitHubApi, github: GitHub) -> None:
+    api.fail(status=503, headers={"Retry-After": "9"})
+    with pytest.raises(GitHubUnavailableError) as caught:
+        github.pull_request(42)
+    assert caught.value.retry_after == 9
+
+
+def test_no_more_than_three_thousand_comments_are_read(api: GitHubApi, github: GitHub) -> None:
+    api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(3_050)]
+    assert github.find_comment(7, re.compile("<!-- mine -->")) is None
+    assert len(api.asked) == 30
+
+
+def test_a_list_that_fills_its_pages_is_read_to_its_end(api: GitHubApi, github: GitHub) -> None:
+    api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(200)]
+    assert github.find_comment(7, re.compile("<!-- mine -->")) is None
+    assert len(api.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "is_complete", "passed"),
+    [("pending", False, False), ("success", True, True), ("failure", True, False), ("error", True, False)],
+)
+def test_what_a_commit_status_says(api: GitHubApi, github: GitHub, state: str, is_complete: bool, passed: bool) -> None:
+    api.statuses = [{"context": "ci/old", "state": state, "target_url": "https://ci.example/7"}]
+    (status,) = github.checks(HEAD)
+    assert (status.is_complete, status.passed) == (is_complete, passed)
+    assert status.url is not None
+    assert status.url.text == "https://ci.example/7"
