@@ -20,6 +20,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ from functools import cache
 from itertools import accumulate, zip_longest
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 # Only `make mutants` installs these: what they depend on is not among what the tests read and run with.
 from cosmic_ray import plugins  # type: ignore[import-not-found,import-untyped,unused-ignore]
@@ -46,6 +47,27 @@ _NO_CHANGE: Final = re.compile(r"_(Eq_Is|Is_Eq|NotEq_IsNot|IsNot_NotEq)$")
 """Identity for equality and back: they differ only by which values the interpreter happens to keep once."""
 _MOST_SECONDS: Final = 30.0
 """How long the tests that are asked about one mutant took when nothing was changed; the nearest and shortest first."""
+
+_USAGE_ERROR: Final = 4
+"""Exit code of pytest when a test that it shall run does not exist, among others."""
+_SERVER: Final = """
+import os, sys
+import hypothesis.strategies, jinja2, jsonschema, pytest, pytest_cov, pytest_timeout, requests, structlog
+import werkzeug.serving, xdist, yaml
+sys.dont_write_bytecode = True
+for line in sys.stdin:
+    if line == "run\\n":
+        if (child := os.fork()) == 0:
+            os.setsid()
+            null = os.open(os.devnull, os.O_RDWR)
+            for number in range(3):
+                os.dup2(null, number)
+            os._exit(pytest.main(["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "@.tests"]))
+        print(child, flush=True)
+    else:
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+"""What the tests import takes longer to load than most of them take to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,44 +264,48 @@ def copy_to(tree: Path) -> None:
         if (ROOT / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
+    collect = [PYTHON, "-m", "pytest", "--collect-only", "-qq", *CONFIG["tests"]]  # compiles everything once
+    subprocess.run(collect, cwd=tree, stdout=subprocess.DEVNULL, check=True)
 
 
-def run_tests(tree: Path, tests: Sequence[str], seconds: float) -> str:
-    """Return ``killed``, ``survived``, or ``timeout`` after ``seconds``."""
-    listed = tree / ".tests"
-    listed.write_text("\n".join(tests))
-    options = ["-x", "-q", "--tb=line", "--no-header", "-p", "no:cacheprovider"]
-    process = subprocess.Popen(
-        [PYTHON, "-m", "pytest", *options, f"@{listed}"],
-        cwd=tree,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        out, _ = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return "timeout"
-    files = sorted({test.partition("::")[0] for test in tests})
-    if process.returncode == 4 and "not found: " in out and files != list(tests):
-        return run_tests(tree, files, seconds)  # a test of another name: its parameters come from what was changed
-    return "survived" if process.returncode in (0, 5) else "killed"
+class Runner:
+    """Runs tests in a copy of the project, each time in a fork of a process that has loaded what all tests need."""
+
+    def __init__(self, tree: Path) -> None:
+        """``tree`` is the copy."""
+        self.tree = tree
+        self._server = subprocess.Popen(
+            [PYTHON, "-c", _SERVER], cwd=tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    def run(self, tests: Sequence[str], seconds: float) -> str:
+        """Return ``killed``, ``survived``, or ``timeout`` after ``seconds``."""
+        (self.tree / ".tests").write_text("\n".join(tests))
+        process = int(self._ask("run"))
+        timer = threading.Timer(seconds, os.killpg, (process, signal.SIGKILL))
+        timer.start()
+        code = int(self._ask("wait"))
+        timer.cancel()
+        files = sorted({test.partition("::")[0] for test in tests})
+        if code == _USAGE_ERROR and files != list(tests):
+            return self.run(files, seconds)  # a test of another name: its parameters come from what was changed
+        return {0: "survived", 5: "survived", -signal.SIGKILL: "timeout"}.get(code, "killed")
+
+    def _ask(self, what: str) -> str:
+        print(what, file=self._server.stdin, flush=True)
+        return cast("IO[str]", self._server.stdout).readline()
 
 
-def judge(mutant: Mutant, tree: Path, tests: Sequence[str], seconds: float) -> str:
-    """Return what ``tests`` say to ``mutant`` in ``tree``."""
+def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float) -> str:
+    """Return what ``tests`` say to ``mutant``."""
     if not tests:
         return "survived"
-    path = tree / mutant.path
+    path = runner.tree / mutant.path
     before = path.stat()
     path.write_text(mutant.mutated, encoding="utf-8")
     os.utime(path, (before.st_mtime + 10, before.st_mtime + 10))  # compiled code of the original does not count
     try:
-        return run_tests(tree, tests, seconds)
+        return runner.run(tests, seconds)
     finally:
         path.write_text(mutant.source, encoding="utf-8")
         os.utime(path, (before.st_atime, before.st_mtime))
@@ -332,20 +358,20 @@ def main() -> int:
     for mutant in drawn:
         if verdicts.get(mutant) != "killed":
             verdicts[mutant] = "equivalent" if explanation(mutant) else "open"
-    free: SimpleQueue[Path] = SimpleQueue()
+    free: SimpleQueue[Runner] = SimpleQueue()
     for tree in trees:
-        free.put(tree)
+        free.put(Runner(tree))
 
     def ask_about(verdict: str, choose: Callable[[Mutant], Sequence[str]], jobs: int, seconds: float) -> None:
         """Run the tests that ``choose`` returns for each mutant with this verdict, and note what they say."""
         todo = [mutant for mutant in drawn if verdicts[mutant] == verdict]
 
         def ask(mutant: Mutant) -> None:
-            tree = free.get()
+            runner = free.get()
             try:
-                verdicts[mutant] = judge(mutant, tree, choose(mutant), seconds)
+                verdicts[mutant] = judge(mutant, runner, choose(mutant), seconds)
             finally:
-                free.put(tree)
+                free.put(runner)
             print({"killed": ".", "survived": "S", "timeout": "T"}[verdicts[mutant]], end="", flush=True)
             listed = [{"mutant": asdict(one), "verdict": verdict} for one, verdict in verdicts.items()]
             last.write_text(json.dumps(listed))

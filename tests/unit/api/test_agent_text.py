@@ -142,7 +142,7 @@ def test_an_open_block_is_held_back_and_what_is_before_it_shown(block: str) -> N
 
 
 def test_a_line_that_may_name_a_secret_is_held_back_while_nothing_comes() -> None:
-    for line in ("The password:\n", "token =\n", "Set API_KEY\n"):
+    for line in ("The password:\n", "token =\n", "Set db_password:\n"):
         buffer = TextBuffer()
         buffer.add(Untrusted(f"I look.\n{line}"))
         shown = "".join(piece.text for piece in buffer.flush())

@@ -148,7 +148,7 @@ def test_a_refusal_is_forgotten_in_about_ten_minutes() -> None:
         pause = each.after_answer(active=True)
         waited += pause
     assert 300 <= waited <= 660
-    later = [each.after_answer(active=True) for _ in range(2_000)]
+    later = [each.after_answer(active=True) for _ in range(3_000)][1_000:]
     assert min(later) >= 1.5, "never shorter than it is without refusals"
     assert max(later) <= 1.65
 
