@@ -101,6 +101,36 @@ def test_a_flood_says_what_is_missing() -> None:
     assert shown["…"] == "1 more"
 
 
+@pytest.mark.parametrize(("depth", "is_shown"), [(32, True), (33, False)])
+def test_lists_and_objects_are_shown_to_the_same_depth(depth: int, is_shown: bool) -> None:
+    objects: object = "inside"
+    for _ in range(depth):
+        objects = {"key": objects}
+    for value in (nested(depth), objects):
+        shown = SANITIZER.json(Untrusted(value))
+        assert ("inside" in shown) is is_shown
+        assert ("…" in shown) is not is_shown
+
+
+def test_the_names_of_an_object_count_as_values() -> None:
+    shown = SANITIZER.data(Untrusted({str(number): None for number in range(30_000)}))
+    assert isinstance(shown, dict)
+    assert (len(shown), shown["0"], shown["…"]) == (20_000, None, "10,001 more")
+
+
+def test_values_that_fit_are_whole() -> None:
+    value = {"list": list(range(1_000)), "text": "x" * 100_000, "other": ["y" * 90_000], "none": None, "yes": True}
+    assert SANITIZER.data(Untrusted(value)) == value
+
+
+def test_the_texts_of_a_value_are_cut_where_their_room_ends() -> None:
+    shown = SANITIZER.data(Untrusted(["x " * 60_000, "y " * 60_000, "z " * 100]))
+    assert isinstance(shown, list)
+    assert [len(text) for text in shown[:2]] == [100_000 + len("… 20,000 more characters")] * 2
+    assert shown[0].endswith("… 20,000 more characters")
+    assert shown[2] == "… 200 more characters"
+
+
 def test_a_secret_where_the_room_ends_is_redacted_first() -> None:
     for size in range(99_900, 100_001, 7):
         value = ["x" * 100_000, "y" * size + "known-value-1234", "known-value-1234"]
