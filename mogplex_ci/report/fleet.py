@@ -19,7 +19,7 @@ from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import Markdown, count, duration
-from mogplex_ci.workspace import discard, open_text
+from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.inputs.action import ActionInputs
     from mogplex_ci.report.facts import Facts
+    from mogplex_ci.report.html import RunPart
     from mogplex_ci.run.fleet import FleetCounts
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
@@ -35,6 +36,8 @@ LAST_LINES: Final = 30
 """Lines at the end of a run's log that are shown even if the log is too long."""
 SUMMARY_LIMIT_OF_RUNS: Final = LIMIT * 8 // 10
 """Bytes of the summary for the runs' own parts; the table and the chart have the rest."""
+PAGE_LIMIT_OF_RUNS: Final = 4_000_000
+"""Characters of all runs' timelines in the HTML report. Each run has a share; beyond it, entries do not unfold."""
 _LEAST_ROOM: Final = 20_000
 _SAID_AT_ONCE: Final = (
     *(u.NextKey, u.Retrying, u.Started, u.StatusChanged, u.UnknownStatus, u.EventsMissing, u.Trouble, u.Recovered),
@@ -95,9 +98,7 @@ def fleet_reports(inputs: ActionInputs, platform: Platform, safe: Sanitizer, run
     if inputs.summary:
         yield _FleetSummary(platform, safe, runs)
     if inputs.report_file is not None:
-        from mogplex_ci.report.html.fleet import FleetPage  # imports the HTML report
-
-        yield FleetPage(inputs.report_file, safe, runs)
+        yield _FleetPage(inputs.report_file, safe, runs)
 
 
 def fleet_outputs(fleet: FleetFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
@@ -364,6 +365,30 @@ class _FleetSummary(FleetReport):
                 break
             parts.append(part)
         self._platform.write_summary(Markdown.joined("\n", parts))
+
+
+class _FleetPage(FleetReport):
+    """The HTML report."""
+
+    def __init__(self, path: Path, safe: Sanitizer, runs: int) -> None:
+        self._path = path
+        self._safe = safe
+        self._share = PAGE_LIMIT_OF_RUNS // runs
+        self._parts: dict[SafeText, RunPart] = {}
+        discard(path)
+
+    def end_run(self, run: RunFacts) -> None:
+        """Keep the run's part, which gets an equal share of the room."""
+        from mogplex_ci.report.html import run_part  # needed for nothing else
+
+        self._parts[run.name] = run_part(len(self._parts) + 1, run, self._share, self._safe)
+
+    def end(self, fleet: FleetFacts) -> None:
+        """Write the page."""
+        from mogplex_ci.report.html import fleet_page
+
+        parts = [self._parts[run.name] for run in fleet.runs if run.name in self._parts]
+        write_whole(self._path, fleet_page(fleet, headline(fleet, self._safe), parts))
 
 
 def _table(fleet: FleetFacts, safe: Sanitizer) -> Markdown:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci import __version__
 from mogplex_ci.report import FileReport
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from mogplex_ci.models import Untrusted
     from mogplex_ci.report.facts import Facts
+    from mogplex_ci.report.fleet import FleetFacts, RunFacts
     from mogplex_ci.run.result import Result
     from mogplex_ci.run.timeline import Entry, ToolUse
-    from mogplex_ci.sanitize import CleanText, Part, Sanitizer
+    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 
 _MOST_FILTERS: Final = 12
 _MIN_WIDTH: Final = 0.35
@@ -46,7 +47,7 @@ def page(facts: Facts, safe: Sanitizer) -> str:
     filters = Filters(facts.tools, safe)
     entries = [shown_entry(number, entry, filters, safe) for number, entry in enumerate(facts.timeline.entries)]
     scale = Scale(facts.timeline.last)
-    return rendered(
+    return _rendered(
         "report.html.j2",
         facts,
         headline=headline(facts.result),
@@ -60,7 +61,61 @@ def page(facts: Facts, safe: Sanitizer) -> str:
     )
 
 
-def rendered(template: str, facts: Facts, *, filters: Sequence[Filter] = (), **values: object) -> str:
+class RunPart(NamedTuple):
+    """One run as the page of a fleet shows it."""
+
+    run: RunFacts
+    repo: str
+    anchor: str
+    mark: str
+    headline: str
+    duration: str
+    listed: dict[str, object]
+    entries: Sequence[Shown]
+
+    def bar(self, scale: Scale) -> Bar:
+        """Return the run in the picture of all."""
+        kind = "bar" if self.run.facts.exit_code == 0 else "bar bad"
+        title = f"{self.run.name.strip('[]')}: {self.headline} after {self.duration}"
+        return scale.bar(self.run.began, self.run.ended, kind, title, self.anchor)
+
+
+def fleet_page(fleet: FleetFacts, headline: SafeText, parts: Sequence[RunPart]) -> str:
+    """Return the page of a fleet: a table, a picture of all runs, and each of the ``parts`` below."""
+    scale = Scale(max((run.ended for run in fleet.runs), default=0.0))
+    return _rendered(
+        "fleet.html.j2",
+        fleet.step,
+        headline=headline,
+        runs=parts,
+        drawn=[(part, part.bar(scale)) for part in parts if part.run.facts.run_id],
+        has_tasks=any(run.task for run in fleet.runs),
+        ticks=scale.ticks(),
+    )
+
+
+def run_part(number: int, run: RunFacts, room: int, safe: Sanitizer) -> RunPart:
+    """Return what the page of a fleet shows of a run, with about ``room`` characters of what unfolds."""
+    facts = run.facts
+    filters = Filters(facts.tools, safe)
+    entries = []
+    for index, entry in enumerate(facts.timeline.entries):
+        shown = shown_entry(index, entry, filters, safe, unfolds=room > 0)
+        room -= len(shown.body) + len(shown.text)
+        entries.append(replace(shown, call=None))  # nothing of the timeline is kept: its events are large
+    return RunPart(
+        run=run.without_timeline(),
+        repo=safe.clean(run.repo),
+        anchor=f"r{number}",
+        mark=mark(facts.result),
+        headline=headline(facts.result),
+        duration=duration(facts.duration),
+        listed=dict(listed(facts)),
+        entries=entries,
+    )
+
+
+def _rendered(template: str, facts: Facts, *, filters: Sequence[Filter] = (), **values: object) -> str:
     """Return the page that ``template`` makes of ``facts``, which are the step's, and ``values``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # needed for nothing else
     from markupsafe import Markup
@@ -134,8 +189,8 @@ class Shown:
     """Index of the filter that shows it; None when only the whole list does."""
 
 
-def shown_entry(number: int, entry: Entry, filters: Filters, safe: Sanitizer) -> Shown:
-    """Return an entry of the timeline, the ``number``-th of the page."""
+def shown_entry(number: int, entry: Entry, filters: Filters, safe: Sanitizer, *, unfolds: bool = True) -> Shown:
+    """Return an entry of the timeline, the ``number``-th of the page; without ``unfolds`` only its line."""
     anchor, time = f"e{number}", clock(entry.at)
     try:
         words = entry_text(entry, safe)
@@ -146,7 +201,7 @@ def shown_entry(number: int, entry: Entry, filters: Filters, safe: Sanitizer) ->
             label=safe.clean(_text(safe, words.label), limit=NAME_LIMIT),
             text=_text(safe, *words.words),
             extra=_text(safe, *words.extra),
-            body="\n".join(filter(None, _body(entry, safe))),
+            body="\n".join(filter(None, _body(entry, safe))) if unfolds else "",
             is_bad=words.is_bad,
             call=entry if isinstance(entry, ToolCall) else None,
             filter=filters.number(entry) if isinstance(entry, ToolCall) else None,
