@@ -21,8 +21,8 @@ from mogplex_ci.inputs.schema import is_uuid
 from mogplex_ci.models import LIST_LIMIT, Untrusted
 from mogplex_ci.platforms.base import FLEET_STATE
 from mogplex_ci.report.facts import facts_of
-from mogplex_ci.report.fleet import FleetFacts, FleetLog, RunFacts, counted, fleet_outputs, fleet_reports
-from mogplex_ci.run.fleet import Fleet, FleetHeartbeat, RunEnded, result_of_fleet
+from mogplex_ci.report.fleet import SAID_AT_ONCE, FleetFacts, FleetLog, RunFacts, counted, fleet_outputs, fleet_reports
+from mogplex_ci.run.fleet import Fleet, FleetCounts, FleetHeartbeat, RunEnded, result_of_fleet
 from mogplex_ci.run.result import interrupted
 from mogplex_ci.run.start import CLOSEST
 from mogplex_ci.run.updates import NextKey, Started, Starting
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from mogplex_ci.report import Report
     from mogplex_ci.report.fleet import FleetReport
     from mogplex_ci.run.execution import Plan
-    from mogplex_ci.run.fleet import FleetCounts
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import Part, SafeText, Sanitizer
@@ -225,6 +224,7 @@ class FleetRecorder(Recorder):
         self._facts: dict[Item, RunFacts] = {}
         self._unfinished: dict[Item, dict[str, str]] = {}
         """What ``post`` needs to cancel each run that is not over."""
+        self._counts = FleetCounts(0, 0, 0)
         self._state_lock = threading.Lock()
         self._seconds_to_start: Callable[[], float] = lambda: 0.0
         self._elapsed: Callable[[], float] = lambda: 0.0
@@ -242,20 +242,26 @@ class FleetRecorder(Recorder):
         self._log_of_fleet.begin({self._names[item]: item.inputs for item in items}, inputs.concurrency)
         reports = fleet_reports(inputs, self._platform, self._sanitizer, len(items))
         self._reports_of_fleet = [self._log_of_fleet, *reports]
+        self._progress.begin(self._names.values(), self._counted)
 
     def on_fleet(self, item: Item | None, update: Update | FleetHeartbeat | RunEnded, counts: FleetCounts) -> None:
         """Record an update of one run, or of the fleet, whose runs are counted in ``counts``."""
-        with self._progress.aside():
+        self._counts = counts
+        is_said = isinstance(update, (FleetHeartbeat, RunEnded, *SAID_AT_ONCE))
+        with self._progress.aside() if is_said else contextlib.nullcontext():
             if item is None or isinstance(update, FleetHeartbeat):
-                seconds = self._seconds_to_start() if counts.waiting else None
-                self._guarded(lambda: self._log_of_fleet.heartbeat(counts, self._elapsed(), seconds))
+                self._guarded(lambda: self._log_of_fleet.heartbeat(self._counted(), self._elapsed()))
             elif isinstance(update, RunEnded):
                 self._end_run(item, update.result)
+                self._progress.end_run(self._names[item], update.result.result)
             else:
                 self._each_report_of_fleet(lambda report: report.on(self._names[item], update))
                 if self.diagnostics is not None:
                     self.diagnostics.on(update)
-        self._progress.show(counted(counts, self._sanitizer))
+                self._progress.on(update, self._names[item])
+
+    def _counted(self) -> SafeText:
+        return counted(self._counts, self._seconds_to_start() if self._counts.waiting else None, self._sanitizer)
 
     def kept(self, item: Item, updates: Generator[Update, None, RunResult]) -> Generator[Update, None, RunResult]:
         """Pass on a run's updates. What ``post`` needs is saved before the run goes on, in the run's own thread."""

@@ -251,7 +251,7 @@ class Recorder:
         self._log = Log(platform, sanitizer)
         self._reports: list[Report] = [self._log]
         self._state: dict[str, str] = {}
-        self._progress = Progress(platform.terminal, sanitizer)
+        self._progress = Progress(None if platform.is_debug else platform.terminal, sanitizer)
 
     def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
         """Mask the token, and open the reports that the inputs ask for."""

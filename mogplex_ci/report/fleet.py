@@ -39,7 +39,7 @@ SUMMARY_LIMIT_OF_RUNS: Final = LIMIT * 8 // 10
 PAGE_LIMIT_OF_RUNS: Final = 4_000_000
 """Characters of all runs' timelines in the HTML report. Each run has a share; beyond it, entries do not unfold."""
 _LEAST_ROOM: Final = 20_000
-_SAID_AT_ONCE: Final = (
+SAID_AT_ONCE: Final = (
     *(u.NextKey, u.Retrying, u.Started, u.StatusChanged, u.UnknownStatus, u.EventsMissing, u.Trouble, u.Recovered),
     *(u.Cancelling, u.CancelFailed, Waiting),
 )
@@ -128,9 +128,13 @@ def _row(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
     }
 
 
-def counted(counts: FleetCounts, safe: Sanitizer) -> SafeText:
-    """Return ``Runs: 3 done, 5 at work, 4 waiting``."""
-    return safe.line("Runs: {} done, {} at work, {} waiting", *counts)
+def counted(counts: FleetCounts, seconds_to_start: float | None, safe: Sanitizer) -> SafeText:
+    """Return ``Runs: 3 done, 5 at work, 4 waiting; next start in 12s``.
+
+    ``seconds_to_start`` is the time until the token may start another; None if none waits.
+    """
+    wait: tuple[Part, ...] = ("; next start in ", duration(seconds_to_start)) if seconds_to_start else ()
+    return safe.sentence(safe.line("Runs: {} done, {} at work, {} waiting", *counts), *wait)
 
 
 class _Lines(Platform):
@@ -214,15 +218,14 @@ class FleetLog(FleetReport):
                 reason = text.reason(self._safe, update.error.cause, update.error.detail)
                 self._say(reason, "; the next try to start is in ", duration(update.seconds))
             self._said_wait = True
-        elif isinstance(update, _SAID_AT_ONCE) and lines.first_of_update:
+        elif isinstance(update, SAID_AT_ONCE) and lines.first_of_update:
             self._say(name, " ", lines.first_of_update)
         if isinstance(update, u.Started):
             self._said_wait = False
 
-    def heartbeat(self, counts: FleetCounts, elapsed: float, seconds_to_start: float | None) -> None:
-        """Count the runs. ``seconds_to_start`` is the time until the token may start another; None if none waits."""
-        wait: tuple[Part, ...] = ("; next start in ", duration(seconds_to_start)) if seconds_to_start else ()
-        self._say(counted(counts, self._safe), *wait, " (after ", duration(elapsed), ")")
+    def heartbeat(self, counts: SafeText, elapsed: float) -> None:
+        """Count the runs, ``elapsed`` seconds after the step began."""
+        self._say(counts, " (after ", duration(elapsed), ")")
 
     def end_run(self, run: RunFacts) -> None:
         """Write how a run ended, and its log."""

@@ -1,93 +1,162 @@
-"""A line at the bottom of a terminal that says what goes on now. CI logs have none."""
+"""What goes on now, at the bottom of a terminal: a line for each run. CI logs have none."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.models import Untrusted
-from mogplex_ci.report.text import doing
+from mogplex_ci.report.text import doing, headline, mark
 from mogplex_ci.run.timeline import ToolCall
-from mogplex_ci.run.updates import Cancelling, EventsArrived, Started, Starting, StatusChanged
+from mogplex_ci.run.updates import Cancelling, EventsArrived, Retrying, Started, Starting, StatusChanged
+from mogplex_ci.sanitize import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import TextIO
 
-    from yaspin.core import Yaspin
+    from rich.console import RenderableType
+    from rich.live import Live
+    from rich.spinner import Spinner
 
     from mogplex_ci.models import Run
     from mogplex_ci.report.facts import Facts
+    from mogplex_ci.run.result import Result
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
 _LEAST_COLUMNS: Final = 40
-"""A narrower terminal has no room for the line."""
+"""A narrower terminal has no room for the table."""
+_OTHER_LINES: Final = 4
+"""Lines of the terminal that are not for runs: the counts above them, and some of the log."""
 
 
 class Progress:
-    """A live status line with the time since it appeared."""
+    """A live table: what each run does, and for how long."""
 
     def __init__(self, terminal: TextIO | None, sanitizer: Sanitizer) -> None:
         """``terminal`` is None where there is none; nothing is shown then, nor on a very narrow one."""
-        self._terminal = terminal if shutil.get_terminal_size().columns >= _LEAST_COLUMNS else None
+        size = shutil.get_terminal_size()
+        self._terminal = terminal if size.columns >= _LEAST_COLUMNS else None
+        self._most = max(size.lines - _OTHER_LINES, 1)
+        self._columns = size.columns
         self._safe = sanitizer
-        self._calls: list[ToolCall] = []
-        """Calls that have not ended yet."""
-        self._line: Yaspin | None = None
+        self._rows: dict[str, _Row] = {"": _Row("", sanitizer.line("Looking up the repository"))}
+        """The runs by name; a run that is alone has none."""
+        self._heading: Callable[[], SafeText] | None = None
+        self._live: Live | None = None
+        self._spinner: Spinner | None = None
+        self._is_aside = False
 
-    def on(self, update: Update) -> None:
-        """Show what goes on now. The line appears at the first update."""
-        self.show(self._text(update))
+    def begin(self, names: Iterable[SafeText], heading: Callable[[], SafeText]) -> None:
+        """Show the runs ``names`` from now on, below ``heading``, which a thread calls at each refresh."""
+        self._rows = {name: _Row(name.strip("[]"), self._safe.line("Waiting")) for name in names}
+        self._heading = heading
 
-    def show(self, text: SafeText | None) -> None:
-        """Show ``text``; None leaves what is there."""
-        if self._terminal is None:
-            return
-        if self._line is None:
-            from yaspin import yaspin  # needed by nobody but people at a terminal
+    def on(self, update: Update, name: str = "") -> None:
+        """Show what the run ``name`` does now. The table appears at the first update."""
+        self._rows[name].on(update, self._safe)
+        self._show()
 
-            self._line = yaspin(timer=True, stream=self._terminal)
-            self._line.start()
-        if text is not None:
-            self._line.text = text
+    def end_run(self, name: str, result: Result) -> None:
+        """Show how the run ``name`` ended."""
+        self._rows[name].end(result, self._safe)
 
     def end(self, facts: Facts) -> None:
-        """Remove the line."""
+        """Remove the table."""
         self.stop()
 
     def stop(self) -> None:
-        """Remove the line for good."""
+        """Remove the table for good."""
         self._terminal = None
-        if self._line is not None:
-            self._line.stop()
-            self._line = None
+        self._hide()
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
-        """Hide the line while something else is written to the terminal."""
-        if self._line is None:
+        """Hide the table while something else is written to the terminal."""
+        self._hide()
+        self._is_aside = True
+        try:
             yield
-            return
-        with self._line.hidden():
-            yield
+        finally:
+            self._is_aside = False
+            self._show()
 
-    def _text(self, update: Update) -> SafeText | None:
-        """Return the new text; None where it stays the same."""
+    def __rich__(self) -> RenderableType:
+        """Return the table as it looks now; of more runs than fit, those that are at work, then those that are over."""
+        from rich.console import Group
+        from rich.table import Column, Table
+        from rich.text import Text
+
+        name = Column(no_wrap=True, overflow="ellipsis", max_width=self._columns // 2)
+        does = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        table = Table(Column(), Column(), name, does, box=None, show_header=False, pad_edge=False, expand=True)
+        for row in sorted(self._rows.values(), key=lambda row: row.place)[: self._most]:
+            spent = "" if row.began is None else clock((row.ended or time.monotonic()) - row.began)
+            table.add_row(row.mark or self._spinner, Text(spent), Text(row.name), Text(row.text))
+        return Group(Text(self._heading(), no_wrap=True, overflow="ellipsis"), table) if self._heading else table
+
+    def _show(self) -> None:
+        has_begun = any(row.began is not None for row in self._rows.values())
+        if self._terminal is None or self._live is not None or self._is_aside or not has_begun:
+            return
+        from rich.console import Console  # needed by nobody but people at a terminal
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        self._spinner = self._spinner or Spinner("dots")
+        console = Console(file=self._terminal)
+        self._live = Live(self, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._live.start(refresh=True)
+
+    def _hide(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+class _Row:
+    """What is shown of one run."""
+
+    def __init__(self, name: str, text: SafeText) -> None:
+        self.name = name
+        self.text = text
+        self.mark = " "
+        """How it ended; empty while it is at work, and a space before."""
+        self.began: float | None = None
+        self.ended: float | None = None
+        self._calls: list[ToolCall] = []
+        """Calls that have not ended yet."""
+
+    @property
+    def place(self) -> int:
+        """Its place in the table: lowest first."""
+        return 2 if self.began is None else 1 if self.ended else 0
+
+    def on(self, update: Update, safe: Sanitizer) -> None:
+        """Say what the run does now."""
+        if self.began is None:
+            self.began, self.mark = time.monotonic(), ""
         match update:
             case Starting():
-                return self._safe.line("Starting the run")
+                self.text = safe.line("Starting the run")
             case Cancelling():
-                return self._safe.line("Cancelling the run")
+                self.text = safe.line("Cancelling the run")
+            case Retrying():
+                self._calls = []
             case EventsArrived(run):
                 calls = [*self._calls, *(entry for entry in update.additions if isinstance(entry, ToolCall))]
                 self._calls = [call for call in calls if call.finish is None]
-                return self._run(run)
+                self._run(run, safe)
             case Started(run) | StatusChanged(run):
-                return self._run(run)
-        return None
+                self._run(run, safe)
 
-    def _run(self, run: Run) -> SafeText:
+    def end(self, result: Result, safe: Sanitizer) -> None:
+        """Say how the run ended."""
+        self.ended, self.mark, self.text = time.monotonic(), mark(result), safe.line(headline(result))
+
+    def _run(self, run: Run, safe: Sanitizer) -> None:
         call = self._calls[-1] if self._calls else None
-        return self._safe.sentence("Run ", Untrusted(run.status), *((": ", *doing(call)) if call else ()))
+        self.text = safe.sentence("Run ", Untrusted(run.status), *((": ", *doing(call)) if call else ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from jsonschema import Draft202012Validator
 from mogplex_ci import schemas
 from mogplex_ci.emulator import Emulator
 from tests.program import Ended, GitHubStep, run_program
+from tests.screen import show
 
 SPEED = 20
 TASKS = """\
@@ -99,6 +101,24 @@ def test_the_log_has_a_line_for_each_turning_point_and_a_group_for_each_run(step
     assert any(line.startswith("✔ Of 3 runs 3 succeeded after ") for line in lines)
     opened = [line for line in lines if line.startswith(("::group::", "::endgroup::"))]
     assert [line.startswith("::group::") for line in opened] == [True, False] * (len(opened) // 2)
+
+
+@pytest.mark.parametrize("lines", [24, 6])
+def test_a_terminal_has_a_live_table_of_the_runs(emulator: Emulator, tmp_path: Path, lines: int) -> None:
+    env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_REPO": "acme/*"}
+    shown = show(
+        env=env | {"MOGPLEX_PROMPT": "Fix it", "MOGPLEX_CONCURRENCY": "2"}, cwd=tmp_path, lines=lines, columns=60
+    )
+    assert shown.code == 0, shown.left
+    live = re.compile(r"(\S|  ) (?: 00:0\d|      )  acme/(api|mono|web) +(Waiting|Starting the run|Run \w+.*)")
+    tables = [[live.fullmatch(line) for line in screen] for screen in shown.screens]
+    rows = [[row for row in table if row] for table in tables]
+    assert max(map(len, rows)) == min(3, lines - 4)
+    assert any([row[3] for row in table][-1:] == ["Run succeeded"] for table in rows)
+    headings = {line for screen in shown.screens for line in screen if line.startswith("Runs: ")}
+    assert "Runs: 0 done, 2 at work, 1 waiting" in headings
+    assert not any(live.fullmatch(line) or line.startswith("Runs: ") for line in shown.left), shown.left
+    assert sum("] ✔ Run succeeded after " in line for line in shown.left) == 3
 
 
 def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubStep, emulator: Emulator) -> None:

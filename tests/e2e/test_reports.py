@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,8 @@ from jsonschema import Draft202012Validator
 from mogplex_ci import schemas
 from mogplex_ci.emulator import Emulator
 from tests.github_log import read_log
-from tests.program import ENTRY, GitHubStep
+from tests.program import GitHubStep
+from tests.screen import Shown, show
 
 SPEED = 20
 FILES = {"events-file": "out/events.ndjson", "result-file": "out/result.json", "report-file": "out/report.html"}
@@ -142,47 +140,37 @@ def test_an_interrupt_leaves_whole_files_and_no_open_group(
     assert result_of(step)["result"] == "interrupted"
 
 
-def on_a_terminal(step: GitHubStep, **variables: str) -> str:
-    """Run the step with a terminal as its standard output and return what the terminal gets."""
+def on_a_terminal(step: GitHubStep, **variables: str) -> Shown:
+    """Run the step with a terminal as its standard output and return what the terminal shows."""
     with Emulator("success", speed=SPEED) as emulator:
         env = {
-            "PATH": "/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "TERM": "xterm",
             "MOGPLEX_URL": emulator.url,
             "MOGPLEX_API_KEY": emulator.token,
             "MOGPLEX_REPO": "acme/web",
             "MOGPLEX_PROMPT": "Fix it",
-            "MOGPLEX_POLL_INTERVAL": "100ms",
             **variables,
         }
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(ENTRY, env=env, cwd=step.workspace, stdout=theirs, stderr=subprocess.PIPE)
-        os.close(theirs)
-        seen = b""
-        try:
-            while part := os.read(ours, 65536):
-                seen += part
-        except OSError:  # the other end was closed: the process has ended
-            pass
-        _, errors = process.communicate(timeout=60)
-        os.close(ours)
-    assert process.returncode == 0, (seen, errors)
-    assert errors == b""
-    return seen.decode()
+        shown = show(env=env, cwd=step.workspace)
+    assert shown.code == 0, shown.left
+    return shown
 
 
 def test_a_terminal_has_a_live_line_that_no_log_line_runs_into(step: GitHubStep) -> None:
-    seen = on_a_terminal(step)
-    assert re.search(r"\r\S+ (Starting the run|Run \w+)[^\n]* \(0:00:\d\d", seen), seen
-    shown = [re.split(r"\x1b\[K|\x1b\[\?25[hl]", line)[-1].strip("\r") for line in seen.split("\n")]
-    assert not any("\x1b" in line or "(0:00:0" in line for line in shown), shown
-    assert any("● git: Synchronized" in line for line in shown)
-    assert any(line.startswith("✔ Run succeeded after ") for line in shown)
+    shown = on_a_terminal(step)
+    live = re.compile(r"\S  00:0\d +(Starting the run|Run \w+(: .*)?)")
+    assert any(live.fullmatch(line) for screen in shown.screens for line in screen), shown.screens
+    assert not any(live.search(line) for line in shown.left), shown.left
+    assert any("● git: Synchronized" in line for line in shown.left)
+    assert any(line.startswith("✔ Run succeeded after ") for line in shown.left)
+    assert shown.raw.rfind("\x1b[?25h") > shown.raw.rfind("\x1b[?25l")  # the cursor is back
 
 
 def test_a_ci_system_with_a_terminal_has_none(step: GitHubStep) -> None:
-    assert "\x1b" not in on_a_terminal(step, CI="true")
+    assert "\x1b" not in on_a_terminal(step, CI="true").raw
+
+
+def test_diagnostics_on_a_terminal_have_it_to_themselves(step: GitHubStep) -> None:
+    assert "\x1b" not in on_a_terminal(step, MOGPLEX_DEBUG="1").raw
 
 
 def test_what_a_step_does_not_write_is_not_loaded(tmp_path: Path) -> None:
@@ -192,7 +180,5 @@ def test_what_a_step_does_not_write_is_not_loaded(tmp_path: Path) -> None:
         step.inputs["report-file"] = "report.html"
         loaded_for_a_report = step.run().err
     assert "mogplex_ci.report.log" in loaded
-    assert not [
-        name for name in ("jinja2", "yaspin", "mogplex_ci.report.html", "mogplex_ci.emulator") if name in loaded
-    ]
+    assert not [name for name in ("jinja2", "rich", "mogplex_ci.report.html", "mogplex_ci.emulator") if name in loaded]
     assert "jinja2" in loaded_for_a_report
