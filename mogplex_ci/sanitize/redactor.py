@@ -10,7 +10,7 @@ from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote
 
@@ -147,9 +147,10 @@ def _find(text: str) -> Iterator[tuple[int, int]]:
 
 def find_formats(text: str, formats: Iterable[Format] = FORMATS) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` something of a known format stands, or a private key."""
+    pairs = set(pairwise(text))  # of characters: most marks have one that the text has not, and need no search
     for format_ in formats:
         for mark in format_.marks:
-            at = text.find(mark)
+            at = text.find(mark) if _pairs(mark) <= pairs else -1
             while at >= 0:
                 end = at + len(mark)
                 if format_.lead or not mark[0].isalnum() or _begins_word(text, at):
@@ -160,6 +161,11 @@ def find_formats(text: str, formats: Iterable[Format] = FORMATS) -> Iterator[tup
                 at = text.find(mark, end)
     if "PRIVATE KEY" in text:
         yield from _private_keys(text)
+
+
+@cache
+def _pairs(mark: str) -> frozenset[tuple[str, str]]:
+    return frozenset(pairwise(mark))
 
 
 def _begins_word(text: str, at: int) -> bool:
