@@ -31,7 +31,7 @@ from functools import cache
 from itertools import accumulate, zip_longest
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Any, Final, cast
+from typing import Any, Final
 
 # Only `make mutants` installs these: what they depend on is not among what the tests read and run with.
 from cosmic_ray import plugins  # type: ignore[import-not-found,import-untyped,unused-ignore]
@@ -293,7 +293,7 @@ class Runner:
 
     def _ask(self, what: str) -> str:
         print(what, file=self._server.stdin, flush=True)
-        return cast("IO[str]", self._server.stdout).readline()
+        return next(self._server.stdout or iter(()))
 
 
 def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float) -> str:

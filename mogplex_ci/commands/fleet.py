@@ -20,8 +20,8 @@ from mogplex_ci.inputs.action import is_pattern
 from mogplex_ci.inputs.schema import is_uuid
 from mogplex_ci.models import LIST_LIMIT, Untrusted
 from mogplex_ci.platforms.base import FLEET_STATE
-from mogplex_ci.report.facts import facts_of
-from mogplex_ci.report.fleet import SAID_AT_ONCE, FleetFacts, FleetLog, RunFacts, counted, fleet_outputs, fleet_reports
+from mogplex_ci.report.facts import FleetFacts, RunFacts, facts_of
+from mogplex_ci.report.fleet import SAID_AT_ONCE, FleetLog, counted, fleet_outputs, fleet_reports
 from mogplex_ci.run.fleet import Fleet, FleetCounts, FleetHeartbeat, RunEnded, result_of_fleet
 from mogplex_ci.run.result import interrupted
 from mogplex_ci.run.start import CLOSEST

@@ -11,17 +11,19 @@ from urllib.parse import quote
 
 from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, problem, says_more
 from mogplex_ci.run.result import Result
+from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from typing import LiteralString
 
     from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.models import Untrusted
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.result import Gate, RunResult
-    from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
+    from mogplex_ci.run.timeline import PhaseSpan, ToolUse
     from mogplex_ci.run.updates import Started
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 
@@ -138,6 +140,34 @@ class Facts(NamedTuple):
     result_file: SafeText | None
     report_file: SafeText | None
     artifact_file: SafeText | None
+
+
+class RunFacts(NamedTuple):
+    """One run of the fleet that is over. Times are seconds since the step began."""
+
+    name: SafeText
+    """As lines of the log begin: ``[owner/name task]``."""
+    repo: Untrusted
+    task: str | None
+    facts: Facts
+    began: float
+    ended: float
+
+    def without_timeline(self) -> RunFacts:
+        """Return what is kept once the run's reports are made: the timelines of all runs would be too much."""
+        return self._replace(facts=self.facts._replace(timeline=Timeline(), tools=(), spans=()))
+
+
+class FleetFacts(NamedTuple):
+    """How the step ended, and each of its runs."""
+
+    step: Facts
+    runs: Sequence[RunFacts]
+
+    @property
+    def good(self) -> int:
+        """How many runs ended well."""
+        return sum(run.facts.exit_code == 0 for run in self.runs)
 
 
 def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None) -> Facts:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
+from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import RateLimitedError
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.report import text
-from mogplex_ci.report.facts import final_outputs
+from mogplex_ci.report.facts import FleetFacts, RunFacts, final_outputs
 from mogplex_ci.report.files import EventsFile, result_of, write_json, write_junit
 from mogplex_ci.report.log import ANNOTATIONS_LIMIT, DETAILS_LIMIT, Log
 from mogplex_ci.report.summary import LIMIT, chart_bar, chart_of, folded, summary_of
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import Markdown, count, duration
 from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from mogplex_ci.inputs.action import ActionInputs
-    from mogplex_ci.report.facts import Facts
     from mogplex_ci.report.html import RunPart
     from mogplex_ci.run.fleet import FleetCounts
     from mogplex_ci.run.updates import Update
@@ -44,34 +42,6 @@ SAID_AT_ONCE: Final = (
     *(u.Cancelling, u.CancelFailed, Waiting),
 )
 """Updates that are a line of the job's log as soon as they come; the others are in the run's group at its end."""
-
-
-class RunFacts(NamedTuple):
-    """One run of the fleet that is over. Times are seconds since the step began."""
-
-    name: SafeText
-    """As lines of the log begin: ``[owner/name task]``."""
-    repo: Untrusted
-    task: str | None
-    facts: Facts
-    began: float
-    ended: float
-
-    def without_timeline(self) -> RunFacts:
-        """Return what is kept once the run's reports are made: the timelines of all runs would be too much."""
-        return self._replace(facts=self.facts._replace(timeline=Timeline(), tools=(), spans=()))
-
-
-class FleetFacts(NamedTuple):
-    """How the step ended, and each of its runs."""
-
-    step: Facts
-    runs: Sequence[RunFacts]
-
-    @property
-    def good(self) -> int:
-        """How many runs ended well."""
-        return sum(run.facts.exit_code == 0 for run in self.runs)
 
 
 class FleetReport:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mogplex_ci.models import Untrusted
-    from mogplex_ci.report.facts import Facts
-    from mogplex_ci.report.fleet import FleetFacts, RunFacts
+    from mogplex_ci.report.facts import Facts, FleetFacts, RunFacts
     from mogplex_ci.run.result import Result
     from mogplex_ci.run.timeline import Entry, ToolUse
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer

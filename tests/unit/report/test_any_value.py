@@ -19,8 +19,8 @@ from mogplex_ci.api import answers
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.github import GitHub
 from mogplex_ci.report import reports_for
-from mogplex_ci.report.facts import facts_of, final_outputs
-from mogplex_ci.report.fleet import FleetFacts, FleetLog, RunFacts, fleet_outputs, fleet_reports
+from mogplex_ci.report.facts import FleetFacts, RunFacts, facts_of, final_outputs
+from mogplex_ci.report.fleet import FleetLog, fleet_outputs, fleet_reports
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.text import headline, mark
 from mogplex_ci.run.fleet import result_of_fleet
