@@ -12,10 +12,11 @@ import zlib
 from pathlib import Path
 
 from benchmarks.table import ROUNDS, Row
+from tests.container.images import BASE, built_image
 
 
-def measure() -> list[Row]:
-    """Build the image with the engine of this machine and look at it; empty where no engine answers.
+def image() -> str | None:
+    """Return the tag of the image, built with the engine of this machine; None where no engine answers.
 
     The base is ``python:3.13-slim-trixie`` where that was pulled before, else its stand-in from Debian packages.
     """
@@ -23,17 +24,22 @@ def measure() -> list[Row]:
         shutil.which("docker") is None
         or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
     ):
-        return []
-    from tests.container.images import BASE, built_image
+        return None
+    return built_image()
 
-    image = built_image()
-    layers, of_base = _compressed_layers(image), _compressed_layers(BASE)
+
+def measure() -> list[Row]:
+    """Look at the image; empty where no engine answers."""
+    tag = image()
+    if tag is None:
+        return []
+    layers, of_base = _compressed_layers(tag), _compressed_layers(BASE)
     ours, reference = [], []
     for _ in range(ROUNDS):
-        ours.append(_seconds("run", "--rm", image, "--version"))
-        reference.append(_seconds("run", "--rm", "--entrypoint", "python", image, "-c", "print()"))
+        ours.append(_seconds("run", "--rm", tag, "--version"))
+        reference.append(_seconds("run", "--rm", "--entrypoint", "python", tag, "-c", "print()"))
     return [
-        Row("image on disk", [_size(image) / 1e6], "MB", "its base", [_size(BASE) / 1e6], limit=125, ratio_limit=1),
+        Row("image on disk", [_size(tag) / 1e6], "MB", "its base", [_size(BASE) / 1e6], limit=125, ratio_limit=1),
         Row("image pulled", [sum(layers) / 1e6], "MB", "its base", [sum(of_base) / 1e6], limit=45, ratio_limit=1),
         Row("pulled again after a code change", [layers[-1] / 1e6], "MB", limit=1),
         Row("docker run … --version", ours, "s", "an empty Python program", reference),

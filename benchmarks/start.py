@@ -1,7 +1,8 @@
-"""From process start to the first API request."""
+"""From process start to the first API request, on this Python and on the image's."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -56,8 +57,9 @@ _IMPORTED = """
 import sys
 def note(event, _):
     if event == "socket.connect":
-        loaded = {name.partition(".")[0] for name in sys.modules} - {"mogplex_ci"} - sys.stdlib_module_names
-        print(*sorted(name for name in loaded if not name.startswith("_")), file=sys.stderr)
+        loaded = {name.partition(".")[0] for name, module in sys.modules.items() if module}
+        libraries = loaded - {"mogplex_ci"} - sys.stdlib_module_names
+        print(*sorted(name for name in libraries if not name.startswith("_")), file=sys.stderr)
         sys.exit(0)
 sys.addaudithook(note)
 """
@@ -65,6 +67,33 @@ sys.addaudithook(note)
 
 def measure() -> list[Row]:
     """Compare with importing libraries in the same interpreter: those loaded by then, and all that are used at all."""
+    from benchmarks.image import image  # needs the tests' modules, which the image has not
+
+    rows = _rows("start to first request", times())
+    if (tag := image()) is not None:
+        rows += _rows("start to first request, in the image", _times_in(tag))
+    return rows
+
+
+def _rows(what: str, times: tuple[list[float], list[float], list[float]]) -> list[Row]:
+    ours, same, every = times
+    return [
+        Row(what, ours, "ms", "importing what it imports", same, ratio_limit=1.15),
+        Row(what, ours, "ms", f"importing {', '.join(_ALL)}", every, ratio_limit=0.8),
+    ]
+
+
+def _times_in(image: str) -> tuple[list[float], list[float], list[float]]:
+    """Return ``times()`` of a container: its process is started by another one inside, without the engine's time."""
+    files = ["--volume", f"{ROOT / 'benchmarks'}:/bench/benchmarks:ro", "--workdir", "/bench"]
+    code = "import json; from benchmarks.start import times; print(json.dumps(times()))"
+    command = ["docker", "run", "--rm", *files, "--entrypoint", "python", image, "-c", code]
+    ours, same, every = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return ours, same, every
+
+
+def times() -> tuple[list[float], list[float], list[float]]:
+    """Return the milliseconds of each round: ours, importing what it imports, and importing all."""
     arrivals = _Arrivals()
     with arrivals.served() as url:
         step = {
@@ -94,11 +123,7 @@ def measure() -> list[Row]:
                 )
                 assert arrivals.first is not None, "no request came"
                 found.append((arrivals.first - began) * 1000)
-    ours_ms, same_ms, every_ms = (found[1:] for found in times.values())  # the first round warms the disk cache
-    return [
-        Row("start to first request", ours_ms, "ms", "importing what it imports", same_ms, ratio_limit=1.15),
-        Row("start to first request", ours_ms, "ms", f"importing {', '.join(_ALL)}", every_ms, ratio_limit=0.8),
-    ]
+    return times[ours][1:], times[same][1:], times[every][1:]  # the first round warms the disk cache
 
 
 def _imported(code: str, step: dict[str, str]) -> list[str]:
