@@ -18,7 +18,6 @@ from mogplex_ci.errors import (
 from mogplex_ci.inputs.schema import is_uuid, nearest
 from mogplex_ci.models import Untrusted
 from mogplex_ci.report import reports_for
-from mogplex_ci.report.facts import early_outputs, facts_of, final_outputs
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
@@ -335,6 +334,8 @@ class Recorder:
             elif isinstance(update, NextKey):
                 self._save({"key": update.key})
             elif isinstance(update, Started):
+                from mogplex_ci.report.facts import early_outputs
+
                 self._set_outputs(early_outputs(update, self._sanitizer))
                 if update.owned:
                     self._save({"run-id": update.run.id})
@@ -343,6 +344,8 @@ class Recorder:
 
     def finish(self, result: RunResult) -> None:
         """Record how the step ended."""
+        from mogplex_ci.report.facts import facts_of, final_outputs
+
         self._progress.stop()
         facts = facts_of(result, self._sanitizer, self._platform, self._inputs)
         self._each_report(lambda report: report.end(facts))

@@ -10,7 +10,6 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.models import FEED_LIMIT, Untrusted
 from mogplex_ci.platforms.base import Level
 from mogplex_ci.report import text
-from mogplex_ci.report.facts import ARTIFACT_LIMIT, gate_facts
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall
@@ -41,7 +40,7 @@ ITEMS_IN_ANNOTATION: Final = 3
 
 
 class Log:
-    """Writes the job log.
+    """Writes the job log. Only what it writes when a run has ended needs the module of facts, which is imported then.
 
     Times in brackets count from the run's first event and never go backwards: a tool call gets its line when it ends,
     or when nothing else comes for a while. Times in sentences count from the start of the step.
@@ -136,6 +135,8 @@ class Log:
             case u.Heartbeat():
                 self._heartbeat(update)
             case u.GateJudged(gate):
+                from mogplex_ci.report.facts import gate_facts
+
                 self._gate(gate_facts(gate, self._safe))
             case u.Cancelling(run):
                 self._show_open_calls(ended=True)
@@ -150,6 +151,8 @@ class Log:
 
     def end(self, facts: Facts) -> None:
         """Write how the step ended, annotate a failure once or each wrong input, and say what to do next."""
+        from mogplex_ci.report.facts import ARTIFACT_LIMIT
+
         self._show_open_calls(ended=True)
         figures: tuple[Part, ...] = ()
         if facts.run_id:
