@@ -171,3 +171,10 @@ def test_blocks_that_follow_each_other_are_shown_whole() -> None:
         pieces, _ = pieces_of(text, [(size, "")] * (len(text) // size + 1))
         assert "".join(pieces) == text, size
         assert all(piece.count("```") % 2 == 0 for piece in pieces), size
+
+
+def test_half_a_mark_before_an_empty_line_holds_back_its_own_paragraph_only() -> None:
+    """Half of what begins the question of a run that pauses must not be shown."""
+    buffer = TextBuffer()
+    assert buffer.add(Untrusted("One.\n\nIs 1 <\n\nthree")) == [Untrusted("One.\n\n")]
+    assert buffer.drain() == [Untrusted("Is 1 <\n\nthree")]

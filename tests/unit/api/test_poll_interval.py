@@ -156,3 +156,18 @@ def test_a_refusal_is_forgotten_in_about_ten_minutes() -> None:
 def test_an_error_is_not_followed_sooner_than_an_answer() -> None:
     assert interval(32).after_error(UnreachableError("gone")) >= 32 * 60 / 54
     assert interval(shortest=20.0).after_error(failed()) >= 20.0
+
+
+@pytest.mark.parametrize("jobs", [2, 5, 32])
+def test_the_first_poll_comes_after_what_a_start_costs(jobs: int) -> None:
+    share = jobs * 60 / 54
+    firsts = [interval(jobs, seed=seed).first() for seed in range(200)]
+    assert 3 * share <= min(firsts)
+    assert max(firsts) <= 3 * share + max(share, 1.5)
+
+
+def test_refusals_do_not_slow_down_polls_that_are_slow_enough() -> None:
+    each = interval(shortest=40.0)
+    for _ in range(5):
+        each.after_error(limited())
+    assert each.after_answer(active=True) <= 44.0

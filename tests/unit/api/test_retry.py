@@ -174,3 +174,40 @@ def test_reads_a_date() -> None:
     in_an_hour = parse_retry_after(formatdate(time.time() + 3600, usegmt=True))
     assert in_an_hour is not None
     assert 3000 < in_an_hour <= 3600
+
+
+def test_jobs_that_are_told_the_same_wait_come_back_at_different_times() -> None:
+    """Within the two seconds after it, and over all of them."""
+    waits = [Backoff(VirtualTime().clock(seed)).seconds_after(limited(60.0)) - 60.0 for seed in range(200)]
+    assert 0.0 <= min(waits) <= 0.1
+    assert 1.9 <= max(waits) <= 2.0
+
+
+def test_pauses_double_up_to_ten_seconds_and_differ_by_a_fifth() -> None:
+    for number, longest in enumerate((0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0)):
+        pauses = []
+        for seed in range(200):
+            backoff = Backoff(VirtualTime().clock(seed))
+            pauses.append([backoff.seconds_after(down()) for _ in range(number + 1)][-1])
+        assert 0.8 * longest <= min(pauses) <= 0.82 * longest
+        assert 0.98 * longest <= max(pauses) <= longest
+
+
+def test_no_try_is_given_more_time_than_is_left() -> None:
+    clock, given = VirtualTime().clock(), list[tuple[float, float]]()
+
+    def call(timeout: float) -> str:
+        given.append((20.0 - clock.monotonic(), timeout))
+        raise down()
+
+    with pytest.raises(ServerError):
+        ask(call, clock=clock, deadline=20.0)
+    assert len(given) > 3
+    assert all(timeout <= max(left, 0.3) for left, timeout in given)
+    assert given[-1][0] >= 0.9, "the last try is made a second before the deadline"
+
+
+def test_a_call_takes_half_a_minute_at_most() -> None:
+    given: list[float] = []
+    ask(lambda timeout: given.append(timeout) or "answer", deadline=300.0)  # type: ignore[func-returns-value]
+    assert given == [30.0]

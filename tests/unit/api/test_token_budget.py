@@ -168,3 +168,23 @@ def test_no_window_ever_holds_more_than_the_limit(
     assert most_in(started, 20.0) <= starts
     others = [at for at, (_, use) in zip(sent, uses, strict=True) if use is not Use.CANCEL]
     assert most_in(others, 10.0) <= most - free
+
+
+def test_a_cancel_comes_before_the_start_of_a_newer_run() -> None:
+    budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
+    poll, cancel, start = send(budget, VirtualTime(), [(0.0, Use.POLL), (2.0, Use.CANCEL), (1.0, Use.START)])
+    assert poll < cancel < start
+
+
+def test_only_cancels_may_use_what_is_kept_free() -> None:
+    for use, at_once in ((Use.CANCEL, 60), (Use.START, 50), (Use.LOOK, 50), (Use.POLL, 50)):
+        budget = TokenBudget(starts=(Limit(100, 60.0),))
+        sent = send(budget, VirtualTime(), [(0.0, use)] * 70)
+        assert sent.count(0.0) == at_once, use
+
+
+@pytest.mark.parametrize("early", [0.02, 0.5, 1.5])
+def test_the_last_moment_of_a_window_is_waited_for_too(early: float) -> None:
+    budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
+    _, second = send(budget, VirtualTime(), [(0.0, Use.LOOK), (10.0 - early, Use.LOOK)])
+    assert 10.0 <= second <= 10.2

@@ -455,3 +455,33 @@ def test_how_many_jobs_share_the_token(tmp_path: Path, total: str, parallel: str
 def test_a_flag_without_its_value_is_named_and_said_how_to_write(argv: list[str], tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, *argv)
     assert (problem.input, problem.fault, problem.remedy) == ("flag --repo", "needs a value", "Write --repo=VALUE.")
+
+
+def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
+    """Nothing promises that a re-run of the job gets its values in the same order."""
+    one, other = ('{"os": "linux", "node": 22}', '{"node": 22, "os": "linux"}')
+    assert read(tmp_path, INPUT_MATRIX=one).matrix == read(tmp_path, INPUT_MATRIX=other).matrix
+    assert read(tmp_path, INPUT_MATRIX=one).matrix != read(tmp_path, INPUT_MATRIX='{"os": "linux"}').matrix
+    assert read(tmp_path, INPUT_MATRIX="null").matrix == read(tmp_path, INPUT_MATRIX="{}").matrix == ()
+    assert len(read(tmp_path, INPUT_MATRIX=one, **{"INPUT_JOB-INDEX": "3"}).matrix) == 2
+
+
+def test_ten_tasks_and_ten_faults_of_a_run_file_are_named(tmp_path: Path) -> None:
+    tasks = "".join(f"  task-{number}: {{prompt: x}}\n" for number in range(12))
+    run_file(tmp_path, f"tasks:\n{tasks}")
+    (problem,) = problems(tmp_path, "--run-file", "mogplex.yml", "--task", "lint", MOGPLEX_PROMPT="")
+    assert problem.remedy == f"Its tasks: {', '.join(f'task-{number}' for number in range(10))}, …."
+    run_file(tmp_path, "tasks:\n" + "".join(f"  task-{number}: {{prompt: x}}\n" for number in range(10)))
+    (problem,) = problems(tmp_path, "--run-file", "mogplex.yml", "--task", "lint", MOGPLEX_PROMPT="")
+    assert problem.remedy.endswith("task-9.")
+    run_file(tmp_path, "".join(f"wrong-{number}: x\n" for number in range(12)))
+    assert len(problems(tmp_path, "--run-file", "mogplex.yml")) == 10
+
+
+def test_where_a_file_is_no_yaml_is_said(tmp_path: Path) -> None:
+    run_file(tmp_path, "prompt: x\n  harness: codex\n")
+    (problem,) = problems(tmp_path, "--run-file", "mogplex.yml")
+    assert problem.fault == "is not YAML, see line 2, column 10"
+    run_file(tmp_path, "prompt: x\ntasks:\n  a: {prompt: x}\n  a: {prompt: y}\n")
+    (problem,) = problems(tmp_path, "--run-file", "mogplex.yml")
+    assert problem.fault == "has a name twice, see the mapping in line 3"
