@@ -195,3 +195,21 @@ def test_the_step_starts_nothing_with_an_outsiders_words(tmp_path: Path) -> None
     assert "issue.body" in refused.out
     assert "netrc" not in refused.out
     assert "allow-untrusted-trigger" in refused.out
+
+
+@pytest.mark.parametrize(
+    ("prompt", "counts"),
+    [
+        ("Look at the end: Press Enter", False),
+        ("Press Enter and look", False),
+        ("go on", False),
+        ("It ends so: Press Enter!", True),
+    ],
+)
+def test_a_line_of_an_outsiders_text_counts_from_twelve_characters_on(
+    prompt: str, counts: bool, tmp_path: Path
+) -> None:
+    for line in ("Press Enter", "go on", "Press Enter!"):
+        body = f"Something that nobody quotes, at the beginning of it.\n{line}\nAnd another one, at its end."
+        why = found(tmp_path, prompt, LABELED | {"issue": ISSUE | {"body": body}})
+        assert (why is not None) is (counts and line == "Press Enter!"), line

@@ -251,3 +251,20 @@ def test_the_step_starts_nothing_for_an_outsider(allowed: bool, tmp_path: Path) 
         started = len(emulator.runs)
     assert (started, ended.code == 0) == (int(allowed), allowed)
     assert ("allow-untrusted-trigger" in ended.out) is not allowed
+
+
+@pytest.mark.parametrize("fork", [1, 700, 702, 10**6])
+def test_a_workflow_run_of_any_other_repository_is_a_forks(fork: int, tmp_path: Path) -> None:
+    run = {"event": "push", "head_repository": {"id": fork}, "repository": {"id": 701}}
+    assert reason(tmp_path, "workflow_run", {"workflow_run": run}) == "the event workflow_run comes from a fork"
+    own = run | {"head_repository": {"id": 701}}
+    assert reason(tmp_path, "workflow_run", {"workflow_run": own}) is None
+
+
+@pytest.mark.parametrize(("author", "sender"), [(1, 2), (2, 1), (2, 2)])
+def test_whoever_labels_an_outsiders_issue_vouches_for_it_unless_it_is_the_author(
+    author: int, sender: int, tmp_path: Path
+) -> None:
+    issue = subject("NONE", {"id": author, "type": "User"})
+    payload = {"action": "labeled", "issue": issue, "sender": {"id": sender, "type": "User"}}
+    assert (reason(tmp_path, "issues", payload) is None) is (author != sender)

@@ -554,3 +554,14 @@ def test_a_stop_signal_while_the_last_events_are_read_ends_the_step(world: World
     played = case.play(stop_after=ends + 0.5)
     assert (played.result, played.code) == ("interrupted", 130)
     assert played.seconds == pytest.approx(ends + 0.5)
+
+
+def test_a_run_that_was_joined_late_lacks_its_first_events(world: World) -> None:
+    """The log does not say that the later ones are missing."""
+    started = world.new_case("many-events", wait=False)
+    run_id = started.play().of(Started)[0].run.id
+    first = world.new_case(run_id=run_id, cancel_on_interrupt=False).play()
+    assert not first.of(EventsMissing), "it saw all of them as they came"
+    late = world.new_case(run_id=run_id, cancel_on_interrupt=False).play()
+    assert [(missing.later_ones, missing.out_of_time) for missing in late.of(EventsMissing)] == [(False, False)]
+    assert late.shown == ids(started.run)[-200:]

@@ -69,3 +69,10 @@ def test_the_generations_are_readable() -> None:
     key = Key("mine", explicit=True, attempt="1", later_attempt=False)
     assert key.chain(OnRerun.AUTO)[:3] == ["mine", "mine-g2", "mine-g3"]
     assert key.chain(OnRerun.NEW)[:2] == ["mine-1", "mine-1-g2"]
+
+
+def test_a_new_version_finds_the_runs_of_the_one_before() -> None:
+    """A re-run may use another version of this program."""
+    key = derive_key("github", "acme/web-7-prüfen", ("https://github.com", "701", "7", "prüfen", "agent"), "zwei")
+    assert key == "github-acme/web-7-pr_fen-635812ac3f6ac594"
+    assert derive_key("github", LABEL, PARTS) == "github-acme/web-9876543210-build-ff1358bde56f59a9"

@@ -297,3 +297,15 @@ def test_a_listed_repository_is_tried_until_the_deadline(world: World) -> None:
     played = case.play(timeout=300.0)
     assert (played.code, played.end.error_code) == (69, "SERVICE_UNAVAILABLE")
     assert 285.0 <= played.seconds <= 300.0
+
+
+def test_only_a_run_that_a_first_try_finds_is_unexpected(world: World) -> None:
+    case = world.new_case("success")
+    assert not started(case.play()).unexpected
+    assert started(case.play()).unexpected, "the CI system says that it is the first try"
+    case.attempt = 2
+    assert not started(case.play()).unexpected
+    own_key = world.new_case("success")
+    own_key.explicit = True
+    own_key.play()
+    assert not started(own_key.play()).unexpected

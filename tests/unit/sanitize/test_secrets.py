@@ -173,3 +173,49 @@ def test_of_a_list_of_texts_only_the_secrets_are_masked() -> None:
         *("nothing here", "before *** after", "one *** two ***", "key ***", *["***"] * len(key[1:-1])),
         *("*** and the end", "last"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_secret"),
+    [
+        ("password: 123", False),
+        ("password: 1234", True),
+        ("password=12345678901", True),
+        ("token: 123456789", False),
+        ("token: 1234567890", True),
+        ("api_key=0x7fff5694dc58", False),
+        ("password: abc1", True),
+        ("password: ab1", False),
+        ("api_key: abc123", True),
+        ("api_key: abc12", False),
+    ],
+)
+def test_how_long_a_value_without_quotes_is_that_counts_as_secret(text: str, is_secret: bool) -> None:
+    shown = SANITIZER.clean(Untrusted(text))
+    assert shown == (text[: text.index(":") + 2 if ":" in text else text.index("=") + 1] + "***" if is_secret else text)
+
+
+def test_the_lines_of_a_known_value_are_secret_from_eight_characters_on() -> None:
+    safe = Sanitizer(["-----the first line\nabcdefg8\nabcdef7\n  the last line of it  "])
+    for line, shown in (("abcdefg8", "***"), ("abcdef7", "abcdef7"), ("the last line of it", "***")):
+        assert safe.clean(Untrusted(f"see {line} here")) == f"see {shown} here"
+    assert safe.clean(Untrusted("see -----the first line")) == "see -----the first line"
+
+
+@pytest.mark.parametrize("mark", [">", "?", "~"])
+def test_a_secret_in_base64_of_either_alphabet_is_redacted(mark: str) -> None:
+    """The two alphabets differ in two characters, which need not both be there."""
+    text = f"ab{mark}{STANDALONE['GitHub personal'](seeded(16))}"
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        encoded = encode(text.encode()).decode()
+        assert SANITIZER.clean(Untrusted(f"key: {encoded} end")) .replace("=", "") == "key: *** end", encoded
+
+
+def test_what_follows_a_key_that_was_cut_stays() -> None:
+    lines = PEM(seeded(17)).splitlines()[:4]
+    shown = SANITIZER.data(Untrusted([*lines, "(the end)", "another text"]))
+    assert shown == ["***"] * 4 + ["(the end)", "another text"]
+
+
+def test_json_keeps_letters_of_other_languages_readable() -> None:
+    assert SANITIZER.json(Untrusted({"é": "日本", "n": [1, 2.5, None, True]})) == '{"é":"日本","n":[1,2.5,null,true]}'
