@@ -14,7 +14,6 @@ from tests.npm import node_environment
 from tests.program import ROOT
 from tests.require import unavailable
 
-EXAMPLES = ROOT / "examples" / "gitlab"
 _SERVER = "https://gitlab.com"
 
 

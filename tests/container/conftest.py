@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.images import BASE, built_image
+from tests.container.images import BASE, built_image, docker
+from tests.container.registry import Layout, Registry, serving
 from tests.github_api import GitHubApi
 from tests.require import require, unavailable
 
@@ -35,3 +36,30 @@ def api() -> Iterator[GitHubApi]:
         api.files = [{"filename": "package.json"}]
         api.check_runs = [[{"name": "test", "status": "completed", "conclusion": "success"}]]
         yield api
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with serving(tmp_path) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def archives(image: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The built image as buildx exports it: an index of one image and its attestation, for each architecture.
+
+    The second is the first under another architecture's name: its files do not matter here.
+    """
+    require("skopeo")
+    folder = tmp_path_factory.mktemp("archives")
+    docker("save", "--output", str(folder / "saved.tar"), image)
+    for architecture in ("amd64", "arm64"):
+        layout = folder / architecture
+        subprocess.run(
+            ["skopeo", "copy", "--quiet", f"docker-archive:{folder}/saved.tar", f"oci:{layout}:built"], check=True
+        )
+        Layout(layout).wrap(architecture)
+        subprocess.run(
+            ["tar", "--create", f"--file={folder}/{architecture}.tar", f"--directory={layout}", "."], check=True
+        )
+    return [str(folder / "amd64.tar"), str(folder / "arm64.tar")]

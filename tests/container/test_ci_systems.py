@@ -16,11 +16,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.container.images import ROOT, docker, wait_until
+from mogplex_ci.emulator import Emulator
+from tests.container.images import docker, wait_until
+from tests.documents import claim
 from tests.npm import node_modules
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
+POD = claim("docs/enterprise.md", "kind: Pod")
+BITBUCKET = claim("examples/bitbucket/bitbucket-pipelines.yml")
 PROMPT = "Fix the build"
 STEP = f"mogplex-ci --dry-run --repo acme/web --prompt {shlex.quote(PROMPT)}"
 
@@ -118,7 +122,7 @@ def test_teamcity_container_wrapper(image: str, tmp_path: Path) -> None:
 
 def test_bitbucket(image: str, tmp_path: Path) -> None:
     """Bitbucket's `bash` takes the entry point's place and runs the lines of script and after-script, one by one."""
-    example = yaml.safe_load((ROOT / "examples" / "bitbucket" / "bitbucket-pipelines.yml").read_text())
+    example = yaml.safe_load(BITBUCKET.code)
     step = example["pipelines"]["custom"]["agent"][0]["step"]
     clone = "/opt/atlassian/pipelines/agent/build"
     variables = {
@@ -216,6 +220,28 @@ def test_github_container_job(image: str, tmp_path: Path) -> None:
         assert "alpine" not in docker("exec", container, "sh", "-c", "cat /etc/*release | grep ^ID")
         assert docker("exec", container, "/__e/node24/bin/node", "-e", "console.log('ok')") == "ok"
         assert PROMPT in docker("exec", container, "sh", "-e", "/__w/_temp/step.sh")
+
+
+def test_the_pod_of_the_page(image: str) -> None:
+    """Its container with what its security context asks of the runtime; a node's own user id does not matter here."""
+    (container,) = yaml.safe_load(POD.code)["spec"]["containers"]
+    context = container["securityContext"]
+    assert context["runAsNonRoot"]
+    assert not context["allowPrivilegeEscalation"]
+    options = [f"--user={context['runAsUser']}", "--security-opt=no-new-privileges"]
+    options += ["--read-only"] * context["readOnlyRootFilesystem"]
+    options += [f"--cap-drop={name}" for name in context["capabilities"]["drop"]]
+    options += [f"--tmpfs={mount['mountPath']}:mode=1777" for mount in container["volumeMounts"]]
+    values = {"MOGPLEX_API_KEY": "mog_EmulatorTokenOpensNothingReal000", "MOGPLEX_IDEMPOTENCY_KEY": "agent"}
+    with Emulator("success", speed=20) as emulator:
+        values["MOGPLEX_URL"] = emulator.url
+        names = [entry["name"] for entry in container["env"]]
+        variables = [f"--env={name}={values[name]}" for name in [*names, "MOGPLEX_URL"]]
+        docker(
+            *("run", "--rm", "--network=host", f"--workdir={container['workingDir']}", *options, *variables),
+            *(image, *container["args"]),
+        )
+        assert [(run.status, run.key) for run in emulator.runs] == [("success", "agent")]
 
 
 @pytest.mark.parametrize("user", ["0", "65532"])

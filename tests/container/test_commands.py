@@ -8,12 +8,13 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.container.act import act, workspace
 from tests.container.images import ROOT
+from tests.documents import claim
 from tests.slow import mostly_slow
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 SCRIPT = ROOT / "tests" / "e2e" / "cli" / "headless-runs.sh"
-FLEET = ROOT / "examples" / "workflows" / "fleet.yml"
+FLEET = claim("examples/workflows/fleet.yml").code
 WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 
 
@@ -41,9 +42,7 @@ def test_the_documents_script_runs_in_the_image(image: str, scenario: str, last_
 
 
 def test_the_example_of_a_fleet_runs_an_agent_on_each_repository(image: str, tmp_path: Path) -> None:
-    workflow = FLEET.read_text()
-    assert "uses: mogplex/run-action@v1" in workflow
-    repository = workspace(tmp_path, workflow, image)
+    repository = workspace(tmp_path, FLEET, image)
     with Emulator("success", speed=10) as emulator:
         variables = {"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url}
         result = act(

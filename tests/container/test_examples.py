@@ -8,20 +8,34 @@ import json
 import shutil
 import stat
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from markdown_it import MarkdownIt
 
 from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
-from tests.container.images import ROOT
-from tests.project.test_snippets import as_workflow
+from tests.container.images import BASE, ROOT
+from tests.documents import as_workflow, claim
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
-EXAMPLES = ROOT / "examples" / "workflows"
+EXAMPLES = {
+    name: claim(f"examples/workflows/{name}.yml").code
+    for name in ("comment", "fix-build", "label", "monorepo", "nightly", "outputs", "report", "review")
+}
+RECIPES = {
+    name: as_workflow(claim("docs/recipes.md", containing).code) or ""
+    for name, containing in {
+        "fix-build": "/workflows/fix-build.yml@",
+        "nightly": "/workflows/nightly.yml@",
+        "label": "/workflows/label.yml@",
+        "a fork": "pull_request_target",
+        "a bot": "dependabot[bot]",
+        "release notes": "gh release create",
+        "rehearsal": "scenario: paused",
+    }.items()
+}
+FORGEJO = claim("examples/forgejo/agent.yml").code
 UPLOAD = "actions/upload-artifact@b7c566a772e6b6bfb58ed0dc250532a479d7789f"
 UPLOAD_STAND_IN = """
 name: Upload
@@ -46,23 +60,6 @@ STRANGER = {"id": 13, "login": "mallory", "type": "User"}
 APP = {"id": 12, "type": "Bot"}
 
 
-def example(name: str) -> str:
-    return (EXAMPLES / f"{name}.yml").read_text()
-
-
-def recipe(heading: str, containing: str = "") -> str:
-    """Return the only workflow below a heading of the page of recipes that contains a text."""
-    tokens = MarkdownIt().parse((ROOT / "docs" / "recipes.md").read_text())
-    found, current = [], ""
-    for token, following in pairwise([*tokens, tokens[-1]]):
-        if token.type == "heading_open":
-            current = following.content
-        elif token.type == "fence" and token.info == "yaml" and current == heading and containing in token.content:
-            found.append(token.content)
-    (workflow,) = found
-    return as_workflow(workflow) or ""
-
-
 class Example:
     """One workflow in a repository of its own, beside a repository with all examples as reusable workflows."""
 
@@ -72,7 +69,7 @@ class Example:
         self._repository.mkdir()
         workspace(self._repository, workflow, image)
         self._shared = folder / "shared"
-        shutil.copytree(EXAMPLES, self._shared / ".github" / "workflows")
+        shutil.copytree(ROOT / "examples" / "workflows", self._shared / ".github" / "workflows")
         self._upload = folder / "upload-artifact"
         self._upload.mkdir()
         (self._upload / "action.yml").write_text(UPLOAD_STAND_IN)
@@ -110,7 +107,7 @@ def dispatched(prompt: str) -> dict[str, object]:
 
 def test_nightly_maintenance(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, example("nightly")).run(emulator, "schedule", {})
+        done = Example(image, tmp_path, EXAMPLES["nightly"]).run(emulator, "schedule", {})
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert run.prompt.startswith("Bring the dependencies up to date")
@@ -122,9 +119,7 @@ def pushed(sender: Mapping[str, object], **head: object) -> dict[str, object]:
 
 def test_a_failing_build_is_fixed_on_its_branch_and_the_pull_request_hears_of_it(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, recipe("One workflow for many repositories", "/fix-build.yml")).run(
-            emulator, "pull_request", pushed(PERSON)
-        )
+        done = Example(image, tmp_path, RECIPES["fix-build"]).run(emulator, "pull_request", pushed(PERSON))
         (run,) = emulator.runs
     assert "Job failed" in done.log
     request = run.request
@@ -143,9 +138,7 @@ def test_a_failing_build_is_fixed_on_its_branch_and_the_pull_request_hears_of_it
 )
 def test_a_failing_build_is_left_alone(image: str, tmp_path: Path, event: dict[str, object]) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, recipe("One workflow for many repositories", "/fix-build.yml")).run(
-            emulator, "pull_request", event
-        )
+        done = Example(image, tmp_path, RECIPES["fix-build"]).run(emulator, "pull_request", event)
         assert emulator.requests == []
     assert "Job failed" in done.log
 
@@ -153,9 +146,7 @@ def test_a_failing_build_is_left_alone(image: str, tmp_path: Path, event: dict[s
 @pytest.mark.slow
 def test_nightly_upkeep_with_a_prompt_of_the_callers(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, recipe("One workflow for many repositories", "/nightly.yml")).run(
-            emulator, "schedule", {}
-        )
+        done = Example(image, tmp_path, RECIPES["nightly"]).run(emulator, "schedule", {})
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert run.prompt == "Remove code that nothing uses. Run the tests."
@@ -169,7 +160,7 @@ def labeled(label: str, sender: Mapping[str, object]) -> dict[str, object]:
 
 def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, example("label")).run(emulator, "issues", labeled("agent", PERSON))
+        done = Example(image, tmp_path, EXAMPLES["label"]).run(emulator, "issues", labeled("agent", PERSON))
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert run.prompt.startswith("Solve issue #12 of this repository")
@@ -182,9 +173,7 @@ def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Pa
 @pytest.mark.slow
 def test_a_label_of_the_callers_choice_starts_an_agent(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, recipe("One workflow for many repositories", "/label.yml")).run(
-            emulator, "issues", labeled("robot", PERSON)
-        )
+        done = Example(image, tmp_path, RECIPES["label"]).run(emulator, "issues", labeled("robot", PERSON))
         assert len(emulator.runs) == 1
     assert done.exit_code == 0, done.log
 
@@ -195,7 +184,7 @@ def test_a_label_that_an_issue_form_set_and_another_label_start_nothing(
     image: str, tmp_path: Path, label: str, sender: Mapping[str, object], code: int
 ) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, example("label")).run(emulator, "issues", labeled(label, sender))
+        done = Example(image, tmp_path, EXAMPLES["label"]).run(emulator, "issues", labeled(label, sender))
         assert emulator.requests == []
     assert done.exit_code == code, done.log
     assert not any(line.startswith("gh: ") for line in done.lines())
@@ -209,7 +198,7 @@ def commented(body: str, association: str) -> dict[str, object]:
 def test_a_members_comment_starts_an_agent_that_answers(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
         comment = commented("/agent Mend `$(id)` here", "MEMBER")
-        done = Example(image, tmp_path, example("comment")).run(emulator, "issue_comment", comment)
+        done = Example(image, tmp_path, EXAMPLES["comment"]).run(emulator, "issue_comment", comment)
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert run.prompt == "/agent Mend `$(id)` here\n\nThis is a comment on #12 of this repository."
@@ -221,7 +210,9 @@ def test_a_members_comment_starts_an_agent_that_answers(image: str, tmp_path: Pa
 @pytest.mark.parametrize(("body", "association"), [("/agent Mend it", "NONE"), ("Ask the /agent ", "MEMBER")])
 def test_other_comments_start_nothing(image: str, tmp_path: Path, body: str, association: str) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, example("comment")).run(emulator, "issue_comment", commented(body, association))
+        done = Example(image, tmp_path, EXAMPLES["comment"]).run(
+            emulator, "issue_comment", commented(body, association)
+        )
         assert emulator.requests == []
     assert done.exit_code == 0, done.log
 
@@ -231,7 +222,7 @@ def test_a_review_is_followed_up_on_the_branch(image: str, tmp_path: Path) -> No
     review = {"state": "changes_requested", "body": "Handle the empty list.", "author_association": "MEMBER"}
     event = {"action": "submitted", "review": review, "pull_request": PULL_REQUEST}
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, example("review")).run(emulator, "pull_request_review", event)
+        done = Example(image, tmp_path, EXAMPLES["review"]).run(emulator, "pull_request_review", event)
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert (run.request.working_branch, run.request.create_branch) == ("feature/login", False)
@@ -249,7 +240,7 @@ def test_a_label_has_a_forks_pull_request_reviewed(image: str, tmp_path: Path) -
         "user": STRANGER,
     }
     event = {"action": "labeled", "label": {"name": "agent-review"}, "pull_request": pull_request, "sender": PERSON}
-    workflow = recipe("Pull requests from forks", "pull_request_target")
+    workflow = RECIPES["a fork"]
     with Emulator("success", speed=20) as emulator:
         done = Example(image, tmp_path, workflow).run(emulator, "pull_request_target", event)
         (run,) = emulator.runs
@@ -264,7 +255,7 @@ def test_a_label_has_a_forks_pull_request_reviewed(image: str, tmp_path: Path) -
 def test_a_bots_pull_request_is_adapted(image: str, tmp_path: Path) -> None:
     bot = {**APP, "login": "dependabot[bot]"}
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, recipe("A bot's pull request")).run(emulator, "pull_request", pushed(bot))
+        done = Example(image, tmp_path, RECIPES["a bot"]).run(emulator, "pull_request", pushed(bot))
         (run,) = emulator.runs
     assert "Job failed" in done.log  # the tests do
     assert run.request.working_branch == "feature/login"
@@ -274,7 +265,7 @@ def test_a_bots_pull_request_is_adapted(image: str, tmp_path: Path) -> None:
 def test_release_notes_become_a_draft(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
         event = {"ref": "refs/tags/v1.2.3"}
-        done = Example(image, tmp_path, recipe("Write release notes")).run(emulator, "push", event)
+        done = Example(image, tmp_path, RECIPES["release notes"]).run(emulator, "push", event)
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert "the tag v1.2.3" in run.prompt
@@ -285,8 +276,22 @@ def test_release_notes_become_a_draft(image: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_example_for_forgejo(image: str, tmp_path: Path) -> None:
+    """Its runner is made of act. It names the action by its whole address."""
+    with Emulator("success", speed=20) as emulator:
+        workflow = FORGEJO.replace("https://github.com/mogplex/", "mogplex/")
+        done = Example(image, tmp_path, workflow).run(
+            emulator, "workflow_dispatch", {}, f"--platform=docker={BASE}", "--env=FORGEJO_ACTIONS=true"
+        )
+        (run,) = emulator.runs
+    assert done.exit_code == 0, done.log
+    assert run.key.startswith("forgejo-")
+    assert "Please review https://github.com/acme/web/pull/42" in done.lines()
+
+
+@pytest.mark.slow
 def test_a_pause_can_be_rehearsed(image: str, tmp_path: Path) -> None:
-    workflow = recipe("Try a workflow without starting anything")
+    workflow = RECIPES["rehearsal"]
     with Emulator("success") as emulator:
         done = Example(image, tmp_path, workflow).run(emulator, "push", {})
         assert emulator.requests == []
@@ -296,7 +301,7 @@ def test_a_pause_can_be_rehearsed(image: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_each_folder_of_a_monorepo_has_its_own_run(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, example("monorepo")).run(emulator, "workflow_dispatch", dispatched("Tidy up"))
+        done = Example(image, tmp_path, EXAMPLES["monorepo"]).run(emulator, "workflow_dispatch", dispatched("Tidy up"))
         runs = {run.request.root_directory: run.prompt for run in emulator.runs}
     assert done.exit_code == 0, done.log
     assert runs == {"packages/api": "Tidy up", "packages/web": "Tidy up"}
@@ -304,7 +309,7 @@ def test_each_folder_of_a_monorepo_has_its_own_run(image: str, tmp_path: Path) -
 
 def test_report_result_and_events_are_kept_of_a_failed_run(image: str, tmp_path: Path) -> None:
     with Emulator("failed", speed=20) as emulator:
-        done = Example(image, tmp_path, example("report")).run(emulator, "workflow_dispatch", dispatched("Try"))
+        done = Example(image, tmp_path, EXAMPLES["report"]).run(emulator, "workflow_dispatch", dispatched("Try"))
     assert done.exit_code == 1
     assert [line for line in done.lines() if line.startswith("mogplex/")] == [
         "mogplex/events.ndjson",
@@ -315,7 +320,7 @@ def test_report_result_and_events_are_kept_of_a_failed_run(image: str, tmp_path:
 
 def test_outputs_reach_later_steps_and_jobs(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, example("outputs")).run(emulator, "workflow_dispatch", dispatched("Fix it"))
+        done = Example(image, tmp_path, EXAMPLES["outputs"]).run(emulator, "workflow_dispatch", dispatched("Fix it"))
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert any(line.startswith(f"Run {run.id} ended after ") and line.endswith(" success") for line in done.lines())

@@ -10,12 +10,13 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
-from tests.container.images import ROOT
+from tests.documents import claim
 from tests.github_api import TOKEN, GitHubApi
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
-EXAMPLES = ROOT / "examples" / "workflows"
+NAMES = ("artifact", "dependencies", "issue", "start-and-wait")
+EXAMPLES = {name: claim(f"examples/workflows/{name}.yml").code for name in NAMES}
 SCHEMA = {"type": "object", "required": ["version"], "properties": {"version": {"type": "string"}}}
 ANSWERS = """
 description: A run that answers with a JSON document.
@@ -33,7 +34,7 @@ def run_example(
     """Run an example as it stands in a repository of its own."""
     repository = folder / "repository"
     repository.mkdir()
-    workspace(repository, (EXAMPLES / f"{name}.yml").read_text(), image)
+    workspace(repository, EXAMPLES[name], image)
     (repository / ".mogplex").mkdir()
     (repository / ".mogplex" / "version.schema.json").write_text(json.dumps(SCHEMA))
     (folder / "event.json").write_text(json.dumps(payload))

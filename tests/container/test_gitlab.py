@@ -7,9 +7,12 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.container.images import docker, machine_lock
-from tests.gitlab import EXAMPLES, Project
+from tests.documents import claim
+from tests.gitlab import Project
 
 pytestmark = [pytest.mark.container, pytest.mark.node]
+DOWNSTREAM = claim("examples/gitlab/downstream.gitlab-ci.yml").code
+SERVICE = claim("docs/emulator.md", "alias: emulator")
 PUBLISHED = "ghcr.io/mogplex/run-action:1"
 
 
@@ -25,9 +28,8 @@ def helper_image(base_image: str) -> str:
 
 
 def test_scripts_run_in_the_image_with_no_entrypoint_override(image: str, helper_image: str, tmp_path: Path) -> None:
-    example = (EXAMPLES / "downstream.gitlab-ci.yml").read_text(encoding="utf-8")
-    assert "entrypoint" not in example
-    project = Project(tmp_path, example.replace(PUBLISHED, image))
+    assert "entrypoint" not in DOWNSTREAM
+    project = Project(tmp_path, DOWNSTREAM.replace(PUBLISHED, image))
     images = ["--pull-policy=if-not-present", f"--helper-image={helper_image}", f"--default-image={image}"]
     with Emulator("success", speed=1e9) as emulator:
         pipeline = project.run(
@@ -38,3 +40,10 @@ def test_scripts_run_in_the_image_with_no_entrypoint_override(image: str, helper
     assert first.key != second.key
     assert {run.key.rsplit("-", 3)[0] for run in (first, second)} == {"gitlab-acme/web"}
     assert pipeline.lines("announce") == ["Please review https://github.com/acme/web/pull/42"]
+
+
+def test_a_job_is_rehearsed_against_a_service(image: str, helper_image: str, tmp_path: Path) -> None:
+    project = Project(tmp_path, SERVICE.code.replace(PUBLISHED, image))
+    pipeline = project.run("--pull-policy=if-not-present", f"--helper-image={helper_image}", shell=False)
+    assert pipeline.code == 0, pipeline.log
+    assert any("No code changes to deliver" in line for line in pipeline.lines("rehearsal"))

@@ -12,11 +12,13 @@ from mogplex_ci import __version__
 from mogplex_ci.emulator import Emulator
 from scripts.pin_release import wheel_requirement
 from tests.container.act import act, workspace
-from tests.container.images import ROOT
+from tests.container.images import BASE, ROOT
+from tests.documents import as_workflow, claim
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 SETUP_PYTHON = "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405"
+SHOWN = claim("native/README.md", "uses: mogplex/run-action/native@v1")
 WORKFLOW = """
 on: push
 jobs:
@@ -49,6 +51,16 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
         yield emulator
 
 
+@pytest.fixture
+def setup_python(tmp_path: Path) -> Path:
+    """A stand-in that only fails: the Python that is there already must do."""
+    folder = tmp_path / "setup-python"
+    folder.mkdir()
+    steps = "[{run: exit 1, shell: bash}]"
+    (folder / "action.yml").write_text(f"{{name: Stub, runs: {{using: composite, steps: {steps}}}}}\n")
+    return folder
+
+
 @pytest.mark.parametrize(
     ("emulator", "exit_code", "seen"),
     [
@@ -58,15 +70,10 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     indirect=["emulator"],
 )
 def test_it_gives_what_the_container_action_gives(
-    base_image: str, emulator: Emulator, tmp_path: Path, exit_code: int, seen: str
+    base_image: str, emulator: Emulator, tmp_path: Path, setup_python: Path, exit_code: int, seen: str
 ) -> None:
     (tmp_path / "web").mkdir()
     repository = workspace(tmp_path / "web", WORKFLOW)
-    setup_python = tmp_path / "setup-python"  # what is there already must do: this one only fails
-    setup_python.mkdir()
-    (setup_python / "action.yml").write_text(
-        "name: Stub\nruns:\n  using: composite\n  steps:\n    - run: exit 1\n      shell: bash\n"
-    )
     result = act(
         repository,
         *("--secret", f"MOGPLEX_API_KEY={emulator.token}", "--var", f"MOGPLEX_URL={emulator.url}"),
@@ -77,6 +84,22 @@ def test_it_gives_what_the_container_action_gives(
     assert [run.prompt for run in emulator.runs] == ['Fix the "build":\n`make` needs $HOME'] * 2
     first, second = (run.key for run in emulator.runs)
     assert first != second  # the matrix tells the jobs apart
+
+
+def test_the_job_of_its_page(base_image: str, emulator: Emulator, tmp_path: Path, setup_python: Path) -> None:
+    """On Linux: its macOS runner is CI's."""
+    (tmp_path / "web").mkdir()
+    repository = workspace(tmp_path / "web", as_workflow(SHOWN.code) or "")
+    result = act(
+        repository,
+        f"--platform=macos-15={BASE}",
+        f"--local-repository=mogplex/run-action@v1={repository}",
+        f"--local-repository={SETUP_PYTHON}={setup_python}",
+        f"--env=MOGPLEX_URL={emulator.url}",
+        f"--secret=MOGPLEX_API_KEY={emulator.token}",
+    )
+    assert result.exit_code == 0, result.log
+    assert "Please review https://github.com/acme/web/pull/42" in result.lines()
 
 
 @pytest.fixture(scope="session")

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.container.act import act, workspace
+from tests.container.images import BASE, docker
+from tests.container.registry import Registry
 from tests.container.test_examples import UPLOAD_STAND_IN
+from tests.documents import Block, as_workflow, claim, claim_all
 from tests.github_api import TOKEN, GitHubApi
-from tests.project.test_snippets import as_workflow, blocks
+from tests.https_proxy import HttpsProxy, certificate
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
-RECIPES = "docs/recipes.md"
 PUBLISHED = "ghcr.io/mogplex/run-action:1"
 EVENTS = ("on: push", "on: workflow_dispatch", "on:\n  issues")
 WORLD = """
@@ -49,21 +52,22 @@ LABELED = {
 }
 
 
-def workflows() -> list[Any]:
-    """Every workflow that uses the action and runs here, completed where the page shows its steps only."""
-    pages = [block for block in blocks("yaml") if block.id.startswith(("README.md", RECIPES))]
-    complete = [(as_workflow(block.values[0]) or "", block.id) for block in pages]
-    return [
-        pytest.param(workflow, id=place, marks=() if place.startswith("README.md") else pytest.mark.slow)
-        for workflow, place in complete
-        if runs_here(workflow)
-    ]
-
-
-def runs_here(workflow: str) -> bool:
-    """Whether it starts runs, without an event of its own and without an engine in the job's container."""
+def is_workflow_without_needs(block: Block) -> bool:
+    """Whether it uses the action, without an event of its own and without an engine in the job's container."""
+    workflow = (as_workflow(block.code) or "") if block.page in ("README.md", "docs/recipes.md") else ""
     uses_action = "uses: mogplex/run-action@v1" in workflow and "dry-run:" not in workflow
     return uses_action and "docker run" not in workflow and any(event in workflow for event in EVENTS)
+
+
+WORKFLOWS = claim_all(is_workflow_without_needs)
+COMMANDS = claim_all(lambda block: block.language == "sh" and block.code.startswith("docker run"))
+RUN_FILE = claim("docs/recipes.md", "# .mogplex/tasks.yaml")
+CONTAINER_JOB = claim("docs/enterprise.md", "\n    container: ghcr.io/")
+MATRIX = claim("docs/recipes.md", "repos list --matrix")
+PROXY = claim("docs/enterprise.md", "HTTPS_PROXY: http://proxy.example.com:3128")
+DOCKERFILE = claim("docs/enterprise.md", "FROM ghcr.io/")
+IMAGE_ALONE = claim("docs/enterprise.md", "uses: docker://")
+SERVICE = claim("docs/emulator.md", "runs-on:")
 
 
 @pytest.fixture
@@ -74,14 +78,14 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
         yield emulator
 
 
-@pytest.mark.parametrize("workflow", workflows())
+@pytest.mark.parametrize("block", WORKFLOWS, ids=str)
 def test_a_workflow_runs_as_it_stands(
-    image: str, emulator: Emulator, api: GitHubApi, tmp_path: Path, workflow: str
+    image: str, emulator: Emulator, api: GitHubApi, tmp_path: Path, block: Block
 ) -> None:
+    workflow = as_workflow(block.code) or ""
     repository = tmp_path / "repository"
     (repository / ".mogplex").mkdir(parents=True)
-    (run_file,) = [code for (code,) in (block.values for block in blocks("yaml")) if "# .mogplex/tasks.yaml" in code]
-    (repository / ".mogplex" / "tasks.yaml").write_text(run_file)
+    (repository / ".mogplex" / "tasks.yaml").write_text(RUN_FILE.code)
     (repository / "ci").mkdir()
     (repository / "ci" / "licences.schema.json").write_text('{"required": ["licences"]}')
     workspace(repository, workflow, image)
@@ -106,9 +110,7 @@ def test_a_workflow_runs_as_it_stands(
 
 
 def test_the_job_in_a_container_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path) -> None:
-    (job,) = [block.values[0] for block in blocks("yaml") if "\n    container: ghcr.io/" in block.values[0]]
-    workflow = as_workflow(job.replace(PUBLISHED, image))
-    assert workflow is not None
+    workflow = as_workflow(CONTAINER_JOB.code.replace(PUBLISHED, image)) or ""
     (tmp_path / "repository").mkdir()
     done = act(
         workspace(tmp_path / "repository", workflow, image),
@@ -120,9 +122,10 @@ def test_the_job_in_a_container_runs_as_it_stands(image: str, emulator: Emulator
     assert "Please review https://github.com/acme/web/pull/42" in done.lines()
 
 
-@pytest.mark.parametrize("command", [block for block in blocks("sh") if block.values[0].startswith("docker run")])
-def test_a_command_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("block", COMMANDS, ids=str)
+def test_a_command_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path, block: Block) -> None:
     """Except for the address of the service, which is here and not at mogplex.com."""
+    command = block.code
     (tmp_path / "run-agent.sh").write_text('mogplex run --repo "$MOGPLEX_REPO" "Fix it"\n')
     if "--network" not in command:
         command = command.replace("docker run", f"docker run --network=host --env=MOGPLEX_URL={emulator.url}")
@@ -137,3 +140,96 @@ def test_a_command_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     is_start = "--dry-run" not in command and "doctor" not in command
     assert len(emulator.runs) == is_start
+
+
+def test_a_matrix_of_repositories_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path) -> None:
+    """Its first job needs docker, which GitHub's machines have: here it is this machine's."""
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    reach = f"docker run --network=host --env=MOGPLEX_URL={emulator.url}"
+    workflow = as_workflow(MATRIX.code.replace("docker run", reach).replace(PUBLISHED, image)) or ""
+    done = act(
+        workspace(repository, workflow, image),
+        f"--local-repository=mogplex/run-action@v1={repository}",
+        f"--container-options=--volume={shutil.which('docker')}:/usr/local/bin/docker:ro",
+        f"--env=MOGPLEX_URL={emulator.url}",
+        f"--secret=MOGPLEX_API_KEY={emulator.token}",
+    )
+    assert done.exit_code == 0, done.log
+    assert {run.repo.full_name for run in emulator.runs} == {"acme/web", "other/tools"}
+
+
+def test_the_step_behind_a_proxy_reaches_mogplex_com(image: str, emulator: Emulator, tmp_path: Path) -> None:
+    """Without an address of the service: it is what the proxy makes of mogplex.com."""
+    public = certificate(tmp_path, "mogplex.com")
+    repository = tmp_path / "repository"
+    (repository / "ci").mkdir(parents=True)
+    shutil.copy(public, repository / "ci" / "certificates.pem")
+    with HttpsProxy(emulator.url, public).serving() as proxy:
+        step = PROXY.code.replace("proxy.example.com:3128", f"127.0.0.1:{proxy.server_port}")
+        step = step.replace("/github/workspace", str(repository))  # act mounts the workspace at its own path
+        done = act(
+            workspace(repository, as_workflow(step) or "", image),
+            f"--local-repository=mogplex/run-action@v1={repository}",
+            f"--secret=MOGPLEX_API_KEY={emulator.token}",
+        )
+    assert done.exit_code == 0, done.log
+    assert [run.status for run in emulator.runs] == ["success"]
+    assert set(proxy.connected) == {"mogplex.com:443"}
+
+
+def test_an_image_with_an_authority_of_its_own_trusts_it(image: str, emulator: Emulator, tmp_path: Path) -> None:
+    public = certificate(tmp_path, "mogplex.com")
+    shutil.copy(public, tmp_path / "corporate-root.crt")
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE.code.replace(PUBLISHED, image))
+    derived = docker("build", "--quiet", str(tmp_path))
+    with HttpsProxy(emulator.url, public).serving() as proxy:
+        variables = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_port}", "MOGPLEX_API_KEY": emulator.token}
+        options = [f"--env={name}={value}" for name, value in variables.items()]
+        command = ["docker", "run", "--rm", "--network=host", *options]
+        arguments = ["--repo", "acme/web", "--prompt", "Fix the failing test.", "--timeout", "60s"]
+        refused = subprocess.run([*command, image, "doctor"], capture_output=True, text=True, check=False)
+        assert "REQUESTS_CA_BUNDLE" in refused.stdout
+        docker(*command[1:], derived, *arguments)
+    assert [run.status for run in emulator.runs] == ["success"]
+    docker("image", "rm", derived)
+
+
+def test_the_image_alone_runs_from_a_registry_by_its_digest(
+    image: str, emulator: Emulator, registry: Registry, tmp_path: Path
+) -> None:
+    """The second step finds nothing to cancel, since the first one has ended."""
+    tag = f"{registry.image}:1.2.3"
+    docker("tag", image, tag)
+    docker("push", "--quiet", tag)
+    (tmp_path / "repository").mkdir()
+    pinned = f"{registry.image}@{registry.digest('1.2.3')}"
+    workflow = as_workflow(re.sub(r"registry\.example\.com/\S+", pinned, IMAGE_ALONE.code)) or ""
+    done = act(
+        workspace(tmp_path / "repository", workflow),
+        f"--env=MOGPLEX_URL={emulator.url}",
+        f"--secret=MOGPLEX_API_KEY={emulator.token}",
+    )
+    docker("image", "rm", tag)
+    assert done.exit_code == 0, done.log
+    assert [run.status for run in emulator.runs] == ["success"]
+
+
+def test_a_workflow_is_rehearsed_against_a_service_container(image: str, tmp_path: Path) -> None:
+    """A command of a service and its network are GitHub's: under act the image has the command, the job a container."""
+    (command,) = re.findall(r"^ +command: (.+)\n", SERVICE.code, re.MULTILINE)
+    (tmp_path / "Dockerfile").write_text(f"FROM {image}\nCMD {json.dumps(command.split())}\n")
+    service = docker("build", "--quiet", "--tag", "run-action-test-service", str(tmp_path))
+    code = SERVICE.code.replace(f"        command: {command}\n", "").replace(PUBLISHED, "run-action-test-service")
+    code = code.replace("    runs-on: ubuntu-24.04\n", f"    runs-on: ubuntu-24.04\n    container: {BASE}\n")
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    done = act(
+        workspace(repository, as_workflow(code) or "", image),
+        f"--local-repository=mogplex/run-action@v1={repository}",
+        f"--platform=ubuntu-24.04={BASE}",
+        "--network=",
+    )
+    docker("image", "rm", service)
+    assert done.exit_code == 0, done.log
+    assert "No code changes to deliver" in done.log

@@ -11,9 +11,13 @@ import pytest
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.documents import schema_of
 from mogplex_ci.emulator.scenario import SHIPPED
+from tests.documents import claim
 from tests.program import ROOT
 
 TOKEN = "mog_" + "a" * 32
+SCENARIO = claim("docs/emulator.md", "description: Two rounds")
+FAULTS = claim("docs/emulator.md", "faults:\n")
+WORLD = claim("docs/emulator.md", "users:\n")
 REPO = "10000000-0000-4000-8000-00000000000a"
 
 SCENARIOS = {
@@ -229,12 +233,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_the_files_shown_in_the_documentation_are_right(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     scenario, faults, world = (tmp_path / name for name in ("scenario.yaml", "faults.yaml", "world.yaml"))
-    scenario.write_text(shown[0])
-    faults.write_text(f"{shown[1]}steps: []\n")
-    world.write_text(shown[2])
+    scenario.write_text(SCENARIO.code)
+    faults.write_text(f"{FAULTS.code}steps: []\n")
+    world.write_text(WORLD.code)
     Emulator(scenario, others=[faults], world=world)
 
 

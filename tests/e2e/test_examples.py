@@ -15,11 +15,12 @@ import yaml
 
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import environment
+from tests.documents import Block, claim
 from tests.e2e.test_platforms import AT_ONCE, DOCKER, SCENARIOS, executable
-from tests.program import ENTRY, ROOT
+from tests.program import ENTRY
 
 COMMAND_KEYS = {"after-script", "command", "commands", "finally", "script", "test_script", "sh"}
-EXAMPLES = {
+FILES = {
     "appveyor": "appveyor.yml",
     "azure": "azure-pipelines.yml",
     "bitbucket": "bitbucket-pipelines.yml",
@@ -34,8 +35,18 @@ EXAMPLES = {
     "travis": "travis.yml",
     "woodpecker": "woodpecker.yml",
 }
+EXAMPLES = {name: claim(f"examples/{name}/{file}") for name, file in FILES.items()}
+BUILDKITE = claim("examples/buildkite/pipeline.yml")
+CLOUD_BUILD = claim("examples/cloudbuild/cloudbuild.yaml")
+ARGO = claim("examples/argo/workflow.yaml")
+TEKTON = claim("examples/tekton/pipeline.yaml")
 OUTPUTS_BY_THE_SYSTEM = {"azure", "bitbucket", "jenkins", "teamcity"}
 """These hand outputs on by themselves; tests/e2e/golden has what they get."""
+META_DATA = """#!/bin/sh
+[ "$1" = meta-data ] || exit 0
+case $2 in set) cat >"{folder}/$3" ;; get) cat "{folder}/$3" ;; esac
+"""
+"""Buildkite's agent, as far as it keeps values for later steps."""
 PLEASE = "\nPlease review https://github.com/acme/web/pull/42\n"
 
 
@@ -50,11 +61,10 @@ def scripts(node: object) -> Iterator[str]:
             yield from scripts(value)
 
 
-def scripts_of(name: str) -> list[str]:
-    text = (ROOT / "examples" / name / EXAMPLES[name]).read_text(encoding="utf-8")
-    if EXAMPLES[name].endswith((".yml", ".yaml")):
-        return list(scripts(yaml.safe_load(text)))
-    return [script for _, script in re.findall(r"""(?:\bsh |scriptContent = )(['"])(.+)\1""", text)]
+def scripts_of(example: Block) -> list[str]:
+    if example.language in ("yml", "yaml"):
+        return list(scripts(yaml.safe_load(example.code)))
+    return [script for _, script in re.findall(r"""(?:\bsh |scriptContent = )(['"])(.+)\1""", example.code)]
 
 
 class Job:
@@ -94,30 +104,36 @@ def emulator() -> Iterator[Emulator]:
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_the_commands_of_an_example(name: str, tmp_path: Path, emulator: Emulator) -> None:
     job = Job(tmp_path, emulator, environment(name, tmp_path))
-    shown = "".join(job.run("bash", "-e", "-c", script) for script in scripts_of(name))
+    shown = "".join(job.run("bash", "-e", "-c", script) for script in scripts_of(EXAMPLES[name]))
     assert (PLEASE in shown) is (name not in OUTPUTS_BY_THE_SYSTEM)
 
 
-def example(path: str) -> Any:
-    return yaml.safe_load((ROOT / "examples" / path).read_text(encoding="utf-8"))
+def test_the_commands_of_buildkite(tmp_path: Path, emulator: Emulator) -> None:
+    """The docker plugin hands the agent's own command on to the image, and Buildkite reads `$$` as `$`."""
+    job = Job(tmp_path, emulator, environment("buildkite", tmp_path))
+    executable(tmp_path / "bin" / "buildkite-agent", META_DATA.format(folder=tmp_path))
+    agent, _, ask = yaml.safe_load(BUILDKITE.code)["steps"]
+    ((plugin,),) = [step.values() for step in agent["plugins"]]
+    job.run(*ENTRY, *plugin["command"])
+    assert job.run("bash", "-e", "-c", ask["command"].replace("$$", "$")) == PLEASE.lstrip("\n")
 
 
 def test_the_commands_of_cloud_build(tmp_path: Path, emulator: Emulator) -> None:
     job = Job(tmp_path, emulator, {"MOGPLEX_REPO": "acme/web", "MOGPLEX_IDEMPOTENCY_KEY": "cloudbuild-web-1-agent"})
-    steps = example("cloudbuild/cloudbuild.yaml")["steps"]
+    steps = yaml.safe_load(CLOUD_BUILD.code)["steps"]
     shown = "".join(job.run(*ENTRY, *(word.replace("$$", "$") for word in step["args"])) for step in steps)
     assert PLEASE in shown
 
 
 def test_the_command_of_argo_workflows(tmp_path: Path, emulator: Emulator) -> None:
     job = Job(tmp_path, emulator, {"MOGPLEX_REPO": "acme/web", "MOGPLEX_IDEMPOTENCY_KEY": "argo-1-agent"})
-    container = example("argo/workflow.yaml")["spec"]["templates"][0]["container"]
+    container = yaml.safe_load(ARGO.code)["spec"]["templates"][0]["container"]
     assert "https://github.com/acme/web/pull/42" in job.run(*container["command"], *container["args"])
 
 
 def test_the_script_of_tekton(tmp_path: Path, emulator: Emulator) -> None:
     job = Job(tmp_path, emulator, {"MOGPLEX_REPO": "acme/web", "MOGPLEX_IDEMPOTENCY_KEY": "tekton-1-agent"})
-    (script,) = scripts(example("tekton/pipeline.yaml"))
+    (script,) = scripts(yaml.safe_load(TEKTON.code))
     executable(tmp_path / "script", script.replace("$(results.pull-request-url.path)", str(tmp_path / "result")))
     job.run(str(tmp_path / "script"))
     assert (tmp_path / "result").read_text() == "https://github.com/acme/web/pull/42"

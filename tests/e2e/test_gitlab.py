@@ -13,12 +13,21 @@ import yaml
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.schema import inputs
-from tests.gitlab import EXAMPLES, Pipeline, Project
+from tests.documents import Block, claim
+from tests.gitlab import Pipeline, Project
 from tests.program import ROOT
-from tests.project.test_snippets import blocks
 
 pytestmark = pytest.mark.node
 SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
+SHOWN = [
+    claim("README.md", "\n  script: mogplex-ci action"),
+    claim("docs/recipes.md", "\n  script: [mogplex-ci action]"),
+]
+EXAMPLES = {
+    name: claim(f"examples/gitlab/{name}.gitlab-ci.yml").code
+    for name in ("component", "downstream", "job", "matrix", "scheduled")
+}
+COMPONENT = claim("docs/platforms.md", "- component:")
 KILLED = """
 agent:
   script:
@@ -37,10 +46,6 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
-def example(name: str) -> str:
-    return (EXAMPLES / f"{name}.gitlab-ci.yml").read_text(encoding="utf-8")
-
-
 def run(project: Project, emulator: Emulator, *options: str) -> Pipeline:
     return project.run(*options, MOGPLEX_URL=emulator.url, MOGPLEX_API_KEY=emulator.token)
 
@@ -52,7 +57,7 @@ def started(emulator: Emulator) -> list[dict[str, object]]:
 
 
 def test_a_plain_job(tmp_path: Path, emulator: Emulator) -> None:
-    project = Project(tmp_path, example("job"))
+    project = Project(tmp_path, EXAMPLES["job"])
     pipeline = run(project, emulator)
     assert pipeline.code == 0, pipeline.log
     assert "✔ Run succeeded" in "\n".join(pipeline.lines("fix-flaky-tests"))
@@ -65,21 +70,15 @@ def test_a_plain_job(tmp_path: Path, emulator: Emulator) -> None:
     assert not (project.folder / ".mogplex").exists()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/recipes.md"])
-def test_the_job_of_a_page(tmp_path: Path, emulator: Emulator, page: str) -> None:
-    (job,) = [
-        block.values[0]
-        for block in blocks("yaml")
-        if str(block.id).startswith(page)
-        and re.search(r"^  script: .*mogplex-ci action", block.values[0], re.MULTILINE)
-    ]
-    pipeline = run(Project(tmp_path, job), emulator, "--variable=CI_PIPELINE_SOURCE=schedule")
+@pytest.mark.parametrize("job", SHOWN, ids=str)
+def test_the_job_of_a_page(tmp_path: Path, emulator: Emulator, job: Block) -> None:
+    pipeline = run(Project(tmp_path, job.code), emulator, "--variable=CI_PIPELINE_SOURCE=schedule")
     assert pipeline.code == 0, pipeline.log
     assert [body["repoId"] for body in started(emulator)] == ["5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"]
 
 
 def test_each_job_of_a_matrix_has_a_run_of_its_own(tmp_path: Path, emulator: Emulator) -> None:
-    pipeline = run(Project(tmp_path, example("matrix")), emulator)
+    pipeline = run(Project(tmp_path, EXAMPLES["matrix"]), emulator)
     assert pipeline.code == 0, pipeline.log
     assert len({one.key for one in emulator.runs}) == len(emulator.runs) == 2
     prompts = sorted(str(body["prompt"]) for body in started(emulator))
@@ -87,7 +86,7 @@ def test_each_job_of_a_matrix_has_a_run_of_its_own(tmp_path: Path, emulator: Emu
 
 
 def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(tmp_path: Path, emulator: Emulator) -> None:
-    pipeline = run(Project(tmp_path, example("downstream")), emulator)
+    pipeline = run(Project(tmp_path, EXAMPLES["downstream"]), emulator)
     assert pipeline.code == 0, pipeline.log
     assert pipeline.lines("announce") == ["Please review https://github.com/acme/web/pull/42"]
     first, second = emulator.runs
@@ -101,13 +100,13 @@ def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(tmp_path: Pa
 
 @pytest.mark.parametrize(("source", "runs"), [("schedule", 1), ("push", 0)])
 def test_a_job_of_a_schedule(tmp_path: Path, emulator: Emulator, source: str, runs: int) -> None:
-    pipeline = run(Project(tmp_path, example("scheduled")), emulator, f"--variable=CI_PIPELINE_SOURCE={source}")
+    pipeline = run(Project(tmp_path, EXAMPLES["scheduled"]), emulator, f"--variable=CI_PIPELINE_SOURCE={source}")
     assert pipeline.code == 0, pipeline.log
     assert len(emulator.runs) == runs
 
 
 def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
-    project = Project(tmp_path, example("component"))
+    project = Project(tmp_path, EXAMPLES["component"])
     project.serve_components()
     pipeline = run(project, emulator)
     assert pipeline.code == 0, pipeline.log
@@ -115,6 +114,14 @@ def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
     assert str(body["prompt"]).endswith("less than $5.")
     assert json.loads((project.folder / "mogplex-code-quality.json").read_text(encoding="utf-8")) == []
     assert "<testcase" in (project.folder / "mogplex-junit.xml").read_text(encoding="utf-8")
+
+
+def test_the_component_as_the_page_includes_it(tmp_path: Path, emulator: Emulator) -> None:
+    project = Project(tmp_path, COMPONENT.code)
+    project.serve_components()
+    pipeline = run(project, emulator)
+    assert pipeline.code == 0, pipeline.log
+    assert [body["prompt"] for body in started(emulator)] == ["Fix the failing test."]
 
 
 def test_the_component_takes_what_the_program_takes() -> None:

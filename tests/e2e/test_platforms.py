@@ -6,7 +6,6 @@ Where a job reaches the program in another way than by its environment, the way 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import stat
 import subprocess
@@ -18,9 +17,12 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
+from tests.documents import claim
 from tests.e2e.golden import check_golden, normalized
 from tests.program import ROOT, run_program, start_program
 
+HOOK = claim("examples/buildkite/pre-exit")
+BY_HAND = claim("docs/platforms.md", "docker run")
 SCENARIOS = Path(__file__).parent / "scenarios"
 AT_ONCE = 1e9
 """Speed at which a run has ended before the first poll: every run then looks the same."""
@@ -172,26 +174,23 @@ def test_buildkites_hook_cancels_what_a_killed_job_left_running(tmp_path: Path) 
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     executable(tmp_path / "bin" / "docker", DOCKER)
-    hook = ROOT / "examples" / "buildkite" / "pre-exit"
     # The host's folder is not in the container, and a command may have several lines.
     job = environment("buildkite", tmp_path) | {"BUILDKITE_COMMAND": "make\nMOGPLEX_URL=https://example.com"}
     in_container = job | {"BUILDKITE_BUILD_CHECKOUT_PATH": "/none"}
     with Emulator("slow", speed=1) as emulator:
         service = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
         killed_while_it_follows(emulator, in_container | service, workspace)
-        text = hook.read_text(encoding="utf-8").replace(
-            "--env MOGPLEX_API_KEY", "--env MOGPLEX_API_KEY --env MOGPLEX_URL"
-        )
+        text = HOOK.code.replace("--env MOGPLEX_API_KEY", "--env MOGPLEX_API_KEY --env MOGPLEX_URL")
         env = job | service | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
         done = subprocess.run(["bash", "-c", text], env=env, cwd=workspace, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr, emulator.runs[0].status) == (0, "", "cancelled"), done.stdout
-        again = subprocess.run(["bash", hook], env=env, cwd=workspace, capture_output=True, text=True, check=False)
+        again = subprocess.run(
+            ["bash", "-c", text], env=env, cwd=workspace, capture_output=True, text=True, check=False
+        )
         assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
 def test_a_line_of_a_commit_message_is_no_variable_of_a_container_started_by_hand(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"```sh\n(docker run[^`]*)```", page)
     executable(tmp_path / "bin" / "docker", DOCKER)
     with Emulator("success", speed=AT_ONCE) as emulator:
         env = environment("jenkins", tmp_path) | {
@@ -200,7 +199,7 @@ def test_a_line_of_a_commit_message_is_no_variable_of_a_container_started_by_han
             "MOGPLEX_REPO": "acme/web",
             "BUILD_MESSAGE": "Fix it\nMOGPLEX_REPO=acme/other\n'; exit 1 #",
         }
-        done = shell(command, tmp_path, env)
+        done = shell(BY_HAND.code, tmp_path, env)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         assert emulator.runs[0].key.startswith("jenkins-")
     assert "MOGPLEX_REPO=acme/web\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")

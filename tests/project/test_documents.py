@@ -1,9 +1,9 @@
-"""The documents say what is so: every local link leads somewhere."""
+"""The documents say what is so: every local link leads somewhere, and a test runs every block of code."""
 
 from __future__ import annotations
 
+import importlib
 import re
-import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,15 +14,31 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tests.browser import chromium
+from tests.documents import NOT_RUN, Block, blocks, claim_all, pages, without_runner
 from tests.npm import node_modules
 from tests.program import ROOT
 
-_GIT = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"]
-_LISTED = subprocess.run(_GIT, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-PAGES = sorted(_LISTED.rstrip("\0").split("\0"))
+DRAWINGS = claim_all(lambda block: block.language == "mermaid")
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_every_block_of_code_is_run_by_a_test() -> None:
+    """Or has a reason in NOT_RUN. A runner claims its blocks when its module is loaded."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        if "from tests.documents import" in path.read_text(encoding="utf-8"):
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    assert without_runner(blocks()) == []
+
+
+def test_a_block_that_no_test_runs_is_named() -> None:
+    assert without_runner([Block("docs/new.md", 7, "New", "sh", "true\n")]) == ["docs/new.md:7"]
+
+
+@pytest.mark.parametrize(("page", "text"), NOT_RUN, ids=str)
+def test_a_reason_not_to_run_a_block_is_about_one(page: str, text: str) -> None:
+    assert len([block for block in blocks() if block.page == page and text in block.code]) == 1
+
+
+@pytest.mark.parametrize("page", pages())
 def test_local_links_lead_somewhere(page: str) -> None:
     assert broken_links(ROOT / page) == []
 
@@ -39,13 +55,12 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.browser
 def test_drawings_are_what_mermaid_understands() -> None:
-    drawings = [token.content for page in PAGES for token in _tokens(ROOT / page) if token.info == "mermaid"]
-    assert drawings
+    assert DRAWINGS
     with chromium() as browser:
         tab = browser.new_page()
         tab.add_script_tag(path=node_modules() / "mermaid" / "dist" / "mermaid.min.js")
-        for drawing in drawings:
-            tab.evaluate("drawing => mermaid.parse(drawing)", drawing)
+        for drawing in DRAWINGS:
+            tab.evaluate("drawing => mermaid.parse(drawing)", drawing.code)
 
 
 def broken_links(page: Path) -> list[str]:

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import shlex
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from markdown_it import MarkdownIt
 
 from mogplex_ci.inputs.schema import check, inputs
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES
 from mogplex_ci.platforms.base import OUTPUTS, VARIABLES
-from tests.program import ROOT
-from tests.project.test_documents import PAGES
+from tests.documents import as_workflow, blocks
 from tests.project.test_workflows import actionlint
 
 IMAGE = re.compile(r"ghcr\.io/mogplex/run-action\S*")
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
-@functools.cache
-def blocks(language: str) -> list[Any]:
-    """Every fenced block of ``language`` in every page, as parameters named by page and line."""
+def shown(*languages: str) -> list[Any]:
+    """Return the code of every block in the pages that is in one of the languages, named by its place."""
     return [
-        pytest.param(token.content, id=f"{page}:{token.map[0] + 1 if token.map else 0}")
-        for page in PAGES
-        for token in MarkdownIt("gfm-like", {"linkify": False}).parse((ROOT / page).read_text())
-        if token.type == "fence" and token.info.split()[:1] == [language]
+        pytest.param(block.code, id=str(block))
+        for block in blocks()
+        if block.page.endswith(".md") and block.language in languages
     ]
 
 
-@pytest.mark.parametrize("block", blocks("yaml"))
+@pytest.mark.parametrize("block", shown("yaml"))
 def test_a_step_uses_inputs_that_exist(block: str) -> None:
     for step in steps(list(yaml.safe_load_all(block))):
         given = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in step.items()}
@@ -45,14 +39,14 @@ def test_a_step_uses_inputs_that_exist(block: str) -> None:
         assert check(known) == []
 
 
-@pytest.mark.parametrize("block", [*blocks("yaml"), *blocks("sh")])
+@pytest.mark.parametrize("block", shown("yaml", "sh"))
 def test_outputs_and_variables_exist(block: str) -> None:
     assert set(re.findall(r"steps\.agent\.outputs\.([\w-]+)", block)) <= set(OUTPUTS)
     variables = {variable for spec in inputs().values() for variable in spec.variables}
     assert set(re.findall(r"\bMOGPLEX_[A-Z_]+\b", block)) <= variables | OUTPUT_VARIABLES | set(VARIABLES)
 
 
-@pytest.mark.parametrize("block", blocks("sh"))
+@pytest.mark.parametrize("block", shown("sh"))
 def test_flags_of_the_step_exist(block: str) -> None:
     for line in block.replace("\\\n", " ").splitlines():
         image = IMAGE.search(line)
@@ -63,23 +57,14 @@ def test_flags_of_the_step_exist(block: str) -> None:
 
 
 def test_the_workflows_are_valid(tmp_path: Path) -> None:
-    workflows = [workflow for block in blocks("yaml") if (workflow := as_workflow(str(block.values[0])))]
+    # GitHub has let a service name its command since April 2026; this actionlint is older.
+    codes = [re.sub(r"^ +command: emulator .*\n", "", param.values[0], flags=re.MULTILINE) for param in shown("yaml")]
+    workflows = [workflow for code in codes if (workflow := as_workflow(code))]
     assert workflows
     for number, workflow in enumerate(workflows):
         (tmp_path / f"{number:02}.yml").write_text(workflow)
     found = actionlint("*.yml", tmp_path)
     assert found.returncode == 0, found.stdout
-
-
-def as_workflow(block: str) -> str | None:
-    """Complete a workflow, jobs or a list of steps to a workflow; None when the block is none of them."""
-    # GitHub has let a service name its command since April 2026; this actionlint is older.
-    block = re.sub(r"^ +command: emulator .*\n", "", block, flags=re.MULTILINE)
-    if block.startswith("- "):
-        return "on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n" + textwrap.indent(block, " " * 6)
-    if re.search(r"^jobs:", block, re.MULTILINE):
-        return block if re.search(r"^on:", block, re.MULTILINE) else f"on: push\n{block}"
-    return None
 
 
 def steps(node: object) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,128 @@
+"""What a user does with a published image, verify it and mirror it, with registries on this machine."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.pin_release import pinned_action
+from tests.container.act import act, workspace
+from tests.container.images import ROOT
+from tests.container.registry import Registry, serving, signed
+from tests.documents import Block, claim
+from tests.require import require
+
+pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+
+MIRROR = claim("docs/enterprise.md", "name: Mirror run-action")
+VERIFY = [claim("SECURITY.md", "cosign verify"), claim("docs/enterprise.md", "cosign verify ghcr.io")]
+VERSION = "1.2.3"
+# bcrypt of "password", as htpasswd writes it
+LOGIN = "mirror:$2b$04$JYe5.sGb5aJzWaegY5Z3geKgN6z9E/KL3AOLDABbuX.r8ZPQF.tYq\n"
+COSIGN = """#!/bin/sh
+set -e
+if [ "$1" = verify ]; then
+  [ "$3" = --certificate-identity ] && [ "$4" = "{identity}" ]
+  [ "$5" = --certificate-oidc-issuer ] && [ "$6" = https://token.actions.githubusercontent.com ]
+  set -- verify "$2" --key={key} --insecure-ignore-tlog --allow-http-registry
+fi
+exec {cosign} "$@"
+"""
+"""A key stands for the identity that the release signs with: verifying that needs sigstore's servers."""
+GH = """#!/bin/sh
+[ "$*" = "attestation verify oci://{image}:1 --repo mogplex/run-action" ]
+"""
+
+
+@pytest.fixture
+def published(registry: Registry, archives: list[str], tmp_path: Path) -> Registry:
+    """The registry with a release in it, signed; its environment has the stand-ins on PATH."""
+    require("cosign")
+    digest = registry.script("publish_image.sh", registry.image, VERSION, *archives)
+    registry.script("tag_image.sh", registry.image, digest, "v1")
+    key = signed(registry, digest, tmp_path)
+    (release,) = [
+        step["run"]
+        for step in yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]["verify"]["steps"]
+        if "cosign verify" in step.get("run", "")
+    ]
+    words = shlex.split(release.replace("\\\n", " "))
+    identity = words[words.index("--certificate-identity") + 1]
+    identity = identity.replace("$GITHUB_SERVER_URL/$GITHUB_REPOSITORY", "https://github.com/mogplex/run-action")
+    programs = {
+        "cosign": COSIGN.format(identity=identity, key=key, cosign=shutil.which("cosign")),
+        "gh": GH.format(image=registry.image),
+    }
+    (tmp_path / "bin").mkdir()
+    for name, text in programs.items():
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    registry.env["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    return registry
+
+
+@pytest.mark.parametrize("block", VERIFY, ids=str)
+def test_a_published_image_is_verified_as_the_page_says(published: Registry, block: Block) -> None:
+    published.run("bash", "-ec", block.code.replace("ghcr.io/mogplex/run-action", published.image))
+
+
+def git(folder: Path, *arguments: str) -> str:
+    author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    done = subprocess.run(["git", *author, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_the_mirror_workflow_copies_the_image_and_makes_an_action_that_names_the_copy(
+    published: Registry, tmp_path: Path
+) -> None:
+    digest = published.digest(VERSION)
+    release, target, job = (tmp_path / name for name in ("release", "target.git", "job"))
+    for folder in (release / ".github", target, job, tmp_path / "mirror"):
+        folder.mkdir(parents=True)
+    image = f"ghcr.io/mogplex/run-action:{VERSION}@{digest}"
+    (release / "action.yml").write_text(pinned_action((ROOT / "action.yml").read_text(), image))
+    (release / ".github" / "dependabot.yml").write_text("version: 2\n")
+    for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "1"], ["tag", f"v{VERSION}"]):
+        git(release, *arguments)
+    git(target, "init", "--quiet", "--bare")
+    (job / "cosign-installer").mkdir()
+    (job / "cosign-installer" / "action.yml").write_text(
+        "{name: Stub, runs: {using: composite, steps: [{run: 'true', shell: bash}]}}\n"
+    )
+    rewrites = {
+        f"file://{release}": "https://github.com/mogplex/run-action.git",
+        f"file://{target}": "https://x-access-token:github-token@github.com/acme/web",
+    }
+    env = {name: published.env[name] for name in ("PATH", "HOME")} | {"GIT_CONFIG_COUNT": "2"}
+    for number, (here, there) in enumerate(rewrites.items()):
+        env |= {f"GIT_CONFIG_KEY_{number}": f"url.{here}.insteadOf", f"GIT_CONFIG_VALUE_{number}": there}
+    (tmp_path / "htpasswd").write_text(LOGIN)
+    auth = f"auth: {{htpasswd: {{realm: private, path: '{tmp_path}/htpasswd'}}}}\n"
+    with serving(tmp_path / "mirror", auth) as mirror:
+        with (tmp_path / ".config/containers/registries.conf").open("a") as insecure:
+            insecure.write(f'[[registry]]\nlocation = "{mirror.host}"\ninsecure = true\n')
+        workflow = MIRROR.code.replace("registry.example.com", mirror.host)
+        workflow = workflow.replace("SOURCE: ghcr.io/mogplex/run-action", f"SOURCE: {published.image}")
+        (job / "repository").mkdir()
+        done = act(
+            workspace(job / "repository", workflow),
+            "--platform=ubuntu-24.04=-self-hosted",
+            f"--local-repository=sigstore/cosign-installer@v4={job / 'cosign-installer'}",
+            f"--input=version={VERSION}",
+            "--secret=REGISTRY_PASSWORD=password",
+            "--secret=GITHUB_TOKEN=github-token",
+            *(f"--env={name}={value}" for name, value in env.items()),
+            event="workflow_dispatch",
+        )
+        assert done.exit_code == 0, done.log
+        mirror.env.update(published.env)
+        mirror.run("bash", "-ec", VERIFY[1].code.replace("ghcr.io/mogplex/run-action:1", f"{mirror.image}@{digest}"))
+    action = yaml.safe_load(git(target, "show", f"v{VERSION}:action.yml"))
+    assert action["runs"]["image"] == f"docker://{mirror.image}@{digest}"
+    assert git(target, "ls-tree", "--name-only", f"v{VERSION}") == "action.yml\n"

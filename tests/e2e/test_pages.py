@@ -1,0 +1,141 @@
+"""What the pages show, run as it stands by a shell or by Python. The container tests run what needs an engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.documents import Block, claim
+from tests.e2e.test_platforms import executable
+from tests.program import ENTRY, ROOT, start_program
+from tests.require import require
+
+DEMO = claim("README.md", "make demo")
+LOOP = claim("CONTRIBUTING.md", "git clone")
+CURL_LOOP = claim("docs/migrating.md", "while :; do")
+PAGE = "docs/emulator.md"
+SERVES = claim(PAGE, "$ mogplex-ci emulator")
+USES = claim(PAGE, "export MOGPLEX_URL")
+ARMS = claim(PAGE, "curl http")
+PYTHON = claim(PAGE, "from mogplex_ci.emulator import Emulator")
+OWN_SCENARIO = claim(PAGE, "description: Two rounds")
+FAULTS = claim(PAGE, "faults:\n")
+PORT = "8787"
+WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+
+
+def shell(script: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a script with `mogplex-ci` of this work tree on PATH, and a `uuidgen`, which not every machine has."""
+    (folder / "bin").mkdir(exist_ok=True)
+    executable(folder / "bin" / "mogplex-ci", f'#!/bin/sh\nexec {shlex.join(ENTRY)} "$@"\n')
+    executable(folder / "bin" / "uuidgen", "#!/bin/sh\necho 3f1c9a52-0d6b-4e7a-9b57-1f2a6c1d0042\n")
+    path = f"{folder / 'bin'}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=folder,
+        env={"PATH": path, "HOME": str(folder), **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("block", [DEMO, LOOP], ids=str)
+def test_the_targets_that_the_pages_name_are_there(block: Block, tmp_path: Path) -> None:
+    """`make` only says what it would do: tests would run these tests, and setting up takes minutes."""
+    for program in ("git", "make"):
+        require(program)
+    clone = {"KEY": f"url.file://{ROOT}.insteadOf", "VALUE": "https://github.com/mogplex/run-action"}
+    script = block.code if "git clone" in block.code else f"cd {ROOT}\n{block.code}"
+    env = {"MAKEFLAGS": "--dry-run", "GIT_CONFIG_COUNT": "1", **{f"GIT_CONFIG_{key}_0": clone[key] for key in clone}}
+    done = shell(script, tmp_path, env)
+    assert done.returncode == 0, done.stderr
+    assert "-m tests.demo" in done.stdout
+
+
+@pytest.mark.parametrize(("scenario", "code"), [("success", 0), ("failed", 1)])
+def test_the_loop_around_curl(scenario: str, code: int, tmp_path: Path) -> None:
+    for program in ("curl", "jq"):
+        require(program)
+    with Emulator(scenario, speed=20) as emulator:
+        env = {
+            "MOGPLEX_API_KEY": emulator.token,
+            "api": f"{emulator.url}/api/v1/mogplex",
+            "body": f'{{"repoId": "{WEB}", "prompt": "Fix it"}}',
+        }
+        done = shell(CURL_LOOP.code, tmp_path, env)
+        (run,) = emulator.runs
+    assert (done.returncode, run.status) == (code, scenario), done.stderr
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[int]:
+    """The port on which the page's first command serves; it prints what the page shows."""
+    command, *shown = SERVES.code.splitlines()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = command.replace(PORT, str(port)).removeprefix("$ mogplex-ci ").split()
+    with start_program(*arguments, env={}, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        printed = [process.stdout.readline().rstrip("\n") for _ in shown]
+        assert printed == [line.replace(PORT, str(port)) for line in shown]
+        yield port
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+
+
+def test_a_step_uses_the_emulator_of_another_terminal(served: int, tmp_path: Path) -> None:
+    done = shell(USES.code.replace(PORT, str(served)), tmp_path, {})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Pull request: https://github.com/acme/web/pull/42" in done.stdout
+
+
+def test_a_fault_is_armed_by_curl(served: int, tmp_path: Path) -> None:
+    require("curl")
+    armed = shell(ARMS.code.replace(PORT, str(served)), tmp_path, {})
+    assert armed.returncode == 0, armed.stderr
+    (url, token) = re.findall(r"=(\S+)", USES.code.splitlines()[0])
+    service = {"MOGPLEX_URL": url.replace(PORT, str(served)), "MOGPLEX_API_KEY": token}
+    listed = shell(f"curl --silent {service['MOGPLEX_URL']}/_emulator/faults", tmp_path, {})
+    assert '"cancel"' in listed.stdout
+
+
+def test_the_python_of_the_page(tmp_path: Path) -> None:
+    """The client of its comment is a step."""
+    client = (
+        f"import subprocess; subprocess.run({ENTRY} + ['--repo', 'acme/web', '--prompt', 'Fix it'],"
+        " env={'MOGPLEX_URL': emulator.url, 'MOGPLEX_API_KEY': emulator.token}, check=True)"
+    )
+    (tmp_path / "script.py").write_text(re.sub(r"\.\.\.  # point the client.*", client, PYTHON.code))
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_step_plays_the_scenario_of_the_page_with_its_faults(tmp_path: Path) -> None:
+    """It survives them: a lost answer, bad gateways, slow answers, a stream that breaks and two that bring nothing."""
+    (tmp_path / "scenario.yaml").write_text(OWN_SCENARIO.code + FAULTS.code)
+    with Emulator(tmp_path / "scenario.yaml", speed=20) as emulator:
+        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+        done = shell("mogplex-ci --repo acme/web --prompt 'Fix it'", tmp_path, env)
+        (run,) = emulator.runs
+    assert done.returncode == 0, done.stdout
+    assert "Round 2 on" in done.stdout
+    assert run.status == "success"
