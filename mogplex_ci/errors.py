@@ -242,7 +242,7 @@ class UnreachableError(MogplexError):
     may_have_worked = True
     exit_code = 69
     code = "UNREACHABLE"
-    remedy = "Check base-url, the proxy settings and the network between this runner and the API."
+    remedy = "Check base-url (MOGPLEX_URL), the proxy settings and the network between this machine and the API."
 
 
 class StreamBrokenError(UnreachableError):

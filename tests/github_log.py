@@ -30,7 +30,7 @@ class Group:
 class GitHubLog:
     """What the viewer shows of a step."""
 
-    story: list[str] = field(default_factory=list)
+    timeline: list[str] = field(default_factory=list)
     """Lines outside the groups; annotations stand there as ``Error: …`` and so on."""
     groups: list[Group] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
@@ -59,14 +59,14 @@ class GitHubLog:
         elif name in _ANNOTATIONS and command:
             self.annotations.append(Annotation(name, data, _properties(command["properties"] or "")))
             shown = f"{name.capitalize()}: {data}"
-            self.story.append(shown)
+            self.timeline.append(shown)
         elif name:
             assert name in ("add-mask", "debug"), f"an unexpected command: {line}"
         elif self._open is not None:
             self._open.lines.append(line)
             shown = f"    {line}"
         else:
-            self.story.append(line)
+            self.timeline.append(line)
             shown = line
         if shown is not None:
             self.shown.append(shown)

@@ -1,6 +1,6 @@
 """Gates: what a successful run must have delivered, judged by its events, by GitHub and by its artifact.
 
-``judge`` turns a successful result into a rejected one when a gate does not hold. What cannot be judged does not pass.
+``judge_run`` turns a successful result into a rejected one when a gate does not pass. Neither does what cannot be judged.
 Nothing is reverted: branch and pull request stay for people to look at.
 """
 
@@ -67,7 +67,7 @@ class Judge:
     """A time of the clock."""
 
 
-def judge(result: RunResult, wanted: Requirements, judge: Judge) -> Generator[Update, None, RunResult]:
+def judge_run(result: RunResult, wanted: Requirements, judge: Judge) -> Generator[Update, None, RunResult]:
     """Judge a successful run by every gate and return its result, rejected if one does not hold. Yields updates.
 
     Raises:

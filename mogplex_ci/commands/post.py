@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mogplex_ci.commands.common import program
 from mogplex_ci.errors import EXIT_CODES, ForeignRunError, MogplexError, UsageError
 from mogplex_ci.inputs.action import read_connection, read_inputs
-from mogplex_ci.inputs.sources import flag_parser
+from mogplex_ci.inputs.sources import check_flags, flag_parser
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import FLEET_STATE, Level
 from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
@@ -31,10 +31,18 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         parser().print_help()
         return 0
     platform = detect(env, sys.stdout)
+    safe = Sanitizer(secrets_of(env))
+    try:
+        check_flags(argv)
+    except UsageError as error:
+        from mogplex_ci.report.text import problem
+
+        for fault in error.problems:
+            platform.annotate(Level.ERROR, safe.line("Mogplex"), problem(safe, fault))
+        return error.exit_code
     state = platform.load_state()
     runs = json.loads(state[FLEET_STATE]) if FLEET_STATE in state else [state]
     left = [run for run in reversed(runs) if "key" in run or "run-id" in run]  # the newest first
-    safe = Sanitizer(secrets_of(env))
     codes = [_clean_up(run, argv, env, platform, safe) for run in left]
     if left and not any(codes):
         with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again

@@ -76,7 +76,7 @@ def _requires_something(inputs: ActionInputs) -> bool:
 
 def _judged(step: Step, inputs: ActionInputs, result: RunResult, client: Client) -> Generator[Update, None, RunResult]:
     """Judge a successful run by its gates. A dry run asks GitHub nothing, and judges only what it needs nobody for."""
-    from mogplex_ci.checks import Judge, Requirements, judge
+    from mogplex_ci.checks import Judge, Requirements, judge_run
     from mogplex_ci.checks.artifact import ArtifactWanted
     from mogplex_ci.checks.github import GitHub
 
@@ -100,7 +100,7 @@ def _judged(step: Step, inputs: ActionInputs, result: RunResult, client: Client)
                     step.platform.github_api_url, inputs.github_token, repo, diagnostics=step.recorder.diagnostics
                 )
                 stack.callback(github.close)
-        judging = judge(
+        judging = judge_run(
             result, wanted, Judge(client, github, why_not, step.clock, step.stop, step.began + inputs.timeout)
         )
         try:

@@ -127,6 +127,16 @@ _PLACEHOLDERS: Final = {
 """What the help shows for a value, by kind."""
 
 
+def check_flags(argv: Sequence[str]) -> None:
+    """Raise what is wrong with the command line of a command that takes the step's flags.
+
+    Raises:
+        UsageError: there is a flag that does not exist, one without a value, or another word.
+    """
+    if problems := _flags(tuple(argv))[1]:
+        raise UsageError(*problems)
+
+
 @cache
 def _flags(argv: tuple[str, ...]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:
     """Return the flags' values by input, None when they cannot be told, and what is wrong with the command line."""

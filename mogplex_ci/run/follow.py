@@ -243,7 +243,7 @@ class Follower:
                     fruitless = 0
                     backoff.reset()
             if fruitless >= FRUITLESS_STREAMS and not self._is_over:
-                yield from self._poll_instead("the event stream brings nothing")
+                yield from self._poll_instead("the event stream sends nothing")
             elif not self._gave_up:
                 yield from self._wait_for(pause)
 

@@ -83,7 +83,7 @@ def inject_no_stream(emulator: Emulator) -> None:
 def check_success(step: GitHubStep) -> None:
     code, log, peak = followed(step)
     assert code == 0, log[-5_000:]
-    assert [line for line in read_log(log).story if line.startswith("✔ Run succeeded")]
+    assert [line for line in read_log(log).timeline if line.startswith("✔ Run succeeded")]
     assert json.loads((step.workspace / "r.json").read_text(encoding="utf-8"))["result"] == "success"
     assert peak < MOST_MIB
 

@@ -120,6 +120,14 @@ def test_a_finished_step_leaves_nothing_to_clean_up(tmp_path: Path) -> None:
     assert not job.kept
 
 
+def test_a_wrong_flag_is_named_before_there_is_anything_to_clean_up(tmp_path: Path, emulator: Emulator) -> None:
+    """At the first job, and not when one was killed."""
+    job = Job("gitlab", tmp_path, emulator)
+    ended = run_program("post", "--timout", "3m", env=job.env, cwd=job.workspace)
+    assert (ended.code, "--timout: does not exist. Did you mean --timeout?" in ended.out) == (2, True), ended.out
+    assert run_program("post", "--timeout", "3m", env=job.env, cwd=job.workspace).code == 0
+
+
 def test_what_cannot_be_cancelled_is_said_and_tried_again(tmp_path: Path, emulator: Emulator) -> None:
     job = Job("gitlab", tmp_path, emulator)
     job.killed_when(lambda: polls(emulator))

@@ -97,7 +97,7 @@ def test_the_result_file_tells_every_ending(
     assert told["exit_code"] == ended.code
     assert (told["error"] is None) == (ended.code == 0)
     assert (step.workspace / FILES["report-file"]).stat().st_size > 0
-    assert not [line for line in read_log(ended.out).story if "report failed" in line]
+    assert not [line for line in read_log(ended.out).timeline if "report failed" in line]
 
 
 def test_nothing_of_an_earlier_step_is_left(step: GitHubStep) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.checks import Judge, Requirements, judge
+from mogplex_ci.checks import Judge, Requirements, judge_run
 from mogplex_ci.checks.artifact import ArtifactWanted
 from mogplex_ci.checks.github import GitHub
 from mogplex_ci.checks.require import Patterns
@@ -67,7 +67,7 @@ class Judged:
         self._judge = Judge(self._client, self._github, why_not, self.clock, self.stop, self.began + timeout)
 
     def run(self, result: RunResult, wanted: Requirements = ALL) -> RunResult:
-        work = judge(result, wanted, self._judge)
+        work = judge_run(result, wanted, self._judge)
         try:
             while True:
                 next(work)
