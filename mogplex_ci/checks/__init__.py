@@ -1,6 +1,6 @@
 """Gates: what a successful run must have delivered, judged by its events, by GitHub and by its artifact.
 
-``judge_run`` turns a successful result into a rejected one when a gate does not pass. Neither does what cannot be judged.
+``judge_run`` turns a successful result into a rejected one when a gate does not pass; what cannot be judged does not.
 Nothing is reverted: branch and pull request stay for people to look at.
 """
 

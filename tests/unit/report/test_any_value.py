@@ -152,7 +152,7 @@ def test_every_report_says_how_the_step_ended(run_data: dict[str, Any], batches:
         workspace = Path(folder).resolve()
         text, result = written(workspace, run_data, batches)
         log = read_log(text)
-        (ending,) = [line for line in log.story if line[:2] in ("✔ ", "✘ ", "→ ")]
+        (ending,) = [line for line in log.timeline if line[:2] in ("✔ ", "✘ ", "→ ")]
         headline = ending[2:].split(" after ")[0]
         errors = [annotation for annotation in log.annotations if annotation.properties.get("title") == "Mogplex"]
         assert len(errors) == (result.result is not Result.SUCCESS)
@@ -196,7 +196,7 @@ def test_every_report_of_a_fleet_says_how_each_run_ended(
             report.end(step)
         results = [run.facts.result.value for run in runs]
         assert [row["result"] for row in json.loads(fleet_outputs(step, safe)["results"] or "")] == results
-        lines = read_log(stream.getvalue()).story
+        lines = read_log(stream.getvalue()).timeline
         for run in runs:
             ending = f"{run.name} {mark(run.facts.result)} {headline(run.facts.result)}"
             assert [line.startswith(ending) for line in lines].count(True) == 1
@@ -226,7 +226,7 @@ def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(tmp_path: Path) 
         ]
     ]
     text, _ = written(tmp_path.resolve(), {"runId": "r-1", "status": "success"}, batches)
-    assert [line for line in read_log(text).story if "before" in line or "behind" in line or "cannot" in line] == [
+    assert [line for line in read_log(text).timeline if "before" in line or "behind" in line or "cannot" in line] == [
         "[00:00]   before",
         "An event cannot be shown here; the events file would have it",
         "[00:00]   behind",

@@ -69,7 +69,7 @@ def test_a_run_from_its_start_to_its_pull_request() -> None:
         *(starting(), STARTED, feed.arrived(*SUCCESSFUL[:6]), feed.arrived(*SUCCESSFUL[6:]), feed.ended()),
         ended=result(Result.SUCCESS, *SUCCESSFUL),
     )
-    assert log.story == [
+    assert log.timeline == [
         "Task: Fix the failing login test",
         "Starting a run on acme/web, idempotency key github-acme/web-1-build-0123456789abcdef",
         f"Started run {RUN_ID} (pending)",
@@ -139,7 +139,7 @@ def test_unknown_events_are_shown_as_they_are() -> None:
 @pytest.mark.parametrize(("state", "line"), [("error", "failed"), ("denied", "denied")])
 def test_failed_and_denied_calls_are_marked(state: str, line: str) -> None:
     log = log_of_events(*call("Bash", 1, 4, state=state))
-    assert log.story[1] == f"[00:03] ✘ Bash ({line}, 3s)"
+    assert log.timeline[1] == f"[00:03] ✘ Bash ({line}, 3s)"
 
 
 def test_calls_at_the_same_time_are_paired_by_id_and_listed_by_their_ends() -> None:
@@ -256,8 +256,8 @@ def test_a_failure_is_one_error_although_the_service_tells_it_twice() -> None:
     log = log_of_events(*twice, ended=result(Result.FAILED, *twice, **FAILURE))
     assert levels(log) == ["error"]
     assert log.annotations[0].text == "The run failed: Tests fail"
-    assert "[00:00] ✘ failed: Harness run failed (exit code 1, command_failed)" in log.story
-    assert log.story[-2:] == [
+    assert "[00:00] ✘ failed: Harness run failed (exit code 1, command_failed)" in log.timeline
+    assert log.timeline[-2:] == [
         "Read what the agent did last.",
         f"To read the run's events again: mogplex runs events {RUN_ID}",
     ]
@@ -294,25 +294,25 @@ def test_missing_events_leave_the_pull_request_unknown(later_ones: bool) -> None
     ended.timeline.is_incomplete = True
     log = log_of(EventsMissing(run(), later_ones=later_ones), ended=ended)
     assert levels(log) == ["warning"]
-    assert "Pull request and change: unknown (events are missing)" in log.story
-    assert f"Compare: {COMPARE}" in log.story
+    assert "Pull request and change: unknown (events are missing)" in log.timeline
+    assert f"Compare: {COMPARE}" in log.timeline
 
 
 def test_events_that_the_timeout_leaves_unshown_are_not_put_down_to_the_service() -> None:
     log = log_of(EventsMissing(run(), later_ones=True, out_of_time=True), ended=result(Result.TIMEOUT))
-    assert "Warning: The timeout left no time to show the last events" in log.story
-    assert not any("The service lists" in line for line in log.story)
+    assert "Warning: The timeout left no time to show the last events" in log.timeline
+    assert not any("The service lists" in line for line in log.timeline)
 
 
 def test_a_run_without_a_delivery_event_leaves_the_pull_request_unknown() -> None:
     log = log_of(ended=result(Result.SUCCESS, *call("Bash", 0, 1)))
-    assert "Pull request and change: unknown (no event reports them)" in log.story
-    assert f"Compare: {COMPARE}" in log.story
+    assert "Pull request and change: unknown (no event reports them)" in log.timeline
+    assert f"Compare: {COMPARE}" in log.timeline
 
 
 def test_a_failed_run_without_work_has_nothing_to_look_at() -> None:
     log = log_of(ended=result(Result.FAILED, *SUCCESSFUL[:7], **FAILURE))
-    assert not [line for line in log.story if "Compare" in line or "look at the work" in line or "unknown" in line]
+    assert not [line for line in log.timeline if "Compare" in line or "look at the work" in line or "unknown" in line]
 
 
 def test_a_pause_says_what_the_run_asks() -> None:
@@ -329,7 +329,7 @@ def test_a_pause_says_what_the_run_asks() -> None:
     question = Checkpoint(Untrusted("Is this fine?"), Untrusted("https://preview.example"))
     paused = StatusChanged(run("awaiting_input"), 3.0, question)
     log = log_of(feed.arrived(asked), feed.ended(), paused, paused, ended=ended)
-    assert log.story == [
+    assert log.timeline == [
         "[00:00] ● agent: started",
         "[00:00]   agent: Done so far.",
         "The run is paused: it waits for a person's answer in Mogplex",
@@ -349,7 +349,7 @@ def test_a_timeout_says_how_to_follow_the_run() -> None:
     log = log_of(ended=result(Result.TIMEOUT, cause="the timeout passed while the run was streaming"))
     assert levels(log) == ["error", "warning"]
     assert log.annotations[1].text == "The run is still working; this step no longer follows it"
-    assert log.story[-2:] == [
+    assert log.timeline[-2:] == [
         f"To follow the run: mogplex runs events {RUN_ID} --follow",
         f"To cancel the run: mogplex runs cancel {RUN_ID}",
     ]
@@ -359,7 +359,7 @@ def test_a_run_that_could_not_be_cancelled_is_a_warning() -> None:
     failed = CancelFailed(run(), UnreachableError("the API did not answer"))
     log = log_of(failed, ended=result(Result.INTERRUPTED, cause="stopped by SIGINT"))
     expected = f"The run may go on. The API did not answer. To cancel it by hand: mogplex runs cancel {RUN_ID}"
-    assert f"Warning: {expected}" in log.story
+    assert f"Warning: {expected}" in log.timeline
 
 
 def test_the_way_to_a_run_is_shown() -> None:
@@ -370,7 +370,7 @@ def test_the_way_to_a_run_is_shown() -> None:
         Polling("this server has no event stream"),
         Trouble(UnreachableError("the API did not answer", detail=Untrusted("::error::x"))),
     )
-    assert log.story[:5] == [
+    assert log.timeline[:5] == [
         "The key belongs to an earlier, different request; next idempotency key: k-g2",
         f"Run {RUN_ID} was never queued; next idempotency key: k-g3",
         f"Run {RUN_ID} of an earlier attempt has ended (cancelled); next idempotency key: k-g4",
@@ -392,15 +392,15 @@ def test_the_way_to_a_run_is_shown() -> None:
 )
 def test_where_the_run_works(branch: dict[str, Any], line: str) -> None:
     log = log_of(Started(run(branch=branch, harness=None), "key-1", joined=False, owned=True))
-    assert log.story[1] == f"Branch: {line}"
+    assert log.timeline[1] == f"Branch: {line}"
 
 
 @pytest.mark.parametrize(("wanted", "made"), [("all", ["error", "warning"]), ("errors", ["error"]), ("none", [])])
 def test_annotations_that_are_not_wanted_are_lines(wanted: str, made: list[str]) -> None:
     log = log_of(ended=result(Result.TIMEOUT, cause="the timeout passed"), annotations=wanted)
     assert levels(log) == made
-    assert any("The timeout passed" in line for line in log.story)
-    assert any("The run is still working" in line for line in log.story)
+    assert any("The timeout passed" in line for line in log.timeline)
+    assert any("The run is still working" in line for line in log.timeline)
 
 
 def test_never_more_than_ten_annotations_of_a_level() -> None:
@@ -453,7 +453,7 @@ def test_details_stop_before_they_drown_the_result() -> None:
     words = [delta(f"words {number}\n" + "y" * 1000 + "\n\n", 200) for number in range(300)]
     log = log_of_events(*floods, *words, ended=result(Result.FAILED, **FAILURE))
     assert sum(len(line) for line in log.shown) < 2_200_000
-    assert sum("The log is long" in line for line in log.story) == 1
-    assert "[02:29]   flood 149" in log.story
-    assert any(line.startswith("[03:20]   agent: words 299 yyy") for line in log.story)
-    assert "Error: The run failed: Tests fail" in log.story
+    assert sum("The log is long" in line for line in log.timeline) == 1
+    assert "[02:29]   flood 149" in log.timeline
+    assert any(line.startswith("[03:20]   agent: words 299 yyy") for line in log.timeline)
+    assert "Error: The run failed: Tests fail" in log.timeline
