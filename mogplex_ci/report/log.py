@@ -235,7 +235,7 @@ class Log:
         why = text.reason(self._safe, result.cause, result.detail)
         self._say("Run ", Untrusted(update.run.id), ": ", why)
         left = self._safe.line("{} retries left" if update.retries_left > 1 else "{} retry left", update.retries_left)
-        self._say("This may pass: starting another run in ", duration(update.seconds), " (", left, ")")
+        self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, ")")
         self._calls.clear()
         self._finishes.clear()
         self._at, self._is_paused = 0.0, False
