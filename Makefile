@@ -4,15 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
+EXAMPLES ?= slow
 SEED ?= 1
 SAMPLE ?= 300
 MODULES ?=
 MUTANTS := .cache/mutants/venv
 SETUP := $(VENV)/.ready
+PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test golden check lint types workflows documents dependencies structure docs pictures hooks fuzz mutants bench soak lock clean
+.PHONY: help demo test test-slow test-all golden check lint types workflows documents dependencies structure docs pictures hooks fuzz mutants bench soak lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -26,11 +28,16 @@ $(SETUP): requirements/dev.txt pyproject.toml
 demo: $(SETUP) ## Play the main job on the embedded emulator, as a GitHub step shows it
 	@$(BIN)/python -m tests.demo
 
-test: $(SETUP) ## Run every test this machine can run
-	$(BIN)/python -m pytest -n auto
+test: $(SETUP) ## Run the everyday tests: a few minutes
+	$(PYTEST) -m "not slow"
+
+test-slow: $(SETUP) ## Run what `make test` leaves out, and try its properties with more examples: EXAMPLES=nightly for most
+	$(PYTEST) -m "slow or hypothesis" --hypothesis-profile=$(EXAMPLES)
+
+test-all: test test-slow ## Run every test
 
 golden: $(SETUP) ## Write the golden logs anew: what every CI system gets to see
-	RUN_ACTION_GOLDEN=write $(BIN)/python -m pytest -n auto -q tests/e2e/test_platforms.py
+	RUN_ACTION_GOLDEN=write $(PYTEST) -q tests/e2e/test_platforms.py
 
 check: lint types workflows documents dependencies ## Run every linter and check
 

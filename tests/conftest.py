@@ -1,6 +1,8 @@
-"""How many examples each property is tried with: a few in the everyday suite, many in the slow one, most at night."""
+"""How many workers run the tests, and how many examples each property is tried with."""
 
 from __future__ import annotations
+
+import os
 
 from hypothesis import HealthCheck, settings
 
@@ -11,3 +13,8 @@ settings.register_profile("everyday", _STEADY, max_examples=25)
 settings.register_profile("slow", _STEADY, max_examples=200)
 settings.register_profile("nightly", _STEADY, max_examples=2_000, derandomize=False, print_blob=True)
 settings.load_profile("everyday")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors: many tests wait for a process or a container."""
+    return (os.cpu_count() or 1) + 1

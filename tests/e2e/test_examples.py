@@ -18,6 +18,7 @@ from tests.ci_environments import environment
 from tests.documents import Block, claim
 from tests.e2e.test_platforms import AT_ONCE, DOCKER, SCENARIOS, executable
 from tests.program import ENTRY
+from tests.slow import mostly_slow
 
 COMMAND_KEYS = {"after-script", "command", "commands", "finally", "script", "test_script", "sh"}
 FILES = {
@@ -101,7 +102,7 @@ def emulator() -> Iterator[Emulator]:
         assert [(run.status, run.prompt) for run in emulator.runs] == [("success", "Fix the failing test.")]
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES))
+@pytest.mark.parametrize("name", mostly_slow(sorted(EXAMPLES), every=3))
 def test_the_commands_of_an_example(name: str, tmp_path: Path, emulator: Emulator) -> None:
     job = Job(tmp_path, emulator, environment(name, tmp_path))
     shown = "".join(job.run("bash", "-e", "-c", script) for script in scripts_of(EXAMPLES[name]))

@@ -98,6 +98,7 @@ def test_a_flood_costs_bounded_memory_and_hides_no_end(name: str, streams: bool,
         check_success(step)
 
 
+@pytest.mark.slow
 def test_a_page_that_is_too_large_to_be_read_hides_no_end(tmp_path: Path) -> None:
     with Emulator("success", speed=50) as emulator:
         run_id, step = attached(emulator, tmp_path)

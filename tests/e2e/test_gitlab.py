@@ -16,6 +16,7 @@ from mogplex_ci.inputs.schema import inputs
 from tests.documents import Block, claim
 from tests.gitlab import Pipeline, Project
 from tests.program import ROOT
+from tests.slow import mostly_slow
 
 pytestmark = pytest.mark.node
 SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
@@ -56,6 +57,7 @@ def started(emulator: Emulator) -> list[dict[str, object]]:
     return [body for body in bodies if isinstance(body, dict)]
 
 
+@pytest.mark.slow
 def test_a_plain_job(tmp_path: Path, emulator: Emulator) -> None:
     project = Project(tmp_path, EXAMPLES["job"])
     pipeline = run(project, emulator)
@@ -70,13 +72,14 @@ def test_a_plain_job(tmp_path: Path, emulator: Emulator) -> None:
     assert not (project.folder / ".mogplex").exists()
 
 
-@pytest.mark.parametrize("job", SHOWN, ids=str)
+@pytest.mark.parametrize("job", mostly_slow(SHOWN, every=2), ids=str)
 def test_the_job_of_a_page(tmp_path: Path, emulator: Emulator, job: Block) -> None:
     pipeline = run(Project(tmp_path, job.code), emulator, "--variable=CI_PIPELINE_SOURCE=schedule")
     assert pipeline.code == 0, pipeline.log
     assert [body["repoId"] for body in started(emulator)] == ["5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"]
 
 
+@pytest.mark.slow
 def test_each_job_of_a_matrix_has_a_run_of_its_own(tmp_path: Path, emulator: Emulator) -> None:
     pipeline = run(Project(tmp_path, EXAMPLES["matrix"]), emulator)
     assert pipeline.code == 0, pipeline.log
@@ -98,6 +101,7 @@ def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(tmp_path: Pa
     assert "is ignored because it is an output of an earlier job" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "runs"), [("schedule", 1), ("push", 0)])
 def test_a_job_of_a_schedule(tmp_path: Path, emulator: Emulator, source: str, runs: int) -> None:
     pipeline = run(Project(tmp_path, EXAMPLES["scheduled"]), emulator, f"--variable=CI_PIPELINE_SOURCE={source}")

@@ -179,7 +179,7 @@ def leaked() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("repos", [(), ("acme/web", "acme/api")], ids=["run", "fleet"])
-@pytest.mark.parametrize("name", ["github", "gitlab", "plain"])
+@pytest.mark.parametrize("name", ["github", *slow(["gitlab", "plain"])])
 def test_no_secret_of_an_agent_is_left_anywhere(name: str, repos: Sequence[str], tmp_path: Path) -> None:
     debug = {"RUNNER_DEBUG": "1", "MOGPLEX_DEBUG": "1"}
     own = {"DEPLOY_PASSWORD": "swordfish-correct-horse"}
@@ -194,7 +194,7 @@ def test_no_secret_of_an_agent_is_left_anywhere(name: str, repos: Sequence[str],
 
 
 @pytest.mark.parametrize("scenario", ["hostile", "leaky"])
-@pytest.mark.parametrize("form", [(), ("--json",)])
+@pytest.mark.parametrize("form", [(), *slow([(("--json",),)])])
 def test_the_commands_for_people_print_nothing_else(scenario: str, form: tuple[str, ...], tmp_path: Path) -> None:
     with Emulator(scenario, speed=100) as emulator:
         env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}

@@ -20,6 +20,7 @@ from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim
 from tests.e2e.golden import check_golden, normalized
 from tests.program import ROOT, run_program, start_program
+from tests.slow import mostly_slow
 
 HOOK = claim("examples/buildkite/pre-exit")
 BY_HAND = claim("docs/platforms.md", "docker run")
@@ -84,12 +85,12 @@ class Job:
         return [path for path in self.folder.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
+@pytest.mark.parametrize("name", mostly_slow(sorted(ENVIRONMENTS), every=3))
 def test_a_run_that_opens_a_pull_request(name: str, tmp_path: Path) -> None:
     check_golden(f"{name}/pull-request.txt", Job(name, tmp_path).run("pull-request"))
 
 
-@pytest.mark.parametrize("name", ["azure", "buildkite", "github", "gitlab", "teamcity"])
+@pytest.mark.parametrize("name", mostly_slow(["github", "azure", "gitlab", "buildkite", "teamcity"], every=2))
 def test_a_run_that_fails_with_every_report(name: str, tmp_path: Path) -> None:
     reports = {"MOGPLEX_CODE_QUALITY_FILE": "code-quality.json", "MOGPLEX_JUNIT_FILE": "junit.xml"}
     check_golden(f"{name}/failure.txt", Job(name, tmp_path).run("failure", **reports))

@@ -72,7 +72,7 @@ class Opened:
             self.wrong.append(f"request: {url}")
 
 
-@pytest.mark.parametrize("scenario", mostly_slow([FLEET, *SCENARIOS], every=3))
+@pytest.mark.parametrize("scenario", mostly_slow([FLEET, *SCENARIOS], every=7))
 def test_nothing_leaves_nothing_complains_and_it_fits(
     browser: Browser, reports: Callable[[str], Path], scenario: str
 ) -> None:
@@ -89,7 +89,7 @@ def test_nothing_leaves_nothing_complains_and_it_fits(
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("scenario", mostly_slow([FLEET, *SCENARIOS], every=3))
+@pytest.mark.parametrize("scenario", mostly_slow([FLEET, *SCENARIOS], every=7))
 def test_everybody_can_read_it(browser: Browser, reports: Callable[[str], Path], scenario: str) -> None:
     """As far as axe can tell: names, roles, keyboard and contrast, by the rules of WCAG and its good practice."""
     axe = (node_modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")

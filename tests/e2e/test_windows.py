@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.program import ROOT, GitHubStep
+from tests.slow import mostly_slow
 
 # What Windows has not, of all that the program or a library it uses may look for.
 LIKE_WINDOWS = """
@@ -33,7 +34,7 @@ def step(tmp_path: Path) -> GitHubStep:
     return GitHubStep(tmp_path, inputs={"prompt": "Fix it … 🚀", "dry-run": "true", **files})
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("encoding", mostly_slow(["cp1252", "ascii"], every=2))
 def test_the_log_is_utf_8_whatever_the_console_s_encoding(encoding: str, step: GitHubStep) -> None:
     step.env |= {"PYTHONIOENCODING": encoding}
     ended = step.run()

@@ -18,7 +18,7 @@ STREAMED = [("repos", 0), ("start", 0), ("stream", 0), ("run", 0), ("run", 1), (
 POLLED = [("repos", 0), ("start", 0), *(("events", position) for position in range(8))]
 """The same on the service of 2026-08, in about eight seconds, polled every 1.5 s."""
 
-each_passing = pytest.mark.parametrize("kind", PASSING, ids=lambda kind: kind.name)
+each_passing = pytest.mark.parametrize("kind", mostly_slow(PASSING, every=3), ids=lambda kind: kind.name)
 each_final = pytest.mark.parametrize("kind", FINAL, ids=lambda kind: kind.name)
 each_refusal = pytest.mark.parametrize("kind", FINAL + REFUSED, ids=lambda kind: kind.name)
 each_refused = pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.name)

@@ -8,6 +8,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
+from tests.slow import mostly_slow
 
 UNKNOWN = "99999999-9999-4999-8999-999999999999"
 READ_ONLY = """\
@@ -148,7 +149,7 @@ def test_an_unknown_status_is_named_and_fails_closed(terminal: Terminal) -> None
     assert (ended.code, ended.out) == (2, "")
 
 
-@pytest.mark.parametrize("status", [404, 200])
+@pytest.mark.parametrize("status", mostly_slow([404, 200], every=2))
 def test_an_address_that_serves_web_pages(terminal: Terminal, status: int) -> None:
     with Emulator("success") as emulator:
         page = {"status": status, "headers": {"content-type": "text/html"}, "body": "<!DOCTYPE html><title>Hi</title>"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.checks import Judge, Requirements, judge
+from mogplex_ci.checks import Judge, Requirements, judge_run
 from mogplex_ci.checks.github import GitHub
 from mogplex_ci.checks.require import Patterns
 from mogplex_ci.models import Untrusted
@@ -41,7 +41,7 @@ def ended(*events: dict[str, Any], incomplete: bool = False, **fields: Any) -> R
 def judged(api: GitHubApi | None, success: RunResult, wanted: Requirements) -> RunResult:
     github = GitHub(api.url, TOKEN, REPOSITORY) if api is not None else None
     clock = VirtualTime().clock()
-    work = judge(success, wanted, Judge(Client("http://127.0.0.1:9", ""), github, WHY_NOT, clock, Stop(), 600.0))
+    work = judge_run(success, wanted, Judge(Client("http://127.0.0.1:9", ""), github, WHY_NOT, clock, Stop(), 600.0))
     try:
         while True:
             next(work)

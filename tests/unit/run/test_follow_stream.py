@@ -130,17 +130,20 @@ def test_resumes_that_bring_nothing_are_replaced_by_polls(world: World) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        {"status": 404, "body": HTML, "headers": {"content-type": "text/html"}},
-        {"status": 200, "body": HTML, "headers": {"content-type": "text/html"}},
-        {"status": 405},
-        {"status": 502, "body": HTML},
-        {"status": 500, "body": error("INTERNAL_ERROR")},
-        {"drop": True},
-        {"garbage": True},
-        {"close": True},
-        {"cut": 0},
-    ],
+    mostly_slow(
+        [
+            {"status": 404, "body": HTML, "headers": {"content-type": "text/html"}},
+            {"status": 200, "body": HTML, "headers": {"content-type": "text/html"}},
+            {"status": 405},
+            {"status": 502, "body": HTML},
+            {"status": 500, "body": error("INTERNAL_ERROR")},
+            {"drop": True},
+            {"garbage": True},
+            {"close": True},
+            {"cut": 0},
+        ],
+        every=3,
+    ),
     ids=lambda fault: " ".join(map(str, fault.values()))[:20],
 )
 def test_what_is_no_stream_is_replaced_by_polls_within_seconds(world: World, fault: dict[str, Any]) -> None:

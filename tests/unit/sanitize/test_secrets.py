@@ -208,7 +208,7 @@ def test_a_secret_in_base64_of_either_alphabet_is_redacted(mark: str) -> None:
     text = f"ab{mark}{STANDALONE['GitHub personal'](seeded(16))}"
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         encoded = encode(text.encode()).decode()
-        assert SANITIZER.clean(Untrusted(f"key: {encoded} end")) .replace("=", "") == "key: *** end", encoded
+        assert SANITIZER.clean(Untrusted(f"key: {encoded} end")).replace("=", "") == "key: *** end", encoded
 
 
 def test_what_follows_a_key_that_was_cut_stays() -> None:
