@@ -22,7 +22,7 @@ from tests.require import require
 
 DEMO = claim("README.md", "make demo")
 LOOP = claim("CONTRIBUTING.md", "git clone")
-CURL_LOOP = claim("docs/migrating.md", "while :; do")
+CURL_LOOP = ROOT / "benchmarks" / "peers" / "curl-loop.sh"
 PAGE = "docs/emulator.md"
 SERVES = claim(PAGE, "$ mogplex-ci emulator")
 USES = claim(PAGE, "export MOGPLEX_URL")
@@ -70,10 +70,11 @@ def test_the_loop_around_curl(scenario: str, code: int, tmp_path: Path) -> None:
     with Emulator(scenario, speed=20) as emulator:
         env = {
             "MOGPLEX_API_KEY": emulator.token,
-            "api": f"{emulator.url}/api/v1/mogplex",
-            "body": f'{{"repoId": "{WEB}", "prompt": "Fix it"}}',
+            "MOGPLEX_URL": emulator.url,
+            "MOGPLEX_REPO": WEB,
+            "PROMPT": "Fix it",
         }
-        done = shell(CURL_LOOP.code, tmp_path, env)
+        done = shell(CURL_LOOP.read_text(encoding="utf-8"), tmp_path, env)
         (run,) = emulator.runs
     assert (done.returncode, run.status) == (code, scenario), done.stderr
 
