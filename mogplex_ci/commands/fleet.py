@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import re
+import sys
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from mogplex_ci.sanitize import Part, SafeText, Sanitizer
     from mogplex_ci.signals import Stop
 
+_M_ARENA_MAX: Final = -8
+"""From glibc's ``malloc.h``."""
 MOST_RUNS: Final = STARTS[-1].most
 """Runs of one fleet: what the service starts in a day."""
 
@@ -68,6 +72,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs], recorder: FleetReco
     if reason is not None:
         return skipped(step, reason)
     clock, stop, began = step.clock, step.stop, step.began
+    _allocate_from_one_heap()
     budget = TokenBudget()
     with service_of(step, tasks) as (url, token):
 
@@ -112,6 +117,13 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs], recorder: FleetReco
             recorder.on_fleet(item, update, fleet.counts)
     result = result_of_fleet([fleet.results[item] for item in items], stop)
     return result._replace(duration=step.duration)
+
+
+def _allocate_from_one_heap() -> None:
+    """Keep glibc from giving each thread a heap of its own: what a run has freed could not be used by the others."""
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # other C libraries have one heap anyway
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def find_repos(client: Client, wanted: Sequence[str], *, timeout: float) -> dict[str, list[Repo]]:
