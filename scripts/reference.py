@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -143,7 +143,7 @@ def _description(spec: Input) -> str:
     return spec.description + (f" Default: `{spec.default}`." if spec.default else variable)
 
 
-def _in_run_file(spec: Input, source: dict[str, Any]) -> dict[str, Any]:
+def _in_run_file(spec: Input, source: Mapping[str, Any]) -> dict[str, Any]:
     kind = source["$defs"].get(spec.kind.name, {})
     rules = {keyword: kind[keyword] for keyword in ("maxLength", "pattern") if keyword in kind}
     capitals = [choice.upper() for choice in spec.kind.choices if spec.kind.ignores_case]

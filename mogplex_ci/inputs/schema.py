@@ -125,9 +125,10 @@ def inputs() -> Mapping[str, Input]:
 
 
 def check(values: Mapping[str, str]) -> list[Problem]:
-    """Return all that is wrong with ``values``: the text of each input by name."""
+    """Return all that is wrong with ``values``: the text of each input by name. Defaults are not looked at."""
     token = values.get("api-key", "")
-    found = (inputs()[name].problem(text, token=token) for name, text in values.items())
+    changed = ((inputs()[name], text) for name, text in values.items() if text != inputs()[name].default)
+    found = (spec.problem(text, token=token) for spec, text in changed)
     return [problem for problem in found if problem is not None]
 
 
