@@ -18,6 +18,8 @@ _NAME = (
     r"(?=\d{0,2}(?![a-z0-9_]))"
 )
 """How names of secrets end, in lower case."""
+_NAME_STARTS = ("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat")
+"""One of them begins whatever ``_NAME`` matches."""
 _AFTER_HYPHEN = ("pass", "auth", "pat")
 """Endings that count only behind a hyphen or an underscore."""
 _KEY = (
@@ -118,10 +120,30 @@ def is_secret_value(value: str, name: str) -> bool:
 
 def _assigned(text: str, lower: str) -> Iterator[tuple[int, int]]:
     done = 0
-    for name in _compiled(_NAME).finditer(lower):
+    for name in _names(lower):
         if name.start() >= done and (place := _behind(text, lower, *name.span())):
             yield place
             done = place[1]
+
+
+def _names(lower: str) -> Iterator[re.Match[str]]:
+    """Return the ends of names of secrets, in order.
+
+    As ``finditer``, which is slower: it tries the expression at every character.
+    """
+    end = 0
+    for at in sorted(at for start in _NAME_STARTS for at in occurrences(start, lower)):
+        if at >= end and (match := _compiled(_NAME).match(lower, at)):
+            end = match.end()
+            yield match
+
+
+def occurrences(part: str, text: str) -> Iterator[int]:
+    """Return where ``part`` stands in ``text``, overlaps included."""
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
 
 
 def _in_commands(text: str, lower: str) -> Iterator[tuple[int, int]]:

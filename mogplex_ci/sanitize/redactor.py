@@ -126,7 +126,7 @@ class KnownValues:
         """Return where in ``text``, whose controls are shown already, the values stand."""
         if "\\" in text:  # a break there may also be a backslash before a value that begins with n, r or t
             for form in self._forms:
-                yield from ((at, at + len(form)) for at in _occurrences(form, text))
+                yield from ((at, at + len(form)) for at in assignments.occurrences(form, text))
         squeezed = _squeezed(text)
         hits = [needle for needle in self._needles if needle in squeezed]
         if not hits:
@@ -134,7 +134,7 @@ class KnownValues:
         places = _places(text)
         for needle in hits:
             across = len(needle) >= _SHORTEST_ACROSS_BREAKS or len(self._needles[needle]) != len(needle)
-            for at in _occurrences(needle, squeezed):
+            for at in assignments.occurrences(needle, squeezed):
                 start, end = places[at], places[at + len(needle) - 1] + 1
                 if across or end - start == len(needle):
                     yield start, end
@@ -292,14 +292,6 @@ def _masked(texts: Sequence[str], spans: list[tuple[int, int]]) -> Iterator[str]
             pending.popleft()
         yield "".join([*parts, text[here - offset :]])
         offset = end + 1
-
-
-def _occurrences(part: str, text: str) -> Iterator[int]:
-    """Return where ``part`` stands in ``text``, overlaps included."""
-    at = text.find(part)
-    while at >= 0:
-        yield at
-        at = text.find(part, at + 1)
 
 
 @cache
