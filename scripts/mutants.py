@@ -45,9 +45,11 @@ PYTHON: Final = ROOT / ".venv" / "bin" / "python"
 CONFIG: Final[dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _NO_CHANGE: Final = re.compile(r"_(Eq_Is|Is_Eq|NotEq_IsNot|IsNot_NotEq)$")
 """Identity for equality and back: they differ only by which values the interpreter happens to keep once."""
-_MOST_SECONDS: Final = 30.0
+_MOST_SECONDS: Final = 20.0
 """How long the tests that are asked about one mutant took when nothing was changed; the nearest and shortest first."""
 
+_FIRST_TESTS: Final = 30
+"""Tests that are asked first: most mutants are noticed by one of them, and the files of the others are not loaded."""
 _USAGE_ERROR: Final = 4
 """Exit code of pytest when a test that it shall run does not exist, among others."""
 _SERVER: Final = """
@@ -177,10 +179,10 @@ def draw(names: Sequence[str], size: int, seed: int) -> list[Mutant]:
 
 
 class Tests:
-    """What the tests run and how long each takes, measured once for each state of code and tests."""
+    """What the tests run and how long each takes."""
 
     def __init__(self) -> None:
-        """Measure, unless code and tests are as they were the last time."""
+        """Read what was measured."""
         self._data = CoverageData(str(WORK / "coverage"))
         self._data.read()
         known = json.loads((WORK / "tests.json").read_text())
@@ -189,27 +191,41 @@ class Tests:
 
     @classmethod
     def measure(cls, tree: Path) -> Tests:
-        """Run all tests in ``tree``, unless code and tests are as they were the last time."""
-        state = hashlib.sha256()
-        for path in sorted(path for folder in ("mogplex_ci", "tests") for path in (tree / folder).rglob("*.py")):
-            state.update(path.read_bytes())
+        """Run the tests in ``tree`` that are new or changed since the last time; all of them if anything else is."""
+        files = [path for folder in ("mogplex_ci", "tests") for path in sorted((tree / folder).rglob("*.py"))]
+        state = {str(path.relative_to(tree)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
         saved = WORK / "tests.json"
-        if not saved.exists() or json.loads(saved.read_text())["state"] != state.hexdigest():
-            print("running the tests without a mutant, to see which of them run which line", flush=True)
+        known: dict[str, Any] = {"state": {}, "seconds": {}, "failed": []}
+        if saved.exists():
+            known = json.loads(saved.read_text())
+        changed = [name for name, digest in state.items() if known["state"].get(name) != digest]
+        if not all(fnmatch(name, "tests/*/test_*.py") for name in changed):
+            changed = list(CONFIG["tests"])
+            (WORK / "coverage").unlink(missing_ok=True)
+        asked = [name for name in changed if name.startswith(tuple(CONFIG["tests"])) and name not in CONFIG["left_out"]]
+        if asked:
+            print("running tests without a mutant, to see which of them run which line", flush=True)
             ignored = [f"--ignore={path}" for path in CONFIG["left_out"]]
-            options = ["--cov=mogplex_ci", "--cov-context=test", "--cov-report=", "-n", "2", "--durations=0", "-vv"]
-            command = [PYTHON, "-m", "pytest", *options, "--durations-min=0.01", *ignored, *CONFIG["tests"]]
+            options = ["--cov=mogplex_ci", "--cov-context=test", "--cov-append", "--cov-report=", "-n", "2"]
+            command = [
+                PYTHON,
+                "-m",
+                "pytest",
+                *options,
+                "--durations=0",
+                "--durations-min=0.01",
+                "-vv",
+                *ignored,
+                *asked,
+            ]
             env = os.environ | {"COVERAGE_FILE": str(WORK / "coverage")}
             done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)
-            seconds: Counter[str] = Counter()
-            for took, test in re.findall(r"^([\d.]+)s (?:call|setup|teardown) +(\S.*)$", done.stdout, re.MULTILINE):
-                seconds[test] += float(took)  # type: ignore[assignment]  # a Counter of seconds
-            failed = tree / ".pytest_cache" / "v" / "cache" / "lastfailed"
-            names = list(json.loads(failed.read_text())) if failed.exists() else []
-            if names:
-                print(f"left out, because they fail without a mutant: {', '.join(names)}")
-            known = {"state": state.hexdigest(), "seconds": seconds, "failed": names}
-            saved.write_text(json.dumps(known))
+            for took, test in re.findall(r"^([\d.]+)s call +(\S.*)$", done.stdout, re.MULTILINE):
+                known["seconds"][test] = float(took)
+            known["failed"] += re.findall(r"^FAILED (.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
+        if known["failed"]:
+            print(f"left out, because they fail without a mutant: {', '.join(known['failed'])}")
+        saved.write_text(json.dumps(known | {"state": state}))
         return cls()
 
     def of(self, mutant: Mutant, names: Sequence[str]) -> list[str]:
@@ -305,7 +321,11 @@ def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float) 
     path.write_text(mutant.mutated, encoding="utf-8")
     os.utime(path, (before.st_mtime + 10, before.st_mtime + 10))  # compiled code of the original does not count
     try:
-        return runner.run(tests, seconds)
+        verdict = "survived"
+        for some in (tests[:_FIRST_TESTS], tests[_FIRST_TESTS:]):
+            if some and verdict == "survived":
+                verdict = runner.run(some, seconds)
+        return verdict
     finally:
         path.write_text(mutant.source, encoding="utf-8")
         os.utime(path, (before.st_atime, before.st_mtime))
