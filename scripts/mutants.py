@@ -208,7 +208,7 @@ class Tests:
             ignored = [f"--ignore={path}" for path in CONFIG["left_out"]]
             options = ["--cov=mogplex_ci", "--cov-context=test", "--cov-append", "--cov-report=", "-n", "2"]
             command = [
-                PYTHON,
+                str(PYTHON),
                 "-m",
                 "pytest",
                 *options,
