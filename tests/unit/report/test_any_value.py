@@ -169,34 +169,43 @@ def test_every_report_says_how_the_step_ended(run_data: dict[str, Any], batches:
         assert len([json.loads(line) for line in lines]) == file["events"]["count"]
 
 
+FleetData = list[tuple[str, dict[str, Any], list[list[dict[str, Any]]]]]
+"""Repository, run and events of each run."""
+
+
+def fleet_written(workspace: Path, fleet: FleetData) -> tuple[str, FleetFacts]:
+    """Write every report of a step with these runs, and return the log and the facts."""
+    (platform, stream), safe = github(workspace), Sanitizer()
+    given_inputs = inputs(**{name: workspace / path for name, path in FILES.items()})
+    names = [safe.sentence("[", number, " ", Untrusted(repo), "]") for number, (repo, *_) in enumerate(fleet)]
+    log = FleetLog(platform, safe)
+    log.begin(dict.fromkeys(names, given_inputs), concurrency=2)
+    reports = [log, *fleet_reports(given_inputs, platform, safe, len(fleet))]
+    runs: list[RunFacts] = []
+    for name, (repo, run_data, batches) in zip(names, fleet, strict=True):
+        updates, result = happened(run_data, batches)
+        for report in reports:
+            for update in updates:
+                report.on(name, update)
+        runs.append(RunFacts(name, Untrusted(repo), None, facts_of(result, safe, platform, given_inputs), 1.0, 2.0))
+        for report in reports:
+            report.end_run(runs[-1])
+    step = FleetFacts(facts_of(result_of_fleet([result], Stop()), safe, platform, given_inputs), runs)
+    for report in reports:
+        report.end(step)
+    results = [run.facts.result.value for run in runs]
+    assert [row["result"] for row in json.loads(fleet_outputs(step, safe)["results"] or "")] == results
+    return stream.getvalue(), step
+
+
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(st.tuples(TEXTS, RUNS, BATCHES), min_size=1, max_size=3))
-def test_every_report_of_a_fleet_says_how_each_run_ended(
-    fleet: list[tuple[str, dict[str, Any], list[list[dict[str, Any]]]]],
-) -> None:
+def test_every_report_of_a_fleet_says_how_each_run_ended(fleet: FleetData) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        workspace, safe = Path(folder).resolve(), Sanitizer()
-        platform, stream = github(workspace)
-        given_inputs = inputs(**{name: workspace / path for name, path in FILES.items()})
-        names = [safe.sentence("[", number, " ", Untrusted(repo), "]") for number, (repo, *_) in enumerate(fleet)]
-        log = FleetLog(platform, safe)
-        log.begin(dict.fromkeys(names, given_inputs), concurrency=2)
-        reports = [log, *fleet_reports(given_inputs, platform, safe, len(fleet))]
-        runs: list[RunFacts] = []
-        for name, (repo, run_data, batches) in zip(names, fleet, strict=True):
-            updates, result = happened(run_data, batches)
-            for report in reports:
-                for update in updates:
-                    report.on(name, update)
-            runs.append(RunFacts(name, Untrusted(repo), None, facts_of(result, safe, platform, given_inputs), 1.0, 2.0))
-            for report in reports:
-                report.end_run(runs[-1])
-        step = FleetFacts(facts_of(result_of_fleet([result], Stop()), safe, platform, given_inputs), runs)
-        for report in reports:
-            report.end(step)
-        results = [run.facts.result.value for run in runs]
-        assert [row["result"] for row in json.loads(fleet_outputs(step, safe)["results"] or "")] == results
-        lines = read_log(stream.getvalue()).timeline
+        workspace = Path(folder).resolve()
+        text, step = fleet_written(workspace, fleet)
+        runs = step.runs
+        lines = read_log(text).timeline
         for run in runs:
             ending = f"{run.name} {mark(run.facts.result)} {headline(run.facts.result)}"
             assert [line.startswith(ending) for line in lines].count(True) == 1
@@ -207,30 +216,45 @@ def test_every_report_of_a_fleet_says_how_each_run_ended(
         assert (workspace / "r.html").read_text(encoding="utf-8").count('<section id="r') == len(runs)
         file = json.loads((workspace / "result.json").read_text(encoding="utf-8"))
         Draft202012Validator(schemas.load("result")).validate(file)
-        assert [run["result"] for run in file["runs"]] == results
+        assert [run["result"] for run in file["runs"]] == [run.facts.result.value for run in runs]
         assert len(ElementTree.parse(workspace / "j.xml").getroot()[0]) == len(runs)  # noqa: S314 - ours
         events = (workspace / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
         assert len([json.loads(line) for line in events]) == sum(run["events"]["count"] for run in file["runs"])
 
 
-def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(tmp_path: Path) -> None:
+def unshowable() -> list[list[dict[str, Any]]]:
+    """Return events, one of which cannot be shown."""
+
     class Broken(dict[str, Any]):
         def items(self) -> Any:
             raise ValueError
 
-    batches = [
+    return [
         [
             {"id": "1", "type": "log", "message": "before", "payload": {}},
             {"id": "2", "type": "odd", "message": "broken", "payload": {"value": Broken(a=1)}},
             {"id": "3", "type": "log", "message": "behind", "payload": {}},
         ]
     ]
-    text, _ = written(tmp_path.resolve(), {"runId": "r-1", "status": "success"}, batches)
-    assert [line for line in read_log(text).timeline if "before" in line or "behind" in line or "cannot" in line] == [
-        "[00:00]   before",
-        "An event cannot be shown here; the events file would have it",
-        "[00:00]   behind",
-    ]
-    assert "An event cannot be shown here" in (tmp_path / "r.html").read_text(encoding="utf-8")
-    events = [json.loads(line) for line in (tmp_path / "events.ndjson").read_text().splitlines()]
-    assert [event["id"] for event in events] == ["1", "2", "3"]
+
+
+def check_the_others_are_shown(folder: Path, log: str, runs: int) -> None:
+    """Check that log, page and events file of so many runs show what stands around the event that cannot be shown."""
+    shown = ["[00:00]   before", "An event cannot be shown here; the events file would have it", "[00:00]   behind"]
+    lines = [line.strip() for line in read_log(log).shown if re.search("before|behind|cannot", line)]
+    assert lines == shown * runs
+    assert (folder / "r.html").read_text(encoding="utf-8").count("An event cannot be shown here") == runs
+    events = [json.loads(line) for line in (folder / "events.ndjson").read_text().splitlines()]
+    assert [event["id"] for event in events] == ["1", "2", "3"] * runs
+
+
+def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(tmp_path: Path) -> None:
+    text, _ = written(tmp_path.resolve(), {"runId": "r-1", "status": "success"}, unshowable())
+    check_the_others_are_shown(tmp_path, text, 1)
+
+
+def test_an_entry_of_a_fleet_that_cannot_be_shown_does_not_hide_the_others(tmp_path: Path) -> None:
+    fleet = [(repo, {"runId": "r-1", "status": "success"}, unshowable()) for repo in ("acme/web", "acme/api")]
+    text, _ = fleet_written(tmp_path.resolve(), fleet)
+    check_the_others_are_shown(tmp_path, text, 2)
+    assert (tmp_path / "summary.md").read_text(encoding="utf-8").count("<summary>✔ <code>") == 2
