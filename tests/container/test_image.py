@@ -165,6 +165,15 @@ def test_a_dry_run_needs_no_network(image: str) -> None:
     assert "Fix the build" in log
 
 
+def test_a_dry_run_of_a_pattern_plays_a_run_for_each_repository(image: str) -> None:
+    log = docker(
+        "run", "--rm", "--network", "none", image, "--dry-run", "--repo", "acme/*", "--prompt", "Fix the build"
+    )
+    assert "The request for each repository would be" in log
+    assert "[acme/example] ✔ Dry run after " in log
+    assert "✔ Of 1 run 1 succeeded after " in log
+
+
 def test_labels_name_source_and_licence(image: str) -> None:
     labels = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", image))
     assert labels["org.opencontainers.image.source"] == "https://github.com/mogplex/run-action"

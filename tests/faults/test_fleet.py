@@ -19,11 +19,13 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.run.execution import Execution, Plan
 from mogplex_ci.run.fleet import RunEnded
-from mogplex_ci.run.result import RunResult
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.start import Key, OnRerun
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.signals import Stop
+from tests.faults.kinds import FINAL, PASSING, REFUSED, STREAM_FAULTS, Kind
 from tests.faults.world import World
+from tests.slow import mostly_slow
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 
 NUMBERS = itertools.count(1)
@@ -186,25 +188,43 @@ def test_a_dead_worker_is_noticed_beside_others(world: World) -> None:
     assert played.ends == ["success", "failed", "success"]
 
 
-FAULTS: list[dict[str, Any]] = [
-    {"status": 500},
-    {"status": 429, "headers": {"Retry-After": "5"}},
-    {"drop": True},
-    {"drop": True, "when": "after"},
-    {"delay": 1.0},  # of real time: the clocks of the other runs go on meanwhile
-]
+ROUTES = ["repos", "start", "run", "events", "stream"]
+SLOW = Kind("slow", {"delay": 1.0}, 69)  # in real time: the clocks of the other runs go on meanwhile
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=repr)
-@pytest.mark.parametrize("route", ["repos", "start", "run", "events", "stream"])
-def test_a_fault_that_strikes_one_of_three(world: World, route: str, fault: dict[str, Any]) -> None:
+def struck(world: World, route: str, kind: Kind) -> Played:
+    """Perform three runs, one of which meets a fault, once."""
     world.emulator.clear_faults()
-    world.emulator.inject(route, **fault)
-    items = three("success", "success", "success")
-    played = Played(world, items)
+    world.emulator.inject(route, **kind.fields)
+    played = Played(world, three("success", "success", "success"))
     world.emulator.clear_faults()
+    return played
+
+
+@pytest.mark.parametrize("kind", [SLOW, *mostly_slow(PASSING, every=4)], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_fault_that_strikes_one_of_three(world: World, route: str, kind: Kind) -> None:
+    played = struck(world, route, kind)
     assert played.ends == ["success"] * 3
-    for item in items:
+    for item in played.items:
+        played.check_whole(item)
+
+
+@pytest.mark.parametrize("kind", STREAM_FAULTS, ids=lambda kind: kind.name)
+def test_a_stream_of_one_of_three_that_breaks(world: World, kind: Kind) -> None:
+    played = struck(world, "stream", kind)
+    assert played.ends == ["success"] * 3
+    for item in played.items:
+        played.check_whole(item)
+
+
+@pytest.mark.parametrize("kind", mostly_slow(FINAL + REFUSED, every=4), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("route", ROUTES)
+def test_what_ends_one_of_three_ends_no_other(world: World, route: str, kind: Kind) -> None:
+    played = struck(world, route, kind)
+    well = [item for item in played.items if played.results[item].result is Result.SUCCESS]
+    assert len(well) >= 2
+    for item in well:
         played.check_whole(item)
 
 
@@ -274,3 +294,24 @@ def test_random_fleets(scenarios: list[str], concurrency: int, trouble: list[tup
         assert refused(world, 0) == 0
         for item in items:
             played.check_whole(item)
+
+
+@given(scenarios=fleets, concurrency=st.integers(1, 8), trouble=faults, after=st.floats(0.0, 90.0))
+def test_a_stop_signal_at_any_moment_of_a_random_fleet(
+    scenarios: list[str], concurrency: int, trouble: list[tuple[str, dict[str, Any], int]], after: float
+) -> None:
+    """The step ends within five seconds; what it started is over, or left to ``post``, which knows of it."""
+    world = World.serve(limits=True)
+    with world.emulator:
+        for route, fault, skip in trouble:
+            world.emulator.inject(route, skip=skip, **fault)
+        items = three(*scenarios)
+        played = Played(world, items, concurrency=concurrency, stop_after=after)
+        assert played.seconds <= after + 5.1
+        assert refused(world, 0) == 0
+        for item in items:
+            runs = played.runs_of(item)
+            assert len(runs) <= 1
+            is_over = all(run.status in ("success", "failed", "cancelled") for run in runs)
+            assert is_over or played.results[item].left_behind or played.ends[items.index(item)] == "paused"
+            assert sum(isinstance(update, RunEnded) for one, update in played.updates if one is item) == 1
