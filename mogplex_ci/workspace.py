@@ -97,8 +97,10 @@ def discard(path: Path) -> None:
         os.unlink(folder / path.name, dir_fd=descriptor)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str | Iterator[str]) -> None:
     """Replace the content of the file at ``path`` in one step: a reader sees the old text or all of the new one.
+
+    An iterator's pieces are written as they come.
 
     Raises:
         OSError: the file cannot be written, or one of its folders has become a link.
@@ -110,7 +112,7 @@ def write_whole(path: Path, text: str) -> None:
         file = os.open(partial, flags, 0o644, dir_fd=descriptor)
         try:
             with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
+                stream.writelines([text] if isinstance(text, str) else text)
                 if hasattr(os, "fchmod"):
                     os.fchmod(file, 0o644)  # whatever the umask: later steps may run as another user
             os.replace(partial, folder / path.name, src_dir_fd=descriptor, dst_dir_fd=descriptor)

@@ -251,7 +251,7 @@ class FleetRecorder(Recorder):
         self._seconds_to_start, self._elapsed = seconds_to_start, elapsed
         self._name(items)
         inputs = items[0].inputs
-        self._log_of_fleet.begin({self._names[item]: item.inputs for item in items}, inputs.concurrency)
+        self._log_of_fleet.begin({self._names[item]: item.inputs for item in items}, inputs.concurrency, elapsed)
         reports = fleet_reports(inputs, self._platform, self._sanitizer, len(items))
         self._reports_of_fleet = [self._log_of_fleet, *reports]
         self._progress.begin(self._names.values(), self._counted)
@@ -262,7 +262,7 @@ class FleetRecorder(Recorder):
         is_said = isinstance(update, (FleetHeartbeat, RunEnded, *SAID_AT_ONCE))
         with self._progress.aside() if is_said else contextlib.nullcontext():
             if item is None or isinstance(update, FleetHeartbeat):
-                self._guarded(lambda: self._log_of_fleet.heartbeat(self._counted(), self._elapsed()))
+                self._guarded(lambda: self._log_of_fleet.heartbeat(self._counted()))
             elif isinstance(update, RunEnded):
                 self._end_run(item, update.result)
                 self._progress.end_run(self._names[item], update.result.result)

@@ -21,7 +21,7 @@ from mogplex_ci.sanitize import Markdown, count, duration
 from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from mogplex_ci.inputs.action import ActionInputs
@@ -158,11 +158,13 @@ class FleetLog(FleetReport):
         self._logs: dict[SafeText, tuple[Log, _Lines]] = {}
         self._annotated = 0
         self._annotations = True
-        self._said_wait = False
-        """Whether the log says that starts have to wait."""
+        self._elapsed: Callable[[], float] = lambda: 0.0
+        self._wait_ends = 0.0
+        """Until when starts have to wait, as the log says; in seconds since the step began."""
 
-    def begin(self, runs: Mapping[SafeText, ActionInputs], concurrency: int) -> None:
-        """Say what will be started: the runs' names and inputs."""
+    def begin(self, runs: Mapping[SafeText, ActionInputs], concurrency: int, elapsed: Callable[[], float]) -> None:
+        """Say what will be started: the runs' names and inputs. ``elapsed`` tells how long the step has taken."""
+        self._elapsed = elapsed
         room = max(DETAILS_LIMIT // len(runs), _LEAST_ROOM)
         for name, inputs in runs.items():
             lines = _Lines(self._safe, room)
@@ -184,18 +186,16 @@ class FleetLog(FleetReport):
         lines.first_of_update = None
         log.on(update)
         if isinstance(update, Waiting) and isinstance(update.error, RateLimitedError):
-            if not self._said_wait:
+            if self._elapsed() >= self._wait_ends:  # the other runs that wait say nothing new
                 reason = text.reason(self._safe, update.error.cause, update.error.detail)
                 self._say(reason, "; the next try to start is in ", duration(update.seconds))
-            self._said_wait = True
+                self._wait_ends = self._elapsed() + update.seconds
         elif isinstance(update, SAID_AT_ONCE) and lines.first_of_update:
             self._say(name, " ", lines.first_of_update)
-        if isinstance(update, u.Started):
-            self._said_wait = False
 
-    def heartbeat(self, counts: SafeText, elapsed: float) -> None:
-        """Count the runs, ``elapsed`` seconds after the step began."""
-        self._say(counts, " (after ", duration(elapsed), ")")
+    def heartbeat(self, counts: SafeText) -> None:
+        """Count the runs."""
+        self._say(counts, " (after ", duration(self._elapsed()), ")")
 
     def end_run(self, run: RunFacts) -> None:
         """Write how a run ended, and its log."""
@@ -242,7 +242,8 @@ class FleetLog(FleetReport):
 
 def headline(fleet: FleetFacts, safe: Sanitizer) -> SafeText:
     """Return ``Of 5 runs 3 succeeded``."""
-    verb: LiteralString = "were started, not followed" if fleet.step.result is Result.DETACHED else "succeeded"
+    is_detached = any(run.facts.result is Result.DETACHED for run in fleet.runs)
+    verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
     return safe.line("Of {} {} {}", count(len(fleet.runs), "run"), fleet.good, safe.line(verb))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import re
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -17,15 +19,19 @@ from mogplex_ci import signals
 from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.models import StartRequest, Untrusted
+from mogplex_ci.platforms.others import Plain
+from mogplex_ci.report.fleet import FleetLog
 from mogplex_ci.run.execution import Execution, Plan
 from mogplex_ci.run.fleet import RunEnded
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.start import Key, OnRerun
 from mogplex_ci.run.updates import EventsArrived, Update
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.signals import Stop
 from tests.faults.kinds import FINAL, PASSING, REFUSED, STREAM_FAULTS, Kind
 from tests.faults.world import World
 from tests.slow import mostly_slow
+from tests.unit.report.events import inputs
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 
 NUMBERS = itertools.count(1)
@@ -56,8 +62,10 @@ class Item:
     key: str
     scenario: str
     repo: str = "acme/web"
+    fields: dict[str, Any] = field(default_factory=dict)
+    """What its plan has beside the usual."""
 
-    def plan(self, **fields: Any) -> Plan:
+    def plan(self) -> Plan:
         """Return what the step shall do about it."""
         defaults: dict[str, Any] = {
             "run_id": None,
@@ -75,7 +83,7 @@ class Item:
             "poll_interval": 1.5,
             "jobs_per_token": 3,
         }
-        return Plan(**(defaults | fields))
+        return Plan(**(defaults | self.fields))
 
 
 class Played:
@@ -228,6 +236,17 @@ def test_what_ends_one_of_three_ends_no_other(world: World, route: str, kind: Ki
         played.check_whole(item)
 
 
+def test_each_run_is_retried_and_pauses_as_if_it_were_alone(each_world: World) -> None:
+    each_world.emulator.clear_faults()
+    fails, asks, works = items = three("launch-failure", "paused", "success")
+    fails.fields, asks.fields = {"retries": 1}, {"on_pause": "cancel"}
+    played = Played(each_world, items)
+    assert played.ends == ["failed", "paused", "success"]
+    assert [len(played.runs_of(item)) for item in items] == [2, 1, 1]
+    assert [run.status for run in played.runs_of(asks)] == ["cancelled"]
+    played.check_whole(works)
+
+
 def test_a_token_that_is_refused_for_one_run_only_ends_that_one(world: World) -> None:
     world.emulator.clear_faults()
     world.emulator.inject("start", status=403, body={"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}})
@@ -267,6 +286,23 @@ def test_thirty_runs_take_no_longer_than_the_limits_ask_for(limited_world: World
     assert refused(limited_world, since) == 0
     alone = max(result.duration for result in list(played.results.values())[:1])
     assert played.seconds <= 1.15 * (120 + alone)
+
+
+def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None:
+    world, stream, safe = World.serve(limits=True), io.StringIO(), Sanitizer()
+    with world.emulator:
+        played = Played(world, three(*["success"] * 12), concurrency=12)
+    log, names = (
+        FleetLog(Plain({}, stream), safe),
+        {item: safe.sentence("[", Untrusted(item.key), "]") for item in played.items},
+    )
+    log.begin(dict.fromkeys(names.values(), inputs()), 12, elapsed=lambda: 0.0)
+    for item, update in played.updates:
+        if item is not None and not isinstance(update, RunEnded):
+            log.on(names[item], cast("Update", update))
+    said = [line for line in stream.getvalue().splitlines() if "limit of 10 starts a minute" in line]
+    assert len(said) == 1
+    assert re.search(r"is used up; the next try to start is in (59|1m 0\d)s$", said[0])
 
 
 fleets = st.lists(st.sampled_from(["success", "failed", "no-change", "paused"]), min_size=1, max_size=14)

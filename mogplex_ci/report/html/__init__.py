@@ -46,7 +46,7 @@ def page(facts: Facts, safe: Sanitizer) -> str:
     filters = Filters(facts.tools, safe)
     entries = [shown_entry(number, entry, filters, safe) for number, entry in enumerate(facts.timeline.entries)]
     scale = Scale(facts.timeline.last)
-    return _rendered(
+    pieces = _rendered(
         "report.html.j2",
         facts,
         headline=headline(facts.result),
@@ -58,6 +58,7 @@ def page(facts: Facts, safe: Sanitizer) -> str:
         said=sum(entry.kind == "message" for entry in entries),
         entries=entries,
     )
+    return "".join(pieces)
 
 
 class RunPart(NamedTuple):
@@ -79,8 +80,8 @@ class RunPart(NamedTuple):
         return scale.bar(self.run.began, self.run.ended, kind, title, self.anchor)
 
 
-def fleet_page(fleet: FleetFacts, headline: SafeText, parts: Sequence[RunPart]) -> str:
-    """Return the page of a fleet: a table, a picture of all runs, and each of the ``parts`` below."""
+def fleet_page(fleet: FleetFacts, headline: SafeText, parts: Sequence[RunPart]) -> Iterator[str]:
+    """Yield the page of a fleet piece by piece: a table, a picture of all runs, and each of the ``parts`` below."""
     scale = Scale(max((run.ended for run in fleet.runs), default=0.0))
     return _rendered(
         "fleet.html.j2",
@@ -114,8 +115,8 @@ def run_part(number: int, run: RunFacts, room: int, safe: Sanitizer) -> RunPart:
     )
 
 
-def _rendered(template: str, facts: Facts, *, filters: Sequence[Filter] = (), **values: object) -> str:
-    """Return the page that ``template`` makes of ``facts``, which are the step's, and ``values``."""
+def _rendered(template: str, facts: Facts, *, filters: Sequence[Filter] = (), **values: object) -> Iterator[str]:
+    """Yield the page that ``template`` makes of ``facts``, which are the step's, and ``values``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # needed for nothing else
     from markupsafe import Markup
 
@@ -128,7 +129,7 @@ def _rendered(template: str, facts: Facts, *, filters: Sequence[Filter] = (), **
         keep_trailing_newline=True,
     )
     style = environment.get_template("report.css.j2").render(filters=len(filters))
-    return environment.get_template(template).render(
+    yield from environment.get_template(template).generate(
         style=Markup(style),  # noqa: S704 - ours, and the policy names its hash
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         version=__version__,

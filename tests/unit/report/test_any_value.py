@@ -179,7 +179,7 @@ def fleet_written(workspace: Path, fleet: FleetData) -> tuple[str, FleetFacts]:
     given_inputs = inputs(**{name: workspace / path for name, path in FILES.items()})
     names = [safe.sentence("[", number, " ", Untrusted(repo), "]") for number, (repo, *_) in enumerate(fleet)]
     log = FleetLog(platform, safe)
-    log.begin(dict.fromkeys(names, given_inputs), concurrency=2)
+    log.begin(dict.fromkeys(names, given_inputs), 2, elapsed=lambda: 0.0)
     reports = [log, *fleet_reports(given_inputs, platform, safe, len(fleet))]
     runs: list[RunFacts] = []
     for name, (repo, run_data, batches) in zip(names, fleet, strict=True):
