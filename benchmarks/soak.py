@@ -294,7 +294,7 @@ class Soak:
                 twice = [name for name, number in Counter(live).items() if number > 1 and name != "fleet"]
                 self.broken += [f"{name}: its run is at work, and the step is over" for name in ended]
                 self.broken += [f"{name}: two runs at once" for name in twice]
-                self.counts["looks"] += 1
+                self.counts["looks for runs left behind"] += 1
 
     def _check_texts(self, step: Try) -> None:
         """No secret, no traceback, nothing on stderr."""
@@ -336,8 +336,8 @@ class Soak:
         """Every event is shown once and in order, to the end unless the step was ``cut`` short."""
         shown = [int(number) for number in _MARKER.findall(log)]
         written = [int(number) for event in run.events for number in _MARKER.findall(event["message"] or "")]
-        self.counts["events"] += len(written)
-        self.counts["events shown"] += len(shown)
+        self.counts["numbered events"] += len(written)
+        self.counts["numbered events shown"] += len(shown)
         expected = written[: len(shown)] if cut else written
         if shown != expected:
             missing, twice = sorted(set(expected) - set(shown)), len(shown) - len(set(shown))
@@ -348,7 +348,7 @@ class Soak:
         for name, samples in self.memory.items():
             (early, few), (late, many) = _early_and_late(samples)
             print(
-                f"memory of {name}: {early:.1f} MiB after {few:,} events, {late:.1f} MiB after {many:,}, "
+                f"memory of {name}: {early:.1f} MiB after {few:,.0f} events, {late:.1f} MiB after {many:,.0f}, "
                 f"at most {max(samples)[0]:.1f} MiB"
             )
             if late - early > GROWTH + KEPT / 1024 * (many - few):
@@ -443,7 +443,7 @@ def main() -> int:
         soak.run()
         took = time.monotonic() - began
     print(f"seed {arguments.seed}: {arguments.hours:g} hours in {took / 60:.1f} minutes")
-    print(", ".join(f"{number} {what}" for what, number in sorted(soak.counts.items())))
+    print(", ".join(f"{number:,} {what}" for what, number in sorted(soak.counts.items())))
     soak.check_memory()
     for what, times in Counter(soak.broken).items():
         print(f"BROKEN: {what}{f' ({times} times)' if times > 1 else ''}")

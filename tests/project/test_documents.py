@@ -53,6 +53,17 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
     assert broken_links(page) == ["missing.md", "other.md#missing", "missing.png", "#missing"]
 
 
+def test_the_readme_says_of_other_tools_what_the_table_shows() -> None:
+    tools = ("curl loop", "requests poller", "this step")
+    rows = [line.strip("| ").split(" | ") for line in _read("docs/testing.md").splitlines()]
+    through = {tool: [row[-1] == "✔" for row in rows if row[1:2] == [tool] and row[0] != "nothing"] for tool in tools}
+    claim = re.search(r"of (\d+) things that go wrong(.*)", _read("README.md"), re.DOTALL)
+    assert claim
+    assert {len(marks) for marks in through.values()} == {int(claim[1])}
+    counts = re.findall(r"(?:comes )?through (\d+)", claim[2])
+    assert [int(number) for number in counts] == [sum(marks) for marks in through.values()]
+
+
 @pytest.mark.browser
 def test_drawings_are_what_mermaid_understands() -> None:
     assert DRAWINGS
@@ -61,6 +72,10 @@ def test_drawings_are_what_mermaid_understands() -> None:
         tab.add_script_tag(path=node_modules() / "mermaid" / "dist" / "mermaid.min.js")
         for drawing in DRAWINGS:
             tab.evaluate("drawing => mermaid.parse(drawing)", drawing.code)
+
+
+def _read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
 def broken_links(page: Path) -> list[str]:
