@@ -31,8 +31,8 @@ _PAGE: Final = """\
 <!-- Written by `make docs` from action.yml and mogplex_ci/schemas/inputs.schema.json; change those. -->
 # Inputs and outputs
 
-Reference of every input and output of a step: names, defaults, allowed values and variables. [Recipes](recipes.md) show
-them in use.
+Reference of every input and output of a step: names, defaults, allowed values and variables. [Recipes](recipes.md)
+show them in use.
 
 ## How an input is given
 

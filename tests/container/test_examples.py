@@ -276,6 +276,7 @@ def test_release_notes_become_a_draft(image: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_example_for_forgejo(image: str, tmp_path: Path) -> None:
     """Its runner is made of act. It names the action by its whole address."""
     with Emulator("success", speed=20) as emulator:

@@ -86,6 +86,7 @@ def test_it_gives_what_the_container_action_gives(
     assert first != second  # the matrix tells the jobs apart
 
 
+@pytest.mark.slow
 def test_the_job_of_its_page(base_image: str, emulator: Emulator, tmp_path: Path, setup_python: Path) -> None:
     """On Linux: its macOS runner is CI's."""
     (tmp_path / "web").mkdir()

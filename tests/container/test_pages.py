@@ -23,6 +23,7 @@ from tests.container.test_examples import UPLOAD_STAND_IN
 from tests.documents import Block, as_workflow, claim, claim_all
 from tests.github_api import TOKEN, GitHubApi
 from tests.https_proxy import HttpsProxy, certificate
+from tests.slow import slow
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
@@ -78,7 +79,7 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
         yield emulator
 
 
-@pytest.mark.parametrize("block", WORKFLOWS, ids=str)
+@pytest.mark.parametrize("block", [WORKFLOWS[0], *slow(WORKFLOWS[1:])], ids=str)
 def test_a_workflow_runs_as_it_stands(
     image: str, emulator: Emulator, api: GitHubApi, tmp_path: Path, block: Block
 ) -> None:
@@ -142,6 +143,7 @@ def test_a_command_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: P
     assert len(emulator.runs) == is_start
 
 
+@pytest.mark.slow
 def test_a_matrix_of_repositories_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path) -> None:
     """Its first job needs docker, which GitHub's machines have: here it is this machine's."""
     repository = tmp_path / "repository"
@@ -159,6 +161,7 @@ def test_a_matrix_of_repositories_runs_as_it_stands(image: str, emulator: Emulat
     assert {run.repo.full_name for run in emulator.runs} == {"acme/web", "other/tools"}
 
 
+@pytest.mark.slow
 def test_the_step_behind_a_proxy_reaches_mogplex_com(image: str, emulator: Emulator, tmp_path: Path) -> None:
     """Without an address of the service: it is what the proxy makes of mogplex.com."""
     public = certificate(tmp_path, "mogplex.com")
@@ -195,6 +198,7 @@ def test_an_image_with_an_authority_of_its_own_trusts_it(image: str, emulator: E
     docker("image", "rm", derived)
 
 
+@pytest.mark.slow
 def test_the_image_alone_runs_from_a_registry_by_its_digest(
     image: str, emulator: Emulator, registry: Registry, tmp_path: Path
 ) -> None:
@@ -215,6 +219,7 @@ def test_the_image_alone_runs_from_a_registry_by_its_digest(
     assert [run.status for run in emulator.runs] == ["success"]
 
 
+@pytest.mark.slow
 def test_a_workflow_is_rehearsed_against_a_service_container(image: str, tmp_path: Path) -> None:
     """A command of a service and its network are GitHub's: under act the image has the command, the job a container."""
     (command,) = re.findall(r"^ +command: (.+)\n", SERVICE.code, re.MULTILINE)

@@ -31,14 +31,12 @@ PYTHON = claim(PAGE, "from mogplex_ci.emulator import Emulator")
 OWN_SCENARIO = claim(PAGE, "description: Two rounds")
 FAULTS = claim(PAGE, "faults:\n")
 PORT = "8787"
-WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 
 
 def shell(script: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a script with `mogplex-ci` of this work tree on PATH, and a `uuidgen`, which not every machine has."""
+    """Run a script with `mogplex-ci` of this work tree on PATH."""
     (folder / "bin").mkdir(exist_ok=True)
     executable(folder / "bin" / "mogplex-ci", f'#!/bin/sh\nexec {shlex.join(ENTRY)} "$@"\n')
-    executable(folder / "bin" / "uuidgen", "#!/bin/sh\necho 3f1c9a52-0d6b-4e7a-9b57-1f2a6c1d0042\n")
     path = f"{folder / 'bin'}:{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-e", "-c", script],
