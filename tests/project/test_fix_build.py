@@ -1,4 +1,4 @@
-"""The step of fix-build.yml that counts earlier attempts, run by bash as a runner does; gh is a stand-in with jq."""
+"""The steps of fix-build.yml that count attempts and comment, run by bash as a runner does; gh is a stand-in."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.documents import claim
 from tests.require import require
 
-WORKFLOW = Path(__file__).resolve().parents[2] / "examples" / "workflows" / "fix-build.yml"
+STEPS = yaml.safe_load(claim("examples/workflows/fix-build.yml").code)["jobs"]["fix"]["steps"]
 GH = """#!/bin/sh
 [ "$1 $2 $3 $4" = "api --paginate repos/acme/web/issues/7/comments --jq" ] || exit 2
 jq -r "$5" <"$COMMENTS"
@@ -37,7 +38,7 @@ def comments(*authors: tuple[str, str]) -> list[dict[str, Any]]:
 def test_a_fourth_attempt_is_not_made(tmp_path: Path, earlier: list[dict[str, Any]], may_try: bool) -> None:
     for program in ("bash", "jq"):
         require(program)
-    counting, agent = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]["fix"]["steps"][:2]
+    counting, agent, _ = STEPS
     assert agent["if"] == "steps.attempts.outputs.left == 'true'"
     output, gh, file = tmp_path / "output", tmp_path / "gh", tmp_path / "comments.json"
     gh.write_text(GH)
@@ -51,3 +52,24 @@ def test_a_fourth_attempt_is_not_made(tmp_path: Path, earlier: list[dict[str, An
     )
     assert output.read_text() == ("left=true\n" if may_try else "")
     assert (done.stdout.startswith("::notice::Agents have tried 3 times"), done.stderr) == (not may_try, "")
+
+
+@pytest.mark.parametrize(
+    ("result", "changed", "said"),
+    [
+        ("success", "true", "An agent changed this branch to fix the build: please review its commits."),
+        ("success", "false", "An agent looked at the failing build and changed nothing."),
+        ("success", "", "An agent looked at the failing build; whether it changed this branch is not known."),
+        ("timeout", "", "An agent could not fix the build (timeout)."),
+    ],
+)
+def test_the_comment_calls_no_unknown_change_none(tmp_path: Path, result: str, changed: str, said: str) -> None:
+    require("bash")
+    gh = tmp_path / "gh"
+    gh.write_text('#!/bin/sh\nprintf "%s\n" "$@"\n')
+    gh.chmod(0o755)
+    env = {"RESULT": result, "CHANGED": changed, "NUMBER": "7", "LOG": "https://log", "GITHUB_REPOSITORY": "acme/web"}
+    env |= {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    comment = STEPS[2]["run"]
+    done = subprocess.run(["bash", "-e", "-c", comment], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"{said} See [its log](https://log). <!-- fix-build -->"
