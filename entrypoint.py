@@ -15,7 +15,7 @@ if __name__ == "__main__":
     if not first.startswith("-") and first not in {*COMMANDS, "help"}:
         # At once, before anything else is loaded: Jenkins looks right after the start whether its `cat` is what runs.
         with contextlib.suppress(OSError):  # no such program: what follows says so
-            os.execvp(first, sys.argv[1:])  # noqa: S606
+            os.execvp(first, sys.argv[1:])  # noqa: S606 - to become that program is the purpose
     from mogplex_ci.cli import main
 
     sys.exit(main())

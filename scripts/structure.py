@@ -24,6 +24,7 @@ from typing import Final
 
 from mogplex_ci.cli import main as run_action
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.models import Untrusted
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "mogplex_ci"
@@ -168,8 +169,8 @@ def _parts(value: object) -> Iterator[object]:
         yield from value
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         yield from (getattr(value, field.name, None) for field in dataclasses.fields(value))
-    elif type(value).__name__ == "Untrusted":
-        yield value._value  # type: ignore[attr-defined]
+    elif isinstance(value, Untrusted):
+        yield value._value
 
 
 def main() -> int:

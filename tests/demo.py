@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from mogplex_ci.emulator import Emulator
 from tests.browser import chromium
@@ -19,7 +20,10 @@ from tests.program import ROOT, GitHubStep
 
 PROMPT = "The login page shows no error for a wrong password. Fix it, and open a pull request."
 FILES = {"events-file": "events.ndjson", "result-file": "result.json", "report-file": "report.html"}
-SHOTS = {"report-desktop.png": (1200, "light"), "report-phone.png": (390, "dark")}
+SHOTS: dict[str, tuple[int, Literal["light", "dark"]]] = {
+    "report-desktop.png": (1200, "light"),
+    "report-phone.png": (390, "dark"),
+}
 COLOURS = {"▸ ": "1", "    ": "2", "Error: ": "31", "Warning: ": "33", "Notice: ": "36", "✔ ": "32", "✘ ": "31"}
 """How lines begin, and how a terminal shows them (SGR)."""
 
@@ -83,7 +87,7 @@ def left(out: Path) -> Iterator[str]:
         return
     with chromium() as browser:
         for name, (width, scheme) in SHOTS.items():
-            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
             page.goto((out / "report.html").resolve().as_uri())
             page.screenshot(path=out / name, full_page=True)
             yield f"{shown_path(out / name)}: the report, {width} pixels wide"

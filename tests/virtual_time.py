@@ -126,7 +126,7 @@ class VirtualTime:
 class _Socket(socket.socket):
     """A connection that knows which readers wait for its bytes."""
 
-    waiting: dict[threading.Thread, _Socket] = {}  # noqa: RUF012
+    waiting: dict[threading.Thread, _Socket] = {}  # noqa: RUF012 - shared by all on purpose
 
     def recv_into(self, *args: Any, **options: Any) -> int:
         thread = threading.current_thread()

@@ -103,16 +103,16 @@ def _with_pushed_commit(result: RunResult, judge: Judge) -> Generator[Update, No
 
     It follows the end of the run within ten seconds, or never. Older services do not tell it.
     """
-    run = result.run
-    ends = min(judge.deadline, judge.clock.monotonic() + COMMIT_SECONDS)
-    while run is not None and run.has_terminal_commit and run.terminal_commit is None:
+    if (run := result.run) is None:
+        return result
+    run_id, ends = run.id, min(judge.deadline, judge.clock.monotonic() + COMMIT_SECONDS)
+    while run.has_terminal_commit and run.terminal_commit is None:
         if judge.clock.monotonic() + COMMIT_PAUSE >= ends:
             break
         judge.stop.sleep(judge.clock, COMMIT_PAUSE)
-        run_id = run.id
         try:
             run = yield from retrying(
-                lambda timeout, run_id=run_id: judge.client.run(run_id, timeout=timeout),  # type: ignore[misc]
+                lambda timeout: judge.client.run(run_id, timeout=timeout),
                 clock=judge.clock,
                 deadline=ends,
                 stop=judge.stop,

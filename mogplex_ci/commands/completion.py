@@ -63,5 +63,5 @@ def _with_files(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Complete file names after the flags that take a file: shtab looks for the attribute ``complete``."""
     for action in parser._actions:
         if "file" in action.dest or action.metavar == "FILE":
-            action.complete = shtab.FILE  # type: ignore[attr-defined]
+            action.complete = shtab.FILE  # type: ignore[attr-defined]  # argparse does not know it
     return parser

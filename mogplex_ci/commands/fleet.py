@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.budget import STARTS, TokenBudget
@@ -338,7 +339,7 @@ class FleetRecorder(Recorder):
 
     def _each_report_of_fleet(self, call: Callable[[FleetReport], None]) -> None:
         for report in self._reports_of_fleet:
-            self._guarded(lambda report=report: call(report))  # type: ignore[misc]
+            self._guarded(partial(call, report))
 
     def _reports_for(self, inputs: ActionInputs) -> Iterable[Report]:
         return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mogplex_ci.api.retry import finish
@@ -356,7 +357,7 @@ class Recorder:
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""
         for report in list(self._reports):
-            if not self._guarded(lambda report=report: call(report)):  # type: ignore[misc]
+            if not self._guarded(partial(call, report)):
                 self._reports.remove(report)
 
     def _guarded(self, write: Callable[[], None]) -> bool:

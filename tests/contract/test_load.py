@@ -92,7 +92,7 @@ def test_a_connection_serves_many_requests_whatever_their_answers() -> None:
 def test_a_client_of_http_1_0_is_served() -> None:
     with Emulator() as emulator:
         connection = http.client.HTTPConnection(emulator.url.removeprefix("http://"), timeout=30)
-        connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]
+        connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]  # private
         connection.request("GET", "/api/v1/mogplex/repos", headers={"Authorization": f"Bearer {emulator.token}"})
         assert len(json.loads(connection.getresponse().read())["data"]["repos"]) == 3
 

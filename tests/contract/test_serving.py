@@ -67,7 +67,7 @@ def test_says_what_is_wrong_with_an_option(options: list[str], message: str, tmp
 
 
 def test_warns_when_other_machines_can_reach_it(tmp_path: Path) -> None:
-    with start_program("emulator", "--port", "0", "--host", "0.0.0.0", env={}, cwd=tmp_path) as process:  # noqa: S104
+    with start_program("emulator", "--port", "0", "--host", "0.0.0.0", env={}, cwd=tmp_path) as process:  # noqa: S104 - warned of
         assert process.stderr is not None
         assert "warning: other machines can reach http://0.0.0.0:" in process.stderr.readline()
         process.terminate()

@@ -166,8 +166,9 @@ def test_paper_shows_what_is_folded(browser: Browser, reports: Callable[[str], P
     body = page.locator(".entries details:not([open]) pre").first
     assert not body.is_visible()
     page.emulate_media(media="print")
-    assert body.bounding_box() is not None
-    assert body.bounding_box()["height"] > 10  # type: ignore[index]
+    box = body.bounding_box()
+    assert box is not None
+    assert box["height"] > 10
     assert not page.locator(".chips").is_visible()
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -39,7 +40,7 @@ def against(emulator: Emulator, step: GitHubStep) -> GitHubStep:
     return step
 
 
-def result_of(step: GitHubStep) -> dict[str, object]:
+def result_of(step: GitHubStep) -> dict[str, Any]:
     """Return the result file, which must be as its schema says."""
     schema = schemas.load("result")
     Draft202012Validator.check_schema(schema)
@@ -63,7 +64,7 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
     assert result["pull_request_url"] == step.outputs["pull-request-url"]
     assert result["commit"] == step.outputs["commit-sha"]
     assert result["last_words"] == step.outputs["message"]
-    assert [phase["name"] for phase in result["phases"]] == ["sandbox", "git", "install", "agent", "delivery"]  # type: ignore[attr-defined]
+    assert [phase["name"] for phase in result["phases"]] == ["sandbox", "git", "install", "agent", "delivery"]
     events = [json.loads(line) for line in (step.workspace / FILES["events-file"]).read_text().splitlines()]
     assert [event["type"] for event in events][-1] == "finished"
     assert len({event["id"] for event in events}) == len(events) == int(step.outputs["events-count"])

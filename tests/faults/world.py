@@ -240,8 +240,8 @@ def set_trip(client: Client, trip: Trip) -> None:
 
         return sending
 
-    transport.send = tripping(transport.send)  # type: ignore[method-assign]
-    transport.open = tripping(transport.open)  # type: ignore[method-assign]
+    transport.send = tripping(transport.send)  # type: ignore[method-assign]  # of this transport only
+    transport.open = tripping(transport.open)  # type: ignore[method-assign]  # of this transport only
 
 
 def ids(run: Run) -> list[Untrusted]:

@@ -31,7 +31,7 @@ def server(reply: Reply) -> Iterator[tuple[str, list[dict[str, str]]]]:
             seen.append(dict(self.headers))
             reply(self)
 
-        do_POST = do_GET  # noqa: N815
+        do_POST = do_GET  # noqa: N815 - its name in http.server
 
         def log_message(self, *_: object) -> None:
             pass

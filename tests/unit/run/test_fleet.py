@@ -23,7 +23,7 @@ Work = Generator[Update, None, RunResult]
 def started() -> Started:
     untold = Untrusted(None)
     fields = dict.fromkeys(Run._fields, untold) | {"id": "run", "status": "streaming"}
-    return Started(Run(**fields), "key", joined=False, owned=True)  # type: ignore[arg-type]
+    return Started(Run(**fields), "key", joined=False, owned=True)  # type: ignore[arg-type]  # fields of many types
 
 
 def fleet_of(

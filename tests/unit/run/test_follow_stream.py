@@ -42,20 +42,6 @@ def polls(played: Played) -> bool:
     return bool(played.of(Polling))
 
 
-def play_until_polled(world: World, case: Case) -> tuple[Played, float]:
-    """Play a step that falls back to polls; return it, and the seconds until then."""
-    began = world.time.monotonic()
-    times: list[float] = []
-
-    def note(update: Update) -> None:
-        if isinstance(update, Polling):
-            times.append(world.time.monotonic() - began)
-
-    played = case.play(watch=note)
-    (at,) = times
-    return played, at
-
-
 def test_every_event_is_reported_when_it_is_written(world: World) -> None:
     case = world.new_case("steady")
     began = world.time.monotonic()

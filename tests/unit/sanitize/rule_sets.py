@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from re import _constants as kinds  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as kinds  # type: ignore[attr-defined]  # private, but there is no other parser
+from re import _parser as parser  # type: ignore[attr-defined]  # private, but there is no other parser
 from typing import Any, NamedTuple
 
 _NEARBY = re.compile(
@@ -126,7 +126,7 @@ def _is_whole(pattern: str) -> bool:
 
 def samples(rule: Rule, count: int, seed: int = 0) -> Iterator[Sample]:
     """Return texts that ``rule`` matches, made anew from its expression."""
-    random = randomness.Random(f"{rule.name} {seed}")  # noqa: S311
+    random = randomness.Random(f"{rule.name} {seed}")  # noqa: S311 - no real secret
     expression = _compiled(rule.pattern)
     made = 0
     for _ in range(count * 20):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from re import _constants as kinds  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as kinds  # type: ignore[attr-defined]  # private, but there is no other parser
+from re import _parser as parser  # type: ignore[attr-defined]  # private, but there is no other parser
 from typing import Any, NamedTuple
 
 from mogplex_ci.sanitize import assignments, redactor, sanitizer

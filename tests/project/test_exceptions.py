@@ -1,0 +1,24 @@
+"""Where the code is excepted from a check, the line says why."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from tests.program import ROOT
+
+EXCEPTION = re.compile(r"#\s*(?:(?:type|pyright|mypy): |noqa)(?:ignore)?(?:\[[\w, -]*\]|:\s*\w+)?(?P<reason>.*)")
+FILES = subprocess.run(
+    ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
+).stdout.splitlines()
+
+
+def test_every_exception_has_its_reason_beside_it() -> None:
+    found = [
+        (f"{name}:{number}", match)
+        for name in FILES
+        for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), start=1)
+        if (match := EXCEPTION.search(line)) and name != "tests/project/test_exceptions.py"
+    ]
+    assert len(found) > 20
+    assert [place for place, match in found if not re.search(r"\w+", match["reason"])] == []
