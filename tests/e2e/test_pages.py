@@ -69,7 +69,7 @@ def test_the_loop_around_curl(scenario: str, code: int, tmp_path: Path) -> None:
         env = {
             "MOGPLEX_API_KEY": emulator.token,
             "MOGPLEX_URL": emulator.url,
-            "MOGPLEX_REPO": WEB,
+            "MOGPLEX_REPO": "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001",
             "PROMPT": "Fix it",
         }
         done = shell(CURL_LOOP.read_text(encoding="utf-8"), tmp_path, env)
