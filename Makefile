@@ -11,6 +11,7 @@ MODULES ?=
 MUTANTS := .cache/mutants/venv
 SETUP := $(VENV)/.ready
 PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
@@ -116,11 +117,11 @@ soak: $(SETUP) ## Follow 50 runs for two hours of the service's time while every
 
 lock: ## Resolve the locked requirements anew
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements/runtime.txt pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group build --output-file requirements/build.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements/runtime.txt --constraint requirements/build.txt --group dev --output-file requirements/dev.txt pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements/dev.txt --group mutants --output-file requirements/mutants.txt
+	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
+	$(COMPILE) --group build --output-file requirements/build.txt
+	$(COMPILE) --constraint requirements/runtime.txt --constraint requirements/build.txt --group dev --output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
+	$(COMPILE) --constraint requirements/dev.txt --group mutants --output-file requirements/mutants.txt
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .cache out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,17 +6,21 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import zlib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from mogplex_ci import __version__
 from tests.container.images import ROOT, build_context, docker
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
 MB = 1_000_000
+PYTHON = "import platform; print(platform.python_version())"
 
 
 def shell(image: str, script: str, *options: str) -> str:
@@ -118,6 +122,22 @@ def test_scanners_find_the_list_of_installed_packages(image: str) -> None:
     assert not {"apt", "dpkg", "perl-base"} & installed
     for name in ("bash", "jq", "openssl"):
         assert shell(image, f"cd / && md5sum --check --quiet --ignore-missing /var/lib/dpkg/info/{name}.md5sums") == ""
+
+
+def test_its_bill_of_materials_has_the_locked_packages_and_no_others(image: str, tmp_path: Path) -> None:
+    """As syft finds them in the image, with which a release makes its SBOMs, too."""
+    file = tmp_path / "sbom.json"
+    syft = [Path(sys.executable).with_name("syft"), "scan", "--quiet", f"docker:{image}", f"--output=spdx-json={file}"]
+    subprocess.run(syft, env={**os.environ, "SYFT_CHECK_FOR_APP_UPDATE": "false"}, check=True)
+    packages = json.loads(file.read_text())["packages"]
+    urls = [reference["referenceLocator"] for package in packages for reference in package.get("externalRefs", ())]
+    found = dict(re.findall(r"^pkg:pypi/([^@]+)@(.+)$", "\n".join(urls), re.MULTILINE))
+    python = {"python_full_version": docker("run", "--rm", image, "python", "-c", PYTHON)}
+    text = (ROOT / "requirements" / "runtime.txt").read_text()
+    locked = map(Requirement, re.findall(r"^([a-z0-9-]+==[^\\\n]+)", text, re.MULTILINE))
+    wanted = {one.name: str(one.specifier)[2:] for one in locked if not one.marker or one.marker.evaluate(python)}
+    assert found == wanted | {"mogplex-ci": __version__}
+    assert any(url.startswith("pkg:deb/debian/jq@") for url in urls)
 
 
 def test_another_certificate_authority_can_be_added(image: str, tmp_path: Path) -> None:
