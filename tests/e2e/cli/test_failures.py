@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.emulator import Emulator
+from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
 from tests.slow import mostly_slow
 
@@ -113,13 +114,17 @@ def test_an_unknown_repository_name_lists_the_closest(terminal: Terminal) -> Non
 
 
 def test_following_outlasts_faults(terminal: Terminal) -> None:
-    with Emulator("success", speed=2, api="2026-08") as emulator:
+    clock = FakeClock()
+    with Emulator("success", clock=clock, api="2026-08") as emulator:
         run_id = terminal.against(emulator).started()
         emulator.inject("events", status=502, times=1)
-        ended = terminal.mogplex("runs", "events", run_id, "--follow")
-    assert ended.code == 0
-    assert ended.out.splitlines()[-1] == f"--- run {run_id} success ---"
-    assert "warning: the API is not available; trying again" in ended.err
+        with terminal.start("runs", "events", run_id, "--follow") as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stderr.readline() == "warning: the API is not available; trying again\n"
+            clock.seconds = 60.0  # now the run ends
+            assert process.stdout.read().splitlines()[-1] == f"--- run {run_id} success ---"
+    assert process.returncode == 0
 
 
 def test_an_outage_that_lasts_to_the_timeout_has_its_own_code(terminal: Terminal) -> None:
