@@ -32,8 +32,6 @@ def certificate(folder: Path, host: str) -> Path:
 class HttpsProxy(ThreadingHTTPServer):
     """It answers CONNECT to any host itself: it ends TLS and hands the requests on to ``url``."""
 
-    daemon_threads = True
-
     def __init__(self, url: str, public: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Tunnel)
         address = urlsplit(url)
