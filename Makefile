@@ -29,13 +29,13 @@ $(SETUP): requirements/dev.txt pyproject.toml
 demo: $(SETUP) ## Play the main job on the embedded emulator, as a GitHub step shows it
 	@$(BIN)/python -m tests.demo
 
-test: $(SETUP) ## Run the everyday tests: a few minutes
+test: $(SETUP) ## Run the everyday tests, in a few minutes
 	$(PYTEST) -m "not slow"
 
-test-slow: $(SETUP) ## Run what `make test` leaves out, and try its properties with more examples: EXAMPLES=nightly for most
+test-slow: $(SETUP) ## Run what `make test` leaves out, and properties with more examples: EXAMPLES=nightly
 	$(PYTEST) -m "slow or hypothesis" --hypothesis-profile=$(EXAMPLES)
 
-test-all: test test-slow ## Run every test
+test-all: test test-slow ## Run every test: test, then test-slow
 
 golden: $(SETUP) ## Write the golden logs anew: what every CI system gets to see
 	RUN_ACTION_GOLDEN=write $(PYTEST) -q tests/e2e/test_platforms.py
