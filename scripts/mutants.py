@@ -34,9 +34,9 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 # Only `make mutants` installs these: what they depend on is not among what the tests read and run with.
-from cosmic_ray import plugins  # type: ignore[import-not-found,import-untyped,unused-ignore]
-from cosmic_ray.ast import ast_nodes, get_ast  # type: ignore[import-not-found,import-untyped,unused-ignore]
-from cosmic_ray.mutating import mutate_code  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from cosmic_ray import plugins
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
 from coverage import CoverageData
 
 ROOT: Final = Path(__file__).resolve().parent.parent

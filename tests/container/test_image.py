@@ -127,14 +127,9 @@ def test_scanners_find_the_list_of_installed_packages(image: str) -> None:
 def test_its_bill_of_materials_has_the_locked_packages_and_no_others(image: str, tmp_path: Path) -> None:
     """As syft finds them in the image, with which a release makes its SBOMs, too."""
     file = tmp_path / "sbom.json"
-    syft = [
-        str(Path(sys.executable).with_name("syft")),
-        "scan",
-        "--quiet",
-        f"docker:{image}",
-        f"--output=spdx-json={file}",
-    ]
-    subprocess.run(syft, env={**os.environ, "SYFT_CHECK_FOR_APP_UPDATE": "false"}, check=True)
+    syft = str(Path(sys.executable).with_name("syft"))
+    command = [syft, "scan", "--quiet", f"docker:{image}", f"--output=spdx-json={file}"]
+    subprocess.run(command, env={**os.environ, "SYFT_CHECK_FOR_APP_UPDATE": "false"}, check=True)
     packages = json.loads(file.read_text())["packages"]
     urls = [reference["referenceLocator"] for package in packages for reference in package.get("externalRefs", ())]
     found = dict(re.findall(r"^pkg:pypi/([^@]+)@(.+)$", "\n".join(urls), re.MULTILINE))

@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]  # only `make fuzz` installs it
+import atheris
 
 with atheris.instrument_imports(include=["mogplex_ci.sanitize"]):
     from mogplex_ci.models import Untrusted

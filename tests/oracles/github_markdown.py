@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-import cmarkgfm  # type: ignore[import-untyped]  # it has no types
-from cmarkgfm.cmark import Options  # type: ignore[import-untyped]  # it has no types
+import cmarkgfm
+from cmarkgfm.cmark import Options
 
 
 class Page(HTMLParser):

@@ -146,8 +146,8 @@ def main() -> None:
 
 def detect_secrets() -> None:
     """Print what detect-secrets makes of the same samples."""
-    from detect_secrets.core.scan import scan_line  # type: ignore[import-not-found]  # only these figures need it
-    from detect_secrets.settings import (  # type: ignore[import-not-found]  # only these figures need it
+    from detect_secrets.core.scan import scan_line
+    from detect_secrets.settings import (
         default_settings,
         get_settings,
         transient_settings,
