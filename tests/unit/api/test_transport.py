@@ -11,9 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.api.transport import _same_service
+from mogplex_ci.api.transport import _same_service, failure_of
 from mogplex_ci.errors import MogplexError, NotAuthorizedError, UnreachableError, WrongServiceError
 
 TOKEN = "mog_" + "T" * 32
@@ -220,3 +221,24 @@ def test_nobody_listens() -> None:
     with pytest.raises(UnreachableError) as caught:
         Client("http://127.0.0.1:9", TOKEN).repos()
     assert caught.value.exit_code == 69
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (requests.exceptions.ProxyError("http://user:secret@proxy"), "the proxy could not be used"),
+        (requests.exceptions.ConnectTimeout("host"), "the API could not be reached: connecting took too long"),
+        (requests.exceptions.ReadTimeout("host"), "the API did not answer in time"),
+        (TimeoutError(), "the API did not answer in time"),
+        (requests.exceptions.SSLError("wrong version"), "no TLS connection to the API could be made"),
+        (requests.exceptions.ConnectionError("refused"), "the connection to the API failed"),
+        (requests.exceptions.ContentDecodingError("gzip"), "the API's answer could not be read"),
+        (OSError("odd"), "the API's answer could not be read"),
+        (
+            requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"),
+            "the TLS certificate of the API could not be verified",
+        ),
+    ],
+)
+def test_what_went_wrong_is_said_in_our_words(error: Exception, words: str) -> None:
+    assert failure_of(error).cause == words

@@ -485,3 +485,59 @@ def test_where_a_file_is_no_yaml_is_said(tmp_path: Path) -> None:
     run_file(tmp_path, "prompt: x\ntasks:\n  a: {prompt: x}\n  a: {prompt: y}\n")
     (problem,) = problems(tmp_path, "--run-file", "mogplex.yml")
     assert problem.fault == "has a name twice, see the mapping in line 3"
+
+
+@pytest.mark.parametrize(
+    ("repo", "repos", "is_for_many"),
+    [
+        ("acme/web", ("acme/web",), False),
+        (" acme/web\n acme/api ", ("acme/web", "acme/api"), True),
+        ("acme/*", ("acme/*",), True),
+        ("acme/we?", ("acme/we?",), True),
+    ],
+)
+def test_the_repositories_of_a_step(tmp_path: Path, repo: str, repos: tuple[str, ...], is_for_many: bool) -> None:
+    given = read(tmp_path, MOGPLEX_REPO=repo)
+    assert (given.repos, given.is_for_many_repos) == (repos, is_for_many)
+
+
+@pytest.mark.parametrize(
+    ("flag", "remedy", "near"),
+    [
+        ("--harness=codx", "Use codex, claude-code or mogplex.", "codex"),
+        ("--harness=gpt", "Use codex, claude-code or mogplex.", None),
+        ("--mode=YOLLO", "Use safe, auto or yolo.", "yolo"),
+        ("--wait=yes", "", "true"),
+        ("--wait=off", "", "false"),
+        ("--timeout=1 hour, 30 minutes", "", "1h30m"),
+        ("--timeout=90 secs and", "", "90s"),
+        ("--repo=https://github.com/acme/web.git", "", "acme/web"),
+        ("--repo=git@github.com:acme/web.git", "", "acme/web"),
+        ("--repo=@acme / web", "", "acme/web"),
+        ("--repo=acme/web, acme/api", "", "acme/web acme/api"),
+        ("--branch=fix the login", "", "fix-the-login"),
+    ],
+)
+def test_what_somebody_may_have_meant(tmp_path: Path, flag: str, remedy: str, near: str | None) -> None:
+    (problem,) = problems(tmp_path, flag)
+    assert problem.remedy == remedy
+    assert [each.text for each in problem.near] == ([near] if near is not None else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("https://", "is not a URL"),
+        ("https://mogplex.com:99999", "is not a URL"),
+        ("https://[::1", "is not a URL"),
+        ("https://user@mogplex.com", "contains credentials, a query or a fragment"),
+        ("https://mogplex.com/?a=b", "contains credentials, a query or a fragment"),
+        ("https://mogplex.com/#a", "contains credentials, a query or a fragment"),
+        ("http://mogplex.com", "would send the token unencrypted"),
+    ],
+)
+def test_what_is_wrong_with_an_address(tmp_path: Path, value: str, fault: str) -> None:
+    (problem,) = problems(tmp_path, MOGPLEX_URL=value)
+    assert (problem.input, problem.got) == ("base-url", None)
+    assert problem.fault == fault
+    assert problem.remedy.startswith("Use ")

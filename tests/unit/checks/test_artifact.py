@@ -1,0 +1,137 @@
+"""The artifact of a run: waited for, fetched, and judged by its schema, with words that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mogplex_ci.api.client import Client
+from mogplex_ci.checks import Judge, Requirements, judge
+from mogplex_ci.checks.artifact import ArtifactWanted
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.models import Run, StartRequest, Untrusted
+from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.signals import Stop
+from tests.unit.report.events import result
+from tests.virtual_time import VirtualTime
+
+WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+PATH = ".mogplex/artifacts/report.json"
+SCENARIO = """\
+steps:
+  - {status: success}
+artifacts:
+  report: {json: {passed: 12, failed: [], names: [a, b]}}
+"""
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[Emulator]:
+    scenario = tmp_path / "artifact.yaml"
+    scenario.write_text(SCENARIO)
+    with Emulator(scenario, limits=False) as emulator:
+        yield emulator
+
+
+def ended(emulator: Emulator, **fields: Any) -> Run:
+    client = Client(emulator.url, emulator.token)
+    started = client.start(StartRequest(WEB, "x", **{"create_branch": True, **fields}), f"key-{fields}").run
+    while not (run := client.run(started.id)).is_terminal:
+        pass
+    return run
+
+
+def judged(
+    emulator: Emulator, run: Run | None, *, path: str = PATH, timeout: float = 600.0, **schema: Any
+) -> tuple[RunResult, float]:
+    """Return the result, and the seconds that judging took."""
+    clock = VirtualTime().clock()
+    client = Client(emulator.url, emulator.token)
+    wanted = Requirements(artifact=ArtifactWanted(path, schema or None))
+    work = judge(result(Result.SUCCESS, run=run), wanted, Judge(client, None, "", clock, Stop(), timeout))
+    try:
+        while True:
+            next(work)
+    except StopIteration as end:
+        return end.value, clock.monotonic()
+    finally:
+        client.close()
+
+
+def refused(emulator: Emulator, run: Run | None, **options: Any) -> tuple[str, str]:
+    """Return what is there instead, and the error code."""
+    judgement, _ = judged(emulator, run, **options)
+    (gate,) = judgement.gates
+    assert (judgement.result, judgement.exit_code, gate.passed) == (Result.REJECTED, 1, False)
+    assert judgement.remedy or run is None
+    return gate.found, judgement.error_code
+
+
+def test_an_artifact_that_is_there_is_an_output(emulator: Emulator) -> None:
+    run = ended(emulator)
+    known = emulator.runs[0].detail() | {"terminalCommitSha": "0123456789abcdef0123456789abcdef01234567"}
+    emulator.inject("run", status=200, body={"ok": True, "data": {"run": known}})
+    run = Client(emulator.url, emulator.token).run(run.id)
+    judgement, seconds = judged(emulator, run, type="object", required=["passed"])
+    assert judgement.result is Result.SUCCESS
+    assert judgement.gates[0].found == "its artifact is there"
+    assert judgement.artifact == Untrusted({"passed": 12, "failed": [], "names": ["a", "b"]})
+    assert seconds == 0.0, "the commit is known already"
+
+
+def test_every_fault_is_named_with_its_place(emulator: Emulator) -> None:
+    schema = {"properties": {"passed": {"type": "string"}, "names": {"items": {"enum": ["a"]}}}, "required": ["x"]}
+    judgement, _ = judged(emulator, ended(emulator), **schema)
+    assert (judgement.result, judgement.error_code) == (Result.REJECTED, "ARTIFACT_INVALID")
+    assert judgement.gates[0].found == "its artifact does not satisfy the schema"
+    places = [item.text.partition(":")[0] for item in judgement.gates[0].items]
+    assert sorted(places) == ["/", "/names/1", "/passed"]
+    assert judgement.artifact is not None, "to look at"
+
+
+def test_twenty_faults_are_named(emulator: Emulator) -> None:
+    schema = {"required": [f"field-{number}" for number in range(30)]}
+    judgement, _ = judged(emulator, ended(emulator), **schema)
+    assert len(judgement.gates[0].items) == 20
+
+
+def test_why_there_is_none(emulator: Emulator) -> None:
+    run = ended(emulator)
+    other = ".mogplex/artifacts/other.json"
+    assert refused(emulator, run, path=other) == ("it committed no such artifact", "ARTIFACT_MISSING")
+    on_main = ended(emulator, create_branch=False)
+    assert refused(emulator, on_main) == ("its artifact cannot be read", "ARTIFACT_MISSING")
+    assert refused(emulator, None) == ("there is no run", "ARTIFACT_MISSING")
+    bad = {"ok": False, "error": {"code": "BAD_REQUEST", "message": "not a JSON file"}}
+    emulator.inject("artifact", status=400, body=bad)
+    not_json = "its artifact is not a JSON file of at most 1 MiB"
+    assert refused(emulator, run) == (not_json, "ARTIFACT_INVALID")
+    emulator.inject("artifact", status=404, body="<html>", headers={"content-type": "text/html"})
+    assert refused(emulator, run) == ("this service has no artifacts", "ARTIFACT_MISSING")
+    emulator.inject("artifact", status=401, times="always")
+    found, code = refused(emulator, run)
+    assert (found.startswith("its artifact cannot be read: "), code) == (True, "ARTIFACT_MISSING")
+
+
+def test_a_commit_that_is_never_recorded_is_waited_for_ten_seconds(emulator: Emulator) -> None:
+    run = ended(emulator)
+    assert run.has_terminal_commit
+    without = emulator.runs[0].detail() | {"terminalCommitSha": None}
+    emulator.inject("run", status=200, body={"ok": True, "data": {"run": without}}, times="always")
+    unknown = Client(emulator.url, emulator.token).run(run.id)
+    judgement, seconds = judged(emulator, unknown)
+    assert judgement.result is Result.SUCCESS
+    assert 8.0 <= seconds <= 10.0
+    _, seconds = judged(emulator, unknown, timeout=4.0)
+    assert seconds <= 4.0
+
+
+def test_a_service_that_does_not_record_commits_is_not_waited_for(emulator: Emulator) -> None:
+    run = ended(emulator)
+    old = {name: value for name, value in emulator.runs[0].detail().items() if name != "terminalCommitSha"}
+    emulator.inject("run", status=200, body={"ok": True, "data": {"run": old}}, times="always")
+    _, seconds = judged(emulator, Client(emulator.url, emulator.token).run(run.id))
+    assert seconds == 0.0

@@ -1,0 +1,99 @@
+"""The inputs of a step with several repositories or tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.errors import UsageError
+from mogplex_ci.inputs.action import ActionInputs, read_fleet
+
+TASKS = """\
+harness: codex
+tasks:
+  lint: {prompt: Lint it}
+  docs: {prompt: Write it, repo: acme/api}
+  "a,b": {prompt: Both}
+"""
+
+
+def read(folder: Path, *argv: str, file: str = TASKS) -> tuple[list[ActionInputs], bool]:
+    (folder / "mogplex.yml").write_text(file, encoding="utf-8")
+    steps, is_fleet, _ = read_fleet(argv, {}, folder, "acme/web")
+    return list(steps), is_fleet
+
+
+def refused(folder: Path, *argv: str, file: str = TASKS) -> list[str]:
+    with pytest.raises(UsageError) as caught:
+        read(folder, *argv, file=file)
+    return [f"{problem.input} {problem.fault}" for problem in caught.value.problems]
+
+
+def test_one_repository_and_one_task_are_no_fleet(tmp_path: Path) -> None:
+    (step,), is_fleet = read(tmp_path, "--prompt", "Fix it")
+    assert (step.repo, is_fleet) == ("acme/web", False)
+    (step,), is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "lint")
+    assert (step.prompt, step.task, is_fleet) == ("Lint it", "lint", False)
+    (step,), is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "a,b")
+    assert (step.prompt, is_fleet) == ("Both", False)
+
+
+def test_several_repositories_and_a_pattern_make_a_fleet(tmp_path: Path) -> None:
+    for repo in ("acme/web acme/api", "acme/*"):
+        (step,), is_fleet = read(tmp_path, "--prompt", "Fix it", "--repo", repo)
+        assert (step.repos, is_fleet) == (tuple(repo.split()), True)
+
+
+@pytest.mark.parametrize("task", ["lint,docs", "lint\ndocs", " lint , docs,"])
+def test_several_tasks_make_a_fleet(task: str, tmp_path: Path) -> None:
+    steps, is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", task)
+    assert is_fleet
+    assert [(step.task, step.prompt, step.repo, step.harness) for step in steps] == [
+        ("lint", "Lint it", "acme/web", "codex"),
+        ("docs", "Write it", "acme/api", "codex"),
+    ]
+
+
+def test_all_tasks_make_a_fleet_even_if_it_is_one(tmp_path: Path) -> None:
+    steps, is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "all")
+    assert ([step.task for step in steps], is_fleet) == (["lint", "docs", "a,b"], True)
+    only = "tasks: {lint: {prompt: x}}"
+    steps, is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "all", file=only)
+    assert ([step.task for step in steps], is_fleet) == (["lint"], True)
+    named_all = "tasks: {all: {prompt: Everything}, lint: {prompt: x}}"
+    steps, is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "all", file=named_all)
+    assert ([step.prompt for step in steps], is_fleet) == (["Everything"], False)
+
+
+def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
+    asked = ["--run-file", "mogplex.yml", "--task"]
+    assert refused(tmp_path, *asked, "lint,docs,lint") == ["task is named twice"]
+    assert refused(tmp_path, *asked, "lint,none") == ["task is not in the run file"]
+    assert refused(tmp_path, *asked, "all", file="prompt: x") == ["task is all, and the run file has no tasks"]
+    wrong = "tasks: {a: {prompt: x, harness: no}, b: {prompt: y, harness: no}, c: {prompt: z, timeout: no}}"
+    found = refused(tmp_path, *asked, "all", file=wrong)
+    assert found == ["harness is not one of the choices", "timeout is not a duration"], "each once"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("timeout", ("5m", "10m")), ("wait", ("true", "false")), ("fail-fast", ("true", "false"))],
+)
+def test_what_holds_for_the_step_is_the_same_in_all_tasks(name: str, values: tuple[str, str], tmp_path: Path) -> None:
+    def tasks(one: str, other: str) -> str:
+        return f"tasks: {{a: {{prompt: x, {name}: '{one}'}}, b: {{prompt: y, {name}: '{other}'}}}}"
+
+    asked = ["--run-file", "mogplex.yml", "--task", "all"]
+    assert refused(tmp_path, *asked, file=tasks(*values)) == [f"{name} differs between the tasks"]
+    steps, is_fleet = read(tmp_path, *asked, file=tasks(values[0], values[0]))
+    assert (len(steps), is_fleet) == (2, True)
+
+
+def test_what_is_for_one_run_is_refused_for_several(tmp_path: Path) -> None:
+    several = ["--repo", "acme/web acme/api"]
+    assert refused(tmp_path, *several, "--run-id", "run-1") == ["run-id is for one run, and this step makes several"]
+    artifact = ["--prompt", "x", "--artifact", "report", "--artifact-file", "report.json"]
+    assert refused(tmp_path, *several, *artifact) == ["artifact-file is for one run, and this step makes several"]
+    (step,), _ = read(tmp_path, *artifact)
+    assert step.artifact_file is not None
