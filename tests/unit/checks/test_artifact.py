@@ -83,7 +83,10 @@ def test_an_artifact_that_is_there_is_an_output(emulator: Emulator) -> None:
 
 
 def test_every_fault_is_named_with_its_place(emulator: Emulator) -> None:
-    schema = {"properties": {"passed": {"type": "string"}, "names": {"items": {"enum": ["a"]}}}, "required": ["x"]}
+    schema: dict[str, Any] = {
+        "properties": {"passed": {"type": "string"}, "names": {"items": {"enum": ["a"]}}},
+        "required": ["x"],
+    }
     judgement, _ = judged(emulator, ended(emulator), **schema)
     assert (judgement.result, judgement.error_code) == (Result.REJECTED, "ARTIFACT_INVALID")
     assert judgement.gates[0].found == "its artifact does not satisfy the schema"
@@ -93,7 +96,7 @@ def test_every_fault_is_named_with_its_place(emulator: Emulator) -> None:
 
 
 def test_twenty_faults_are_named(emulator: Emulator) -> None:
-    schema = {"required": [f"field-{number}" for number in range(30)]}
+    schema: dict[str, Any] = {"required": [f"field-{number}" for number in range(30)]}
     judgement, _ = judged(emulator, ended(emulator), **schema)
     assert len(judgement.gates[0].items) == 20
 

@@ -479,9 +479,9 @@ def test_ten_tasks_and_ten_faults_of_a_run_file_are_named(tmp_path: Path) -> Non
 
 
 def test_where_a_file_is_no_yaml_is_said(tmp_path: Path) -> None:
-    run_file(tmp_path, "prompt: x\n  harness: codex\n")
+    run_file(tmp_path, "prompt: x\nbranch: y\nagent: z\n  harness: codex\n")
     (problem,) = problems(tmp_path, "--run-file", "mogplex.yml")
-    assert problem.fault == "is not YAML, see line 2, column 10"
+    assert problem.fault == "is not YAML, see line 4, column 10"
     run_file(tmp_path, "prompt: x\ntasks:\n  a: {prompt: x}\n  a: {prompt: y}\n")
     (problem,) = problems(tmp_path, "--run-file", "mogplex.yml")
     assert problem.fault == "has a name twice, see the mapping in line 3"

@@ -219,3 +219,57 @@ def test_the_runs_are_counted_now_and_then() -> None:
 def test_the_worst_run_decides(results: list[RunResult], worst: Result, code: int, error_code: str) -> None:
     end = result_of_fleet(results, Stop())
     assert (end.result, end.exit_code, end.error_code) == (worst, code, error_code)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_was_not_started_ends_as_the_signal_says(number: signal.Signals, code: int) -> None:
+    stop = Stop()
+
+    def execute(item: str, halt: Stop) -> Work:
+        yield started()
+        stop.request(number)
+        while not halt.requested:
+            SystemClock().sleep(0.01)
+        return replace(GOOD, result=Result.INTERRUPTED, exit_code=halt.exit_code)
+
+    fleet = fleet_of(execute, concurrency=1, stop=stop)
+    assert set(ends_of(fleet).values()) == {Result.INTERRUPTED}
+    assert [result.exit_code for result in fleet.results.values()] == [code] * 3
+    assert result_of_fleet(list(fleet.results.values()), stop).exit_code == code
+
+
+def test_what_did_not_fit_into_the_time_is_a_timeout() -> None:
+    def execute(item: str, halt: Stop) -> Work:
+        yield started()
+        SystemClock().sleep(0.2)
+        return GOOD
+
+    fleet = fleet_of(execute, concurrency=1, timeout=0.1)
+    assert ends_of(fleet)["a"] is Result.SUCCESS
+    late = fleet.results["c"]
+    assert (late.exit_code, late.error_code, late.cause) == (
+        *(1, "TIMEOUT"),
+        "the timeout passed before the run could start",
+    )
+
+
+@pytest.mark.parametrize(
+    ("results", "kind", "code", "error_code", "cause"),
+    [
+        ((GOOD, GOOD), Result.SUCCESS, 0, "", ""),
+        ((GOOD, BAD), Result.FAILED, 1, "RUN_FAILED", "1 of 2 runs did not succeed"),
+        ((BAD, BAD), Result.FAILED, 1, "RUN_FAILED", "2 of 2 runs did not succeed"),
+        (
+            (BAD, GOOD, replace(BAD, result=Result.TIMEOUT, error_code="TIMEOUT")),
+            *(Result.TIMEOUT, 1, "RUNS_FAILED", "2 of 3 runs did not succeed"),
+        ),
+    ],
+)
+def test_a_step_ends_as_the_worst_of_its_runs(
+    results: tuple[RunResult, ...], kind: Result, code: int, error_code: str, cause: str
+) -> None:
+    total = result_of_fleet([replace(each, requests_sent=5) for each in results], Stop())
+    assert (total.result, total.exit_code, total.error_code, total.cause) == (kind, code, error_code, cause)
+    assert total.requests_sent == 5 * len(results)
+    assert not total.left_behind
+    assert result_of_fleet([*results, replace(BAD, left_behind=True)], Stop()).left_behind

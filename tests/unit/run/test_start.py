@@ -309,3 +309,10 @@ def test_only_a_run_that_a_first_try_finds_is_unexpected(world: World) -> None:
     own_key.explicit = True
     own_key.play()
     assert not started(own_key.play()).unexpected
+
+
+def test_a_step_that_does_not_wait_ends_well(each_world: World) -> None:
+    played = each_world.new_case("slow").play(wait=False)
+    assert (played.result, played.code, played.end.error_code) == ("detached", 0, "")
+    assert "stream" not in played.routes
+    assert "events" not in played.routes

@@ -125,3 +125,38 @@ def test_every_character_that_cannot_be_seen_is_dropped_or_shown() -> None:
 )
 def test_terminal_text_reads_as_it_looked(text: str, shown: str) -> None:
     assert SANITIZER.clean(Untrusted(text)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\U0001f469\u200d\U0001f4bb", "\U0001f469\u200d\U0001f4bb"),
+        ("I am a \U0001f469\u200d\U0001f4bb.", "I am a \U0001f469\u200d\U0001f4bb."),
+        ("\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525"),
+        ("x\u200d\U0001f4bb", "x\U0001f4bb"),
+        ("\U0001f469x\u200d\U0001f4bb", "\U0001f469x\U0001f4bb"),
+        ("\U0001f469\u200dx", "\U0001f469x"),
+        ("\U0001f469\u200d", "\U0001f469"),
+        ("\U0001f469\u200b\U0001f4bb", "\U0001f469\U0001f4bb"),
+        ("\u2764\ufe0f", "\u2764\ufe0f"),
+        ("x\ufe0f", "x"),
+        ("\ufe0fx", "x"),
+    ],
+)
+def test_what_joins_an_emoji_stays_and_what_hides_in_a_word_goes(text: str, shown: str) -> None:
+    assert Sanitizer().clean(Untrusted(text)) == shown
+
+
+@pytest.mark.parametrize(
+    ("char", "shown"),
+    [
+        ("\x00", "\u2400"),
+        ("\x1f", "\u241f"),
+        ("\x7f", "\u2421"),
+        ("\x80", "\\u0080"),
+        ("\x9e", "\\u009e"),
+        ("\xa1", "\xa1"),
+    ],
+)
+def test_controls_are_shown_as_pictures(char: str, shown: str) -> None:
+    assert Sanitizer().clean(Untrusted(f"a{char}b")) == f"a{shown}b"
