@@ -64,7 +64,7 @@ for line in sys.stdin:
             null = os.open(os.devnull, os.O_RDWR)
             for number in range(3):
                 os.dup2(null, number)
-            os._exit(pytest.main(["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "@.tests"]))
+            os._exit(pytest.main(["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "--timeout=120", "@.tests"]))
         print(child, flush=True)
     else:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
@@ -401,7 +401,7 @@ def main() -> int:
             list(pool.map(ask, todo))
 
     every = modules([])
-    ask_about("open", lambda mutant: tests.of(mutant, every), asked.jobs, 180.0)
+    ask_about("open", lambda mutant: tests.of(mutant, every), asked.jobs, 240.0)
     ask_about("survived", lambda mutant: CONFIG["processes"][mutant.module.partition("/")[0]], asked.jobs, 900.0)
     ask_about("timeout", lambda mutant: tests.of(mutant, every), 1, 600.0)  # alone: a busy machine is no sign
     print()

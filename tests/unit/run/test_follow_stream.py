@@ -177,6 +177,16 @@ def test_a_stream_that_holds_events_back_is_replaced_by_polls(world: World) -> N
     assert played.routes.count("stream") == 1
 
 
+def test_a_silent_stream_is_followed_on_when_the_events_cannot_be_read(world: World) -> None:
+    """A minute of silence is checked once. When the API fails then, it is said, and nothing is lost."""
+    case = world.new_case("steady")
+    case.inject("stream", events=0, silent=True)
+    case.inject("events", status=502)
+    played = case.play()
+    check_complete(case, played)
+    assert len(played.of(Trouble)) == len(played.of(Recovered)) == 1
+
+
 def test_a_position_that_the_service_does_not_know_is_dropped(world: World) -> None:
     case = world.new_case("steady")
     case.inject("stream", events=5, cut=0)
