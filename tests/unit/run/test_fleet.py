@@ -251,6 +251,7 @@ def test_what_did_not_fit_into_the_time_is_a_timeout() -> None:
         *(1, "TIMEOUT"),
         "the timeout passed before the run could start",
     )
+    assert result_of_fleet([late, late], Stop()).requests_sent == 0
 
 
 @pytest.mark.parametrize(

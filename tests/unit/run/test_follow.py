@@ -296,6 +296,15 @@ def test_events_that_cannot_be_read_after_the_end_are_a_matter_of_time(old_world
     assert [(missing.later_ones, missing.out_of_time) for missing in played.of(EventsMissing)] == [(True, True)]
 
 
+def test_large_events_are_all_shown_when_there_is_time(old_world: World) -> None:
+    case = old_world.new_case()
+    big = [event(number) | {"message": "x" * 60_000} for number in range(1, 9)]
+    answers(case, ("success", [*big, event(9, "finished")]))
+    played = case.play()
+    assert (len(played.shown), played.of(EventsMissing)) == (9, [])
+    assert len(played.of(EventsArrived)) == 5, "a signal is looked for between them"
+
+
 def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(old_world: World) -> None:
     case = old_world.new_case()
     big = [event(number) | {"message": "x" * 60_000} for number in range(1, 9)]
@@ -315,3 +324,16 @@ def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(
 def test_a_feed_that_lists_the_first_events_only_is_the_services_limit(old_world: World) -> None:
     played = old_world.new_case("many-events").play()
     assert [(missing.later_ones, missing.out_of_time) for missing in played.of(EventsMissing)] == [(True, False)]
+
+
+def test_which_events_a_service_lists_is_asked_again_when_the_answer_is_lost(old_world: World) -> None:
+    """A full page does not say whether the first or the last events are on it; one more request does."""
+    before = len(old_world.emulator.requests)
+    old_world.new_case("many-events").play()
+    asked = [request.path for request in old_world.emulator.requests[before:] if request.route == "events"]
+    (position,) = [number for number, path in enumerate(asked) if path.endswith("limit=1")]
+    case = old_world.new_case("many-events")
+    case.inject("events", skip=position, status=502)
+    played = case.play()
+    assert (played.result, played.shown) == ("success", ids(case.run)[:FEED_LIMIT])
+    assert [missing.later_ones for missing in played.of(EventsMissing)] == [True]

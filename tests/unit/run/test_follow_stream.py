@@ -17,6 +17,7 @@ from mogplex_ci.run.updates import (
     EventsMissing,
     Heartbeat,
     Polling,
+    Quiet,
     Recovered,
     Started,
     StatusChanged,
@@ -175,6 +176,37 @@ def test_a_stream_that_holds_events_back_is_replaced_by_polls(world: World) -> N
     check_complete(case, played)
     assert polls(played)
     assert played.routes.count("stream") == 1
+
+
+def test_what_is_held_back_is_shown_two_seconds_after_the_last_event_and_once(each_world: World) -> None:
+    case = each_world.new_case("slow")
+    times: list[tuple[str, float]] = []
+
+    def note(update: Update) -> None:
+        if isinstance(update, EventsArrived | Quiet):
+            times.append((type(update).__name__, each_world.time.monotonic()))
+
+    case.play(timeout=300.0, watch=note)
+    quiet = [number for number, (name, _) in enumerate(times) if name == "Quiet"]
+    assert len(quiet) > 1
+    for number in quiet:
+        (before, came), (_, shown) = times[number - 1 : number + 1]
+        assert before == "EventsArrived", "once"
+        assert 2.0 <= shown - came <= 2.0 + 1e-6
+
+
+def test_after_the_last_event_the_status_is_asked_for_more_often_and_then_seldom(world: World) -> None:
+    """The events come with it at first. Later only a look at the run helps: it repairs one whose worker has died."""
+    case = world.new_case("success")
+    case.play(wait=False)
+    detail = {**case.run.detail(), "status": "streaming"}
+    case.inject("run", times="always", status=200, body={"ok": True, "data": {"run": detail}})
+    case.inject("events", times="always", status=200, body={"ok": True, "data": {"run": detail, "events": []}})
+    played = case.play(timeout=300.0)
+    assert played.result == "timeout"
+    after = played.routes[played.routes.index("events") :]
+    assert after[:6] == ["events"] * 6
+    assert set(after[6:]) == {"run"}
 
 
 def test_a_silent_stream_is_followed_on_when_the_events_cannot_be_read(world: World) -> None:
