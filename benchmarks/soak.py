@@ -323,7 +323,7 @@ class Soak:
 
     def _check_end(self, step: Try, runs: Sequence[Run], code: int, stop: signal.Signals | None) -> None:
         """The exit code is the run's, and its events were shown."""
-        codes = {CODES[runs[-1].status]} if runs else set()
+        codes = {CODES[run.status] for run in runs[-1:] if run.status in CODES}
         if stop is not None:
             codes.add(128 + stop)
         if code not in codes:
@@ -400,7 +400,8 @@ class Try:
     @property
     def events(self) -> list[str]:
         """The lines of its file of events."""
-        return (self._step.workspace / "events.ndjson").read_text(encoding="utf-8").splitlines()
+        file = self._step.workspace / "events.ndjson"
+        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
     @property
     def out(self) -> str:
