@@ -104,11 +104,11 @@ def test_the_log_has_a_line_for_each_turning_point_and_a_group_for_each_run(step
 
 
 @pytest.mark.parametrize("lines", [24, 6])
-def test_a_terminal_has_a_live_table_of_the_runs(emulator: Emulator, tmp_path: Path, lines: int) -> None:
-    env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_REPO": "acme/*"}
-    shown = show(
-        env=env | {"MOGPLEX_PROMPT": "Fix it", "MOGPLEX_CONCURRENCY": "2"}, cwd=tmp_path, lines=lines, columns=60
-    )
+def test_a_terminal_has_a_live_table_of_the_runs(tmp_path: Path, lines: int) -> None:
+    inputs = {"MOGPLEX_REPO": "acme/*", "MOGPLEX_PROMPT": "Fix it", "MOGPLEX_CONCURRENCY": "2"}
+    with Emulator("success", speed=5) as emulator:
+        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, **inputs}
+        shown = show(env=env, cwd=tmp_path, lines=lines, columns=60)
     assert shown.code == 0, shown.left
     live = re.compile(r"(\S|  ) (?: 00:0\d|      )  acme/(api|mono|web) +(Waiting|Starting the run|Run \w+.*)")
     tables = [[live.fullmatch(line) for line in screen] for screen in shown.screens]
@@ -245,6 +245,23 @@ def test_a_stop_signal_while_starts_hang(slow_step: tuple[GitHubStep, Emulator])
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 143
+    assert [run.status for run in emulator.runs] == ["cancelled"] * 3
+
+
+def test_post_cancels_what_the_step_could_not_cancel_in_time(slow_step: tuple[GitHubStep, Emulator]) -> None:
+    step, emulator = slow_step
+    process = step.start()
+    wait_until(lambda: sum(request.route == "stream" for request in emulator.requests) == 3)
+    emulator.inject("cancel", status=503, times="always")
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    process.communicate(timeout=30)
+    assert time.monotonic() - began < 8
+    assert process.returncode == 143
+    assert not any(run.status == "cancelled" for run in emulator.runs)
+    emulator.clear_faults()
+    ended = post(step)
+    assert ended.code == 0, ended.out
     assert [run.status for run in emulator.runs] == ["cancelled"] * 3
 
 
