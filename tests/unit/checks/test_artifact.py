@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.checks import Judge, Requirements, judge
+from mogplex_ci.checks import Judge, Requirements, judge_run
 from mogplex_ci.checks.artifact import ArtifactWanted
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import Run, StartRequest, Untrusted
@@ -51,7 +51,7 @@ def judged(
     clock = VirtualTime().clock()
     client = Client(emulator.url, emulator.token)
     wanted = Requirements(artifact=ArtifactWanted(path, schema or None))
-    work = judge(result(Result.SUCCESS, run=run), wanted, Judge(client, None, "", clock, Stop(), timeout))
+    work = judge_run(result(Result.SUCCESS, run=run), wanted, Judge(client, None, "", clock, Stop(), timeout))
     try:
         while True:
             next(work)

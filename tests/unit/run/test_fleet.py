@@ -230,7 +230,7 @@ def test_what_was_not_started_ends_as_the_signal_says(number: signal.Signals, co
         stop.request(number)
         while not halt.requested:
             SystemClock().sleep(0.01)
-        return replace(GOOD, result=Result.INTERRUPTED, exit_code=halt.exit_code)
+        return GOOD._replace(result=Result.INTERRUPTED, exit_code=halt.exit_code)
 
     fleet = fleet_of(execute, concurrency=1, stop=stop)
     assert set(ends_of(fleet).values()) == {Result.INTERRUPTED}
@@ -261,7 +261,7 @@ def test_what_did_not_fit_into_the_time_is_a_timeout() -> None:
         ((GOOD, BAD), Result.FAILED, 1, "RUN_FAILED", "1 of 2 runs did not succeed"),
         ((BAD, BAD), Result.FAILED, 1, "RUN_FAILED", "2 of 2 runs did not succeed"),
         (
-            (BAD, GOOD, replace(BAD, result=Result.TIMEOUT, error_code="TIMEOUT")),
+            (BAD, GOOD, BAD._replace(result=Result.TIMEOUT, error_code="TIMEOUT")),
             *(Result.TIMEOUT, 1, "RUNS_FAILED", "2 of 3 runs did not succeed"),
         ),
     ],
@@ -269,8 +269,8 @@ def test_what_did_not_fit_into_the_time_is_a_timeout() -> None:
 def test_a_step_ends_as_the_worst_of_its_runs(
     results: tuple[RunResult, ...], kind: Result, code: int, error_code: str, cause: str
 ) -> None:
-    total = result_of_fleet([replace(each, requests_sent=5) for each in results], Stop())
+    total = result_of_fleet([each._replace(requests_sent=5) for each in results], Stop())
     assert (total.result, total.exit_code, total.error_code, total.cause) == (kind, code, error_code, cause)
     assert total.requests_sent == 5 * len(results)
     assert not total.left_behind
-    assert result_of_fleet([*results, replace(BAD, left_behind=True)], Stop()).left_behind
+    assert result_of_fleet([*results, BAD._replace(left_behind=True)], Stop()).left_behind
