@@ -18,6 +18,7 @@ from tests.ci_environments import ENVIRONMENTS, environment
 from tests.oracles import ci_logs
 from tests.oracles.github_markdown import Page, rendered
 from tests.program import ROOT, Ended, run_program
+from tests.screen import show
 from tests.slow import slow
 
 MEANT = {
@@ -65,6 +66,16 @@ REPOS = (
 """Names of repositories, two of them the same, as a service could list them. Ten runs a minute may start."""
 
 
+def world_of(folder: Path, repos: Sequence[str]) -> Path | None:
+    """Write the world of a service that lists these repositories only; None for the usual one."""
+    if not repos:
+        return None
+    world, listed = folder / "world.yaml", [{"id": str(uuid.uuid4()), "full_name": repo} for repo in repos]
+    user = {"name": "ada", "tokens": [{"token": "mog_" + "0" * 32, "scopes": ["read", "write"]}], "repos": listed}
+    world.write_text(yaml.safe_dump({"users": [user]}), encoding="utf-8")
+    return world
+
+
 def play(
     scenario: str, name: str, folder: Path, *, repos: Sequence[str] = (), **env: str
 ) -> tuple[Ended, dict[str, str]]:
@@ -74,11 +85,8 @@ def play(
     """
     workspace = folder / "workspace"
     workspace.mkdir()
-    world = None
+    world = world_of(folder, repos)
     if repos:
-        world, listed = folder / "world.yaml", [{"id": str(uuid.uuid4()), "full_name": repo} for repo in repos]
-        user = {"name": "ada", "tokens": [{"token": "mog_" + "0" * 32, "scopes": ["read", "write"]}], "repos": listed}
-        world.write_text(yaml.safe_dump({"users": [user]}), encoding="utf-8")
         env |= {"MOGPLEX_REPO": "*/*", "MOGPLEX_CONCURRENCY": "9"}
     with Emulator(scenario, world=world, speed=100) as emulator:
         inputs = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "Fix the test"}
@@ -158,6 +166,21 @@ def check_report(html: str) -> None:
     }
     assert re.findall(r"""(?:href|src|action)="(?!#|data:,"|https://github\.com/acme/)[^"]*""", html) == []
     assert [element for element in page.elements if re.search(r"'on\w+'", element)] == []
+
+
+@pytest.mark.parametrize("repos", [(), REPOS], ids=["run", "fleet"])
+def test_a_terminal_gets_only_the_controls_of_the_live_table(repos: Sequence[str], tmp_path: Path) -> None:
+    with Emulator("hostile", world=world_of(tmp_path, repos), speed=20) as emulator:
+        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "Fix the test"}
+        env |= {"MOGPLEX_REPO": "*/*" if repos else "acme/web", "MOGPLEX_CONCURRENCY": "9"}
+        shown = show(env=env, cwd=tmp_path, lines=40)
+    assert shown.code == 1, shown.left
+    rows = {line for screen in shown.screens for line in screen if re.match(r"\S  00:0\d ", line)}
+    assert rows
+    # Clearing a line, going up to the one above, hiding the cursor and showing it.
+    rest = re.sub(r"\x1b\[(?:2K|1A|\?25[lh])|\r", "", shown.raw)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", rest)
+    assert len({line for line in shown.left if "] ✘ Run failed" in line}) == len(repos)
 
 
 @pytest.mark.parametrize("repos", [(), REPOS], ids=["run", "fleet"])
