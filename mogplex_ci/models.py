@@ -4,7 +4,7 @@ Everything the API returns is untrusted: an agent repeats whatever a repository 
 in ``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` turns it into text.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at every start.
 
 from collections.abc import Callable
 from datetime import datetime
@@ -36,7 +36,7 @@ class Untrusted:
     def __init__(self, value: object) -> None:
         self._value = value
 
-    def at(self, *path: str) -> Untrusted | None:
+    def at(self, *path: str) -> "Untrusted | None":
         """Return the value below the object keys ``path``; None when it is missing or null."""
         value = self._value
         for key in path:
@@ -65,7 +65,7 @@ class Untrusted:
         """Return what ``check`` makes of the raw value. For validation only: raw text in its result is untrusted."""
         return check(self._value)
 
-    def without(self, *keys: str) -> Untrusted:
+    def without(self, *keys: str) -> "Untrusted":
         """Return an object without ``keys`` and without empty fields; a huge one, and any other value, unchanged."""
         if not isinstance(self._value, dict) or len(self._value) > _MANY_FIELDS:
             return self
