@@ -346,20 +346,17 @@ def test_every_connect_counts_as_one_request_and_open_streams_go_on(tmp_path: Pa
             stream.close()
 
 
-def test_by_the_real_clock_events_come_one_by_one(tmp_path: Path) -> None:
+def test_by_the_real_clock_events_come_long_before_the_run_ends(tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.yaml"
-    scenario.write_text("steps: [{repeat: 20, steps: [{after: 50ms, event: log}]}, {event: finished}]")
+    scenario.write_text("steps: [{repeat: 5, steps: [{after: 50ms, event: log}]}, {after: 1h, event: finished}]")
     with Emulator(scenario) as emulator:
         api = Api(emulator)
         run = api.start().json()["data"]
         url = f"{api.base}/runs/{run['runId']}/events/stream"
-        arrivals = []
-        with api.session.get(url, stream=True, timeout=30) as answer:
-            for line in answer.iter_lines(chunk_size=1, delimiter=b"\n"):
-                if line.startswith(b"id: "):
-                    arrivals.append(time.monotonic())
-    assert len(arrivals) == 22
-    assert arrivals[-1] - arrivals[1] > 0.5
+        with api.session.get(url, stream=True, timeout=60) as answer:
+            lines = answer.iter_lines(chunk_size=1, delimiter=b"\n")
+            arrived = list(itertools.islice((line for line in lines if line.startswith(b"event: log")), 5))
+    assert len(arrived) == 5
 
 
 def test_no_event_is_lost_that_is_written_while_a_stream_is_opened() -> None:

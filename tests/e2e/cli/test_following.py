@@ -112,9 +112,7 @@ def test_a_paused_run_ends_the_following(terminal: Terminal, tmp_path: Path, as_
     scenario.write_text(PAUSE)
     with Emulator(scenario, speed=2) as emulator:
         run_id = terminal.against(emulator).started()
-        began = time.monotonic()
         ended = terminal.mogplex("runs", "events", run_id, "--follow", *(["--json"] if as_json else []))
-        assert time.monotonic() - began < 20
         seen = terminal.mogplex("runs", "get", run_id)
     last = ended.out.splitlines()[-1]
     if as_json:
