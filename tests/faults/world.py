@@ -154,7 +154,7 @@ class Case:
             clock.leave()
             client.close()
         routes = [str(request.route) for request in emulator.requests[asked:]]
-        return Played(end, updates, clock.monotonic() - began, routes)
+        return Played(end, updates, round(clock.monotonic() - began, 6), routes)
 
     def post(self, played: Played) -> None:
         """Clean up after a try, as the post step does with what was saved."""
