@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -337,3 +338,20 @@ def test_which_events_a_service_lists_is_asked_again_when_the_answer_is_lost(old
     played = case.play()
     assert (played.result, played.shown) == ("success", ids(case.run)[:FEED_LIMIT])
     assert [missing.later_ones for missing in played.of(EventsMissing)] == [True]
+
+
+def test_polls_come_more_often_again_when_the_status_changes(old_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = old_world.new_case()
+    answers(case, *[("pending", [])] * 8, ("streaming", []), ("streaming", []), ("success", [event(1, "finished")]))
+    client, asked = old_world.client(), list[float]()
+    real = client.events
+
+    def noted(*args: Any, **options: Any) -> Any:
+        asked.append(old_world.time.monotonic())
+        return real(*args, **options)
+
+    monkeypatch.setattr(client, "events", noted)
+    assert case.play(client=client).result == "success"
+    gaps = [later - earlier for earlier, later in pairwise(asked)]
+    assert 2.0 <= gaps[7] <= 2.2, "nothing had happened for a while"
+    assert 1.5 <= gaps[8] <= 1.65

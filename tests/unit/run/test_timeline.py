@@ -10,7 +10,7 @@ import pytest
 from mogplex_ci.api import answers
 from mogplex_ci.models import Untrusted
 from mogplex_ci.run.result import result_of_run
-from mogplex_ci.run.timeline import AgentText, Note, Phase, PhaseEnded, PhaseStarted, Timeline, ToolCall
+from mogplex_ci.run.timeline import AgentText, Note, Phase, PhaseEnded, PhaseStarted, TextPiece, Timeline, ToolCall
 from tests.unit.report.events import BRANCH, SUCCESSFUL, SUCCESSFUL_BEFORE, call, delivery, delta, event, run, timeline
 
 ACCEPTED, READY, SYNCHRONIZED, STREAMING, INSTALLED = SUCCESSFUL[:5]
@@ -203,3 +203,17 @@ def test_what_no_report_shows_of_an_event_is_not_kept() -> None:
     tracemalloc.stop()
     assert len(found.entries) == 500
     assert kept < 2 * 2**20
+
+
+def test_words_that_go_on_in_a_paragraph_are_told_from_those_that_begin_one() -> None:
+    found, pieces = Timeline(), list[tuple[str, bool]]()
+    for text in ("I look. And", " then I write.\n\nDone. It", "\n\nis so.\n\n"):
+        (item,) = answers.events([delta(text)])
+        additions = [*found.add(item), *found.flush_text()]
+        pieces += [(each.text.text, each.continues) for each in additions if isinstance(each, TextPiece)]
+    assert pieces == [
+        ("I look. ", False),
+        ("And then I write.\n\n", True),
+        ("Done. ", False),
+        ("It\n\nis so.\n\n", True),
+    ]

@@ -177,3 +177,8 @@ def test_no_number_is_too_large_for_a_duration(number: float) -> None:
 def test_a_time_that_utc_does_not_have_is_unknown(year: int) -> None:
     zone = timezone(timedelta(hours=14 if year == 1 else -12))
     assert timestamp(datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, 13, tzinfo=zone)) == "unknown"
+
+
+def test_of_many_lines_it_is_said_how_many_are_missing() -> None:
+    lines = SANITIZER.block(Untrusted("\n".join(str(number) for number in range(700))))
+    assert (len(lines), lines[499][-3:], lines[500][-16:]) == (501, "499", "… 200 more lines")

@@ -219,3 +219,16 @@ def test_what_follows_a_key_that_was_cut_stays() -> None:
 
 def test_json_keeps_letters_of_other_languages_readable() -> None:
     assert SANITIZER.json(Untrusted({"é": "日本", "n": [1, 2.5, None, True]})) == '{"é":"日本","n":[1,2.5,null,true]}'
+
+
+@pytest.mark.parametrize(
+    "text", ["crate::auth::Token=v1beta2x", "AWS::SecretsManager::Secret: v1beta2x", "arn:aws:token::v1beta2x"]
+)
+def test_a_type_or_a_part_of_a_path_is_no_name_of_a_secret(text: str) -> None:
+    assert SANITIZER.clean(Untrusted(text)) == text
+
+
+def test_what_stands_between_a_secret_and_one_that_two_rules_know_stays() -> None:
+    one, two = (STANDALONE["GitHub personal"](seeded(seed)) for seed in (18, 19))
+    shown = SANITIZER.clean(Untrusted(f"first {one} between api_key={two} and last"))
+    assert shown == "first *** between api_key=*** and last"
