@@ -342,24 +342,25 @@ def explanation(mutant: Mutant) -> str | None:
     return None
 
 
-def report(verdicts: dict[Mutant, str]) -> None:
-    """Print the survivors, and a table of what became of the mutants by module."""
+def report(verdicts: dict[Mutant, str]) -> float:
+    """Print the survivors, and a table of what became of the mutants by module. Returns the share that was noticed."""
     for mutant, verdict in verdicts.items():
         if verdict in ("survived", "timeout"):
             before, after = mutant.change
             print(f"{verdict}: {mutant.path}:{mutant.line} {mutant.operator}\n  - {before}\n  + {after}")
     print(f"\n{'module':<28} mutants equivalent killed survived timeout  score")
-    rows = [*sorted({mutant.module for mutant in verdicts}), "all"]
-    for row in rows:
+    share = 1.0
+    for row in [*sorted({mutant.module for mutant in verdicts}), "all"]:
         count = Counter(verdict for mutant, verdict in verdicts.items() if row in (mutant.module, "all"))
         judged = count.total() - count["equivalent"]
-        score = f"{count['killed'] / judged:6.1%}" if judged else "     –"
+        share = count["killed"] / judged if judged else 1.0
         numbers = (count.total(), count["equivalent"], count["killed"], count["survived"], count["timeout"])
-        print(f"{row:<28} {numbers[0]:7} {numbers[1]:10} {numbers[2]:6} {numbers[3]:8} {numbers[4]:7} {score}")
+        print("{:<28} {:7} {:10} {:6} {:8} {:7}".format(row, *numbers), f"{share:6.1%}" if judged else "     –")
+    return share
 
 
 def main() -> int:
-    """Draw mutants, run them, and report."""
+    """Draw mutants, run them, and report. Returns 1 when fewer are noticed than scripts/mutants.toml asks for."""
     parser = argparse.ArgumentParser(description="Change the client in one place at a time; see if a test notices.")
     parser.add_argument("--sample", type=int, default=300, help="how many mutants")
     parser.add_argument("--seed", type=int, default=1, help="which ones")
@@ -407,8 +408,7 @@ def main() -> int:
     ask_about("survived", lambda mutant: CONFIG["processes"][mutant.module.partition("/")[0]], asked.jobs, 900.0)
     ask_about("timeout", lambda mutant: tests.of(mutant, every), 1, 600.0)  # alone: a busy machine is no sign
     print()
-    report(verdicts)
-    return 0
+    return 0 if report(verdicts) >= CONFIG["least"] else 1
 
 
 if __name__ == "__main__":
