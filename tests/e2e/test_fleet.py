@@ -157,15 +157,26 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     assert "```mermaid\ngantt" in step.summary
 
 
-def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(step: GitHubStep, emulator: Emulator) -> None:
-    with_tasks(step, repo="acme/web")
+@pytest.mark.parametrize(("on_rerun", "is_the_same"), [("auto", [True, True, False]), ("attach", [True, True, True])])
+def test_a_rerun_joins_what_succeeded_and_restarts_what_failed_if_it_may(
+    step: GitHubStep, emulator: Emulator, on_rerun: str, is_the_same: list[bool]
+) -> None:
+    with_tasks(step, repo="acme/web", on_rerun=on_rerun)
     assert step.run().code == 1
     first = {row["task"]: row["run-id"] for row in results(step)}
     step.env["GITHUB_RUN_ATTEMPT"] = "2"
     assert step.run().code == 1
     second = {row["task"]: row["run-id"] for row in results(step)}
-    assert [first[task] == second[task] for task in ("docs", "lint", "tests")] == [True, True, False]
-    assert len(emulator.runs) == 4
+    assert [first[task] == second[task] for task in ("docs", "lint", "tests")] == is_the_same
+    assert len(emulator.runs) == 3 + is_the_same.count(False)
+
+
+def test_repositories_can_be_named_by_id(step: GitHubStep, emulator: Emulator) -> None:
+    ids = {repo.full_name: repo.id for repo in emulator.world.tokens[emulator.token].user.repos}
+    step.inputs["repo"] = f"{ids['acme/web']} acme/api"
+    assert step.run().code == 0
+    assert [row["repo"] for row in results(step)] == ["acme/web", "acme/api"]
+    assert {run.repo.id for run in emulator.runs} == {ids["acme/web"], ids["acme/api"]}
 
 
 def test_every_run_has_a_key_of_its_own(step: GitHubStep, emulator: Emulator) -> None:
