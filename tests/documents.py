@@ -37,7 +37,6 @@ class Block:
 
 NOT_RUN = {
     ("docs/recipes.md", "concurrency:\n  group: agent-"): "act ignores `concurrency`; actionlint reads it",
-    ("docs/testing.md", "everything held"): "what `make soak` printed, which takes minutes",
     ("examples/zizmor.yml", ""): "settings of a linter, which reads them in `make check`",
 }
 """By page and a text in the block: why it cannot be run here."""
