@@ -7,7 +7,6 @@ from statistics import median
 import pytest
 
 from mogplex_ci.sanitize import Sanitizer
-from tests.slow import mostly_slow
 from tests.unit.sanitize.slow_texts import Text, seconds, texts
 
 SANITIZER = Sanitizer(["a" * 20, "known-value-1234"])
@@ -22,15 +21,15 @@ def time_of(text: Text, size: int, repeats: int) -> float:
     return seconds(lambda: SANITIZER.clean(written, limit=10 * size), repeats)
 
 
-@pytest.mark.parametrize("part", mostly_slow(range(SLICES), every=SLICES))
+@pytest.mark.parametrize("part", range(SLICES))
 def test_every_text_takes_linear_time(part: int) -> None:
     """Texts that take longer than most are measured again: twice the text must not take more than 2.5 times as long."""
     times = {text: time_of(text, SIZE, 1) for text in TEXTS[part::SLICES]}
     usual = median(times.values())
     suspects = [text for text, took in times.items() if took > 6 * usual]
     for text in suspects:
-        ratio = min(time_of(text, 8 * SIZE, 3) / time_of(text, 4 * SIZE, 3) for _ in range(5))
-        assert ratio < 2.5, repr(text)
+        ratios = (time_of(text, 8 * SIZE, 3) / time_of(text, 4 * SIZE, 3) for _ in range(5))
+        assert any(ratio < 2.5 for ratio in ratios), repr(text)
 
 
 def test_the_search_would_find_an_expression_that_is_not_linear(monkeypatch: pytest.MonkeyPatch) -> None:
