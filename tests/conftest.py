@@ -16,5 +16,5 @@ settings.load_profile("everyday")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are processors: many tests wait for a process or a container."""
-    return (os.cpu_count() or 1) + 1
+    """Two workers for each processor, and one more: many tests wait for a process or a container."""
+    return 2 * (os.cpu_count() or 1) + 1
