@@ -33,6 +33,10 @@ _TICK_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7
 _MOST_TICKS: Final = 6
 
 
+LIMIT: Final = 4_000_000
+"""Characters of a run's timeline; entries beyond it do not unfold."""
+
+
 class HtmlReport(FileReport):
     """The page."""
 
@@ -44,7 +48,7 @@ class HtmlReport(FileReport):
 def page(facts: Facts, safe: Sanitizer) -> str:
     """Return the page."""
     filters = Filters(facts.tools, safe)
-    entries = [shown_entry(number, entry, filters, safe) for number, entry in enumerate(facts.timeline.entries)]
+    entries = list(_shown_entries(facts, filters, LIMIT, safe))
     scale = Scale(facts.timeline.last)
     pieces = _rendered(
         "report.html.j2",
@@ -98,11 +102,8 @@ def run_part(number: int, run: RunFacts, room: int, safe: Sanitizer) -> RunPart:
     """Return what the page of a fleet shows of a run, with about ``room`` characters of what unfolds."""
     facts = run.facts
     filters = Filters(facts.tools, safe)
-    entries = []
-    for index, entry in enumerate(facts.timeline.entries):
-        shown = shown_entry(index, entry, filters, safe, unfolds=room > 0)
-        room -= len(shown.body) + len(shown.text)
-        entries.append(replace(shown, call=None))  # nothing of the timeline is kept: its events are large
+    # Nothing of the timeline is kept: its events are large.
+    entries = [replace(shown, call=None) for shown in _shown_entries(facts, filters, room, safe)]
     return RunPart(
         run=run.without_timeline(),
         repo=safe.clean(run.repo),
@@ -113,6 +114,14 @@ def run_part(number: int, run: RunFacts, room: int, safe: Sanitizer) -> RunPart:
         listed=dict(listed(facts)),
         entries=entries,
     )
+
+
+def _shown_entries(facts: Facts, filters: Filters, room: int, safe: Sanitizer) -> Iterator[Shown]:
+    """Yield the timeline's entries. Those beyond ``room`` characters do not unfold."""
+    for number, entry in enumerate(facts.timeline.entries):
+        shown = shown_entry(number, entry, filters, safe, unfolds=room > 0)
+        room -= len(shown.body) + len(shown.text)
+        yield shown
 
 
 def _rendered(template: str, facts: Facts, *, filters: Sequence[Filter] = (), **values: object) -> Iterator[str]:
