@@ -34,8 +34,6 @@ LAST_LINES: Final = 30
 """Lines at the end of a run's log that are shown even if the log is too long."""
 SUMMARY_LIMIT_OF_RUNS: Final = LIMIT * 8 // 10
 """Bytes of the summary for the runs' own parts; the table and the chart have the rest."""
-PAGE_LIMIT_OF_RUNS: Final = 4_000_000
-"""Characters of all runs' timelines in the HTML report. Each run has a share; beyond it, entries do not unfold."""
 _LEAST_ROOM: Final = 20_000
 SAID_AT_ONCE: Final = (
     *(u.NextKey, u.Retrying, u.Started, u.StatusChanged, u.UnknownStatus, u.EventsMissing, u.Trouble, u.Recovered),
@@ -317,7 +315,7 @@ class _FleetSummary(FleetReport):
         self._runs: dict[SafeText, Markdown] = {}
 
     def end_run(self, run: RunFacts) -> None:
-        """Keep the run's part, which gets an equal share of the room."""
+        """Keep the run's part."""
         title = Markdown.of("{} {}", self._safe.line(text.mark(run.facts.result)), Markdown.code(run.name))
         self._runs[run.name] = folded(title, summary_of(run.facts, self._safe, limit=self._share))
 
@@ -347,15 +345,15 @@ class _FleetPage(FleetReport):
     def __init__(self, path: Path, safe: Sanitizer, runs: int) -> None:
         self._path = path
         self._safe = safe
-        self._share = PAGE_LIMIT_OF_RUNS // runs
+        self._runs = runs
         self._parts: dict[SafeText, RunPart] = {}
         discard(path)
 
     def end_run(self, run: RunFacts) -> None:
-        """Keep the run's part, which gets an equal share of the room."""
+        """Keep the run's part."""
         from mogplex_ci.report.html import run_part  # needed for nothing else
 
-        self._parts[run.name] = run_part(len(self._parts) + 1, run, self._share, self._safe)
+        self._parts[run.name] = run_part(len(self._parts) + 1, run, self._runs, self._safe)
 
     def end(self, fleet: FleetFacts) -> None:
         """Write the page."""

@@ -13,7 +13,7 @@ from tests.slow import mostly_slow
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
-SCRIPT = ROOT / "tests" / "e2e" / "cli" / "headless-runs.sh"
+SCRIPT = ROOT / "benchmarks" / "peers" / "cli-script.sh"
 FLEET = claim("examples/workflows/fleet.yml").code
 WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 

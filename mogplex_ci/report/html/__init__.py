@@ -34,7 +34,7 @@ _MOST_TICKS: Final = 6
 
 
 LIMIT: Final = 4_000_000
-"""Characters of a run's timeline; entries beyond it do not unfold."""
+"""Characters of the timeline, or of those of all runs of a fleet; entries beyond it do not unfold."""
 
 
 class HtmlReport(FileReport):
@@ -98,12 +98,12 @@ def fleet_page(fleet: FleetFacts, headline: SafeText, parts: Sequence[RunPart]) 
     )
 
 
-def run_part(number: int, run: RunFacts, room: int, safe: Sanitizer) -> RunPart:
-    """Return what the page of a fleet shows of a run, with about ``room`` characters of what unfolds."""
+def run_part(number: int, run: RunFacts, runs: int, safe: Sanitizer) -> RunPart:
+    """Return what the page of a fleet of so many ``runs`` shows of one, which has an equal share of the room."""
     facts = run.facts
     filters = Filters(facts.tools, safe)
     # Nothing of the timeline is kept: its events are large.
-    entries = [replace(shown, call=None) for shown in _shown_entries(facts, filters, room, safe)]
+    entries = [replace(shown, call=None) for shown in _shown_entries(facts, filters, LIMIT // runs, safe)]
     return RunPart(
         run=run.without_timeline(),
         repo=safe.clean(run.repo),

@@ -11,11 +11,12 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
+from tests.program import ROOT
 
 SPEED = 20
 LIVE = ("pending", "streaming")
 WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
-SCRIPT = Path(__file__).with_name("headless-runs.sh")
+SCRIPT = ROOT / "benchmarks" / "peers" / "cli-script.sh"
 """The document's end-to-end sketch, unchanged."""
 
 STARTED = """\
