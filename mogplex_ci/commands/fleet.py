@@ -260,8 +260,8 @@ class FleetRecorder(Recorder):
     def on_fleet(self, item: Item | None, update: Update | FleetHeartbeat | RunEnded, counts: FleetCounts) -> None:
         """Record an update of one run, or of the fleet, whose runs are counted in ``counts``."""
         self._counts = counts
-        is_said = isinstance(update, (FleetHeartbeat, RunEnded, *SAID_AT_ONCE))
-        with self._progress.aside() if is_said else contextlib.nullcontext():
+        is_logged = isinstance(update, (FleetHeartbeat, RunEnded, *SAID_AT_ONCE))
+        with self._progress.hidden() if is_logged else contextlib.nullcontext():
             if item is None or isinstance(update, FleetHeartbeat):
                 self._guarded(lambda: self._log_of_fleet.heartbeat(self._counted()))
             elif isinstance(update, RunEnded):

@@ -200,7 +200,7 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace, timeline: 
     progress = Progress(session.console.terminal, session.console.safe)
     try:
         for update in follower.follow(began + timeout):
-            with progress.aside():
+            with progress.hidden():
                 session.console.lines(_lines_after(update, lines), as_json=options.json)
                 _warn_of(update, session.console)
             progress.on(update)

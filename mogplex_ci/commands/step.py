@@ -327,7 +327,7 @@ class Recorder:
 
     def on(self, update: Update) -> None:
         """Record an update. Ids are written at once, so that later steps and ``post`` have them whatever happens."""
-        with self._progress.aside():
+        with self._progress.hidden():
             self._each_report(lambda report: report.on(update))
             if isinstance(update, Starting):
                 self._state.pop("run-id", None)  # that of a run whose retry this is

@@ -48,7 +48,7 @@ class Progress:
         self._heading: Callable[[], SafeText] | None = None
         self._live: Live | None = None
         self._spinner: Spinner | None = None
-        self._is_aside = False
+        self._is_hidden = False
 
     def begin(self, names: Iterable[SafeText], heading: Callable[[], SafeText]) -> None:
         """Show the runs ``names`` from now on, below ``heading``, which a thread calls at each refresh."""
@@ -74,14 +74,14 @@ class Progress:
         self._hide()
 
     @contextlib.contextmanager
-    def aside(self) -> Iterator[None]:
+    def hidden(self) -> Iterator[None]:
         """Hide the table while something else is written to the terminal."""
         self._hide()
-        self._is_aside = True
+        self._is_hidden = True
         try:
             yield
         finally:
-            self._is_aside = False
+            self._is_hidden = False
             self._show()
 
     def __rich__(self) -> RenderableType:
@@ -100,7 +100,7 @@ class Progress:
 
     def _show(self) -> None:
         has_begun = any(row.began is not None for row in self._rows.values())
-        if self._terminal is None or self._live is not None or self._is_aside or not has_begun:
+        if self._terminal is None or self._live is not None or self._is_hidden or not has_begun:
             return
         from rich.console import Console  # needed by nobody but people at a terminal
         from rich.live import Live
