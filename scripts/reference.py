@@ -16,8 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from mogplex_ci import schemas
-from mogplex_ci.inputs.schema import Input, enumeration, inputs
+from mogplex_ci.inputs.schema import Input, enumeration, inputs, load_schema
 from mogplex_ci.platforms.base import NO_VARIABLE, OUTPUTS, output_variable
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -107,7 +106,7 @@ def _page() -> str:
 
 def _run_file_schema() -> str:
     """Return the JSON Schema of the run file."""
-    source = schemas.load("inputs")
+    source = load_schema("inputs")
     task = {name: _in_run_file(spec, source) for name, spec in inputs().items() if spec.is_for_run_file}
     schema = {
         "$schema": source["$schema"],

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import retrying
-from mogplex_ci.checks.artifact import judge_artifact
-from mogplex_ci.checks.require import judge_change, judge_checks, judge_paths, judge_pull_request
+from mogplex_ci.checks.require import judge_artifact, judge_change, judge_checks, judge_paths, judge_pull_request
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import GateJudged
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from mogplex_ci.api.client import Client
-    from mogplex_ci.checks.artifact import ArtifactWanted
     from mogplex_ci.checks.github import GitHub
-    from mogplex_ci.checks.require import Patterns
+    from mogplex_ci.checks.require import ArtifactWanted, Patterns
     from mogplex_ci.run.result import Gate, RunResult
     from mogplex_ci.run.updates import Update
     from mogplex_ci.signals import Clock, Stop

@@ -1,4 +1,7 @@
-"""The program's commands. A module has the name of its command; what can be listed shares the module ``lists``."""
+"""The program's commands. A module has the name of its command; what can be listed shares the module ``lists``.
+
+``completion`` is in ``cli``, for it completes all of them.
+"""
 
 from __future__ import annotations
 

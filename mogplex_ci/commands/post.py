@@ -13,7 +13,7 @@ from mogplex_ci.inputs.action import read_connection, read_inputs
 from mogplex_ci.inputs.sources import check_flags, flag_parser
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import FLEET_STATE, Level
-from mogplex_ci.run.cancel import TIMEOUT_BUDGET, cancel, cancel_unanswered
+from mogplex_ci.run.execution import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.signals import SystemClock
 

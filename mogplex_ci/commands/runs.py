@@ -316,7 +316,7 @@ def _artifact(session: Session, options: argparse.Namespace) -> int:
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:
-    from mogplex_ci.run.cancel import cancel_once
+    from mogplex_ci.run.execution import cancel_once
 
     answer = _call(session, options.run_id, lambda timeout: cancel_once(session.client, options.run_id, timeout))
     if options.json:

@@ -78,8 +78,8 @@ def _requires_something(inputs: ActionInputs) -> bool:
 def _judged(step: Step, inputs: ActionInputs, result: RunResult, client: Client) -> Generator[Update, None, RunResult]:
     """Judge a successful run by its gates. A dry run asks GitHub nothing, and judges only what it needs nobody for."""
     from mogplex_ci.checks import Judge, Requirements, judge_run
-    from mogplex_ci.checks.artifact import ArtifactWanted
     from mogplex_ci.checks.github import GitHub
+    from mogplex_ci.checks.require import ArtifactWanted
 
     asks_github = not inputs.dry_run
     wanted = Requirements(

@@ -72,7 +72,7 @@ def load(path: Path, schema: str) -> Document:
 
 def schema_of(name: str) -> dict[str, Any]:
     """Return the JSON Schema ``name`` from the package data."""
-    text = (resources.files("mogplex_ci.schemas") / f"{name}.schema.json").read_text(encoding="utf-8")
+    text = (resources.files("mogplex_ci") / f"schemas/{name}.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 

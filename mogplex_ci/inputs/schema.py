@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from mogplex_ci import durations, schemas
+from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem
 from mogplex_ci.models import Untrusted
 
@@ -112,16 +113,24 @@ class Input(NamedTuple):
 
 
 @cache
+def load_schema(name: str) -> Mapping[str, Any]:
+    """Return the JSON Schema ``name``, such as ``inputs``, from the package data."""
+    text = files("mogplex_ci").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+@cache
 def kinds() -> Mapping[str, Kind]:
     """Return the kinds that are not choices, by name."""
-    defined = schemas.load("inputs")["$defs"]
+    defined = load_schema("inputs")["$defs"]
     return {name: Kind(name, rules["x-allowed"], rules=rules) for name, rules in defined.items()}
 
 
 @cache
 def inputs() -> Mapping[str, Input]:
     """Return every input by name, in the order of the documentation."""
-    return {name: _input(name, entry) for name, entry in schemas.load("inputs")["properties"].items()}
+    return {name: _input(name, entry) for name, entry in load_schema("inputs")["properties"].items()}
 
 
 def check(values: Mapping[str, str]) -> list[Problem]:
@@ -202,7 +211,7 @@ def _prompt_fault(text: str) -> str | None:
 
 def _duration_fault(text: str) -> str | None:
     try:
-        seconds = durations.parse_duration(text)
+        seconds = parse_duration(text)
     except ValueError:
         return "is longer than 720h"
     return None if seconds > 0 else "is not more than zero"

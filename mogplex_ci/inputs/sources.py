@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError, could_be_credential
-from mogplex_ci.inputs.schema import did_you_mean, inputs, nearest
+from mogplex_ci.inputs.schema import did_you_mean, inputs, load_schema, nearest
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.base import OUTPUTS, VARIABLES, output_variable
 from mogplex_ci.workspace import read_text
@@ -339,10 +339,8 @@ def _structure_problems(document: dict[str, Any]) -> list[Problem]:
     """Return what is wrong with the run file's names and shape. The values are checked with the other inputs."""
     from jsonschema import Draft202012Validator
 
-    from mogplex_ci import schemas
-
     problems: list[Problem] = []
-    for error in Draft202012Validator(schemas.load("run-file")).iter_errors(document):
+    for error in Draft202012Validator(load_schema("run-file")).iter_errors(document):
         if error.validator == "additionalProperties":
             properties = error.schema["properties"]
             problems += [_unknown_name(str(name), properties) for name in error.instance if name not in properties]

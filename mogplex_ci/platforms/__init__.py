@@ -19,10 +19,10 @@ from mogplex_ci.platforms.others import (
     Jenkins,
     Plain,
     Semaphore,
+    TeamCity,
     Travis,
     Woodpecker,
 )
-from mogplex_ci.platforms.teamcity import TeamCity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

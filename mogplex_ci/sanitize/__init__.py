@@ -5,8 +5,19 @@ secrets by their value, by their format (``secret_formats``) and by the name in 
 """
 
 from mogplex_ci.sanitize.redactor import secrets_of
-from mogplex_ci.sanitize.sanitizer import PREFIX, Part, Sanitizer, Value
-from mogplex_ci.sanitize.text import CleanText, Markdown, SafeText, clock, count, duration, timestamp
+from mogplex_ci.sanitize.sanitizer import (
+    PREFIX,
+    CleanText,
+    Markdown,
+    Part,
+    SafeText,
+    Sanitizer,
+    Value,
+    clock,
+    count,
+    duration,
+    timestamp,
+)
 
 __all__ = [
     "PREFIX",

@@ -1,19 +1,23 @@
-"""Opens untrusted values and makes text of them that may be printed or written."""
+"""The types of text that may leave the program, and ``Sanitizer``, which makes them of untrusted values.
+
+The types are subclasses of ``str`` that only this package constructs: ``SafeText("x")`` fails type checking and raises.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
-from typing import Final, LiteralString, NamedTuple, TypeAlias, TypeGuard
+from typing import Final, LiteralString, NamedTuple, Never, Self, TypeAlias, TypeGuard
 from urllib.parse import urlsplit
 
+from mogplex_ci.durations import format_clock, format_duration
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import assignments
 from mogplex_ci.sanitize.redactor import MASK, Redactor
-from mogplex_ci.sanitize.text import CleanText, Markdown, SafeText
 
 PREFIX: Final = "│\xa0"
 """Stands in front of every line that somebody else wrote. It is five bytes long, see ``_GITLAB_TIME``."""
@@ -27,11 +31,6 @@ JSON_NODES: Final = 20_000
 JSON_DEPTH: Final = 32
 """Bounds of one JSON value: characters of a string and of all strings, values in it, and how deep they are nested."""
 
-Value: TypeAlias = Untrusted | str | int | float
-"""What is cleaned before it is shown."""
-Part: TypeAlias = LiteralString | Untrusted | CleanText | int | None
-"""Part of a sentence: our words are literals; None is left out."""
-
 _MARGIN = 4096
 """Characters that are read beyond a limit, so that a secret at the limit is seen whole."""
 _BAD_START = r"[\s:#^~+-]"
@@ -42,6 +41,8 @@ _URL = r"https://[A-Za-z0-9.-]{1,253}(?::\d{1,5})?(?:[/?#][A-Za-z0-9._~%&+,=:@/?
 _REPO = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}"
 _KEY = r"[A-Za-z0-9][A-Za-z0-9 ._/:@+=,-]{0,199}"
 _PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
+_MARKUP = r"[!-,.:;<-@\[-`{-~]"
+"""ASCII punctuation except ``-`` and ``/``, which mean nothing inside a line of markdown."""
 _NOT_IN_DIAGRAMS = r"[^\w .,/()=+@'-]+"
 """What mermaid may take for syntax, and more."""
 
@@ -76,6 +77,76 @@ _GITLAB_TIME = rb"[^\n]{4}-[^\n]{2}-[^\n]{2}T[^\n]{2}:[^\n]{12}Z"
 """GitLab takes the first 32 bytes of a line for a time stamp, and drops them, when bytes 4, 7, 10, 13 and 26 are these,
 even behind the time stamp that the runner has put there. A byte of ours among the five prevents that.
 """
+
+
+class _Text(str):
+    __slots__ = ()
+
+    def __new__(cls, _never: Never) -> Self:
+        raise TypeError(f"only mogplex_ci.sanitize makes {cls.__name__}")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+
+class CleanText(_Text):
+    """Redacted, bounded text with visible controls; may have several lines.
+
+    For files whose format quotes or escapes it: JSON, HTML. Not for a job log.
+    """
+
+    __slots__ = ()
+
+    def padded(self, width: int) -> Self:
+        """Return the text with spaces on the right up to ``width`` characters."""
+        return str.__new__(type(self), self.ljust(width))
+
+
+class SafeText(CleanText):
+    """Clean text on one line that no CI system takes for a command: it begins with a character of our own.
+
+    The only type that a platform prints.
+    """
+
+    __slots__ = ()
+
+
+class Markdown(_Text):
+    """Markdown whose markup is ours: text of others in it shows every character and is no link, mention or HTML."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, template: LiteralString, *parts: Markdown | SafeText | int) -> Markdown:
+        """Return ``template`` with ``parts`` filled into its ``{}``; without parts, as it is.
+
+        ``SafeText`` is escaped; ``Markdown`` and numbers go in as they are.
+        """
+        values = (_escaped(part) if isinstance(part, SafeText) else part for part in parts)
+        return str.__new__(cls, template.format(*values) if parts else template)
+
+    @classmethod
+    def joined(cls, separator: LiteralString, parts: Iterable[Markdown]) -> Markdown:
+        """Return ``parts`` as one text with ``separator`` between them."""
+        return str.__new__(cls, separator.join(parts))
+
+    @classmethod
+    def code(cls, text: CleanText) -> Markdown:
+        """Return ``text`` as inline code that may stand anywhere in markdown, in a table's cell and in HTML too.
+
+        Line breaks become spaces. The ``code`` element keeps GitHub's second pass from making links of mentions,
+        issue numbers and commits.
+        """
+        return str.__new__(cls, f"<code>{_escaped(text)}</code>")
+
+
+Value: TypeAlias = Untrusted | str | int | float
+"""What is cleaned before it is shown."""
+Part: TypeAlias = LiteralString | Untrusted | CleanText | int | None
+"""Part of a sentence: our words are literals; None is left out."""
 
 
 class Sanitizer:
@@ -341,6 +412,30 @@ def _start(text: str, limit: int) -> str:
     return text[:limit].rstrip("\u200d")
 
 
+def duration(seconds: float) -> SafeText:
+    """Return ``seconds`` for a person: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
+    return str.__new__(SafeText, format_duration(_bounded(seconds)))
+
+
+def clock(seconds: float) -> SafeText:
+    """Return a time since some start as a clock shows it: ``00:04``, ``12:30``, ``1:02:03``."""
+    return str.__new__(SafeText, format_clock(_bounded(seconds)))
+
+
+def count(number: int, noun: LiteralString) -> SafeText:
+    """Return ``1 event``, ``2 events``, ``1,200 events``."""
+    return str.__new__(SafeText, f"{number:,} {noun}" + ("" if number == 1 else "s"))
+
+
+def timestamp(time: datetime | None) -> SafeText:
+    """Return ``time`` in UTC with milliseconds, 24 characters; ``unknown`` for None and where UTC has no such year."""
+    try:
+        text = "unknown" if time is None else time.astimezone(UTC).isoformat(timespec="milliseconds")
+    except OverflowError:
+        text = "unknown"
+    return str.__new__(SafeText, text.replace("+00:00", "Z"))
+
+
 def show_controls(text: str) -> str:
     """Return ``text`` with controls made visible, and terminal sequences and invisible characters dropped.
 
@@ -357,6 +452,24 @@ def break_markers(text: str) -> str:
     The space is visible on purpose: what compares by culture ignores invisible characters.
     """
     return _compiled(_MARKERS, re.IGNORECASE).sub("# ", text) if "#" in text else text
+
+
+def _bounded(seconds: float) -> float:
+    """Return ``seconds`` between 0 and a million hours; NaN is 0."""
+    return float(min(seconds, 3.6e9)) if seconds > 0 else 0.0
+
+
+def _escaped(text: str) -> str:
+    """Return ``text`` on one line with its markup as character references, which markdown takes for plain characters.
+
+    Mail addresses and mentions are found after references are decoded: a ``wbr``, which only allows a line break,
+    keeps the halves apart.
+    """
+    return re.sub(_MARKUP, _reference, text.replace("\n", " "))
+
+
+def _reference(match: re.Match[str]) -> str:
+    return "&#64;<wbr>" if match[0] == "@" else f"&#{ord(match[0])};"
 
 
 def _has_gitlab_time(text: str) -> bool:

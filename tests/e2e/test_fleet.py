@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
-from mogplex_ci import schemas
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.inputs.schema import load_schema
 from tests.program import Ended, GitHubStep, run_program
 from tests.screen import show
 
@@ -138,7 +138,7 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     assert ended.out.count("::error ") == 2  # one for each failed run, none for the step
     assert "[acme/api tests] " in ended.out
     content = json.loads((step.workspace / "result.json").read_text())
-    Draft202012Validator(schemas.load("result")).validate(content)
+    Draft202012Validator(load_schema("result")).validate(content)
     assert [(run["repo"], run["task"], run["result"]) for run in content["runs"]] == [
         (row["repo"], row["task"], row["result"]) for row in results(step)
     ]

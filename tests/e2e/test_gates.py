@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
-from mogplex_ci import schemas
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.inputs.schema import load_schema
 from tests.github_api import TOKEN, GitHubApi
 from tests.github_log import read_log
 from tests.oracles.github_markdown import rendered
@@ -51,7 +51,7 @@ class Job:
     @property
     def result(self) -> dict[str, Any]:
         result: dict[str, Any] = json.loads((self.step.workspace / "result.json").read_text())
-        Draft202012Validator(schemas.load("result")).validate(result)
+        Draft202012Validator(load_schema("result")).validate(result)
         return result
 
 

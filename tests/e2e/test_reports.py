@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from mogplex_ci import schemas
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.inputs.schema import load_schema
 from tests.github_log import read_log
 from tests.program import GitHubStep
 from tests.screen import Shown, show
@@ -42,7 +42,7 @@ def against(emulator: Emulator, step: GitHubStep) -> GitHubStep:
 
 def result_of(step: GitHubStep) -> dict[str, Any]:
     """Return the result file, which must be as its schema says."""
-    schema = schemas.load("result")
+    schema = load_schema("result")
     Draft202012Validator.check_schema(schema)
     result = json.loads((step.workspace / FILES["result-file"]).read_text(encoding="utf-8"))
     Draft202012Validator(schema).validate(result)

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from mogplex_ci.checks import Judge, Requirements, judge_run
-from mogplex_ci.checks.artifact import ArtifactWanted
 from mogplex_ci.checks.github import GitHub
-from mogplex_ci.checks.require import Patterns
+from mogplex_ci.checks.require import ArtifactWanted, Patterns
 from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.signals import Stop, StopRequested

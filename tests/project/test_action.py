@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
+from mogplex_ci.inputs.schema import load_schema
 from mogplex_ci.platforms.base import OUTPUTS
-from mogplex_ci.schemas import load
 from tests.program import ROOT
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
-SCHEMA = load("inputs")["properties"]
+SCHEMA = load_schema("inputs")["properties"]
 COLOURS = {"white", "yellow", "blue", "green", "orange", "red", "purple", "gray-dark"}
 
 

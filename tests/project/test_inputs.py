@@ -12,9 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from mogplex_ci import schemas
 from mogplex_ci.inputs.action import ActionInputs
-from mogplex_ci.inputs.schema import inputs
+from mogplex_ci.inputs.schema import inputs, load_schema
 from scripts import reference
 from tests.program import ROOT
 
@@ -48,7 +47,7 @@ def test_generated_files_are_current(path: Path) -> None:
 
 
 def test_the_documented_run_file_fits_its_schema() -> None:
-    schema = schemas.load("run-file")
+    schema = load_schema("run-file")
     Draft202012Validator.check_schema(schema)
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
     run_files = [file for block in blocks if isinstance(file := yaml.safe_load(block), dict) and "tasks" in file]

@@ -10,7 +10,7 @@ import pytest
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.checks import Judge, Requirements, judge_run
-from mogplex_ci.checks.artifact import ArtifactWanted
+from mogplex_ci.checks.require import ArtifactWanted
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import Run, StartRequest, Untrusted
 from mogplex_ci.run.result import Result, RunResult

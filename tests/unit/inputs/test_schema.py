@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mogplex_ci import schemas
-from mogplex_ci.inputs.schema import check, inputs
+from mogplex_ci.inputs.schema import check, inputs, load_schema
 
-SCHEMA = schemas.load("inputs")
+SCHEMA = load_schema("inputs")
 VALIDATOR = Draft202012Validator(SCHEMA)
 BEYOND_PATTERNS = {"base-url", "prompt", "duration", "json"}
 """Kinds with rules that no pattern can express; their values may be valid by the schema and still be refused."""

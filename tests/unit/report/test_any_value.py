@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mogplex_ci import schemas
 from mogplex_ci.api import answers
+from mogplex_ci.inputs.schema import load_schema
 from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.github import GitHub
 from mogplex_ci.report import reports_for
@@ -161,7 +161,7 @@ def test_every_report_says_how_the_step_ended(run_data: dict[str, Any], batches:
         assert f"**{headline}** after " in (workspace / "summary.md").read_text(encoding="utf-8")
         assert f"<h1>{headline}</h1>" in (workspace / "r.html").read_text(encoding="utf-8")
         file = json.loads((workspace / "result.json").read_text(encoding="utf-8"))
-        Draft202012Validator(schemas.load("result")).validate(file)
+        Draft202012Validator(load_schema("result")).validate(file)
         assert file["result"] == result.result.value
         case = ElementTree.parse(workspace / "j.xml").getroot()[0][0]  # noqa: S314 - ours
         assert (len(case.findall("failure")) + len(case.findall("error"))) == len(errors)
@@ -215,7 +215,7 @@ def test_every_report_of_a_fleet_says_how_each_run_ended(fleet: FleetData) -> No
         assert len(folded) == len(runs)
         assert (workspace / "r.html").read_text(encoding="utf-8").count('<section id="r') == len(runs)
         file = json.loads((workspace / "result.json").read_text(encoding="utf-8"))
-        Draft202012Validator(schemas.load("result")).validate(file)
+        Draft202012Validator(load_schema("result")).validate(file)
         assert [run["result"] for run in file["runs"]] == [run.facts.result.value for run in runs]
         assert len(ElementTree.parse(workspace / "j.xml").getroot()[0]) == len(runs)  # noqa: S314 - ours
         events = (workspace / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]

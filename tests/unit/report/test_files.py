@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
-from mogplex_ci import schemas
+from mogplex_ci.inputs.schema import load_schema
 from mogplex_ci.models import Untrusted
 from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.files import EventsFile, JUnitFile, ResultFile
@@ -83,7 +83,7 @@ def test_the_result_file_is_as_its_schema_says(kind: Result, has_run: bool, tmp_
     items = SUCCESSFUL if has_run else ()
     ended = result(kind, *items, cause="" if kind is Result.SUCCESS else "why", **({} if has_run else {"run": None}))
     ResultFile(tmp_path / "result.json", SAFE).end(facts(ended))
-    schema = schemas.load("result")
+    schema = load_schema("result")
     Draft202012Validator.check_schema(schema)
     written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     Draft202012Validator(schema).validate(written)
