@@ -3,7 +3,8 @@
 python -m scripts.structure
 
 The client is `mogplex_ci/` without the emulator. Which files see a text is found by tracing a step: a file counts when
-one of its functions takes or returns a value that holds the text.
+one of its functions is given a value that holds the text. Returning what another function returned, as a retry does for
+any call, is not counted.
 """
 
 from __future__ import annotations
@@ -132,13 +133,13 @@ def _traced(env: dict[str, str]) -> Iterator[set[Path]]:
     client = {str(file): file for file in _client_files()}
     seen: set[Path] = set()
 
-    def look(frame: FrameType, happened: str, returned: object) -> None:
+    def look(frame: FrameType, happened: str, _: object) -> None:
         file = client.get(frame.f_code.co_filename)
-        if file is None or file in seen or happened not in ("call", "return"):
+        if file is None or file in seen or happened != "call":
             return
         code = frame.f_code
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        values = [frame.f_locals.get(name) for name in names if name != "self"] if happened == "call" else [returned]
+        values = (frame.f_locals.get(name) for name in names if name != "self")
         if any(value is not env and _holds(value, _DEPTH) for value in values):
             seen.add(file)
 

@@ -255,23 +255,24 @@ class FleetRecorder(Recorder):
         self._log_of_fleet.begin({self._names[item]: item.inputs for item in items}, inputs.concurrency, elapsed)
         reports = fleet_reports(inputs, self._platform, self._sanitizer, len(items))
         self._reports_of_fleet = [self._log_of_fleet, *reports]
-        self._progress.begin(self._names.values(), self._counted)
+        if self._progress is not None:
+            self._progress.begin(self._names.values(), self._counted)
 
     def on_fleet(self, item: Item | None, update: Update | FleetHeartbeat | RunEnded, counts: FleetCounts) -> None:
         """Record an update of one run, or of the fleet, whose runs are counted in ``counts``."""
         self._counts = counts
         is_logged = isinstance(update, (FleetHeartbeat, RunEnded, *SAID_AT_ONCE))
-        with self._progress.hidden() if is_logged else contextlib.nullcontext():
+        with self._without_progress() if is_logged else contextlib.nullcontext():
             if item is None or isinstance(update, FleetHeartbeat):
                 self._guarded(lambda: self._log_of_fleet.heartbeat(self._counted()))
             elif isinstance(update, RunEnded):
                 self._end_run(item, update.result)
-                self._progress.end_run(self._names[item], update.result.result)
             else:
                 self._each_report_of_fleet(lambda report: report.on(self._names[item], update))
                 if self.diagnostics is not None:
                     self.diagnostics.on(update)
-                self._progress.on(update, self._names[item])
+                if self._progress is not None:
+                    self._progress.on(update, self._names[item])
 
     def _counted(self) -> SafeText:
         return counted(self._counts, self._seconds_to_start() if self._counts.waiting else None, self._sanitizer)
@@ -312,6 +313,8 @@ class FleetRecorder(Recorder):
         facts = facts_of(result._replace(duration=ended - began), self._sanitizer, self._platform, item.inputs)
         run = RunFacts(self._names[item], item.repo.full_name, item.inputs.task, facts, began, ended)
         self._each_report_of_fleet(lambda report: report.end_run(run))
+        if self._progress is not None:
+            self._progress.end_run(run.name, result.result)
         self._facts[item] = run.without_timeline()
         with self._state_lock:
             if not result.left_behind and self._unfinished.pop(item, None) is not None:
@@ -327,7 +330,7 @@ class FleetRecorder(Recorder):
             self._reports += super()._reports_for(self._inputs) if self._inputs else ()
             super().finish(result)
             return
-        self._progress.stop()
+        self._stop_progress()
         facts = facts_of(result, self._sanitizer, self._platform, self._inputs)
         if len({item.inputs.prompt for item in self._names}) > 1:
             facts = facts._replace(title=self._sanitizer.clean(""), task=self._sanitizer.clean(""))

@@ -20,7 +20,6 @@ from mogplex_ci.inputs.schema import is_uuid, nearest
 from mogplex_ci.models import Untrusted
 from mogplex_ci.report import reports_for
 from mogplex_ci.report.log import Log
-from mogplex_ci.report.progress import Progress
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
 from mogplex_ci.run.start import Key, OnRerun, derive_key
 from mogplex_ci.run.updates import NextKey, Started, Starting
@@ -28,12 +27,14 @@ from mogplex_ci.signals import StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.diagnostics import Diagnostics
     from mogplex_ci.inputs.action import ActionInputs
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report import Report
+    from mogplex_ci.report.progress import Progress
     from mogplex_ci.run.execution import Plan
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
@@ -251,7 +252,11 @@ class Recorder:
         self._log = Log(platform, sanitizer)
         self._reports: list[Report] = [self._log]
         self._state: dict[str, str] = {}
-        self._progress = Progress(None if platform.is_debug else platform.terminal, sanitizer)
+        self._progress: Progress | None = None
+        if platform.terminal is not None and not platform.is_debug:
+            from mogplex_ci.report.progress import Progress
+
+            self._progress = Progress(platform.terminal, sanitizer)
 
     def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
         """Mask the token, and open the reports that the inputs ask for."""
@@ -260,7 +265,9 @@ class Recorder:
                 self._platform.mask(secret)
         self._inputs = inputs
         self._log.start(inputs)
-        self._reports = [self._log, *self._reports_for(inputs), self._progress]
+        self._reports = [self._log, *self._reports_for(inputs)]
+        if self._progress is not None:
+            self._reports.append(self._progress)
         if inputs.diagnostics_file is not None or self._platform.is_debug:
             from mogplex_ci.diagnostics import Diagnostics  # structlog is slow to import
 
@@ -327,7 +334,7 @@ class Recorder:
 
     def on(self, update: Update) -> None:
         """Record an update. Ids are written at once, so that later steps and ``post`` have them whatever happens."""
-        with self._progress.hidden():
+        with self._without_progress():
             self._each_report(lambda report: report.on(update))
             if isinstance(update, Starting):
                 self._state.pop("run-id", None)  # that of a run whose retry this is
@@ -347,12 +354,20 @@ class Recorder:
         """Record how the step ended."""
         from mogplex_ci.report.facts import facts_of, final_outputs
 
-        self._progress.stop()
+        self._stop_progress()
         facts = facts_of(result, self._sanitizer, self._platform, self._inputs)
         self._each_report(lambda report: report.end(facts))
         self._set_outputs(final_outputs(facts, self._sanitizer))
         if not result.left_behind:
             self._forget()
+
+    def _without_progress(self) -> AbstractContextManager[None]:
+        """Hide the live table, if there is one, while something else is written to the terminal."""
+        return self._progress.hidden() if self._progress else contextlib.nullcontext()
+
+    def _stop_progress(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
 
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""
