@@ -23,13 +23,10 @@ class Azure(Platform):
     """Azure Pipelines: Azure DevOps Services or Server."""
 
     name: ClassVar[str] = "azure"
+    marker_variable = "TF_BUILD"
+    marker_value = "true"
     workspace_variable = "BUILD_SOURCESDIRECTORY"
     parallel_jobs_variable = "SYSTEM_TOTALJOBSINPHASE"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Azure Pipelines sets ``TF_BUILD``."""
-        return env.get("TF_BUILD", "").lower() == "true"
 
     def identity(self) -> Identity | None:
         """Return stage and job of the run. ``SYSTEM_JOBID`` is another one at each attempt.

@@ -101,8 +101,14 @@ class Platform:
 
     name: ClassVar[str]
     """First word of every key; short, lower case."""
+    marker_variable: ClassVar[str] = ""
+    """Variable by which a job of this system is recognized."""
+    marker_value: ClassVar[str] = ""
+    """What that variable holds, in any case; empty where any text will do."""
     repository_variable: ClassVar[str] = ""
     """Variable that holds ``owner/name`` of the job's repository."""
+    pull_request_variable: ClassVar[str] = ""
+    """Variable that holds the repository that a pull request comes from, which is another one for a fork."""
     workspace_variable: ClassVar[str] = ""
     """Variable that holds the folder of the job's checkout."""
     job_url_variable: ClassVar[str] = ""
@@ -117,7 +123,8 @@ class Platform:
     @classmethod
     def matches(cls, env: Mapping[str, str]) -> bool:
         """Return whether ``env`` is the environment of a job of this system."""
-        raise NotImplementedError
+        value = env.get(cls.marker_variable, "")
+        return value.lower() == cls.marker_value if cls.marker_value else bool(value)
 
     def identity(self) -> Identity | None:
         """Return what identifies this step, or None when the environment does not tell."""
@@ -171,9 +178,9 @@ class Platform:
     def untrusted_trigger(self) -> str | None:
         """Return why an outsider may have caused this job, in our own words, or None when nothing says so.
 
-        A subclass answers for builds of forks, as far as its system tells.
+        The answer here is for builds of forks, where the system tells them by ``pull_request_variable``.
         """
-        return None
+        return self._fork_build(self.pull_request_variable, self.repository_variable)
 
     def outsider_text_in(self, prompt: str) -> str | None:
         """Return which text in ``prompt`` somebody outside the project wrote, in our own words, or None.

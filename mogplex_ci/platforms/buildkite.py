@@ -22,6 +22,8 @@ class Buildkite(Platform):
     """Buildkite. A container has ``buildkite-agent`` only when the job mounts it."""
 
     name: ClassVar[str] = "buildkite"
+    marker_variable = "BUILDKITE"
+    marker_value = "true"
     job_url_variable = "BUILDKITE_BUILD_URL"
     workspace_variable = "BUILDKITE_BUILD_CHECKOUT_PATH"
     parallel_jobs_variable = "BUILDKITE_PARALLEL_JOB_COUNT"
@@ -30,11 +32,6 @@ class Buildkite(Platform):
         super().__init__(env, stream)
         self._after_group = False
         self._meta_data: dict[str, str] = {}
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Buildkite sets ``BUILDKITE``."""
-        return env.get("BUILDKITE") == "true"
 
     def identity(self) -> Identity | None:
         """Return the step of the build; a retry is a new job of the same step.

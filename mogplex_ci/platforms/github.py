@@ -34,13 +34,10 @@ class GitHub(Platform):
     """GitHub Actions, on github.com or GitHub Enterprise."""
 
     name: ClassVar[str] = "github"
+    marker_variable = "GITHUB_ACTIONS"
+    marker_value = "true"
     repository_variable = "GITHUB_REPOSITORY"
     workspace_variable = "GITHUB_WORKSPACE"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """GitHub sets ``GITHUB_ACTIONS``."""
-        return env.get("GITHUB_ACTIONS") == "true"
 
     @property
     def job_url(self) -> str | None:

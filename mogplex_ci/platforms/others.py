@@ -30,27 +30,18 @@ if TYPE_CHECKING:
     from mogplex_ci.sanitize import CleanText, SafeText
 
 
-_TEAMCITY_ESCAPES: Final = str.maketrans(
-    {"|": "||", "'": "|'", "[": "|[", "]": "|]", "\n": "|n", "\r": "|r", "\x85": "|x", "\u2028": "|l", "\u2029": "|p"}
-)
-_TEAMCITY_STATUS: Final = {Level.NOTICE: "NORMAL", Level.WARNING: "WARNING"}
-
-
 class CircleCI(Platform):
     """CircleCI."""
 
     name: ClassVar[str] = "circleci"
+    marker_variable = "CIRCLECI"
+    marker_value = "true"
     job_url_variable = "CIRCLE_BUILD_URL"
     parallel_jobs_variable = "CIRCLE_NODE_TOTAL"
 
     def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
         super().__init__(env, stream)
         self._exports = ""
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """CircleCI sets ``CIRCLECI``."""
-        return env.get("CIRCLECI") == "true"
 
     def identity(self) -> Identity | None:
         """Return the job within the workflow and its re-runs.
@@ -92,17 +83,13 @@ class Bitbucket(Platform):
     """
 
     name: ClassVar[str] = "bitbucket"
+    marker_variable = "BITBUCKET_BUILD_NUMBER"
     workspace_variable = "BITBUCKET_CLONE_DIR"
     parallel_jobs_variable = "BITBUCKET_PARALLEL_STEP_COUNT"
 
     def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
         super().__init__(env, stream)
         self._variables = ""
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Bitbucket sets ``BITBUCKET_BUILD_NUMBER``."""
-        return bool(env.get("BITBUCKET_BUILD_NUMBER"))
 
     def identity(self) -> Identity | None:
         """Return the step: a re-run keeps its id and raises its run number."""
@@ -123,14 +110,11 @@ class Woodpecker(Platform):
     """Woodpecker. All steps of a workflow share the workspace, and so the dotenv file."""
 
     name: ClassVar[str] = "woodpecker"
+    marker_variable = "CI"
+    marker_value = "woodpecker"
     job_url_variable = "CI_PIPELINE_URL"
     repository_variable = "CI_REPO"
     workspace_variable = "CI_WORKSPACE"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Woodpecker sets ``CI`` to its name."""
-        return env.get("CI") == "woodpecker"
 
     def identity(self) -> Identity | None:
         """Return the step. A restart is a new pipeline, so there is no second try of one.
@@ -149,14 +133,10 @@ class Harness(Platform):
     """Harness CI. It sets Drone's variables as well, and its build numbers repeat from pipeline to pipeline."""
 
     name: ClassVar[str] = "harness"
+    marker_variable = "HARNESS_EXECUTION_ID"
     repository_variable = "DRONE_REPO"
     workspace_variable = "HARNESS_WORKSPACE"
     parallel_jobs_variable = "HARNESS_NODE_TOTAL"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Harness sets ``HARNESS_EXECUTION_ID``."""
-        return bool(env.get("HARNESS_EXECUTION_ID"))
 
     def identity(self) -> Identity | None:
         """Return the step of the execution; the tries of a failure strategy cannot be told apart."""
@@ -174,14 +154,11 @@ class Drone(Platform):
     """Drone. All steps of a stage share the workspace, and so the dotenv file."""
 
     name: ClassVar[str] = "drone"
+    marker_variable = "DRONE"
+    marker_value = "true"
     job_url_variable = "DRONE_BUILD_LINK"
     repository_variable = "DRONE_REPO"
     workspace_variable = "DRONE_WORKSPACE"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Drone sets ``DRONE``."""
-        return env.get("DRONE") == "true"
 
     def identity(self) -> Identity | None:
         """Return the step. A restart is a new build, so there is no second try of one."""
@@ -197,12 +174,8 @@ class CodeBuild(Platform):
     """AWS CodeBuild."""
 
     name: ClassVar[str] = "codebuild"
+    marker_variable = "CODEBUILD_BUILD_ARN"
     workspace_variable = "CODEBUILD_SRC_DIR"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """CodeBuild sets ``CODEBUILD_BUILD_ARN``."""
-        return bool(env.get("CODEBUILD_BUILD_ARN"))
 
     def identity(self) -> Identity | None:
         """Return the build, also one of a batch. A retry is a new build, so there is no second try of one."""
@@ -218,13 +191,11 @@ class Semaphore(Platform):
     """Semaphore."""
 
     name: ClassVar[str] = "semaphore"
+    marker_variable = "SEMAPHORE"
+    marker_value = "true"
     repository_variable = "SEMAPHORE_GIT_REPO_SLUG"
+    pull_request_variable = "SEMAPHORE_GIT_PR_SLUG"
     parallel_jobs_variable = "SEMAPHORE_JOB_COUNT"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Semaphore sets ``SEMAPHORE``."""
-        return env.get("SEMAPHORE") == "true"
 
     def identity(self) -> Identity | None:
         """Return the job of the workflow: a re-run of its pipeline is a new pipeline in the same workflow.
@@ -240,20 +211,12 @@ class Semaphore(Platform):
         again = self.env.get("SEMAPHORE_PIPELINE_RERUN") == "true"
         return Identity(parts, joined(self.repository() or "", workflow, job), pipeline or None, later_attempt=again)
 
-    def untrusted_trigger(self) -> str | None:
-        """Return that the pull request comes from another repository."""
-        return self._fork_build("SEMAPHORE_GIT_PR_SLUG", "SEMAPHORE_GIT_REPO_SLUG")
-
 
 class Codefresh(Platform):
     """Codefresh."""
 
     name: ClassVar[str] = "codefresh"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Codefresh sets ``CF_BUILD_ID``."""
-        return bool(env.get("CF_BUILD_ID"))
+    marker_variable = "CF_BUILD_ID"
 
     def identity(self) -> Identity | None:
         """Return the step of the build; its ``retry`` counts the attempts."""
@@ -278,13 +241,11 @@ class AppVeyor(Platform):
     """AppVeyor."""
 
     name: ClassVar[str] = "appveyor"
+    marker_variable = "APPVEYOR"
+    marker_value = "true"
     repository_variable = "APPVEYOR_REPO_NAME"
+    pull_request_variable = "APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME"
     workspace_variable = "APPVEYOR_BUILD_FOLDER"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """AppVeyor sets ``APPVEYOR``, on Windows in upper case."""
-        return env.get("APPVEYOR", "").lower() == "true"
 
     def identity(self) -> Identity | None:
         """Return the job of the build: "Re-run incomplete" runs it again there, "Re-build" makes a new build."""
@@ -296,23 +257,17 @@ class AppVeyor(Platform):
         label = joined(self.repository() or "", build, number)
         return Identity((*owner, build, number, name), label, self.env.get("APPVEYOR_JOB_ID"), later_attempt=again)
 
-    def untrusted_trigger(self) -> str | None:
-        """Return that the pull request comes from another repository."""
-        return self._fork_build("APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME", "APPVEYOR_REPO_NAME")
-
 
 class Travis(Platform):
     """Travis CI."""
 
     name: ClassVar[str] = "travis"
+    marker_variable = "TRAVIS"
+    marker_value = "true"
     job_url_variable = "TRAVIS_JOB_WEB_URL"
     repository_variable = "TRAVIS_REPO_SLUG"
+    pull_request_variable = "TRAVIS_PULL_REQUEST_SLUG"
     workspace_variable = "TRAVIS_BUILD_DIR"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Travis CI sets ``TRAVIS``."""
-        return env.get("TRAVIS") == "true"
 
     def identity(self) -> Identity | None:
         """Return the job of the build; a restart keeps both, and the restarts are not counted."""
@@ -323,10 +278,6 @@ class Travis(Platform):
         parts = (*self._values("TRAVIS_BUILD_WEB_URL"), repository, build, job)
         again = self.env.get("TRAVIS_JOB_RESTARTED") == "true"
         return Identity(parts, joined(repository, job), attempt=None, later_attempt=again)
-
-    def untrusted_trigger(self) -> str | None:
-        """Return that the pull request comes from another repository."""
-        return self._fork_build("TRAVIS_PULL_REQUEST_SLUG", "TRAVIS_REPO_SLUG")
 
 
 class Jenkins(Platform):
@@ -361,19 +312,21 @@ class Jenkins(Platform):
         return FORK_BUILD if self.env.get("CHANGE_FORK") else None
 
 
+_TEAMCITY_ESCAPES: Final = str.maketrans(
+    {"|": "||", "'": "|'", "[": "|[", "]": "|]", "\n": "|n", "\r": "|r", "\x85": "|x", "\u2028": "|l", "\u2029": "|p"}
+)
+_TEAMCITY_STATUS: Final = {Level.NOTICE: "NORMAL", Level.WARNING: "WARNING"}
+
+
 class TeamCity(Platform):
     """TeamCity."""
 
     name: ClassVar[str] = "teamcity"
+    marker_variable = "TEAMCITY_VERSION"
 
     def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
         super().__init__(env, stream)
         self._block = ""
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """TeamCity sets ``TEAMCITY_VERSION``."""
-        return bool(env.get("TEAMCITY_VERSION"))
 
     def identity(self) -> Identity | None:
         """Return the build. Running it again makes a new build, so there is no second try of one.
