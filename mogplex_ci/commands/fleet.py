@@ -10,7 +10,6 @@ import sys
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +26,7 @@ from mogplex_ci.report.facts import FleetFacts, RunFacts, facts_of
 from mogplex_ci.report.fleet import SAID_AT_ONCE, FleetLog, counted, fleet_outputs, fleet_reports
 from mogplex_ci.run.fleet import Fleet, FleetCounts, FleetHeartbeat, RunEnded, result_of_fleet
 from mogplex_ci.run.result import interrupted
-from mogplex_ci.run.start import CLOSEST
+from mogplex_ci.run.start import FIND_REPO, no_such_repo, repos_named
 from mogplex_ci.run.updates import NextKey, Started, Starting
 from mogplex_ci.signals import StopRequested
 
@@ -139,35 +138,22 @@ def find_repos(client: Client, wanted: Sequence[str], *, timeout: float) -> dict
     found: dict[str, list[Repo]] = {}
     problems: list[Problem] = []
     for word in dict.fromkeys(wanted):
-        if is_complete:
-            known = visible
-        elif is_uuid(word):
-            known = client.repos(repo_id=word, timeout=timeout)
+        if is_uuid(word):
+            known = visible if is_complete else client.repos(repo_id=word, timeout=timeout)
+            matching = [repo for repo in known if repo.id.lower() == word.lower()]
         else:
-            known = client.repos(query=max(re.split(r"[*?]", word), key=len), timeout=timeout)
-        found[word] = sorted(_matches(word, known), key=lambda repo: repo.full_name.text.lower())
-        if not found[word] or (len(found[word]) > 1 and not is_pattern(word)):
-            problems.append(_no_match(word, visible, several=bool(found[word])))
+            literal = max(re.split(r"[*?]", word), key=len)  # the API searches for text, not for patterns
+            known = visible if is_complete else client.repos(query=literal, timeout=timeout)
+            matching = repos_named(word, known)
+        found[word] = sorted(matching, key=lambda repo: repo.full_name.text.lower())
+        if is_pattern(word) and not matching:
+            fault = "matches no repository that this token can see"
+            problems.append(Problem("repo", fault, FIND_REPO, Untrusted(word)))
+        elif len(matching) != 1 and not is_pattern(word):
+            problems.append(no_such_repo(word, visible, several=bool(matching)))
     if problems:
         raise UsageError(*problems)
     return found
-
-
-def _matches(word: str, known: Sequence[Repo]) -> list[Repo]:
-    """Return the repositories that ``word`` stands for. Case matters only between names that differ in it alone."""
-    if is_uuid(word):
-        return [repo for repo in known if repo.id.lower() == word.lower()]
-    exact = [repo for repo in known if repo.full_name == Untrusted(word)]
-    return exact or [repo for repo in known if fnmatchcase(repo.full_name.text.lower(), word.lower())]
-
-
-def _no_match(word: str, visible: Sequence[Repo], *, several: bool) -> Problem:
-    remedy = "Use one from 'mogplex repos list', and connect it to Mogplex if it is missing there."
-    if is_pattern(word):
-        return Problem("repo", "matches no repository that this token can see", remedy, Untrusted(word))
-    fault = "is the name of several repositories" if several else "is not a repository that this token can see"
-    near = sorted(visible, key=lambda repo: repo.full_name.similarity(word), reverse=True)[:CLOSEST]
-    return Problem("repo", fault, remedy, Untrusted(word), tuple(repo.full_name for repo in near))
 
 
 def items_of(tasks: Sequence[ActionInputs], found: dict[str, list[Repo]], platform: Platform) -> list[Item]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.retry import retrying
@@ -29,8 +30,10 @@ MAX_KEY_LENGTH: Final = 200
 """The API's limit, in characters."""
 MAX_CHAIN: Final = 10
 """Keys of a chain that are tried."""
-CLOSEST: Final = 3
+_CLOSEST: Final = 3
 """Repository names that an error lists."""
+FIND_REPO: Final = "Use one from 'mogplex repos list', and connect it to Mogplex if it is missing there."
+"""What to do about a repository that the token does not see."""
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._/-]+", re.ASCII)
 _DIGEST_LENGTH: Final = 16
 
@@ -93,16 +96,26 @@ def find_repo(client: Client, full_name: str, *, timeout: float) -> Repo:
         UsageError: this token sees no such repository; the error lists the closest names it does see.
         MogplexError: the API could not be asked.
     """
-    found = client.repos(query=full_name, timeout=timeout)
-    exact = [repo for repo in found if repo.full_name == Untrusted(full_name)]
-    same = exact or [repo for repo in found if repo.full_name.similarity(full_name) == 1.0]
-    if len(same) == 1:
-        return same[0]
-    visible = client.repos(timeout=timeout)
-    near = sorted(visible, key=lambda repo: repo.full_name.similarity(full_name), reverse=True)[:CLOSEST]
-    fault = "is the name of several repositories" if same else "is not a repository that this token can see"
-    remedy = "Use one from 'mogplex repos list', and connect it to Mogplex if it is missing there."
-    raise UsageError(Problem("repo", fault, remedy, Untrusted(full_name), tuple(repo.full_name for repo in near)))
+    found = repos_named(full_name, client.repos(query=full_name, timeout=timeout))
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(no_such_repo(full_name, client.repos(timeout=timeout), several=bool(found)))
+
+
+def repos_named(name: str, repos: Sequence[Repo]) -> list[Repo]:
+    """Return those of ``repos`` whose full name is ``name``, or matches it as a pattern such as ``acme/*``.
+
+    Case matters only between names that differ in it alone.
+    """
+    exact = [repo for repo in repos if repo.full_name == Untrusted(name)]
+    return exact or [repo for repo in repos if fnmatchcase(repo.full_name.text.lower(), name.lower())]
+
+
+def no_such_repo(name: str, visible: Sequence[Repo], *, several: bool) -> Problem:
+    """Return that ``name`` stands for none of the ``visible`` repositories, or for ``several``, and which are close."""
+    near = sorted(visible, key=lambda repo: repo.full_name.similarity(name), reverse=True)[:_CLOSEST]
+    fault = "is the name of several repositories" if several else "is not a repository that this token can see"
+    return Problem("repo", fault, FIND_REPO, Untrusted(name), tuple(repo.full_name for repo in near))
 
 
 class Starter:
