@@ -50,8 +50,8 @@ class PhaseEnded(NamedTuple):
     phase: Phase
     started: float
     at: float
-    event: Event | None = None
-    calls: int = 0
+    event: Event | None
+    calls: int
     """Tool calls so far."""
     failed: bool = False
     """Whether the run failed or was cancelled in this phase."""
@@ -60,19 +60,15 @@ class PhaseEnded(NamedTuple):
 class ToolCall:
     """A tool call. ``Timeline.add`` returns it when it starts, and again when it has finished."""
 
-    def __init__(self, name: Untrusted, at: float, start: Event | None) -> None:
+    def __init__(self, tool: ToolState, at: float, start: Event | None) -> None:
         """``start`` is None when only its end was seen."""
-        self.name = name
+        self.name = tool.name
+        self.call_id = tool.call_id
+        """The service's id of the call; None on older servers."""
         self.at = at
         self.start = start
         self.finish: Event | None = None
         self.ended: float | None = None
-
-    @property
-    def call_id(self) -> Untrusted | None:
-        """The service's id of the call; None on older servers."""
-        event = self.start or self.finish
-        return event.tool.call_id if event and event.tool else None
 
     @property
     def seconds(self) -> float | None:
@@ -294,7 +290,7 @@ class Timeline:
                 yield PhaseStarted(Phase.DELIVERY, at, event)
             case EventKind.TOOL_STARTED if event.tool is not None:
                 yield from self._start_work(at)
-                yield ToolCall(event.tool.name, at, event)
+                yield ToolCall(event.tool, at, event)
             case EventKind.TOOL_FINISHED if event.tool is not None:
                 yield from self._start_work(at)
                 yield self._finish_call(event, event.tool, at)
@@ -364,7 +360,7 @@ class Timeline:
 
     def _finish_call(self, event: Event, tool: ToolState, at: float) -> ToolCall:
         """Return the call that ``event`` ends, or changes the end of."""
-        call = self._call_of(tool) or ToolCall(tool.name, at, None)
+        call = self._call_of(tool) or ToolCall(tool, at, None)
         call.finish, call.ended = event, at
         if call.start is None:
             call.at = max(at - (call.seconds or 0.0), 0.0)

@@ -347,7 +347,7 @@ class _Texts:
             return "…"
         if isinstance(value, dict):
             items: dict[object, object] = {}
-            for key, item in islice(value.items(), max(self._nodes, 0)):
+            for key, item in islice(value.items(), self._nodes):
                 text = key if isinstance(key, str) else str(key)
                 secret = text if assignments.is_secret_name(text) else name
                 items[self._place(text)] = self.taken_from(item, secret, depth + 1)
@@ -356,7 +356,7 @@ class _Texts:
             return items if len(items) == len(value) else items | {"…": f"{len(value) - len(items):,} more"}
         if isinstance(value, list):
             entries = []
-            for item in islice(value, max(self._nodes, 0)):
+            for item in islice(value, self._nodes):
                 entries.append(self.taken_from(item, name, depth + 1))
                 if self._nodes <= 0:
                     break
