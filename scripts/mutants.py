@@ -47,6 +47,8 @@ _NO_CHANGE: Final = re.compile(r"_(Eq_Is|Is_Eq|NotEq_IsNot|IsNot_NotEq)$")
 """Identity for equality and back: they differ only by which values the interpreter happens to keep once."""
 _MOST_SECONDS: Final = 20.0
 """How long the tests that are asked about one mutant took when nothing was changed; the nearest and shortest first."""
+_MOST_SECONDS_WHEN_LOADED: Final = 60.0
+"""The same for a constant or a default, which is set when its module is loaded: many run what uses it, few notice."""
 
 _FIRST_TESTS: Final = 30
 """Tests that are asked first: most mutants are noticed by one of them, and the files of the others are not loaded."""
@@ -124,6 +126,25 @@ def _source(module: str) -> str:
 @cache
 def _tree(module: str) -> ast.Module:
     return ast.parse(_source(module))
+
+
+@cache
+def _uses() -> dict[str, list[tuple[str, int]]]:
+    """Return the modules and lines that read each name or attribute, in all of the client."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    package = ROOT / "mogplex_ci"
+    for module in (str(path.relative_to(package)) for path in package.rglob("*.py")):
+        for node in ast.walk(_tree(module)):
+            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+                name = node.id if isinstance(node, ast.Name) else node.attr
+                found.setdefault(name, []).append((module, node.lineno))
+    return found
+
+
+def _assigned(statements: Sequence[ast.stmt]) -> list[str]:
+    """Return the names that ``statements`` assign."""
+    parts = (part for statement in statements for part in ast.walk(statement))
+    return [part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
 
 
 def modules(patterns: Sequence[str]) -> list[str]:
@@ -228,19 +249,29 @@ class Tests:
         saved.write_text(json.dumps(known | {"state": state}))
         return cls()
 
-    def of(self, mutant: Mutant, names: Sequence[str]) -> list[str]:
-        """Return the tests that run the changed line: those of its package first, then the shortest."""
+    def of(self, mutant: Mutant) -> list[str]:
+        """Return the tests that run the changed line: those of its module and its package first, then the shortest."""
+        package, _, name = mutant.module.removesuffix(".py").partition("/")
+        near, most = f"tests/unit/{package}/", _MOST_SECONDS
         found: set[str] = set()
-        for lines in self._lines(mutant, names):
+        for lines in self._lines(mutant):
             found = {test for module, line in lines for test in self._by_line(module).get(line, ())} - self._failed
             if found:
                 break
-        near = f"tests/unit/{mutant.module.partition('/')[0]}/"
-        if not found:  # the line runs when the module is loaded
+            most = _MOST_SECONDS_WHEN_LOADED
+        if not found:
             found = {test for test in self._seconds if test.startswith(near)} - self._failed
-        tests = sorted(found, key=lambda test: (not test.startswith(near), self._seconds.get(test, 0.005), test))
+        tests = sorted(
+            found,
+            key=lambda test: (
+                not test.startswith(f"{near}test_{name}"),
+                not test.startswith(near),
+                self._seconds.get(test, 0.005),
+                test,
+            ),
+        )
         took = accumulate(self._seconds.get(test, 0.005) for test in tests)
-        return [test for test, total in zip(tests, took, strict=True) if total <= _MOST_SECONDS]
+        return [test for test, total in zip(tests, took, strict=True) if total <= most]
 
     @cache  # noqa: B019 - one object
     def _by_line(self, module: str) -> dict[int, set[str]]:
@@ -251,8 +282,8 @@ class Tests:
                 by_line.setdefault(line, set()).update(name.rpartition("|")[0] for name in contexts if name)
         return by_line
 
-    def _lines(self, mutant: Mutant, names: Sequence[str]) -> Iterator[list[tuple[str, int]]]:
-        """Yield lines to look up: the changed one, those of its statement, function, and what uses the constant."""
+    def _lines(self, mutant: Mutant) -> Iterator[list[tuple[str, int]]]:
+        """Yield lines to look up: the changed one, those of its statement and function, and what uses the constant."""
         yield [(mutant.module, mutant.line)]
         around = [
             node
@@ -262,13 +293,7 @@ class Tests:
         for node in reversed(around):
             if not isinstance(node, ast.ClassDef):
                 yield [(mutant.module, line) for line in range(node.lineno, (node.end_lineno or 0) + 1)]
-        targets = {part.id for node in around for part in ast.walk(node) if isinstance(part, ast.Name)}
-        yield [
-            (name, part.lineno)
-            for name in names
-            for part in ast.walk(_tree(name))
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and part.id in targets
-        ]
+        yield [place for name in _assigned(around[-1:]) for place in _uses().get(name, ())]
         yield [(mutant.module, line + 1) for line in range(len(mutant.source.splitlines()))]
 
 
@@ -337,7 +362,10 @@ def explanation(mutant: Mutant) -> str | None:
     """Return why nobody can tell ``mutant`` from the original, if scripts/mutants.toml says so."""
     before, after = mutant.change
     for entry in CONFIG.get("equivalent", ()):
-        if entry["module"] == mutant.module and entry["line"] == before and entry.get("mutant", after) == after:
+        line, changed = entry.get("line", before), entry.get("mutant", after)
+        if "part" in entry:
+            changed = before.replace(entry["part"], entry["mutant"])
+        if fnmatch(mutant.module, entry["module"]) and (line, changed) == (before, after):
             return str(entry["why"])
     return None
 
@@ -403,10 +431,9 @@ def main() -> int:
         with ThreadPoolExecutor(jobs) as pool:
             list(pool.map(ask, todo))
 
-    every = modules([])
-    ask_about("open", lambda mutant: tests.of(mutant, every), asked.jobs, 240.0)
+    ask_about("open", tests.of, asked.jobs, 240.0)
     ask_about("survived", lambda mutant: CONFIG["processes"][mutant.module.partition("/")[0]], asked.jobs, 900.0)
-    ask_about("timeout", lambda mutant: tests.of(mutant, every), 1, 600.0)  # alone: a busy machine is no sign
+    ask_about("timeout", tests.of, 1, 600.0)  # alone: a busy machine is no sign
     print()
     return 0 if report(verdicts) >= CONFIG["least"] else 1
 

@@ -348,7 +348,7 @@ class _Texts:
         if isinstance(value, dict):
             items: dict[object, object] = {}
             for key, item in islice(value.items(), self._nodes):
-                text = key if isinstance(key, str) else str(key)
+                text = str(key)
                 secret = text if assignments.is_secret_name(text) else name
                 items[self._place(text)] = self.taken_from(item, secret, depth + 1)
                 if self._nodes <= 0:

@@ -6,6 +6,7 @@ import itertools
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from mogplex_ci.api.client import Client
@@ -47,8 +48,13 @@ class Played:
     updates: Sequence[Update]
     seconds: float
     """How long it took, in the time of its world."""
-    routes: Sequence[str]
-    """The routes that it asked, in order."""
+    asked: Sequence[tuple[str, float]]
+    """The routes that it asked, in order, each with the seconds since the first request."""
+
+    @property
+    def routes(self) -> list[str]:
+        """The routes that it asked, in order."""
+        return [route for route, _ in self.asked]
 
     @property
     def code(self) -> int:
@@ -152,8 +158,9 @@ class Case:
         finally:
             clock.leave()
             client.close()
-        routes = [str(request.route) for request in emulator.requests[asked:]]
-        return Played(end, updates, round(clock.monotonic() - began, 6), routes)
+        requests = [(str(each.route), datetime.fromisoformat(each.time)) for each in emulator.requests[asked:]]
+        times = [(route, round((at - requests[0][1]).total_seconds(), 3)) for route, at in requests]
+        return Played(end, updates, round(clock.monotonic() - began, 6), times)
 
     def post(self, played: Played) -> None:
         """Clean up after a try, as the post step does with what was saved."""

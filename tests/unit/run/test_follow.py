@@ -20,6 +20,7 @@ from mogplex_ci.run.updates import (
     UnknownStatus,
     Update,
 )
+from mogplex_ci.signals import Stop
 from tests.faults.world import Case, Played, World, ids
 
 
@@ -295,6 +296,7 @@ def test_events_that_cannot_be_read_after_the_end_are_a_matter_of_time(old_world
     played = case.play(watch=fail)
     assert played.result == "success"
     assert [(missing.later_ones, missing.out_of_time) for missing in played.of(EventsMissing)] == [(True, True)]
+    assert 80.0 <= played.seconds <= 90.0, "a used-up request limit is one of a minute"
 
 
 def test_large_events_are_all_shown_when_there_is_time(old_world: World) -> None:
@@ -313,13 +315,33 @@ def test_events_that_take_longer_to_show_than_the_step_has_are_a_matter_of_time(
 
     def show_slowly(update: Update) -> None:
         if isinstance(update, EventsArrived):
-            old_world.time.sleep(12.0)
+            old_world.time.sleep(14.8)
 
     played = case.play(timeout=30.0, watch=show_slowly)
     assert played.result == "timeout"
     assert [(missing.later_ones, missing.out_of_time) for missing in played.of(EventsMissing)] == [(True, True)]
-    assert 0 < len(played.shown) < len(big)
-    assert played.seconds <= 30.0 + 12.0
+    assert len(played.shown) == 6, "the last two of them begin in time"
+    assert played.seconds <= 30.0 + 14.8
+
+
+def test_a_stop_signal_is_obeyed_between_large_events(old_world: World) -> None:
+    case, stop = old_world.new_case(), Stop()
+    answers(case, ("streaming", [event(number) | {"message": "x" * 60_000} for number in range(1, 9)]))
+
+    def interrupt(update: Update) -> None:
+        if isinstance(update, EventsArrived):
+            stop.request(signal.SIGTERM)
+
+    played = case.play(stop=stop, watch=interrupt)
+    assert (played.result, len(played.shown)) == ("interrupted", 2)
+
+
+def test_after_a_stop_signal_all_large_events_are_shown(old_world: World) -> None:
+    case = old_world.new_case()
+    big = [event(number) | {"message": "x" * 60_000} for number in range(1, 9)]
+    answers(case, ("streaming", []), ("streaming", big))
+    played = case.play(stop_after=0.5)
+    assert (played.result, len(played.shown)) == ("interrupted", 8)
 
 
 def test_a_feed_that_lists_the_first_events_only_is_the_services_limit(old_world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -166,7 +167,11 @@ def test_a_stream_that_falls_silent_is_opened_again_after_a_minute(world: World)
     played = case.play()
     check_complete(case, played)
     assert not polls(played)
-    assert played.routes.count("stream") == 2
+    silent_since = case.run.written()[4].step.at
+    assert [at for route, at in played.asked if route == "stream"] == [
+        0.0,
+        pytest.approx(silent_since + 60.0, abs=0.01),
+    ]
 
 
 def test_a_stream_that_holds_events_back_is_replaced_by_polls(world: World) -> None:
@@ -195,18 +200,30 @@ def test_what_is_held_back_is_shown_two_seconds_after_the_last_event_and_once(ea
         assert 2.0 <= shown - came <= 2.0 + 1e-6
 
 
-def test_after_the_last_event_the_status_is_asked_for_more_often_and_then_seldom(world: World) -> None:
+@pytest.mark.parametrize(
+    ("scenario", "jobs", "ended", "pauses"),
+    [
+        ("success", 1, 7.393, (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)),
+        ("steady", 19, 303.249, (0.6, 2.0, 4.0, 8.0)),  # as many as can just about share a token
+    ],
+)
+def test_after_the_last_event_the_status_is_asked_for_more_often_and_then_seldom(
+    world: World, scenario: str, jobs: int, ended: float, pauses: Sequence[float]
+) -> None:
     """The events come with it at first. Later only a look at the run helps: it repairs one whose worker has died."""
-    case = world.new_case("success")
+    case = world.new_case(scenario, jobs_per_token=jobs)
     case.play(wait=False)
     detail = {**case.run.detail(), "status": "streaming"}
     case.inject("run", times="always", status=200, body={"ok": True, "data": {"run": detail}})
     case.inject("events", times="always", status=200, body={"ok": True, "data": {"run": detail, "events": []}})
-    played = case.play(timeout=300.0)
+    played = case.play(timeout=400.0)
     assert played.result == "timeout"
-    after = played.routes[played.routes.index("events") :]
-    assert after[:6] == ["events"] * 6
-    assert set(after[6:]) == {"run"}
+    looks = [(route, at) for route, at in played.asked if at > ended]
+    times = [ended + after for after in itertools.accumulate(pauses)]
+    assert [at for route, at in looks if route == "events"] == pytest.approx(times, abs=0.002)
+    seldom = [at for route, at in looks if route == "run"]
+    assert seldom[:-1] == pytest.approx([times[-1] + 10.0 * number for number in range(1, len(seldom))], abs=0.002)
+    assert seldom[-1] == 399.0, "the last look"
 
 
 def test_a_silent_stream_is_followed_on_when_the_events_cannot_be_read(world: World) -> None:
@@ -384,6 +401,8 @@ def test_the_deadline_passes_while_the_run_is_paused(world: World, cancels: bool
     assert (played.result, played.code) == ("paused", 1)
     assert played.seconds == pytest.approx(120.0)
     assert case.run.status == ("cancelled" if cancels else "awaiting_input")
+    looks = [at for route, at in played.asked if route == "run"]
+    assert [later - earlier for earlier, later in itertools.pairwise(looks[:-1])] == pytest.approx([10.0] * 10)
 
 
 def test_a_dead_worker_is_noticed_within_a_minute(world: World) -> None:
@@ -432,7 +451,30 @@ def test_a_success_that_no_event_tells_ends_within_two_seconds(each_world: World
     played = case.play(watch=note)
     (at,) = seen
     assert (played.result, played.shown) == ("success", ids(case.run))
-    assert each_world.time.monotonic() - at <= 2.0 + 1e-6
+    assert each_world.time.monotonic() - at == pytest.approx(2.0)
+    late = [at for route, at in played.asked if route == "events"][-3:]
+    assert [later - earlier for earlier, later in itertools.pairwise(late)] == pytest.approx([0.6, 1.15], abs=0.002)
+
+
+@pytest.mark.parametrize(("left", "result"), [(1.2, "success"), (0.8, "timeout")])
+def test_the_last_look_is_taken_a_second_before_the_deadline(old_world: World, left: float, result: str) -> None:
+    case = old_world.new_case("no-last-event")
+    case.play(wait=False)
+    ends = case.run.scenario.steps[-1].at
+    case = old_world.new_case("no-last-event", poll_interval=200.0)
+    assert case.play(timeout=ends + left).result == result
+
+
+def test_what_nobody_has_seen_yet_is_shown_when_the_cancellation_has_failed(world: World) -> None:
+    """The cancellation takes up to four seconds, and leaves 0.4 of those that a CI system gives."""
+    case = world.new_case("steady")
+    case.inject("stream", events=0, silent=True, times="always")
+    case.inject("cancel", times="always", status=502)
+    played = case.play(stop_after=4.0)
+    assert (played.result, played.end.left_behind) == ("interrupted", True)
+    assert played.shown == ids(case.run)[: len(played.shown)]
+    assert len(played.shown) > 3
+    assert played.seconds <= 4.0 + 4.4
 
 
 # Trouble.

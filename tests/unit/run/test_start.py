@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import ForeignRunError
-from mogplex_ci.run.start import OnRerun
+from mogplex_ci.errors import ForeignRunError, UsageError
+from mogplex_ci.run.start import OnRerun, find_repo
 from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.signals import Stop
 from tests.faults.conftest import SCENARIOS
@@ -269,6 +270,49 @@ def test_a_live_run_under_a_derived_key_is_cancelled_with_the_step_that_joined_i
     leave_running(case)
     case.play(stop_after=20.0)
     assert case.live == []
+
+
+def repos_of(names: list[str]) -> dict[str, Any]:
+    return {"ok": True, "data": {"repos": [{"id": name.replace("/", "."), "full_name": name} for name in names]}}
+
+
+@pytest.mark.parametrize(
+    ("listed", "wanted", "found"),
+    [
+        (["acme/web"], "acme/web", "acme/web"),
+        (["acme/web"], "Acme/WEB", "acme/web"),
+        (["acme/web-shop", "acme/web"], "acme/web", "acme/web"),
+        (["acme/web", "Acme/Web"], "Acme/Web", "Acme/Web"),
+    ],
+)
+def test_a_repository_is_found_by_its_name_whatever_its_case(
+    world: World, listed: list[str], wanted: str, found: str
+) -> None:
+    world.new_case().inject("repos", status=200, body=repos_of(listed))
+    assert find_repo(world.client(), wanted, timeout=5.0).id == found.replace("/", ".")
+
+
+@pytest.mark.parametrize(
+    ("listed", "wanted", "fault", "near"),
+    [
+        (
+            *(["acme/api", "acme/webs", "other/x", "acme/web-app", "acme/docs"], "acme/web"),
+            *("is not a repository that this token can see", ["acme/webs", "acme/web-app", "acme/api"]),
+        ),
+        (["acme/webs"], "acme/web", "is not a repository that this token can see", ["acme/webs"]),
+        ([], "acme/web", "is not a repository that this token can see", []),
+        (["acme/web", "Acme/Web"], "ACME/WEB", "is the name of several repositories", ["acme/web", "Acme/Web"]),
+    ],
+)
+def test_a_repository_that_is_not_found_is_answered_with_the_closest_names(
+    world: World, listed: list[str], wanted: str, fault: str, near: list[str]
+) -> None:
+    world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
+    with pytest.raises(UsageError) as caught:
+        find_repo(world.client(), wanted, timeout=5.0)
+    (problem,) = caught.value.problems
+    assert (problem.input, problem.fault) == ("repo", fault)
+    assert [name.text for name in problem.near] == near
 
 
 UNLISTED = "bbbbbbb9-0000-4000-8000-0000000000ff"

@@ -52,6 +52,11 @@ def test_a_phase_without_an_end_lasts_to_the_newest_event() -> None:
     assert phases(timeline(ACCEPTED, event("log", "booting", 12))) == [("sandbox", 0.0, 12.0)]
 
 
+def test_only_phases_that_were_reached_are_there() -> None:
+    assert phases(timeline(READY)) == [("sandbox", 0.0, 0.0)], "its start was not seen"
+    assert phases(timeline(ACCEPTED, event("failed", "Run failed", 30))) == [("sandbox", 0.0, 30.0)]
+
+
 @pytest.mark.parametrize(
     ("end", "failed"),
     [
@@ -79,6 +84,7 @@ def test_an_event_without_a_time_happened_with_the_one_before_it() -> None:
     found = timeline(*SUCCESSFUL[:5], timeless)
     assert [entry.at for entry in found.entries if isinstance(entry, AgentText)] == [20.0]
     assert found.last == 20.0
+    assert [entry.at for entry in timeline(timeless).entries] == [0.0, 0.0]
 
 
 def test_an_event_from_before_the_first_one_is_put_at_the_beginning() -> None:
@@ -122,6 +128,14 @@ def test_an_end_without_a_start_began_as_long_ago_as_it_says() -> None:
     assert (found.at, found.ended, found.seconds) == (38.0, 50.0, 12.0)
     (early,) = timeline(ACCEPTED, event("tool_finished", "done", 5, "shell", duration_ms=12_000)).calls
     assert early.at == 0.0
+    (untold,) = timeline(ACCEPTED, event("tool_finished", "done", 50, "shell")).calls
+    assert (untold.at, untold.ended, untold.seconds) == (50.0, 50.0, None)
+
+
+@pytest.mark.parametrize("ended", [30, 29])
+def test_a_call_that_ends_when_it_starts_or_sooner_took_no_time(ended: float) -> None:
+    (found,) = timeline(ACCEPTED, *call("Command", 30, ended)).calls
+    assert found.seconds == 0.0
 
 
 def test_without_ids_an_end_belongs_to_the_oldest_open_call_of_the_same_tool() -> None:
@@ -135,6 +149,12 @@ def test_the_tool_with_the_most_time_comes_first() -> None:
     found = timeline(*call("Plan", 0, 5), *call("Command", 10, 30), *call("Command", 40, 41, state="error"))
     uses = [(use.name.text, use.seconds, len(use.calls), use.failed) for use in found.tools()]
     assert uses == [("Command", 21.0, 2, 1), ("Plan", 5.0, 1, 0)]
+
+
+def test_of_tools_with_the_same_time_the_one_with_more_calls_comes_first() -> None:
+    calls = (("Once", 0, 6), ("Twice", 10, 13), ("Twice", 20, 23), ("Long", 30, 60))
+    found = timeline(*(item for name, start, end in calls for item in call(name, start, end)))
+    assert [use.name.text for use in found.tools()] == ["Long", "Twice", "Once"]
 
 
 def test_words_are_joined_until_something_else_happens() -> None:
