@@ -33,6 +33,10 @@ _CLOSED = r"(?:\\*[\"'`]\]?|\]|\*{1,2})?"
 _TYPE = r"(?:\??[ \t]?:?[ \t]?&?[a-z_][\w.\[\]<>|?*]{0,40}(?:[ \t]\|[ \t]\w{1,20}){0,2}(?=[ \t]?:?=))?"
 _OPERATOR = r"[ \t]*(?:=>|::?=|\?\?=|\|\|=|[?+]=|=(?![=>~])|:(?!:)\*{0,2})[ \t]*"
 _FALLBACK = r"(?:[\w.]{1,60}[ \t](?:\|\||\?\?|or)[ \t])?"
+_TO_QUOTE = rf"{_CLOSED}{_TYPE}{_OPERATOR}{_FALLBACK}[rbuf@]{{0,2}}\\*[\"'`]"
+"""What leads to the quote of a value, in any form."""
+_APART = ".;/()[{}<!#$%@^~-"
+"""Characters with which nothing begins that leads from a name to a value."""
 _PLAIN = r"[^\s\"'`\\]"
 _CODE = r"[^\s\"'`,;&<>(){}\[\]\\|]"
 _MOST_JUDGED = 300
@@ -186,6 +190,8 @@ def _behind(text: str, lower: str, at: int, end: int) -> tuple[int, int] | None:
     """Return the place of the secret behind the name that ends with ``text[at:end]``, if it is one and one is there."""
     while text[end : end + 1].isdigit():
         end += 1
+    if text[end : end + 1] in _APART:  # or at the end of the text
+        return None
     if not (_is_name(lower, at) or (lower[at - 1 : end + 1] == '"auth"')):
         return None
     window = text[max(at - 60, 0) : at]
@@ -194,7 +200,7 @@ def _behind(text: str, lower: str, at: int, end: int) -> tuple[int, int] | None:
     if before == "/" or (before == ":" and ":" in (text[max(start - 2, 0) : start - 1], text[end : end + 1])):
         return None  # a URL's user, a C++ or CloudFormation type, a part of an ARN
     word = text[start:end]
-    for form in _forms(word, text[max(start - 9, 0) : start]):
+    for form in _forms(word, text[max(start - 9, 0) : start], is_quoted=bool(_compiled(_TO_QUOTE).match(text, end))):
         judged, remainder = _expressions(form)
         match = judged.match(text, end)
         if match is None:
@@ -208,7 +214,7 @@ def _behind(text: str, lower: str, at: int, end: int) -> tuple[int, int] | None:
     return _block(text, start, end)
 
 
-def _forms(word: str, before: str) -> Iterator[Form]:
+def _forms(word: str, before: str, *, is_quoted: bool) -> Iterator[Form]:
     """Return the forms in which a value can follow the name ``word``; the first that fits counts."""
     if word.startswith("-"):
         yield from _FLAG
@@ -228,7 +234,8 @@ def _forms(word: str, before: str) -> Iterator[Form]:
         yield _YAML_PAIR
     if word.lower().endswith("authorization"):
         yield from _AUTHORIZATION
-    yield from _IN_QUOTES
+    if is_quoted:
+        yield from _IN_QUOTES
     if word.isupper():
         yield _VARIABLE
     if "-" in word:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import accumulate, pairwise
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import quote, quote_plus, unquote
 
 from mogplex_ci.sanitize import assignments
@@ -145,27 +145,33 @@ def _find(text: str) -> Iterator[tuple[int, int]]:
     yield from assignments.find(text)
 
 
-def find_formats(text: str, formats: Iterable[Format] = FORMATS) -> Iterator[tuple[int, int]]:
+_Mark: TypeAlias = tuple[str, frozenset[tuple[str, str]], Format]
+"""What begins a secret, without white space; its pairs of characters; and the format that it is of."""
+
+
+def marks_of(formats: Iterable[Format]) -> list[_Mark]:
+    """Return the marks of ``formats``."""
+    return [(mark, frozenset(pairwise(mark)), format_) for format_ in formats for mark in format_.marks]
+
+
+_MARKS = marks_of(FORMATS)
+
+
+def find_formats(text: str, marks: Iterable[_Mark] = _MARKS) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` something of a known format stands, or a private key."""
-    pairs = set(pairwise(text))  # of characters: most marks have one that the text has not, and need no search
-    for format_ in formats:
-        for mark in format_.marks:
-            at = text.find(mark) if _pairs(mark) <= pairs else -1
-            while at >= 0:
-                end = at + len(mark)
-                if format_.lead or not mark[0].isalnum() or _begins_word(text, at):
-                    match = _compiled(format_.rest, re.ASCII).match(text, end)
-                    if match:
-                        end = max(end, match.end())
-                        yield match.span(match.lastindex) if match.lastindex else (_start(text, at, format_.lead), end)
-                at = text.find(mark, end)
+    pairs = set(pairwise(" ".join(set(text.split()))))  # of characters, in its words, many of which repeat
+    for mark, pairs_of_mark, format_ in marks:
+        at = text.find(mark) if pairs_of_mark <= pairs else -1  # most marks need no search
+        while at >= 0:
+            end = at + len(mark)
+            if format_.lead or not mark[0].isalnum() or _begins_word(text, at):
+                match = _compiled(format_.rest, re.ASCII).match(text, end)
+                if match:
+                    end = max(end, match.end())
+                    yield match.span(match.lastindex) if match.lastindex else (_start(text, at, format_.lead), end)
+            at = text.find(mark, end)
     if "PRIVATE KEY" in text:
         yield from _private_keys(text)
-
-
-@cache
-def _pairs(mark: str) -> frozenset[tuple[str, str]]:
-    return frozenset(pairwise(mark))
 
 
 def _begins_word(text: str, at: int) -> bool:
