@@ -348,6 +348,8 @@ class _Texts:
         if isinstance(value, dict):
             items: dict[object, object] = {}
             for key, item in islice(value.items(), self._nodes):
+                if self._room <= 0:
+                    break  # nothing would tell the keys apart
                 text = str(key)
                 secret = text if assignments.is_secret_name(text) else name
                 items[self._place(text)] = self.taken_from(item, secret, depth + 1)

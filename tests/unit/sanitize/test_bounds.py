@@ -118,6 +118,12 @@ def test_the_names_of_an_object_count_as_values() -> None:
     assert (len(shown), shown["0"], shown["…"]) == (20_000, None, "10,001 more")
 
 
+def test_an_object_ends_where_the_room_for_its_names_does() -> None:
+    shown = SANITIZER.data(Untrusted({f"a name of 20 letters{number:05}": None for number in range(19_000)}))
+    assert isinstance(shown, dict)
+    assert (len(shown), shown["…"]) == (8_001, "11,000 more")
+
+
 def test_values_that_fit_are_whole() -> None:
     value = {"list": list(range(1_000)), "text": "x" * 100_000, "other": ["y" * 90_000], "none": None, "yes": True}
     assert SANITIZER.data(Untrusted(value)) == value
