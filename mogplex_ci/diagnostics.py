@@ -28,7 +28,7 @@ _SHOWN_ELSEWHERE: Final = ("events", "additions", "run", "repo")
 
 
 class Diagnostics:
-    """A log of the program's own doings; also a report, so that it gets every update."""
+    """Logs what the program does. It is also a report, so that it gets every update."""
 
     def __init__(self, sanitizer: Sanitizer, path: Path | None, debug: Callable[[SafeText], None]) -> None:
         """Write to the file ``path``, replacing what was there, and to ``debug``."""
