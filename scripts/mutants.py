@@ -43,8 +43,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 WORK: Final = ROOT / ".cache" / "mutants"
 PYTHON: Final = ROOT / ".venv" / "bin" / "python"
 CONFIG: Final[dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-_NO_CHANGE: Final = re.compile(r"_(Eq_Is|Is_Eq|NotEq_IsNot|IsNot_NotEq)$")
-"""Identity for equality and back: they differ only by which values the interpreter happens to keep once."""
+_NO_CHANGE: Final = re.compile(r"_(Eq_Is|Is_Eq|NotEq_IsNot|IsNot_NotEq)$|_Is(Not)?_[LG]t")
+"""Identity for equality and back: they differ only by which values the interpreter happens to keep once. Nor an order
+for identity: it raises, or compares how the members of an enumeration are spelled."""
 _MOST_SECONDS: Final = 20.0
 """How long the tests that are asked about one mutant took when nothing was changed; the nearest and shortest first."""
 _MOST_SECONDS_WHEN_LOADED: Final = 60.0

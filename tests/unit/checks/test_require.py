@@ -16,7 +16,7 @@ from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.signals import Stop
 from tests.github_api import REPOSITORY, TOKEN, GitHubApi
 from tests.unit.report.events import PULL_REQUEST, SUCCESSFUL, delivery, result, run
-from tests.virtual_time import VirtualTime
+from tests.virtual_time import VirtualClock, VirtualTime
 
 WHY_NOT = "Give github-token, so that GitHub can be asked."
 UNTOLD = SUCCESSFUL[:5]
@@ -38,9 +38,11 @@ def ended(*events: dict[str, Any], incomplete: bool = False, **fields: Any) -> R
     return success
 
 
-def judged(api: GitHubApi | None, success: RunResult, wanted: Requirements) -> RunResult:
+def judged(
+    api: GitHubApi | None, success: RunResult, wanted: Requirements, clock: VirtualClock | None = None
+) -> RunResult:
     github = GitHub(api.url, TOKEN, REPOSITORY) if api is not None else None
-    clock = VirtualTime().clock()
+    clock = clock or VirtualTime().clock()
     work = judge_run(success, wanted, Judge(Client("http://127.0.0.1:9", ""), github, WHY_NOT, clock, Stop(), 600.0))
     try:
         while True:
@@ -168,6 +170,37 @@ def test_checks(conclusions: list[str | None], found: str, api: GitHubApi) -> No
     assert words(judgement)[1] == found
     named = [item.text for item in judgement.gates[0].items]
     assert named == [f"check-{number}" for number, end in enumerate(conclusions) if end != "success"]
+
+
+def check(name: str, conclusion: str | None) -> dict[str, Any]:
+    return {"name": name, "status": "completed" if conclusion else "in_progress", "conclusion": conclusion}
+
+
+DONE, OPEN, FAILED = check("a", "success"), check("b", None), check("b", "failure")
+
+
+@pytest.mark.parametrize(
+    ("looks", "found", "seconds"),
+    [
+        ([[DONE]], "all 1 checks passed", 10.0),
+        ([[], [], [DONE]], "all 1 checks passed", 30.0),
+        ([[DONE], [DONE, OPEN], [DONE, check("b", "success")]], "all 2 checks passed", 20.0),
+        ([[DONE], [DONE, check("b", "success")]], "all 2 checks passed", 20.0),
+        ([[DONE, DONE], [DONE]], "all 1 checks passed", 20.0),
+        ([[DONE], [DONE, FAILED]], "a check on its pull request failed", 10.0),
+        ([[]], "its pull request has no checks", 90.0),
+        ([[OPEN]], "its checks were not complete when the timeout passed", 590.0),
+    ],
+)
+def test_checks_are_looked_at_every_ten_seconds_until_two_looks_agree(
+    looks: list[list[dict[str, Any]]], found: str, seconds: float, api: GitHubApi
+) -> None:
+    """The first check of a pull request may be done before the next one has been created."""
+    api.add_pull_request(42)
+    api.check_runs = looks
+    clock = VirtualTime().clock()
+    judgement = judged(api, ended(*SUCCESSFUL), CHECKS, clock)
+    assert (words(judgement)[1], clock.monotonic()) == (found, seconds)
 
 
 def test_without_a_pull_request_there_are_no_checks(api: GitHubApi) -> None:

@@ -78,6 +78,8 @@ def test_the_runs_own_error_comes_before_that_of_its_events() -> None:
         ("streaming", Result.TIMEOUT, 1, "TIMEOUT"),
         ("pending", Result.TIMEOUT, 1, "TIMEOUT"),
         ("hibernating", Result.ERROR, 2, "UNKNOWN_STATUS"),
+        ("aborted", Result.ERROR, 2, "UNKNOWN_STATUS"),
+        ("zombie", Result.ERROR, 2, "UNKNOWN_STATUS"),
     ],
 )
 def test_every_status_has_its_result(status: str, kind: Result, code: int, error_code: str) -> None:
@@ -144,7 +146,10 @@ def test_the_branch_is_that_of_the_events_or_else_that_of_the_run() -> None:
     own = run("success", branch={"base": "main", "working": "agent/own", "createBranch": True})
     assert result_of_run(own, timeline(*SUCCESSFUL)).branch == Untrusted(BRANCH)
     assert result_of_run(own, timeline()).branch == Untrusted("agent/own")
-    assert result(Result.ERROR, run=None).branch is None
+    without_run = result(Result.ERROR, run=None)
+    assert (without_run.branch, without_run.base_branch) == (None, None)
+    onto_another = run("success", branch={"base": "release", "working": "agent/own", "createBranch": True})
+    assert result_of_run(onto_another, timeline(*SUCCESSFUL)).base_branch == Untrusted("release")
     without = run("success", branch={"base": None, "working": None, "createBranch": False})
     assert result_of_run(without, timeline(*SUCCESSFUL)).base_branch == Untrusted("main")
     assert result_of_run(without, timeline()).base_branch is None
@@ -162,6 +167,12 @@ def test_the_branch_is_that_of_the_events_or_else_that_of_the_run() -> None:
 )
 def test_whether_the_run_goes_on(kind: Result, fields: dict[str, Any], goes_on: bool) -> None:
     assert result(kind, **fields).run_goes_on is goes_on
+
+
+def test_a_step_that_ended_before_it_did_anything_has_done_nothing() -> None:
+    end = result_of_error(NotFoundError("missing", code="NOT_FOUND", http_status=404))
+    assert (end.duration, end.requests_sent, end.timeline.event_count, end.run) == (0.0, 0, 0, None)
+    assert not any((end.joined, end.cancelled_by_step, end.left_behind, end.run_goes_on))
 
 
 def test_a_dry_run_that_was_interrupted_stays_so() -> None:

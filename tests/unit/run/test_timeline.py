@@ -11,7 +11,18 @@ from mogplex_ci.api import answers
 from mogplex_ci.models import Untrusted
 from mogplex_ci.run.result import result_of_run
 from mogplex_ci.run.timeline import AgentText, Note, Phase, PhaseEnded, PhaseStarted, TextPiece, Timeline, ToolCall
-from tests.unit.report.events import BRANCH, SUCCESSFUL, SUCCESSFUL_BEFORE, call, delivery, delta, event, run, timeline
+from tests.unit.report.events import (
+    BRANCH,
+    PULL_REQUEST,
+    SUCCESSFUL,
+    SUCCESSFUL_BEFORE,
+    call,
+    delivery,
+    delta,
+    event,
+    run,
+    timeline,
+)
 
 ACCEPTED, READY, SYNCHRONIZED, STREAMING, INSTALLED = SUCCESSFUL[:5]
 
@@ -193,6 +204,7 @@ def test_the_facts_of_a_success(events: tuple[dict[str, Any], ...]) -> None:
     found = timeline(*events)
     assert (found.branch, found.base_branch, found.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
     assert (found.failure, found.failure_code, found.delivery_failed) == (None, None, False)
+    assert found.pull_request_url == Untrusted(PULL_REQUEST)
     assert [kind.value for kind in found.end_kinds] == ["finished"]
 
 
@@ -205,6 +217,13 @@ def test_the_facts_of_a_failure() -> None:
     assert (found.failure, found.failure_code, found.changed) == (Untrusted("429"), Untrusted("rate_limited"), None)
     only_message = timeline(event("failed", "Harness failed", 90))
     assert only_message.failure == Untrusted("Harness failed")
+
+
+def test_a_later_event_about_git_erases_nothing() -> None:
+    again = event("git_sync", "Repository synchronized", 210)
+    found = timeline(*SUCCESSFUL, again, event("log", "checked", 211) | {"payload": {"stage": "git_sync"}})
+    assert (found.branch, found.base_branch, found.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
+    assert found.pull_request_url == Untrusted(PULL_REQUEST)
 
 
 def test_a_later_delivery_that_changes_nothing_is_the_last_word() -> None:
