@@ -35,6 +35,36 @@ def test_what_was_left_out_is_counted() -> None:
     assert SANITIZER.clean(Untrusted("x" * 10_000), limit=10_000) == "x" * 10_000
 
 
+def test_twenty_thousand_characters_are_shown_unless_another_limit_is_given() -> None:
+    text = Untrusted("x" * 20_001)
+    assert SANITIZER.clean(text) == f"{'x' * 20_000}… 1 more characters"
+    assert SANITIZER.fence(text) == f"```text\n{'x' * 20_000}… 1 more characters\n```"
+    lines = SANITIZER.block(Untrusted(f"{'x' * 999}\n" * 21))
+    assert lines == [f"│\xa0{'x' * 999}"] * 19 + [f"│\xa0{'x' * 999}… 1,000 more characters"]
+    assert SANITIZER.markdown(Untrusted("x" * 301)).endswith("x… 1 more characters</code>")
+    assert SANITIZER.diagram_label(Untrusted("x" * 49)) == f"{'x' * 48}  1 more characters"
+
+
+def test_what_is_clean_already_is_cut_again() -> None:
+    clean = SANITIZER.clean(Untrusted("x" * 300))
+    assert SANITIZER.clean(clean, limit=100) == f"{'x' * 100}… 200 more characters"
+    assert SANITIZER.clean(clean, limit=300) == SANITIZER.clean(clean, limit=301) == clean
+
+
+def test_what_was_read_only_to_find_secrets_is_not_shown() -> None:
+    """Nothing is left to show when all of it but the margin is invisible."""
+    shown = SANITIZER.clean(Untrusted("ab" + "\u200b" * 20_000), limit=100)
+    assert shown.startswith("… ")
+
+
+@pytest.mark.parametrize("before", [0, 1, 90, 99])
+def test_a_long_known_value_that_begins_before_a_limit_is_found(before: int) -> None:
+    secret = "".join(f"{number:04}" for number in range(1_500))
+    shown = Sanitizer([secret]).clean(Untrusted("x" * before + secret + "y" * 20_000), limit=100)
+    assert shown.startswith("x" * before + "***"[: 100 - before])
+    assert "0001" not in shown
+
+
 def test_an_emoji_that_is_cut_leaves_no_invisible_joint() -> None:
     assert SANITIZER.clean(Untrusted("ab👩‍💻"), limit=4) == "ab👩… 1 more characters"
 
@@ -143,6 +173,28 @@ def test_a_secret_where_the_room_ends_is_redacted_first() -> None:
         assert "known" not in SANITIZER.json(Untrusted(value))
 
 
+def test_the_last_value_that_there_is_room_for_is_shown_and_no_list_in_its_place() -> None:
+    room = 20_000 - 2  # for the list itself and its last item
+    assert SANITIZER.data(Untrusted([*range(room), 7])) == [*range(room), 7]
+    for inner in ([7], {"key": 7}, []):
+        assert SANITIZER.data(Untrusted([*range(room), inner])) == [*range(room), "…"]
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (1.5, 1.5),
+        (-0.25, -0.25),
+        (2**10_000 - 1, 2**10_000 - 1),
+        (2**10_000, "… a number of about 3,011 digits"),
+        (float("inf"), "inf"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_numbers_stay_numbers_unless_they_are_too_long_or_json_has_none(number: float, shown: float | str) -> None:
+    assert SANITIZER.data(Untrusted([number])) == [shown]
+
+
 numbers = st.integers() | st.integers(300, 6_000).map(lambda digits: 10**digits) | st.floats()
 anything = st.recursive(
     numbers | st.none() | st.booleans() | st.text(st.characters(codec=None), max_size=20),
@@ -186,5 +238,7 @@ def test_a_time_that_utc_does_not_have_is_unknown(year: int) -> None:
 
 
 def test_of_many_lines_it_is_said_how_many_are_missing() -> None:
+    whole = SANITIZER.block(Untrusted("\n".join(str(number) for number in range(500))))
+    assert (len(whole), whole[499][-3:]) == (500, "499")
     lines = SANITIZER.block(Untrusted("\n".join(str(number) for number in range(700))))
     assert (len(lines), lines[499][-3:], lines[500][-16:]) == (501, "499", "… 200 more lines")

@@ -90,6 +90,21 @@ def test_a_line_begins_with_a_character_of_ours(template: str) -> None:
         SANITIZER.line(template, Untrusted("x"))
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no route", "no route"),
+        ("é", "é"),
+        ("a: b", "a: b"),
+        ("1 of 2", "│\xa01 of 2"),
+        (":: x", "│\xa0:: x"),
+        ("", "│\xa0"),
+    ],
+)
+def test_a_message_stands_behind_the_prefix_unless_it_begins_with_a_letter(text: str, shown: str) -> None:
+    assert SANITIZER.message(text) == shown
+
+
 def test_what_our_own_words_bring_along_is_no_command_either() -> None:
     assert SANITIZER.line("no such file: a\n::error::b\r##[error]c") == "no such file: a ::error::b # #[error]c"
 
@@ -155,7 +170,13 @@ def test_what_joins_an_emoji_stays_and_what_hides_in_a_word_goes(text: str, show
         ("\x7f", "\u2421"),
         ("\x80", "\\u0080"),
         ("\x9e", "\\u009e"),
+        ("\x9f", "\\u009f"),
+        ("\xa0", "\xa0"),
         ("\xa1", "\xa1"),
+        ("\xad", ""),
+        ("\ud800", "\\ud800"),
+        ("\udfff", "\\udfff"),
+        ("\ufeff", ""),
     ],
 )
 def test_controls_are_shown_as_pictures(char: str, shown: str) -> None:
