@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,81 @@ def test_a_followed_run_is_cancelled_when_the_inputs_say_so(each_world: World) -
     assert played.result == "interrupted"
     assert not played.of(CancelFailed)
     assert started.run.status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "inputs", "owned", "cancelled"),
+    [
+        ("slow", {}, False, False),
+        ("slow", {"cancel_on_interrupt": True}, True, False),
+        ("slow", {"cancel_on_timeout": True}, True, True),
+        ("slow", {"on_pause": "cancel"}, True, False),
+        ("slow", {"on_pause": "wait"}, False, False),
+        ("paused", {}, False, False),
+        ("paused", {"on_pause": "cancel"}, True, True),
+        ("paused", {"cancel_on_timeout": True}, True, False),
+    ],
+)
+def test_a_followed_run_is_cancelled_only_when_the_inputs_say_so(
+    world: World, scenario: str, inputs: dict[str, Any], owned: bool, cancelled: bool
+) -> None:
+    case = world.new_case(scenario, wait=False)
+    run_id = case.play().of(Started)[0].run.id
+    played = world.new_case(**({"run_id": run_id, "cancel_on_interrupt": False} | inputs)).play(timeout=30.0)
+    assert played.of(Started)[0].owned is owned
+    assert (case.run.status == "cancelled") is played.end.cancelled_by_step is cancelled
+
+
+def test_the_result_says_what_the_step_has_done(world: World) -> None:
+    played = world.new_case("success").play()
+    assert played.end.duration == pytest.approx(played.seconds)
+    assert played.end.requests_sent == len(played.routes)
+    assert not any((played.end.joined, played.end.cancelled_by_step, played.end.left_behind))
+
+
+def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_step(world: World) -> None:
+    case = world.new_case("success")
+    case.inject("stream", events=0, silent=True, times="always")
+    case.inject("run", status=502, times="always")
+    played = case.play(timeout=4.0, cancel_on_timeout=True)
+    assert (case.run.status, played.end.cancelled_by_step) == ("cancelled", True)
+    case = world.new_case("success")
+    case.inject("stream", events=0, silent=True, times="always")
+    case.inject("run", status=502, times="always")
+    case.inject("events", status=502, times="always")
+    played = case.play(timeout=20.0, cancel_on_timeout=True)
+    assert (case.run.status, played.end.cancelled_by_step) == ("success", False)
+
+
+def test_a_fault_of_ours_ends_the_step_and_leaves_the_run_to_post(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = world.client()
+
+    def fail(*_args: Any, **_options: Any) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(client, "stream", fail)
+    played = world.new_case("slow").play(client=client)
+    assert (played.result, played.code, played.end.left_behind) == ("error", 1, True)
+    assert played.end.run is not None
+
+
+def test_a_run_is_started_again_after_a_quarter_of_a_minute(world: World) -> None:
+    seconds = world.new_case("launch-failure").play().seconds
+    played = world.new_case("launch-failure", retries=2).play()
+    starts = [at for route, at in played.asked if route == "start"]
+    assert starts == pytest.approx([0.0, seconds + 15.0, 2 * (seconds + 15.0)], abs=0.01)
+    for timeout, runs in ((seconds + 14.9, 1), (seconds + 15.1, 2)):
+        case = world.new_case("launch-failure", retries=2)
+        case.play(timeout=timeout)
+        assert len(case.runs) == runs
+
+
+def test_there_are_no_more_retries_than_keys(world: World) -> None:
+    case = world.new_case("launch-failure", retries=20)
+    played = case.play()
+    assert (played.result, len(case.runs), len(played.of(Retrying))) == ("failed", 10, 9)
 
 
 def test_a_run_that_fails_for_a_reason_that_may_pass_is_started_again(world: World) -> None:

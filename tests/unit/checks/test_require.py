@@ -55,56 +55,68 @@ def judged(
             github.close()
 
 
-def words(judgement: RunResult) -> tuple[str, str, str]:
-    """The gate's words, as the log and the summary have them; a passed one has no remedy."""
+def granted(judgement: RunResult) -> str:
+    """What the log and the summary say of a gate that passed."""
     (gate,) = judgement.gates
-    assert (judgement.result, judgement.exit_code) == ((Result.SUCCESS, 0) if gate.passed else (Result.REJECTED, 1))
-    if not gate.passed:
-        assert judgement.cause == f"the run succeeded, but {gate.found}"
-        assert (judgement.remedy, judgement.error_code) == (gate.remedy, gate.error_code)
-    return gate.expected, gate.found, gate.remedy
+    assert (judgement.result, judgement.exit_code, judgement.error_code) == (Result.SUCCESS, 0, "")
+    assert (gate.passed, gate.remedy) == (True, "")
+    return gate.found
+
+
+def refused(judgement: RunResult) -> tuple[str, str]:
+    """What the log and the summary say of a gate that did not pass, and what to do."""
+    (gate,) = judgement.gates
+    assert (judgement.result, judgement.exit_code, gate.passed) == (Result.REJECTED, 1, False)
+    assert judgement.cause == f"the run succeeded, but {gate.found}"
+    assert (judgement.remedy, judgement.error_code) == (gate.remedy, gate.error_code)
+    assert gate.remedy
+    return gate.found, gate.remedy
 
 
 def test_a_change_is_what_the_delivery_says(api: GitHubApi) -> None:
     changed = judged(api, ended(delivery(changed=True)), CHANGE)
-    assert words(changed) == ("a change", "it changed the repository", "")
+    assert granted(changed) == "it changed the repository"
+    assert changed.gates[0].expected == "a change"
     unchanged = judged(api, ended(delivery(changed=False)), CHANGE)
-    assert words(unchanged)[1] == "it changed nothing"
-    assert words(unchanged)[2].startswith("Read what the agent said")
+    found, remedy = refused(unchanged)
+    assert (found, remedy.startswith("Read what the agent said")) == ("it changed nothing", True)
     assert unchanged.error_code == "NO_CHANGE"
     assert api.asked == []
 
 
 def test_a_change_that_no_event_tells_is_looked_up(api: GitHubApi) -> None:
     api.files = [{"filename": "src/a.ts"}]
-    assert words(judged(api, ended(*UNTOLD), CHANGE))[1] == "it changed the repository"
-    assert words(judged(None, ended(*UNTOLD), CHANGE))[1:] == ("nothing says whether it changed anything", WHY_NOT)
+    assert granted(judged(api, ended(*UNTOLD), CHANGE)) == "it changed the repository"
+    api.ahead_by = 0
+    assert refused(judged(api, ended(*UNTOLD), CHANGE))[0] == "it changed nothing"
+    assert refused(judged(None, ended(*UNTOLD), CHANGE)) == ("nothing says whether it changed anything", WHY_NOT)
 
 
 def test_a_pull_request_is_what_the_delivery_says_or_github_finds(api: GitHubApi) -> None:
     told = judged(api, ended(*SUCCESSFUL), PULL)
-    assert words(told)[1] == "it opened a pull request"
+    assert granted(told) == "it opened a pull request"
     assert told.gates[0].items == (Untrusted(PULL_REQUEST),)
     assert api.asked == []
     missing = judged(api, ended(delivery(changed=True)), PULL)
     app = "Check that the Mogplex GitHub App may open pull requests here."
-    assert words(missing) == ("a pull request", "it opened no pull request", app)
+    assert refused(missing) == ("it opened no pull request", app)
+    assert missing.gates[0].expected == "a pull request"
     assert missing.error_code == "NO_PULL_REQUEST"
     untold = "nothing says whether it opened a pull request"
-    assert words(judged(api, ended(delivery(changed=True), incomplete=True), PULL))[1:] == (untold, WHY_NOT)
-    assert words(judged(None, ended(*UNTOLD), PULL))[1:] == (untold, WHY_NOT)
+    assert refused(judged(api, ended(delivery(changed=True), incomplete=True), PULL)) == (untold, WHY_NOT)
+    assert refused(judged(None, ended(*UNTOLD), PULL)) == (untold, WHY_NOT)
 
 
 @pytest.mark.parametrize("wanted", [CHECKS, ALLOWED, PROTECTED], ids=["checks", "allowed", "protected"])
 def test_what_only_github_knows_does_not_pass_without_a_token(wanted: Requirements) -> None:
     judgement = judged(None, ended(delivery(changed=True)), wanted)
-    assert words(judgement)[1].endswith("could not be read")
-    assert words(judgement)[2] == WHY_NOT
+    found, remedy = refused(judgement)
+    assert (found.endswith("could not be read"), remedy) == (True, WHY_NOT)
 
 
 @pytest.mark.parametrize("wanted", [ALLOWED, PROTECTED], ids=["allowed", "protected"])
 def test_a_run_that_changed_nothing_touched_no_path(wanted: Requirements, api: GitHubApi) -> None:
-    assert words(judged(api, ended(delivery(changed=False)), wanted))[1] == "it changed nothing"
+    assert granted(judged(api, ended(delivery(changed=False)), wanted)) == "it changed nothing"
     assert api.asked == []
     judged(api, ended(delivery(changed=False), incomplete=True), wanted)
     assert api.asked, "an earlier delivery may be among the events that are missing"
@@ -127,7 +139,7 @@ def test_paths_are_named_that_must_not_change(
 ) -> None:
     api.files = [{"filename": name} for name in files]
     judgement = judged(api, ended(delivery(changed=True)), wanted)
-    assert words(judgement)[1] == found
+    assert (granted(judgement) if found.endswith("are allowed") else refused(judgement)[0]) == found
     bad = [name for name in files if name.startswith(".ci/") or (wanted is ALLOWED and not name.startswith("src/"))]
     if judgement.result is Result.REJECTED and files:
         assert [item.text for item in judgement.gates[0].items] == bad
@@ -137,7 +149,7 @@ def test_paths_are_named_that_must_not_change(
 def test_more_files_than_github_lists_do_not_pass(api: GitHubApi) -> None:
     api.files = [{"filename": f"src/{number}.ts"} for number in range(300)]
     judgement = judged(api, ended(delivery(changed=True)), ALLOWED)
-    assert words(judgement)[1] == "it changed more files than GitHub lists"
+    assert refused(judgement)[0] == "it changed more files than GitHub lists"
 
 
 def test_of_many_bad_paths_twenty_are_listed(api: GitHubApi) -> None:
@@ -167,7 +179,7 @@ def test_checks(conclusions: list[str | None], found: str, api: GitHubApi) -> No
     ]
     api.check_runs = [runs]
     judgement = judged(api, ended(*SUCCESSFUL), CHECKS)
-    assert words(judgement)[1] == found
+    assert (granted(judgement) if found.endswith("checks passed") else refused(judgement)[0]) == found
     named = [item.text for item in judgement.gates[0].items]
     assert named == [f"check-{number}" for number, end in enumerate(conclusions) if end != "success"]
 
@@ -200,12 +212,13 @@ def test_checks_are_looked_at_every_ten_seconds_until_two_looks_agree(
     api.check_runs = looks
     clock = VirtualTime().clock()
     judgement = judged(api, ended(*SUCCESSFUL), CHECKS, clock)
-    assert (words(judgement)[1], clock.monotonic()) == (found, seconds)
+    told = granted(judgement) if found.endswith("checks passed") else refused(judgement)[0]
+    assert (told, clock.monotonic()) == (found, seconds)
 
 
 def test_without_a_pull_request_there_are_no_checks(api: GitHubApi) -> None:
     judgement = judged(api, ended(delivery(changed=True)), CHECKS)
-    assert words(judgement)[1] == "it has no pull request whose checks could pass"
+    assert refused(judgement)[0] == "it has no pull request whose checks could pass"
 
 
 def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(api: GitHubApi) -> None:

@@ -162,8 +162,8 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
     updates = [update for _, update in fleet.perform()]
     hangs.set()
     assert isinstance(updates[-1], RunEnded)
-    assert fleet.results["a"].left_behind
-    assert time.monotonic() <= 6.1
+    assert (fleet.results["a"].left_behind, fleet.results["a"].duration) == (True, 6.0)
+    assert time.monotonic() == 6.0
 
 
 def test_what_was_not_started_when_the_timeout_passed_says_so() -> None:
@@ -173,6 +173,35 @@ def test_what_was_not_started_when_the_timeout_passed_says_so() -> None:
 
     fleet = fleet_of(execute, timeout=0, concurrency=1)
     assert ends_of(fleet) == {"a": Result.SUCCESS, "b": Result.TIMEOUT, "c": Result.TIMEOUT}
+
+
+@pytest.mark.parametrize(("timeout", "last"), [(10.0, Result.TIMEOUT), (10.1, Result.SUCCESS)])
+def test_what_still_waits_at_the_deadline_is_not_started(timeout: float, last: Result) -> None:
+    time = VirtualTime()
+
+    def execute(item: str, _stop: Stop) -> Work:
+        clock = fleet.clocks[item] = time.clock()
+
+        def work() -> Work:
+            yield started()
+            clock.sleep(10.0)
+            return GOOD
+
+        return work()
+
+    fleet = VirtualFleet(
+        ["a", "b", "c"],
+        execute,
+        concurrency=1,
+        fail_fast=False,
+        clock=time.clock(),
+        stop=Stop(),
+        began=0.0,
+        timeout=timeout,
+    )
+    fleet.clocks = {}
+    assert ends_of(fleet) == {"a": Result.SUCCESS, "b": Result.SUCCESS, "c": last}
+    assert fleet.results["c"].duration == (10.0 if last is Result.TIMEOUT else 0.0)
 
 
 def test_the_runs_are_counted_now_and_then() -> None:
