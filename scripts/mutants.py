@@ -142,10 +142,27 @@ def _uses() -> dict[str, list[tuple[str, int]]]:
     return found
 
 
-def _assigned(statements: Sequence[ast.stmt]) -> list[str]:
-    """Return the names that ``statements`` assign."""
-    parts = (part for statement in statements for part in ast.walk(statement))
-    return [part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+def _assigned(statement: ast.stmt) -> list[str]:
+    """Return the names that ``statement`` assigns."""
+    return [part.id for part in ast.walk(statement) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+
+
+def _around(mutant: Mutant) -> list[ast.stmt]:
+    """Return the statements that the changed line belongs to, the innermost last; a decorator is its function's."""
+    found = []
+    for node in ast.walk(_tree(mutant.module)):
+        if isinstance(node, ast.stmt):
+            decorators = node.decorator_list if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+            first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+            if first <= mutant.line <= (node.end_lineno or 0):
+                found.append(node)
+    return found
+
+
+def _is_in_function(mutant: Mutant) -> bool:
+    """Whether the changed line runs when a function is called, not when the module is loaded."""
+    *outer, innermost = _around(mutant)
+    return any(isinstance(node, ast.FunctionDef) for node in outer) and not isinstance(innermost, ast.FunctionDef)
 
 
 def modules(patterns: Sequence[str]) -> list[str]:
@@ -253,15 +270,12 @@ class Tests:
     def of(self, mutant: Mutant) -> list[str]:
         """Return the tests that run the changed line: those of its module and its package first, then the shortest."""
         package, _, name = mutant.module.removesuffix(".py").partition("/")
-        near, most = f"tests/unit/{package}/", _MOST_SECONDS
+        near = f"tests/unit/{package}/"
         found: set[str] = set()
         for lines in self._lines(mutant):
             found = {test for module, line in lines for test in self._by_line(module).get(line, ())} - self._failed
             if found:
                 break
-            most = _MOST_SECONDS_WHEN_LOADED
-        if not found:
-            found = {test for test in self._seconds if test.startswith(near)} - self._failed
         tests = sorted(
             found,
             key=lambda test: (
@@ -271,6 +285,7 @@ class Tests:
                 test,
             ),
         )
+        most = _MOST_SECONDS if _is_in_function(mutant) else _MOST_SECONDS_WHEN_LOADED
         took = accumulate(self._seconds.get(test, 0.005) for test in tests)
         return [test for test, total in zip(tests, took, strict=True) if total <= most]
 
@@ -284,17 +299,20 @@ class Tests:
         return by_line
 
     def _lines(self, mutant: Mutant) -> Iterator[list[tuple[str, int]]]:
-        """Yield lines to look up: the changed one, those of its statement and function, and what uses the constant."""
-        yield [(mutant.module, mutant.line)]
-        around = [
-            node
-            for node in ast.walk(_tree(mutant.module))
-            if isinstance(node, ast.stmt) and node.lineno <= mutant.line <= (node.end_lineno or 0)
-        ]
-        for node in reversed(around):
-            if not isinstance(node, ast.ClassDef):
+        """Yield lines to look up: the changed one and those of its statement, or what uses the constant or default.
+
+        Which tests load a module says nothing: in each process it is the first one that needs it.
+        """
+        around = _around(mutant)
+        innermost = around[-1]
+        if _is_in_function(mutant):
+            yield [(mutant.module, mutant.line)]
+            for node in reversed(around):
                 yield [(mutant.module, line) for line in range(node.lineno, (node.end_lineno or 0) + 1)]
-        yield [place for name in _assigned(around[-1:]) for place in _uses().get(name, ())]
+        elif isinstance(innermost, ast.FunctionDef):
+            yield [(mutant.module, node.lineno) for node in innermost.body]
+        else:
+            yield [place for name in _assigned(innermost) for place in _uses().get(name, ())]
         yield [(mutant.module, line + 1) for line in range(len(mutant.source.splitlines()))]
 
 
