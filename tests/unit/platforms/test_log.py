@@ -51,6 +51,23 @@ def test_a_warning_at_a_line_of_a_file(name: str, expected: str, tmp_path: Path)
     assert said(name, tmp_path, Level.WARNING) == expected
 
 
+@pytest.mark.parametrize(
+    ("file", "line", "properties"),
+    [
+        ("src/a.ts", None, "title=Agent,file=src/a.ts"),
+        (None, 7, "title=Agent"),
+        (None, None, "title=Agent"),
+        ("a,b: c%.ts", 1, "title=Agent,file=a%2Cb%3A c%25.ts,line=1"),
+    ],
+)
+def test_github_is_told_of_a_line_only_with_its_file(
+    file: str | None, line: int | None, properties: str, tmp_path: Path
+) -> None:
+    system, stream = platform("github", tmp_path)
+    system.annotate(Level.ERROR, safe_text("Agent"), safe_text("x"), file=safe_text(file) if file else None, line=line)
+    assert stream.getvalue() == f"::error {properties}::x\n"
+
+
 @pytest.mark.parametrize("name", ["azure", "gitlab", "jenkins"])
 def test_a_notice_is_a_line_where_there_is_nothing_milder_than_a_warning(name: str, tmp_path: Path) -> None:
     assert "NOTICE: Agent: 50% of [a]" in said(name, tmp_path, Level.NOTICE)

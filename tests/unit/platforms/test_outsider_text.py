@@ -80,7 +80,7 @@ def test_a_prompt_of_ones_own_starts(prompt: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("title", "counts"),
-    [("Crash", False), ("Crashes", False), ("It is broken", True), ("It rots", True), ("It is", False)],
+    [("Crash", False), ("Crashes", False), ("It is broken", True), ("It ran", True), ("It is", False)],
 )
 def test_a_short_title_counts_when_it_is_a_phrase(title: str, counts: bool, tmp_path: Path) -> None:
     payload = LABELED | {"issue": ISSUE | {"title": title, "body": None}}
@@ -147,6 +147,23 @@ def test_a_fork_s_commit_message_counts(tmp_path: Path) -> None:
     for prompt in ("Make it faster", "faster-and-evil", "Speed up the login"):
         assert found(tmp_path, prompt, {"workflow_run": run}, "workflow_run") is not None
         assert found(tmp_path, prompt, {"workflow_run": run | {"head_repository": OWN}}, "workflow_run") is None
+
+
+def test_what_a_members_text_was_before_may_be_quoted(tmp_path: Path) -> None:
+    edited = {"action": "edited", "changes": {"title": {"from": "The old evil title"}}}
+    members = LABELED | {"issue": ISSUE | {"author_association": "MEMBER"}} | edited
+    assert found(tmp_path, "Why is it called “The old evil title”?", members) is None
+    commented = members | {"comment": COMMENT | {"author_association": "NONE"}}
+    assert found(tmp_path, "Why is it called “The old evil title”?", commented) is not None
+
+
+@pytest.mark.parametrize(("start", "end", "counts"), [(3, 27, True), (3, 26, False), (0, 23, False), (13, 36, False)])
+def test_a_piece_of_an_outsiders_text_counts_from_24_characters_on(
+    start: int, end: int, counts: bool, tmp_path: Path
+) -> None:
+    body = "abcdefghijklmnopqrstuvwxyz0123456789"
+    why = found(tmp_path, f"Look at {body[start:end]}!", LABELED | {"issue": ISSUE | {"body": body}})
+    assert (why is not None) is counts
 
 
 def test_a_wiki_page_s_name_counts(tmp_path: Path) -> None:
