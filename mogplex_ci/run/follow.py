@@ -254,21 +254,20 @@ class Follower:
     def _read_stream(self, stream: EventStream) -> Generator[Update, None, _StreamEnd]:
         """Read one stream until it closes or falls silent, and return how it ended."""
         end = _StreamEnd.CLOSED
-        brought = False
-        patience = FIRST_BYTES_SECONDS
+        heard = brought = False
         try:
             while self._is_going_on():
-                item = yield from self._wait_for(patience, stream)
-                if item is None and patience == SILENCE_SECONDS and not brought:
+                item = yield from self._wait_for(SILENCE_SECONDS if heard else FIRST_BYTES_SECONDS, stream)
+                if item is None and heard and not brought:
                     item = yield from self._check_silence(stream)
                 if isinstance(item, StreamClosed):
                     break
                 if item is None:
                     end = _StreamEnd.SILENT
-                    if patience == FIRST_BYTES_SECONDS and self._is_going_on():
+                    if not heard and self._is_going_on():
                         yield from self._poll_instead("something in between buffers the event stream")
                     break
-                patience = SILENCE_SECONDS
+                heard = True
                 items, closed = self._available(stream, item)
                 for run in (item.run for item in items if item.run is not None):
                     yield from self._see(run)

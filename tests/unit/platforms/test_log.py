@@ -68,6 +68,14 @@ def test_github_is_told_of_a_line_only_with_its_file(
     assert stream.getvalue() == f"::error {properties}::x\n"
 
 
+def test_github_names_the_page_of_the_workflow_run_when_it_tells_all_of_its_parts() -> None:
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://ghes.example", "GITHUB_REPOSITORY": "acme/web"}
+    whole = env | {"GITHUB_RUN_ID": "77"}
+    assert detect(whole, io.StringIO()).job_url == "https://ghes.example/acme/web/actions/runs/77"
+    for missing in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"):
+        assert detect(whole | {missing: ""}, io.StringIO()).job_url is None
+
+
 @pytest.mark.parametrize("name", ["azure", "gitlab", "jenkins"])
 def test_a_notice_is_a_line_where_there_is_nothing_milder_than_a_warning(name: str, tmp_path: Path) -> None:
     assert "NOTICE: Agent: 50% of [a]" in said(name, tmp_path, Level.NOTICE)

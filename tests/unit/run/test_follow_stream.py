@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from mogplex_ci.api.retry import CALL_SECONDS
 from mogplex_ci.emulator.scenario import load_scenario
-from mogplex_ci.models import FEED_LIMIT
+from mogplex_ci.models import FEED_LIMIT, Run
 from mogplex_ci.run.updates import (
     CancelAnswered,
     EventsArrived,
@@ -79,6 +80,8 @@ def test_a_stream_that_ends_early_is_resumed_after_its_last_event(
     resumed = [request for request in world.emulator.requests if request.route == "stream"][-1]
     if played.routes.count("stream") == 2 and events:
         assert resumed.headers["Last-Event-Id"] == case.run.events[events - 1]["id"]
+        broke = case.run.written()[events if how.get("cut") else events - 1].step.at
+        assert [at for route, at in played.asked if route == "stream"] == pytest.approx([0.0, broke], abs=0.002)
     assert not polls(played)
 
 
@@ -413,12 +416,47 @@ def test_a_dead_worker_is_noticed_within_a_minute(world: World) -> None:
     assert played.seconds <= 61.0
 
 
-def test_a_dead_worker_is_noticed_while_polling(world: World) -> None:
-    case = world.new_case("dead-worker")
+@pytest.mark.parametrize(("jobs", "late"), [(1, 60.5), (5, 66.3)])
+def test_a_dead_worker_is_noticed_while_polling(world: World, jobs: int, late: float) -> None:
+    """A job that shares the token looks at the run instead of polling its events once, and not besides."""
+    case = world.new_case("dead-worker", jobs_per_token=jobs)
     case.inject("stream", times="always", status=502)
     played = case.play()
     assert (played.result, played.shown) == ("failed", ids(case.run))
-    assert played.seconds <= 65.0
+    (noticed,) = [at for route, at in played.asked if route == "run" and at > 1.0]
+    assert noticed == pytest.approx(late, abs=0.1)
+    around = [at for route, at in played.asked if route == "events" and noticed - 5.0 < at < noticed + 0.2]
+    assert bool(around) is (jobs == 1)
+
+
+@pytest.mark.parametrize(("jobs", "requests"), [(1, 1), (5, 0)])
+def test_after_the_last_event_a_shared_token_is_spared(world: World, jobs: int, requests: int) -> None:
+    case = world.new_case("success", jobs_per_token=jobs)
+    case.inject("stream", times="always", status=502)
+    ended: list[int] = []
+
+    def note(update: Update) -> None:
+        if isinstance(update, StatusChanged) and update.run.status == "success":
+            ended.append(len(world.emulator.requests))
+
+    before = len(world.emulator.requests)
+    played = case.play(watch=note)
+    check_complete(case, played)
+    assert len(played.asked) - (ended[0] - before) == requests
+
+
+def test_a_call_takes_no_longer_than_the_step_may(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, began, given = world.client(), world.time.monotonic(), list[tuple[float, float]]()
+    real = client.run
+
+    def noted(run_id: str, *, timeout: float) -> Run:
+        given.append((world.time.monotonic() - began, timeout))
+        return real(run_id, timeout=timeout)
+
+    monkeypatch.setattr(client, "run", noted)
+    world.new_case("slow").play(client=client, timeout=122.0)
+    assert [timeout for _, timeout in given] == pytest.approx([min(CALL_SECONDS, 122.0 - at) for at, _ in given])
+    assert [given[0][1], given[-1][1]] == pytest.approx([CALL_SECONDS, 1.0])
 
 
 def test_events_that_come_after_the_end_are_reported(world: World) -> None:
@@ -430,6 +468,8 @@ def test_events_that_come_after_the_end_are_reported(world: World) -> None:
     assert words is not None
     assert words.text.endswith("That was all.")
     assert played.end.timeline.pull_request_url is not None
+    *_, first, second, third = [at for route, at in played.asked if route == "events"]
+    assert [second - first, third - second] == pytest.approx([0.25, 0.6], abs=0.002)
 
 
 def test_the_end_is_reported_after_the_events(world: World) -> None:
@@ -503,10 +543,11 @@ def test_an_outage_is_said_once_and_noticed_to_be_over_within_ten_seconds(world:
     assert times["over"] <= times["noticed"] <= times["over"] + 10.0
 
 
-def test_a_refused_stream_waits_for_as_long_as_it_is_told(world: World) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_refused_stream_waits_for_as_long_as_it_is_told(world: World, status: int) -> None:
     case = world.new_case("slow")
     began = world.time.monotonic()
-    case.inject("stream", status=429, headers={"Retry-After": "90"}, body=error("RATE_LIMITED"))
+    case.inject("stream", status=status, headers={"Retry-After": "90"}, body=error("RATE_LIMITED"))
     played = case.play(timeout=400.0)
     assert played.result == "timeout"
     assert not polls(played)
