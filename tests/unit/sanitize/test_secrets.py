@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -232,3 +233,87 @@ def test_what_stands_between_a_secret_and_one_that_two_rules_know_stays() -> Non
     one, two = (STANDALONE["GitHub personal"](seeded(seed)) for seed in (18, 19))
     shown = SANITIZER.clean(Untrusted(f"first {one} between api_key={two} and last"))
     assert shown == "first *** between api_key=*** and last"
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        # a value without quotes may be code or prose
+        "password = decode64(data)",
+        "password = values2[0]",
+        "password = {{ vault2 }}",
+        "password = part1 + part2",
+        "password = part1 or part2",
+        "password = «part1» and so on",
+        "password: «letmein»",
+        "password: «letmei»",
+        "password: letme",
+        "password: letmein now",
+        "password: Letmein",
+        "password: mypassword",
+        "password: 12",
+        # the next word of a list of flags, constants, members of objects
+        "login --password «ab1» --verbose",
+        "login --password ab",
+        "login --password --verbose",
+        "login --password -p5x",
+        "login --password PASSWORD",
+        "login --password MY_PASS1",
+        "login --password «MYPASS1»",
+        "login --password config.password1",
+        "login --password «hunter2.abc»",
+        # a token may also be the name of one, or a number
+        "token = token2",
+        "token = mytoken1",
+        "token = «my-token1»",
+        "secret = «mytoken1»",
+        "api_key=0x0123456789abcdef",
+        "api_key=0X0123456789ABCDEF",
+        "api_key=«0x0123456789abcdef0»",
+        "api_key=1_234.5",
+        'token: "parser"',
+        'token: "12345"',
+        'token: "abc1; def"',
+        'token: "«abc123def»"',
+        'password: "«hunter»"',
+        'password: "The password was changed 2 days ago."',
+        'f("api_key", "«abc123»")',
+        'f("api_key", "name")',
+        # which names are those of secrets
+        "db_pass: «hunter2x»",
+        "db-pass: «hunter2x»",
+        "compass: hunter2x",
+        "pass: hunter2x",
+        "key: abc1234",
+        "sort_key: abc1234",
+        "api_key: «abc1234»",
+        "token2: «abc1234»",
+        "token23: «abc1234»",
+        "token234: abc1234",
+        '{"auth": "«YWRhOmh1bnRlcjI=»"}',
+        "auth: YWRhOmh1bnRlcjI",
+        "www/token: abc1234",
+        # commands
+        "curl -u ada:«hunter2» https://api.example",
+        "curl -u ada:«hunter» https://api.example",
+        "docker run -u 1000:1000 image",
+        "docker run -u ada:staff image",
+        "docker run -u ada:«abc12345» image",
+        "docker run -u ada:12345678 image",
+        "Cookie: theme=dark; session=«abc12345»; x=y",
+        "Cookie: session=«abc12345»; other=«def67890»",
+        "Cookie: session=abcdefgh; short=abc1234",
+        # blocks of YAML
+        "password: |\ns3cr3t\nother: x",
+        "password: |\n« s3cr3t\n more»\nother: x",
+        "a:\n  password: >-\n«    s3cr3t\n\n    more»\n  other: x",
+        "- password: |\n«    s3cr3t»\n  other: x",
+        "password: |\nother: x",
+        # all of a long one
+        f"password={'«' + 'a1' * 200 + '»'} and more",
+        f'password: "{"«" + "a1 " * 200 + "»"}" and more',
+    ],
+)
+def test_what_is_a_secret_and_what_only_looks_like_one(marked: str) -> None:
+    """A secret stands between « and »."""
+    assert SANITIZER.clean(Untrusted(re.sub("[«»]", "", marked))) == re.sub("«[^»]*»", "***", marked)
