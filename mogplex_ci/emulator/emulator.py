@@ -20,7 +20,7 @@ from mogplex_ci.emulator.scenario import ScenarioSet, load_scenario
 from mogplex_ci.emulator.server import Server
 from mogplex_ci.emulator.service import Service
 from mogplex_ci.emulator.stream import StreamAnswer
-from mogplex_ci.emulator.world import Api, load_world
+from mogplex_ci.emulator.world import Api, World, load_world
 
 
 class Emulator:
@@ -32,7 +32,7 @@ class Emulator:
         *,
         others: Iterable[str | Path] = (),
         api: str | None = None,
-        world: str | Path | None = None,
+        world: str | Path | World | None = None,
         repos: Iterable[str] = (),
         speed: float = 1.0,
         limits: bool | None = None,
@@ -48,7 +48,7 @@ class Emulator:
             scenario: name of a shipped scenario, or a file; played by every run whose prompt names no other.
             others: further scenario files, which prompts can name by the file's name.
             api: the generation of the service, ``2026-11`` or ``2026-08``; the world decides without it.
-            world: a world file; the default world without one.
+            world: a world file, or a world that was read before; the default world without one.
             repos: full names or ids of repositories to add to the world, unless they are there.
             speed: how much faster than the clock scripts and limits run.
             limits: whether rate limits apply; the world decides without it.
@@ -65,7 +65,7 @@ class Emulator:
         """
         self._clock = Clock(clock, speed)
         scenarios = ScenarioSet(load_scenario(scenario), [load_scenario(other) for other in others])
-        self.world = load_world(Path(world) if world else None)
+        self.world = world if isinstance(world, World) else load_world(Path(world) if world else None)
         for repo in repos:
             self.world = self.world.with_repo(repo)
         self.api = Api(api) if api else self.world.api

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -107,9 +108,7 @@ class Routes:
     """The routes of one generation of the API."""
 
     def __init__(self, *, newest: bool) -> None:
-        routes = (*_BOTH, *_NEWEST_ONLY) if newest else _BOTH
-        rules = [Rule(BASE + path, methods=[method], endpoint=name) for name, method, path in routes]
-        self._map = Map(rules, merge_slashes=False)
+        self._map = _map(newest)
 
     def find(self, request: Request) -> Call | Answer:
         """Return the call that a request makes, or the answer that it gets without reaching a route."""
@@ -129,6 +128,13 @@ class Routes:
         except NotFound:
             return Answer(404, {**_HTML, "content-length": str(len(_PAGE_NOT_FOUND))}, _PAGE_NOT_FOUND)
         return Call(str(endpoint), {name: str(value) for name, value in arguments.items()}, request)
+
+
+@functools.cache  # to compile the rules takes longer than all else that starts an emulator
+def _map(newest: bool) -> Map:
+    routes = (*_BOTH, *_NEWEST_ONLY) if newest else _BOTH
+    rules = [Rule(BASE + path, methods=[method], endpoint=name) for name, method, path in routes]
+    return Map(rules, merge_slashes=False)
 
 
 def authorization(request: Request) -> str:

@@ -19,9 +19,11 @@ import pytest
 import yaml
 
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.emulator.world import load_world
 from tests.contract.api import FakeClock
 
 HERE = Path(__file__).parent
+WORLD = load_world(HERE / "world.yaml")
 WEB = "10000000-0000-4000-8000-00000000000a"
 APIS = ("2026-11", "2026-08")
 _NAME = re.compile(r"\{([a-zA-Z]+)(?:\[(\d)\])?\}")
@@ -30,7 +32,8 @@ _NAME = re.compile(r"\{([a-zA-Z]+)(?:\[(\d)\])?\}")
 def _cases() -> list[Any]:
     found = []
     for path in sorted((HERE / "cases").glob("*.yaml")):
-        for case in yaml.safe_load(path.read_text(encoding="utf-8")):
+        # The loader written in C: each test worker reads all cases before it begins.
+        for case in yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader):
             for index, each in enumerate(case.get("each", [None])):
                 suffix = f" [{index}]" if "each" in case else ""
                 for api in (case["api"],) if "api" in case else APIS:
@@ -48,7 +51,7 @@ def test_case(case: dict[str, Any], each: object, api: str, tmp_path: Path) -> N
         scenario = file
     clock = FakeClock()
     options = {"limits": case.get("limits", False), "speed": case.get("speed", 1.0)}
-    with Emulator(scenario, world=HERE / "world.yaml", api=api, clock=clock, **options) as emulator:
+    with Emulator(scenario, world=WORLD, api=api, clock=clock, **options) as emulator:
         player = Player(emulator, each)
         for call in case["calls"]:
             clock.seconds = call.get("at", clock.seconds)

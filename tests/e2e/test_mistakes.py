@@ -20,7 +20,7 @@ from tests.github_log import read_log
 from tests.program import GitHubStep
 
 TABLE = Path(__file__).with_name("mistakes.yaml")
-MISTAKES: list[dict[str, Any]] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+MISTAKES: list[dict[str, Any]] = yaml.load(TABLE.read_text(encoding="utf-8"), yaml.CSafeLoader)
 
 
 @pytest.fixture(scope="module")
