@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ def _forms(value: object) -> Iterator[assignments.Form]:
         yield from (form for form in value if isinstance(form, assignments.Form))
 
 
+@functools.cache
 def texts() -> list[Text]:
     """Return texts of every literal, class edge and repetition: repeated, behind what leads to them, in pairs."""
     found: set[tuple[str, str]] = set()

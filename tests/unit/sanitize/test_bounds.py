@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -98,22 +99,22 @@ def nested(depth: int) -> object:
     return value
 
 
-FLOODS = {
-    "empty lists": [[] for _ in range(100_000)],
-    "long lists in lists": [[0] * 1_000] * 1_000,
-    "keys": {f"key-{number}": number for number in range(100_000)},
-    "strings": ["text " * 1_000] * 2_000,
-    "one string": "text " * 4_000_000,
-    "deep": nested(100_000),
-    "a long number": 10**1_000_000,
-    "long numbers": [10**5_000] * 1_000,
-    "names of secrets": [{"password": "hunter2hunter2"}] * 100_000,
+FLOODS: dict[str, Callable[[], object]] = {
+    "empty lists": lambda: [[] for _ in range(100_000)],
+    "long lists in lists": lambda: [[0] * 1_000] * 1_000,
+    "keys": lambda: {f"key-{number}": number for number in range(100_000)},
+    "strings": lambda: ["text " * 1_000] * 2_000,
+    "one string": lambda: "text " * 4_000_000,
+    "deep": lambda: nested(100_000),
+    "a long number": lambda: 10**1_000_000,
+    "long numbers": lambda: [10**5_000] * 1_000,
+    "names of secrets": lambda: [{"password": "hunter2hunter2"}] * 100_000,
 }
 
 
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_costs_bounded_memory_and_text(name: str) -> None:
-    value = Untrusted(FLOODS[name])
+    value = Untrusted(FLOODS[name]())
     tracemalloc.start()
     shown = SANITIZER.json(value)
     peak = tracemalloc.get_traced_memory()[1]
