@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,7 @@ import yaml
 from mogplex_ci.inputs.schema import check, inputs
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES
 from mogplex_ci.platforms.base import OUTPUTS, VARIABLES
-from tests.documents import as_workflow, blocks
-from tests.project.test_workflows import actionlint
+from tests.documents import blocks
 
 IMAGE = re.compile(r"ghcr\.io/mogplex/run-action\S*")
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
@@ -54,17 +52,6 @@ def test_flags_of_the_step_exist(block: str) -> None:
         if arguments[:1] and arguments[0].startswith("--"):
             flags = {argument[2:].split("=")[0] for argument in arguments if argument.startswith("--")}
             assert flags <= {*inputs(), "help", "version"}
-
-
-def test_the_workflows_are_valid(tmp_path: Path) -> None:
-    # GitHub has let a service name its command since April 2026; this actionlint is older.
-    codes = [re.sub(r"^ +command: emulator .*\n", "", param.values[0], flags=re.MULTILINE) for param in shown("yaml")]
-    workflows = [workflow for code in codes if (workflow := as_workflow(code))]
-    assert workflows
-    for number, workflow in enumerate(workflows):
-        (tmp_path / f"{number:02}.yml").write_text(workflow)
-    found = actionlint("*.yml", tmp_path)
-    assert found.returncode == 0, found.stdout
 
 
 def steps(node: object) -> Iterator[dict[str, Any]]:
