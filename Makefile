@@ -10,7 +10,8 @@ SAMPLE ?= 300
 MODULES ?=
 MUTANTS := .cache/mutants/venv
 SETUP := $(VENV)/.ready
-PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
+# Byte code is kept even where the environment forbids it: else each worker compiles every test anew.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
