@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from mogplex_ci.emulator import Emulator
 from tests.container.images import docker, wait_until
 from tests.documents import claim
 from tests.npm import node_modules
+from tests.program import ROOT
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
@@ -28,6 +30,7 @@ BITBUCKET = claim("examples/bitbucket/bitbucket-pipelines.yml")
 PROMPT = "Fix the build"
 STEP = f"mogplex-ci --dry-run --scenario no-change --repo acme/web --prompt {shlex.quote(PROMPT)}"
 """A short run: what a container costs is not measured here."""
+PULL_REQUEST = ROOT / "tests/e2e/scenarios/pull-request.yaml"
 
 # gitlab-runner, shells/bash.go: BashDetectShellScript, the command of its docker and kubernetes executors.
 GITLAB_SHELL = "\n".join(
@@ -126,8 +129,10 @@ def test_bitbucket(image: str, tmp_path: Path) -> None:
     example = yaml.safe_load(BITBUCKET.code)
     step = example["pipelines"]["custom"]["agent"][0]["step"]
     clone = "/opt/atlassian/pipelines/agent/build"
+    shutil.copy(PULL_REQUEST, tmp_path)
     variables = {
         "MOGPLEX_DRY_RUN": "true",
+        "MOGPLEX_SCENARIO": PULL_REQUEST.name,
         "BITBUCKET_BUILD_NUMBER": "7",
         "BITBUCKET_CLONE_DIR": clone,
         "BITBUCKET_PIPELINES_VARIABLES_PATH": f"{clone}/variables",
@@ -249,5 +254,4 @@ def test_the_pod_of_the_page(image: str) -> None:
 def test_a_hardened_kubernetes_pod(image: str, user: str) -> None:
     """What the `restricted` pod security standard asks for, with a read-only root file system besides."""
     options = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", f"--user={user}"]
-    arguments = ["--dry-run", "--repo", "acme/web", "--prompt", PROMPT]
-    assert_played(run(image, *arguments, options=options))
+    assert_played(run(image, *shlex.split(STEP)[1:], options=options))

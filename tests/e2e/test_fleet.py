@@ -211,7 +211,8 @@ def test_without_waiting(step: GitHubStep, emulator: Emulator) -> None:
 
 
 def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_path: Path) -> None:
-    step = GitHubStep(tmp_path, inputs={"prompt": "Fix it", "repo": "nobody/*", "dry-run": "true"})
+    inputs = {"prompt": "Fix it", "repo": "nobody/*", "dry-run": "true", "scenario": "no-change"}
+    step = GitHubStep(tmp_path, inputs=inputs)
     ended = step.run()
     assert ended.code == 0, ended.out
     assert "The request for each repository would be" in ended.out

@@ -31,7 +31,7 @@ runpy.run_module("mogplex_ci", run_name="__main__")
 @pytest.fixture
 def step(tmp_path: Path) -> GitHubStep:
     files = {f"{name}-file": f"out/{name}" for name in ("result", "events", "report", "junit", "diagnostics")}
-    return GitHubStep(tmp_path, inputs={"prompt": "Fix it … 🚀", "dry-run": "true", **files})
+    return GitHubStep(tmp_path, inputs={"prompt": "Fix it … 🚀", "dry-run": "true", "scenario": "no-change", **files})
 
 
 @pytest.mark.parametrize("encoding", mostly_slow(["cp1252", "ascii"], every=2))
