@@ -42,6 +42,7 @@ def test_scripts_run_in_the_image_with_no_entrypoint_override(image: str, helper
     assert pipeline.lines("announce") == ["Please review https://github.com/acme/web/pull/42"]
 
 
+@pytest.mark.slow
 def test_a_job_is_rehearsed_against_a_service(image: str, helper_image: str, tmp_path: Path) -> None:
     project = Project(tmp_path, SERVICE.code.replace(PUBLISHED, image))
     pipeline = project.run("--pull-policy=if-not-present", f"--helper-image={helper_image}", shell=False)

@@ -102,6 +102,7 @@ def test_nothing_gains_privileges_and_nothing_installs_software(image: str) -> N
     ) == ("None None")
 
 
+@pytest.mark.slow
 def test_every_program_finds_its_libraries(image: str) -> None:
     """What was removed was needed by nothing that stayed."""
     files = "find /app /usr -xdev -type f '(' -perm /111 -o -name '*.so*' ')'"
@@ -124,6 +125,7 @@ def test_scanners_find_the_list_of_installed_packages(image: str) -> None:
         assert shell(image, f"cd / && md5sum --check --quiet --ignore-missing /var/lib/dpkg/info/{name}.md5sums") == ""
 
 
+@pytest.mark.slow
 def test_its_bill_of_materials_has_the_locked_packages_and_no_others(image: str, tmp_path: Path) -> None:
     """As syft finds them in the image, with which a release makes its SBOMs, too."""
     file = tmp_path / "sbom.json"
@@ -179,17 +181,18 @@ def test_it_answers_to_both_names(image: str, name: str) -> None:
     assert docker("run", "--rm", image, name, "--version") == docker("run", "--rm", image, "--version")
 
 
+def dry_run(image: str, repo: str) -> str:
+    """Play a short run without a network, and return the log."""
+    options = ["--dry-run", "--scenario", "no-change", "--repo", repo, "--prompt", "Fix the build"]
+    return docker("run", "--rm", "--network", "none", image, *options)
+
+
 def test_a_dry_run_needs_no_network(image: str) -> None:
-    log = docker(
-        "run", "--rm", "--network", "none", image, "--dry-run", "--repo", "acme/web", "--prompt", "Fix the build"
-    )
-    assert "Fix the build" in log
+    assert "Fix the build" in dry_run(image, "acme/web")
 
 
 def test_a_dry_run_of_a_pattern_plays_a_run_for_each_repository(image: str) -> None:
-    log = docker(
-        "run", "--rm", "--network", "none", image, "--dry-run", "--repo", "acme/*", "--prompt", "Fix the build"
-    )
+    log = dry_run(image, "acme/*")
     assert "The request for each repository would be" in log
     assert {"[acme/api]", "[acme/mono]", "[acme/web]"} < set(log.splitlines())
     assert "[acme/web] ✔ Dry run after " in log

@@ -61,11 +61,12 @@ def setup_python(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("emulator", "exit_code", "seen"),
     [
         ("success", 0, "later step has <success> <https://github.com/acme/web/pull/42>"),
-        pytest.param("failed", 1, "later step has <failed> <>", marks=pytest.mark.slow),
+        ("failed", 1, "later step has <failed> <>"),
     ],
     indirect=["emulator"],
 )

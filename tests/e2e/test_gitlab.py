@@ -120,6 +120,7 @@ def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
     assert "<testcase" in (project.folder / "mogplex-junit.xml").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_component_as_the_page_includes_it(tmp_path: Path, emulator: Emulator) -> None:
     project = Project(tmp_path, COMPONENT.code)
     project.serve_components()
