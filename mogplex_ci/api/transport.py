@@ -58,6 +58,13 @@ class _BearerAuth(AuthBase):
         return request
 
 
+class _Session(requests.Session):
+    """Leaves redirects alone: requests would read a body of any size, and fail when ``Location`` is no address."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: ``Transport`` looks where a redirect leads."""
+
+
 class RequestLog(Protocol):
     """Where requests are logged."""
 
@@ -77,7 +84,7 @@ class Transport:
         self._attempts: Counter[tuple[str, str]] = Counter()
         """How often each request was sent since it last succeeded."""
         self._base = base_url.rstrip("/")
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.auth = _BearerAuth(token)
         # Plain http is for loopback: a proxy would see the token in the clear.
         self._session.trust_env = not self._base.startswith("http:")

@@ -84,6 +84,8 @@ REFUSED = (
     Kind("409", {"status": 409, "body": error("IDEMPOTENCY_CONFLICT")}, 1),
     Kind("413", {"status": 413, "body": HTML}, 1),
     Kind("redirected elsewhere", {"status": 302, "headers": {"Location": "https://elsewhere.example/"}}, 69),
+    Kind("redirected to no address", {"status": 308, "headers": {"Location": "http://["}}, 69),
+    Kind("redirected to no port", {"status": 302, "headers": {"Location": "http://localhost:x/"}}, 69),
     Kind("redirected in circles", {"status": 307, "headers": {"Location": "?"}}, 69),
 )
 """They end the step before a run is followed. After that they are a proxy's trouble, and pass."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -107,9 +107,15 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(status: int) -> No
         "http://{there}#@{here}/x",
         "http://{here}\t@{there}/x",
         "\\\\{there}/x",
+        "http://[",
+        "http://[::1",
+        "//[x]/",
+        "http://{here}x/",
+        "http://{there}99999/",
+        "http://\xff/",
     ],
 )
-def test_the_token_does_not_follow_a_location_that_can_be_read_in_two_ways(location: str) -> None:
+def test_the_token_does_not_follow_a_location_that_is_no_address_or_two(location: str) -> None:
     with server(repos) as (elsewhere, seen):
         there = urlsplit(elsewhere).netloc
 
@@ -139,6 +145,21 @@ def test_the_same_host_may_redirect() -> None:
     with server(reply) as (url, seen):
         assert Client(url, TOKEN).repos() == []
     assert len(seen) == 2
+
+
+def test_a_redirect_whose_body_does_not_end_is_given_up() -> None:
+    """Nobody needs the body, so it counts as any other."""
+
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", "/moved")
+        handler.end_headers()
+        with suppress(OSError):
+            while True:
+                handler.wfile.write(b"x" * 65536)
+
+    with server(reply) as (url, _), pytest.raises(UnreachableError, match="larger than 16 MiB"):
+        Client(url, TOKEN).repos()
 
 
 def test_the_login_page_means_that_the_token_is_not_accepted() -> None:
