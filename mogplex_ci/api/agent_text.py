@@ -25,7 +25,7 @@ _BLOCK_ENDS: Final = {
     "key": r"-----END [A-Z0-9 ]{0,40}-----",
     "checkpoint": _CHECKPOINT_END,
 }
-_CHECKPOINT_BLOCK: Final = rf"(?s){_CHECKPOINT}(.*?)(?:{_CHECKPOINT_END}|\Z)"
+_CHECKPOINT_BLOCK: Final = rf"(?s)\n{{0,9}}{_CHECKPOINT}(.*?)(?:{_CHECKPOINT_END}|\Z)\n{{0,9}}"
 _LONGEST_MARK: Final = 64
 _SHORTEST_MARK: Final = 3
 _TAIL: Final = 4096
@@ -165,11 +165,7 @@ class TextBuffer:
     def _take(self, end: int) -> list[Untrusted]:
         piece, rest = self._text[:end], self._text[end:]
         shown = re.sub(_CHECKPOINT_BLOCK, self._read_checkpoint, piece)
-        if shown != piece:
-            shown = re.sub(r"\s{0,9}\n\n\s{0,9}", "\n\n", shown).rstrip()
-        left_over = ""
-        if not shown.strip():
-            left_over = "\n\n" if shown.count("\n") > 1 else shown[-1:]
+        left_over = "" if shown.strip() else "\n" * min(shown.count("\n"), 2) or shown[-1:]
         self._text = left_over + rest
         moved = end - len(left_over)
         self._blocks = [(start - moved, stop - moved) for start, stop in self._blocks if start >= end]

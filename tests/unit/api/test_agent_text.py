@@ -51,13 +51,39 @@ def pieces_of(text: str, cuts: list[tuple[int, str]]) -> tuple[list[str], TextBu
 CUTS = st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["", "", "flush", "interrupt"])), max_size=12)
 
 
+def paragraphs(text: str) -> list[list[str]]:
+    """Return the words of each paragraph."""
+    return [part.split() for part in re.split(r"\s*\n\s*\n\s*", text.strip())]
+
+
 @given(TEXTS, CUTS)
 def test_the_pieces_are_the_text(text: str, cuts: list[tuple[int, str]]) -> None:
     pieces, _ = pieces_of(text, cuts)
-    assert "".join(pieces).split() == text.split()
-    assert re.sub(r"\s*\n\s*\n\s*", "¶", "".join(pieces).strip()).count("¶") == len(
-        re.findall(r"\s*\n\s*\n\s*", text.strip())
-    )
+    assert paragraphs("".join(pieces)) == paragraphs(text)
+
+
+@pytest.mark.parametrize("breaks", ["\n\n", "\n \n", " \n\n\n ", "\n\n    "])
+def test_a_break_between_paragraphs_that_comes_in_scraps_stays_one(breaks: str) -> None:
+    for first in range(9, 9 + len(breaks)):
+        for size in (1, 2, 3):
+            pieces, _ = pieces_of(f"One word.{breaks}Two", [(first, "flush"), *[(size, "flush")] * len(breaks)])
+            assert paragraphs("".join(pieces)) == [["One", "word."], ["Two"]], (first, size)
+
+
+@given(TEXTS, TEXTS, CUTS)
+def test_a_checkpoint_is_a_paragraph_that_is_not_shown(before: str, after: str, cuts: list[tuple[int, str]]) -> None:
+    pieces, buffer = pieces_of(f"{before}{CHECKPOINT}{after}", cuts)
+    assert paragraphs("".join(pieces)) == paragraphs(f"{before}\n\n{after}")
+    assert buffer.checkpoint is not None
+
+
+@pytest.mark.parametrize("ends", ["\n", "\n\n", "\n\n\n"])
+def test_what_stands_below_a_checkpoint_keeps_its_lines_and_paragraphs(ends: str) -> None:
+    code = "```py\nif x:\n\n    y()\n```"
+    for size in (1, 5, 30, 1_000):
+        text = f"One.\n\nTwo.{ends}{CHECKPOINT}{ends}{code}\n\n- three\n\n  four\n\nFive"
+        pieces, _ = pieces_of(text, [(size, "")] * (len(text) // size))
+        assert re.sub("\n{3,}", "\n\n", "".join(pieces)) == f"One.\n\nTwo.\n\n{code}\n\n- three\n\n  four\n\nFive", size
 
 
 @given(TEXTS, CUTS)
