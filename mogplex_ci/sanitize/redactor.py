@@ -212,9 +212,10 @@ def _find_encoded(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _decoded(run: str) -> str:
-    """Return the text that ``run`` is in base64; empty when it is no text."""
+    """Return the text that ``run`` is in base64, padding left out; empty when it is no text."""
+    whole = run[:-1] if len(run) % 4 == 1 else run  # one character more is less than a byte
     try:
-        text = base64.b64decode(run[: len(run) // 4 * 4], altchars="-_" if "-" in run or "_" in run else None)
+        text = base64.b64decode(f"{whole}==", altchars="-_" if "-" in run or "_" in run else None)
         decoded = text.decode("ascii")
     except (binascii.Error, UnicodeDecodeError):
         return ""

@@ -212,6 +212,22 @@ def test_a_secret_in_base64_of_either_alphabet_is_redacted(mark: str) -> None:
         assert SANITIZER.clean(Untrusted(f"key: {encoded} end")).replace("=", "") == "key: *** end", encoded
 
 
+@pytest.mark.parametrize("padding", ["=", ""])
+def test_a_secret_at_the_very_end_of_base64_is_redacted_to_its_last_character(padding: str) -> None:
+    """Wherever base64 divides it: many formats have an exact length, and are none without their last character."""
+    for name, make in STANDALONE.items():
+        for lead in ("", ":", "::"):
+            encoded = base64.b64encode(f"{lead}{make(seeded(20))}".encode()).decode().rstrip("=")
+            text = f"key: {encoded}{-len(encoded) % 4 * padding}"
+            assert SANITIZER.clean(Untrusted(text)).rstrip("=") == "key: ***", (name, lead)
+
+
+def test_base64_that_was_cut_inside_a_byte_is_redacted() -> None:
+    encoded = base64.b64encode(f"user:{STANDALONE['GitHub personal'](seeded(21))}".encode()).decode()
+    for end in range(len(encoded) - 12, len(encoded)):
+        assert SANITIZER.clean(Untrusted(f"key: {encoded[:end]}")) == "key: ***", end
+
+
 def test_what_follows_a_key_that_was_cut_stays() -> None:
     lines = PEM(seeded(17)).splitlines()[:4]
     shown = SANITIZER.data(Untrusted([*lines, "(the end)", "another text"]))
