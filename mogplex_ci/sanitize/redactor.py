@@ -116,7 +116,7 @@ class KnownValues:
     """
 
     def __init__(self, values: Iterable[str], shown: Callable[[str], str]) -> None:
-        forms = {form for value in values for form in _forms(value.strip()) if len(form) >= _SHORTEST}
+        forms = {form for value in map(str.strip, values) if len(value) >= _SHORTEST for form in _forms(value)}
         self.longest = max(map(len, forms), default=0)
         """Length of the longest form."""
         self._forms = [form for form in map(shown, forms) if len(form) >= _SHORTEST]
@@ -177,7 +177,7 @@ def find_formats(text: str, marks: Iterable[_Mark] = _MARKS) -> Iterator[tuple[i
 def _begins_word(text: str, at: int) -> bool:
     before = text[at - 1 : at]
     is_inside = before.isascii() and before.isalnum()
-    return not is_inside or bool(_compiled(_ESCAPE).search(text, max(at - 10, 0), at))
+    return not is_inside or bool(_compiled(_ESCAPE).search(text, at - 10, at))
 
 
 def _start(text: str, at: int, lead: int) -> int:

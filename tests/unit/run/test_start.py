@@ -44,6 +44,7 @@ def test_a_live_run_is_joined(world: World, on_rerun: OnRerun) -> None:
     played = case.play(on_rerun=on_rerun)
     assert (played.result, len(case.runs)) == ("success", 1)
     assert started(played).joined
+    assert not started(played).followed, "only what the step was asked to follow is"
     assert started(played).owned
     assert not started(played).unexpected
 

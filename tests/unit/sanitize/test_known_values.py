@@ -105,6 +105,30 @@ def test_a_short_value_is_not_looked_for_in_prose() -> None:
     assert Sanitizer(["", " ", "a", "abc"]).clean(Untrusted("a abc")) == "a abc"
 
 
+@pytest.mark.parametrize(
+    ("value", "is_known"), [("xyz", False), ("wxyz", True), ("\u200bxyz\u200b", False), (" xyz ", False)]
+)
+def test_a_value_is_known_from_four_visible_characters_on(value: str, is_known: bool) -> None:
+    """A shorter one is known in no encoding either."""
+    word = value.strip(" \u200b")
+    for written in (word, f"a\\{word}", word.encode().hex(), base64.b64encode(word.encode()).decode()):
+        shown = Sanitizer([value]).clean(Untrusted(f"{written} end"))
+        assert ("***" in shown) is is_known, written
+
+
+@pytest.mark.parametrize(("length", "is_found"), [(15, False), (16, True)])
+def test_a_value_is_looked_for_across_breaks_from_sixteen_characters_on(length: int, is_found: bool) -> None:
+    value = "0123456789abcdef"[:length]
+    for line_break in (" ", "\n", "\\n", "\\t  "):
+        broken = f"see {value[:7]}{line_break}{value[7:]} here"
+        assert Sanitizer([value]).clean(Untrusted(broken)) == ("see *** here" if is_found else broken)
+
+
+def test_a_short_value_with_a_space_is_known_with_any_break() -> None:
+    for written in ("open sesame", "open\nsesame", "open\\nsesame", "opensesame"):
+        assert Sanitizer(["open sesame"]).clean(Untrusted(f"a {written} b")) == "a *** b"
+
+
 def test_the_environment_names_its_secrets() -> None:
     long = "0123456789"
     names = (
@@ -122,12 +146,13 @@ def test_the_environment_names_its_secrets() -> None:
         ),
         *("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "TOKEN_2", "NPM_AUTH_TOKEN"),
     )
-    env = {name: f"{long}-{name}" for name in names}
+    env = {name: f"{long}-{name}" for name in names} | {"EIGHT_TOKEN": "12345678"}
     harmless = {
         "PATH": "/usr/local/bin:/usr/bin",
         "PWD": "/home/runner/work",
         "OLDPWD": "/home/runner/work/web",
         "SHORT_TOKEN": "1234567",
+        "SHORT_AND_BLANKS_TOKEN": " 1234567 ",
         "MOGPLEX_IDEMPOTENCY_KEY": "release-2026-01-30",
         "INPUT_IDEMPOTENCY-KEY": "release-2026-01-30",
         "INPUT_KEY-SUFFIX": "second-use",
