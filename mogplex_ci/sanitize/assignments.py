@@ -175,7 +175,7 @@ def _cookies(text: str) -> Iterator[tuple[int, int]]:
 def _is_name(lower: str, at: int) -> bool:
     """Whether the name that ends with the ending at ``lower[at:]`` is that of a secret."""
     if lower.startswith("key", at):
-        return bool(_compiled(_KEY).search(lower, max(at - 14, 0), at + 3))
+        return bool(_compiled(_KEY).search(lower, at - 14, at + 3))
     if lower.startswith(("passw", "passp", "passc", "authorization"), at):
         return True
     return not lower.startswith(_AFTER_HYPHEN, at) or lower[at - 1 : at] in ("_", "-")
@@ -196,8 +196,8 @@ def _behind(text: str, lower: str, at: int, end: int) -> tuple[int, int] | None:
         return None
     window = text[max(at - 60, 0) : at]
     start = at - len(window) + len(window.rstrip(_WORD))
-    before = text[max(start - 1, 0) : start]
-    if before == "/" or (before == ":" and ":" in (text[max(start - 2, 0) : start - 1], text[end : end + 1])):
+    before = text[start - 1 : start]
+    if before == "/" or (before == ":" and ":" in (text[start - 2 : start - 1], text[end : end + 1])):
         return None  # a URL's user, a C++ or CloudFormation type, a part of an ARN
     word = text[start:end]
     for form in _forms(word, text[max(start - 9, 0) : start], is_quoted=bool(_compiled(_TO_QUOTE).match(text, end))):

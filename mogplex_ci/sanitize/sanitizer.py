@@ -460,7 +460,7 @@ def break_markers(text: str) -> str:
 
 def _bounded(seconds: float) -> float:
     """Return ``seconds`` between 0 and a million hours; NaN is 0."""
-    return float(min(seconds, 3.6e9)) if seconds > 0 else 0.0
+    return min(max(0.0, seconds), 3.6e9)
 
 
 def _escaped(text: str) -> str:
@@ -482,7 +482,7 @@ def _has_gitlab_time(text: str) -> bool:
 
 def _shown(match: re.Match[str]) -> str:
     """Return the picture of a control, nothing for an invisible character, and a joiner inside an emoji as it is."""
-    char, text, at = match[0], match.string, match.start()
+    char = match[0]
     code = ord(char)
     if code < 0x20:
         return chr(0x2400 + code)
@@ -490,16 +490,14 @@ def _shown(match: re.Match[str]) -> str:
         return "\u2421"
     if code < 0xA0 or 0xD800 <= code <= 0xDFFF:
         return f"\\u{code:04x}"
-    return char if _joins_emoji(char, text[max(at - 2, 0) : at], text[at + 1 : at + 2]) else ""
+    return char if _joins_emoji(char, match.string, match.start()) else ""
 
 
-def _joins_emoji(char: str, before: str, after: str) -> bool:
+def _joins_emoji(char: str, text: str, at: int) -> bool:
     emoji = _compiled(_EMOJI).match
-    if char == "\ufe0f":
-        return bool(emoji(before[-1:]))
-    if char == "\u200d" and emoji(after):
-        return bool(emoji(before[-1:]) or (before.endswith("\ufe0f") and emoji(before)))
-    return False
+    if char == "\u200d" and emoji(text, at + 1):
+        return bool(emoji(text, at - 2 if text[at - 1 : at] == "\ufe0f" else at - 1))
+    return char == "\ufe0f" and bool(emoji(text, at - 1))
 
 
 @cache
