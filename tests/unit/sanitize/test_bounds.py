@@ -66,6 +66,14 @@ def test_a_long_known_value_that_begins_before_a_limit_is_found(before: int) -> 
     assert "0001" not in shown
 
 
+def test_a_long_known_value_in_a_longer_form_with_breaks_is_found() -> None:
+    """How far is read beyond a limit goes by the longest form, each character of it followed by a break."""
+    secret = "".join(f"{number:04}" for number in range(1_500))
+    written = " ".join(secret.encode().hex())
+    shown = Sanitizer([secret]).clean(Untrusted(f"x{written}{'y' * 60_000}"), limit=100)
+    assert shown == "… 60,004 more characters"
+
+
 def test_an_emoji_that_is_cut_leaves_no_invisible_joint() -> None:
     assert SANITIZER.clean(Untrusted("ab👩‍💻"), limit=4) == "ab👩… 1 more characters"
 
@@ -230,6 +238,14 @@ def test_no_number_is_too_large_for_a_duration(number: float) -> None:
     assert len(duration(number)) < 20
     assert len(clock(number)) < 20
     assert len(SANITIZER.line("after {}", number)) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "as_duration", "as_clock"),
+    [(-5.0, "0s", "00:00"), (float("nan"), "0s", "00:00"), (float("inf"), duration(3.6e9), clock(3.6e9))],
+)
+def test_what_is_no_time_is_none_or_a_million_hours(seconds: float, as_duration: str, as_clock: str) -> None:
+    assert (duration(seconds), clock(seconds)) == (as_duration, as_clock)
 
 
 @pytest.mark.parametrize("year", [1, 9999])

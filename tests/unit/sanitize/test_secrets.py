@@ -59,6 +59,12 @@ def test_the_value_of_an_object_is_judged_by_its_key(key: str) -> None:
     assert SANITIZER.data(Untrusted(value)) == {key: "***", "user": "ada"}
 
 
+@pytest.mark.parametrize("key", ["password.hint", "token of", "token-id", "compass", "sort_key", "key"])
+def test_a_key_that_only_holds_the_word_calls_nothing_secret(key: str) -> None:
+    value = {key: "correct horse 7 battery"}
+    assert SANITIZER.data(Untrusted(value)) == value
+
+
 def test_what_stands_below_a_telling_key_is_secret_too() -> None:
     value = {"credentials": {"user": "ada-lovelace-1", "list": ["s3cr3t-a", "s3cr3t-b"]}}
     assert SANITIZER.data(Untrusted(value)) == {"credentials": {"user": "***", "list": ["***", "***"]}}
@@ -220,6 +226,14 @@ def test_a_secret_at_the_very_end_of_base64_is_redacted_to_its_last_character(pa
             encoded = base64.b64encode(f"{lead}{make(seeded(20))}".encode()).decode().rstrip("=")
             text = f"key: {encoded}{-len(encoded) % 4 * padding}"
             assert SANITIZER.clean(Untrusted(text)).rstrip("=") == "key: ***", (name, lead)
+
+
+def test_of_many_texts_in_base64_only_the_one_with_a_secret_is_masked() -> None:
+    harmless = [base64.b64encode(f"harmless text {number:04}".encode()).decode() for number in range(60)]
+    secret = base64.b64encode(f"the token {STANDALONE['Mogplex'](seeded(22))}".encode()).decode()
+    for at in (0, 1, 59, 60):
+        texts = [*harmless[:at], secret, *harmless[at:]]
+        assert SANITIZER.clean(" ".join(texts)).replace("=", "") == " ".join([*harmless[:at], "***", *harmless[at:]])
 
 
 def test_base64_that_was_cut_inside_a_byte_is_redacted() -> None:
