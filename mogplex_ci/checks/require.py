@@ -117,7 +117,7 @@ def judge_checks(result: RunResult, judge: Judge) -> Generator[Update, None, Gat
     if github is None:
         return Gate("checks", False, expected, "its checks could not be read", judge.why_not, code)
     appeared_by = judge.clock.monotonic() + FIRST_CHECK_SECONDS
-    before = -1
+    before: int | None = None
     try:
         number = yield from _pull_request_number(result, judge)
         if number is None:

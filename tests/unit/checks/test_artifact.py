@@ -119,6 +119,14 @@ def test_why_there_is_none(emulator: Emulator) -> None:
     assert (found.startswith("its artifact cannot be read: "), code) == (True, "ARTIFACT_MISSING")
 
 
+@pytest.mark.parametrize("words", ["there is a folder of this name", None])
+def test_what_the_service_says_about_a_missing_artifact_is_listed(emulator: Emulator, words: str | None) -> None:
+    said = {"code": "NOT_FOUND"} | ({"message": words} if words else {})
+    emulator.inject("artifact", status=404, body={"ok": False, "error": said})
+    judgement, _ = judged(emulator, ended(emulator))
+    assert judgement.gates[0].items == ((Untrusted(words),) if words else ())
+
+
 def test_an_artifact_is_asked_for_during_a_minute(emulator: Emulator) -> None:
     emulator.inject("artifact", status=502, times="always")
     judgement, seconds = judged(emulator, ended(emulator))

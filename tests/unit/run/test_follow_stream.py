@@ -567,6 +567,15 @@ def test_a_wait_that_fits_in_once_but_not_twice_is_waited(world: World) -> None:
     assert len(played.shown) > 10
 
 
+@pytest.mark.parametrize(("wait", "is_waited"), [(99, True), (100, False)])
+def test_a_wait_counts_as_too_long_from_the_deadline_on(world: World, wait: int, is_waited: bool) -> None:
+    """Not from the last look on, which is a second sooner."""
+    case = world.new_case("slow")
+    case.inject("stream", status=429, headers={"Retry-After": str(wait)}, body=error("RATE_LIMITED"))
+    played = case.play(timeout=99.5)
+    assert (played.result, played.seconds > 90.0) == (("timeout", True) if is_waited else ("error", False))
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_wait_beyond_the_deadline_ends_at_once(world: World, status: int) -> None:
     case = world.new_case("slow")
