@@ -167,7 +167,7 @@ def find_formats(text: str, marks: Iterable[_Mark] = _MARKS) -> Iterator[tuple[i
             if format_.lead or not mark[0].isalnum() or _begins_word(text, at):
                 match = _compiled(format_.rest, re.ASCII).match(text, end)
                 if match:
-                    end = max(end, match.end())
+                    end = match.end()
                     yield match.span(match.lastindex) if match.lastindex else (_start(text, at, format_.lead), end)
             at = text.find(mark, end)
     if "PRIVATE KEY" in text:

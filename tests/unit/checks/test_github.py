@@ -135,7 +135,10 @@ def test_no_usable_answer_may_pass(
 @each_call
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(400, "400"), (401, "accept"), (402, "402"), (403, "may not"), (404, "not find"), (410, "410"), (422, "422")],
+    [
+        *((300, "300"), (400, "400"), (401, "accept"), (403, "may not"), (404, "not find"), (410, "410")),
+        *((422, "422"), (499, "499")),
+    ],
 )
 def test_a_refusal_is_final_and_says_why(
     api: GitHubApi, github: GitHub, call: Callable[[GitHub], object], status: int, words: str

@@ -96,6 +96,16 @@ def test_a_value_over_several_strings_of_an_object_is_redacted() -> None:
     assert "line" not in shown.replace('"lines"', "")
 
 
+def test_a_value_over_several_texts_is_masked_in_each_of_them_and_nothing_else_is() -> None:
+    value = "0123456789abcdefghij"
+    for first in range(len(value)):
+        for second in range(first + 1, len(value) + 1):
+            begin, middle, end = value[:first], value[first:second], value[second:]
+            shown = Sanitizer([value]).data(Untrusted([f"a {begin}", middle, f"{end} b", f"c {value} {value}d", "e"]))
+            masked = [f"a {begin and '***'}", "***", f"{end and '***'} b", "c *** ***d", "e"]
+            assert shown == masked, (first, second)
+
+
 def test_a_number_can_be_a_secret() -> None:
     assert Sanitizer(["8675309123"]).data(Untrusted({"pin": 8675309123, "n": 42})) == {"pin": "***", "n": 42}
 

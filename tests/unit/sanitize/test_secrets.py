@@ -228,6 +228,29 @@ def test_a_secret_at_the_very_end_of_base64_is_redacted_to_its_last_character(pa
             assert SANITIZER.clean(Untrusted(text)).rstrip("=") == "key: ***", (name, lead)
 
 
+@pytest.mark.parametrize(
+    ("before", "begins"),
+    [
+        *[(lead, True) for lead in ("", "-", "_", "=", "é", "\\n", "\\r", "\\t", "\\b", "\\f", "%20", "%3A", "%3a")],
+        *[(lead, True) for lead in ("\\u0026", "[m", "[31m", "[38;5;123m")],
+        *[(lead, False) for lead in ("x", "X", "7", "m", "n", "\\x", "%2", "\\u026", "[38;5;1234m", "31m")],
+    ],
+)
+def test_a_format_begins_a_word_or_follows_an_escape(before: str, begins: bool) -> None:
+    token = STANDALONE["npm"](seeded(23))
+    for lead in ("", " ", "word"):
+        if before or not lead.isalnum():
+            shown = SANITIZER.clean(Untrusted(f"{lead}{before}{token} end"))
+            assert shown == f"{lead}{before}{'***' if begins else token} end"
+
+
+@pytest.mark.parametrize("name", ["Azure client secret", "Azure DevOps", "Azure storage key", "Tableau"])
+def test_of_what_stands_before_a_mark_no_more_is_masked_than_belongs_to_the_secret(name: str) -> None:
+    secret = STANDALONE[name](seeded(24))
+    for before in ("", "x", "xyz", "key: "):
+        assert SANITIZER.clean(Untrusted(f"{before}{secret} end")) == f"{before}*** end"
+
+
 def test_of_many_texts_in_base64_only_the_one_with_a_secret_is_masked() -> None:
     harmless = [base64.b64encode(f"harmless text {number:04}".encode()).decode() for number in range(60)]
     secret = base64.b64encode(f"the token {STANDALONE['Mogplex'](seeded(22))}".encode()).decode()
