@@ -149,6 +149,25 @@ def test_a_commit_that_is_never_recorded_is_waited_for_ten_seconds(emulator: Emu
     assert seconds == 3.0
 
 
+def test_a_commit_that_cannot_be_asked_for_is_not_waited_for(emulator: Emulator) -> None:
+    run = ended(emulator)
+    without = emulator.runs[0].detail() | {"terminalCommitSha": None}
+    emulator.inject("run", status=200, body={"ok": True, "data": {"run": without}})
+    unknown = Client(emulator.url, emulator.token).run(run.id)
+    emulator.inject("run", status=403, times="always")
+    judgement, seconds = judged(emulator, unknown)
+    assert (judgement.result, judgement.run, seconds) == (Result.SUCCESS, unknown, 1.0)
+
+
+def test_a_schema_that_refers_to_another_document_is_no_reason_to_read_that(emulator: Emulator) -> None:
+    schema: dict[str, Any] = {"$ref": f"{emulator.url}/schema.json"}
+    judgement, _ = judged(emulator, ended(emulator), **schema)
+    assert judgement.error_code == "ARTIFACT_INVALID"
+    assert [item.text for item in judgement.gates[0].items] == [
+        "the schema refers to another document, which is not read"
+    ]
+
+
 def test_a_service_that_does_not_record_commits_is_not_waited_for(emulator: Emulator) -> None:
     run = ended(emulator)
     old = {name: value for name, value in emulator.runs[0].detail().items() if name != "terminalCommitSha"}

@@ -166,6 +166,12 @@ def test_a_used_up_rate_limit_lasts_to_its_reset(api: GitHubApi, github: GitHub,
     assert caught.value.retry_after == pytest.approx(90, abs=3)
 
 
+def test_a_comment_without_an_id_may_exist_later(api: GitHubApi, github: GitHub) -> None:
+    api.fail(status=201, body=b'{"id": "100"}')
+    with pytest.raises(GitHubUnavailableError, match="no comment id"):
+        github.create_comment(7, "text")
+
+
 def test_a_wrong_token(api: GitHubApi) -> None:
     with pytest.raises(GitHubError, match="does not accept github-token"):
         GitHub(api.url, "ghs_other", REPOSITORY).pull_request(42)

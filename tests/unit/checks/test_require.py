@@ -114,6 +114,31 @@ def test_what_only_github_knows_does_not_pass_without_a_token(wanted: Requiremen
     assert (found.endswith("could not be read"), remedy) == (True, WHY_NOT)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        *((CHANGE, "NO_CHANGE"), (PULL, "NO_PULL_REQUEST"), (CHECKS, "CHECKS_FAILED")),
+        *((ALLOWED, "PATH_NOT_ALLOWED"), (PROTECTED, "PATH_NOT_ALLOWED")),
+    ],
+    ids=["change", "pull", "checks", "allowed", "protected"],
+)
+def test_what_github_refuses_to_tell_does_not_pass(wanted: Requirements, code: str, api: GitHubApi) -> None:
+    api.fail(status=401, times=9)
+    judgement = judged(api, ended(*UNTOLD), wanted)
+    assert refused(judgement)[0] == "this could not be judged: GitHub does not accept github-token"
+    assert judgement.error_code == code
+
+
+@pytest.mark.parametrize("wanted", [ALLOWED, PROTECTED], ids=["allowed", "protected"])
+def test_a_run_on_its_base_branch_cannot_be_compared(wanted: Requirements, api: GitHubApi) -> None:
+    onto_main = {"base": "main", "working": "main", "createBranch": False}
+    for branch in (onto_main, onto_main | {"base": None}, onto_main | {"working": None}):
+        judgement = judged(api, result(Result.SUCCESS, run=run("success", branch=branch)), wanted)
+        assert refused(judgement)[0] == "no comparison shows what it changed"
+        assert judgement.error_code == "PATH_NOT_ALLOWED"
+    assert api.asked == []
+
+
 @pytest.mark.parametrize("wanted", [ALLOWED, PROTECTED], ids=["allowed", "protected"])
 def test_a_run_that_changed_nothing_touched_no_path(wanted: Requirements, api: GitHubApi) -> None:
     assert granted(judged(api, ended(delivery(changed=False)), wanted)) == "it changed nothing"

@@ -236,6 +236,17 @@ def test_a_lost_answer_does_not_make_an_explicit_keys_run_ours(world: World) -> 
     assert len(case.live) == 1
 
 
+def test_a_run_whose_answer_was_lost_is_not_cancelled_if_it_may_be_somebody_elses(world: World) -> None:
+    case = world.new_case("slow")
+    case.explicit = True
+    leave_running(case)
+    case.inject("start", drop=True, when="after")
+    played = case.play(stop_after=0.05)
+    assert (played.result, played.of(Started), played.end.left_behind) == ("interrupted", [], False)
+    assert [type(update.error) for update in played.of(CancelFailed)] == [ForeignRunError]
+    assert len(case.live) == 1
+
+
 class LastMoment(Stop):
     """A stop signal that arrives when the answer to one request has been taken, just before that is safe."""
 
@@ -314,6 +325,12 @@ def test_a_repository_that_is_not_found_is_answered_with_the_closest_names(
     (problem,) = caught.value.problems
     assert (problem.input, problem.fault) == ("repo", fault)
     assert [name.text for name in problem.near] == near
+
+
+def test_a_repository_that_is_known_already_is_not_looked_up(world: World) -> None:
+    (found,) = world.client().repos(query="acme/web")
+    played = world.new_case(found=found).play()
+    assert (played.result, played.end.repo, "repos" in played.routes) == ("success", found, False)
 
 
 UNLISTED = "bbbbbbb9-0000-4000-8000-0000000000ff"

@@ -356,6 +356,12 @@ def test_what_stands_between_a_secret_and_one_that_two_rules_know_stays() -> Non
         "Cookie: theme=dark; session=«abc12345»; x=y",
         "Cookie: session=«abc12345»; other=«def67890»",
         "Cookie: session=abcdefgh; short=abc1234",
+        "app config set db_password «hunter2x»",
+        "app config set db_password hunter",
+        # what ends a quote, and is none of a value
+        'the "password", "next2" and so on',
+        'say "password: ", name2',
+        "x['password'] = [\"a\", b2]",
         # blocks of YAML
         "password: |\ns3cr3t\nother: x",
         "password: |\n« s3cr3t\n more»\nother: x",
