@@ -161,7 +161,9 @@ def find_formats(text: str, marks: Iterable[_Mark] = _MARKS) -> Iterator[tuple[i
     """Return where in ``text`` something of a known format stands, or a private key."""
     pairs = set(pairwise(" ".join(set(text.split()))))  # of characters, in its words, many of which repeat
     for mark, pairs_of_mark, format_ in marks:
-        at = text.find(mark) if pairs_of_mark <= pairs else -1  # most marks need no search
+        if not pairs_of_mark <= pairs:
+            continue  # most marks need no search
+        at = text.find(mark)
         while at >= 0:
             end = at + len(mark)
             if format_.lead or not mark[0].isalnum() or _begins_word(text, at):
@@ -251,8 +253,8 @@ def _forms(value: str) -> Iterator[str]:
 
 def _base64_forms(value: bytes) -> Iterator[str]:
     """Return what base64 makes of ``value`` wherever it stands in the encoded text; the partial ends are left out."""
-    for lead in range(3):
-        first, end = -(-lead * 8 // 6), (lead + len(value)) * 8 // 6
+    for lead, first in enumerate((0, 2, 3)):
+        end = (lead + len(value)) * 8 // 6
         padded = b"\0" * lead + value
         yield base64.b64encode(padded).decode()[first:end]
         yield base64.urlsafe_b64encode(padded).decode()[first:end]

@@ -483,13 +483,12 @@ def _has_gitlab_time(text: str) -> bool:
 def _shown(match: re.Match[str]) -> str:
     """Return the picture of a control, nothing for an invisible character, and a joiner inside an emoji as it is."""
     char = match[0]
-    code = ord(char)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
+    if char < "\x7f":
+        return chr(0x2400 + ord(char))
+    if char == "\x7f":
         return "\u2421"
-    if code < 0xA0 or 0xD800 <= code <= 0xDFFF:
-        return f"\\u{code:04x}"
+    if char <= "\x9f" or "\ud800" <= char <= "\udfff":
+        return f"\\u{ord(char):04x}"
     return char if _joins_emoji(char, match.string, match.start()) else ""
 
 

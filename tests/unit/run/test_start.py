@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import ForeignRunError, UsageError
+from mogplex_ci.models import StartRequest
 from mogplex_ci.run.start import OnRerun, find_repo
 from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.signals import Stop
@@ -140,7 +141,7 @@ def test_a_changed_request_is_a_fresh_run_in_a_later_attempt(world: World) -> No
     played = case.play(request=case.other_request)
     assert (played.result, len(case.runs)) == ("success", 2)
     (next_key,) = played.of(NextKey)
-    assert (next_key.run, next_key.key) == (None, f"{case.key}-g2")
+    assert (next_key.run, next_key.key, next_key.never_queued) == (None, f"{case.key}-g2", False)
 
 
 @pytest.mark.parametrize("on_rerun", [OnRerun.ATTACH, OnRerun.NEW])
@@ -325,6 +326,14 @@ def test_a_repository_that_is_not_found_is_answered_with_the_closest_names(
     (problem,) = caught.value.problems
     assert (problem.input, problem.fault) == ("repo", fault)
     assert [name.text for name in problem.near] == near
+
+
+@pytest.mark.parametrize("agent", [None, "preset:Code Reviewer"])
+def test_a_step_knows_whether_its_agent_was_ignored(world: World, old_world: World, agent: str | None) -> None:
+    """Older services know no agents."""
+    for service, is_ignored in ((world, False), (old_world, agent is not None)):
+        case = service.new_case(request=lambda repo_id: StartRequest(repo_id, "x", agent_id=agent))
+        assert started(case.play(wait=False)).agent_ignored is is_ignored
 
 
 def test_a_repository_that_is_known_already_is_not_looked_up(world: World) -> None:

@@ -189,6 +189,14 @@ def test_the_last_value_that_there_is_room_for_is_shown_and_no_list_in_its_place
         assert SANITIZER.data(Untrusted([*range(room), inner])) == [*range(room), "…"]
 
 
+def test_what_stands_behind_the_last_value_that_there_is_room_for_is_missing() -> None:
+    inner = list(range(20_000 - 3))
+    assert SANITIZER.data(Untrusted([inner, 1])) == [inner, 1]
+    assert SANITIZER.data(Untrusted([inner, 1, 2, 3])) == [inner, 1, "… 2 more"]
+    assert SANITIZER.data(Untrusted({"a": inner, "b": 1})) == {"a": inner, "b": 1}
+    assert SANITIZER.data(Untrusted({"a": inner, "b": 1, "c": 2})) == {"a": inner, "b": 1, "…": "1 more"}
+
+
 @pytest.mark.parametrize(
     ("number", "shown"),
     [

@@ -64,6 +64,16 @@ def test_a_known_value_is_redacted_in_every_form(form: str) -> None:
     assert not [at for at in range(len(secret_part) - 7) if secret_part[at : at + 8] in shown]
 
 
+@pytest.mark.parametrize(("lead", "left", "right"), [("", 0, 2), ("x", 2, 0), ("xx", 3, 3)])
+def test_all_of_base64_is_masked_that_holds_nothing_but_a_known_value(lead: str, left: int, right: int) -> None:
+    """What also holds a neighbour of the value, or is padding, differs from text to text."""
+    value = "Zq8vXr2LmN5tB7wK-_9d"
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        encoded = encode(f"{lead}{value}".encode()).decode()
+        shown = f"{encoded[:left]}***{encoded[len(encoded) - right :]}"
+        assert Sanitizer([value]).clean(Untrusted(f"a {encoded} b")) == f"a {shown} b"
+
+
 values = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=40)
 around = st.text(st.sampled_from("ab \n\\\"'%=nrt"), max_size=12)
 

@@ -11,7 +11,18 @@ import pytest
 
 from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
-from tests.unit.sanitize.secret_samples import ALNUM, NAMED, PLACES, STANDALONE, of, placed, seeded, telling_parts
+from tests.unit.sanitize.secret_samples import (
+    ALNUM,
+    NAMED,
+    PLACES,
+    STANDALONE,
+    WEB,
+    Maker,
+    of,
+    placed,
+    seeded,
+    telling_parts,
+)
 
 SANITIZER = Sanitizer()
 HARMLESS = Path(__file__).with_name("harmless.txt").read_text(encoding="utf-8").splitlines()
@@ -244,9 +255,20 @@ def test_a_format_begins_a_word_or_follows_an_escape(before: str, begins: bool) 
             assert shown == f"{lead}{before}{'***' if begins else token} end"
 
 
-@pytest.mark.parametrize("name", ["Azure client secret", "Azure DevOps", "Azure storage key", "Tableau"])
-def test_of_what_stands_before_a_mark_no_more_is_masked_than_belongs_to_the_secret(name: str) -> None:
-    secret = STANDALONE[name](seeded(24))
+@pytest.mark.parametrize(
+    "make",
+    [
+        *map(
+            STANDALONE.__getitem__, ("Azure client secret", "Azure DevOps", "Azure storage key", "Azure AI", "Tableau")
+        ),
+        *map(STANDALONE.__getitem__, ("Terraform", "Mailchimp", "Salesforce session")),
+        of((ALNUM, 52), "AzFu", (WEB, 8)),
+        of(("123456789", 16), "|", (WEB, 27)),
+        of((ALNUM, 6), "_", (ALNUM, 29), "_mmk"),
+    ],
+)
+def test_of_what_stands_before_a_mark_no_more_is_masked_than_belongs_to_the_secret(make: Maker) -> None:
+    secret = make(seeded(24))
     for before in ("", "x", "xyz", "key: "):
         assert SANITIZER.clean(Untrusted(f"{before}{secret} end")) == f"{before}*** end"
 
