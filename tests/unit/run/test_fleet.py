@@ -118,6 +118,29 @@ def test_fail_fast_ends_the_others_and_starts_no_more() -> None:
     assert result_of_fleet(list(fleet.results.values()), Stop()).exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("end", "shown"),
+    [
+        (GOOD._replace(result=Result.INTERRUPTED, exit_code=143), Result.CANCELLED),
+        (GOOD._replace(result=Result.INTERRUPTED, run=started().run, cancelled_by_step=True), Result.CANCELLED),
+        (GOOD._replace(result=Result.INTERRUPTED, run=started().run), Result.DETACHED),
+        (GOOD, Result.SUCCESS),
+        (BAD._replace(result=Result.REJECTED), Result.REJECTED),
+    ],
+)
+def test_what_becomes_of_a_run_that_another_ones_failure_stops(end: RunResult, shown: Result) -> None:
+    def execute(item: str, stop: Stop) -> Work:
+        yield started()
+        while item == "b" and not stop.requested:
+            SystemClock().sleep(0.01)
+        return end if item == "b" else BAD
+
+    fleet = fleet_of(execute, ("a", "b"), concurrency=2, fail_fast=True)
+    assert ends_of(fleet) == {"a": Result.FAILED, "b": shown}
+    assert (fleet.results["b"].error_code == "FAIL_FAST") is (end.result is Result.INTERRUPTED)
+    assert fleet.results["b"].exit_code == (0 if shown is Result.SUCCESS else 1)
+
+
 def test_without_fail_fast_the_others_go_on() -> None:
     def execute(item: str, _stop: Stop) -> Work:
         yield Polling("")
@@ -232,6 +255,7 @@ def test_the_runs_are_counted_now_and_then() -> None:
     updates = [update for _, update in fleet.perform()]
     beats = [update for update in updates if isinstance(update, FleetHeartbeat)]
     assert [beat.counts for beat in beats] == [FleetCounts(2, 1, 0)] * 3
+    assert [beat.elapsed for beat in beats] == [32.0, 62.0, 92.0], "half a minute after a run began or ended last"
     assert not any(isinstance(update, Heartbeat) for update in updates)
 
 
