@@ -71,6 +71,15 @@ def test_the_generations_are_readable() -> None:
     assert key.chain(OnRerun.NEW)[:2] == ["mine-1", "mine-1-g2"]
 
 
+def test_a_key_of_more_than_two_hundred_characters_is_cut_and_told_apart_by_a_digest() -> None:
+    """That is the API's limit."""
+    assert re.fullmatch(r"github-x{176}-[0-9a-f]{16}", derive_key("github", "x" * 177, PARTS))
+    fits, too_long = (Key("x" * length, explicit=True, attempt="1", later_attempt=False) for length in (197, 198))
+    assert fits.chain(OnRerun.AUTO)[1] == f"{'x' * 197}-g2"
+    assert re.fullmatch(r"x{183}-[0-9a-f]{16}", too_long.chain(OnRerun.AUTO)[1])
+    assert len(fits.chain(OnRerun.AUTO)) == 10
+
+
 def test_a_new_version_finds_the_runs_of_the_one_before() -> None:
     """A re-run may use another version of this program."""
     key = derive_key("github", "acme/web-7-prüfen", ("https://github.com", "701", "7", "prüfen", "agent"), "zwei")
