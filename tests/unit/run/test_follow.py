@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mogplex_ci.errors import NotFoundError
 from mogplex_ci.models import FEED_LIMIT, Untrusted
 from mogplex_ci.run.updates import (
     Ended,
@@ -181,6 +182,23 @@ def test_a_run_that_is_not_found_yet_is_asked_for_again(old_world: World, polls:
     if code:
         assert 10.0 < played.seconds < 20.0
         assert played.end.error_code == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(("seconds", "result"), [(9.9, "success"), (10.1, "error")])
+def test_a_run_may_be_unknown_for_ten_seconds(
+    old_world: World, monkeypatch: pytest.MonkeyPatch, seconds: float, result: str
+) -> None:
+    client, known_at = old_world.client(), old_world.time.monotonic() + seconds
+    real = client.events
+
+    def unknown_at_first(*args: Any, **options: Any) -> Any:
+        if (left := known_at - old_world.time.monotonic()) > 0:
+            old_world.time.sleep(left)
+            raise NotFoundError("there is no such run", code="NOT_FOUND", http_status=404)
+        return real(*args, **options)
+
+    monkeypatch.setattr(client, "events", unknown_at_first)
+    assert old_world.new_case().play(client=client).result == result
 
 
 @pytest.mark.parametrize("status", [401, 403])
