@@ -140,9 +140,8 @@ class Fleet(Generic[T]):
         while self._waiting and len(self._working) < self._concurrency and not self._halt.requested:
             task = self._waiting.pop(0)
             self._working.append(task)
-            name = f"run {len(self._items) - len(self._waiting)}"
             execution = self._execute(task.item, self._halt)
-            threading.Thread(target=self._work, args=(task, execution), name=name, daemon=True).start()
+            threading.Thread(target=self._work, args=(task, execution), daemon=True).start()
 
     def _work(self, task: _Task[T], execution: Generator[Update, None, RunResult]) -> None:
         """Execute one run and put what it reports into the queue. Runs in a thread of its own."""
