@@ -259,6 +259,28 @@ def test_the_runs_are_counted_now_and_then() -> None:
     assert not any(isinstance(update, Heartbeat) for update in updates)
 
 
+def test_runs_that_do_not_start_are_counted_too() -> None:
+    time = VirtualTime()
+
+    def execute(item: str, _stop: Stop) -> Work:
+        clock = fleet.clocks[item] = time.clock()
+
+        def work() -> Work:
+            clock.sleep(100)
+            yield started()
+            return GOOD
+
+        return work()
+
+    clock = time.clock()
+    fleet = VirtualFleet(
+        ["a"], execute, concurrency=1, fail_fast=False, clock=clock, stop=Stop(), began=0.0, timeout=1000.0
+    )
+    fleet.clocks = {}
+    beats = [update for _, update in fleet.perform() if isinstance(update, FleetHeartbeat)]
+    assert beats == [FleetHeartbeat(FleetCounts(0, 0, 1), elapsed) for elapsed in (30.0, 60.0, 90.0)]
+
+
 @pytest.mark.parametrize(
     ("results", "worst", "code", "error_code"),
     [
