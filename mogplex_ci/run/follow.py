@@ -546,7 +546,7 @@ class Follower:
         """
         while events:
             size, weight = 0, 0
-            while size < len(events) and (size == 0 or weight < _BATCH_CHARACTERS):
+            while size < len(events) and weight < _BATCH_CHARACTERS:
                 weight += _characters(events[size])
                 size += 1
             batch, events = events[:size], events[size:]
