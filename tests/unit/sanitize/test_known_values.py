@@ -35,6 +35,8 @@ FORMS: dict[str, Callable[[str], str]] = {
         value.replace("&", "&#38;").replace("<", "&#60;").replace("'", "&#39;").replace('"', "&#34;")
     ),
     "JSON twice": lambda value: json.dumps(json.dumps({"a": value})),
+    "JSON, in a sentence": lambda value: json.dumps({"a": f"see {value} -"}),
+    "JSON twice, in a sentence": lambda value: json.dumps(json.dumps({"a": f"see {value} -"})),
     "JSON of Go": lambda value: json.dumps(value, ensure_ascii=False).replace("&", "\\u0026").replace("<", "\\u003c"),
     "JSON of PHP": lambda value: json.dumps(value).replace("/", "\\/"),
     "JSON of Go twice": lambda value: json.dumps(
