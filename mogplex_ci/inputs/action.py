@@ -1,9 +1,10 @@
 """The inputs of one step, checked and typed."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`, as in models.py.
 
 import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -15,8 +16,6 @@ from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.workspace import inside, read_text, writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from mogplex_ci.checks.require import Patterns
 
 _OF_THE_STEP: Final = (
@@ -72,8 +71,8 @@ class ActionInputs(NamedTuple):
     retries: int
     require: frozenset[str]
     """``change``, ``pull-request``, ``checks``."""
-    allowed_paths: Patterns | None
-    protected_paths: Patterns | None
+    allowed_paths: "Patterns | None"
+    protected_paths: "Patterns | None"
     artifact: str | None
     """Its path in the repository."""
     artifact_schema: Mapping[str, Any] | None
@@ -205,7 +204,7 @@ def read_inputs(
     prompt = values.get("prompt", "")
     files: dict[str, Path] = {}
     schema: Mapping[str, Any] | None = None
-    patterns: dict[str, Patterns] = {}
+    patterns = {}
     for name in {"allowed-paths", "protected-paths"} & values.keys() - {problem.input for problem in wrong}:
         from mogplex_ci.checks.require import Patterns  # pathspec is needed only for these
 

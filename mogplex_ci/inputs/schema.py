@@ -28,7 +28,7 @@ PROMPT_FILE_BYTES: Final = 4 * PROMPT_LIMIT + 100_000
 """Largest prompt file: a character takes at most four bytes, and white space around the prompt does not count."""
 EMULATOR_TOKEN: Final = "mog_EmulatorTokenOpensNothingReal000"  # noqa: S105 - it opens nothing
 """The token of the emulator's default world. It is public and opens nothing."""
-_LOOPBACK: Final = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.ASCII)
+_LOOPBACK: Final = r"localhost|127(?:\.[0-9]{1,3}){3}|::1"
 
 
 class Kind(NamedTuple):
@@ -56,7 +56,7 @@ class Kind(NamedTuple):
         ``token`` is the ``api-key`` given beside it: the emulator's may be sent to any host over plain http, because
         it opens nothing.
         """
-        if re.search("[\ud800-\udfff]", text):
+        if text.encode(errors="ignore").decode() != text:
             return "is not UTF-8 text"
         if self.choices:
             is_choice = (text.lower() if self.ignores_case else text) in self.choices
@@ -197,7 +197,7 @@ def _base_url_fault(text: str, *, allow_http: bool) -> str | None:
         return "is not a URL"
     if parts.username is not None or parts.query or parts.fragment:
         return "contains credentials, a query or a fragment"
-    if parts.scheme == "http" and not allow_http and not _LOOPBACK.fullmatch(host):
+    if parts.scheme == "http" and not allow_http and not re.fullmatch(_LOOPBACK, host):
         return "would send the token unencrypted"
     return None
 

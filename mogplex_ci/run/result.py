@@ -1,19 +1,15 @@
 """How a step ended: the one place where a run's state becomes a result and an exit code."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`, as in models.py.
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from mogplex_ci.api.retry import TRANSIENT
-from mogplex_ci.errors import RateLimitedError, UsageError
-from mogplex_ci.models import LIVE_STATUSES
+from mogplex_ci.errors import MogplexError, Problem, RateLimitedError, UsageError
+from mogplex_ci.models import LIVE_STATUSES, Repo, Run, Untrusted
 from mogplex_ci.run.timeline import Timeline
-
-if TYPE_CHECKING:
-    from mogplex_ci.errors import MogplexError, Problem
-    from mogplex_ci.models import Repo, Run, Untrusted
-    from mogplex_ci.signals import Stop
+from mogplex_ci.signals import Stop
 
 
 class Result(StrEnum):
@@ -91,13 +87,13 @@ class RunResult(NamedTuple):
     left_behind: bool = False
     """A run of this step may be at work without being wanted: it could not be cancelled, or its id is not known."""
 
-    def as_dry_run(self) -> RunResult:
+    def as_dry_run(self) -> "RunResult":
         """Return the result of a dry run that played to its end; an interrupted or broken one stays as it is."""
         return (
             self if self.result in (Result.INTERRUPTED, Result.ERROR) else self.ended_as(RunResult(Result.DRY_RUN, 0))
         )
 
-    def ended_as(self, end: RunResult) -> RunResult:
+    def ended_as(self, end: "RunResult") -> "RunResult":
         """Return what is known about the run here, with the end that ``end`` describes."""
         return self._replace(
             result=end.result,

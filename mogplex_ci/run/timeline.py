@@ -4,20 +4,15 @@ One timeline is built for each run, while its events arrive. The log shows what 
 report, the outputs and the result file read the finished timeline.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`, as in models.py.
 
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from mogplex_ci.api.agent_text import TextBuffer
-from mogplex_ci.models import EventKind, Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-
-    from mogplex_ci.api.agent_text import Checkpoint
-    from mogplex_ci.models import Event, ToolState
+from mogplex_ci.api.agent_text import Checkpoint, TextBuffer
+from mogplex_ci.models import Event, EventKind, ToolState, Untrusted
 
 
 class Phase(StrEnum):

@@ -1,17 +1,15 @@
 """What the run's code reports while it works. The log and the other reports turn updates into text."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`, as in models.py.
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from mogplex_ci.api.agent_text import Checkpoint
 from mogplex_ci.api.retry import Waiting
-
-if TYPE_CHECKING:
-    from mogplex_ci.api.agent_text import Checkpoint
-    from mogplex_ci.errors import MogplexError
-    from mogplex_ci.models import Event, Repo, Run
-    from mogplex_ci.run.result import Gate, RunResult
-    from mogplex_ci.run.timeline import Addition
+from mogplex_ci.errors import MogplexError
+from mogplex_ci.models import Event, Repo, Run
+from mogplex_ci.run.result import Gate, RunResult
+from mogplex_ci.run.timeline import Addition
 
 
 class Starting(NamedTuple):
