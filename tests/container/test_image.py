@@ -195,7 +195,7 @@ def test_a_dry_run_of_a_pattern_plays_a_run_for_each_repository(image: str) -> N
     log = dry_run(image, "acme/*")
     assert "The request for each repository would be" in log
     assert {"[acme/api]", "[acme/mono]", "[acme/web]"} < set(log.splitlines())
-    assert "[acme/web] ✔ Dry run after " in log
+    assert "[acme/web] ✔ Run succeeded after " in log
     assert re.search("^✔ Of 4 runs 4 succeeded after ", log, re.MULTILINE)
 
 

@@ -181,7 +181,7 @@ def test_a_secret_is_not_echoed_by_its_own_fault(step: GitHubStep) -> None:
 
 
 def test_dry_run_needs_no_token_and_shows_the_request(tmp_path: Path) -> None:
-    arguments = ["--dry-run", "--scenario", "no-change", "--repo", "my-org/app", "--prompt", "Fix it"]
+    arguments = ["--dry-run", "--repo", "my-org/app", "--prompt", "Fix it"]
     ended = run_program(*arguments, env={}, cwd=tmp_path)
     assert ended.code == 0, ended.out
     assert "Fix it" in ended.out
