@@ -229,7 +229,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         timeline=timeline,
         gates=tuple(gate_facts(gate, safe) for gate in result.gates),
         artifact=safe.json(result.artifact) if result.artifact is not None else None,
-        next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs.base_url if inputs else "")),
+        next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs)),
         events_file=_file(inputs.events_file, platform, safe) if inputs else None,
         result_file=_file(inputs.result_file, platform, safe) if inputs else None,
         report_file=_file(inputs.report_file, platform, safe) if inputs else None,
@@ -260,10 +260,13 @@ def _has_work(result: RunResult) -> bool:
     return run.status == "success" and (timeline.agent_worked or timeline.is_incomplete)
 
 
-def _next_steps(result: RunResult, safe: Sanitizer, branch: SafeText | None, base_url: str) -> Iterator[NextStep]:
+def _next_steps(
+    result: RunResult, safe: Sanitizer, branch: SafeText | None, inputs: ActionInputs | None
+) -> Iterator[NextStep]:
     """Yield what may be done next; ``branch`` is the one to look at, if there is anything on it."""
-    if result.run is None or result.result is Result.DRY_RUN:
+    if result.run is None or inputs is None or inputs.dry_run:  # no service knows a run that was only played
         return
+    base_url = inputs.base_url
     if branch is not None:
         command = safe.sentence("git fetch origin ", branch, " && git switch ", branch)
         yield NextStep("look at the work", command, command)

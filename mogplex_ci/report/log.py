@@ -222,8 +222,9 @@ class Log:
         if started.agent_ignored:
             self.warn("Agent", self._safe.line("This service does not know agents: the agent input was not used"))
         self._say("Branch: ", *text.place(run), *((", harness: ", run.harness) if run.harness else ()))
-        if not self._is_dry_run:
-            self._say("To follow the run elsewhere: mogplex runs events ", Untrusted(run.id), " --follow")
+        if self._is_dry_run:
+            return
+        self._say("To follow the run elsewhere: mogplex runs events ", Untrusted(run.id), " --follow")
         url = self._safe.url(f"{self._base_url}/api/v1/mogplex/runs/{run.id}")
         if url is not None:
             self._platform.link(self._safe.line("Mogplex run {}", run.id), url)
@@ -285,7 +286,7 @@ class Log:
 
     def _cancel_failed(self, failed: u.CancelFailed) -> None:
         by_hand: tuple[Part, ...] = ()
-        if failed.run:
+        if failed.run and not self._is_dry_run:
             by_hand = (". To cancel it by hand: mogplex runs cancel ", Untrusted(failed.run.id))
         self.warn("Run not cancelled", self._safe.sentence("The run may go on. ", self._reason(failed.error), *by_hand))
 

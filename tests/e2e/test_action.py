@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -189,14 +190,19 @@ def test_dry_run_needs_no_token_and_shows_the_request(tmp_path: Path) -> None:
     assert "MOGPLEX_RESULT=dry-run\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("status", "code", "result"), [("success", 0, "success"), ("failed", 1, "failed")])
+@pytest.mark.parametrize(
+    ("status", "code", "result"),
+    [("success", 0, "success"), ("failed", 1, "failed"), ("awaiting_input", 1, "paused")],
+)
 def test_dry_run_of_a_scenario_ends_as_the_scenario_does(tmp_path: Path, status: str, code: int, result: str) -> None:
+    """And names no command that asks the service for a run which it does not have."""
     scenario = tmp_path / "quick.yaml"
     scenario.write_text(f"steps:\n  - status: streaming\n  - status: {status}\n", encoding="utf-8")
-    ended = run_program(
-        "--dry-run", "--repo", "my-org/app", "--prompt", "Fix it", "--scenario", "quick.yaml", env={}, cwd=tmp_path
-    )
+    inputs = ["--repo", "my-org/app", "--prompt", "Fix it", "--scenario", "quick.yaml", "--report-file", "report.html"]
+    ended = run_program("--dry-run", *inputs, env={}, cwd=tmp_path)
     assert ended.code == code, ended.out
+    for text in (ended.out, (tmp_path / "report.html").read_text(encoding="utf-8")):
+        assert not re.search(r"mogplex runs|run-action:1 runs|git fetch", text)
     assert f"MOGPLEX_RESULT={result}\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")
 
 
