@@ -203,6 +203,8 @@ def _base_url_fault(text: str, *, allow_http: bool) -> str | None:
 
 
 def _prompt_fault(text: str) -> str | None:
+    if len(text) <= PROMPT_LIMIT // 2:
+        return None  # a character has two units at most, and most starts do without the codec
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2
     if units <= PROMPT_LIMIT:
         return None

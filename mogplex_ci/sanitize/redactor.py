@@ -73,14 +73,14 @@ def secrets_of(env: Mapping[str, str]) -> set[str]:
     for name, value in env.items():
         if _compiled(_TELLING_NAME).search(name.upper()) and not _compiled(_HARMLESS_NAME).search(name.upper()):
             found.add(value)
-        if match := _compiled(_CREDENTIAL_URL).match(value):
+        if "@" in value and (match := _compiled(_CREDENTIAL_URL).match(value)):
             found.update((match[1], unquote(match[1])))
     return {
         value
         for value in found
         if len(value.strip()) >= _SHORTEST_VARIABLE
         and value.casefold() not in public
-        and not _compiled(_PATH).fullmatch(value)
+        and not (value.startswith("/") and _compiled(_PATH).fullmatch(value))
     }
 
 
