@@ -28,6 +28,23 @@ class Report(Protocol):
         """Report how the step ended; called once, also when no run was started."""
 
 
+class Summary:
+    """The job summary, written when the step has ended."""
+
+    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
+        self._platform = platform
+        self._safe = sanitizer
+
+    def on(self, update: Update) -> None:
+        """Nothing is written before the end."""
+
+    def end(self, facts: Facts) -> None:
+        """Write the summary."""
+        from mogplex_ci.report.summary import summary_of
+
+        self._platform.write_summary(summary_of(facts, self._safe))
+
+
 class FileReport:
     """A file that is written when the step has ended."""
 
@@ -59,8 +76,6 @@ def reports_for(inputs: ActionInputs, platform: Platform, sanitizer: Sanitizer) 
         if inputs.artifact_file is not None:
             yield files.ArtifactFile(inputs.artifact_file, sanitizer)
     if inputs.summary:
-        from mogplex_ci.report.summary import Summary
-
         yield Summary(platform, sanitizer)
     if inputs.report_file is not None:
         from mogplex_ci.report.html import HtmlReport

@@ -13,10 +13,8 @@ from mogplex_ci.sanitize import Markdown, duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report.facts import Facts
     from mogplex_ci.run.timeline import ToolCall, ToolUse
-    from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 
 LIMIT: Final = 1_000_000
@@ -41,21 +39,6 @@ class Detail(NamedTuple):
 
 
 DETAILS: Final = (Detail(60, 50, 20_000), Detail(20, 20, 4_000), Detail(0, 5, 1_000), Detail(0, 0, 200))
-
-
-class Summary:
-    """Writes the summary at the end."""
-
-    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
-        self._platform = platform
-        self._safe = sanitizer
-
-    def on(self, update: Update) -> None:
-        """Nothing is written before the end."""
-
-    def end(self, facts: Facts) -> None:
-        """Write the summary."""
-        self._platform.write_summary(summary_of(facts, self._safe))
 
 
 def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown:
