@@ -45,7 +45,7 @@ def _run() -> tuple[str, str]:
         prompt = "Show an error on the login page when the password is wrong"
         inputs = {"prompt": prompt, "base-url": emulator.url, "api-key": emulator.token}
         step = GitHubStep(Path(folder), inputs=inputs)
-        ended = step.run(timeout=180)
+        ended = step.run()
         if ended.code != 0:
             raise SystemExit(f"the step ended with {ended.code}:\n{ended.out}{ended.err}")
         return ended.out, step.summary

@@ -63,7 +63,6 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=200,
             check=False,
         )
         return Pipeline(done.returncode, done.stdout)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.ci_environments import ENVIRONMENTS
+from tests.movable_clock import HOUR_PASSES
+from tests.waits import LONG, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = [sys.executable, str(ROOT / "entrypoint.py")]
+MOVABLE_CLOCK = [sys.executable, str(ROOT / "tests" / "movable_clock.py")]
+"""What runs a Python program so that ``let_an_hour_pass`` works."""
 _SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _ENTRY_OF_FILE = re.compile(r"(?P<name>[^\n<]+)<<(?P<delimiter>[^\n]+)\n(?P<value>.*?)\n(?P=delimiter)\n", re.DOTALL)
 
@@ -25,20 +30,28 @@ class Ended:
     err: str
 
 
-def run_program(*argv: str, env: dict[str, str], cwd: Path, timeout: float = 60) -> Ended:
+def run_program(*argv: str, env: dict[str, str], cwd: Path) -> Ended:
     """Run ``entrypoint.py`` with nothing in its environment but ``env`` and what a process needs."""
-    done = subprocess.run(
-        [*ENTRY, *argv], env=_SYSTEM | env, cwd=cwd, capture_output=True, timeout=timeout, check=False
-    )
+    done = subprocess.run([*ENTRY, *argv], env=_SYSTEM | env, cwd=cwd, capture_output=True, timeout=LONG, check=False)
     # Not text=True: it makes line feeds of carriage returns, which CI systems obey.
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def start_program(*argv: str, env: dict[str, str], cwd: Path) -> subprocess.Popen[str]:
+def start_program(*argv: str, env: dict[str, str], cwd: Path, movable_clock: bool = False) -> subprocess.Popen[str]:
     """Start ``entrypoint.py`` and leave it running; stdout is a pipe."""
+    program = [*MOVABLE_CLOCK, ENTRY[-1]] if movable_clock else ENTRY
     return subprocess.Popen(
-        [*ENTRY, *argv], env=_SYSTEM | env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*program, *argv], env=_SYSTEM | env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+def let_an_hour_pass(process: subprocess.Popen[str], when: Callable[[], object]) -> Ended:
+    """Let an hour pass for a program whose clock is movable once ``when()`` holds, and let it come to its end."""
+    with process:
+        wait_until(when, process)
+        process.send_signal(HOUR_PASSES)
+        out, err = process.communicate(timeout=LONG)
+    return Ended(process.returncode, out, err)
 
 
 @dataclass
@@ -71,9 +84,15 @@ class GitHubStep:
             **self.env,
         }
 
-    def run(self, *argv: str, timeout: float = 60) -> Ended:
+    def run(self, *argv: str) -> Ended:
         """Run the step to its end."""
-        return run_program(*argv, env=self.environment, cwd=self.workspace, timeout=timeout)
+        return run_program(*argv, env=self.environment, cwd=self.workspace)
+
+    def run_past(self, moment: Callable[[], object]) -> Ended:
+        """Run the step to its end; at ``moment`` an hour passes for it."""
+        return let_an_hour_pass(
+            start_program(env=self.environment, cwd=self.workspace, movable_clock=True), when=moment
+        )
 
     def start(self, *argv: str) -> subprocess.Popen[str]:
         """Start the step and leave it running."""

@@ -8,12 +8,14 @@ import pty
 import struct
 import subprocess
 import termios
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pyte
 
 from tests.program import ENTRY
+from tests.waits import LONG
 
 
 class Shown(NamedTuple):
@@ -27,8 +29,18 @@ class Shown(NamedTuple):
     raw: str
 
 
-def show(*argv: str, env: dict[str, str], cwd: Path, lines: int = 24, columns: int = 100) -> Shown:
-    """Run ``entrypoint.py`` on a terminal of this size to its end; nothing else is in its environment."""
+def show(
+    *argv: str,
+    env: dict[str, str],
+    cwd: Path,
+    lines: int = 24,
+    columns: int = 100,
+    each_time: Callable[[list[str]], None] = lambda _: None,
+) -> Shown:
+    """Run ``entrypoint.py`` on a terminal of this size to its end; nothing else is in its environment.
+
+    ``each_time`` is called with the screen after each time that the process wrote to it. It may move a clock.
+    """
     screen = pyte.HistoryScreen(columns, lines, history=10_000)
     stream = pyte.ByteStream(screen)
     ours, theirs = pty.openpty()
@@ -48,9 +60,10 @@ def show(*argv: str, env: dict[str, str], cwd: Path, lines: int = 24, columns: i
             raw += part
             stream.feed(part)
             screens.append([line.rstrip() for line in screen.display])
+            each_time(screens[-1])
     except OSError:  # the other end was closed: the process has ended
         pass
     os.close(ours)
     scrolled = ["".join(row[x].data for x in range(columns)).rstrip() for row in screen.history.top]
     left = [*scrolled, *(line.rstrip() for line in screen.display)]
-    return Shown(process.wait(timeout=60), screens, left, raw.decode())
+    return Shown(process.wait(timeout=LONG), screens, left, raw.decode())

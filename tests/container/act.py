@@ -56,7 +56,7 @@ def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
     return folder
 
 
-def act(repository: Path, *options: str, event: str = "push", timeout: float = 240) -> ActResult:
+def act(repository: Path, *options: str, event: str = "push") -> ActResult:
     """Run the repository's workflows for an event. Its containers share the host's network.
 
     One run at a time on this machine: act names containers and images after workflows and actions, and one run would
@@ -70,7 +70,6 @@ def act(repository: Path, *options: str, event: str = "push", timeout: float = 2
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=timeout,
             check=False,
         )
     return ActResult(done.returncode, done.stdout)

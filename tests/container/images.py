@@ -5,8 +5,7 @@ import fcntl
 import hashlib
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,14 +17,6 @@ def docker(*arguments: str) -> str:
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"docker {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}"
     return done.stdout.strip()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return once the condition holds, which must be within a minute."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Any
 
 from tests.container.images import ROOT
 from tests.require import require
+from tests.waits import wait_until
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -59,6 +59,15 @@ class Registry:
         return []
 
 
+def accepts(port: int) -> bool:
+    """Whether something on this machine listens on the port."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def serving(folder: Path, auth: str = "") -> Iterator[Registry]:
     """Serve an empty registry on a free port of this machine; the settings ``auth`` make it ask for a login."""
@@ -78,12 +87,7 @@ def serving(folder: Path, auth: str = "") -> Iterator[Registry]:
         ["docker-registry", "serve", str(folder / "registry.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as server:
         try:
-            deadline = time.monotonic() + 30
-            while True:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(host.split(":")[1])), 1):
-                    break
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            wait_until(lambda: accepts(int(host.split(":")[1])))
             yield Registry(host, env)
         finally:
             server.terminate()

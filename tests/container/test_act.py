@@ -8,7 +8,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.container
 
 WORKFLOW = """
 on: push

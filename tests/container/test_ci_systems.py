@@ -18,12 +18,13 @@ import pytest
 import yaml
 
 from mogplex_ci.emulator import Emulator
-from tests.container.images import docker, wait_until
+from tests.container.images import docker
 from tests.documents import claim
 from tests.npm import node_modules
 from tests.program import ROOT
+from tests.waits import wait_until
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.container
 
 POD = claim("docs/enterprise.md", "kind: Pod")
 BITBUCKET = claim("examples/bitbucket/bitbucket-pipelines.yml")

@@ -11,7 +11,7 @@ from tests.container.images import ROOT
 from tests.documents import claim
 from tests.slow import mostly_slow
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.container
 
 SCRIPT = ROOT / "benchmarks" / "peers" / "cli-script.sh"
 FLEET = claim("examples/workflows/fleet.yml").code

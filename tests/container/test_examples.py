@@ -17,7 +17,7 @@ from tests.container.act import ActResult, act, workspace
 from tests.container.images import BASE, ROOT
 from tests.documents import as_workflow, claim
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.container
 
 EXAMPLES = {
     name: claim(f"examples/workflows/{name}.yml").code

@@ -13,7 +13,7 @@ from tests.container.act import ActResult, act, workspace
 from tests.documents import claim
 from tests.github_api import TOKEN, GitHubApi
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.container
 
 NAMES = ("artifact", "dependencies", "issue", "start-and-wait")
 EXAMPLES = {name: claim(f"examples/workflows/{name}.yml").code for name in NAMES}

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from mogplex_ci import __version__
 from tests.container.images import ROOT, build_context, docker
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.container
 
 MB = 1_000_000
 PYTHON = "import platform; print(platform.python_version())"

@@ -18,7 +18,7 @@ from tests.container.registry import Registry, serving, signed
 from tests.documents import Block, claim
 from tests.require import require
 
-pytestmark = [pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.container, pytest.mark.slow]
 
 MIRROR = claim("docs/enterprise.md", "name: Mirror run-action")
 VERIFY = [claim("SECURITY.md", "cosign verify"), claim("docs/enterprise.md", "cosign verify ghcr.io")]

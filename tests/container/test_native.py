@@ -15,7 +15,7 @@ from tests.container.act import act, workspace
 from tests.container.images import BASE, ROOT
 from tests.documents import as_workflow, claim
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.container
 
 SETUP_PYTHON = "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405"
 SHOWN = claim("native/README.md", "uses: mogplex/run-action/native@v1")

@@ -25,7 +25,7 @@ from tests.github_api import TOKEN, GitHubApi
 from tests.https_proxy import HttpsProxy, certificate
 from tests.slow import slow
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.container
 
 PUBLISHED = "ghcr.io/mogplex/run-action:1"
 EVENTS = ("on: push", "on: workflow_dispatch", "on:\n  issues")
@@ -190,7 +190,7 @@ def test_an_image_with_an_authority_of_its_own_trusts_it(image: str, emulator: E
         variables = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_port}", "MOGPLEX_API_KEY": emulator.token}
         options = [f"--env={name}={value}" for name, value in variables.items()]
         command = ["docker", "run", "--rm", "--network=host", *options]
-        arguments = ["--repo", "acme/web", "--prompt", "Fix the failing test.", "--timeout", "60s"]
+        arguments = ["--repo", "acme/web", "--prompt", "Fix the failing test."]
         refused = subprocess.run([*command, image, "doctor"], capture_output=True, text=True, check=False)
         assert "REQUESTS_CA_BUNDLE" in refused.stdout
         docker(*command[1:], derived, *arguments)

@@ -13,7 +13,7 @@ from scripts.pin_release import pinned_action
 from tests.container.images import ROOT, docker
 from tests.container.registry import Registry, serving, signed
 
-pytestmark = [pytest.mark.container, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.container, pytest.mark.slow]
 
 VERSION = "1.2.3"
 

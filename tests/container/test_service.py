@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from tests.container.images import docker
+from tests.waits import wait_until
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.container
 
 
 @pytest.fixture
@@ -23,10 +23,7 @@ def network(image: str) -> Iterator[str]:
         *("run", "--detach", "--network", name, "--network-alias", "emulator"),
         *(image, "emulator", "--host", "0.0.0.0", "--port", "8787", "--speed", "20"),  # noqa: S104  (inside the network)
     )
-    deadline = time.monotonic() + 60
-    while "mogplex emulator on" not in docker("logs", service):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: "mogplex emulator on" in docker("logs", service))
     yield name
     docker("rm", "--force", service)
     docker("network", "rm", name)

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from mogplex_ci.emulator import Emulator
+from tests.waits import LONG
 
 
 @dataclass
@@ -18,6 +19,10 @@ class FakeClock:
 
     def __call__(self) -> float:
         return self.seconds
+
+    def tick(self) -> None:
+        """Go on a little."""
+        self.seconds += 0.5
 
 
 class Api:
@@ -48,4 +53,4 @@ class Api:
         return self._send("POST", f"/runs/{run_id}/cancel")
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.base + path, timeout=options.pop("timeout", 30), **options)
+        return self.session.request(method, self.base + path, timeout=options.pop("timeout", LONG), **options)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mogplex_ci.emulator import Emulator
+from tests.waits import LONG
 
 _HEAD = re.compile(rb": connected\n\nevent: run\ndata: ([^\n]*)\n\n")
 _RECORD = re.compile(rb"id: ([^\n]*)\nevent: ([^\n]*)\ndata: ([^\n]*)\n\n")
@@ -117,9 +118,9 @@ class Stream:
     def settle(self) -> Stream:
         """Read all that the emulator has to say before its clock moves on."""
         idle = self.waits.idle()
-        deadline = time.monotonic() + 20
+        gives_up = time.monotonic() + LONG
         while not self.broken and not self.ended:
-            assert time.monotonic() < deadline
+            assert time.monotonic() < gives_up
             drained = idle() and b"text/event-stream" in self.head  # another answer always ends
             self.connection.settimeout(0.001)
             try:
@@ -158,7 +159,7 @@ class Stream:
 def open_stream(emulator: WatchedEmulator, run_id: str, *headers: str, query: str = "", version: str = "1.1") -> Stream:
     """Ask for the stream of a run, and return it unread."""
     host, port = emulator.url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection = socket.create_connection((host, int(port)), timeout=LONG)
     stream = Stream(connection, emulator.waits, version)
     ask(stream, emulator, run_id, *headers, query=query)
     return stream

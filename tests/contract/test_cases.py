@@ -21,6 +21,7 @@ import yaml
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.world import load_world
 from tests.contract.api import FakeClock
+from tests.waits import LONG
 
 HERE = Path(__file__).parent
 WORLD = load_world(HERE / "world.yaml")
@@ -105,7 +106,7 @@ class Player:
             self.memory[call["save"]] = data.get("run", data)[call["save"]]
 
     def _request(self, method: str, path: str, call: dict[str, Any]) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection(self.emulator.url.removeprefix("http://"), timeout=30)
+        connection = http.client.HTTPConnection(self.emulator.url.removeprefix("http://"), timeout=LONG)
         connection.putrequest(method, f"/api/v1/mogplex{path}", skip_accept_encoding=True)
         authorization = call.get("authorization", f"Bearer mog_{call.get('token', 'ada').ljust(32, '0')}")
         data = self._body(call)

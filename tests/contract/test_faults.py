@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.faults import FaultPlan, control
 from tests.contract.api import Api, FakeClock
+from tests.waits import LONG, wait_until
 
 ROUTES = ("repos", "start", "run", "events", "cancel")
 BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -92,7 +93,7 @@ def test_a_cut_answer_breaks_off_after_so_many_bytes(kept: int) -> None:
         api = Api(emulator)
         emulator.inject("repos", cut=kept)
         headers = {"Authorization": f"Bearer {emulator.token}"}
-        with requests.get(f"{api.base}/repos", headers=headers, stream=True, timeout=30) as answer:
+        with requests.get(f"{api.base}/repos", headers=headers, stream=True, timeout=LONG) as answer:
             assert answer.status_code == 200
             received = received_before_the_break(answer)
         whole = api.repos().content
@@ -110,7 +111,7 @@ def test_a_late_answer_outlasts_an_impatient_client() -> None:
                 headers={"Idempotency-Key": "key"},
                 timeout=0.3,
             )
-        assert len(emulator.runs) == 1
+        wait_until(lambda: len(emulator.runs) == 1)
 
 
 def test_the_log_tells_dropped_requests_from_answered_ones() -> None:
@@ -132,28 +133,28 @@ def test_faults_are_armed_listed_and_cleared_over_http() -> None:
         api = Api(emulator)
         control = f"{emulator.url}/_emulator/faults"
         armed = requests.post(
-            control, json=[{"route": "run", "status": 500}, {"route": "repos", "status": 503}], timeout=30
+            control, json=[{"route": "run", "status": 500}, {"route": "repos", "status": 503}], timeout=LONG
         )
         assert armed.status_code == 201
         assert api.repos().status_code == 503
-        listed = requests.get(control, timeout=30).json()["faults"]
+        listed = requests.get(control, timeout=LONG).json()["faults"]
         assert [(fault["route"], fault["seen"]) for fault in listed] == [("run", 0), ("repos", 1)]
-        assert requests.delete(control, timeout=30).json() == {"faults": []}
-        assert requests.put(control, timeout=30).status_code == 405
+        assert requests.delete(control, timeout=LONG).json() == {"faults": []}
+        assert requests.put(control, timeout=LONG).status_code == 405
         assert [request.path for request in emulator.requests] == ["/api/v1/mogplex/repos"]
 
 
 def test_a_wrong_fault_is_explained_and_not_armed() -> None:
     with Emulator() as emulator:
         control = f"{emulator.url}/_emulator/faults"
-        wrong = requests.post(control, json={"route": "runs", "status": 500}, timeout=30)
+        wrong = requests.post(control, json={"route": "runs", "status": 500}, timeout=LONG)
         assert wrong.status_code == 400
         assert "route" in wrong.json()["error"]
         assert "repos, start, run, events, stream, resume, cancel, " in wrong.json()["error"]
-        assert requests.post(control, data="nonsense", timeout=30).status_code == 400
+        assert requests.post(control, data="nonsense", timeout=LONG).status_code == 400
         with pytest.raises(DocumentError, match="times"):
             emulator.inject("run", status=500, times=0)
-        assert requests.get(control, timeout=30).json() == {"faults": []}
+        assert requests.get(control, timeout=LONG).json() == {"faults": []}
 
 
 def test_faults_can_be_armed_from_this_machine_only() -> None:
@@ -179,23 +180,23 @@ def test_no_page_in_a_browser_can_arm_or_see_faults(headers: dict[str, str], met
     with Emulator() as emulator:
         emulator.inject("run", status=500)
         control = f"{emulator.url}/_emulator/faults"
-        refused = requests.request(method, control, headers=headers, json={"route": "any", "drop": True}, timeout=30)
+        refused = requests.request(method, control, headers=headers, json={"route": "any", "drop": True}, timeout=LONG)
         assert refused.status_code == 403
         assert list(refused.json()) == ["error"]
-        assert len(requests.get(control, timeout=30).json()["faults"]) == 1
-        assert requests.post(control, headers={"Origin": emulator.url}, json=[], timeout=30).status_code == 201
+        assert len(requests.get(control, timeout=LONG).json()["faults"]) == 1
+        assert requests.post(control, headers={"Origin": emulator.url}, json=[], timeout=LONG).status_code == 201
 
 
 def test_bodies_are_bounded() -> None:
     with Emulator() as emulator:
         control = f"{emulator.url}/_emulator/faults"
-        assert requests.post(control, data=b" " * (2 << 20), timeout=30).status_code == 413
-        assert requests.post(control, data=b"[" * 100_000, timeout=30).status_code == 400
+        assert requests.post(control, data=b" " * (2 << 20), timeout=LONG).status_code == 413
+        assert requests.post(control, data=b"[" * 100_000, timeout=LONG).status_code == 400
         fault = {"route": "run", "status": 500}
-        assert requests.post(control, json=[fault] * 1001, timeout=30).json()["error"] == "more than 1000 faults"
+        assert requests.post(control, json=[fault] * 1001, timeout=LONG).json()["error"] == "more than 1000 faults"
         api = Api(emulator)
         with pytest.raises(requests.ConnectionError):
-            api.session.post(f"{api.base}/runs", data=(b"x" * (1 << 20) for _ in range(200)), timeout=30)
+            api.session.post(f"{api.base}/runs", data=(b"x" * (1 << 20) for _ in range(200)), timeout=LONG)
         assert api.repos().status_code == 200
 
 

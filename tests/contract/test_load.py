@@ -12,6 +12,7 @@ import requests
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.service import MOST_RUNS
 from tests.contract.api import Api, FakeClock
+from tests.waits import LONG
 
 
 def test_simultaneous_starts_with_one_key_make_one_run() -> None:
@@ -44,7 +45,7 @@ def test_many_runs_are_followed_at_once() -> None:
         def follow(run_id: str) -> int:
             path = f"{api.base}/runs/{run_id}/events/stream?limit=200"
             headers = {"Authorization": f"Bearer {emulator.token}"}
-            with requests.get(path, headers=headers, stream=True, timeout=60) as answer:
+            with requests.get(path, headers=headers, stream=True, timeout=LONG) as answer:
                 return answer.content.count(b"\nid: ")
 
         with ThreadPoolExecutor(60) as pool:
@@ -66,7 +67,7 @@ def test_ended_runs_are_forgotten_when_there_are_too_many() -> None:
 
 def test_a_connection_serves_many_requests_whatever_their_answers() -> None:
     with Emulator() as emulator:
-        connection = http.client.HTTPConnection(emulator.url.removeprefix("http://"), timeout=30)
+        connection = http.client.HTTPConnection(emulator.url.removeprefix("http://"), timeout=LONG)
         authorization = {"Authorization": f"Bearer {emulator.token}"}
         base = "/api/v1/mogplex"
         sent = [
@@ -91,7 +92,7 @@ def test_a_connection_serves_many_requests_whatever_their_answers() -> None:
 
 def test_a_client_of_http_1_0_is_served() -> None:
     with Emulator() as emulator:
-        connection = http.client.HTTPConnection(emulator.url.removeprefix("http://"), timeout=30)
+        connection = http.client.HTTPConnection(emulator.url.removeprefix("http://"), timeout=LONG)
         connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]  # private
         connection.request("GET", "/api/v1/mogplex/repos", headers={"Authorization": f"Bearer {emulator.token}"})
         assert len(json.loads(connection.getresponse().read())["data"]["repos"]) == 3

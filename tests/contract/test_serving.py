@@ -11,6 +11,7 @@ import requests
 
 from mogplex_ci.emulator import Emulator
 from tests.program import run_program, start_program
+from tests.waits import LONG
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -24,7 +25,7 @@ def test_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) -> 
         assert first.startswith("mogplex emulator on http://127.0.0.1:")
         url = first.split()[-1]
         token = process.stdout.readline().split()[1]
-        answer = requests.get(f"{url}/api/v1/mogplex/repos", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        answer = requests.get(f"{url}/api/v1/mogplex/repos", headers={"Authorization": f"Bearer {token}"}, timeout=LONG)
         os.kill(process.pid, number)
         rest, errors = process.stdout.read(), process.stderr.read()
     assert process.returncode == 0
@@ -81,6 +82,6 @@ def test_is_its_own_proxy_for_clients_that_cannot_reach_it_on_loopback() -> None
             "http://127.0.0.1:9/api/v1/mogplex/repos",
             headers={"Authorization": f"Bearer {emulator.token}"},
             proxies={"http": emulator.url},
-            timeout=30,
+            timeout=LONG,
         )
     assert len(answer.json()["data"]["repos"]) == 3

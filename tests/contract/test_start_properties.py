@@ -13,6 +13,7 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.routes import Refused
 from mogplex_ci.emulator.start import StartRequest, normalize
 from mogplex_ci.emulator.world import Repo
+from tests.waits import LONG
 
 WHITE_SPACE = "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
 WHITE_SPACE += "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -231,7 +232,10 @@ def test_one_key_starts_one_run_whatever_is_sent_with_it(sent: list[dict[str, An
         headers = {"Authorization": f"Bearer {emulator.token}", "Idempotency-Key": "key"}
         for body in sent:
             answer = requests.post(
-                f"{emulator.url}/api/v1/mogplex/runs", json={**body, "repoId": repo.id}, headers=headers, timeout=30
+                f"{emulator.url}/api/v1/mogplex/runs",
+                json={**body, "repoId": repo.id},
+                headers=headers,
+                timeout=LONG,
             )
             same = normalize(body, repo, "key", newest=True) == normalize(sent[0], repo, "key", newest=True)
             assert answer.status_code == (202 if same else 409)

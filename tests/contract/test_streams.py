@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from hypothesis import strategies as st
 from mogplex_ci.emulator import Emulator
 from tests.contract.api import Api, FakeClock
 from tests.contract.sse import Stream, WatchedEmulator, ask, open_stream
+from tests.waits import LONG, wait_until
 
 CASES = yaml.load(Path(__file__).with_name("streams.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 
@@ -53,7 +53,7 @@ def test_stream(case: dict[str, Any], tmp_path: Path) -> None:
             if "send" in call:
                 method, _, path = call["send"].partition(" ")
                 api = Api(emulator)
-                assert api.session.request(method, f"{api.base}/runs/{run_id}{path}", timeout=30).status_code == 200
+                assert api.session.request(method, f"{api.base}/runs/{run_id}{path}", timeout=LONG).status_code == 200
             for stream in streams.values():
                 stream.settle()
             for name, expected in call.get("see", {}).items():
@@ -317,7 +317,7 @@ def test_what_gets_no_stream(
             f"{emulator.url}/api/v1/mogplex/runs/{path.format(run=run_id)}",
             headers={"Authorization": f"Bearer {token}"} if token else {},
             allow_redirects=False,
-            timeout=30,
+            timeout=LONG,
         )
     assert answer.status_code == status
     for name, value in headers.items():
@@ -353,7 +353,7 @@ def test_by_the_real_clock_events_come_long_before_the_run_ends(tmp_path: Path) 
         api = Api(emulator)
         run = api.start().json()["data"]
         url = f"{api.base}/runs/{run['runId']}/events/stream"
-        with api.session.get(url, stream=True, timeout=60) as answer:
+        with api.session.get(url, stream=True, timeout=LONG) as answer:
             lines = answer.iter_lines(chunk_size=1, delimiter=b"\n")
             arrived = list(itertools.islice((line for line in lines if line.startswith(b"event: log")), 5))
     assert len(arrived) == 5
@@ -368,7 +368,7 @@ def test_no_event_is_lost_that_is_written_while_a_stream_is_opened() -> None:
         headers = {"Authorization": f"Bearer {emulator.token}"}
         while len(run.written()) < 100:
             pass
-        with requests.get(url, headers=headers, stream=True, timeout=30) as answer:
+        with requests.get(url, headers=headers, stream=True, timeout=LONG) as answer:
             received = [line.removeprefix(b"id: ").decode() for line in answer.iter_lines() if line.startswith(b"id: ")]
         written = [record.id for record in run.written()]
         assert received == written[written.index(received[0]) :]
@@ -381,10 +381,7 @@ def test_a_client_that_leaves_frees_the_thread_that_served_it(tmp_path: Path) ->
         assert len(serving_threads() - before) == 5
         for stream in streams:
             stream.close()
-        deadline = time.monotonic() + 10
-        while serving_threads() - before and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert serving_threads() <= before
+        wait_until(lambda: serving_threads() <= before)
 
 
 def serving_threads() -> set[threading.Thread]:

@@ -10,6 +10,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.program import GitHubStep, run_program
+from tests.waits import asked
 
 SPEED = 20
 
@@ -67,9 +68,8 @@ def test_a_cancelled_run_exits_one(step: GitHubStep) -> None:
 
 
 def test_timeout_detaches_and_leaves_the_run_going(step: GitHubStep) -> None:
-    step.inputs["timeout"] = "1s"
     with Emulator("slow") as emulator:
-        ended = against(emulator, step).run()
+        ended = against(emulator, step).run_past(asked(emulator, "stream"))
         statuses = [run.status for run in emulator.runs]
     assert ended.code == 1
     assert step.outputs["result"] == "timeout"
@@ -78,9 +78,9 @@ def test_timeout_detaches_and_leaves_the_run_going(step: GitHubStep) -> None:
 
 
 def test_timeout_can_cancel(step: GitHubStep) -> None:
-    step.inputs |= {"timeout": "1s", "on-timeout": "cancel"}
+    step.inputs["on-timeout"] = "cancel"
     with Emulator("slow") as emulator:
-        ended = against(emulator, step).run()
+        ended = against(emulator, step).run_past(asked(emulator, "stream"))
         statuses = [run.status for run in emulator.runs]
     assert ended.code == 1
     assert step.outputs["result"] == "timeout"

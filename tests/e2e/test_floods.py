@@ -45,7 +45,7 @@ def attached(emulator: Emulator, folder: Path) -> tuple[str, GitHubStep]:
     client = Client(emulator.url, emulator.token)
     run_id = client.start(StartRequest(client.repos()[0].id, "Fix it"), "key").run.id
     client.close()
-    inputs = {"run-id": run_id, "base-url": emulator.url, "api-key": emulator.token, "timeout": "20s"}
+    inputs = {"run-id": run_id, "base-url": emulator.url, "api-key": emulator.token}
     return run_id, GitHubStep(folder, inputs | FILES)
 
 

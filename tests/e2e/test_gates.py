@@ -65,9 +65,7 @@ def errors(ended: Ended) -> list[str]:
 
 def test_a_run_that_brings_everything_is_a_success(tmp_path: Path, api: GitHubApi) -> None:
     job = Job(tmp_path, api)
-    ended = job.run(
-        require="change, pull-request, checks", allowed_paths="src/**\n*.md", protected_paths=".github/", timeout="60s"
-    )
+    ended = job.run(require="change, pull-request, checks", allowed_paths="src/**\n*.md", protected_paths=".github/")
     assert (ended.code, job.step.outputs["result"], errors(ended)) == (0, "success", []), ended.out
     names = ["change", "pull-request", "allowed-paths", "protected-paths", "checks"]
     assert [(gate["name"], gate["passed"]) for gate in job.result["gates"]] == [(name, True) for name in names]

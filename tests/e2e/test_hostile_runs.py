@@ -15,6 +15,7 @@ import yaml
 
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
+from tests.contract.api import FakeClock
 from tests.oracles import ci_logs
 from tests.oracles.github_markdown import Page, rendered
 from tests.program import ROOT, Ended, run_program
@@ -170,12 +171,13 @@ def check_report(html: str) -> None:
 
 @pytest.mark.parametrize("repos", [(), REPOS], ids=["run", "fleet"])
 def test_a_terminal_gets_only_the_controls_of_the_live_table(repos: Sequence[str], tmp_path: Path) -> None:
-    with Emulator("hostile", world=world_of(tmp_path, repos), speed=20) as emulator:
+    clock = FakeClock()
+    with Emulator("hostile", world=world_of(tmp_path, repos), clock=clock) as emulator:
         env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "Fix the test"}
         env |= {"MOGPLEX_REPO": "*/*" if repos else "acme/web", "MOGPLEX_CONCURRENCY": "9"}
-        shown = show(env=env, cwd=tmp_path, lines=40)
+        shown = show(env=env, cwd=tmp_path, lines=40, each_time=lambda _: clock.tick())
     assert shown.code == 1, shown.left
-    rows = {line for screen in shown.screens for line in screen if re.match(r"\S  00:0\d ", line)}
+    rows = {line for screen in shown.screens for line in screen if re.match(r"\S  \d\d:\d\d ", line)}
     assert rows
     # Clearing a line, going up to the one above, hiding the cursor and showing it.
     rest = re.sub(r"\x1b\[(?:2K|1A|\?25[lh])|\r", "", shown.raw)

@@ -19,6 +19,7 @@ from tests.documents import Block, claim
 from tests.e2e.test_platforms import executable
 from tests.program import ENTRY, ROOT, start_program
 from tests.require import require
+from tests.waits import LONG
 
 DEMO = claim("README.md", "make demo")
 LOOP = claim("CONTRIBUTING.md", "git clone")
@@ -91,7 +92,7 @@ def served(tmp_path: Path) -> Iterator[int]:
         assert printed == [line.replace(PORT, str(port)) for line in shown]
         yield port
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=LONG) == 0
 
 
 def test_a_step_uses_the_emulator_of_another_terminal(served: int, tmp_path: Path) -> None:

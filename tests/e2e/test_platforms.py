@@ -10,7 +10,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from tests.documents import claim
 from tests.e2e.golden import check_golden, normalized
 from tests.program import ROOT, run_program, start_program
 from tests.slow import mostly_slow
+from tests.waits import asked, wait_until
 
 HOOK = claim("examples/buildkite/pre-exit")
 BY_HAND = claim("docs/platforms.md", "docker run")
@@ -113,9 +113,7 @@ def executable(path: Path, text: str) -> None:
 def killed_while_it_follows(emulator: Emulator, env: dict[str, str], folder: Path) -> None:
     """Run a step until it reads events, and kill it."""
     with start_program("--prompt", "Fix the login form", env=env, cwd=folder) as process:
-        while not any(request.route == "stream" for request in emulator.requests):
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.02)
+        wait_until(asked(emulator, "stream"), process)
         process.send_signal(signal.SIGKILL)
 
 

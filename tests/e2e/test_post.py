@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import environment
 from tests.program import Ended, run_program, start_program
+from tests.waits import asked, wait_until
 
 PROMPT = "Fix the login form"
 
@@ -36,9 +36,7 @@ class Job:
         """Run the script until the condition holds, then send a signal; return its exit code and its log."""
         with start_program("--prompt", PROMPT, *flags, env=self.env, cwd=self.workspace) as process:
             try:
-                while not condition():
-                    assert process.poll() is None, process.communicate()
-                    time.sleep(0.02)
+                wait_until(condition, process)
                 process.send_signal(by)
                 log, _ = process.communicate()
             finally:
@@ -56,14 +54,10 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
-def polls(emulator: Emulator) -> bool:
-    return any(request.route in ("events", "stream") for request in emulator.requests)
-
-
 @pytest.mark.parametrize("name", ["gitlab", "jenkins"])
 def test_a_killed_steps_run_is_cancelled_by_its_id_alone(name: str, tmp_path: Path, emulator: Emulator) -> None:
     job = Job(name, tmp_path, emulator)
-    job.killed_when(lambda: polls(emulator))
+    job.killed_when(asked(emulator, "stream"))
     ended = job.post()
     (run,) = emulator.runs
     assert (ended.code, run.status) == (0, "cancelled"), ended.out
@@ -74,7 +68,7 @@ def test_a_killed_steps_run_is_cancelled_by_its_id_alone(name: str, tmp_path: Pa
 def test_git_does_not_see_what_is_kept(tmp_path: Path, emulator: Emulator) -> None:
     job = Job("gitlab", tmp_path, emulator)
     subprocess.run(["git", "init", "--quiet", job.workspace], check=True)
-    job.killed_when(lambda: polls(emulator))
+    job.killed_when(asked(emulator, "stream"))
     seen = subprocess.run(
         ["git", "status", "--porcelain"], cwd=job.workspace, capture_output=True, text=True, check=True
     )
@@ -84,7 +78,7 @@ def test_git_does_not_see_what_is_kept(tmp_path: Path, emulator: Emulator) -> No
 
 def test_a_retry_in_the_same_workspace_does_not_take_an_earlier_jobs_ids(tmp_path: Path, emulator: Emulator) -> None:
     job = Job("gitlab", tmp_path, emulator)
-    job.killed_when(lambda: polls(emulator))
+    job.killed_when(asked(emulator, "stream"))
     ended = job.post(CI_JOB_ID="999")
     (run,) = emulator.runs
     assert (ended.code, ended.out) == (0, "")
@@ -103,7 +97,7 @@ def test_a_start_that_was_never_answered_is_asked_for_again(tmp_path: Path, emul
 
 def test_detaching_from_an_interrupt_leaves_nothing_to_clean_up(tmp_path: Path, emulator: Emulator) -> None:
     job = Job("gitlab", tmp_path, emulator)
-    job.killed_when(lambda: polls(emulator), "--on-interrupt", "detach")
+    job.killed_when(asked(emulator, "stream"), "--on-interrupt", "detach")
     ended = job.post()
     (run,) = emulator.runs
     assert (ended.code, ended.out) == (0, "")
@@ -130,7 +124,7 @@ def test_a_wrong_flag_is_named_before_there_is_anything_to_clean_up(tmp_path: Pa
 
 def test_what_cannot_be_cancelled_is_said_and_tried_again(tmp_path: Path, emulator: Emulator) -> None:
     job = Job("gitlab", tmp_path, emulator)
-    job.killed_when(lambda: polls(emulator))
+    job.killed_when(asked(emulator, "stream"))
     refused = job.post(MOGPLEX_API_KEY="mog_" + "0" * 32)
     assert refused.code == 64
     assert "WARNING: Mogplex: Could not cancel" in refused.out
@@ -141,7 +135,7 @@ def test_what_cannot_be_cancelled_is_said_and_tried_again(tmp_path: Path, emulat
 
 def test_a_step_that_is_asked_to_stop_cancels_its_run_itself(tmp_path: Path, emulator: Emulator) -> None:
     job = Job("gitlab", tmp_path, emulator)
-    code, log = job.killed_when(lambda: polls(emulator), by=signal.SIGTERM)
+    code, log = job.killed_when(asked(emulator, "stream"), by=signal.SIGTERM)
     (run,) = emulator.runs
     assert (code, run.status) == (143, "cancelled"), log
     assert "MOGPLEX_RESULT=interrupted\n" in (job.workspace / "mogplex.env").read_text(encoding="utf-8")
@@ -151,7 +145,7 @@ def test_a_step_that_is_asked_to_stop_cancels_its_run_itself(tmp_path: Path, emu
 def test_a_step_that_could_not_cancel_leaves_it_to_the_clean_up(tmp_path: Path, emulator: Emulator) -> None:
     job = Job("gitlab", tmp_path, emulator)
     emulator.inject("cancel", status=403, body={"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}})
-    code, log = job.killed_when(lambda: polls(emulator), by=signal.SIGTERM)
+    code, log = job.killed_when(asked(emulator, "stream"), by=signal.SIGTERM)
     assert code == 143, log
     assert job.kept
     assert job.post().code == 0

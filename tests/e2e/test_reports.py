@@ -13,16 +13,18 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.schema import load_schema
+from tests.contract.api import FakeClock
 from tests.github_log import read_log
 from tests.program import GitHubStep
 from tests.screen import Shown, show
+from tests.waits import asked
 
 SPEED = 20
 FILES = {"events-file": "out/events.ndjson", "result-file": "out/result.json", "report-file": "out/report.html"}
 BUSY = """
 steps:
   - status: streaming
-  - repeat: 90
+  - repeat: 2000
     steps:
       - {after: 100ms, event: tool_started, tool: shell, message: "Step {{ i }}", payload: {input: {command: make}}}
       - {after: 100ms, event: tool_finished, tool: shell, message: "Step {{ i }} done", payload: {output: "a\\nb"}}
@@ -81,7 +83,7 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
         ("paused", {}, "paused"),
         ("mogplex", {}, "success"),
         ("documented", {}, "success"),
-        ("slow", {"timeout": "1s"}, "timeout"),
+        ("slow", {}, "timeout"),
         ("slow", {"wait": "false"}, "detached"),
         ("success", {"repo": "acme/wob"}, "error"),
         ("success", {"api-key": "", "on-missing-key": "skip"}, "skipped"),
@@ -92,7 +94,7 @@ def test_the_result_file_tells_every_ending(
 ) -> None:
     with Emulator(scenario, speed=SPEED if scenario != "slow" else 1) as emulator:
         against(emulator, step).inputs |= inputs
-        ended = step.run()
+        ended = step.run_past(asked(emulator, "stream")) if result == "timeout" else step.run()
     told = result_of(step)
     assert told["result"] == result
     assert told["exit_code"] == ended.code
@@ -141,9 +143,13 @@ def test_an_interrupt_leaves_whole_files_and_no_open_group(
     assert result_of(step)["result"] == "interrupted"
 
 
-def on_a_terminal(step: GitHubStep, **variables: str) -> Shown:
-    """Run the step with a terminal as its standard output and return what the terminal shows."""
-    with Emulator("success", speed=SPEED) as emulator:
+def on_a_terminal(step: GitHubStep, clock: FakeClock | None = None, **variables: str) -> Shown:
+    """Run the step with a terminal as its standard output and return what the terminal shows.
+
+    Whenever it shows something new, the ``clock`` goes on, by which the run goes on.
+    """
+    time = {"clock": clock} if clock else {"speed": SPEED}
+    with Emulator("success", **time) as emulator:
         env = {
             "MOGPLEX_URL": emulator.url,
             "MOGPLEX_API_KEY": emulator.token,
@@ -151,14 +157,14 @@ def on_a_terminal(step: GitHubStep, **variables: str) -> Shown:
             "MOGPLEX_PROMPT": "Fix it",
             **variables,
         }
-        shown = show(env=env, cwd=step.workspace)
+        shown = show(env=env, cwd=step.workspace, each_time=lambda _: clock.tick() if clock else None)
     assert shown.code == 0, shown.left
     return shown
 
 
 def test_a_terminal_has_a_live_line_that_no_log_line_runs_into(step: GitHubStep) -> None:
-    shown = on_a_terminal(step)
-    live = re.compile(r"\S  00:0\d +(Starting the run|Run \w+(: .*)?)")
+    shown = on_a_terminal(step, FakeClock())
+    live = re.compile(r"\S  \d\d:\d\d +(Starting the run|Run \w+(: .*)?)")
     assert any(live.fullmatch(line) for screen in shown.screens for line in screen), shown.screens
     assert not any(live.search(line) for line in shown.left), shown.left
     assert any("● git: Synchronized" in line for line in shown.left)

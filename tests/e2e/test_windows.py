@@ -10,6 +10,7 @@ import pytest
 
 from tests.program import ROOT, GitHubStep
 from tests.slow import mostly_slow
+from tests.waits import LONG
 
 # What Windows has not, of all that the program or a library it uses may look for.
 LIKE_WINDOWS = """
@@ -50,7 +51,7 @@ def test_a_step_works_without_the_calls_that_windows_lacks(step: GitHubStep) -> 
         cwd=step.workspace,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONG,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout

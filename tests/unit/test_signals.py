@@ -8,18 +8,20 @@ import sys
 
 import pytest
 
+from tests.waits import LONG
+
 WAITING = """
 import signal, threading, time
 from mogplex_ci.signals import StopRequested, SystemClock, stop_of_process
 
 stop = stop_of_process()
 # Another thread gets the signals, so that they end no wait of this one: it is always like that on Windows.
-threading.Thread(target=time.sleep, args=(90,), daemon=True).start()
+threading.Thread(target=time.sleep, args=(900,), daemon=True).start()
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 try:
     with stop.interrupting():
         print("waiting", flush=True)
-        SystemClock().sleep(60)
+        SystemClock().sleep(900)
 except StopRequested:
     print(stop.name, stop.exit_code)
 """
@@ -40,7 +42,7 @@ def stopped(program: str, number: signal.Signals) -> str:
             assert process.stdout is not None
             assert process.stdout.readline() == "waiting\n"
             process.send_signal(number)
-            return process.communicate(timeout=20)[0].strip()
+            return process.communicate(timeout=LONG)[0].strip()
         finally:
             process.kill()
 

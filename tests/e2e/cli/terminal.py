@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mogplex_ci.emulator import Emulator
-from tests.program import Ended
+from tests.program import MOVABLE_CLOCK, Ended, let_an_hour_pass
+from tests.waits import LONG
 
 _INSTALLED = Path(sys.executable).with_name("mogplex-ci")
 
@@ -44,20 +46,32 @@ class Terminal:
     def command(self, *argv: str, stdin: str = "") -> Ended:
         """Run any command to its end."""
         done = subprocess.run(
-            argv, env=self.env, cwd=self.folder, input=stdin, capture_output=True, text=True, timeout=60, check=False
+            argv,
+            env=self.env,
+            cwd=self.folder,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=LONG,
+            check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *argv: str) -> subprocess.Popen[str]:
+    def start(self, *argv: str, movable_clock: bool = False) -> subprocess.Popen[str]:
         """Start `mogplex` and leave it running."""
+        program = [*MOVABLE_CLOCK, str(self.folder / "bin" / "mogplex")] if movable_clock else ["mogplex"]
         return subprocess.Popen(
-            ["mogplex", *argv],
+            [*program, *argv],
             env=self.env,
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def run_past(self, moment: Callable[[], object], *argv: str) -> Ended:
+        """Run `mogplex` to its end; at ``moment`` an hour passes for it."""
+        return let_an_hour_pass(self.start(*argv, movable_clock=True), when=moment)
 
     def started(self, *argv: str) -> str:
         """Start a run on acme/web with these further arguments and return its id."""

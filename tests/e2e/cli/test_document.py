@@ -12,6 +12,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
 from tests.program import ROOT
+from tests.waits import LONG, asked
 
 SPEED = 20
 LIVE = ("pending", "streaming")
@@ -180,10 +181,10 @@ def test_every_event_is_shown_once_and_the_status_last(terminal: Terminal) -> No
 def test_the_timeout(terminal: Terminal) -> None:
     with Emulator("slow") as emulator:
         run_id = terminal.against(emulator).started()
-        ended = terminal.mogplex("runs", "events", run_id, "--follow", "--timeout", "2")
+        ended = terminal.run_past(asked(emulator, "stream"), "runs", "events", run_id, "--follow")
         (run,) = emulator.runs
         assert run.status in LIVE
-    assert ended.err == "error: --follow timed out after 2s waiting for terminal status\n"
+    assert ended.err == "error: --follow timed out after 1800s waiting for terminal status\n"
     assert ended.code == 1
     assert "---" not in ended.out
 
@@ -208,7 +209,7 @@ def test_a_stop_signal_ends_following_and_leaves_the_run(terminal: Terminal, num
             assert process.stdout is not None
             assert "accepted" in process.stdout.readline()
             process.send_signal(number)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=LONG)
         assert process.returncode == code
         (run,) = emulator.runs
         assert run.status in LIVE

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.sanitize.sanitizer import PREFIX
+from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
+from tests.waits import LONG, asked, wait_until
 
 WORDS = """\
 steps:
@@ -37,11 +38,15 @@ steps:
 
 
 def test_the_stream_is_used_and_events_come_at_once(terminal: Terminal) -> None:
-    with Emulator("success", speed=2) as emulator:
+    clock = FakeClock()
+    with Emulator("success", clock=clock) as emulator:
         run_id = terminal.against(emulator).started()
-        ended = terminal.mogplex("runs", "events", run_id, "--follow")
+        with terminal.start("runs", "events", run_id, "--follow") as process:
+            wait_until(asked(emulator, "stream"), process)
+            clock.seconds = 60.0
+            out, _ = process.communicate(timeout=LONG)
         routes = [request.route for request in emulator.requests]
-    assert ended.code == 0
+    assert (process.returncode, out.splitlines()[-1]) == (0, f"--- run {run_id} success ---")
     assert routes.count("stream") == 1
     assert routes.count("events") <= 3
 
@@ -90,15 +95,25 @@ def test_json_events_do_not_wait_for_the_agents_next_words(terminal: Terminal, t
     scenario = tmp_path / "word.yaml"
     scenario.write_text(
         "steps:\n  - {part: launch}\n  - text: I look at the repository\n"
-        "  - {after: 100ms, tool_started: Command, call: exec-1}\n"
+        "  - {tool_started: Command, call: exec-1}\n"
         '  - {after: 4s, text: " first."}\n  - {part: deliver}\n'
     )
-    with Emulator(scenario) as emulator:
+    clock = FakeClock()
+    with Emulator(scenario, clock=clock) as emulator:
         run_id = terminal.against(emulator).started()
-        ended = terminal.mogplex("runs", "events", run_id, "--follow", "--json")
+        with terminal.start("runs", "events", run_id, "--follow", "--json") as process:
+            assert process.stdout is not None
+            wait_until(asked(emulator, "stream"), process)
+            clock.seconds = 2.0
+            out: list[str] = []
+            while "tool_started" not in "".join(out):
+                out.append(process.stdout.readline())
+                assert out[-1]
+            clock.seconds = 60.0
+            out += process.stdout
         (run,) = emulator.runs
         ids = {event["id"] for event in run.events}
-    lines = [json.loads(line) for line in ended.out.splitlines()]
+    lines = [json.loads(line) for line in out]
     types = [event.get("type") for event in lines]
     words = [event["message"] for event in lines if "repository" in str(event) or "first." in str(event)]
     assert "".join(words) == "I look at the repository first."
@@ -145,9 +160,7 @@ def test_what_newer_services_know_of_a_run_follows_the_documented_lines(terminal
         run_id = terminal.against(emulator).started("--create-branch")
         terminal.mogplex("runs", "events", run_id, "--follow")
         (run,) = emulator.runs
-        deadline = time.monotonic() + 20
-        while run.state.commit is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: run.state.commit is not None)
         seen = terminal.mogplex("runs", "get", run_id)
     names = [line.split()[0] for line in seen.out.splitlines()]
     assert names == [

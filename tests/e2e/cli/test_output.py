@@ -8,22 +8,24 @@ import os
 import pty
 import re
 import subprocess
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mogplex_ci.emulator import Emulator
+from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
+from tests.waits import LONG, asked, wait_until
 
 SPEED = 20
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROLS = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 
 
-def on_a_screen(terminal: Terminal, *argv: str) -> str:
-    """Return what `mogplex` prints when its output is a terminal."""
+def on_a_screen(terminal: Terminal, *argv: str, each_time: Callable[[], None] = lambda: None) -> str:
+    """Return what `mogplex` prints when its output is a terminal; call ``each_time`` that it has printed."""
     screen, end = pty.openpty()
     with (
         os.fdopen(screen, "rb", buffering=0) as seen,
@@ -34,6 +36,7 @@ def on_a_screen(terminal: Terminal, *argv: str) -> str:
         with contextlib.suppress(OSError):  # Linux says so when the last process has left the terminal
             while chunk := seen.read(65536):
                 shown += chunk
+                each_time()
     return shown.decode()
 
 
@@ -164,8 +167,7 @@ def test_more_events_than_can_be_read_once_a_run_has_ended(
     with Emulator("many-events", speed=100, api=api) as emulator:
         run_id = terminal.against(emulator).started()
         (run,) = emulator.runs
-        while run.status in ("pending", "streaming"):
-            time.sleep(0.05)
+        wait_until(lambda: run.status == "success")
         followed = terminal.mogplex("runs", "events", run_id, "--follow")
         listed = terminal.mogplex("runs", "events", run_id)
     assert followed.out.splitlines()[-1] == f"--- run {run_id} success ---"
@@ -175,19 +177,24 @@ def test_more_events_than_can_be_read_once_a_run_has_ended(
 
 
 def test_every_event_of_a_long_run_is_shown_while_it_is_followed(terminal: Terminal) -> None:
-    with Emulator("many-events") as emulator:
+    clock = FakeClock()
+    with Emulator("many-events", clock=clock) as emulator:
         run_id = terminal.against(emulator).started()
-        followed = terminal.mogplex("runs", "events", run_id, "--follow", "--json")
+        with terminal.start("runs", "events", run_id, "--follow", "--json") as process:
+            wait_until(asked(emulator, "stream"), process)
+            clock.seconds = 60.0
+            out, err = process.communicate(timeout=LONG)
         (run,) = emulator.runs
-    assert followed.err == ""
+    assert err == ""
     assert len(run.events) > 200
-    assert [json.loads(line)["id"] for line in followed.out.splitlines()[:-1]] == [event["id"] for event in run.events]
+    assert [json.loads(line)["id"] for line in out.splitlines()[:-1]] == [event["id"] for event in run.events]
 
 
 def test_a_terminal_has_a_live_line_while_a_run_is_followed(terminal: Terminal) -> None:
     terminal.env |= {"TERM": "xterm"}
-    with Emulator("success", speed=5) as emulator:
+    clock = FakeClock()
+    with Emulator("success", clock=clock) as emulator:
         run_id = terminal.against(emulator).started()
-        shown = on_a_screen(terminal, "runs", "events", run_id, "--follow")
+        shown = on_a_screen(terminal, "runs", "events", run_id, "--follow", each_time=clock.tick)
     assert re.search(r"\S +00:\d\d +Run \w+", shown), shown
     assert shown.rstrip().endswith(f"--- run {run_id} success ---\x1b[0m")

@@ -14,6 +14,7 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.signals import Stop, StopRequested, bounded
 from tests.unit.api.peers import TOKEN, peer
+from tests.waits import LONG
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -38,7 +39,7 @@ def dribble(start: bytes, drop: bytes) -> Callable[[socket.socket], None]:
         dribble(HEAD + b"Content-Length: 100000\r\n\r\n", b" "),
         dribble(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
         dribble(HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffff\r\n", b" "),
-        lambda _: time.sleep(60),
+        lambda _: time.sleep(LONG),
     ],
     ids=["status line", "header", "body", "chunks", "within a chunk", "silence"],
 )
@@ -59,23 +60,23 @@ def test_a_signal_ends_the_wait_for_an_answer() -> None:
 
     def hang(_connection: socket.socket) -> None:
         asked.set()
-        time.sleep(60)
+        time.sleep(LONG)
 
     threading.Thread(target=interrupt, daemon=True).start()
     try:
         with peer(hang) as url, pytest.raises(StopRequested), stop.interrupting():
-            Client(url, TOKEN).repos(timeout=60)
+            Client(url, TOKEN).repos(timeout=LONG)
     finally:
         signal.signal(signal.SIGUSR1, before)
 
 
 def test_work_that_is_done_in_time_returns_and_raises_as_it_is() -> None:
-    assert bounded(lambda: None, 60) is None
-    assert bounded(lambda: 7, 60) == 7
+    assert bounded(lambda: None, LONG) is None
+    assert bounded(lambda: 7, LONG) == 7
     with pytest.raises(ZeroDivisionError):
-        bounded(lambda: 1 // 0, 60)
+        bounded(lambda: 1 // 0, LONG)
     with pytest.raises(TimeoutError):
-        bounded(lambda: time.sleep(60), 0.01)
+        bounded(lambda: time.sleep(LONG), 0.01)
 
 
 def test_what_was_never_sent_cannot_have_worked() -> None:

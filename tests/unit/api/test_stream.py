@@ -36,6 +36,7 @@ from mogplex_ci.errors import (
 from mogplex_ci.models import Untrusted
 from mogplex_ci.signals import Stop, StopRequested, SystemClock
 from tests.unit.api.peers import TOKEN, peer
+from tests.waits import LONG, wait_until
 
 RUN_ID = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -173,7 +174,7 @@ def read(stream: EventStream) -> tuple[list[StreamItem], StreamClosed]:
     """Return all items and how the stream ended."""
     items: list[StreamItem] = []
     while True:
-        item = stream.next(20.0)
+        item = stream.next(LONG)
         assert item is not None, "the stream is silent"
         if isinstance(item, StreamClosed):
             return items, item
@@ -211,8 +212,8 @@ def test_a_compressed_stream_is_read_as_it_comes() -> None:
     packer = zlib.compressobj(wbits=31)
     parts = [packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH) for part in (CONNECTED, WHOLE)]
     head = CHUNKED.replace(b"Content-Type", b"Content-Encoding: gzip\r\nContent-Type")
-    with opened(sends(head, *map(chunk, parts), then=30.0)) as stream:
-        items = [stream.next(20.0) for _ in range(6)]
+    with opened(sends(head, *map(chunk, parts), then=10 * LONG)) as stream:
+        items = [stream.next(LONG) for _ in range(6)]
     assert all(isinstance(item, StreamItem) for item in items)
 
 
@@ -240,7 +241,7 @@ def test_a_stream_that_breaks_says_so_and_leaves_no_thread_behind(parts: list[by
         items, closed = read(stream)
         assert isinstance(closed.error, StreamBrokenError)
         assert items == [StreamItem()]
-        wait_for(lambda: readers() == 0)
+        wait_until(lambda: readers() == 0)
 
 
 def test_what_is_no_event_is_a_sign_of_life() -> None:
@@ -253,8 +254,8 @@ def test_what_is_no_event_is_a_sign_of_life() -> None:
 
 
 def test_a_silent_stream_stays_open() -> None:
-    with opened(sends(CHUNKED, chunk(CONNECTED), then=30.0)) as stream:
-        assert stream.next(20.0) == StreamItem()
+    with opened(sends(CHUNKED, chunk(CONNECTED), then=10 * LONG)) as stream:
+        assert stream.next(LONG) == StreamItem()
         assert stream.next(0.0) is None
         assert stream.next(0.05) is None
 
@@ -270,13 +271,13 @@ def test_a_reader_that_is_not_listened_to_reads_no_more() -> None:
             sent[0] += len(bytes_of_an_event)
 
     with opened(flood) as stream:
-        wait_for(lambda: sent[0] > 1_000_000)
+        wait_until(lambda: sent[0] > 1_000_000)
         wait_for_rest(lambda: sent[0])
         assert sent[0] < 24_000_000  # what waits in the stream, and in the buffers of two sockets
         before = sent[0]
         for _ in range(2000):
-            assert isinstance(stream.next(20.0), StreamItem)
-        wait_for(lambda: sent[0] > before)
+            assert isinstance(stream.next(LONG), StreamItem)
+        wait_until(lambda: sent[0] > before)
 
 
 def test_comments_do_not_fill_the_memory() -> None:
@@ -289,10 +290,10 @@ def test_comments_do_not_fill_the_memory() -> None:
             sent[0] += 500
 
     with opened(flood) as stream:
-        wait_for(lambda: sent[0] > 10_000)
+        wait_until(lambda: sent[0] > 10_000)
         wait_for_rest(lambda: sent[0])
         assert stream._items.qsize() < 10_000
-        assert isinstance(stream.next(20.0), StreamItem)
+        assert isinstance(stream.next(LONG), StreamItem)
 
 
 def test_closing_ends_the_connection_and_the_thread_at_once() -> None:
@@ -304,18 +305,18 @@ def test_closing_ends_the_connection_and_the_thread_at_once() -> None:
         left.set()
 
     with opened(talk) as stream:
-        assert stream.next(20.0) == StreamItem()
+        assert stream.next(LONG) == StreamItem()
         stream.close()
-        assert left.wait(20.0)
-        wait_for(lambda: readers() == 0)
+        assert left.wait(LONG)
+        wait_until(lambda: readers() == 0)
         stream.close()
 
 
 def test_a_stream_that_nobody_reads_can_be_closed() -> None:
     with opened(sends(CHUNKED, *[chunk(WHOLE)] * 9999)) as stream:
-        wait_for(lambda: stream._items.qsize() > 100)
+        wait_until(lambda: stream._items.qsize() > 100)
         stream.close()
-        wait_for(lambda: readers() == 0)
+        wait_until(lambda: readers() == 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
@@ -324,11 +325,11 @@ def test_a_signal_ends_the_wait_for_an_event(number: signal.Signals) -> None:
     before = signal.signal(signal.SIGUSR1, lambda *_: stop.request(number))
     timer = threading.Timer(0.05, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1))
     try:
-        with opened(sends(CHUNKED, chunk(CONNECTED), then=30.0)) as stream:
-            assert stream.next(20.0) == StreamItem()
+        with opened(sends(CHUNKED, chunk(CONNECTED), then=10 * LONG)) as stream:
+            assert stream.next(LONG) == StreamItem()
             timer.start()
             with pytest.raises(StopRequested), stop.interrupting():
-                stream.next(20.0)
+                stream.next(LONG)
             assert stop.signal is number
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -410,14 +411,6 @@ def test_what_is_asked_for() -> None:
 
 def readers() -> int:
     return sum(thread.name == "event-stream" for thread in threading.enumerate())
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(4000):
-        if condition():
-            return
-        time.sleep(0.005)
-    raise AssertionError("it does not happen")
 
 
 def wait_for_rest(value: Callable[[], int]) -> None:

@@ -14,6 +14,7 @@ from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import Heartbeat, Polling, Started, Update
 from mogplex_ci.signals import Stop, StopRequested, SystemClock
 from tests.virtual_time import VirtualFleet, VirtualTime
+from tests.waits import LONG
 
 GOOD = RunResult(Result.SUCCESS, 0)
 BAD = RunResult(Result.FAILED, 1, "the run failed", error_code="RUN_FAILED")
@@ -33,7 +34,7 @@ def fleet_of(
     concurrency: int = 3,
     fail_fast: bool = False,
     stop: Stop | None = None,
-    timeout: float = 60,
+    timeout: float = LONG,
 ) -> Fleet[str]:
     clock = SystemClock()
     return Fleet(
@@ -60,7 +61,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
     def execute(item: str, _stop: Stop) -> Work:
         yield Polling("")
         if item == "a":
-            assert turn.wait(10)
+            assert turn.wait(LONG)
         else:
             turn.set()
         return GOOD
@@ -71,13 +72,14 @@ def test_results_come_in_the_order_of_the_items() -> None:
 def test_no_more_work_at_once_than_allowed() -> None:
     at_work: list[str] = []
     most = 0
+    three = threading.Barrier(3)
 
     def execute(item: str, _stop: Stop) -> Work:
         nonlocal most
         at_work.append(item)
         most = max(most, len(at_work))
         yield Polling("")
-        SystemClock().sleep(0.01)
+        three.wait(LONG)
         at_work.remove(item)
         return GOOD
 
@@ -108,7 +110,7 @@ def test_fail_fast_ends_the_others_and_starts_no_more() -> None:
         if item == "a":
             return BAD
         with pytest.raises(StopRequested), stop.interrupting():
-            SystemClock().sleep(30)
+            SystemClock().sleep(LONG)
         return GOOD._replace(result=Result.INTERRUPTED, exit_code=143, cancelled_by_step=True)
 
     fleet = fleet_of(execute, concurrency=2, fail_fast=True)
@@ -176,7 +178,7 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
 
     def execute(_item: str, _stop: Stop) -> Work:
         yield started()
-        hangs.wait(20)
+        hangs.wait(LONG)
         return GOOD
 
     clock = time.clock()
