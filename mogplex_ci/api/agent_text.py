@@ -27,7 +27,6 @@ _BLOCK_ENDS: Final = {
 }
 _CHECKPOINT_BLOCK: Final = rf"(?s)\n{{0,9}}{_CHECKPOINT}(.*?)(?:{_CHECKPOINT_END}|\Z)\n{{0,9}}"
 _LONGEST_MARK: Final = 64
-_SHORTEST_MARK: Final = 3
 _TAIL: Final = 4096
 """Characters at the end of the text in which a place to cut is looked for."""
 _LONGEST_DELTA: Final = 256 * 1024
@@ -126,7 +125,7 @@ class TextBuffer:
         while True:
             if self._open is not None:
                 start, kind = self._open
-                after = max(self._scanned - _LONGEST_MARK, start + _SHORTEST_MARK)
+                after = max(self._scanned - _LONGEST_MARK, start + 1)
                 end = re.compile(_BLOCK_ENDS[kind]).search(self._text, after)
                 if end is None:
                     break
@@ -153,12 +152,12 @@ class TextBuffer:
     def _paragraph_end(self) -> int | None:
         """Return the end of the last paragraph that is complete; of all text when too much is held back."""
         start = len(self._text) - len(self._text.lstrip())  # white space left over from an earlier piece
-        limit = len(self._text) if self._open is None else self._open[0] + 1
+        limit = len(self._text) if self._open is None else self._open[0]
         while (at := self._text.rfind("\n\n", max(self._checked, start), limit)) >= 0:
             if self._may_cut(at):
                 return at + 2
             block = bisect_left(self._blocks, (at, at)) - 1
-            limit = self._blocks[block][0] + 1 if block >= 0 and at < self._blocks[block][1] else at + 1
+            limit = self._blocks[block][0] if block >= 0 and at < self._blocks[block][1] else at + 1
         self._checked = max(len(self._text) - 1, self._checked) if self._open is None else self._checked
         return len(self._text) if len(self._text) - start > _MOST_HELD else None
 
@@ -171,7 +170,7 @@ class TextBuffer:
         self._blocks = [(start - moved, stop - moved) for start, stop in self._blocks if start >= end]
         if self._open is not None:
             self._open = (self._open[0] - moved, self._open[1]) if self._open[0] >= end else None
-        self._scanned, self._checked = max(self._scanned - moved, 0), 0
+        self._scanned, self._checked = len(self._text), 0
         return [] if left_over or not shown else [Untrusted(shown)]
 
     def _read_checkpoint(self, block: re.Match[str]) -> str:

@@ -204,3 +204,90 @@ def test_half_a_mark_before_an_empty_line_holds_back_its_own_paragraph_only() ->
     buffer = TextBuffer()
     assert buffer.add(Untrusted("One.\n\nIs 1 <\n\nthree")) == [Untrusted("One.\n\n")]
     assert buffer.drain() == [Untrusted("Is 1 <\n\nthree")]
+
+
+@pytest.mark.parametrize("start", ["```\n", "-----BEGIN ", ""])
+def test_64_ki_of_an_open_block_are_held_back_and_no_more(start: str) -> None:
+    buffer = TextBuffer()
+    text = start.ljust(65_536, "x")
+    assert buffer.add(Untrusted(" \n")) == []
+    assert buffer.add(Untrusted(text)) == []
+    assert "".join(piece.text for piece in buffer.add(Untrusted("y"))).strip() == f"{text}y"
+
+
+@pytest.mark.parametrize(("more", "end"), [(0, ""), (1, "… 1 more characters\n\n")])
+def test_256_ki_of_a_delta_are_read(more: int, end: str) -> None:
+    buffer = TextBuffer()
+    pieces = [*buffer.add(Untrusted("x" * (262_144 + more))), *buffer.drain()]
+    assert "".join(piece.text for piece in pieces) == "x" * 262_144 + end
+
+
+@pytest.mark.parametrize(("size", "is_shown"), [(510, True), (511, True), (512, False), (600, False)])
+def test_of_a_quiet_text_only_a_short_line_without_a_sentence_is_shown(size: int, is_shown: bool) -> None:
+    """A name of a secret could stand farther to the left than is looked."""
+    line = "word " * (size // 5) + "x" * (size % 5)
+    buffer = TextBuffer()
+    buffer.add(Untrusted(f"{line}\nnext"))
+    assert [piece.text for piece in buffer.flush()] == ([f"{line}\n"] if is_shown else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Done. Next", "Done. "),
+        ("Done! Next", "Done! "),
+        ('He said "done.") Next', 'He said "done.") '),
+        ("**Done.** Next", "**Done.** "),
+        ("Done.)]\"'*_` Next", "Done.)]\"'*_` "),
+        ("Done.)]\"'*_`” Next", ""),
+        ("Done Next", ""),
+        ("Two plain\nlines\nand", "Two plain\nlines\n"),
+        ("The key: it\nis plain\nnow", ""),
+        ("The key: it\nis\nplain\nnow", "The key: it\nis\nplain\n"),
+        ("key =\nplain", ""),
+        ("One. Two <<<", "One. "),
+        ("One. <<<", "One. "),
+    ],
+)
+def test_what_is_shown_while_nothing_comes(text: str, shown: str) -> None:
+    buffer = TextBuffer()
+    assert buffer.add(Untrusted(text)) == []
+    assert "".join(piece.text for piece in buffer.flush()) == shown
+    assert "".join(piece.text for piece in buffer.drain()) == text.removeprefix(shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("I call it", "I call it"),
+        ("I call another", "I call another"),
+        ("I call passw", "I call "),
+        ("I call Tok", "I call "),
+        ("I call ghp", "I call "),
+        ("I call a1", "I call "),
+        ("I call tomorrow", "I call "),
+        ("I call it.", "I call it."),
+        ("I see\nthe password:", "I see\n"),
+        ("the password:", ""),
+        ("One <<<MOGPLEX", ""),
+    ],
+)
+def test_what_is_shown_before_a_tool_call(text: str, shown: str) -> None:
+    buffer = TextBuffer()
+    assert buffer.add(Untrusted(text)) == []
+    assert "".join(piece.text for piece in buffer.interrupt()) == shown
+    assert "".join(piece.text for piece in buffer.drain()) == text.removeprefix(shown)
+
+
+@pytest.mark.parametrize("block", ['{"summary": ', "[" * 100_000, "null", "7", '["a"]', ""])
+def test_a_checkpoint_that_cannot_be_read_pauses_all_the_same(block: str) -> None:
+    pieces, buffer = pieces_of(f"One.\n<<<MOGPLEX_CHECKPOINT>>>{block}<<<END_MOGPLEX_CHECKPOINT>>>", [])
+    assert "".join(pieces).strip() == "One."
+    assert buffer.checkpoint == (None, None)
+
+
+def test_the_last_of_several_checkpoints_counts() -> None:
+    pieces, buffer = pieces_of(f"One.\n{CHECKPOINT.replace('Fine?', 'First?')}\nTwo.\n{CHECKPOINT}\nThree.", [])
+    assert "".join(pieces).strip() == "One.\n\nTwo.\n\nThree."
+    assert buffer.checkpoint is not None
+    assert buffer.checkpoint.summary == Untrusted("Fine?")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,16 +15,20 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import (
     ApiError,
     ConflictError,
+    ForbiddenError,
     KeyConflictError,
     MogplexError,
     NotFoundError,
     OldServiceError,
+    ServerError,
     StreamMissingError,
+    UnavailableError,
     UnreachableError,
     WrongServiceError,
 )
 from mogplex_ci.models import StartRequest, Untrusted
 from mogplex_ci.signals import SystemClock
+from tests.unit.api.peers import TOKEN, peer
 
 WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 PATH = ".mogplex/artifacts/report.json"
@@ -130,14 +138,15 @@ def test_what_is_no_stream_is_not_read_as_one(media_type: str) -> None:
 
 
 class Requests:
-    """A request log that remembers which try each request was."""
+    """A request log that remembers which try each request was, and how long they all took."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, int | None, int]] = []
+        self.seconds = 0.0
 
     def request(self, method: str, path: str, *, status: int | None, attempt: int, milliseconds: float) -> None:
-        assert 0 <= milliseconds < 60_000
         self.seen.append((path.rpartition("/")[2], status, attempt))
+        self.seconds += milliseconds / 1000
 
 
 def test_the_diagnostics_count_the_tries_of_a_request() -> None:
@@ -145,10 +154,138 @@ def test_the_diagnostics_count_the_tries_of_a_request() -> None:
     with Emulator("success") as emulator:
         client = Client(emulator.url, emulator.token, diagnostics=log)
         client.repos()
-        emulator.inject("repos", status=502, times=2)
+        emulator.inject("repos", status=400, times=2)
         for _ in range(2):
             with pytest.raises(MogplexError):
                 client.repos()
+        emulator.inject("repos", drop=True)
+        with pytest.raises(UnreachableError):
+            client.repos()
         client.repos()
         client.repos()
-    assert log.seen == [("repos", 200, 1), ("repos", 502, 1), ("repos", 502, 2), ("repos", 200, 3), ("repos", 200, 1)]
+    expected = [(200, 1), (400, 1), (400, 2), (None, 3), (200, 4), (200, 1)]
+    assert log.seen == [("repos", status, attempt) for status, attempt in expected]
+    assert client.requests_sent == 6
+
+
+def test_the_diagnostics_say_how_long_a_request_took() -> None:
+    def answer_slowly(connection: socket.socket) -> None:
+        time.sleep(0.05)
+        connection.sendall(b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n")
+
+    log = Requests()
+    with peer(answer_slowly) as url:
+        began = time.monotonic()
+        with pytest.raises(NotFoundError):
+            Client(url, TOKEN, diagnostics=log).repos()
+        assert 0.05 <= log.seconds <= time.monotonic() - began
+
+
+NO_RUN = {"code": "NOT_FOUND", "message": "No such run"}
+
+
+def answering(status: int, body: object, media_type: str = "application/json") -> Callable[[socket.socket], None]:
+    """Return a service that answers the first request of each connection like this."""
+    content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    head = f"HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Type: {media_type}\r\nContent-Length: {len(content)}\r\n\r\n"
+    return lambda connection: connection.sendall(head.encode() + content)
+
+
+@pytest.mark.parametrize(
+    ("status", "media_type", "kind"),
+    [
+        (403, "text/html", ForbiddenError),
+        (404, "text/html", OldServiceError),
+        (404, "text/plain", OldServiceError),
+        (404, "Application/JSON;charset=utf-8", NotFoundError),
+        (405, "text/html", OldServiceError),
+        (405, "application/json", ApiError),
+        (406, "text/html", ApiError),
+    ],
+)
+def test_a_route_that_is_not_there_is_told_from_a_thing_that_is_not(
+    status: int, media_type: str, kind: type[MogplexError]
+) -> None:
+    with peer(answering(status, {"ok": False, "error": NO_RUN}, media_type)) as url:
+        with pytest.raises(MogplexError) as raised:
+            Client(url, TOKEN).agents()
+    assert type(raised.value) is kind
+    if isinstance(raised.value, OldServiceError):
+        assert (raised.value.code, raised.value.http_status) == ("NOT_FOUND", status)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "media_type", "kind", "words"),
+    [
+        (200, {"ok": True}, "application/json", UnreachableError, "not what it should be"),
+        (200, {"ok": 1, "data": {"repos": []}}, "application/json", UnreachableError, "not what it should be"),
+        (299, "<html>", "text/html", UnreachableError, "a web page came"),
+        (300, {"ok": True, "data": {"repos": []}}, "application/json", ApiError, "the API refused the request"),
+        (403, "<html>", "text/html", ForbiddenError, "the token may not do this"),
+        (404, "<html>", "text/html", WrongServiceError, "a web page came"),
+        (404, "", "text/plain", NotFoundError, "the API does not find it"),
+        (405, "<html>", "text/html", WrongServiceError, "a web page came"),
+        (405, "", "text/plain", ApiError, "the API refused the request"),
+        (406, "<html>", "text/html", ApiError, "the API refused the request"),
+        (408, "<html>", "text/html", UnavailableError, "the API is not available"),
+        (499, "<html>", "text/html", ApiError, "the API refused the request"),
+        (500, "<html>", "text/html", ServerError, "the API failed"),
+        (501, "", "text/plain", ServerError, "the API failed"),
+        (599, "", "text/plain", ServerError, "the API failed"),
+    ],
+)
+def test_what_an_answer_without_data_means(
+    status: int, body: object, media_type: str, kind: type[MogplexError], words: str
+) -> None:
+    with peer(answering(status, body, media_type)) as url, pytest.raises(MogplexError) as raised:
+        Client(url, TOKEN).repos()
+    assert type(raised.value) is kind
+    assert words in raised.value.cause
+
+
+@pytest.mark.parametrize("status", [200, 202, 299])
+def test_every_success_is_read(status: int) -> None:
+    with peer(answering(status, {"ok": True, "data": {"repos": []}})) as url:
+        assert Client(url, TOKEN).repos() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "detail"),
+    [
+        (NO_RUN, "NOT_FOUND", "No such run"),
+        ({"code": "RUN_GONE", "message": "Gone"}, "RUN_GONE", "Gone"),
+        ({"code": "run gone", "message": ""}, "NOT_FOUND", None),
+        ({"code": 7, "message": ["Gone"]}, "NOT_FOUND", None),
+        ("Gone", "NOT_FOUND", None),
+    ],
+)
+def test_what_the_api_says_about_a_refusal(error: object, code: str, detail: str | None) -> None:
+    with peer(answering(404, {"ok": False, "error": error})) as url, pytest.raises(NotFoundError) as raised:
+        Client(url, TOKEN).run("run-1")
+    assert raised.value.code == code
+    assert raised.value.detail == (Untrusted(detail) if detail is not None else None)
+
+
+def test_a_page_of_events_that_comes_with_an_error_is_an_error() -> None:
+    page = {"ok": True, "data": {"run": {"runId": "run-1", "status": "running"}, "events": []}}
+    answers = iter([answering(200, page), answering(500, page), answering(200, page)])
+    with peer(lambda connection: next(answers)(connection)) as url:
+        client = Client(url, TOKEN)
+        first = client.events("run-1")
+        with pytest.raises(ServerError):
+            client.events("run-1")
+        assert client.events("run-1") is first
+
+
+@pytest.mark.parametrize(("run_id", "is_it"), [("run-1", True), ("RUN-1", True), ("run-2", False)])
+def test_an_answer_about_another_run_is_none(run_id: str, is_it: bool) -> None:
+    run = {"runId": run_id, "status": "running"}
+    data = {"run": run, "events": [], "status": "running"}
+    with peer(answering(200, {"ok": True, "data": data})) as url:
+        client = Client(url, TOKEN)
+        for call in (client.run, client.events, client.cancel):
+            if is_it:
+                call("run-1")
+            else:
+                with pytest.raises(UnreachableError, match="another run"):
+                    call("run-1")

@@ -9,7 +9,16 @@ from email.utils import formatdate
 
 import pytest
 
-from mogplex_ci.api.retry import FIRST_PAUSE, LATEST, LONGEST_PAUSE, Backoff, Waiting, parse_retry_after, retrying
+from mogplex_ci.api.retry import (
+    FIRST_PAUSE,
+    LATEST,
+    LONGEST_PAUSE,
+    Backoff,
+    Waiting,
+    finish,
+    parse_retry_after,
+    retrying,
+)
 from mogplex_ci.errors import ForbiddenError, MogplexError, RateLimitedError, ServerError, UnreachableError
 from mogplex_ci.signals import Stop, StopRequested
 from tests.virtual_time import VirtualClock, VirtualTime
@@ -216,3 +225,61 @@ def test_a_call_takes_half_a_minute_at_most() -> None:
 
     ask(call, deadline=300.0)
     assert given == [30.0]
+
+
+@pytest.mark.parametrize(
+    ("pause", "asked", "left", "waited"),
+    [
+        (0.5, None, 300.0, (0.4, 0.5)),
+        (10.0, None, 300.0, (8.0, 10.0)),
+        (10.0, None, 5.0, (4.0, 4.0)),
+        (10.0, None, 2.5, (1.5, 1.5)),
+        (10.0, None, 2.0, None),
+        (2.4, None, 2.1, (1.1, 1.1)),
+        (1.25, None, 1.5, (0.75, 0.75)),
+        (1.6, None, 1.2, None),
+        (10.0, 0.0, 300.0, (0.0, 2.0)),
+        (0.5, 20.0, 300.0, (20.0, 22.0)),
+        (0.5, 20.0, 20.5, (20.0, 20.0)),
+        (0.5, 20.0, 20.0, None),
+        (0.5, 20.0, 19.0, None),
+    ],
+)
+def test_how_long_is_waited_before_the_deadline(
+    pause: float, asked: float | None, left: float, waited: tuple[float, float] | None
+) -> None:
+    """The last try is a second before the deadline, or halfway to it; ``None``: there is none."""
+    for seed in SEEDS:
+        clock = VirtualTime().clock(seed)
+        backoff = Backoff(clock, first=pause, longest=pause)
+        work = retrying(refusals(down(asked)), clock=clock, deadline=left, backoff=backoff)
+        if waited is None:
+            with pytest.raises(ServerError):
+                next(work)
+        else:
+            assert waited[0] <= next(work).seconds <= waited[1]
+            with pytest.raises(StopIteration):
+                next(work)
+            assert waited[0] <= clock.monotonic() <= waited[1], "without a signal to listen to it waits as long"
+
+
+@pytest.mark.parametrize(("left", "given"), [(60.0, 30.0), (12.0, 12.0), (0.3, 0.3), (0.2, 0.3), (-5.0, 0.3)])
+def test_a_try_is_given_what_is_left_and_never_nothing(left: float, given: float) -> None:
+    assert finish(retrying(lambda timeout: timeout, clock=VirtualTime().clock(), deadline=left)) == given
+
+
+def test_a_longest_time_for_one_try() -> None:
+    clock = VirtualTime().clock()
+    assert finish(retrying(lambda timeout: timeout, clock=clock, deadline=60.0, longest_call=7.0)) == 7.0
+
+
+def test_after_a_stop_signal_the_time_that_the_server_asks_for_is_not_waited() -> None:
+    work = retrying(refusals(limited(60.0)), clock=VirtualTime().clock(), deadline=4.0, ignore_retry_after=True)
+    assert 0.4 <= next(work).seconds <= 0.5
+
+
+def test_what_is_yielded_on_the_way_is_handled_in_order() -> None:
+    waits: list[Waiting] = []
+    work = retrying(refusals(down(3.0), down(20.0)), clock=VirtualTime().clock(), deadline=300.0)
+    assert finish(work, waits.append) == "answer"
+    assert [wait.error.retry_after for wait in waits] == [3.0, 20.0]

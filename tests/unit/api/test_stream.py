@@ -121,6 +121,24 @@ def test_what_is_longer_than_the_limit_breaks_the_stream(whole: bytes) -> None:
         [list(parser.feed(whole[at : at + 100])) for at in range(0, len(whole), 100)]
 
 
+def test_a_limit_holds_for_each_line_and_each_record() -> None:
+    parser = RecordParser(max_line=20)
+    assert list(parser.feed(b"x" * 20)) == []
+    assert list(parser.feed(b"\n" + b"data: 4567\n" * 2 + b"\n")) == [Record("message", "4567\n4567")]
+    assert list(parser.feed(b"data: 4567\ndata: 4567\n\n")) == [Record("message", "4567\n4567")]
+    with pytest.raises(StreamBrokenError, match="record that is too long"):
+        list(parser.feed(b"data: 4567\ndata: 45678\n"))
+    with pytest.raises(StreamBrokenError, match="line that is too long"):
+        list(RecordParser(max_line=20).feed(b"x" * 21))
+
+
+def test_a_line_may_have_eight_mebibytes() -> None:
+    parser = RecordParser()
+    assert list(parser.feed(b"x" * 8 * 1024 * 1024)) == []
+    with pytest.raises(StreamBrokenError):
+        list(parser.feed(b"x"))
+
+
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f"])
 def test_bytes_that_are_no_text_break_the_stream(bad: bytes) -> None:
     with pytest.raises(StreamBrokenError):
@@ -347,6 +365,11 @@ JSON_400 = b'{"ok":false,"error":{"code":"BAD_REQUEST","message":"Last-Event-ID 
         (404, "text/html; charset=utf-8", b"<!DOCTYPE html>", StreamMissingError),
         (404, "", b"", StreamMissingError),
         (405, "", b"", StreamMissingError),
+        (405, "application/json", b"{}", ApiError),
+        (403, "text/html", b"<title>Forbidden</title>", ForbiddenError),
+        (406, "text/html", b"<title>Not acceptable</title>", ApiError),
+        (399, "", b"", ApiError),
+        (299, "", b"", UnreachableError),
         (200, "text/html", b"<title>Log in to this network</title>", StreamMissingError),
         (200, "application/json", b'{"ok":true,"data":{}}', StreamMissingError),
         (404, "application/json", JSON_404, NotFoundError),

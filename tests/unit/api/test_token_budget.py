@@ -188,3 +188,54 @@ def test_the_last_moment_of_a_window_is_waited_for_too(early: float) -> None:
     budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
     _, second = send(budget, VirtualTime(), [(0.0, Use.LOOK), (10.0 - early, Use.LOOK)])
     assert 10.0 <= second <= 10.2
+
+
+STARTED = Limit(3, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("now", "seconds"),
+    [(2.0, 8.05), (10.0, 0.05), (10.03, 0.02), (10.045, 0.01), (10.051, 0.0), (11.0, 0.0), (12.1, 0.0), (50.0, 0.0)],
+)
+def test_room_comes_when_the_oldest_request_has_left_the_window(now: float, seconds: float) -> None:
+    """And a little later: the service's clock need not run exactly like ours."""
+    time, budget = VirtualTime(), TokenBudget(starts=(STARTED,))
+    send(budget, time, [(0.0, Use.START), (1.0, Use.START), (2.0, Use.START)])
+    assert budget.seconds_to_start(now) == pytest.approx(seconds, abs=1e-6)
+
+
+def test_whoever_waits_comes_one_after_the_other_as_room_comes() -> None:
+    budget = TokenBudget(requests=STARTED, kept_free=0)
+    uses = [*((float(at), Use.LOOK) for at in range(3)), *((3.0 + at / 10, Use.LOOK) for at in range(5))]
+    expected = [0.0, 1.0, 2.0, 10.05, 11.05, 12.05, 20.1, 21.1]
+    assert send(budget, VirtualTime(), uses) == pytest.approx(expected, abs=0.02)
+
+
+def test_a_request_under_way_counts_as_sent_now() -> None:
+    time, budget = VirtualTime(), TokenBudget(starts=(Limit(1, 10.0),))
+    clock = time.clock()
+    with budget.turn(Use.START, 30, clock=clock):
+        clock.sleep(25)
+        assert budget.seconds_to_start(25.0) == pytest.approx(10.05)
+    assert budget.seconds_to_start(30.0) == pytest.approx(5.05)
+
+
+@pytest.mark.parametrize(("timeout", "left"), [(30.0, 30.0), (0.3, 0.3), (0.1, 0.3), (0.0, 0.3)])
+def test_a_request_is_never_given_no_time(timeout: float, left: float) -> None:
+    with TokenBudget().turns_of(1, VirtualTime().clock())(Use.LOOK, timeout) as given_time:
+        assert given_time == left
+
+
+@pytest.mark.parametrize(
+    ("use", "words"), [(Use.LOOK, "60 requests"), (Use.POLL, "60 requests"), (Use.START, "10 starts")]
+)
+def test_which_limit_is_used_up(use: Use, words: str) -> None:
+    budget, clock = TokenBudget(requests=Limit(1, 60.0), kept_free=0), VirtualTime().clock()
+    with budget.turn(use, 30, clock=clock):
+        pass
+    with pytest.raises(RateLimitedError, match=words) as refused, budget.turn(use, 60.0, clock=clock):
+        pass
+    assert refused.value.http_status == 429
+    assert refused.value.retry_after == pytest.approx(60.05)
+    with budget.turn(use, 60.1, clock=clock) as left:
+        assert left == 0.3

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import urllib3
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.transport import _same_service, failure_of
@@ -169,6 +172,44 @@ def test_the_login_page_means_that_the_token_is_not_accepted() -> None:
     assert caught.value.exit_code == 64
 
 
+@pytest.mark.parametrize(("status", "is_redirect"), [(299, False), (300, True), (399, True), (400, False)])
+def test_which_statuses_redirect(status: int, is_redirect: bool) -> None:
+    with server(lambda handler: send(handler, status, Location="https://elsewhere.example/")) as (url, _):
+        with pytest.raises(MogplexError) as raised:
+            Client(url, TOKEN).repos()
+    assert isinstance(raised.value, WrongServiceError) is is_redirect
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 306, 307, 308, 309])
+def test_a_post_follows_only_where_it_stays_a_post(status: int) -> None:
+    cancelled = b'{"ok": true, "data": {"status": "cancelled"}}'
+
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path == "/moved":
+            send(handler, 200, cancelled)
+        else:
+            send(handler, status, Location="/moved")
+
+    with server(reply) as (url, seen):
+        if status in (307, 308):
+            assert Client(url, TOKEN).cancel("run-1").status == "cancelled"
+        else:
+            with pytest.raises(WrongServiceError, match="as a GET"):
+                Client(url, TOKEN).cancel("run-1")
+    assert len(seen) == (2 if status in (307, 308) else 1)
+
+
+@pytest.mark.parametrize(("more", "is_read"), [(-1, True), (0, True), (1, False)])
+def test_an_answer_may_have_sixteen_mebibytes(more: int, is_read: bool) -> None:
+    body = json.dumps(REPOS).encode().ljust(16 * 1024 * 1024 + more)
+    with server(lambda handler: send(handler, 200, body)) as (url, _):
+        if is_read:
+            assert Client(url, TOKEN).repos() == []
+        else:
+            with pytest.raises(UnreachableError, match="larger than 16 MiB"):
+                Client(url, TOKEN).repos()
+
+
 def test_a_circle_of_redirects_ends() -> None:
     with server(lambda handler: send(handler, 307, Location="/again")) as (url, seen):
         with pytest.raises(WrongServiceError, match="circles"):
@@ -184,7 +225,13 @@ def test_a_circle_of_redirects_ends() -> None:
         ("https://mogplex.com", "https://mogplex.com:443", True),
         ("https://mogplex.com", "http://mogplex.com", False),
         ("http://mogplex.com", "http://www.mogplex.com", False),
+        ("https://mogplex.com", "https://www.mogplex.com:443", True),
+        ("https://mogplex.com:8443", "https://www.mogplex.com:8443", True),
         ("https://mogplex.com", "https://www.mogplex.com:8443", False),
+        ("https://mogplex.com", "https://www.mogplex.com:80", False),
+        ("https://mogplex.com", "https://api.mogplex.com", False),
+        ("https://mogplex.com", "ftp://www.mogplex.com:443", False),
+        ("ftp://mogplex.com:443", "https://www.mogplex.com", False),
         ("https://mogplex.com", "https://mogplex.com.evil.example", False),
         ("https://mogplex.com", "https://www.www.mogplex.com", False),
         ("https://mogplex.com", "https://user@evil.example", False),
@@ -263,3 +310,23 @@ def test_nobody_listens() -> None:
 )
 def test_what_went_wrong_is_said_in_our_words(error: Exception, words: str) -> None:
     assert failure_of(error).cause == words
+
+
+POOL = HTTPConnectionPool("localhost")
+
+
+@pytest.mark.parametrize(
+    ("reason", "may_have_worked"),
+    [
+        (urllib3.exceptions.NewConnectionError(HTTPConnection("localhost"), "refused"), False),
+        (urllib3.exceptions.ConnectTimeoutError(POOL, "slow"), False),
+        (urllib3.exceptions.ProxyError("no proxy", OSError()), False),
+        (urllib3.exceptions.SSLError("no certificate"), False),
+        (urllib3.exceptions.ReadTimeoutError(POOL, "/", "slow"), True),
+        (urllib3.exceptions.ProtocolError("cut off"), True),
+    ],
+)
+def test_which_failures_come_before_the_request_was_sent(reason: Exception, may_have_worked: bool) -> None:
+    error = requests.exceptions.ConnectionError(urllib3.exceptions.MaxRetryError(POOL, "/", reason))
+    assert failure_of(error).may_have_worked is may_have_worked
+    assert failure_of(requests.exceptions.ConnectionError()).may_have_worked
