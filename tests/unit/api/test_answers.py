@@ -37,7 +37,15 @@ def read(word: str, message: str | None = None, tool: str | None = None, /, **pa
         ("log", "Configured", {"stage": "mcp_config"}, EventKind.OTHER),
         ("log", "Plain", {}, EventKind.OTHER),
         ("log", "Odd", {"stage": ["git_sync"]}, EventKind.OTHER),
+        ("log", "I have Delivered tracked changes", {"kind": "assistant_delta"}, EventKind.TEXT_DELTA),
+        ("status_changed", "Running", {"stage": "install"}, EventKind.OTHER),
         ("finished", None, {}, EventKind.FINISHED),
+        ("failed", None, {}, EventKind.FAILED),
+        ("cancelled", None, {}, EventKind.CANCELLED),
+        ("tool_call", None, {}, EventKind.TOOL_STARTED),
+        ("tool_result", None, {}, EventKind.TOOL_FINISHED),
+        ("assistant_message", "Hello", {}, EventKind.MESSAGE),
+        ("stream_started", None, {}, EventKind.SANDBOX_READY),
         ("quantum_leap", None, {}, EventKind.OTHER),
     ],
 )
@@ -119,7 +127,8 @@ def test_where_in_a_file_an_event_points_to(payload: dict[str, Any], expected: t
         ("2026-11-24T13:45:40", None),
         ("0001-01-01T00:00:00+14:00", None),
         ("soon", None),
-        ("2026-11-24T13:45:40Z" + " " * 60, None),
+        (f"2026-11-24T13:45:40.{'5' * 43}Z", datetime(2026, 11, 24, 13, 45, 40, 555_555, tzinfo=UTC)),
+        (f"2026-11-24T13:45:40.{'5' * 44}Z", None),
         (1764000000, None),
     ],
 )
@@ -142,3 +151,118 @@ def test_a_code_is_a_word_in_upper_case(code: str) -> None:
 @pytest.mark.parametrize("code", [None, 7, "", "a code", "::error::", ["RATE_LIMITED"]])
 def test_anything_else_is_no_code(code: object) -> None:
     assert answers.error_code(code) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("log", set()),
+        ("tool_started", {"tool"}),
+        ("tool_finished", {"tool"}),
+        ("finished", {"end"}),
+        ("failed", {"end"}),
+        ("cancelled", {"end"}),
+        ("assistant_message", set()),
+    ],
+)
+def test_only_what_an_event_is_about_is_read(word: str, parts: set[str]) -> None:
+    found = read(word, "words")
+    assert {name for name in ("tool", "git", "end") if getattr(found, name) is not None} == parts
+
+
+@pytest.mark.parametrize(("stage", "is_git"), [("git_sync", True), ("git_delivery", True), ("install", False)])
+def test_what_git_did_is_read_of_two_stages(stage: str, is_git: bool) -> None:
+    assert (read("log", "words", stage=stage).git is not None) is is_git
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code"),
+    [(0, 0), (137, 137), (-9, -9), (10**9 - 1, 10**9 - 1), (1 - 10**9, 1 - 10**9)]
+    + [(odd, None) for odd in (10**9, -(10**9), True, False, 1.0, "1", None, [1])],
+)
+def test_an_exit_code_is_a_whole_number_below_a_billion(number: object, exit_code: int | None) -> None:
+    end = read("failed", exit_code=number).end
+    assert end is not None
+    assert (end.exit_code, type(end.exit_code)) == (exit_code, type(exit_code))
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "in_delivery"),
+    [
+        ("The agent finished, but GitHub delivery failed: 403", None, True),
+        ("Failed", "The agent finished, but GitHub delivery failed", True),
+        ("The agent finished, but GitHub delivery failed", "Exit code 1", False),
+        ("So: The agent finished, but GitHub delivery failed", None, False),
+        (None, None, False),
+    ],
+)
+def test_whether_it_failed_in_the_delivery(message: str | None, error: str | None, in_delivery: bool) -> None:
+    end = read("failed", message, **({"error": error} if error else {})).end
+    assert end is not None
+    assert end.in_delivery is in_delivery
+
+
+@pytest.mark.parametrize(("changed", "known"), [(True, True), (False, False), (None, None), (1, None), ("true", None)])
+def test_whether_a_run_changed_anything(changed: object, known: bool | None) -> None:
+    git = read("log", "Delivered", stage="git_delivery", changed=changed).git
+    assert git is not None
+    assert git.changed is known
+
+
+RUN = {"runId": RUN_ID, "status": "running"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "creates", "queued", "has_commit"),
+    [
+        ({}, False, False, False),
+        ({"branch": {"createBranch": True}, "runtime": {"runId": "r"}, "terminalCommitSha": None}, True, True, True),
+        ({"branch": {"createBranch": "yes"}, "runtime": {"runId": 7}}, False, False, False),
+        ({"branch": "main", "runtime": "r", "terminalCommitSha": "a1b2"}, False, False, True),
+    ],
+)
+def test_what_a_run_may_lack(fields: dict[str, Any], creates: bool, queued: bool, has_commit: bool) -> None:
+    run = answers.run(RUN | fields)
+    assert (run.creates_branch, run.queued, run.has_terminal_commit) == (creates, queued, has_commit)
+
+
+@pytest.mark.parametrize(
+    ("fields", "has_run", "already"),
+    [
+        ({"run": RUN, "alreadyTerminal": True}, True, True),
+        ({"run": None, "alreadyTerminal": "yes"}, False, False),
+        ({"run": "gone"}, False, False),
+        ({}, False, False),
+    ],
+)
+def test_the_answer_to_a_cancel(fields: dict[str, Any], has_run: bool, already: bool) -> None:
+    cancelled = answers.cancelled({"status": "cancelled"} | fields)
+    assert (cancelled.run is not None, cancelled.already_terminal) == (has_run, already)
+
+
+@pytest.mark.parametrize(("replayed", "known"), [(True, True), (False, False), ("true", False), (1, False)])
+def test_whether_a_start_was_one_of_before(replayed: object, known: bool) -> None:
+    assert answers.started(RUN | {"replayed": replayed}).replayed is known
+
+
+@pytest.mark.parametrize("content", [None, 0, {"passed": 12}, []])
+def test_an_artifact_may_hold_any_json(content: object) -> None:
+    found = answers.artifact({"artifact": {"path": "report.json", "content": content}})
+    assert found.content == Untrusted(content)
+    with pytest.raises(UnreachableError, match="lacks content"):
+        answers.artifact({"artifact": {"path": "report.json"}})
+
+
+@pytest.mark.parametrize(
+    ("word", "payload", "details"),
+    [
+        ("log", {"stage": "install", "extra": 1}, {"extra": 1}),
+        ("log", {"stage": "install"}, None),
+        ("tool_started", {"toolCallId": "c", "state": "done", "extra": 1, "stage": "s"}, {"extra": 1, "stage": "s"}),
+        ("quantum_leap", {"stage": "install"}, {"stage": "install"}),
+        ("quantum_leap", {}, None),
+    ],
+)
+def test_what_else_an_event_holds(word: str, payload: dict[str, Any], details: object) -> None:
+    expected = Untrusted(details) if details is not None else None
+    assert read(word, "words", "shell", **payload).details == expected

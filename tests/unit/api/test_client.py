@@ -18,8 +18,10 @@ from mogplex_ci.errors import (
     ForbiddenError,
     KeyConflictError,
     MogplexError,
+    NotAuthorizedError,
     NotFoundError,
     OldServiceError,
+    RateLimitedError,
     ServerError,
     StreamMissingError,
     UnavailableError,
@@ -187,7 +189,7 @@ NO_RUN = {"code": "NOT_FOUND", "message": "No such run"}
 def answering(status: int, body: object, media_type: str = "application/json") -> Callable[[socket.socket], None]:
     """Return a service that answers the first request of each connection like this."""
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    head = f"HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Type: {media_type}\r\nContent-Length: {len(content)}\r\n\r\n"
+    head = f"HTTP/1.0 {status} X\r\nContent-Type: {media_type}\r\nContent-Length: {len(content)}\r\n\r\n"
     return lambda connection: connection.sendall(head.encode() + content)
 
 
@@ -197,6 +199,7 @@ def answering(status: int, body: object, media_type: str = "application/json") -
         (403, "text/html", ForbiddenError),
         (404, "text/html", OldServiceError),
         (404, "text/plain", OldServiceError),
+        (404, "", OldServiceError),
         (404, "Application/JSON;charset=utf-8", NotFoundError),
         (405, "text/html", OldServiceError),
         (405, "application/json", ApiError),
@@ -221,17 +224,27 @@ def test_a_route_that_is_not_there_is_told_from_a_thing_that_is_not(
         (200, {"ok": 1, "data": {"repos": []}}, "application/json", UnreachableError, "not what it should be"),
         (299, "<html>", "text/html", UnreachableError, "a web page came"),
         (300, {"ok": True, "data": {"repos": []}}, "application/json", ApiError, "the API refused the request"),
+        (400, "", "", ApiError, "the API does not accept this request"),
+        (401, "", "", NotAuthorizedError, "the API does not know this token"),
+        (402, "", "", ApiError, "the API refused the request"),
         (403, "<html>", "text/html", ForbiddenError, "the token may not do this"),
         (404, "<html>", "text/html", WrongServiceError, "a web page came"),
         (404, "", "text/plain", NotFoundError, "the API does not find it"),
         (405, "<html>", "text/html", WrongServiceError, "a web page came"),
         (405, "", "text/plain", ApiError, "the API refused the request"),
         (406, "<html>", "text/html", ApiError, "the API refused the request"),
+        (407, "", "", ApiError, "the API refused the request"),
         (408, "<html>", "text/html", UnavailableError, "the API is not available"),
+        (409, "", "", ConflictError, "the run's state does not allow this"),
+        (410, "", "", ApiError, "the API refused the request"),
+        (429, "", "", RateLimitedError, "the API's rate limit is used up"),
         (499, "<html>", "text/html", ApiError, "the API refused the request"),
         (500, "<html>", "text/html", ServerError, "the API failed"),
         (501, "", "text/plain", ServerError, "the API failed"),
-        (599, "", "text/plain", ServerError, "the API failed"),
+        (502, "<html>", "text/html", UnavailableError, "the API is not available"),
+        (503, "<html>", "text/html", UnavailableError, "the API is not available"),
+        (504, "<html>", "text/html", UnavailableError, "the API is not available"),
+        (505, "", "", ServerError, "the API failed"),
     ],
 )
 def test_what_an_answer_without_data_means(

@@ -20,6 +20,20 @@ def test_a_flood_is_refused_before_it_becomes_objects(text: str) -> None:
             read_json(document)
 
 
+def test_a_document_may_have_a_million_brackets_and_commas() -> None:
+    for text in ("[" + "1," * (MAX_VALUES - 1) + "1]", "[" + "{}," * (MAX_VALUES // 2 - 1) + "[]]"):
+        for document in (text, text.encode()):
+            assert read_json(document)
+        for document in (f"[{text}]", f"[{text}]".encode()):
+            with pytest.raises(ValueError, match="too many values"):
+                read_json(document)
+
+
+@pytest.mark.parametrize(("digits", "number"), [(400, int("9" * 400)), (401, math.inf)])
+def test_a_whole_number_may_have_400_digits(digits: int, number: float) -> None:
+    assert read_json("9" * digits) == number
+
+
 def test_a_long_text_with_many_commas_is_no_flood() -> None:
     text = "a, " * (MAX_VALUES // 2)
     assert read_json(f'["{text}"]') == [text]
