@@ -266,3 +266,10 @@ def test_an_artifact_may_hold_any_json(content: object) -> None:
 def test_what_else_an_event_holds(word: str, payload: dict[str, Any], details: object) -> None:
     expected = Untrusted(details) if details is not None else None
     assert read(word, "words", "shell", **payload).details == expected
+
+
+def test_a_tool_without_a_name_is_called_tool() -> None:
+    named, unnamed = read("tool_started", None, "shell").tool, read("tool_started").tool
+    assert named is not None
+    assert unnamed is not None
+    assert (named.name, unnamed.name) == (Untrusted("shell"), Untrusted("tool"))

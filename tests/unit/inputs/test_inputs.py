@@ -11,7 +11,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.action import ActionInputs, read_inputs
+from mogplex_ci.inputs.action import ActionInputs, read_connection, read_inputs
 from mogplex_ci.inputs.schema import EMULATOR_TOKEN, inputs
 from mogplex_ci.models import Untrusted
 
@@ -541,3 +541,179 @@ def test_what_is_wrong_with_an_address(tmp_path: Path, value: str, fault: str) -
     assert (problem.input, problem.got) == ("base-url", None)
     assert problem.fault == fault
     assert problem.remedy.startswith("Use ")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--prompt=x", "--dry-run", "--scenario=failed"],
+        ["--prompt=x", "--mode=safe", "--worktree-id=w", "--harness=codex"],
+        ["--prompt=x", "--harness=mogplex"],
+        ["--prompt=x", "--branch=a", "--base-branch=b", "--create-branch"],
+        ["--prompt=x", "--branch=a", "--base-branch=a", "--create-branch=false"],
+        ["--prompt=x", "--branch=a", "--base-branch=a"],
+        ["--prompt=x", "--require=change,pull-request"],
+        ["--prompt=x", "--require=checks", "--dry-run"],
+        ["--prompt=x", "--protected-paths=.github/", "--allowed-paths=src/", "--comment-on=7", "--dry-run"],
+        ["--prompt=x", "--artifact=report", "--artifact-file=report.json"],
+        ["--prompt=x", "--artifact=report", "--branch=a", "--create-branch"],
+        ["--run-id=run-1", "--artifact=report", "--timeout=5m", "--on-rerun=auto", "--retries=0"],
+    ],
+)
+def test_inputs_that_go_together(tmp_path: Path, argv: list[str]) -> None:
+    read_inputs(argv, {}, tmp_path, "acme/web")
+
+
+@pytest.mark.parametrize(
+    ("argv", "faults"),
+    [
+        ([], ["prompt is missing"]),
+        (["--dry-run"], ["prompt is missing"]),
+        (["--run-id=run-1", "--dry-run"], ["run-id is given together with dry-run, which has no such run"]),
+        (
+            ["--run-id=run-1", "--prompt=x", "--mode=safe", "--on-rerun=new"],
+            ["run-id does not go together with prompt, mode or on-rerun: that is for a new run"],
+        ),
+        (
+            ["--prompt=x", "--allowed-paths=a", "--comment-on=7", "--require=checks"],
+            ["github-token is missing, and needed for allowed-paths, comment-on or require: checks"],
+        ),
+        (["--prompt=x", "--protected-paths=a"], ["github-token is missing, and needed for protected-paths"]),
+        (["--prompt=x", "--artifact-file=a"], ["artifact-file is given without artifact"]),
+        (["--prompt=x", "--artifact=a", "--branch=b"], ["artifact needs a branch of the run's own"]),
+        (["--prompt=x", "--artifact=a", "--worktree-id=b"], ["artifact needs a branch of the run's own"]),
+        (["--prompt=x", "--prompt-file=task.md"], ["prompt is given together with prompt-file"]),
+        (
+            ["--prompt=x", "--mode=safe", "--worktree-id=w", "--harness=mogplex"],
+            [f"{name} is not available for the harness mogplex" for name in ("mode", "worktree-id")],
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_said(tmp_path: Path, argv: list[str], faults: list[str]) -> None:
+    (tmp_path / "task.md").write_text("Fix it")
+    with pytest.raises(UsageError) as caught:
+        read_inputs(argv, {}, tmp_path, "acme/web")
+    assert [f"{problem.input} {problem.fault}" for problem in caught.value.problems] == faults
+
+
+def test_a_repository_is_needed_where_the_system_names_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_inputs(["--prompt=x"], {}, tmp_path, None)
+    assert [problem.input for problem in caught.value.problems] == ["repo"]
+    assert read_inputs(["--prompt=x", "--repo=acme/api"], {}, tmp_path, None)[0].repo == "acme/api"
+    assert read_inputs(["--run-id=run-1"], {}, tmp_path, None)[0].repo is None
+
+
+@pytest.mark.parametrize(
+    ("text", "task", "remedy"),
+    [
+        ("timeout: 5m", "", "Set prompt or prompt-file, or task if the run file has tasks."),
+        ("tasks: {a: {timeout: 5m}}", "a", "Set prompt or prompt-file."),
+    ],
+)
+def test_a_task_is_asked_for_where_it_may_be_what_is_missing(text: str, task: str, remedy: str, tmp_path: Path) -> None:
+    run_file(tmp_path, text)
+    (problem,) = problems(tmp_path, MOGPLEX_RUN_FILE="mogplex.yml", MOGPLEX_TASK=task, MOGPLEX_PROMPT="")
+    assert (problem.input, problem.fault, problem.remedy) == ("prompt", "is missing", remedy)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ('{"type": "object"}', None),
+        ("{}".ljust(1_000_000), None),
+        ("{}".ljust(1_000_001), "has more than 1,000,000 bytes"),
+        ("[]", "is not a JSON object"),
+        ("true", "is not a JSON object"),
+        ("{", "is not JSON"),
+        ("", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"type": 7}', "is not a JSON Schema"),
+        ('{"$schema": "http://json-schema.org/draft-04/schema#", "required": []}', "is not a JSON Schema"),
+        ('{"required": []}', None),
+    ],
+)
+def test_a_schema_for_an_artifact(content: str, fault: str | None, tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text(content)
+    argv = ["--artifact=report", "--artifact-schema=schema.json"]
+    if fault is None:
+        assert read(tmp_path, *argv).artifact_schema is not None
+    else:
+        (problem,) = problems(tmp_path, *argv)
+        assert problem.input == "artifact-schema"
+        assert problem.fault.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("x".ljust(500_000), None),
+        ("x".ljust(500_001), "has more than 500,000 bytes"),
+        ("😀" * 50_000, None),
+        ("😀" * 50_000 + "x", "has 100,001 characters, counted in UTF-16, 100,000 are allowed"),
+        ("x" * 100_001, "has 100,001 characters, 100,000 are allowed"),
+        (" \n", "is empty"),
+        ("a\0b", "contains a NUL character"),
+    ],
+)
+def test_how_long_a_prompt_may_be(content: str, fault: str | None, tmp_path: Path) -> None:
+    (tmp_path / "task.md").write_text(content, encoding="utf-8")
+    if fault is None:
+        assert read(tmp_path, "--prompt-file=task.md", MOGPLEX_PROMPT="").prompt == content.strip()
+    else:
+        (problem,) = problems(tmp_path, "--prompt-file=task.md", MOGPLEX_PROMPT="")
+        assert problem.input == "prompt-file"
+        assert problem.fault.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "connection"),
+    [
+        ([], {}, ("https://mogplex.com", None)),
+        ([], {"MOGPLEX_API_KEY": "mog_a", "MOGPLEX_TIMEOUT": "wrong"}, ("https://mogplex.com", "mog_a")),
+        (["--base-url=https://a.example"], {"MOGPLEX_URL": "https://b.example"}, ("https://a.example", None)),
+    ],
+)
+def test_the_connection_needs_no_other_input(
+    argv: list[str], env: dict[str, str], connection: tuple[str, str | None]
+) -> None:
+    assert read_connection(argv, env) == connection
+
+
+def test_a_connection_that_is_wrong_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        read_connection(["--base-url=mogplex.com"], {"MOGPLEX_API_KEY": "a b"})
+    assert [problem.input for problem in caught.value.problems] == ["api-key", "base-url"]
+
+
+# The inputs of the run file.
+
+
+def nodes(count: int) -> str:
+    return f"keys: [{','.join('x' * (count - 3))}]"
+
+
+def expanded(size: int) -> str:
+    """Return a file that has this size when its aliases are expanded."""
+    return f"a: &a {'x' * 2_000}\nb: [{','.join(['*a '] * 1_990)}]\nc: {'y' * (size - 3_982_005)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (nodes(20_000), "is not an input"),
+        (nodes(20_001), "has more than 20,000 names and values"),
+        (expanded(4_000_000), "is not an input"),
+        (expanded(4_000_001), "has aliases that expand to too much text"),
+        ("prompt: x\n".ljust(500_000), None),
+        ("prompt: x\n".ljust(500_001), "has more than 500,000 bytes"),
+    ],
+    ids=["nodes", "more nodes", "aliases", "more aliases", "bytes", "more bytes"],
+)
+def test_how_large_a_run_file_may_be(text: str, fault: str | None, tmp_path: Path) -> None:
+    run_file(tmp_path, text)
+    if fault is None:
+        assert read(tmp_path, "--run-file=mogplex.yml", MOGPLEX_PROMPT="").prompt == "x"
+    else:
+        found = problems(tmp_path, "--run-file=mogplex.yml")
+        assert found[0].fault.startswith(fault)

@@ -1,0 +1,156 @@
+"""What is wrong with a command line or with variables, and what is said about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.errors import UsageError
+from mogplex_ci.inputs.schema import inputs
+from mogplex_ci.inputs.sources import OUTPUT_VARIABLES, check_flags, flag_parser, gather, given, tasks_asked_for
+
+WORD = "arguments contain a word that is not expected"
+
+
+def wrong(*argv: str) -> list[str]:
+    try:
+        check_flags(argv)
+    except UsageError as error:
+        return [f"{problem.input} {problem.fault}" for problem in error.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("argv", "faults"),
+    [
+        ([], []),
+        (["--prompt", "x", "--wait", "--timeout=5m"], []),
+        (["x"], [WORD]),
+        (["x", "y"], [WORD, WORD]),
+        (["--foo"], ["flag --foo does not exist"]),
+        (["--foo", "x"], ["flag --foo does not exist"]),
+        (["--foo", "x", "y"], ["flag --foo does not exist", WORD]),
+        (["--foo", "--bar"], ["flag --foo does not exist", "flag --bar does not exist"]),
+        (["--foo=x", "y"], ["flag --foo does not exist"]),
+        (["-x"], ["flag -x does not exist"]),
+        (["--time=5m"], ["flag --time does not exist"]),
+        ([f"--{'a' * 31}"], [f"flag --{'a' * 31} does not exist"]),
+        ([f"--{'a' * 32}"], [WORD]),
+        (["--mog_secret1"], [WORD]),
+        (["--timeout"], ["flag --timeout needs a value"]),
+        (["--foo", "--timeout"], ["flag --timeout needs a value"]),
+    ],
+)
+def test_what_is_wrong_with_a_command_line(argv: list[str], faults: list[str]) -> None:
+    assert wrong(*argv) == faults
+
+
+@pytest.mark.parametrize(
+    ("flag", "remedy"),
+    [
+        ("--tmeout", "Did you mean --timeout?"),
+        ("--TIMEOUT", "Did you mean --timeout?"),
+        ("--halp", "Did you mean --help?"),
+        ("--zzz", "See --help."),
+        ("--api-key", "Set MOGPLEX_API_KEY: other processes can see command lines."),
+        ("--api-kye", "Set MOGPLEX_API_KEY: other processes can see command lines."),
+        ("--github-token", "Set MOGPLEX_GITHUB_TOKEN: other processes can see command lines."),
+    ],
+)
+def test_what_to_do_about_an_unknown_flag(flag: str, remedy: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_flags([flag])
+    assert [problem.remedy for problem in caught.value.problems] == [remedy]
+
+
+def test_the_help_lists_what_people_set_but_for_secrets() -> None:
+    text = flag_parser("mogplex-ci").format_help()
+    for name, spec in inputs().items():
+        assert (f"--{name} " in text) is not (spec.is_secret or spec.github_expression is not None), name
+    words = " ".join(text.split())
+    for shown in (
+        "--wait [true|false]",
+        "--harness codex|claude-code|mogplex",
+        "--timeout DURATION",
+        "--base-url URL",
+        "--agent VALUE",
+        "Default: 30m.",
+    ):
+        assert shown in words
+    assert "`" not in text
+
+
+@pytest.mark.parametrize(
+    ("env", "warned"),
+    [
+        ({"MOGPLEX_TMEOUT": "5m"}, ["MOGPLEX_TMEOUT: Did you mean MOGPLEX_TIMEOUT?"]),
+        ({"MOGPLEX_QQQQQQQQQQQQQQ": ""}, ["MOGPLEX_QQQQQQQQQQQQQQ: See docs/inputs-and-outputs.md."]),
+        ({"INPUT_TMEOUT": "5m"}, ["tmeout: Did you mean timeout?"]),
+        ({"INPUT_ZZZ": "5m", "ZZZ": "5m"}, ["zzz: See docs/inputs-and-outputs.md."]),
+        ({"INPUT_ARGS": "", "INPUT_ENTRYPOINT": "", "INPUT_TIMEOUT": "", "MOGPLEX_DEBUG": "1"}, []),
+        (dict.fromkeys(OUTPUT_VARIABLES, ""), []),
+        ({f"MOGPLEX_{'Z' * 200}": ""}, [f"MOGPLEX_{'Z' * 92}: See docs/inputs-and-outputs.md."]),
+        ({f"INPUT_{'Z' * 200}": ""}, [f"{'z' * 100}: See docs/inputs-and-outputs.md."]),
+        ({"MOGPLEX_RUN_ID": "run-1"}, []),
+        ({"MOGPLEX_RUN_ID": " run-1 "}, []),
+        (
+            {"MOGPLEX_RUN_ID": "run-1", "INPUT_PROMPT": "x"},
+            ["MOGPLEX_RUN_ID: Set this job's inputs with flags."],
+        ),
+        (
+            {"MOGPLEX_RUN_ID": "run-1", "MOGPLEX_BRANCH": "theirs", "INPUT_RUN-ID": "run-2"},
+            [f"MOGPLEX_{name}: Set this job's inputs with flags." for name in ("BRANCH", "RUN_ID")],
+        ),
+        ({"MOGPLEX_BRANCH": "mine"}, []),
+    ],
+)
+def test_which_variables_are_warned_of(env: dict[str, str], warned: list[str], tmp_path: Path) -> None:
+    found = gather((), env, tmp_path).warnings
+    assert [f"{problem.input}: {problem.remedy}" for problem in found] == warned
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "run_id"),
+    [
+        ([], {}, None),
+        ([], {"MOGPLEX_RUN_ID": "run-1"}, "run-1"),
+        ([], {"MOGPLEX_RUN_ID": " "}, None),
+        (["--run-id=run-2"], {"MOGPLEX_RUN_ID": "run-1"}, "run-2"),
+        (["--harness=codex"], {"MOGPLEX_RUN_ID": "run-1"}, "run-1"),
+        (["--prompt=x"], {"MOGPLEX_RUN_ID": "run-1"}, None),
+        (["--prompt-file=x"], {"MOGPLEX_RUN_ID": "run-1"}, None),
+        (["--run-file=x"], {"MOGPLEX_RUN_ID": "run-1"}, None),
+    ],
+)
+def test_whose_run_is_followed(argv: list[str], env: dict[str, str], run_id: str | None) -> None:
+    assert given(argv, env).get("run-id") == run_id
+
+
+@pytest.mark.parametrize(
+    ("task", "tasks"),
+    [
+        ("", None),
+        ("lint", None),
+        ("lint,", None),
+        ("none", None),
+        ("lint,docs", ["lint", "docs"]),
+        ("docs\nlint\n", ["docs", "lint"]),
+        ("lint,none", ["lint", "none"]),
+        ("a,b", None),
+        ("all", ["lint", "docs", "a,b"]),
+    ],
+)
+def test_which_tasks_are_asked_for(task: str, tasks: list[str] | None, tmp_path: Path) -> None:
+    (tmp_path / "mogplex.yml").write_text('tasks: {lint: {}, docs: {}, "a,b": {}}')
+    env = {"MOGPLEX_RUN_FILE": "mogplex.yml", "MOGPLEX_TASK": task}
+    assert tasks_asked_for((), env, tmp_path) == tasks
+    assert tasks_asked_for((), {"MOGPLEX_TASK": task}, tmp_path) is None
+
+
+def test_only_what_could_be_read_can_be_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "mogplex.yml").write_text("prompt: x\nlint: y")
+    assert gather((), {}, tmp_path).is_complete
+    assert not gather(("--timeout",), {}, tmp_path).is_complete
+    assert gather(("--foo",), {}, tmp_path).is_complete
+    assert not gather(("--run-file=mogplex.yml",), {}, tmp_path).is_complete

@@ -1,0 +1,152 @@
+"""What text each kind of input takes, at its bounds, and what is suggested in place of another one."""
+
+from __future__ import annotations
+
+import pytest
+
+from mogplex_ci.inputs.schema import check, did_you_mean, enumeration, inputs, is_uuid, nearest
+from mogplex_ci.models import Untrusted
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("timeout", "720h", None),
+        ("timeout", "720h1s", "is longer than 720h"),
+        ("timeout", "1ms", None),
+        ("timeout", "0m", "is not more than zero"),
+        ("retries", "9" * 9, None),
+        ("retries", "9" * 10, "is not a whole number"),
+        ("concurrency", "999", None),
+        ("concurrency", "1000", "is not a whole number from 1 to 999"),
+        ("concurrency", "0", "is not a whole number from 1 to 999"),
+        ("branch", "b" * 255, None),
+        ("branch", "b" * 256, "has 256 characters, 255 are allowed"),
+        ("branch", "a..b", "is not a branch name that git accepts"),
+        ("branch", "a\ud800b", "is not UTF-8 text"),
+        ("branch", chr(0xDFFF), "is not UTF-8 text"),
+        ("branch", "a\ue000b", None),
+        ("agent", "a" * 200, None),
+        ("agent", "a" * 201, "has 201 characters, 200 are allowed"),
+        ("mode", "SAFE", None),
+        ("mode", "Safe", None),
+        ("harness", "codex", None),
+        ("harness", "CODEX", "is not one of the choices"),
+        ("prompt", "😀" * 50_000, None),
+        ("prompt", "😀" * 50_001, "has 100,002 characters, counted in UTF-16, 100,000 are allowed"),
+        ("prompt", "x" * 100_000, None),
+        ("prompt", "x" * 100_001, "has 100,001 characters, 100,000 are allowed"),
+        ("base-url", "http://localhost", None),
+        ("base-url", "http://127.0.0.1:1", None),
+        ("base-url", "http://127.1.2.3", None),
+        ("base-url", "http://[::1]", None),
+        ("base-url", "https://mogplex.example:65535", None),
+        ("base-url", "https://mogplex.example:65536", "is not a URL"),
+        ("base-url", "http://127.0.0.1.example.com", "would send the token unencrypted"),
+        ("base-url", "http://127.0.0.1234", "would send the token unencrypted"),
+        ("base-url", "https://@mogplex.com", "contains credentials, a query or a fragment"),
+        ("matrix", "{}", None),
+        ("matrix", "{", "is not JSON"),
+    ],
+)
+def test_what_a_text_must_be(name: str, text: str, fault: str | None) -> None:
+    assert [problem.fault for problem in check({name: text})] == ([] if fault is None else [fault])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_shown"),
+    [
+        ("harness", "gpt", True),
+        ("timeout", "soon", True),
+        ("api-key", "a b", False),
+        ("github-token", "a b", False),
+        ("base-url", "mogplex.com", False),
+        ("prompt", "a\0b", False),
+        ("matrix", "{", False),
+    ],
+)
+def test_what_may_hold_a_credential_is_not_shown(name: str, text: str, is_shown: bool) -> None:
+    (problem,) = check({name: text})
+    assert problem.got == (Untrusted(text) if is_shown else None)
+    assert problem.near == ()
+    assert problem.remedy == f"Use {inputs()[name].kind.allowed}."
+
+
+def test_a_default_need_not_be_looked_at() -> None:
+    assert check({name: spec.default for name, spec in inputs().items() if spec.default is not None}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "near"),
+    [
+        *(("wait", text, "true") for text in ("tRUE", "yes", "Y", "on", "1")),
+        *(("wait", text, "false") for text in ("fALSE", "no", "N", "off", "0")),
+        *(("wait", text, None) for text in ("maybe", "2", "yess", "oof")),
+        ("timeout", "1 hour", "1h"),
+        ("timeout", "2 hrs and 5 mins", "2h5m"),
+        ("timeout", "1 Minute, 1 Sec", "1m1s"),
+        ("timeout", "1 fortnight", None),
+        ("timeout", "5 minutes" + " " * 31, "5m"),
+        ("timeout", " " * 31 + "5 minutes", "5m"),
+        ("timeout", " " * 40 + "5 minutes", None),
+        ("repo", "https://github.com/acme/web", "acme/web"),
+        ("repo", "ssh://git@github.com/acme/web.js.git", "acme/web.js"),
+        ("repo", "git@github.com:acme/web/", "acme/web"),
+        ("repo", "acme / web", "acme/web"),
+        ("repo", "acme", None),
+        ("repo", "@acme/" + "w" * 394, "acme/" + "w" * 394),
+        ("repo", "acme/web, acme/api; acme/x", "acme/web acme/api acme/x"),
+        ("repo", ", acme/web, acme/api;", "acme/web acme/api"),
+        ("branch", "fix the  login", "fix-the-login"),
+        ("branch", "a b" * 33 + "c", "-".join(["a", *["ba"] * 32, "bc"])),
+        ("branch", "fix it..", None),
+        ("on-timeout", "detaach", "detach"),
+        ("on-timeout", "kill", None),
+    ],
+)
+def test_what_is_suggested(name: str, text: str, near: str | None) -> None:
+    (problem,) = check({name: text})
+    assert [each.text for each in problem.near] == ([near] if near is not None else [])
+
+
+def listed(size: int) -> str:
+    """Return a list of repositories with commas that has so many characters."""
+    return "acme/web, " * (size // 10 - 1) + "acme/" + "x" * (5 + size % 10)
+
+
+@pytest.mark.parametrize(("size", "is_known"), [(399, True), (400, True), (401, False)])
+def test_a_list_is_read_up_to_400_characters(size: int, is_known: bool) -> None:
+    text = listed(size)
+    assert len(text) == size
+    (problem,) = check({"repo": text})
+    assert [each.text for each in problem.near] == ([text.replace(",", "")] if is_known else [])
+
+
+@pytest.mark.parametrize(
+    ("words", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
+)
+def test_an_enumeration(words: list[str], text: str) -> None:
+    assert enumeration(words) == text
+
+
+def test_the_nearest_words() -> None:
+    assert nearest("agnt", ["agent", "agents", "harness"]) == ["agent"]
+    assert nearest("agnt", ["agents", "agent", "harness"], count=2) == ["agent", "agents"]
+    assert nearest("zzz", ["agent"]) == []
+    assert did_you_mean("agnt", ["agent"]) == "Did you mean agent?"
+    assert did_you_mean("zzz", ["agent"], otherwise="See --help.") == "See --help."
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001", True),
+        ("5F0C7A52-3F9B-4D0E-9B57-1F2A6C1D0001", True),
+        ("5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d000", False),
+        ("5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d00011", False),
+        ("5g0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001", False),
+        ("acme/web", False),
+    ],
+)
+def test_a_uuid(text: str, is_one: bool) -> None:
+    assert is_uuid(text) is is_one
