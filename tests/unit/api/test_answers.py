@@ -273,3 +273,20 @@ def test_a_tool_without_a_name_is_called_tool() -> None:
     assert named is not None
     assert unnamed is not None
     assert (named.name, unnamed.name) == (Untrusted("shell"), Untrusted("tool"))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [({"id": "e1", "type": "log"}, "log"), ({"id": "e1"}, "event"), ({"id": "e1", "type": 7}, "event")],
+)
+def test_an_event_without_a_type_is_called_event(data: dict[str, Any], words: str) -> None:
+    (found,) = answers.events([data, {"type": "log"}, {"id": 7}, None, "log"])
+    assert (found.type, found.kind) == (Untrusted(words), EventKind.OTHER)
+
+
+@pytest.mark.parametrize(
+    "data", [None, [], {"repos": None}, {"repos": {}}, {"repos": [None]}, {"repos": [{"id": "r"}]}]
+)
+def test_a_list_of_repositories_without_what_is_needed_is_refused(data: object) -> None:
+    with pytest.raises(UnreachableError, match="the API's answer"):
+        answers.repos(data)

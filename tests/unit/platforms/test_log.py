@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.sanitize import Markdown
 from tests.ci_environments import environment
 from tests.safe_text import safe_text
 
@@ -146,6 +148,9 @@ def test_a_percent_sign_is_no_reference_in_a_teamcity_parameter(
     [
         ("azure", {"SYSTEM_DEBUG": "true"}, "##[debug]text\n"),
         ("github", {"RUNNER_DEBUG": "1"}, "::debug::text\n"),
+        ("github", {"RUNNER_DEBUG": "0"}, ""),
+        ("github", {"MOGPLEX_DEBUG": "1"}, "::debug::text\n"),
+        ("github", {}, ""),
         ("gitlab", {"CI_DEBUG_TRACE": "true"}, "DEBUG: text\n"),
         ("jenkins", {"MOGPLEX_DEBUG": "1"}, "DEBUG: text\n"),
         ("gitlab", {"MOGPLEX_DEBUG": "1"}, "DEBUG: text\n"),
@@ -169,3 +174,36 @@ def test_a_buildkite_agent_that_fails_costs_outputs_and_no_line_of_the_log(tmp_p
         system.set_outputs({"status": safe_text("success")})
     system.annotate(Level.ERROR, safe_text("Mogplex"), TEXT)
     assert stream.getvalue() == f"ERROR: Mogplex: {TEXT}\n"
+
+
+def test_github_is_told_in_commands_and_escapes(tmp_path: Path) -> None:
+    system, stream = platform("github", tmp_path)
+    system.open_group(safe_text("50%: a, b"))
+    system.close_group()
+    system.mask("100%\r\n::secret::")
+    assert stream.getvalue() == "::group::50%25: a, b\n::endgroup::\n::add-mask::100%25%0D%0A::secret::\n"
+
+
+def test_github_reads_outputs_and_summary_in_files_that_grow(tmp_path: Path) -> None:
+    system, _ = platform("github", tmp_path)
+    for status in ("running", "success"):
+        system.set_outputs({"status": safe_text(status), "message": None})
+        system.write_summary(Markdown.of("Run {}\n", safe_text(status)))
+    written = (tmp_path / "output").read_text(encoding="utf-8")
+    entries = re.findall(r"([a-z]+)<<(mogplex_[0-9a-f]{32})\n(.*)\n\2\n", written)
+    assert [(name, value) for name, _, value in entries] == [
+        *(("status", "running"), ("message", "")),
+        *(("status", "success"), ("message", "")),
+    ]
+    assert len({delimiter for _, delimiter, _ in entries}) == 4
+    assert (tmp_path / "summary.md").read_text(encoding="utf-8") == "Run running\nRun success\n"
+
+
+def test_a_runner_without_files_costs_nothing_else(tmp_path: Path) -> None:
+    files = dict.fromkeys(("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_STATE"), "")
+    system, stream = platform("github", tmp_path, **files)
+    system.set_outputs({"status": safe_text("success")})
+    system.write_summary(Markdown.of("Run"))
+    system.save_state({"key": "k"})
+    system.clear_state()
+    assert stream.getvalue() == ""

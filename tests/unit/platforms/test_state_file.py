@@ -74,6 +74,8 @@ def test_the_actions_post_step_gets_the_state_from_the_runner(tmp_path: Path) ->
     given = {f"STATE_{name}": value for name, value in STATE.items()}
     assert github(tmp_path, **given).load_state() == STATE
     assert github(tmp_path, **given, STATE_finished="true").load_state() == {}
+    github(tmp_path).clear_state()
+    assert "finished<<" in (tmp_path / "state").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("matrix", [None, '{"os": "linux"}'], ids=["run step", "image with a matrix given by hand"])
