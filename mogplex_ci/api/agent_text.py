@@ -152,13 +152,12 @@ class TextBuffer:
     def _paragraph_end(self) -> int | None:
         """Return the end of the last paragraph that is complete; of all text when too much is held back."""
         start = len(self._text) - len(self._text.lstrip())  # white space left over from an earlier piece
-        limit = len(self._text) if self._open is None else self._open[0]
+        limit = known = len(self._text) if self._open is None else self._open[0]
         while (at := self._text.rfind("\n\n", max(self._checked, start), limit)) >= 0:
             if self._may_cut(at):
                 return at + 2
-            block = bisect_left(self._blocks, (at, at)) - 1
-            limit = self._blocks[block][0] if block >= 0 and at < self._blocks[block][1] else at + 1
-        self._checked = max(len(self._text) - 1, self._checked) if self._open is None else self._checked
+            limit = at + 1
+        self._checked = known - 1
         return len(self._text) if len(self._text) - start > _MOST_HELD else None
 
     def _take(self, end: int) -> list[Untrusted]:

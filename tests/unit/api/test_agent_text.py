@@ -245,6 +245,7 @@ def test_of_a_quiet_text_only_a_short_line_without_a_sentence_is_shown(size: int
         ("The key: it\nis plain\nnow", ""),
         ("The key: it\nis\nplain\nnow", "The key: it\nis\nplain\n"),
         ("key =\nplain", ""),
+        (":plain\nwords", ""),
         ("One. Two <<<", "One. "),
         ("One. <<<", "One. "),
     ],
@@ -291,3 +292,18 @@ def test_the_last_of_several_checkpoints_counts() -> None:
     assert "".join(pieces).strip() == "One.\n\nTwo.\n\nThree."
     assert buffer.checkpoint is not None
     assert buffer.checkpoint.summary == Untrusted("Fine?")
+
+
+@pytest.mark.parametrize("blocks", [[FENCE], [KEY], [FENCE, FENCE], [KEY, FENCE, FENCE], [FENCE, KEY, KEY, FENCE]])
+def test_blocks_that_are_closed_are_not_cut(blocks: list[str]) -> None:
+    together = "\n".join(blocks)
+    for before in ("", "One.\n\n", "One.\n\nTwo.\n"):
+        buffer = TextBuffer()
+        pieces = buffer.add(Untrusted(before + together))
+        assert "".join(piece.text for piece in pieces) == before[:6]
+        pieces += [*buffer.flush(), *buffer.flush(), *buffer.add(Untrusted("\nmore")), *buffer.flush()]
+        pieces += buffer.interrupt()
+        assert buffer.is_empty
+        assert "".join(piece.text for piece in pieces) == f"{before}{together}\nmore"
+        for block in (FENCE, KEY):
+            assert sum(piece.text.count(block) for piece in pieces) == blocks.count(block)
