@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 """A longer line breaks the stream; the service itself knows no limit (5 MB in one line were seen)."""
-MAX_WAITING_BYTES: Final = 1024 * 1024
+MAX_WAITING_BYTES: Final = 1_048_576
 """Bytes that are read ahead of the consumer, about; then the reader waits, and with it the service."""
 _ITEM_BYTES: Final = 256
 """What an item counts besides its data, so that comments do not come for free."""
-_READ_BYTES: Final = 64 * 1024
+_READ_BYTES: Final = 65_536
 
 
 class StreamItem(NamedTuple):

@@ -33,7 +33,7 @@ with warnings.catch_warnings(action="ignore"):
 CONNECT_SECONDS: Final = 5.0
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _MAX_REDIRECTS: Final = 3
-_CHUNK_BYTES: Final = 64 * 1024
+_CHUNK_BYTES: Final = 65_536
 
 
 class Answer(NamedTuple):
