@@ -164,10 +164,10 @@ def read_fleet(
             problems += [problem for problem in error.problems if problem not in problems]
     if problems:
         raise UsageError(*problems)
-    first = steps[0]
+    first, *others = steps
     for name in _OF_THE_STEP:
         field = name.replace("-", "_")
-        if any(getattr(step, field) != getattr(first, field) for step in steps):
+        if any(getattr(step, field) != getattr(first, field) for step in others):
             problems.append(Problem(name, "differs between the tasks", "Set it once, outside tasks."))
     is_fleet = tasks is not None or any(step.is_for_many_repos for step in steps)
     if is_fleet:

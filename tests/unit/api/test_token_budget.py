@@ -63,6 +63,16 @@ def test_ten_starts_a_minute_and_thirty_an_hour() -> None:
     assert 3600 <= sent[30] <= 3601
 
 
+def test_a_hundred_and_fifty_starts_a_day() -> None:
+    budget, clock = TokenBudget(), VirtualTime().clock()
+    for _ in range(150):
+        assert budget.seconds_to_start(clock.monotonic()) == 0
+        with budget.turn(Use.START, 30, clock=clock):
+            pass
+        clock.sleep(121)
+    assert budget.seconds_to_start(clock.monotonic()) == pytest.approx(86_400.05 - 150 * 121)
+
+
 def test_polls_leave_room_for_cancels() -> None:
     uses = [(0.0, Use.POLL)] * 60 + [(1.0, Use.CANCEL)] * 8
     sent = send(TokenBudget(), VirtualTime(), uses)
@@ -199,7 +209,7 @@ STARTED = Limit(3, 10.0)
 )
 def test_room_comes_when_the_oldest_request_has_left_the_window(now: float, seconds: float) -> None:
     """And a little later: the service's clock need not run exactly like ours."""
-    time, budget = VirtualTime(), TokenBudget(starts=(STARTED,))
+    time, budget = VirtualTime(), TokenBudget(requests=Limit(20, 10.0), starts=(STARTED,))
     send(budget, time, [(0.0, Use.START), (1.0, Use.START), (2.0, Use.START)])
     assert budget.seconds_to_start(now) == pytest.approx(seconds, abs=1e-6)
 
