@@ -307,3 +307,13 @@ def test_blocks_that_are_closed_are_not_cut(blocks: list[str]) -> None:
         assert "".join(piece.text for piece in pieces) == f"{before}{together}\nmore"
         for block in (FENCE, KEY):
             assert sum(piece.text.count(block) for piece in pieces) == blocks.count(block)
+
+
+@pytest.mark.parametrize("block", [KEY, FENCE])
+@pytest.mark.parametrize("split", [2, -2])
+def test_a_mark_in_two_deltas_is_seen_wherever_it_stands(block: str, split: int) -> None:
+    for before in range(200):
+        buffer, text = TextBuffer(), "x" * before + f"\n{block}"
+        assert buffer.add(Untrusted(text[: len(text) - len(block) + split % len(block)])) == [], before
+        assert buffer.add(Untrusted(text[len(text) - len(block) + split % len(block) :])) == [], before
+        assert buffer.add(Untrusted("\n\nMore")) == [Untrusted(f"{text}\n\n")], before
