@@ -28,6 +28,8 @@ PROMPT_FILE_BYTES: Final = 4 * PROMPT_LIMIT + 100_000
 """Largest prompt file: a character takes at most four bytes, and white space around the prompt does not count."""
 EMULATOR_TOKEN: Final = "mog_EmulatorTokenOpensNothingReal000"  # noqa: S105 - it opens nothing
 """The token of the emulator's default world. It is public and opens nothing."""
+_LONGEST_MISTAKE: Final = 400
+"""Characters of a text for which something else is suggested; longer ones would take time."""
 _LOOPBACK: Final = r"localhost|127(?:\.[0-9]{1,3}){3}|::1"
 
 
@@ -73,6 +75,8 @@ class Kind(NamedTuple):
 
     def suggestion(self, text: str) -> str | None:
         """Return a valid value that somebody who wrote ``text``, which is invalid, may have meant."""
+        if len(text) > _LONGEST_MISTAKE:
+            return None
         candidates = nearest(text.lower(), self.choices) if self.choices else _SUGGESTIONS.get(self.name, _none)(text)
         return next((candidate for candidate in candidates if self.fault(candidate) is None), None)
 
@@ -160,8 +164,7 @@ def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
     """Return ``Did you mean NAME?``, or ``otherwise`` when no known word is close."""
-    close = nearest(word, known)
-    return f"Did you mean {close[0]}?" if close else otherwise
+    return next((f"Did you mean {name}?" for name in nearest(word, known)), otherwise)
 
 
 def enumeration(words: Sequence[str]) -> str:
@@ -243,27 +246,26 @@ def _boolean_suggestions(text: str) -> Iterator[str]:
 
 def _duration_suggestions(text: str) -> Iterator[str]:
     """Yield ``1h30m`` for ``1 hour 30 minutes``."""
-    words = re.sub(r"\s|,|\band\b", "", text[:40].lower())
+    words = re.sub(r"\s|,|\band\b", "", text.lower())
     yield re.sub(r"(?<=\d)(hours?|hrs?|minutes?|mins?|seconds?|secs?)", lambda unit: unit[1][0], words)
 
 
 def _repo_suggestions(text: str) -> Iterator[str]:
     """Yield ``owner/name`` for a clone URL, the address of a repository, ``@owner/name`` and ``owner / name``."""
-    match = re.search(r"(?:://|@)[^/:\s]+[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", text[:400], re.ASCII)
+    match = re.search(r"(?:://|@)[^/:\s]+[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", text, re.ASCII)
     if match:
         yield match[1]
-    yield re.sub(r"[\s@]", "", text[:400])
+    yield re.sub(r"[\s@]", "", text)
 
 
 def _repos_suggestions(text: str) -> Iterator[str]:
     """Yield what ``_repo_suggestions`` does, and ``acme/web acme/api`` for a list with commas."""
     yield from _repo_suggestions(text)
-    if len(text) <= 400:
-        yield " ".join(re.split(r"[\s,;]+", text.strip(" ,;")))
+    yield " ".join(re.split(r"[\s,;]+", text.strip(" ,;")))
 
 
 def _branch_suggestions(text: str) -> Iterator[str]:
-    yield re.sub(r"\s+", "-", text[:100])
+    yield re.sub(r"\s+", "-", text)
 
 
 def _none(_: str) -> Iterator[str]:

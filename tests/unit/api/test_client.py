@@ -290,7 +290,7 @@ def test_a_page_of_events_that_comes_with_an_error_is_an_error() -> None:
         assert client.events("run-1") is first
 
 
-@pytest.mark.parametrize(("run_id", "is_it"), [("run-1", True), ("RUN-1", True), ("run-2", False)])
+@pytest.mark.parametrize(("run_id", "is_it"), [("run-1", True), ("RUN-1", True), ("run-2", False), ("run-0", False)])
 def test_an_answer_about_another_run_is_none(run_id: str, is_it: bool) -> None:
     run = {"runId": run_id, "status": "running"}
     data = {"run": run, "events": [], "status": "running"}

@@ -245,12 +245,13 @@ def test_a_compressed_stream_is_read_as_it_comes() -> None:
         [chunk(CONNECTED + b"data: {]\n\n"), LAST_CHUNK],
         [chunk(CONNECTED + b"data: " + b"[" * 100_000 + b"\n\n"), LAST_CHUNK],
         [chunk(CONNECTED + record("run", {"runId": "another", "status": "success"})), LAST_CHUNK],
+        [chunk(CONNECTED + record("run", {"runId": "0", "status": "success"})), LAST_CHUNK],
         [chunk(CONNECTED + record("run", {"runId": RUN_ID, "status": "::stop::"})), LAST_CHUNK],
         [chunk(CONNECTED + record("run", 7)), LAST_CHUNK],
         [chunk(CONNECTED), *[chunk(b"x" * 65536)] * 300],
     ],
     ids=[
-        *("cut between chunks", "cut in a chunk", "no chunk", "not UTF-8", "not JSON", "too deep", "another run"),
+        *("cut between chunks", "cut in a chunk", "no chunk", "not UTF-8", "not JSON", "too deep", "another run", "0"),
         *("odd status", "no object", "a line without end"),
     ],
 )
@@ -269,6 +270,15 @@ def test_what_is_no_event_is_a_sign_of_life() -> None:
         items, closed = read(stream)
     assert closed.error is None
     assert set(items) == {StreamItem()}
+
+
+def test_a_run_is_the_same_in_any_case() -> None:
+    run = record("run", run_object(runId=RUN_ID.upper()))
+    with opened(sends(CHUNKED, chunk(run), LAST_CHUNK)) as stream:
+        (item,), closed = read(stream)
+    assert closed.error is None
+    assert item.run is not None
+    assert item.run.id == RUN_ID.upper()
 
 
 def test_a_silent_stream_stays_open() -> None:

@@ -86,9 +86,6 @@ def test_a_default_need_not_be_looked_at() -> None:
         ("timeout", "2 hrs and 5 mins", "2h5m"),
         ("timeout", "1 Minute, 1 Sec", "1m1s"),
         ("timeout", "1 fortnight", None),
-        ("timeout", "5 minutes" + " " * 31, "5m"),
-        ("timeout", " " * 31 + "5 minutes", "5m"),
-        ("timeout", " " * 40 + "5 minutes", None),
         ("repo", "https://github.com/acme/web", "acme/web"),
         ("repo", "ssh://git@github.com/acme/web.js.git", "acme/web.js"),
         ("repo", "git@github.com:acme/web/", "acme/web"),
@@ -98,7 +95,8 @@ def test_a_default_need_not_be_looked_at() -> None:
         ("repo", "acme/web, acme/api; acme/x", "acme/web acme/api acme/x"),
         ("repo", ", acme/web, acme/api;", "acme/web acme/api"),
         ("branch", "fix the  login", "fix-the-login"),
-        ("branch", "a b" * 33 + "c", "-".join(["a", *["ba"] * 32, "bc"])),
+        ("branch", "a " * 127 + "b", "-".join([*"a" * 127, "b"])),
+        ("branch", "a " * 128 + "b", None),
         ("branch", "fix it..", None),
         ("on-timeout", "detaach", "detach"),
         ("on-timeout", "kill", None),
@@ -115,7 +113,7 @@ def listed(size: int) -> str:
 
 
 @pytest.mark.parametrize(("size", "is_known"), [(399, True), (400, True), (401, False)])
-def test_a_list_is_read_up_to_400_characters(size: int, is_known: bool) -> None:
+def test_something_else_is_suggested_for_up_to_400_characters(size: int, is_known: bool) -> None:
     text = listed(size)
     assert len(text) == size
     (problem,) = check({"repo": text})
