@@ -59,7 +59,7 @@ class _BearerAuth(AuthBase):
 
 
 class _Session(requests.Session):
-    """Leaves redirects alone: requests would read a body of any size, and fail when ``Location`` is no address."""
+    """Follows no redirect, nor looks at one: requests reads a body of any size, and fails if it leads to no address."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None: ``Transport`` looks where a redirect leads."""
@@ -120,7 +120,6 @@ class Transport:
                 json=json,
                 headers=headers,
                 timeout=(min(CONNECT_SECONDS, left), min(CALL_SECONDS, left)),
-                allow_redirects=False,
                 stream=True,
             ) as response:
                 return Answer(response.status_code, response.headers, _read_body(response, ends))
@@ -143,7 +142,6 @@ class Transport:
                 params=query,
                 headers={"Accept-Encoding": "identity", **headers},
                 timeout=(min(CONNECT_SECONDS, left), silence),  # ``_exchange`` bounds the wait for the headers
-                allow_redirects=False,
                 stream=True,
             )
             if time.monotonic() > ends:
