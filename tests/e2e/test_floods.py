@@ -102,6 +102,7 @@ def test_a_flood_costs_bounded_memory_and_hides_no_end(name: str, streams: bool,
 def test_a_page_that_is_too_large_to_be_read_hides_no_end(tmp_path: Path) -> None:
     with Emulator("success", speed=50) as emulator:
         run_id, step = attached(emulator, tmp_path)
+        step.inputs["timeout"] = "20s"  # else it is asked for the page again for 90 s
         inject_page(emulator, run_id, events(199, message="text " * 40_000))
         inject_no_stream(emulator)
         check_success(step)
