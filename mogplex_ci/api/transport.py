@@ -59,7 +59,10 @@ class _BearerAuth(AuthBase):
 
 
 class _Session(requests.Session):
-    """Follows no redirect, nor looks at one: requests reads a body of any size, and fails if it leads to no address."""
+    """Follows no redirect.
+
+    With ``allow_redirects=False``, requests would still read a body of any size, and fail where the address is none.
+    """
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None: ``Transport`` looks where a redirect leads."""
