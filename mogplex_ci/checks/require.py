@@ -7,6 +7,7 @@ The artifact is a JSON document that the agent commits under ``.mogplex/artifact
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -62,7 +63,11 @@ class Patterns:
         given = tuple(line.strip() for line in lines if line.strip() and not line.strip().startswith("#"))
         if not any(not line.startswith("!") for line in given):
             raise ValueError("holds no pattern that matches anything")
-        return cls(given, GitIgnoreSpec.from_lines(given))
+        try:
+            with warnings.catch_warnings(action="ignore"):  # about regular expressions that pathspec makes
+                return cls(given, GitIgnoreSpec.from_lines(given))
+        except (ValueError, re.error) as error:
+            raise ValueError("holds a pattern that is not valid") from error
 
 
 @dataclass(frozen=True, slots=True)

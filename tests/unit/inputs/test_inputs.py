@@ -123,6 +123,9 @@ def test_a_scenario_is_a_name_or_a_file_in_the_workspace(tmp_path: Path) -> None
     assert read(tmp_path, "--dry-run", "--scenario", "./mine.yaml").scenario == tmp_path.resolve() / "mine.yaml"
     for name in ("missing.yaml", "outside.yaml", "../x.yaml", "/etc/passwd"):
         assert faulty(tmp_path, "--dry-run", "--scenario", name) == ["scenario"]
+    (tmp_path / "mine.yaml").write_text("steps: [")
+    (problem,) = problems(tmp_path, "--dry-run", "--scenario", "mine.yaml")
+    assert problem.remedy == "See docs/emulator.md."
 
 
 def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
@@ -171,6 +174,8 @@ def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
         ("require", "tests"),
         ("require", "change; checks"),
         ("allowed-paths", "!docs/"),
+        ("allowed-paths", "docs\\"),
+        ("protected-paths", "docs/[z-a]"),
         ("protected-paths", "# nothing\n!a"),
         ("artifact", "../report"),
         ("artifact", "a/b"),
@@ -482,6 +487,7 @@ def test_where_a_file_is_no_yaml_is_said(tmp_path: Path) -> None:
     run_file(tmp_path, "prompt: x\nbranch: y\nagent: z\n  harness: codex\n")
     (problem,) = problems(tmp_path, "--run-file", "mogplex.yml")
     assert problem.fault == "is not YAML, see line 4, column 10"
+    assert problem.remedy == "Write names and values, such as 'prompt: Fix the tests'."
     run_file(tmp_path, "prompt: x\ntasks:\n  a: {prompt: x}\n  a: {prompt: y}\n")
     (problem,) = problems(tmp_path, "--run-file", "mogplex.yml")
     assert problem.fault == "has a name twice, see the mapping in line 3"
