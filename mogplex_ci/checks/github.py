@@ -196,7 +196,7 @@ def _refusal(answer: Answer) -> GitHubError:
     is_used_up = answer.headers.get("X-RateLimit-Remaining") == "0"
     if answer.status in (403, 429) and (wait is not None or is_used_up or answer.status == 429):
         error: GitHubError = GitHubUnavailableError("GitHub's rate limit is used up")
-        error.retry_after = wait if wait is not None else _until_reset(answer.headers.get("X-RateLimit-Reset"))
+        error.retry_after = wait if wait is not None else _until_reset(answer.headers.get("X-RateLimit-Reset", ""))
         return error
     if answer.status >= 500:
         error = GitHubUnavailableError("GitHub's API is not available")
@@ -211,9 +211,9 @@ def _refusal(answer: Answer) -> GitHubError:
     return GitHubError(f"GitHub refused the request with status {answer.status}")
 
 
-def _until_reset(header: str | None) -> float | None:
+def _until_reset(header: str) -> float | None:
     """Return the seconds until a rate limit's reset, which GitHub gives in seconds since 1970."""
-    if header is None or not header.isascii() or not header.isdigit() or len(header) > 12:
+    if not header.isascii() or not header.isdigit() or len(header) > 12:
         return None
     return max(int(header) - time.time(), 1.0)
 

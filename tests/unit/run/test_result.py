@@ -113,7 +113,8 @@ def test_trouble_at_the_deadline_is_the_result() -> None:
     ],
 )
 def test_an_error_that_may_pass_and_lasted_is_an_outage(error: Any, code: int) -> None:
-    assert result_of_error(error).exit_code == code
+    end = result_of_error(error)
+    assert (end.exit_code, end.joined) == (code, False)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,12 @@ def test_a_known_value_is_redacted_in_every_form(form: str) -> None:
     assert not [at for at in range(len(secret_part) - 7) if secret_part[at : at + 8] in shown]
 
 
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_nothing_of_a_known_value_is_left_in_json(is_ascii: bool) -> None:
+    written = json.dumps({"a": SECRET}, ensure_ascii=is_ascii)
+    assert Sanitizer([SECRET]).clean(Untrusted(written)) == '{"a": "***"}'
+
+
 @pytest.mark.parametrize(("lead", "left", "right"), [("", 0, 2), ("x", 2, 0), ("xx", 3, 3)])
 def test_all_of_base64_is_masked_that_holds_nothing_but_a_known_value(lead: str, left: int, right: int) -> None:
     """What also holds a neighbour of the value, or is padding, differs from text to text."""

@@ -398,3 +398,10 @@ def test_what_stands_between_a_secret_and_one_that_two_rules_know_stays() -> Non
 def test_what_is_a_secret_and_what_only_looks_like_one(marked: str) -> None:
     """A secret stands between « and »."""
     assert SANITIZER.clean(Untrusted(re.sub("[«»]", "", marked))) == re.sub("«[^»]*»", "***", marked)
+
+
+@pytest.mark.parametrize(
+    "mention", ["-----BEGIN PRIVATE KEY----- is missing.\n", "-----BEGIN X PRIVATE KEY-----, it says. "]
+)
+def test_a_private_key_is_found_behind_the_mention_of_one(mention: str) -> None:
+    assert SANITIZER.clean(Untrusted(f"{mention}{PEM(seeded(1))} end")) == f"{mention}*** end"
