@@ -104,7 +104,8 @@ class Mutant:
     @property
     def change(self) -> tuple[str, str]:
         """The first line that differs, before and after."""
-        lines = zip_longest(self.source.splitlines(), self.mutated.splitlines(), fillvalue="")
+        both = (filter(str.strip, text.splitlines()) for text in (self.source, self.mutated))
+        lines = zip_longest(*both, fillvalue="")
         before, after = next((pair for pair in lines if pair[0] != pair[1]), ("", ""))
         return before.strip(), after.strip()
 
