@@ -59,9 +59,9 @@ class _BearerAuth(AuthBase):
 
 
 class _Session(requests.Session):
-    """Follows no redirect.
+    """Does not look where a redirect leads.
 
-    With ``allow_redirects=False``, requests would still read a body of any size, and fail where the address is none.
+    Even with ``allow_redirects=False``, requests would read a body of any size, and fail where the address is none.
     """
 
     def get_redirect_target(self, resp: requests.Response) -> None:
@@ -123,6 +123,7 @@ class Transport:
                 json=json,
                 headers=headers,
                 timeout=(min(CONNECT_SECONDS, left), min(CALL_SECONDS, left)),
+                allow_redirects=False,
                 stream=True,
             ) as response:
                 return Answer(response.status_code, response.headers, _read_body(response, ends))
@@ -145,6 +146,7 @@ class Transport:
                 params=query,
                 headers={"Accept-Encoding": "identity", **headers},
                 timeout=(min(CONNECT_SECONDS, left), silence),  # ``_exchange`` bounds the wait for the headers
+                allow_redirects=False,
                 stream=True,
             )
             if time.monotonic() > ends:

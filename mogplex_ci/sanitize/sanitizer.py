@@ -343,7 +343,7 @@ class _Texts:
         self._nodes -= 1
         if isinstance(value, str):
             return MASK if name and assignments.is_secret_value(value, name) else self._place(value)
-        if isinstance(value, dict | list) and (depth >= JSON_DEPTH or not self._nodes):
+        if isinstance(value, dict | list) and (depth >= JSON_DEPTH or self._nodes <= 0):
             return "…"
         if isinstance(value, dict):
             items: dict[object, object] = {}
@@ -353,14 +353,14 @@ class _Texts:
                 text = str(key)
                 secret = text if assignments.is_secret_name(text) else name
                 items[self._place(text)] = self.taken_from(item, secret, depth + 1)
-                if not self._nodes:
+                if self._nodes <= 0:
                     break
             return items if len(items) == len(value) else items | {"…": f"{len(value) - len(items):,} more"}
         if isinstance(value, list):
             entries = []
             for item in islice(value, self._nodes):
                 entries.append(self.taken_from(item, name, depth + 1))
-                if not self._nodes:
+                if self._nodes <= 0:
                     break
             return entries if len(entries) == len(value) else [*entries, f"… {len(value) - len(entries):,} more"]
         if isinstance(value, bool) or value is None:

@@ -13,7 +13,7 @@ from mogplex_ci.run.fleet import Fleet, FleetCounts, FleetHeartbeat, RunEnded, r
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import Heartbeat, Polling, Started, Update
 from mogplex_ci.signals import Stop, StopRequested, SystemClock
-from tests.virtual_time import VirtualFleet, VirtualTime
+from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 from tests.waits import LONG
 
 GOOD = RunResult(Result.SUCCESS, 0)
@@ -47,6 +47,34 @@ def fleet_of(
         began=clock.monotonic(),
         timeout=timeout,
     )
+
+
+def virtual_fleet(
+    work: Callable[[str, VirtualClock], Work],
+    items: Sequence[str] = ("a",),
+    *,
+    concurrency: int = 1,
+    timeout: float = 1000.0,
+) -> Fleet[str]:
+    """Return a fleet in virtual time; ``work`` is given an item and the clock of its thread."""
+    time = VirtualTime()
+
+    def execute(item: str, _stop: Stop) -> Work:
+        clock = fleet.clocks[item] = time.clock()
+        return work(item, clock)
+
+    fleet = VirtualFleet(
+        items,
+        execute,
+        concurrency=concurrency,
+        fail_fast=False,
+        clock=time.clock(),
+        stop=Stop(),
+        began=0.0,
+        timeout=timeout,
+    )
+    fleet.clocks = {}
+    return fleet
 
 
 def ends_of(fleet: Fleet[str]) -> dict[str, Result]:
@@ -202,58 +230,24 @@ def test_what_was_not_started_when_the_timeout_passed_says_so() -> None:
 
 @pytest.mark.parametrize(("timeout", "last"), [(10.0, Result.TIMEOUT), (10.1, Result.SUCCESS)])
 def test_what_still_waits_at_the_deadline_is_not_started(timeout: float, last: Result) -> None:
-    time = VirtualTime()
+    def work(_item: str, clock: VirtualClock) -> Work:
+        yield started()
+        clock.sleep(10.0)
+        return GOOD
 
-    def execute(item: str, _stop: Stop) -> Work:
-        clock = fleet.clocks[item] = time.clock()
-
-        def work() -> Work:
-            yield started()
-            clock.sleep(10.0)
-            return GOOD
-
-        return work()
-
-    fleet = VirtualFleet(
-        ["a", "b", "c"],
-        execute,
-        concurrency=1,
-        fail_fast=False,
-        clock=time.clock(),
-        stop=Stop(),
-        began=0.0,
-        timeout=timeout,
-    )
-    fleet.clocks = {}
+    fleet = virtual_fleet(work, ["a", "b", "c"], timeout=timeout)
     assert ends_of(fleet) == {"a": Result.SUCCESS, "b": Result.SUCCESS, "c": last}
     assert fleet.results["c"].duration == (10.0 if last is Result.TIMEOUT else 0.0)
 
 
 def test_the_runs_are_counted_now_and_then() -> None:
-    time = VirtualTime()
+    def work(item: str, clock: VirtualClock) -> Work:
+        yield started()
+        yield Heartbeat(started().run, 1.0, 1.0)
+        clock.sleep(100 if item == "b" else 1)
+        return GOOD
 
-    def execute(item: str, _stop: Stop) -> Work:
-        clock = fleet.clocks[item] = time.clock()
-
-        def work() -> Work:
-            yield started()
-            yield Heartbeat(started().run, 1.0, 1.0)
-            clock.sleep(100 if item == "b" else 1)
-            return GOOD
-
-        return work()
-
-    fleet = VirtualFleet(
-        ["a", "b", "c"],
-        execute,
-        concurrency=2,
-        fail_fast=False,
-        clock=time.clock(),
-        stop=Stop(),
-        began=0.0,
-        timeout=1000.0,
-    )
-    fleet.clocks = {}
+    fleet = virtual_fleet(work, ["a", "b", "c"], concurrency=2)
     updates = [update for _, update in fleet.perform()]
     beats = [update for update in updates if isinstance(update, FleetHeartbeat)]
     assert [beat.counts for beat in beats] == [FleetCounts(2, 1, 0)] * 3
@@ -262,23 +256,12 @@ def test_the_runs_are_counted_now_and_then() -> None:
 
 
 def test_runs_that_do_not_start_are_counted_too() -> None:
-    time = VirtualTime()
+    def work(_item: str, clock: VirtualClock) -> Work:
+        clock.sleep(100)
+        yield started()
+        return GOOD
 
-    def execute(item: str, _stop: Stop) -> Work:
-        clock = fleet.clocks[item] = time.clock()
-
-        def work() -> Work:
-            clock.sleep(100)
-            yield started()
-            return GOOD
-
-        return work()
-
-    clock = time.clock()
-    fleet = VirtualFleet(
-        ["a"], execute, concurrency=1, fail_fast=False, clock=clock, stop=Stop(), began=0.0, timeout=1000.0
-    )
-    fleet.clocks = {}
+    fleet = virtual_fleet(work)
     beats = [update for _, update in fleet.perform() if isinstance(update, FleetHeartbeat)]
     assert beats == [FleetHeartbeat(FleetCounts(0, 0, 1), elapsed) for elapsed in (30.0, 60.0, 90.0)]
 
