@@ -211,7 +211,7 @@ def read_inputs(
         try:
             patterns[name] = Patterns.parse(values[name].splitlines())
         except ValueError as error:
-            problems.append(Problem(name, str(error), f"Use {inputs()[name].kind.allowed}."))
+            problems.append(Problem(name, str(error), inputs()[name].kind.remedy, Untrusted(values[name])))
     for name, path in _paths(values, wrong).items():
         try:
             if name == "prompt-file":

@@ -723,3 +723,9 @@ def test_how_large_a_run_file_may_be(text: str, fault: str | None, tmp_path: Pat
     else:
         found = problems(tmp_path, "--run-file=mogplex.yml")
         assert found[0].fault.startswith(fault)
+
+
+def test_a_pattern_that_is_not_valid_is_shown(tmp_path: Path) -> None:
+    (problem,) = (found for found in problems(tmp_path, "--protected-paths", "docs/[z-a]") if "path" in found.input)
+    assert (problem.input, problem.got) == ("protected-paths", Untrusted("docs/[z-a]"))
+    assert (problem.fault, problem.remedy[:4]) == ("holds a pattern that is not valid", "Use ")
