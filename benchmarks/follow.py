@@ -17,13 +17,13 @@ from benchmarks.table import ROUNDS, Row
 from mogplex_ci.api import answers
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
-from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.github import GitHub
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.follow import LAST_LOOK_SECONDS, Follower
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.signals import Clock, Stop, SystemClock
+from mogplex_ci.untrusted import Untrusted
 
 POLLS = 100
 IDLE_SECONDS = 10.0

@@ -83,8 +83,8 @@ def _print_version() -> int:
 def _refuse(word: str) -> int:
     from mogplex_ci.errors import Problem
     from mogplex_ci.inputs.schema import nearest
-    from mogplex_ci.models import Untrusted
     from mogplex_ci.sanitize import Sanitizer
+    from mogplex_ci.untrusted import Untrusted
 
     near = tuple(map(Untrusted, nearest(word, COMMANDS)))
     problem = Problem("command", "is not a command", "See --help.", Untrusted(word), near)

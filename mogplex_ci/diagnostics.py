@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import open_text
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import ClassVar, Final, LiteralString, NamedTuple
 
-from mogplex_ci.models import Untrusted
+from mogplex_ci.untrusted import Untrusted
 
 EXIT_CODES: Final = """\
 exit codes:

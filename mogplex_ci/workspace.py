@@ -17,7 +17,7 @@ from secrets import token_hex
 from typing import TextIO
 
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.models import Untrusted
+from mogplex_ci.untrusted import Untrusted
 
 
 def inside(workspace: Path, name: str, *, input_name: str) -> Path:

@@ -25,7 +25,7 @@ from typing import Final
 
 from mogplex_ci.cli import main as run_action
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.models import Untrusted
+from mogplex_ci.untrusted import Untrusted
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "mogplex_ci"

@@ -7,8 +7,8 @@ import re
 from bisect import bisect_left
 from typing import Final, NamedTuple
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import assignments, secret_formats
+from mogplex_ci.untrusted import Untrusted
 
 _CHECKPOINT: Final = "<<<MOGPLEX_CHECKPOINT>>>"
 _CHECKPOINT_END: Final = "<<<END_MOGPLEX_CHECKPOINT>>>"

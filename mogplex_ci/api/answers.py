@@ -27,8 +27,8 @@ from mogplex_ci.models import (
     Skill,
     StartedRun,
     ToolState,
-    Untrusted,
 )
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

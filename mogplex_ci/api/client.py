@@ -27,7 +27,8 @@ from mogplex_ci.errors import (
     UnavailableError,
     WrongServiceError,
 )
-from mogplex_ci.models import FEED_LIMIT, LIST_LIMIT, Untrusted
+from mogplex_ci.models import FEED_LIMIT, LIST_LIMIT
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Transport
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError, MogplexError, UnreachableError
-from mogplex_ci.models import Untrusted
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     import re

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import ApiError, ConflictError, GitHubError, MogplexError, NotFoundError, OldServiceError
-from mogplex_ci.models import Untrusted
 from mogplex_ci.run.result import Gate
 from mogplex_ci.signals import bounded
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence

@@ -28,9 +28,9 @@ from mogplex_ci.errors import (
 from mogplex_ci.inputs.action import is_pattern, read_fleet
 from mogplex_ci.inputs.schema import inputs, is_uuid
 from mogplex_ci.inputs.sources import flag_parser, gather
-from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import duration
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     import argparse

@@ -11,7 +11,7 @@ from mogplex_ci.commands.common import Parser, one_of, perform
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.scenario import SHIPPED
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.models import Untrusted
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

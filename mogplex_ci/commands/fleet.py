@@ -20,7 +20,7 @@ from mogplex_ci.commands.step import Recorder, Step, execute, key_of, plan_of, r
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.action import is_pattern
 from mogplex_ci.inputs.schema import is_uuid
-from mogplex_ci.models import LIST_LIMIT, Untrusted
+from mogplex_ci.models import LIST_LIMIT
 from mogplex_ci.platforms.base import FLEET_STATE
 from mogplex_ci.report.facts import FleetFacts, RunFacts, facts_of
 from mogplex_ci.report.fleet import SAID_AT_ONCE, FleetLog, counted, fleet_outputs, fleet_reports
@@ -29,6 +29,7 @@ from mogplex_ci.run.result import interrupted
 from mogplex_ci.run.start import FIND_REPO, no_such_repo, repos_named
 from mogplex_ci.run.updates import NextKey, Started, Starting
 from mogplex_ci.signals import StopRequested
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence

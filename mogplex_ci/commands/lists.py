@@ -6,7 +6,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.commands.common import Parser, checked_as, choose, perform
-from mogplex_ci.models import LIST_LIMIT, Untrusted
+from mogplex_ci.models import LIST_LIMIT
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

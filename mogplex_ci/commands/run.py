@@ -13,8 +13,9 @@ from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
 from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, inputs, is_uuid
-from mogplex_ci.models import StartRequest, Untrusted
+from mogplex_ci.models import StartRequest
 from mogplex_ci.signals import bounded
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     import argparse

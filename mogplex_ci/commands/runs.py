@@ -10,9 +10,10 @@ from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Parser, Sty
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
 from mogplex_ci.inputs.schema import is_uuid
-from mogplex_ci.models import FEED_LIMIT, EventKind, Untrusted
+from mogplex_ci.models import FEED_LIMIT, EventKind
 from mogplex_ci.sanitize import duration, timestamp
 from mogplex_ci.signals import StopRequested
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     import argparse

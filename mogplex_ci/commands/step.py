@@ -17,13 +17,13 @@ from mogplex_ci.errors import (
     UsageError,
 )
 from mogplex_ci.inputs.schema import is_uuid, nearest
-from mogplex_ci.models import Untrusted
 from mogplex_ci.report import reports_for
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
 from mogplex_ci.run.start import Key, OnRerun, derive_key
 from mogplex_ci.run.updates import NextKey, Started, Starting
 from mogplex_ci.signals import StopRequested
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence

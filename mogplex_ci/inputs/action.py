@@ -12,7 +12,8 @@ from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, check, enumeration, inputs, is_true
 from mogplex_ci.inputs.sources import gather, given, read_yaml, tasks_asked_for
-from mogplex_ci.models import StartRequest, Untrusted
+from mogplex_ci.models import StartRequest
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import inside, read_text, writable
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem
-from mogplex_ci.models import Untrusted
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

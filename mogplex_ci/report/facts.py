@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from typing import LiteralString
 
     from mogplex_ci.inputs.action import ActionInputs
-    from mogplex_ci.models import Untrusted
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.result import Gate, RunResult
     from mogplex_ci.run.timeline import PhaseSpan, ToolUse
     from mogplex_ci.run.updates import Started
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
+    from mogplex_ci.untrusted import Untrusted
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""

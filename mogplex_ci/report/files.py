@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
 from mogplex_ci.api.agent_text import TextBuffer
-from mogplex_ci.models import EventKind, Untrusted
+from mogplex_ci.models import EventKind
 from mogplex_ci.report import FileReport
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import EventsArrived, Quiet
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import RateLimitedError
-from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.report import text
 from mogplex_ci.report.facts import FleetFacts, RunFacts, final_outputs
@@ -18,6 +17,7 @@ from mogplex_ci.report.summary import LIMIT, chart_bar, chart_of, folded, summar
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Markdown, count, duration
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:

@@ -7,13 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.models import FEED_LIMIT, Untrusted
+from mogplex_ci.models import FEED_LIMIT
 from mogplex_ci.platforms.base import Level
 from mogplex_ci.report import text
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall
 from mogplex_ci.sanitize import clock, count, duration
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

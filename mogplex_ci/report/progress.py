@@ -7,11 +7,11 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.report.text import doing, headline, mark
 from mogplex_ci.run.timeline import ToolCall
 from mogplex_ci.run.updates import Cancelling, EventsArrived, Retrying, Started, Starting, StatusChanged
 from mogplex_ci.sanitize import clock
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

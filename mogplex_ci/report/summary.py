@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.report.text import NAME_LIMIT, headline, mark, title_of
 from mogplex_ci.run.result import Result
 from mogplex_ci.sanitize import Markdown, duration
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

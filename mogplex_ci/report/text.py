@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
-from mogplex_ci.models import EventKind, Untrusted
+from mogplex_ci.models import EventKind
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import AgentText, Note, Phase, PhaseEnded, PhaseStarted, ToolCall
 from mogplex_ci.sanitize import count, duration
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -43,10 +43,11 @@ if TYPE_CHECKING:
     from mogplex_ci.api.budget import PollInterval
     from mogplex_ci.api.client import Client
     from mogplex_ci.api.stream import EventStream
-    from mogplex_ci.models import Event, Run, Untrusted
+    from mogplex_ci.models import Event, Run
     from mogplex_ci.run.timeline import Timeline
     from mogplex_ci.run.updates import Update
     from mogplex_ci.signals import Clock, Stop
+    from mogplex_ci.untrusted import Untrusted
 
 HEARTBEAT_SECONDS: Final = 30.0
 """Longest silence. A log that holds a line back until the next event is silent for twice as long at most."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, UsageError
-from mogplex_ci.models import Untrusted
 from mogplex_ci.run.updates import NextKey, Started
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

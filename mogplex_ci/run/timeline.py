@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from mogplex_ci.api.agent_text import Checkpoint, TextBuffer
-from mogplex_ci.models import Event, EventKind, ToolState, Untrusted
+from mogplex_ci.models import Event, EventKind, ToolState
+from mogplex_ci.untrusted import Untrusted
 
 
 class Phase(StrEnum):

@@ -15,9 +15,9 @@ from typing import Final, LiteralString, NamedTuple, Never, Self, TypeAlias, Typ
 from urllib.parse import urlsplit
 
 from mogplex_ci.durations import format_clock, format_duration
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import assignments
 from mogplex_ci.sanitize.redactor import MASK, Redactor
+from mogplex_ci.untrusted import Untrusted
 
 PREFIX: Final = "│\xa0"
 """Stands in front of every line that somebody else wrote. It is five bytes long, see ``_GITLAB_TIME``."""

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from mogplex_ci.emulator.run import Run
-from mogplex_ci.models import Untrusted
 from mogplex_ci.run.start import OnRerun
 from mogplex_ci.run.updates import NextKey, Started
 from mogplex_ci.signals import Stop
+from mogplex_ci.untrusted import Untrusted
 from tests.faults.conftest import SCENARIOS
 from tests.faults.kinds import FINAL, PASSING, REFUSED, STREAM_FAULTS
 from tests.faults.world import Killed, Played, Trip, World

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mogplex_ci import signals
 from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
-from mogplex_ci.models import StartRequest, Untrusted
+from mogplex_ci.models import StartRequest
 from mogplex_ci.platforms.others import Plain
 from mogplex_ci.report.fleet import FleetLog
 from mogplex_ci.run.execution import Execution, Plan
@@ -28,6 +28,7 @@ from mogplex_ci.run.start import Key, OnRerun
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.signals import Stop
+from mogplex_ci.untrusted import Untrusted
 from tests.faults.kinds import FINAL, PASSING, REFUSED, STREAM_FAULTS, Kind
 from tests.faults.world import World
 from tests.slow import mostly_slow

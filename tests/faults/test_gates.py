@@ -11,9 +11,10 @@ import pytest
 from mogplex_ci.checks import Judge, Requirements, judge_run
 from mogplex_ci.checks.github import GitHub
 from mogplex_ci.checks.require import ArtifactWanted, Patterns
-from mogplex_ci.models import StartRequest, Untrusted
+from mogplex_ci.models import StartRequest
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.signals import Stop, StopRequested
+from mogplex_ci.untrusted import Untrusted
 from tests.faults.world import Played, World
 from tests.github_api import REPOSITORY, TOKEN, GitHubApi
 from tests.virtual_time import VirtualClock

@@ -14,8 +14,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["mogplex_ci.sanitize"]):
-    from mogplex_ci.models import Untrusted
     from mogplex_ci.sanitize import Sanitizer
+    from mogplex_ci.untrusted import Untrusted
 from tests.oracles.ci_logs import obeyed, steering
 from tests.unit.sanitize.hostile_text import COMMANDS, INVISIBLE, LEADS, LINE_BREAKS, SKIPPED, WORDS
 from tests.unit.sanitize.secret_samples import STANDALONE, seeded

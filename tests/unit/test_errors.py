@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mogplex_ci.errors import Problem, UsageError, could_be_credential
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.sanitize.secret_samples import STANDALONE, of, seeded
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"

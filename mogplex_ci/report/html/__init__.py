@@ -19,11 +19,11 @@ from mogplex_ci.workspace import write_whole
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mogplex_ci.models import Untrusted
     from mogplex_ci.report.facts import Facts, FleetFacts, RunFacts
     from mogplex_ci.run.result import Result
     from mogplex_ci.run.timeline import Entry, ToolUse
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
+    from mogplex_ci.untrusted import Untrusted
 
 _MOST_FILTERS: Final = 12
 _MIN_WIDTH: Final = 0.35

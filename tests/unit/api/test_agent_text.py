@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci.api.agent_text import TextBuffer
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 
 TOKEN = "ghp_" + "a1B2" * 9
 PASSWORD = "Tr0ub4dor&3x"

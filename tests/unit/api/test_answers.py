@@ -9,7 +9,8 @@ import pytest
 
 from mogplex_ci.api import answers
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.models import Event, EventKind, Untrusted
+from mogplex_ci.models import Event, EventKind
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import RUN_ID, event
 
 

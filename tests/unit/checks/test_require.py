@@ -11,9 +11,9 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.checks import Judge, Requirements, judge_run
 from mogplex_ci.checks.github import GitHub
 from mogplex_ci.checks.require import Patterns
-from mogplex_ci.models import Untrusted
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.signals import Stop
+from mogplex_ci.untrusted import Untrusted
 from tests.github_api import REPOSITORY, TOKEN, GitHubApi
 from tests.unit.report.events import PULL_REQUEST, SUCCESSFUL, delivery, result, run
 from tests.virtual_time import VirtualClock, VirtualTime

@@ -13,7 +13,7 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.action import ActionInputs, read_connection, read_inputs
 from mogplex_ci.inputs.schema import EMULATOR_TOKEN, inputs
-from mogplex_ci.models import Untrusted
+from mogplex_ci.untrusted import Untrusted
 
 
 def read(tmp_path: Path, *argv: str, **env: str) -> ActionInputs:

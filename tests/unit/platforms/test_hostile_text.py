@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.npm import node_environment, node_modules
 from tests.oracles.ci_logs import READERS, Command, github, obeyed

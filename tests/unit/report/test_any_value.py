@@ -16,7 +16,6 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.schema import load_schema
-from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.github import GitHub
 from mogplex_ci.report import reports_for
 from mogplex_ci.report.facts import FleetFacts, RunFacts, facts_of, final_outputs
@@ -29,6 +28,7 @@ from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Started
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.signals import Stop
+from mogplex_ci.untrusted import Untrusted
 from tests.github_log import read_log
 from tests.unit.report.events import inputs, starting
 

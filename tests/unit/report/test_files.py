@@ -11,11 +11,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mogplex_ci.inputs.schema import load_schema
-from mogplex_ci.models import Untrusted
 from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.files import EventsFile, JUnitFile, ResultFile
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import SUCCESSFUL, Feed, call, delta, event, facts, github, inputs, result, starting
 
 SECRET = "hunter2-hunter2"

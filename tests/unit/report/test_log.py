@@ -9,7 +9,6 @@ import pytest
 
 from mogplex_ci.api.agent_text import Checkpoint
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.models import Untrusted
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
     CancelFailed,
@@ -23,6 +22,7 @@ from mogplex_ci.run.updates import (
     Trouble,
     UnknownStatus,
 )
+from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog
 from tests.unit.report.events import (
     BRANCH,

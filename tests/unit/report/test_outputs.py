@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.platforms.base import OUTPUTS
 from mogplex_ci.report.facts import FleetFacts, RunFacts, early_outputs, final_outputs
 from mogplex_ci.report.fleet import fleet_outputs
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import Started
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
     BRANCH,
     PULL_REQUEST,

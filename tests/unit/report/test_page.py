@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import Problem
-from mogplex_ci.models import Untrusted
 from mogplex_ci.report.html import Scale, page
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import SUCCESSFUL, SUCCESSFUL_BEFORE, call, delivery, delta, event, facts, result
 
 

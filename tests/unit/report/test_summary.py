@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mogplex_ci.errors import Problem
-from mogplex_ci.models import Untrusted
 from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.summary import LIMIT, summary_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
     BRANCH,
     PULL_REQUEST,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import NotFoundError
-from mogplex_ci.models import FEED_LIMIT, Untrusted
+from mogplex_ci.models import FEED_LIMIT
 from mogplex_ci.run.updates import (
     Ended,
     EventsArrived,
@@ -22,6 +22,7 @@ from mogplex_ci.run.updates import (
     Update,
 )
 from mogplex_ci.signals import Stop
+from mogplex_ci.untrusted import Untrusted
 from tests.faults.world import Case, Played, World, ids
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import NotFoundError, RateLimitedError, UnreachableError
-from mogplex_ci.models import Untrusted
 from mogplex_ci.run.result import Result, result_of_error, result_of_run
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import BRANCH, SUCCESSFUL, call, delivery, delta, event, result, run, timeline
 
 ACCEPTED, READY = SUCCESSFUL[:2]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api import answers
-from mogplex_ci.models import Untrusted
 from mogplex_ci.run.result import result_of_run
 from mogplex_ci.run.timeline import AgentText, Note, Phase, PhaseEnded, PhaseStarted, TextPiece, Timeline, ToolCall
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
     BRANCH,
     PULL_REQUEST,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer, clock, duration, timestamp
+from mogplex_ci.untrusted import Untrusted
 
 SANITIZER = Sanitizer(["a" * 20, "known-value-1234"])
 

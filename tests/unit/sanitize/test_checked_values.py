@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.sanitize.hostile_text import hostile
 
 SANITIZER = Sanitizer()

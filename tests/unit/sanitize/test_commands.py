@@ -7,8 +7,8 @@ import json
 import pytest
 from hypothesis import example, given
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.oracles.ci_logs import obeyed, steering
 from tests.slow import mostly_slow
 from tests.unit.sanitize.hostile_text import (

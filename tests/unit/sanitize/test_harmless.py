@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.slow import mostly_slow
 from tests.unit.sanitize.corpus import changed, lines, lock_files, packages, standard_library
 

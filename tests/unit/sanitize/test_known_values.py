@@ -14,8 +14,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer, secrets_of
+from mogplex_ci.untrusted import Untrusted
 
 SECRET = "Zq8%vX/r2&L m'N5\"tB+7w=K_é"
 FORMS: dict[str, Callable[[str], str]] = {

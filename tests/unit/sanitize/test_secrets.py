@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.sanitize.secret_samples import (
     ALNUM,
     NAMED,

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mogplex_ci.models import Untrusted
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, clock, count, duration, timestamp
+from mogplex_ci.untrusted import Untrusted
 
 
 @pytest.mark.parametrize("made", [SafeText, CleanText, Markdown, type(Sanitizer().line("x"))])

@@ -15,7 +15,8 @@ from tests.program import ROOT
 BAD = """
 import sys
 from collections.abc import Mapping
-from mogplex_ci.models import Event, Untrusted
+from mogplex_ci.models import Event
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count
 
@@ -136,7 +137,7 @@ def test_the_package_that_sanitizes_is_the_only_door() -> None:
     offenders = []
     for path in sorted((ROOT / "mogplex_ci").rglob("*.py")):
         name = path.relative_to(ROOT / "mogplex_ci").as_posix()
-        if name.startswith(("sanitize/", "emulator/")) or name == "models.py":
+        if name.startswith(("sanitize/", "emulator/")) or name == "untrusted.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in made:
