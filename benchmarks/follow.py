@@ -17,13 +17,13 @@ from benchmarks.table import ROUNDS, Row
 from mogplex_ci.api import answers
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
-from mogplex_ci.platforms.github import GitHub
+from mogplex_ci.platforms.github import GitHubActions
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.follow import LAST_LOOK_SECONDS, Follower
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.signals import Clock, Stop, SystemClock
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Clock, Stop, SystemClock
 
 POLLS = 100
 IDLE_SECONDS = 10.0
@@ -151,7 +151,7 @@ def _idle_stream(url: str) -> float:
 
 
 def _follow(client: Client, clock: Clock, deadline: float) -> float:
-    log = Log(GitHub({}, io.StringIO()), Sanitizer({"mog_" + "x" * 32}))
+    log = Log(GitHubActions({}, io.StringIO()), Sanitizer({"mog_" + "x" * 32}))
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
     follower = Follower(
         client, answers.run(RUN), Timeline(), clock=clock, stop=Stop(), interval=interval, began=clock.monotonic()

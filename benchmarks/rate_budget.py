@@ -25,9 +25,9 @@ import requests
 from mogplex_ci.api.client import API_PATH, Client
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import TERMINAL_STATUSES, StartRequest
-from mogplex_ci.run.execution import Execution, Plan
+from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.start import Key, OnRerun
-from mogplex_ci.signals import Stop
+from mogplex_ci.waiting import Stop
 from tests.virtual_time import VirtualClock, VirtualTime
 
 JOBS = (1, 2, 8, 32)

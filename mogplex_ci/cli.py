@@ -59,7 +59,7 @@ def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
     if word not in COMMANDS:
         return _refuse(word)
     if word == "action":
-        from mogplex_ci.signals import stop_of_process
+        from mogplex_ci.waiting import stop_of_process
 
         stop_of_process()  # before the rest is loaded: a signal for which PID 1 has no handler is lost
     return _print_completion(rest, env) if word == "completion" else call(word, rest, env)
@@ -82,7 +82,7 @@ def _print_version() -> int:
 
 def _refuse(word: str) -> int:
     from mogplex_ci.errors import Problem
-    from mogplex_ci.inputs.schema import nearest
+    from mogplex_ci.inputs.declared import nearest
     from mogplex_ci.sanitize import Sanitizer
     from mogplex_ci.untrusted import Untrusted
 

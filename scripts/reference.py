@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from mogplex_ci.inputs.schema import Input, enumeration, inputs, load_schema
+from mogplex_ci.inputs.declared import Input, enumeration, inputs, load_schema
 from mogplex_ci.platforms.base import NO_VARIABLE, OUTPUTS, output_variable
 
 ROOT: Final = Path(__file__).resolve().parent.parent

@@ -51,7 +51,7 @@ class Asked:
     status: int
 
 
-class GitHubApi:
+class FakeGitHub:
     """The stand-in. Its public fields are the repository's state; a test changes them as it likes."""
 
     def __init__(self, base_path: str = "") -> None:

@@ -22,9 +22,9 @@ from typing import Any, Final, TypeVar
 import requests
 import urllib3
 
-from mogplex_ci import signals
+from mogplex_ci import waiting
 from mogplex_ci.api.client import Client
-from mogplex_ci.run.fleet import Fleet
+from mogplex_ci.run.many import Fleet
 from tests.waits import LONG
 
 T = TypeVar("T")
@@ -214,7 +214,7 @@ class VirtualClock:
         """See ``Clock``."""
         if queue.empty():
             self._wait(seconds, lambda: not queue.empty())
-        return signals.next_item(queue, 0.0)
+        return waiting.next_item(queue, 0.0)
 
     def _wait(self, seconds: float, until: Callable[[], bool]) -> None:
         wakes = self.monotonic() + seconds
@@ -225,7 +225,7 @@ class VirtualClock:
                 return
             self._alarms.pop(0)
             action()
-            signals.next_item(SimpleQueue(), 0.0)  # the action may be a stop signal, which ends a wait
+            waiting.next_item(SimpleQueue(), 0.0)  # the action may be a stop signal, which ends a wait
         self.time.sleep(wakes - self.monotonic(), until)
 
     def random(self, low: float, high: float) -> float:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from mogplex_ci.signals import Clock
+    from mogplex_ci.waiting import Clock
 
     Turn = Callable[["Use", float], AbstractContextManager[float]]
     """Waits for the turn of a request, at most the given seconds; see ``TokenBudget.turn``."""

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         StartedRun,
         StartRequest,
     )
-    from mogplex_ci.signals import Clock
+    from mogplex_ci.waiting import Clock
 
 API_PATH: Final = "/api/v1/mogplex"
 

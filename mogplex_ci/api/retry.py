@@ -10,7 +10,7 @@ from mogplex_ci.errors import GitHubUnavailableError, MogplexError, RateLimitedE
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from mogplex_ci.signals import Clock, Stop
+    from mogplex_ci.waiting import Clock, Stop
 
 T = TypeVar("T")
 Y = TypeVar("Y")

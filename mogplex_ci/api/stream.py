@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import requests
 
     from mogplex_ci.models import Event, Run
-    from mogplex_ci.signals import Clock
+    from mogplex_ci.waiting import Clock
 
 MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 """A longer line breaks the stream; the service itself knows no limit (5 MB in one line were seen)."""

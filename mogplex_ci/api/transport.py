@@ -15,8 +15,8 @@ import urllib3
 from mogplex_ci import __version__
 from mogplex_ci.api.retry import CALL_SECONDS
 from mogplex_ci.errors import NotAuthorizedError, UnreachableError, WrongServiceError
-from mogplex_ci.signals import bounded
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from mogplex_ci.commands.step import Recorder, Step, execute, key_of, plan_of, reason_to_skip, service_of, skipped
 from mogplex_ci.errors import InternalError, MogplexError
-from mogplex_ci.inputs.action import read_fleet
+from mogplex_ci.inputs.read import read_fleet
 from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.platforms import detect
 from mogplex_ci.run.result import result_of_error
 from mogplex_ci.sanitize import Sanitizer, secrets_of
-from mogplex_ci.signals import SystemClock, stop_of_process
+from mogplex_ci.waiting import SystemClock, stop_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.run.result import RunResult
 
 

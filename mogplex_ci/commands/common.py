@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TypeAlias, TypeVar
 
 from mogplex_ci.errors import EXIT_CODES, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
-from mogplex_ci.inputs.schema import enumeration, inputs, is_uuid, nearest
+from mogplex_ci.inputs.declared import enumeration, inputs, is_uuid, nearest
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
-from mogplex_ci.signals import StopRequested, SystemClock, stop_of_process
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import StopRequested, SystemClock, stop_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence

@@ -25,8 +25,8 @@ from mogplex_ci.errors import (
     UsageError,
     WrongServiceError,
 )
-from mogplex_ci.inputs.action import is_pattern, read_fleet
-from mogplex_ci.inputs.schema import inputs, is_uuid
+from mogplex_ci.inputs.declared import inputs, is_uuid
+from mogplex_ci.inputs.read import is_pattern, read_fleet
 from mogplex_ci.inputs.sources import flag_parser, gather
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import duration
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
     from mogplex_ci.commands.common import Console, Session
     from mogplex_ci.errors import Problem
-    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.sanitize import Value
 

@@ -18,32 +18,32 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.commands.step import Recorder, Step, execute, key_of, plan_of, reason_to_skip, service_of, skipped
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.action import is_pattern
-from mogplex_ci.inputs.schema import is_uuid
+from mogplex_ci.inputs.declared import is_uuid
+from mogplex_ci.inputs.read import is_pattern
 from mogplex_ci.models import LIST_LIMIT
 from mogplex_ci.platforms.base import FLEET_STATE
 from mogplex_ci.report.facts import FleetFacts, RunFacts, facts_of
 from mogplex_ci.report.fleet import SAID_AT_ONCE, FleetLog, counted, fleet_outputs, fleet_reports
-from mogplex_ci.run.fleet import Fleet, FleetCounts, FleetHeartbeat, RunEnded, result_of_fleet
+from mogplex_ci.run.many import Fleet, FleetCounts, FleetHeartbeat, RunEnded, result_of_fleet
 from mogplex_ci.run.result import interrupted
 from mogplex_ci.run.start import FIND_REPO, no_such_repo, repos_named
 from mogplex_ci.run.updates import NextKey, Started, Starting
-from mogplex_ci.signals import StopRequested
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
-    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report import Report
     from mogplex_ci.report.fleet import FleetReport
-    from mogplex_ci.run.execution import Plan
+    from mogplex_ci.run.one import Plan
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import Part, SafeText, Sanitizer
-    from mogplex_ci.signals import Stop
+    from mogplex_ci.waiting import Stop
 
 _M_ARENA_MAX: Final = -8
 """From glibc's ``malloc.h``."""

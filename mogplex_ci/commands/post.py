@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from mogplex_ci.commands.common import program
 from mogplex_ci.errors import EXIT_CODES, ForeignRunError, MogplexError, UsageError
-from mogplex_ci.inputs.action import read_connection, read_inputs
+from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import check_flags, flag_parser
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import FLEET_STATE, Level
-from mogplex_ci.run.execution import TIMEOUT_BUDGET, cancel, cancel_unanswered
+from mogplex_ci.run.one import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.sanitize import Sanitizer, secrets_of
-from mogplex_ci.signals import SystemClock
+from mogplex_ci.waiting import SystemClock
 
 if TYPE_CHECKING:
     import argparse

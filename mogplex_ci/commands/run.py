@@ -12,10 +12,10 @@ from mogplex_ci.commands.common import RETRY_SECONDS, Parser, checked_as, perfor
 from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
-from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, inputs, is_uuid
+from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid
 from mogplex_ci.models import StartRequest
-from mogplex_ci.signals import bounded
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import bounded
 
 if TYPE_CHECKING:
     import argparse

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from mogplex_ci.api.agent_text import TextBuffer
 from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Parser, Style, checked_as, choose, perform, run_id
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
-from mogplex_ci.inputs.schema import is_uuid
+from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.models import FEED_LIMIT, EventKind
+from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.sanitize import duration, timestamp
-from mogplex_ci.signals import StopRequested
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
     import argparse
@@ -317,7 +317,7 @@ def _artifact(session: Session, options: argparse.Namespace) -> int:
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:
-    from mogplex_ci.run.execution import cancel_once
+    from mogplex_ci.run.one import cancel_once
 
     answer = _call(session, options.run_id, lambda timeout: cancel_once(session.client, options.run_id, timeout))
     if options.json:

@@ -16,29 +16,29 @@ from mogplex_ci.errors import (
     UntrustedTriggerError,
     UsageError,
 )
-from mogplex_ci.inputs.schema import is_uuid, nearest
+from mogplex_ci.inputs.declared import is_uuid, nearest
 from mogplex_ci.report import reports_for
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
 from mogplex_ci.run.start import Key, OnRerun, derive_key
 from mogplex_ci.run.updates import NextKey, Started, Starting
-from mogplex_ci.signals import StopRequested
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from mogplex_ci.api.client import Client
-    from mogplex_ci.diagnostics import Diagnostics
-    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report import Report
+    from mogplex_ci.report.diagnostics import Diagnostics
     from mogplex_ci.report.progress import Progress
-    from mogplex_ci.run.execution import Plan
+    from mogplex_ci.run.one import Plan
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
-    from mogplex_ci.signals import Clock, Stop
+    from mogplex_ci.waiting import Clock, Stop
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Step(NamedTuple):
 
 def execute(step: Step, inputs: ActionInputs, plan: Plan, client: Client) -> Generator[Update, None, RunResult]:
     """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates."""
-    from mogplex_ci.run.execution import Execution
+    from mogplex_ci.run.one import Execution
 
     execution = Execution(client, plan, clock=step.clock, stop=step.stop, began=step.began)
     yield from execution.perform()
@@ -78,9 +78,9 @@ def _requires_something(inputs: ActionInputs) -> bool:
 
 def _judged(step: Step, inputs: ActionInputs, result: RunResult, client: Client) -> Generator[Update, None, RunResult]:
     """Judge a successful run by its gates. A dry run asks GitHub nothing, and judges only what it needs nobody for."""
-    from mogplex_ci.checks import Judge, Requirements, judge_run
-    from mogplex_ci.checks.github import GitHub
-    from mogplex_ci.checks.require import ArtifactWanted
+    from mogplex_ci.gates import Judge, Requirements, judge_run
+    from mogplex_ci.gates.judges import ArtifactWanted
+    from mogplex_ci.github_api import GitHubApi
 
     asks_github = not inputs.dry_run
     wanted = Requirements(
@@ -98,7 +98,7 @@ def _judged(step: Step, inputs: ActionInputs, result: RunResult, client: Client)
                 why_not = "Give repo as owner/name, one that this Mogplex token lists."
             else:
                 repo = result.repo.full_name.text
-                github = GitHub(
+                github = GitHubApi(
                     step.platform.github_api_url, inputs.github_token, repo, diagnostics=step.recorder.diagnostics
                 )
                 stack.callback(github.close)
@@ -193,7 +193,7 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[tuple[str,
 
 def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:
     """Return what the step shall do."""
-    from mogplex_ci.run.execution import Plan
+    from mogplex_ci.run.one import Plan
 
     repo = inputs.repo or ""
     return Plan(
@@ -269,7 +269,7 @@ class Recorder:
         if self._progress is not None:
             self._reports.append(self._progress)
         if inputs.diagnostics_file is not None or self._platform.is_debug:
-            from mogplex_ci.diagnostics import Diagnostics  # structlog is slow to import
+            from mogplex_ci.report.diagnostics import Diagnostics  # structlog is slow to import
 
             self.diagnostics = Diagnostics(self._sanitizer, inputs.diagnostics_file, self._platform.debug)
             self._reports.append(self.diagnostics)
@@ -278,7 +278,7 @@ class Recorder:
 
     def comment_on(self, issue: int, inputs: ActionInputs, key: Key, clock: Clock, stop: Stop) -> None:
         """Keep one comment on an issue or pull request of the job's repository up to date."""
-        from mogplex_ci.checks.github import GitHub
+        from mogplex_ci.github_api import GitHubApi
         from mogplex_ci.report.comment import CommentReport
 
         repository = self._platform.repository()
@@ -288,7 +288,7 @@ class Recorder:
             return
         self._reports.append(
             CommentReport(
-                GitHub(self._platform.github_api_url, inputs.github_token, repository, diagnostics=self.diagnostics),
+                GitHubApi(self._platform.github_api_url, inputs.github_token, repository, diagnostics=self.diagnostics),
                 issue,
                 self._sanitizer,
                 key=key.base,

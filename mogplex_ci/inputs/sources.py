@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError, could_be_credential
-from mogplex_ci.inputs.schema import did_you_mean, inputs, load_schema, nearest
+from mogplex_ci.inputs.declared import did_you_mean, inputs, load_schema, nearest
 from mogplex_ci.platforms.base import OUTPUTS, VARIABLES, output_variable
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import read_text

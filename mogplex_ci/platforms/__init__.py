@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.platforms.azure import Azure
 from mogplex_ci.platforms.buildkite import Buildkite
-from mogplex_ci.platforms.github import Forgejo, GitHub
+from mogplex_ci.platforms.github import Forgejo, GitHubActions
 from mogplex_ci.platforms.gitlab import GitLab
-from mogplex_ci.platforms.others import (
+from mogplex_ci.platforms.small_systems import (
     AppVeyor,
     Bitbucket,
     CircleCI,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PLATFORMS: Final[tuple[type[Platform], ...]] = (
     Forgejo,
-    GitHub,
+    GitHubActions,
     GitLab,
     Azure,
     Buildkite,

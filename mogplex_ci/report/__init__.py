@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report.facts import Facts
     from mogplex_ci.run.updates import Update

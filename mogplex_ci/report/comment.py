@@ -16,16 +16,16 @@ from mogplex_ci.report.summary import Detail, gates, last_words, top_line, why
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import Started
 from mogplex_ci.sanitize import Markdown
-from mogplex_ci.signals import StopRequested
+from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mogplex_ci.checks.github import GitHub
+    from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.report.facts import Facts
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
-    from mogplex_ci.signals import Clock, Stop
+    from mogplex_ci.waiting import Clock, Stop
 
 CALLS_SECONDS: Final = 15.0
 """How long GitHub is asked for one change of the comment. The run is not followed meanwhile."""
@@ -44,7 +44,7 @@ class CommentReport:
 
     def __init__(
         self,
-        github: GitHub,
+        github: GitHubApi,
         issue: int,
         sanitizer: Sanitizer,
         *,

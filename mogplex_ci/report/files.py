@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
-from mogplex_ci.api.agent_text import TextBuffer
 from mogplex_ci.models import EventKind
 from mogplex_ci.report import FileReport
 from mogplex_ci.report.text import NAME_LIMIT
+from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import EventsArrived, Quiet
 from mogplex_ci.untrusted import Untrusted

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.report.html import RunPart
-    from mogplex_ci.run.fleet import FleetCounts
+    from mogplex_ci.run.many import FleetCounts
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 

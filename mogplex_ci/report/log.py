@@ -19,13 +19,13 @@ from mogplex_ci.untrusted import Untrusted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mogplex_ci.api.agent_text import Checkpoint
     from mogplex_ci.errors import MogplexError, Problem
-    from mogplex_ci.inputs.action import ActionInputs
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Event, FileLocation
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report.facts import Facts, GateFacts
     from mogplex_ci.report.text import EntryText
+    from mogplex_ci.run.agent_text import Checkpoint
     from mogplex_ci.run.timeline import Addition
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import Part, SafeText, Sanitizer

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from mogplex_ci.models import Event, Run
     from mogplex_ci.run.timeline import Timeline
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.signals import Clock, Stop
     from mogplex_ci.untrusted import Untrusted
+    from mogplex_ci.waiting import Clock, Stop
 
 HEARTBEAT_SECONDS: Final = 30.0
 """Longest silence. A log that holds a line back until the next event is silent for twice as long at most."""

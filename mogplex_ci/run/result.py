@@ -9,8 +9,8 @@ from mogplex_ci.api.retry import TRANSIENT
 from mogplex_ci.errors import MogplexError, Problem, RateLimitedError, UsageError
 from mogplex_ci.models import LIVE_STATUSES, Repo, Run
 from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.signals import Stop
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop
 
 
 class Result(StrEnum):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
     from mogplex_ci.models import Repo, Run, StartedRun, StartRequest
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.signals import Clock, Stop
+    from mogplex_ci.waiting import Clock, Stop
 
 MAX_KEY_LENGTH: Final = 200
 """The API's limit, in characters."""

@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from mogplex_ci.api.agent_text import Checkpoint, TextBuffer
 from mogplex_ci.models import Event, EventKind, ToolState
+from mogplex_ci.run.agent_text import Checkpoint, TextBuffer
 from mogplex_ci.untrusted import Untrusted
 
 

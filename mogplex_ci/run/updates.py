@@ -4,10 +4,10 @@
 
 from typing import NamedTuple
 
-from mogplex_ci.api.agent_text import Checkpoint
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import Event, Repo, Run
+from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Gate, RunResult
 from mogplex_ci.run.timeline import Addition
 

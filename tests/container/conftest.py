@@ -8,7 +8,7 @@ import pytest
 
 from tests.container.images import BASE, built_image, docker
 from tests.container.registry import Layout, Registry, serving
-from tests.github_api import GitHubApi
+from tests.github_api import FakeGitHub
 from tests.require import require, unavailable
 
 
@@ -29,9 +29,9 @@ def image(base_image: str) -> str:
 
 
 @pytest.fixture
-def api() -> Iterator[GitHubApi]:
+def api() -> Iterator[FakeGitHub]:
     """A pull request #42 whose one check has passed."""
-    with GitHubApi() as api:
+    with FakeGitHub() as api:
         api.add_pull_request(42)
         api.files = [{"filename": "package.json"}]
         api.check_runs = [[{"name": "test", "status": "completed", "conclusion": "success"}]]

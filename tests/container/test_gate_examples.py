@@ -11,7 +11,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
 from tests.documents import claim
-from tests.github_api import TOKEN, GitHubApi
+from tests.github_api import TOKEN, FakeGitHub
 
 pytestmark = pytest.mark.container
 
@@ -29,7 +29,7 @@ steps:
 
 
 def run_example(
-    image: str, folder: Path, name: str, api: GitHubApi, emulator: Emulator, event: str, payload: dict[str, Any]
+    image: str, folder: Path, name: str, api: FakeGitHub, emulator: Emulator, event: str, payload: dict[str, Any]
 ) -> ActResult:
     """Run an example as it stands in a repository of its own."""
     repository = folder / "repository"
@@ -62,7 +62,7 @@ def labeled() -> dict[str, Any]:
     return {"action": "labeled", "label": {"name": "agent"}, "issue": issue, "sender": sender}
 
 
-def test_a_labeled_issue_gets_one_comment_with_the_pull_request(image: str, tmp_path: Path, api: GitHubApi) -> None:
+def test_a_labeled_issue_gets_one_comment_with_the_pull_request(image: str, tmp_path: Path, api: FakeGitHub) -> None:
     with Emulator("success", speed=20) as emulator:
         done = run_example(image, tmp_path, "issue", api, emulator, "issues", labeled())
         prompts = [run.prompt for run in emulator.runs]
@@ -76,14 +76,14 @@ def test_a_labeled_issue_gets_one_comment_with_the_pull_request(image: str, tmp_
 
 
 @pytest.mark.slow
-def test_an_update_that_changes_nothing_fails_the_job(image: str, tmp_path: Path, api: GitHubApi) -> None:
+def test_an_update_that_changes_nothing_fails_the_job(image: str, tmp_path: Path, api: FakeGitHub) -> None:
     with Emulator("no-change", speed=20) as emulator:
         done = run_example(image, tmp_path, "dependencies", api, emulator, "schedule", {})
     assert done.exit_code == 1
     assert "It changed nothing" in done.log
 
 
-def test_an_update_that_touches_the_workflows_fails_the_job(image: str, tmp_path: Path, api: GitHubApi) -> None:
+def test_an_update_that_touches_the_workflows_fails_the_job(image: str, tmp_path: Path, api: FakeGitHub) -> None:
     api.files.append({"filename": ".github/workflows/ci.yml"})
     with Emulator("success", speed=20) as emulator:
         done = run_example(image, tmp_path, "dependencies", api, emulator, "schedule", {})
@@ -92,7 +92,7 @@ def test_an_update_that_touches_the_workflows_fails_the_job(image: str, tmp_path
 
 
 @pytest.mark.slow
-def test_a_later_step_uses_the_answer(image: str, tmp_path: Path, api: GitHubApi) -> None:
+def test_a_later_step_uses_the_answer(image: str, tmp_path: Path, api: FakeGitHub) -> None:
     scenario = tmp_path / "answers.yaml"
     scenario.write_text(ANSWERS)
     with Emulator(scenario, speed=20) as emulator:
@@ -102,7 +102,7 @@ def test_a_later_step_uses_the_answer(image: str, tmp_path: Path, api: GitHubApi
 
 
 @pytest.mark.slow
-def test_a_run_is_started_in_one_job_and_waited_for_in_another(image: str, tmp_path: Path, api: GitHubApi) -> None:
+def test_a_run_is_started_in_one_job_and_waited_for_in_another(image: str, tmp_path: Path, api: FakeGitHub) -> None:
     with Emulator("success", speed=5) as emulator:
         done = run_example(image, tmp_path, "start-and-wait", api, emulator, "workflow_dispatch", {})
         (run,) = emulator.runs

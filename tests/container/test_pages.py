@@ -21,7 +21,7 @@ from tests.container.images import BASE, docker
 from tests.container.registry import Registry
 from tests.container.test_examples import UPLOAD_STAND_IN
 from tests.documents import Block, as_workflow, claim, claim_all
-from tests.github_api import TOKEN, GitHubApi
+from tests.github_api import TOKEN, FakeGitHub
 from tests.https_proxy import HttpsProxy, certificate
 from tests.slow import slow
 
@@ -81,7 +81,7 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 
 @pytest.mark.parametrize("block", [WORKFLOWS[0], *slow(WORKFLOWS[1:])], ids=str)
 def test_a_workflow_runs_as_it_stands(
-    image: str, emulator: Emulator, api: GitHubApi, tmp_path: Path, block: Block
+    image: str, emulator: Emulator, api: FakeGitHub, tmp_path: Path, block: Block
 ) -> None:
     workflow = as_workflow(block.code) or ""
     repository = tmp_path / "repository"

@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.inputs.schema import load_schema
+from mogplex_ci.inputs.declared import load_schema
 from tests.contract.api import FakeClock
 from tests.program import Ended, GitHubStep, run_program
 from tests.screen import show

@@ -13,8 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.inputs.schema import load_schema
-from tests.github_api import TOKEN, GitHubApi
+from mogplex_ci.inputs.declared import load_schema
+from tests.github_api import TOKEN, FakeGitHub
 from tests.github_log import read_log
 from tests.oracles.github_markdown import rendered
 from tests.program import Ended, GitHubStep
@@ -25,8 +25,8 @@ PASSED = [{"name": "test", "status": "completed", "conclusion": "success", "html
 
 
 @pytest.fixture
-def api() -> Iterator[GitHubApi]:
-    with GitHubApi() as api:
+def api() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as api:
         api.add_pull_request(42)
         api.files = [{"filename": "src/login.tsx"}]
         api.check_runs = [PASSED]
@@ -36,7 +36,7 @@ def api() -> Iterator[GitHubApi]:
 class Job:
     """A step against an emulator and the stand-in."""
 
-    def __init__(self, folder: Path, api: GitHubApi, scenario: str | Path = "success", **env: str) -> None:
+    def __init__(self, folder: Path, api: FakeGitHub, scenario: str | Path = "success", **env: str) -> None:
         self.folder, self.api, self.scenario, self.env = folder, api, scenario, env
         self.step: GitHubStep
 
@@ -63,7 +63,7 @@ def errors(ended: Ended) -> list[str]:
     return [found.text for found in read_log(ended.out).annotations if found.level == "error"]
 
 
-def test_a_run_that_brings_everything_is_a_success(tmp_path: Path, api: GitHubApi) -> None:
+def test_a_run_that_brings_everything_is_a_success(tmp_path: Path, api: FakeGitHub) -> None:
     job = Job(tmp_path, api)
     ended = job.run(require="change, pull-request, checks", allowed_paths="src/**\n*.md", protected_paths=".github/")
     assert (ended.code, job.step.outputs["result"], errors(ended)) == (0, "success", []), ended.out
@@ -73,7 +73,7 @@ def test_a_run_that_brings_everything_is_a_success(tmp_path: Path, api: GitHubAp
     assert (suite.get("tests"), suite.get("failures")) == ("6", "0")
 
 
-def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_path: Path, api: GitHubApi) -> None:
+def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_path: Path, api: FakeGitHub) -> None:
     api.files = [{"filename": "README.md"}, {"filename": "docs/new.md", "previous_filename": ".github/ci.yml"}]
     job = Job(tmp_path, api)
     ended = job.run(require="change", allowed_paths="docs/**\n*.md", protected_paths=".github/")
@@ -110,7 +110,7 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_pa
     ],
 )
 def test_what_does_not_hold_has_a_code(
-    tmp_path: Path, api: GitHubApi, scenario: str | Path, inputs: dict[str, str], code: str
+    tmp_path: Path, api: FakeGitHub, scenario: str | Path, inputs: dict[str, str], code: str
 ) -> None:
     job = Job(tmp_path, api, scenario)
     ended = job.run(**inputs)
@@ -119,7 +119,7 @@ def test_what_does_not_hold_has_a_code(
     assert "Expected: " in annotation
 
 
-def test_failed_checks_are_listed_with_their_links(tmp_path: Path, api: GitHubApi) -> None:
+def test_failed_checks_are_listed_with_their_links(tmp_path: Path, api: FakeGitHub) -> None:
     failed = {"name": "e2e", "status": "completed", "conclusion": "failure", "html_url": "https://ci.example/2"}
     api.check_runs = [[*PASSED, failed]]
     job = Job(tmp_path, api)
@@ -128,7 +128,7 @@ def test_failed_checks_are_listed_with_their_links(tmp_path: Path, api: GitHubAp
     assert errors(ended)[0].startswith("checks: A check on its pull request failed: e2e https://ci.example/2.")
 
 
-def test_what_github_refuses_to_tell_does_not_pass(tmp_path: Path, api: GitHubApi) -> None:
+def test_what_github_refuses_to_tell_does_not_pass(tmp_path: Path, api: FakeGitHub) -> None:
     api.fail(status=404, times=99)
     job = Job(tmp_path, api)
     ended = job.run(protected_paths=".github/")
@@ -136,7 +136,7 @@ def test_what_github_refuses_to_tell_does_not_pass(tmp_path: Path, api: GitHubAp
     assert "could not be judged" in errors(ended)[0]
 
 
-def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: GitHubApi) -> None:
+def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: FakeGitHub) -> None:
     (tmp_path / "workspace").mkdir()
     (tmp_path / "workspace" / "schema.json").write_text('{"type": "object", "required": ["version"]}')
     job = Job(tmp_path, api, ARTIFACT, MOGPLEX_DOTENV="mogplex.env")
@@ -150,7 +150,7 @@ def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: GitHubApi
     assert job.result["artifact_file"] == "out/report.json"
 
 
-def test_an_artifact_that_breaks_its_schema_is_rejected_with_every_fault(tmp_path: Path, api: GitHubApi) -> None:
+def test_an_artifact_that_breaks_its_schema_is_rejected_with_every_fault(tmp_path: Path, api: FakeGitHub) -> None:
     (tmp_path / "workspace").mkdir()
     fields = {"version": {"type": "number"}, "notes": {"items": {"maxLength": 20}}}
     schema = {"required": ["name"], "properties": fields}
@@ -163,7 +163,7 @@ def test_an_artifact_that_breaks_its_schema_is_rejected_with_every_fault(tmp_pat
     assert [item.partition(": ")[0] for item in gate["items"]] == ["/", "/notes/1", "/version"]
 
 
-def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path, api: GitHubApi) -> None:
+def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path, api: FakeGitHub) -> None:
     job = Job(tmp_path, api, ARTIFACT)
     ended = job.run(comment_on="7")
     assert ended.code == 0, ended.out
@@ -181,7 +181,7 @@ def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path, 
     assert not any(element.startswith(("img", "h1")) or "evil.example" in element for element in page.elements)
 
 
-def test_a_rerun_edits_the_comment_of_the_first_attempt(tmp_path: Path, api: GitHubApi) -> None:
+def test_a_rerun_edits_the_comment_of_the_first_attempt(tmp_path: Path, api: FakeGitHub) -> None:
     Job(tmp_path / "one", api, "failed").run(comment_on="7")
     assert "**Run failed**" in api.comments[0]["body"]
     Job(tmp_path / "two", api, "success", GITHUB_RUN_ATTEMPT="2").run(comment_on="7")
@@ -191,20 +191,20 @@ def test_a_rerun_edits_the_comment_of_the_first_attempt(tmp_path: Path, api: Git
     assert len(api.comments) == 2
 
 
-def test_a_comment_that_was_written_without_an_answer_is_found_again(tmp_path: Path, api: GitHubApi) -> None:
+def test_a_comment_that_was_written_without_an_answer_is_found_again(tmp_path: Path, api: FakeGitHub) -> None:
     api.fail(method="POST", status=502, is_done=True)
     assert Job(tmp_path, api).run(comment_on="7").code == 0
     assert len(api.comments) == 1
     assert "**Run succeeded**" in api.comments[0]["body"]
 
 
-def test_without_a_run_there_is_no_comment(tmp_path: Path, api: GitHubApi) -> None:
+def test_without_a_run_there_is_no_comment(tmp_path: Path, api: FakeGitHub) -> None:
     job = Job(tmp_path, api)
     assert job.run(comment_on="7", repo="acme/none").code == 2
     assert (job.step.outputs.get("run-id", ""), api.asked, api.comments) == ("", [], [])
 
 
-def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: GitHubApi) -> None:
+def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: FakeGitHub) -> None:
     api.fail(status=403, times=99)
     job = Job(tmp_path, api)
     ended = job.run(comment_on="7")
@@ -214,7 +214,7 @@ def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: GitHubApi) ->
     assert api.comments == []
 
 
-def test_the_github_token_is_shown_nowhere(tmp_path: Path, api: GitHubApi) -> None:
+def test_the_github_token_is_shown_nowhere(tmp_path: Path, api: FakeGitHub) -> None:
     job = Job(tmp_path, api)
     ended = job.run(require="pull-request", comment_on="7", diagnostics_file="diagnostics.ndjson")
     masked = f"::add-mask::{TOKEN}\n"
@@ -224,7 +224,7 @@ def test_the_github_token_is_shown_nowhere(tmp_path: Path, api: GitHubApi) -> No
 
 
 def test_the_job_that_waits_for_a_run_edits_the_comment_of_the_job_that_started_it(
-    tmp_path: Path, api: GitHubApi
+    tmp_path: Path, api: FakeGitHub
 ) -> None:
     env = {"GITHUB_API_URL": api.url}
     with Emulator("success", speed=20) as emulator:

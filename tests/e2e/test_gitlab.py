@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.inputs.schema import inputs
+from mogplex_ci.inputs.declared import inputs
 from tests.documents import Block, claim
 from tests.gitlab import Pipeline, Project
 from tests.program import ROOT

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from mogplex_ci.emulator.run import Run
 from mogplex_ci.run.start import OnRerun
 from mogplex_ci.run.updates import NextKey, Started
-from mogplex_ci.signals import Stop
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop
 from tests.faults.conftest import SCENARIOS
 from tests.faults.kinds import FINAL, PASSING, REFUSED, STREAM_FAULTS
 from tests.faults.world import Killed, Played, Trip, World

@@ -15,20 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci import signals
+from mogplex_ci import waiting
 from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.models import StartRequest
-from mogplex_ci.platforms.others import Plain
+from mogplex_ci.platforms.small_systems import Plain
 from mogplex_ci.report.fleet import FleetLog
-from mogplex_ci.run.execution import Execution, Plan
-from mogplex_ci.run.fleet import RunEnded
+from mogplex_ci.run.many import RunEnded
+from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.start import Key, OnRerun
 from mogplex_ci.run.updates import EventsArrived, Update
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.signals import Stop
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop
 from tests.faults.kinds import FINAL, PASSING, REFUSED, STREAM_FAULTS, Kind
 from tests.faults.world import World
 from tests.slow import mostly_slow
@@ -49,10 +49,10 @@ class StoppableClock(VirtualClock):
     def sleep(self, seconds: float) -> None:
         """See ``Clock``."""
         super().sleep(seconds)
-        signals.next_item(SimpleQueue(), 0.0)
+        waiting.next_item(SimpleQueue(), 0.0)
 
     def _wait(self, seconds: float, until: Callable[[], bool]) -> None:
-        is_interruptible = signals._this_thread.stop is not None
+        is_interruptible = waiting._this_thread.stop is not None
         super()._wait(seconds, lambda: until() or (is_interruptible and self._halt.requested))
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.checks import Judge, Requirements, judge_run
-from mogplex_ci.checks.github import GitHub
-from mogplex_ci.checks.require import ArtifactWanted, Patterns
+from mogplex_ci.gates import Judge, Requirements, judge_run
+from mogplex_ci.gates.judges import ArtifactWanted, Patterns
+from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.models import StartRequest
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.signals import Stop, StopRequested
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults.world import Played, World
-from tests.github_api import REPOSITORY, TOKEN, GitHubApi
+from tests.github_api import REPOSITORY, TOKEN, FakeGitHub
 from tests.virtual_time import VirtualClock
 
 ALL = Requirements(
@@ -42,8 +42,8 @@ FINAL: list[dict[str, Any]] = [{"status": status} for status in (400, 401, 403, 
 
 
 @pytest.fixture
-def api() -> Iterator[GitHubApi]:
-    with GitHubApi() as api:
+def api() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as api:
         api.add_pull_request(42)
         api.files = [{"filename": "src/login.tsx"}]
         api.check_runs = [RUNNING, PASSED]
@@ -58,11 +58,11 @@ def played(world: World) -> Played:
 class Judged:
     """Judges a result in a world's time."""
 
-    def __init__(self, world: World, api: GitHubApi, *, stop: Stop | None = None, timeout: float = 600.0) -> None:
+    def __init__(self, world: World, api: FakeGitHub, *, stop: Stop | None = None, timeout: float = 600.0) -> None:
         self.clock: VirtualClock = world.time.clock()
         self.stop = stop or Stop()
         self.began = self.clock.monotonic()
-        self._client, self._github = world.client(), GitHub(api.url, TOKEN, REPOSITORY)
+        self._client, self._github = world.client(), GitHubApi(api.url, TOKEN, REPOSITORY)
         why_not = "Give github-token, so that GitHub can be asked."
         self._judge = Judge(self._client, self._github, why_not, self.clock, self.stop, self.began + timeout)
 
@@ -84,7 +84,7 @@ class Judged:
         return round(self.clock.monotonic() - self.began, 6)  # not 29.999999999999993
 
 
-def test_checks_are_waited_for(world: World, api: GitHubApi, played: Played) -> None:
+def test_checks_are_waited_for(world: World, api: FakeGitHub, played: Played) -> None:
     api.check_runs = [RUNNING, RUNNING, RUNNING, PASSED]
     judged = Judged(world, api)
     result = judged.run(played.end)
@@ -96,7 +96,7 @@ def test_checks_are_waited_for(world: World, api: GitHubApi, played: Played) -> 
 @pytest.mark.parametrize("position", range(6))
 @pytest.mark.parametrize("fault", PASSING, ids=str)
 def test_what_passes_changes_nothing(
-    world: World, api: GitHubApi, played: Played, fault: dict[str, Any], position: int
+    world: World, api: FakeGitHub, played: Played, fault: dict[str, Any], position: int
 ) -> None:
     api.fail(**fault, skip=position, times=2)
     judged = Judged(world, api)
@@ -106,7 +106,7 @@ def test_what_passes_changes_nothing(
 
 @pytest.mark.parametrize("fault", PASSING + FINAL, ids=str)
 def test_what_cannot_be_judged_does_not_pass(
-    world: World, api: GitHubApi, played: Played, fault: dict[str, Any]
+    world: World, api: FakeGitHub, played: Played, fault: dict[str, Any]
 ) -> None:
     api.fail(**fault, times=10_000)
     judged = Judged(world, api, timeout=100.0)
@@ -122,7 +122,7 @@ def test_what_cannot_be_judged_does_not_pass(
     [([[]], "has no checks", 110.0), ([RUNNING], "not complete when the timeout passed", 600.0)],
 )
 def test_checks_that_never_come_are_not_waited_for_forever(
-    world: World, api: GitHubApi, played: Played, looks: list[list[dict[str, Any]]], words: str, longest: float
+    world: World, api: FakeGitHub, played: Played, looks: list[list[dict[str, Any]]], words: str, longest: float
 ) -> None:
     api.check_runs = looks
     judged = Judged(world, api)
@@ -132,7 +132,7 @@ def test_checks_that_never_come_are_not_waited_for_forever(
     assert judged.seconds <= longest
 
 
-def test_a_stop_signal_ends_the_wait_for_checks(world: World, api: GitHubApi, played: Played) -> None:
+def test_a_stop_signal_ends_the_wait_for_checks(world: World, api: FakeGitHub, played: Played) -> None:
     api.check_runs = [RUNNING]
     stop = Stop()
     judged = Judged(world, api, stop=stop)
@@ -142,19 +142,19 @@ def test_a_stop_signal_ends_the_wait_for_checks(world: World, api: GitHubApi, pl
     assert judged.seconds == pytest.approx(35.0)
 
 
-def test_a_branch_that_cannot_be_compared_is_not_judged(world: World, api: GitHubApi, played: Played) -> None:
+def test_a_branch_that_cannot_be_compared_is_not_judged(world: World, api: FakeGitHub, played: Played) -> None:
     api.files = []
     result = Judged(world, api).run(played.end, Requirements(protected=Patterns.parse([".github/"])))
     assert (result.result, result.error_code) == (Result.REJECTED, "PATH_NOT_ALLOWED")
 
 
-def test_more_files_than_github_lists_are_rejected(world: World, api: GitHubApi, played: Played) -> None:
+def test_more_files_than_github_lists_are_rejected(world: World, api: FakeGitHub, played: Played) -> None:
     api.files = [{"filename": f"src/{number}.py"} for number in range(400)]
     result = Judged(world, api).run(played.end, Requirements(allowed=Patterns.parse(["src/"])))
     assert (result.result, result.error_code) == (Result.REJECTED, "PATH_NOT_ALLOWED")
 
 
-def test_an_artifact_is_read_when_the_pushed_commit_is_known(world: World, api: GitHubApi) -> None:
+def test_an_artifact_is_read_when_the_pushed_commit_is_known(world: World, api: FakeGitHub) -> None:
     prompt = "scenario: commits-late"
     case = world.new_case(request=lambda repo_id: StartRequest(repo_id, prompt, create_branch=True))
     played = case.play()
@@ -167,7 +167,7 @@ def test_an_artifact_is_read_when_the_pushed_commit_is_known(world: World, api: 
     assert result.run.terminal_commit is not None
 
 
-def test_what_no_event_tells_is_asked_of_github(world: World, api: GitHubApi) -> None:
+def test_what_no_event_tells_is_asked_of_github(world: World, api: FakeGitHub) -> None:
     played = world.new_case("no-last-event").play()
     assert played.end.timeline.changed is None
     assert played.end.branch is not None
@@ -180,7 +180,7 @@ def test_what_no_event_tells_is_asked_of_github(world: World, api: GitHubApi) ->
     assert Judged(world, api).run(played.end, wanted).error_code == "NO_CHANGE"
 
 
-def test_a_run_that_failed_is_not_judged(world: World, api: GitHubApi) -> None:
+def test_a_run_that_failed_is_not_judged(world: World, api: FakeGitHub) -> None:
     played = world.new_case("failed").play()
     result = Judged(world, api).run(played.end)
     assert (result.result, result.gates, api.asked) == (Result.FAILED, (), [])

@@ -15,12 +15,12 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import ForeignRunError, MogplexError
 from mogplex_ci.models import StartRequest
-from mogplex_ci.run.execution import TIMEOUT_BUDGET, Execution, Plan, cancel, cancel_unanswered
+from mogplex_ci.run.one import TIMEOUT_BUDGET, Execution, Plan, cancel, cancel_unanswered
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.start import Key, OnRerun
 from mogplex_ci.run.updates import EventsArrived, NextKey, Started, Starting, Update
-from mogplex_ci.signals import Stop
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop
 from tests.virtual_time import VirtualTime
 
 _NUMBERS = itertools.count(1)

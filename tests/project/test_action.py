@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.inputs.schema import load_schema
+from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.platforms.base import OUTPUTS
 from tests.program import ROOT
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from mogplex_ci.inputs.action import ActionInputs
-from mogplex_ci.inputs.schema import inputs, load_schema
+from mogplex_ci.inputs.declared import inputs, load_schema
+from mogplex_ci.inputs.read import ActionInputs
 from scripts import reference
 from tests.program import ROOT
 
@@ -27,8 +27,8 @@ def test_an_input_is_read(name: str) -> None:
     field = name.replace("-", "_")
     if inputs()[name].github_variable in literals(PACKAGE / "platforms" / "github.py"):
         return  # it is for the platform alone
-    if name not in literals(INPUTS / "action.py", INPUTS / "sources.py"):
-        pytest.fail(f"inputs/action.py does not read {name}: give ActionInputs a field {field}")
+    if name not in literals(INPUTS / "read.py", INPUTS / "sources.py"):
+        pytest.fail(f"inputs/read.py does not read {name}: give ActionInputs a field {field}")
     if field in FIELDS and field not in used_fields():
         pytest.fail(f"no code outside inputs/ reads ActionInputs.{field}")
 
@@ -63,7 +63,7 @@ def used_fields() -> set[str]:
     read = {name for path in outside for name in attributes(ast.parse(path.read_text()), "inputs")}
     (typed,) = (
         node
-        for node in ast.parse((INPUTS / "action.py").read_text()).body
+        for node in ast.parse((INPUTS / "read.py").read_text()).body
         if isinstance(node, ast.ClassDef) and node.name == "ActionInputs"
     )
     methods = [node for node in typed.body if isinstance(node, ast.FunctionDef) and node.name in read]

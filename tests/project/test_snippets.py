@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.inputs.schema import check, inputs
+from mogplex_ci.inputs.declared import check, inputs
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES
 from mogplex_ci.platforms.base import OUTPUTS, VARIABLES
 from tests.documents import blocks

@@ -29,8 +29,8 @@ from mogplex_ci.errors import (
     WrongServiceError,
 )
 from mogplex_ci.models import StartRequest
-from mogplex_ci.signals import SystemClock
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import SystemClock
 from tests.unit.api.peers import TOKEN, peer
 
 WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"

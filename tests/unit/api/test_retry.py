@@ -20,7 +20,7 @@ from mogplex_ci.api.retry import (
     retrying,
 )
 from mogplex_ci.errors import ForbiddenError, MogplexError, RateLimitedError, ServerError, UnreachableError
-from mogplex_ci.signals import Stop, StopRequested
+from mogplex_ci.waiting import Stop, StopRequested
 from tests.virtual_time import VirtualClock, VirtualTime
 
 SEEDS = range(50)

@@ -12,7 +12,7 @@ import pytest
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.signals import Stop, StopRequested, bounded
+from mogplex_ci.waiting import Stop, StopRequested, bounded
 from tests.unit.api.peers import TOKEN, peer
 from tests.waits import LONG
 

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from mogplex_ci.api.agent_text import TextBuffer
+from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.sanitize.secret_samples import (

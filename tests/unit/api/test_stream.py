@@ -33,8 +33,8 @@ from mogplex_ci.errors import (
     UnreachableError,
     WrongServiceError,
 )
-from mogplex_ci.signals import Stop, StopRequested, SystemClock
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop, StopRequested, SystemClock
 from tests.unit.api.peers import TOKEN, peer
 from tests.waits import LONG, wait_until
 

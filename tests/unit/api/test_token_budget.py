@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mogplex_ci.api.budget import Limit, TokenBudget, Use
 from mogplex_ci.errors import RateLimitedError
-from mogplex_ci.signals import Stop, StopRequested, SystemClock
+from mogplex_ci.waiting import Stop, StopRequested, SystemClock
 from tests.virtual_time import VirtualTime
 
 LONG = 1e6

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.inputs.schema import inputs
+from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES, check_flags, flag_parser, gather, given, tasks_asked_for
 
 WORD = "arguments contain a word that is not expected"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.inputs.action import ActionInputs, read_fleet
+from mogplex_ci.inputs.read import ActionInputs, read_fleet
 
 TASKS = """\
 harness: codex

@@ -11,8 +11,8 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.action import ActionInputs, read_connection, read_inputs
-from mogplex_ci.inputs.schema import EMULATOR_TOKEN, inputs
+from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs
+from mogplex_ci.inputs.read import ActionInputs, read_connection, read_inputs
 from mogplex_ci.untrusted import Untrusted
 
 
@@ -233,7 +233,7 @@ def test_a_flag_without_a_value_is_the_only_fault(tmp_path: Path) -> None:
 
 def test_right_inputs_need_neither_jsonschema_nor_yaml() -> None:
     code = (
-        "import sys; from pathlib import Path; from mogplex_ci.inputs.action import read_inputs;"
+        "import sys; from pathlib import Path; from mogplex_ci.inputs.read import read_inputs;"
         "read_inputs([], {'MOGPLEX_PROMPT': 'x', 'MOGPLEX_TIMEOUT': '5m'}, Path('.'), 'acme/web');"
         "print({'jsonschema', 'yaml', 'difflib'} & sys.modules.keys() or 'none')"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.inputs.schema import check, did_you_mean, enumeration, inputs, is_uuid, nearest
+from mogplex_ci.inputs.declared import check, did_you_mean, enumeration, inputs, is_uuid, nearest
 from mogplex_ci.untrusted import Untrusted
 
 

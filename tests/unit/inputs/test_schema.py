@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mogplex_ci.inputs.schema import check, inputs, load_schema
+from mogplex_ci.inputs.declared import check, inputs, load_schema
 
 SCHEMA = load_schema("inputs")
 VALIDATOR = Draft202012Validator(SCHEMA)

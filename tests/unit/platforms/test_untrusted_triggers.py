@@ -12,7 +12,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.github import WRITERS_ONLY
+from mogplex_ci.platforms.webhook import WRITERS_ONLY
 from tests.ci_environments import ENVIRONMENTS
 from tests.program import ROOT, GitHubStep
 

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from mogplex_ci.api import answers
-from mogplex_ci.inputs.action import ActionInputs
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event, Run
-from mogplex_ci.platforms.github import GitHub
+from mogplex_ci.platforms.github import GitHubActions
 from mogplex_ci.report.facts import Facts, facts_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.result import Result, RunResult
@@ -142,9 +142,9 @@ def inputs(**fields: Any) -> ActionInputs:
     return cast(ActionInputs, SimpleNamespace(**(known | fields)))
 
 
-def github(stream: io.StringIO | None = None) -> GitHub:
+def github(stream: io.StringIO | None = None) -> GitHubActions:
     env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"}
-    return GitHub({**env, "GITHUB_WORKSPACE": str(Path.cwd())}, stream or io.StringIO())
+    return GitHubActions({**env, "GITHUB_WORKSPACE": str(Path.cwd())}, stream or io.StringIO())
 
 
 def facts(ended: RunResult | None = None, **fields: Any) -> Facts:

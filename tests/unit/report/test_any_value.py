@@ -15,20 +15,20 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from mogplex_ci.api import answers
-from mogplex_ci.inputs.schema import load_schema
-from mogplex_ci.platforms.github import GitHub
+from mogplex_ci.inputs.declared import load_schema
+from mogplex_ci.platforms.github import GitHubActions
 from mogplex_ci.report import reports_for
 from mogplex_ci.report.facts import FleetFacts, RunFacts, facts_of, final_outputs
 from mogplex_ci.report.fleet import FleetLog, fleet_outputs, fleet_reports
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.text import headline, mark
-from mogplex_ci.run.fleet import result_of_fleet
+from mogplex_ci.run.many import result_of_fleet
 from mogplex_ci.run.result import Result, RunResult, result_of_run
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Started
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.signals import Stop
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop
 from tests.github_log import read_log
 from tests.unit.report.events import inputs, starting
 
@@ -121,10 +121,10 @@ def happened(run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> t
     return updates, result_of_run(run, timeline)
 
 
-def github(workspace: Path) -> tuple[GitHub, io.StringIO]:
+def github(workspace: Path) -> tuple[GitHubActions, io.StringIO]:
     stream = io.StringIO()
     env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_WORKSPACE": str(workspace)}
-    return GitHub(env | {"GITHUB_STEP_SUMMARY": str(workspace / "summary.md")}, stream), stream
+    return GitHubActions(env | {"GITHUB_STEP_SUMMARY": str(workspace / "summary.md")}, stream), stream
 
 
 def written(workspace: Path, run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> tuple[str, RunResult]:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
-from mogplex_ci.inputs.schema import load_schema
+from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.files import EventsFile, JUnitFile, ResultFile
 from mogplex_ci.run.result import Result, RunResult

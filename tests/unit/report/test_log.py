@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.api.agent_text import Checkpoint
 from mogplex_ci.errors import UnreachableError
+from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
     CancelFailed,

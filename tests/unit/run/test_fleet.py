@@ -9,11 +9,11 @@ from collections.abc import Callable, Generator, Sequence
 import pytest
 
 from mogplex_ci.models import Run
-from mogplex_ci.run.fleet import Fleet, FleetCounts, FleetHeartbeat, RunEnded, result_of_fleet
+from mogplex_ci.run.many import Fleet, FleetCounts, FleetHeartbeat, RunEnded, result_of_fleet
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import Heartbeat, Polling, Started, Update
-from mogplex_ci.signals import Stop, StopRequested, SystemClock
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop, StopRequested, SystemClock
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 from tests.waits import LONG
 

@@ -21,8 +21,8 @@ from mogplex_ci.run.updates import (
     UnknownStatus,
     Update,
 )
-from mogplex_ci.signals import Stop
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop
 from tests.faults.world import Case, Played, World, ids
 
 

@@ -26,7 +26,7 @@ from mogplex_ci.run.updates import (
     Trouble,
     Update,
 )
-from mogplex_ci.signals import Stop
+from mogplex_ci.waiting import Stop
 from tests.faults.kinds import error
 from tests.faults.world import Case, Played, Trip, World, ids
 from tests.slow import mostly_slow

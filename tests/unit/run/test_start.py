@@ -13,7 +13,7 @@ from mogplex_ci.errors import ForeignRunError, UsageError
 from mogplex_ci.models import StartRequest
 from mogplex_ci.run.start import OnRerun, find_repo
 from mogplex_ci.run.updates import CancelFailed, NextKey, Started
-from mogplex_ci.signals import Stop
+from mogplex_ci.waiting import Stop
 from tests.faults.conftest import SCENARIOS
 from tests.faults.kinds import error
 from tests.faults.world import Case, Played, Trip, World

@@ -19,7 +19,7 @@ from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_erro
 from mogplex_ci.run.start import OnRerun, Starter, find_repo
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Retrying, Started, Starting
-from mogplex_ci.signals import StopRequested
+from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mogplex_ci.run.follow import Follower
     from mogplex_ci.run.start import Key
     from mogplex_ci.run.updates import Ended, Update
-    from mogplex_ci.signals import Clock, Stop
+    from mogplex_ci.waiting import Clock, Stop
 
     T = TypeVar("T")
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.checks import Judge, Requirements, judge_run
-from mogplex_ci.checks.github import GitHub
-from mogplex_ci.checks.require import Patterns
+from mogplex_ci.gates import Judge, Requirements, judge_run
+from mogplex_ci.gates.judges import Patterns
+from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.signals import Stop
 from mogplex_ci.untrusted import Untrusted
-from tests.github_api import REPOSITORY, TOKEN, GitHubApi
+from mogplex_ci.waiting import Stop
+from tests.github_api import REPOSITORY, TOKEN, FakeGitHub
 from tests.unit.report.events import PULL_REQUEST, SUCCESSFUL, delivery, result, run
 from tests.virtual_time import VirtualClock, VirtualTime
 
@@ -27,8 +27,8 @@ OWN_BRANCH = {"base": "main", "working": "mogplex/fix", "createBranch": True}
 
 
 @pytest.fixture
-def api() -> Iterator[GitHubApi]:
-    with GitHubApi() as api:
+def api() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as api:
         yield api
 
 
@@ -39,9 +39,9 @@ def ended(*events: dict[str, Any], incomplete: bool = False, **fields: Any) -> R
 
 
 def judged(
-    api: GitHubApi | None, success: RunResult, wanted: Requirements, clock: VirtualClock | None = None
+    api: FakeGitHub | None, success: RunResult, wanted: Requirements, clock: VirtualClock | None = None
 ) -> RunResult:
-    github = GitHub(api.url, TOKEN, REPOSITORY) if api is not None else None
+    github = GitHubApi(api.url, TOKEN, REPOSITORY) if api is not None else None
     clock = clock or VirtualTime().clock()
     work = judge_run(success, wanted, Judge(Client("http://127.0.0.1:9", ""), github, WHY_NOT, clock, Stop(), 600.0))
     try:
@@ -73,7 +73,7 @@ def refused(judgement: RunResult) -> tuple[str, str]:
     return gate.found, gate.remedy
 
 
-def test_a_change_is_what_the_delivery_says(api: GitHubApi) -> None:
+def test_a_change_is_what_the_delivery_says(api: FakeGitHub) -> None:
     changed = judged(api, ended(delivery(changed=True)), CHANGE)
     assert granted(changed) == "it changed the repository"
     assert changed.gates[0].expected == "a change"
@@ -84,7 +84,7 @@ def test_a_change_is_what_the_delivery_says(api: GitHubApi) -> None:
     assert api.asked == []
 
 
-def test_a_change_that_no_event_tells_is_looked_up(api: GitHubApi) -> None:
+def test_a_change_that_no_event_tells_is_looked_up(api: FakeGitHub) -> None:
     api.files = [{"filename": "src/a.ts"}]
     assert granted(judged(api, ended(*UNTOLD), CHANGE)) == "it changed the repository"
     api.ahead_by = 0
@@ -92,7 +92,7 @@ def test_a_change_that_no_event_tells_is_looked_up(api: GitHubApi) -> None:
     assert refused(judged(None, ended(*UNTOLD), CHANGE)) == ("nothing says whether it changed anything", WHY_NOT)
 
 
-def test_a_pull_request_is_what_the_delivery_says_or_github_finds(api: GitHubApi) -> None:
+def test_a_pull_request_is_what_the_delivery_says_or_github_finds(api: FakeGitHub) -> None:
     told = judged(api, ended(*SUCCESSFUL), PULL)
     assert granted(told) == "it opened a pull request"
     assert told.gates[0].items == (Untrusted(PULL_REQUEST),)
@@ -122,7 +122,7 @@ def test_what_only_github_knows_does_not_pass_without_a_token(wanted: Requiremen
     ],
     ids=["change", "pull", "checks", "allowed", "protected"],
 )
-def test_what_github_refuses_to_tell_does_not_pass(wanted: Requirements, code: str, api: GitHubApi) -> None:
+def test_what_github_refuses_to_tell_does_not_pass(wanted: Requirements, code: str, api: FakeGitHub) -> None:
     api.fail(status=401, times=9)
     judgement = judged(api, ended(*UNTOLD), wanted)
     assert refused(judgement)[0] == "this could not be judged: GitHub does not accept github-token"
@@ -130,7 +130,7 @@ def test_what_github_refuses_to_tell_does_not_pass(wanted: Requirements, code: s
 
 
 @pytest.mark.parametrize("wanted", [ALLOWED, PROTECTED], ids=["allowed", "protected"])
-def test_a_run_on_its_base_branch_cannot_be_compared(wanted: Requirements, api: GitHubApi) -> None:
+def test_a_run_on_its_base_branch_cannot_be_compared(wanted: Requirements, api: FakeGitHub) -> None:
     onto_main = {"base": "main", "working": "main", "createBranch": False}
     for branch in (onto_main, onto_main | {"base": None}, onto_main | {"working": None}):
         judgement = judged(api, result(Result.SUCCESS, run=run("success", branch=branch)), wanted)
@@ -140,7 +140,7 @@ def test_a_run_on_its_base_branch_cannot_be_compared(wanted: Requirements, api: 
 
 
 @pytest.mark.parametrize("wanted", [ALLOWED, PROTECTED], ids=["allowed", "protected"])
-def test_a_run_that_changed_nothing_touched_no_path(wanted: Requirements, api: GitHubApi) -> None:
+def test_a_run_that_changed_nothing_touched_no_path(wanted: Requirements, api: FakeGitHub) -> None:
     assert granted(judged(api, ended(delivery(changed=False)), wanted)) == "it changed nothing"
     assert api.asked == []
     judged(api, ended(delivery(changed=False), incomplete=True), wanted)
@@ -160,7 +160,7 @@ def test_a_run_that_changed_nothing_touched_no_path(wanted: Requirements, api: G
     ],
 )
 def test_paths_are_named_that_must_not_change(
-    wanted: Requirements, files: list[str], found: str, api: GitHubApi
+    wanted: Requirements, files: list[str], found: str, api: FakeGitHub
 ) -> None:
     api.files = [{"filename": name} for name in files]
     judgement = judged(api, ended(delivery(changed=True)), wanted)
@@ -171,13 +171,13 @@ def test_paths_are_named_that_must_not_change(
         assert judgement.detail == Untrusted(bad[0])
 
 
-def test_more_files_than_github_lists_do_not_pass(api: GitHubApi) -> None:
+def test_more_files_than_github_lists_do_not_pass(api: FakeGitHub) -> None:
     api.files = [{"filename": f"src/{number}.ts"} for number in range(300)]
     judgement = judged(api, ended(delivery(changed=True)), ALLOWED)
     assert refused(judgement)[0] == "it changed more files than GitHub lists"
 
 
-def test_of_many_bad_paths_twenty_are_listed(api: GitHubApi) -> None:
+def test_of_many_bad_paths_twenty_are_listed(api: FakeGitHub) -> None:
     api.files = [{"filename": f"{number}.ts"} for number in range(30)]
     judgement = judged(api, ended(delivery(changed=True)), ALLOWED)
     assert (judgement.gates[0].found, len(judgement.gates[0].items)) == (
@@ -196,7 +196,7 @@ def test_of_many_bad_paths_twenty_are_listed(api: GitHubApi) -> None:
         ([None], "its checks were not complete when the timeout passed"),
     ],
 )
-def test_checks(conclusions: list[str | None], found: str, api: GitHubApi) -> None:
+def test_checks(conclusions: list[str | None], found: str, api: FakeGitHub) -> None:
     api.add_pull_request(42)
     runs = [
         {"name": f"check-{number}", "status": "completed" if end else "in_progress", "conclusion": end}
@@ -230,7 +230,7 @@ DONE, OPEN, FAILED = check("a", "success"), check("b", None), check("b", "failur
     ],
 )
 def test_checks_are_looked_at_every_ten_seconds_until_two_looks_agree(
-    looks: list[list[dict[str, Any]]], found: str, seconds: float, api: GitHubApi
+    looks: list[list[dict[str, Any]]], found: str, seconds: float, api: FakeGitHub
 ) -> None:
     """The first check of a pull request may be done before the next one has been created."""
     api.add_pull_request(42)
@@ -241,12 +241,12 @@ def test_checks_are_looked_at_every_ten_seconds_until_two_looks_agree(
     assert (told, clock.monotonic()) == (found, seconds)
 
 
-def test_without_a_pull_request_there_are_no_checks(api: GitHubApi) -> None:
+def test_without_a_pull_request_there_are_no_checks(api: FakeGitHub) -> None:
     judgement = judged(api, ended(delivery(changed=True)), CHECKS)
     assert refused(judgement)[0] == "it has no pull request whose checks could pass"
 
 
-def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(api: GitHubApi) -> None:
+def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(api: FakeGitHub) -> None:
     api.files = [{"filename": "b.ts"}]
     wanted = Requirements(change=True, pull_request=True, allowed=ALLOWED.allowed, protected=PROTECTED.protected)
     judgement = judged(api, ended(delivery(changed=True)), wanted)
@@ -255,7 +255,7 @@ def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(
     assert judgement.detail is None
 
 
-def test_a_run_that_did_not_succeed_is_not_judged(api: GitHubApi) -> None:
+def test_a_run_that_did_not_succeed_is_not_judged(api: FakeGitHub) -> None:
     failed = result(Result.FAILED, *SUCCESSFUL)
     assert judged(api, failed, CHANGE) == failed
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import retrying
-from mogplex_ci.checks.require import judge_artifact, judge_change, judge_checks, judge_paths, judge_pull_request
 from mogplex_ci.errors import MogplexError
+from mogplex_ci.gates.judges import judge_artifact, judge_change, judge_checks, judge_paths, judge_pull_request
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import GateJudged
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from mogplex_ci.api.client import Client
-    from mogplex_ci.checks.github import GitHub
-    from mogplex_ci.checks.require import ArtifactWanted, Patterns
+    from mogplex_ci.gates.judges import ArtifactWanted, Patterns
+    from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.run.result import Gate, RunResult
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.signals import Clock, Stop
+    from mogplex_ci.waiting import Clock, Stop
 
 
 COMMIT_SECONDS: Final = 10.0
@@ -55,7 +55,7 @@ class Judge:
     """What gates work with."""
 
     client: Client
-    github: GitHub | None
+    github: GitHubApi | None
     """None when GitHub cannot be asked: what only it knows cannot be judged then."""
     why_not: str
     """What to do so that it can be asked, as a sentence."""

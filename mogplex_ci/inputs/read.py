@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.schema import PROMPT_FILE_BYTES, check, enumeration, inputs, is_true
+from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, check, enumeration, inputs, is_true
 from mogplex_ci.inputs.sources import gather, given, read_yaml, tasks_asked_for
 from mogplex_ci.models import StartRequest
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import inside, read_text, writable
 
 if TYPE_CHECKING:
-    from mogplex_ci.checks.require import Patterns
+    from mogplex_ci.gates.judges import Patterns
 
 _OF_THE_STEP: Final = (
     *("timeout", "on-interrupt", "wait", "annotations", "summary", "diagnostics-file", "events-file", "result-file"),
@@ -207,7 +207,7 @@ def read_inputs(
     schema: Mapping[str, Any] | None = None
     patterns = {}
     for name in {"allowed-paths", "protected-paths"} & values.keys() - {problem.input for problem in wrong}:
-        from mogplex_ci.checks.require import Patterns  # pathspec is needed only for these
+        from mogplex_ci.gates.judges import Patterns  # pathspec is needed only for these
 
         try:
             patterns[name] = Patterns.parse(values[name].splitlines())

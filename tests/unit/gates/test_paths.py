@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.checks.require import Patterns
+from mogplex_ci.gates.judges import Patterns
 
 
 @pytest.mark.parametrize(

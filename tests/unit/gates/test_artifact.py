@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.checks import Judge, Requirements, judge_run
-from mogplex_ci.checks.require import ArtifactWanted
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.gates import Judge, Requirements, judge_run
+from mogplex_ci.gates.judges import ArtifactWanted
 from mogplex_ci.models import Run, StartRequest
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.signals import Stop
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop
 from tests.unit.report.events import result
 from tests.virtual_time import VirtualTime
 

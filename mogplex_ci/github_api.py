@@ -64,7 +64,7 @@ class Check:
     passed: bool
 
 
-class GitHub:
+class GitHubApi:
     """A token's view of one repository on one GitHub server.
 
     Every method raises ``GitHubError``: ``GitHubUnavailableError`` if asking again may help.

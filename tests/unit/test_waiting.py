@@ -12,7 +12,7 @@ from tests.waits import LONG
 
 WAITING = """
 import signal, threading, time
-from mogplex_ci.signals import StopRequested, SystemClock, stop_of_process
+from mogplex_ci.waiting import StopRequested, SystemClock, stop_of_process
 
 stop = stop_of_process()
 # Another thread gets the signals, so that they end no wait of this one: it is always like that on Windows.

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mogplex_ci.checks.github import GitHub
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
-from tests.github_api import HEAD, REPOSITORY, TOKEN, GitHubApi
+from mogplex_ci.github_api import GitHubApi
+from tests.github_api import HEAD, REPOSITORY, TOKEN, FakeGitHub
 
-CALLS: list[Callable[[GitHub], object]] = [
+CALLS: list[Callable[[GitHubApi], object]] = [
     lambda github: github.compare("main", "mogplex/fix"),
     lambda github: github.pull_request(42),
     lambda github: github.pull_request_of("mogplex/fix"),
@@ -25,29 +25,29 @@ each_call = pytest.mark.parametrize("call", CALLS, ids=["compare", "pull", "pull
 
 
 @pytest.fixture(params=["", "/api/v3"], ids=["github.com", "enterprise"])
-def api(request: pytest.FixtureRequest) -> Iterator[GitHubApi]:
-    with GitHubApi(request.param) as api:
+def api(request: pytest.FixtureRequest) -> Iterator[FakeGitHub]:
+    with FakeGitHub(request.param) as api:
         api.add_pull_request()
         api.comments.append({"id": 100, "body": "<!-- mine -->", "issue": 7})
         yield api
 
 
 @pytest.fixture
-def github(api: GitHubApi) -> Iterator[GitHub]:
-    github = GitHub(api.url, TOKEN, REPOSITORY)
+def github(api: FakeGitHub) -> Iterator[GitHubApi]:
+    github = GitHubApi(api.url, TOKEN, REPOSITORY)
     yield github
     github.close()
 
 
 @each_call
-def test_a_call_is_answered(api: GitHubApi, github: GitHub, call: Callable[[GitHub], object]) -> None:
+def test_a_call_is_answered(api: FakeGitHub, github: GitHubApi, call: Callable[[GitHubApi], object]) -> None:
     call(github)
     assert {asked.status for asked in api.asked} <= {200, 201}
     assert {asked.headers["X-GitHub-Api-Version"] for asked in api.asked} == {"2022-11-28"}
     assert {asked.headers["Authorization"] for asked in api.asked} == {f"Bearer {TOKEN}"}
 
 
-def test_a_comparison_counts_both_names_of_a_renamed_file(api: GitHubApi, github: GitHub) -> None:
+def test_a_comparison_counts_both_names_of_a_renamed_file(api: FakeGitHub, github: GitHubApi) -> None:
     api.files = [{"filename": "new.py", "previous_filename": ".github/old.yml"}, {"filename": "a b.py"}]
     comparison = github.compare("release/1.0", "feature/#1")
     assert [path.text for path in comparison.paths] == ["new.py", ".github/old.yml", "a b.py"]
@@ -57,13 +57,13 @@ def test_a_comparison_counts_both_names_of_a_renamed_file(api: GitHubApi, github
 
 @pytest.mark.parametrize(("files", "is_complete"), [(299, True), (300, False), (301, False)])
 def test_a_comparison_that_may_lack_files_is_not_complete(
-    api: GitHubApi, github: GitHub, files: int, is_complete: bool
+    api: FakeGitHub, github: GitHubApi, files: int, is_complete: bool
 ) -> None:
     api.files = [{"filename": f"{number}.py"} for number in range(files)]
     assert github.compare("main", "fix").is_complete is is_complete
 
 
-def test_every_page_is_read(api: GitHubApi, github: GitHub) -> None:
+def test_every_page_is_read(api: FakeGitHub, github: GitHubApi) -> None:
     api.check_runs = [[{"name": str(n), "status": "completed", "conclusion": "success"} for n in range(230)]]
     api.statuses = [{"context": "ci/old", "state": "pending"}]
     checks = github.checks(HEAD)
@@ -74,7 +74,7 @@ def test_every_page_is_read(api: GitHubApi, github: GitHub) -> None:
     assert github.find_comment(7, re.compile("<!-- mine -->")) == (240, "<!-- mine -->")
 
 
-def test_a_marker_counts_at_the_beginning_of_the_oldest_comment_only(api: GitHubApi, github: GitHub) -> None:
+def test_a_marker_counts_at_the_beginning_of_the_oldest_comment_only(api: FakeGitHub, github: GitHubApi) -> None:
     api.comments = [
         {"id": 1, "body": "quoted: <!-- mine -->", "issue": 7},
         {"id": 2, "body": "<!-- mine --> first", "issue": 7},
@@ -84,7 +84,7 @@ def test_a_marker_counts_at_the_beginning_of_the_oldest_comment_only(api: GitHub
     assert github.find_comment(8, re.compile("<!-- mine -->")) is None
 
 
-def test_what_has_not_changed_is_not_sent_again(api: GitHubApi, github: GitHub) -> None:
+def test_what_has_not_changed_is_not_sent_again(api: FakeGitHub, github: GitHubApi) -> None:
     api.check_runs = [[{"name": "test", "status": "completed", "conclusion": "success"}]]
     first, second = github.checks(HEAD), github.checks(HEAD)
     assert first == second
@@ -98,19 +98,19 @@ def test_what_has_not_changed_is_not_sent_again(api: GitHubApi, github: GitHub) 
     ("conclusion", "passed"),
     [("success", True), ("neutral", True), ("skipped", True), ("failure", False), ("cancelled", False), (None, False)],
 )
-def test_which_conclusions_pass(api: GitHubApi, github: GitHub, conclusion: str | None, passed: bool) -> None:
+def test_which_conclusions_pass(api: FakeGitHub, github: GitHubApi, conclusion: str | None, passed: bool) -> None:
     api.check_runs = [[{"name": "test", "status": "completed", "conclusion": conclusion}]]
     assert github.checks(HEAD)[0].passed is passed
 
 
-def test_a_branch_without_a_pull_request(api: GitHubApi, github: GitHub) -> None:
+def test_a_branch_without_a_pull_request(api: FakeGitHub, github: GitHubApi) -> None:
     assert github.pull_request_of("main") is None
 
 
 @each_call
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_trouble_at_github_may_pass(
-    api: GitHubApi, github: GitHub, call: Callable[[GitHub], object], status: int
+    api: FakeGitHub, github: GitHubApi, call: Callable[[GitHubApi], object], status: int
 ) -> None:
     api.fail(status=status, body=b"<html>Unicorn!</html>")
     with pytest.raises(GitHubUnavailableError):
@@ -121,7 +121,7 @@ def test_trouble_at_github_may_pass(
 @each_call
 @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 200, "body": b"<html>"}, {"status": 200, "body": b"7"}])
 def test_no_usable_answer_may_pass(
-    api: GitHubApi, github: GitHub, call: Callable[[GitHub], object], fault: dict[str, object]
+    api: FakeGitHub, github: GitHubApi, call: Callable[[GitHubApi], object], fault: dict[str, object]
 ) -> None:
     api.fail(**fault)
     if fault == {"status": 200, "body": b"7"} and call is CALLS[-1]:
@@ -141,7 +141,7 @@ def test_no_usable_answer_may_pass(
     ],
 )
 def test_a_refusal_is_final_and_says_why(
-    api: GitHubApi, github: GitHub, call: Callable[[GitHub], object], status: int, words: str
+    api: FakeGitHub, github: GitHubApi, call: Callable[[GitHubApi], object], status: int, words: str
 ) -> None:
     api.fail(status=status, body=b'{"message": "ghs_theirWords"}')
     with pytest.raises(GitHubError, match=words) as caught:
@@ -151,7 +151,7 @@ def test_a_refusal_is_final_and_says_why(
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_a_secondary_rate_limit_says_how_long_to_wait(api: GitHubApi, github: GitHub, status: int) -> None:
+def test_a_secondary_rate_limit_says_how_long_to_wait(api: FakeGitHub, github: GitHubApi, status: int) -> None:
     api.fail(status=status, headers={"Retry-After": "7"})
     with pytest.raises(GitHubUnavailableError) as caught:
         github.pull_request(42)
@@ -159,26 +159,26 @@ def test_a_secondary_rate_limit_says_how_long_to_wait(api: GitHubApi, github: Gi
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_a_used_up_rate_limit_lasts_to_its_reset(api: GitHubApi, github: GitHub, status: int) -> None:
+def test_a_used_up_rate_limit_lasts_to_its_reset(api: FakeGitHub, github: GitHubApi, status: int) -> None:
     api.fail(status=status, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 90)})
     with pytest.raises(GitHubUnavailableError) as caught:
         github.pull_request(42)
     assert caught.value.retry_after == pytest.approx(90, abs=3)
 
 
-def test_a_comment_without_an_id_may_exist_later(api: GitHubApi, github: GitHub) -> None:
+def test_a_comment_without_an_id_may_exist_later(api: FakeGitHub, github: GitHubApi) -> None:
     api.fail(status=201, body=b'{"id": "100"}')
     with pytest.raises(GitHubUnavailableError, match="no comment id"):
         github.create_comment(7, "text")
 
 
-def test_a_wrong_token(api: GitHubApi) -> None:
+def test_a_wrong_token(api: FakeGitHub) -> None:
     with pytest.raises(GitHubError, match="does not accept github-token"):
-        GitHub(api.url, "ghs_other", REPOSITORY).pull_request(42)
+        GitHubApi(api.url, "ghs_other", REPOSITORY).pull_request(42)
 
 
-def test_the_token_does_not_follow_a_redirect_to_another_host(api: GitHubApi, github: GitHub) -> None:
-    with GitHubApi() as other:
+def test_the_token_does_not_follow_a_redirect_to_another_host(api: FakeGitHub, github: GitHubApi) -> None:
+    with FakeGitHub() as other:
         port = other.url.rsplit(":", 1)[1]
         api.fail(status=307, headers={"Location": f"http://localhost:{port}/repos/acme/web/pulls/42"})
         with pytest.raises(GitHubError, match="another host") as caught:
@@ -187,7 +187,7 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(api: GitHubApi, gi
     assert not isinstance(caught.value, GitHubUnavailableError)
 
 
-def test_a_renamed_repository_is_found_where_it_moved(api: GitHubApi, github: GitHub) -> None:
+def test_a_renamed_repository_is_found_where_it_moved(api: FakeGitHub, github: GitHubApi) -> None:
     api.fail(status=301, headers={"Location": f"{api.url}/repos/acme/web/pulls/42"})
     assert github.pull_request(42).number == 42
 
@@ -202,54 +202,54 @@ def test_a_renamed_repository_is_found_where_it_moved(api: GitHubApi, github: Gi
         b'{"number": 42, "html_url": "https://github.com/acme/web/pull/42", "head": null}',
     ],
 )
-def test_what_is_no_pull_request_is_not_used(api: GitHubApi, github: GitHub, body: bytes) -> None:
+def test_what_is_no_pull_request_is_not_used(api: FakeGitHub, github: GitHubApi, body: bytes) -> None:
     api.fail(status=200, body=body)
     with pytest.raises(GitHubUnavailableError, match="not a pull request"):
         github.pull_request(42)
 
 
 @pytest.mark.parametrize(("ahead_by", "expected"), [("3", 3), ("0", 0), ('"3"', 0), ("null", 0)])
-def test_how_far_a_branch_is_ahead(api: GitHubApi, github: GitHub, ahead_by: str, expected: int) -> None:
+def test_how_far_a_branch_is_ahead(api: FakeGitHub, github: GitHubApi, ahead_by: str, expected: int) -> None:
     api.fail(status=200, body=f'{{"ahead_by": {ahead_by}, "files": []}}'.encode())
     assert github.compare("main", "fix").ahead_by == expected
 
 
 @pytest.mark.parametrize("header", ["soon", "-5", "1.5", "9" * 13, "\u0661"])
-def test_a_reset_that_is_no_time_leaves_the_wait_to_us(api: GitHubApi, github: GitHub, header: str) -> None:
+def test_a_reset_that_is_no_time_leaves_the_wait_to_us(api: FakeGitHub, github: GitHubApi, header: str) -> None:
     api.fail(status=403, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": header})
     with pytest.raises(GitHubUnavailableError) as caught:
         github.pull_request(42)
     assert caught.value.retry_after is None
 
 
-def test_a_reset_in_the_past_is_waited_a_second_for(api: GitHubApi, github: GitHub) -> None:
+def test_a_reset_in_the_past_is_waited_a_second_for(api: FakeGitHub, github: GitHubApi) -> None:
     api.fail(status=429, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1764000000"})
     with pytest.raises(GitHubUnavailableError) as caught:
         github.pull_request(42)
     assert caught.value.retry_after == 1.0
 
 
-def test_a_refusal_while_requests_are_left_is_no_rate_limit(api: GitHubApi, github: GitHub) -> None:
+def test_a_refusal_while_requests_are_left_is_no_rate_limit(api: FakeGitHub, github: GitHubApi) -> None:
     api.fail(status=403, headers={"X-RateLimit-Remaining": "12"})
     with pytest.raises(GitHubError, match="may not do this") as caught:
         github.pull_request(42)
     assert not isinstance(caught.value, GitHubUnavailableError)
 
 
-def test_an_outage_says_how_long_it_lasts(api: GitHubApi, github: GitHub) -> None:
+def test_an_outage_says_how_long_it_lasts(api: FakeGitHub, github: GitHubApi) -> None:
     api.fail(status=503, headers={"Retry-After": "9"})
     with pytest.raises(GitHubUnavailableError) as caught:
         github.pull_request(42)
     assert caught.value.retry_after == 9
 
 
-def test_no_more_than_three_thousand_comments_are_read(api: GitHubApi, github: GitHub) -> None:
+def test_no_more_than_three_thousand_comments_are_read(api: FakeGitHub, github: GitHubApi) -> None:
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(3_050)]
     assert github.find_comment(7, re.compile("<!-- mine -->")) is None
     assert len(api.asked) == 30
 
 
-def test_a_list_that_fills_its_pages_is_read_to_its_end(api: GitHubApi, github: GitHub) -> None:
+def test_a_list_that_fills_its_pages_is_read_to_its_end(api: FakeGitHub, github: GitHubApi) -> None:
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(200)]
     assert github.find_comment(7, re.compile("<!-- mine -->")) is None
     assert len(api.asked) == 3
@@ -259,7 +259,9 @@ def test_a_list_that_fills_its_pages_is_read_to_its_end(api: GitHubApi, github: 
     ("state", "is_complete", "passed"),
     [("pending", False, False), ("success", True, True), ("failure", True, False), ("error", True, False)],
 )
-def test_what_a_commit_status_says(api: GitHubApi, github: GitHub, state: str, is_complete: bool, passed: bool) -> None:
+def test_what_a_commit_status_says(
+    api: FakeGitHub, github: GitHubApi, state: str, is_complete: bool, passed: bool
+) -> None:
     api.statuses = [{"context": "ci/old", "state": state, "target_url": "https://ci.example/7"}]
     (status,) = github.checks(HEAD)
     assert (status.is_complete, status.passed) == (is_complete, passed)

@@ -13,13 +13,13 @@ from mogplex_ci.errors import InternalError
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Heartbeat, Started
-from mogplex_ci.signals import Stop, StopRequested
+from mogplex_ci.waiting import Stop, StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.signals import Clock
+    from mogplex_ci.waiting import Clock
 
 T = TypeVar("T")
 HEARTBEAT_SECONDS: Final = 30.0

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import ApiError, ConflictError, GitHubError, MogplexError, NotFoundError, OldServiceError
 from mogplex_ci.run.result import Gate
-from mogplex_ci.signals import bounded
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from pathspec import GitIgnoreSpec
 
-    from mogplex_ci.checks import Judge
-    from mogplex_ci.checks.github import Check, PullRequest
+    from mogplex_ci.gates import Judge
+    from mogplex_ci.github_api import Check, PullRequest
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.updates import Update
 
