@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left
 from typing import Final, NamedTuple
 
-from mogplex_ci.sanitize import assignments, secret_formats
+from mogplex_ci.sanitize import formats, names
 from mogplex_ci.untrusted import Untrusted
 
 _CHECKPOINT: Final = "<<<MOGPLEX_CHECKPOINT>>>"
@@ -186,12 +186,12 @@ def _cut(delta: str) -> str:
 def _may_begin_secret(word: str) -> bool:
     if not re.fullmatch(_SHORT_WORD, word) or any(name.startswith(word.lower()) for name in _NAMES):
         return True
-    return any(mark.startswith(word) for kind in secret_formats.FORMATS for mark in kind.marks)
+    return any(mark.startswith(word) for kind in formats.FORMATS for mark in kind.marks)
 
 
 def _names_what_follows(text: str) -> bool:
     """Whether a secret that followed ``text`` would be known by a name in it."""
-    return any(end > len(text) for _, end in assignments.find(text + _SECRET))
+    return any(end > len(text) for _, end in names.find(text + _SECRET))
 
 
 def _names_nothing(text: str) -> bool:

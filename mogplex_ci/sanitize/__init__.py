@@ -1,7 +1,7 @@
 """Makes text of untrusted values that may be printed: visible controls, no secrets, bounded, no CI system's markers.
 
 ``Sanitizer`` is the only way from ``Untrusted`` to ``SafeText``, ``CleanText`` or ``Markdown``. ``redactor`` finds
-secrets by their value, by their format (``secret_formats``) and by the name in front of them (``assignments``).
+secrets by their value, by their format (``formats``) and by the name in front of them (``names``).
 """
 
 from mogplex_ci.sanitize.redactor import secrets_of

@@ -14,8 +14,8 @@ from itertools import accumulate, pairwise
 from typing import Final, TypeAlias
 from urllib.parse import quote, quote_plus, unquote
 
-from mogplex_ci.sanitize import assignments
-from mogplex_ci.sanitize.secret_formats import FORMATS, Format
+from mogplex_ci.sanitize import names
+from mogplex_ci.sanitize.formats import FORMATS, Format
 
 MASK: Final = "***"
 
@@ -126,7 +126,7 @@ class KnownValues:
         """Return where in ``text``, whose controls are shown already, the values stand."""
         if "\\" in text:  # a break there may also be a backslash before a value that begins with n, r or t
             for form in self._forms:
-                yield from ((at, at + len(form)) for at in assignments.occurrences(form, text))
+                yield from ((at, at + len(form)) for at in names.occurrences(form, text))
         squeezed = _squeezed(text)
         hits = [needle for needle in self._needles if needle in squeezed]
         if not hits:
@@ -134,7 +134,7 @@ class KnownValues:
         places = _places(text)
         for needle in hits:
             across = len(needle) >= _SHORTEST_ACROSS_BREAKS or len(self._needles[needle]) != len(needle)
-            for at in assignments.occurrences(needle, squeezed):
+            for at in names.occurrences(needle, squeezed):
                 start, end = places[at], places[at + len(needle) - 1] + 1
                 if across or end - start == len(needle):
                     yield start, end
@@ -142,7 +142,7 @@ class KnownValues:
 
 def _find(text: str) -> Iterator[tuple[int, int]]:
     yield from find_formats(text)
-    yield from assignments.find(text)
+    yield from names.find(text)
 
 
 _Mark: TypeAlias = tuple[str, frozenset[tuple[str, str]], Format]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence, Sized
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -15,7 +16,7 @@ from typing import Final, LiteralString, NamedTuple, Never, Self, TypeAlias, Typ
 from urllib.parse import urlsplit
 
 from mogplex_ci.durations import format_clock, format_duration
-from mogplex_ci.sanitize import assignments
+from mogplex_ci.sanitize import names
 from mogplex_ci.sanitize.redactor import MASK, Redactor
 from mogplex_ci.untrusted import Untrusted
 
@@ -229,11 +230,29 @@ class Sanitizer:
         return str.__new__(Markdown, _compiled(_NOT_IN_DIAGRAMS, re.UNICODE).sub(" ", text).strip() or "…")
 
     def data(self, value: Untrusted) -> object:
-        """Return a JSON value like ``value``, every key and string in it clean, cut where it is too large or deep."""
+        """Return a JSON value like ``value``, every key and string in it clean, cut where it is too large or deep.
+
+        Keys stay apart: one that would become another one's text gets a number behind it.
+        """
+        return self._cleaned(value).value
+
+    def losses(self, value: Untrusted) -> tuple[LiteralString, ...]:
+        """Return what ``data`` does to ``value`` beyond masking text in strings; empty when nothing.
+
+        What was checked before it was cleaned, such as an artifact, must not have changed in these ways.
+        """
+        cleaned = self._cleaned(value)
+        found: dict[LiteralString, bool] = {
+            "a key would change": cleaned.changes_keys,
+            "a part would be cut off": cleaned.is_cut,
+            "a number would become text": cleaned.changes_numbers,
+        }
+        return tuple(what for what, is_so in found.items() if is_so)
+
+    def _cleaned(self, value: Untrusted) -> _Cleaned:
         texts = _Texts()
         shape = texts.taken_from(value._value)
-        cleaned = self._scrub(texts.texts, texts.limits)
-        return _filled(shape, [_cut(text, len(text), missing) for text, missing in cleaned])
+        return _Cleaned(texts, shape, self._scrub(texts.texts, texts.limits))
 
     def json(self, value: Untrusted) -> SafeText:
         """Return ``value`` as one line of JSON; every string in it is clean."""
@@ -335,6 +354,7 @@ class _Texts:
         self.texts: list[str] = []
         self.limits: list[int] = []
         """How many characters of each text there is room for."""
+        self.is_cut = False
         self._room = JSON_TOTAL
         self._nodes = JSON_NODES
 
@@ -342,8 +362,9 @@ class _Texts:
         """Return ``value`` with a ``_Place`` instead of each text, as far as there is room; ``name`` is a secret's."""
         self._nodes -= 1
         if isinstance(value, str):
-            return MASK if name and assignments.is_secret_value(value, name) else self._place(value)
+            return MASK if name and names.is_secret_value(value, name) else self._place(value)
         if isinstance(value, dict | list) and (depth >= JSON_DEPTH or self._nodes <= 0):
+            self.is_cut = True
             return "…"
         if isinstance(value, dict):
             items: dict[object, object] = {}
@@ -351,24 +372,31 @@ class _Texts:
                 if self._room <= 0:
                     break  # nothing would tell the keys apart
                 text = str(key)
-                secret = text if assignments.is_secret_name(text) else name
+                secret = text if names.is_secret_name(text) else name
                 items[self._place(text)] = self.taken_from(item, secret, depth + 1)
                 if self._nodes <= 0:
                     break
-            return items if len(items) == len(value) else items | {"…": f"{len(value) - len(items):,} more"}
+            return items | ({"…": more} if (more := self._more(value, items)) else {})
         if isinstance(value, list):
             entries = []
             for item in islice(value, self._nodes):
                 entries.append(self.taken_from(item, name, depth + 1))
                 if self._nodes <= 0:
                     break
-            return entries if len(entries) == len(value) else [*entries, f"… {len(value) - len(entries):,} more"]
+            return [*entries, f"… {more}"] if (more := self._more(value, entries)) else entries
         if isinstance(value, bool) or value is None:
             return value
         return self._place(_number(value), value) if isinstance(value, int | float) else self._place(str(value))
 
+    def _more(self, value: Sized, taken: Sized) -> str:
+        """Return how much of ``value`` was not ``taken``; empty when all was."""
+        missing = len(value) - len(taken)
+        self.is_cut |= missing > 0
+        return f"{missing:,} more" if missing else ""
+
     def _place(self, text: str, number: float | None = None) -> _Place | str:
         if self._room <= 0:
+            self.is_cut = True
             return f"… {len(text):,} more characters"
         limit = min(JSON_LIMIT, self._room)
         self._room -= min(len(text), limit)
@@ -384,16 +412,50 @@ class _Place(NamedTuple):
     number: int | float | None
 
 
-def _filled(shape: object, texts: Sequence[str]) -> object:
-    """Return ``shape`` with ``texts`` in its places. A number that is no secret stays one; JSON numbers are finite."""
-    if isinstance(shape, dict):
-        return {_filled(key, texts): _filled(item, texts) for key, item in shape.items()}
-    if isinstance(shape, list):
-        return [_filled(item, texts) for item in shape]
-    if not isinstance(shape, _Place):
-        return shape
-    text, number = texts[shape.place], shape.number
-    return number if number is not None and text == _number(number) and text[-1:].isdigit() else text
+class _Cleaned:
+    """A JSON value with clean texts in it, and what has changed beside them."""
+
+    def __init__(self, texts: _Texts, shape: object, cleaned: Sequence[tuple[str, int]]) -> None:
+        self._before = texts.texts
+        self._texts = [_cut(text, len(text), missing) for text, missing in cleaned]
+        self.is_cut = texts.is_cut or any(missing for _, missing in cleaned)
+        self.changes_keys = self.changes_numbers = False
+        self.value = self._filled(shape)
+
+    def _filled(self, shape: object) -> object:
+        if isinstance(shape, dict):
+            return dict(zip(self._keys(shape), map(self._filled, shape.values()), strict=True))
+        if isinstance(shape, list):
+            return [self._filled(item) for item in shape]
+        if not isinstance(shape, _Place):
+            return shape
+        text, number = self._texts[shape.place], shape.number
+        if number is None:
+            return text
+        if text == _number(number) and text[-1:].isdigit():  # JSON numbers are finite
+            return number
+        self.changes_numbers = True
+        return text
+
+    def _keys(self, shape: dict[object, object]) -> list[str]:
+        """Return the keys of an object, each one once. Those that cleaning does not change keep their names."""
+        names = [(key, self._texts[key.place] if isinstance(key, _Place) else str(key)) for key in shape]
+        taken = {name for key, name in names if self._is_kept(key, name)}
+        numbers: Counter[str] = Counter()
+        keys = []
+        for key, name in names:
+            unique = name
+            if not self._is_kept(key, name):
+                self.changes_keys = self.changes_keys or isinstance(key, _Place)
+                while unique in taken:
+                    numbers[name] += 1
+                    unique = f"{name} ({numbers[name] + 1})"
+                taken.add(unique)
+            keys.append(unique)
+        return keys
+
+    def _is_kept(self, key: object, name: str) -> bool:
+        return isinstance(key, _Place) and self._before[key.place] == name
 
 
 def _number(value: float) -> str:

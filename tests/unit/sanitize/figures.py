@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.sanitize.secret_formats import FORMATS
+from mogplex_ci.sanitize.formats import FORMATS
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.corpus import changed, lines, lock_files, packages, standard_library

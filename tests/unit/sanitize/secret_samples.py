@@ -1,6 +1,6 @@
 """Secrets made anew for each test, in the shapes that vendors document; none is written out in this file.
 
-The shapes are read from the vendors' documentation, not from ``mogplex_ci.sanitize.secret_formats``, which is tested
+The shapes are read from the vendors' documentation, not from ``mogplex_ci.sanitize.formats``, which is tested
 against them.
 """
 

@@ -10,8 +10,8 @@ from re import _constants as kinds  # type: ignore[attr-defined]  # private, but
 from re import _parser as parser  # type: ignore[attr-defined]  # private, but there is no other parser
 from typing import Any, NamedTuple
 
-from mogplex_ci.sanitize import assignments, redactor, sanitizer
-from mogplex_ci.sanitize.secret_formats import FORMATS
+from mogplex_ci.sanitize import names, redactor, sanitizer
+from mogplex_ci.sanitize.formats import FORMATS
 from tests.unit.sanitize.rule_sets import members
 
 _NAMES = ("password", "--token", "<secret", "authorization", "x-api-key", '("api_key', "- name: API_KEY")
@@ -23,21 +23,21 @@ def expressions() -> Iterator[tuple[tuple[str, ...], str]]:
     """Return every expression of the package, and what stands before the place where it is tried."""
     for format_ in FORMATS:
         yield format_.marks, format_.rest
-    for mark, pattern in assignments.COMMANDS.items():
+    for mark, pattern in names.COMMANDS.items():
         yield (mark,), pattern
-    for module in (sanitizer, assignments, redactor):
-        for name, value in vars(module).items():
-            if isinstance(value, str) and not name.startswith("__"):
+    for module in (sanitizer, names, redactor):
+        for constant, value in vars(module).items():
+            if isinstance(value, str) and not constant.startswith("__"):
                 yield _GUARDS, value
             for form in _forms(value):
                 yield _NAMES, form.lead + form.chars
 
 
-def _forms(value: object) -> Iterator[assignments.Form]:
-    if isinstance(value, assignments.Form):
+def _forms(value: object) -> Iterator[names.Form]:
+    if isinstance(value, names.Form):
         yield value
     elif isinstance(value, tuple):
-        yield from (form for form in value if isinstance(form, assignments.Form))
+        yield from (form for form in value if isinstance(form, names.Form))
 
 
 @functools.cache

@@ -12,8 +12,8 @@ import betterleaks
 import pytest
 
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize.formats import FORMATS
 from mogplex_ci.sanitize.redactor import find_formats, marks_of
-from mogplex_ci.sanitize.secret_formats import FORMATS
 from tests.program import ROOT
 from tests.slow import mostly_slow
 from tests.unit.sanitize import rule_sets
