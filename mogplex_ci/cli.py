@@ -1,4 +1,4 @@
-"""From argv to a command; and the completion of commands and flags in a shell."""
+"""From argv to a command."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.commands import COMMANDS, call
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping, Sequence
-
-    from mogplex_ci.commands.common import Parser
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
@@ -62,7 +59,7 @@ def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
         from mogplex_ci.waiting import stop_of_process
 
         stop_of_process()  # before the rest is loaded: a signal for which PID 1 has no handler is lost
-    return _print_completion(rest, env) if word == "completion" else call(word, rest, env)
+    return call(word, rest, env)
 
 
 def _print_help() -> int:
@@ -99,61 +96,3 @@ def _fail(error: Exception) -> int:
     internal = InternalError.of(error)
     sys.stderr.write(f"error: {internal.cause}. {internal.remedy}\n")
     return EXIT_FAILED
-
-
-def _print_completion(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Print a completion script for a shell."""
-    import shtab
-
-    from mogplex_ci.commands.common import Parser, one_of, perform
-
-    parser = Parser("completion", COMMANDS["completion"], example="completion bash >> ~/.bashrc")
-    shells = shtab.SUPPORTED_SHELLS
-    parser.add_argument("shell", type=one_of("SHELL", *shells), choices=shells, help="shell to complete for")
-
-    def print_script() -> int:
-        shell = parser.read(argv).shell
-        sys.stdout.write(shtab.complete(_all_commands(parser), shell=shell) + "\n")
-        return 0
-
-    return perform(env, lambda _: print_script())
-
-
-def _all_commands(completion: Parser) -> argparse.ArgumentParser:
-    """Return one parser with all commands as subcommands; without a command, the flags are those of ``action``."""
-    import argparse
-
-    from mogplex_ci.commands import doctor, emulator, lists, post, run, runs
-    from mogplex_ci.commands.common import program
-    from mogplex_ci.inputs.sources import flag_parser
-
-    action = _with_files(flag_parser(program()))
-    leaves: dict[str, argparse.ArgumentParser] = {
-        "action": action,
-        "post": _with_files(post.parser()),
-        "run": _with_files(run.parser()),
-        "doctor": _with_files(doctor.parser()),
-        "emulator": _with_files(emulator.parser()),
-        "completion": completion,
-    }
-    branches = {"runs": runs.parsers(), **lists.parsers()}
-    root = argparse.ArgumentParser(prog=program(), parents=[action], add_help=False)
-    words = root.add_subparsers()
-    for name, summary in COMMANDS.items():
-        if name in leaves:
-            words.add_parser(name, parents=[leaves[name]], add_help=False, help=summary)
-        elif name in branches:
-            subcommands = words.add_parser(name, help=summary).add_subparsers()
-            for subcommand, below in branches[name].items():
-                subcommands.add_parser(subcommand, parents=[below], add_help=False, help=below.description)
-    return root
-
-
-def _with_files(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Complete file names after the flags that take a file: shtab looks for the attribute ``complete``."""
-    import shtab
-
-    for action in parser._actions:
-        if "file" in action.dest or action.metavar == "FILE":
-            action.complete = shtab.FILE  # type: ignore[attr-defined]  # argparse does not know it
-    return parser

@@ -1,7 +1,4 @@
-"""The program's commands. A module has the name of its command; what can be listed shares the module ``lists``.
-
-``completion`` is in ``cli``, for it completes all of them.
-"""
+"""The program's commands. A module has the name of its command; what can be listed shares the module ``lists``."""
 
 from __future__ import annotations
 
@@ -21,7 +18,6 @@ COMMANDS: Final = {
     "skills": "List the skills that a prompt can invoke.",
     "doctor": "Check what a step needs, without starting anything.",
     "emulator": "Serve a local Mogplex for tests.",
-    "completion": "Print a completion script for a shell.",
 }
 """Each command and what it does."""
 _LISTS: Final = ("repos", "agents", "skills")

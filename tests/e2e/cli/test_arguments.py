@@ -136,10 +136,6 @@ def test_a_prompt_from_standard_input_or_a_file(terminal: Terminal, arguments: l
             ("agents", "agents: needs a subcommand. Use list."),
             ("rnu --repo acme/web", 'command: "rnu" is not a command. Did you mean run? See --help.'),
             ("help nope", 'command: "nope" is not a command. See --help.'),
-            (
-                "completion cmd",
-                'SHELL: "cmd" is not one of the choices. Use bash, zsh, tcsh, fish or powershell.',
-            ),
             ("emulator --port x", '--port: "x" is not a port. Use 0 to 65535.'),
             ("emulator --speed 0", '--speed: "0" is not a positive number. Use one such as 10 or 0.5.'),
             ("emulator --spee 3", 'emulator: "--spee" is not a flag. Did you mean --speed?'),
@@ -183,7 +179,7 @@ def test_help_lists_the_commands_and_exit_codes(terminal: Terminal, ask: list[st
     ended = terminal.mogplex(*ask)
     assert (ended.code, ended.err) == (0, "")
     for command, summary in COMMANDS.items():
-        assert f"  {command:<10}  {summary}\n" in ended.out
+        assert f"  {command:<8}  {summary}\n" in ended.out
     for code in (0, 1, 2, 64, 65, 69, 75):
         assert f"\n  {code:<8}  " in ended.out
     assert "\n  1         failed, cancelled, paused, rejected or timed out\n" in ended.out
@@ -201,7 +197,7 @@ def test_every_command_has_help_with_an_example_and_exit_codes(terminal: Termina
     assert "exit codes:\n" in ended.out
 
 
-@pytest.mark.parametrize("command", ["run", "runs events", "post", "completion"])
+@pytest.mark.parametrize("command", ["run", "runs events", "post"])
 def test_help_can_be_asked_for_in_front(terminal: Terminal, command: str) -> None:
     words = command.split()
     assert terminal.mogplex("help", *words) == terminal.mogplex(*words, "--help")
@@ -218,23 +214,3 @@ def test_the_version_of_program_api_and_result_file(terminal: Terminal, flag: st
     assert program == f"mogplex-ci {__version__}"
     assert "API v1" in api
     assert result_file == "result file version 1"
-
-
-def test_bash_completes_commands_flags_and_choices(terminal: Terminal) -> None:
-    script = """
-    source <(mogplex completion bash)
-    complete() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _shtab_mogplex; echo "${COMPREPLY[@]}"; }
-    complete mogplex ru
-    complete mogplex runs e
-    complete mogplex runs events --fo
-    complete mogplex run --harness c
-    """
-    ended = terminal.shell(script)
-    assert ended.out.splitlines() == ["run runs", "events", "--follow", "codex claude-code"], ended.err
-
-
-@pytest.mark.parametrize("shell", ["zsh", "fish", "powershell"])
-def test_other_shells_have_scripts_of_their_own(terminal: Terminal, shell: str) -> None:
-    ended = terminal.mogplex("completion", shell)
-    assert ended.code == 0
-    assert "claude-code" in ended.out

@@ -181,9 +181,7 @@ def test_a_service_that_is_too_old(terminal: Terminal, command: str) -> None:
     assert "hint: It is an older Mogplex server" in ended.err
 
 
-@pytest.mark.parametrize(
-    "command", ["mogplex --help", "mogplex completion bash", "mogplex runs events $RUN --follow", "mogplex repos list"]
-)
+@pytest.mark.parametrize("command", ["mogplex --help", "mogplex runs events $RUN --follow", "mogplex repos list"])
 def test_a_reader_that_leaves_is_no_error(terminal: Terminal, command: str) -> None:
     with Emulator("success", speed=20) as emulator:
         terminal.env["RUN"] = terminal.against(emulator).started()
