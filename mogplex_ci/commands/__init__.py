@@ -1,4 +1,7 @@
-"""The program's commands. A module has the name of its command; what can be listed shares the module ``lists``."""
+"""The program's commands. A module has the name of its command; what can be listed shares the module ``lists``.
+
+``action`` is in ``step``.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,9 @@ _LISTS: Final = ("repos", "agents", "skills")
 
 def call(command: str, argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run a command with its arguments and return its exit code. Only its own module is imported."""
-    module, function = ("lists", command) if command in _LISTS else (command, "main")
-    exit_code: int = getattr(import_module(f"mogplex_ci.commands.{module}"), function)(list(argv), env)
+    if command == "action":
+        module, function = "step.action", "main"
+    else:
+        module, function = ("commands.lists", command) if command in _LISTS else (f"commands.{command}", "main")
+    exit_code: int = getattr(import_module(f"mogplex_ci.{module}"), function)(list(argv), env)
     return exit_code

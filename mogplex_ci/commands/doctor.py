@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, LiteralString
 from urllib.parse import urlsplit
 
 from mogplex_ci.commands.common import Style, error_text, perform, program, remedy_of
-from mogplex_ci.commands.step import key_of
 from mogplex_ci.errors import (
     EXIT_CODES,
     ForbiddenError,
@@ -30,6 +29,7 @@ from mogplex_ci.inputs.read import is_pattern, read_fleet
 from mogplex_ci.inputs.sources import flag_parser, gather
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import duration
+from mogplex_ci.step.plan import key_of
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def _check_repo(client: Client, repo: str | None) -> Finding:
         client.repos(limit=1, timeout=CALL_SECONDS)
         return Finding("repo", Mark.UNKNOWN, "none is given; name one with --repo to have it looked up")
     if is_pattern(repo) or len(repo.split()) > 1:
-        from mogplex_ci.commands.fleet import find_repos
+        from mogplex_ci.step.fleet import find_repos
 
         repos = {found.id for each in find_repos(client, repo.split(), timeout=CALL_SECONDS).values() for found in each}
         return Finding("repo", Mark.OK, "the names and patterns stand for {}", (len(repos),))

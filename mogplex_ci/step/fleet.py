@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.api.budget import STARTS, TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import retrying
-from mogplex_ci.commands.step import Recorder, Step, execute, key_of, plan_of, reason_to_skip, service_of, skipped
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.inputs.read import is_pattern
@@ -28,6 +27,10 @@ from mogplex_ci.run.many import Fleet, FleetCounts, FleetHeartbeat, RunEnded, re
 from mogplex_ci.run.result import interrupted
 from mogplex_ci.run.start import FIND_REPO, no_such_repo, repos_named
 from mogplex_ci.run.updates import NextKey, Started, Starting
+from mogplex_ci.step.execute import execute, service_of
+from mogplex_ci.step.guards import reason_to_skip, skipped
+from mogplex_ci.step.plan import Step, key_of, plan_of
+from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from mogplex_ci.commands.step import Recorder, Step, execute, key_of, plan_of, reason_to_skip, service_of, skipped
 from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.inputs.read import read_fleet
 from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.platforms import detect
 from mogplex_ci.run.result import result_of_error
 from mogplex_ci.sanitize import Sanitizer, secrets_of
+from mogplex_ci.step.execute import execute, service_of
+from mogplex_ci.step.guards import reason_to_skip, skipped
+from mogplex_ci.step.plan import Step, key_of, plan_of
+from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import SystemClock, stop_of_process
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         tasks, is_fleet, warnings = read_fleet(argv, env, platform.workspace, platform.repository())
         if is_fleet:
-            from mogplex_ci.commands.fleet import FleetRecorder, perform_fleet  # a single run does without
+            from mogplex_ci.step.fleet import FleetRecorder, perform_fleet  # a single run does without
 
             recorder = FleetRecorder(platform, sanitizer)
             step = step._replace(recorder=recorder)

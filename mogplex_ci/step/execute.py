@@ -1,0 +1,111 @@
+"""Executes one run of a step, in a dry run on the embedded emulator, and judges what it delivered."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from mogplex_ci.errors import InternalError, Problem, UsageError
+from mogplex_ci.inputs.declared import nearest
+from mogplex_ci.run.result import Result, interrupted, result_of_error
+from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import StopRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from mogplex_ci.api.client import Client
+    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.run.one import Plan
+    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.step.plan import Step
+
+
+@contextlib.contextmanager
+def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[tuple[str, str]]:
+    """Yield the service's URL and the token; in a dry run, those of the embedded emulator, which plays the scenario.
+
+    ``tasks`` are the inputs of each task.
+
+    Raises:
+        UsageError: there is no such scenario, or its file is wrong.
+    """
+    inputs = tasks[0]
+    if not inputs.dry_run:
+        yield inputs.base_url, inputs.api_key or ""
+        return
+    from mogplex_ci.emulator import DocumentError, Emulator
+    from mogplex_ci.emulator.scenario import SHIPPED
+
+    for task in tasks:
+        step.recorder.show_request(task)
+    scenario = inputs.scenario or "success"
+    if isinstance(scenario, str) and scenario not in SHIPPED:
+        near = tuple(map(Untrusted, nearest(scenario, SHIPPED)))
+        remedy = "'mogplex-ci emulator --help' lists them; a YAML file in the workspace can be played, too."
+        raise UsageError(Problem("scenario", "is not a scenario", remedy, Untrusted(scenario), near))
+    try:
+        # A pattern needs a repository that it matches.
+        repos = [repo.replace("*", "example").replace("?", "x") for task in tasks for repo in task.repos]
+        emulator = Emulator(scenario, repos=repos)
+    except DocumentError as error:
+        faults = "; ".join(str(error).replace(f"{scenario}:", "line ").splitlines())
+        raise UsageError(Problem("scenario", "cannot be played", f"Mend {faults}.")) from error
+    with emulator:
+        yield emulator.url, emulator.token
+
+
+def execute(step: Step, inputs: ActionInputs, plan: Plan, client: Client) -> Generator[Update, None, RunResult]:
+    """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates."""
+    from mogplex_ci.run.one import Execution
+
+    execution = Execution(client, plan, clock=step.clock, stop=step.stop, began=step.began)
+    yield from execution.perform()
+    result = execution.result
+    if result.result is Result.SUCCESS and _requires_something(inputs):
+        result = yield from _judged(step, inputs, result, client)
+    is_rehearsal = inputs.scenario is not None  # ends as the scenario does, so that later steps can be tried
+    return result.as_dry_run() if inputs.dry_run and not is_rehearsal else result
+
+
+def _requires_something(inputs: ActionInputs) -> bool:
+    return bool(inputs.require or inputs.allowed_paths or inputs.protected_paths or inputs.artifact)
+
+
+def _judged(step: Step, inputs: ActionInputs, result: RunResult, client: Client) -> Generator[Update, None, RunResult]:
+    """Judge a successful run by its gates. A dry run asks GitHub nothing, and judges only what it needs nobody for."""
+    from mogplex_ci.gates import Judge, Requirements, judge_run
+    from mogplex_ci.gates.judges import ArtifactWanted
+    from mogplex_ci.github_api import GitHubApi
+
+    asks_github = not inputs.dry_run
+    wanted = Requirements(
+        change="change" in inputs.require,
+        pull_request="pull-request" in inputs.require,
+        checks="checks" in inputs.require and asks_github,
+        allowed=inputs.allowed_paths if asks_github else None,
+        protected=inputs.protected_paths if asks_github else None,
+        artifact=ArtifactWanted(inputs.artifact, inputs.artifact_schema) if inputs.artifact else None,
+    )
+    with contextlib.ExitStack() as stack:
+        github, why_not = None, "Give github-token, so that GitHub can be asked."
+        if asks_github and inputs.github_token is not None:
+            if result.repo is None:  # never the job's own repository instead: the run may work on another one
+                why_not = "Give repo as owner/name, one that this Mogplex token lists."
+            else:
+                repo = result.repo.full_name.text
+                github = GitHubApi(
+                    step.platform.github_api_url, inputs.github_token, repo, diagnostics=step.recorder.diagnostics
+                )
+                stack.callback(github.close)
+        judging = judge_run(
+            result, wanted, Judge(client, github, why_not, step.clock, step.stop, step.began + inputs.timeout)
+        )
+        try:
+            result = yield from judging
+        except StopRequested:
+            result = result.ended_as(interrupted(step.stop))
+        except Exception as error:  # ours: what is known about the run still has to reach the outputs
+            result = result.ended_as(result_of_error(InternalError.of(error)))
+    return result._replace(duration=step.duration)

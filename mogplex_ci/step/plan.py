@@ -1,0 +1,77 @@
+"""What a step works with, and what it shall do: its plan, and the key under which its run is started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from mogplex_ci.inputs.declared import is_uuid
+from mogplex_ci.run.start import Key, OnRerun, derive_key
+
+if TYPE_CHECKING:
+    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.run.one import Plan
+    from mogplex_ci.step.recorder import Recorder
+    from mogplex_ci.waiting import Clock, Stop
+
+
+class Step(NamedTuple):
+    """A step of a CI job."""
+
+    platform: Platform
+    recorder: Recorder
+    clock: Clock
+    stop: Stop
+    began: float
+    """A time of the clock."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds since the step began."""
+        return self.clock.monotonic() - self.began
+
+
+def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:
+    """Return what the step shall do."""
+    from mogplex_ci.run.one import Plan
+
+    repo = inputs.repo or ""
+    return Plan(
+        run_id=inputs.run_id,
+        repo=repo,
+        repo_is_id=is_uuid(repo),
+        request=inputs.start_request,
+        key=key,
+        on_rerun=OnRerun(inputs.on_rerun),
+        timeout=inputs.timeout,
+        cancel_on_timeout=inputs.on_timeout == "cancel",
+        cancel_on_interrupt=inputs.on_interrupt == "cancel",
+        on_pause=inputs.on_pause,
+        retries=inputs.retries,
+        wait=inputs.wait,
+        poll_interval=inputs.poll_interval,
+        jobs_per_token=max(inputs.jobs_per_token, platform.parallel_jobs),
+    )
+
+
+def key_of(inputs: ActionInputs, platform: Platform, label: str = "", parts: tuple[str, ...] = ()) -> Key:
+    """Return the idempotency key: the user's, the one derived from the CI system, or a random one.
+
+    ``label``, for people, and ``parts`` tell the runs of one step apart.
+    """
+    identity = platform.identity()
+    attempt = (identity.attempt if identity else None) or _random_name()
+    later = identity.later_attempt if identity else False
+    if inputs.idempotency_key is not None:
+        return Key(inputs.idempotency_key, explicit=True, attempt=attempt, later_attempt=later)
+    if identity is None:
+        return Key(f"{platform.name}-{attempt}", explicit=False, attempt=attempt, later_attempt=False)
+    label = f"{identity.label}-{label}" if label else identity.label
+    base = derive_key(platform.name, label, (*identity.parts, *inputs.matrix, *parts), inputs.key_suffix)
+    return Key(base, explicit=False, attempt=attempt, later_attempt=later)
+
+
+def _random_name() -> str:
+    from uuid import uuid4  # most CI systems name a step and its attempts
+
+    return str(uuid4())
