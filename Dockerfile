@@ -8,11 +8,12 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 # --- The dependencies, alone in a virtual environment without pip ---
 FROM ${PYTHON_IMAGE} AS dependencies
 COPY requirements/runtime.txt /src/requirements/
-# Wheels only: installing never runs a package's own build script.
+# What is locked, as it is: pip resolves nothing, and runs no package's own build script.
 RUN python -m venv --without-pip /app \
  && rm /app/bin/activate* /app/bin/Activate.ps1 \
- && pip --python /app/bin/python install --no-cache-dir --no-compile --only-binary :all: --require-hashes \
+ && pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes \
       --requirement /src/requirements/runtime.txt \
+ && pip --python /app/bin/python check \
  && python -m compileall -q --invalidation-mode unchecked-hash /app/lib \
  && find /app -exec touch --no-dereference --date 2025-01-01 {} +
 
@@ -20,7 +21,7 @@ RUN python -m venv --without-pip /app \
 FROM dependencies AS program
 COPY requirements/build.txt /src/requirements/
 RUN python -m venv --without-pip /build \
- && pip --python /build/bin/python install --no-cache-dir --only-binary :all: --require-hashes \
+ && pip --python /build/bin/python install --no-cache-dir --no-deps --only-binary :all: --require-hashes \
       --requirement /src/requirements/build.txt
 COPY LICENSE README.md pyproject.toml /src/
 COPY mogplex_ci /src/mogplex_ci

@@ -9,10 +9,13 @@ SEED ?= 1
 SAMPLE ?= 300
 MODULES ?=
 MUTANTS := .cache/mutants/venv
+RUNTIME := $(VENV)/.runtime
 SETUP := $(VENV)/.ready
+LOCK := .cache/lock
 # Byte code is kept even where the environment forbids it: else each worker compiles every test anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal
-COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
+PIP = pip --disable-pip-version-check
+COMPILE = $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: --generate-hashes --no-header
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
@@ -21,13 +24,27 @@ LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-$(SETUP): requirements/dev.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# $(call install,FOLDER,NAME) makes a virtual environment of what requirements/NAME.txt locks. pip resolves nothing and builds
+# nothing, so that no release of anything can change what is installed.
+define install
+$(PYTHON) -m venv $(1)
+$(1)/bin/$(PIP) install --quiet --no-deps --only-binary :all: --require-hashes --requirement requirements/$(2).txt
+endef
+
+$(RUNTIME): requirements/runtime.txt
+	@echo "Installing the program's libraries into $(VENV): 50 MB, about 20 seconds"
+	@$(call install,$(VENV),runtime)
+	@$(BIN)/$(PIP) check
 	@touch $@
 
-demo: $(SETUP) ## Play the main job on the embedded emulator, as a GitHub step shows it
+$(SETUP): $(RUNTIME) requirements/dev.txt pyproject.toml
+	@echo "Installing the tools of tests and checks into $(VENV): 900 MB, about 2 minutes"
+	@$(call install,$(VENV),dev)
+	@$(BIN)/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/$(PIP) check
+	@touch $@
+
+demo: $(RUNTIME) ## Play the main job on the embedded emulator, as a GitHub step shows it
 	@$(BIN)/python -m tests.demo
 
 test: $(SETUP) ## Run the everyday tests, in a few minutes
@@ -48,7 +65,7 @@ lint: $(SETUP)
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/vulture
-	$(BIN)/shellcheck examples/buildkite/pre-exit .ci/run benchmarks/peers/*.sh scripts/*.sh tests/container/*.sh
+	$(or $(wildcard $(BIN)/shellcheck),shellcheck) examples/buildkite/pre-exit .ci/run benchmarks/peers/*.sh scripts/*.sh tests/container/*.sh
 	$(BIN)/hadolint Dockerfile
 
 types: $(SETUP)
@@ -101,13 +118,12 @@ hooks: $(SETUP) ## Run the quick checks at each commit
 	$(BIN)/pre-commit install
 
 fuzz: $(SETUP) ## Let a fuzzer look for text that does harm: SECONDS=60 of it
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(call install,$(VENV),fuzz)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 # Apart from the other tools: some tests read what is installed beside them.
 mutants: $(SETUP) ## Change the client in SAMPLE=300 places, drawn by SEED=1, and see whether a test notices
-	$(PYTHON) -m venv $(MUTANTS)
-	$(MUTANTS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
+	$(call install,$(MUTANTS),mutants)
 	$(MUTANTS)/bin/python -m scripts.mutants --sample $(SAMPLE) --seed $(SEED) --modules "$(MODULES)"
 
 bench: $(SETUP) ## Measure what the documents claim about speed and frugality
@@ -117,12 +133,13 @@ soak: $(SETUP) ## Follow 50 runs for two hours of the service's time while every
 	@$(BIN)/python -m benchmarks.soak --seed $(SEED)
 
 lock: ## Resolve the locked requirements anew
-	$(BIN)/pip install --quiet uv
+	$(call install,$(LOCK),lock)
 	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE) --constraint requirements/runtime.txt --constraint requirements/build.txt --group dev --output-file requirements/dev.txt pyproject.toml
 	$(COMPILE) --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
 	$(COMPILE) --constraint requirements/dev.txt --group mutants --output-file requirements/mutants.txt
+	$(COMPILE) --group lock --output-file requirements/lock.txt
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .cache out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,7 @@
 """Install the program into a virtual environment of its own, and tell the next steps where that is.
 
 A release names the wheel on PyPI by its hash in `wheel.txt`; without that file the program is built from this checkout.
-Every dependency is installed by its hash. pip's own settings (`PIP_INDEX_URL`, `PIP_CERT`, …) apply.
+Every dependency is installed by its hash; pip resolves nothing. Its settings (`PIP_INDEX_URL`, `PIP_CERT`, …) apply.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="mogplex-ci-", dir=os.environ.get("RUNNER_TEMP")))
     venv.create(folder / "venv")
     python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    locked = ["--only-binary", ":all:", "--require-hashes", "--requirement", str(_ROOT / "requirements/runtime.txt")]
+    locked = ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    locked += ["--requirement", str(_ROOT / "requirements/runtime.txt")]
     if _WHEEL.exists():
         _pip(python, *locked, "--requirement", str(_WHEEL))
     else:

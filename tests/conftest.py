@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The same examples each time, so that only a change to the code fails a test. The nightly suite looks for new ones.
@@ -15,6 +16,7 @@ settings.register_profile("nightly", _STEADY, max_examples=2_000, derandomize=Fa
 settings.load_profile("everyday")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two workers for each processor, and one more: many tests wait for a process or a container."""
     return 2 * (os.cpu_count() or 1) + 1

@@ -5,6 +5,7 @@ It needs no account and no network, and leaves what such a step leaves in `out/`
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import signal
 import sys
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Literal
 
 from mogplex_ci.emulator import Emulator
-from tests.browser import chromium
 from tests.github_log import GitHubLog
 from tests.program import ROOT, GitHubStep
 
@@ -85,6 +85,11 @@ def left(out: Path) -> Iterator[str]:
     if shutil.which("chromium") is None:
         yield "No screenshots of the report: there is no `chromium` on PATH."
         return
+    if importlib.util.find_spec("playwright") is None:
+        yield "No screenshots of the report: playwright, which takes them, is not installed (`make test` installs it)."
+        return
+    from tests.browser import chromium
+
     with chromium() as browser:
         for name, (width, scheme) in SHOTS.items():
             page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -298,7 +299,7 @@ def _job_folder(folder: Path, number: int) -> Path:
     job = folder / f"job-{number}"
     job.mkdir()
     command = job / "mogplex"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} {ENTRY[1]} "$@"\n', encoding="utf-8")
+    command.write_text(f'#!/bin/sh\nexec {shlex.join(ENTRY)} "$@"\n', encoding="utf-8")
     command.chmod(0o755)
     return job
 

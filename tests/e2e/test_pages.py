@@ -55,7 +55,7 @@ def test_the_targets_that_the_pages_name_are_there(block: Block, tmp_path: Path)
     for program in ("git", "make"):
         require(program)
     clone = {"KEY": f"url.file://{ROOT}.insteadOf", "VALUE": "https://github.com/mogplex/run-action"}
-    script = block.code if "git clone" in block.code else f"cd {ROOT}\n{block.code}"
+    script = block.code if "git clone" in block.code else f"cd {shlex.quote(str(ROOT))}\n{block.code}"
     env = {"MAKEFLAGS": "--dry-run", "GIT_CONFIG_COUNT": "1", **{f"GIT_CONFIG_{key}_0": clone[key] for key in clone}}
     done = shell(script, tmp_path, env)
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,10 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mogplex_ci.emulator import Emulator
-from tests.program import MOVABLE_CLOCK, Ended, let_an_hour_pass
+from tests.program import MOVABLE_CLOCK, ROOT, Ended, let_an_hour_pass
 from tests.waits import LONG
 
-_INSTALLED = Path(sys.executable).with_name("mogplex-ci")
+# As pip writes it where the interpreter's path has a space, but with the package of this work tree.
+_COMMAND = f"""\
+#!/bin/sh
+'''exec' {shlex.quote(sys.executable)} "$0" "$@"
+' '''
+import sys
+sys.path[0] = {str(ROOT)!r}
+from mogplex_ci.cli import main
+sys.exit(main())
+"""
 
 
 @dataclass
@@ -26,7 +36,9 @@ class Terminal:
     def __post_init__(self) -> None:
         """Put `mogplex` on PATH, as the image does."""
         (self.folder / "bin").mkdir()
-        (self.folder / "bin" / "mogplex").symlink_to(_INSTALLED)
+        command = self.folder / "bin" / "mogplex"
+        command.write_text(_COMMAND, encoding="utf-8")
+        command.chmod(0o755)
         path = os.pathsep.join([str(self.folder / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
         self.env = {"PATH": path, "LANG": "C.UTF-8", **self.env}
 
