@@ -17,7 +17,7 @@ from benchmarks.table import ROUNDS, Row
 from mogplex_ci.api import answers
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
-from mogplex_ci.platforms.github import GitHubActions
+from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.follow import LAST_LOOK_SECONDS, Follower
 from mogplex_ci.run.timeline import Timeline
@@ -151,7 +151,7 @@ def _idle_stream(url: str) -> float:
 
 
 def _follow(client: Client, clock: Clock, deadline: float) -> float:
-    log = Log(GitHubActions({}, io.StringIO()), Sanitizer({"mog_" + "x" * 32}))
+    log = Log(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer({"mog_" + "x" * 32}))
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
     follower = Follower(
         client, answers.run(RUN), Timeline(), clock=clock, stop=Stop(), interval=interval, began=clock.monotonic()

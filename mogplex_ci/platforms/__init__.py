@@ -4,54 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TextIO
 
-from mogplex_ci.platforms.azure import Azure
-from mogplex_ci.platforms.buildkite import Buildkite
-from mogplex_ci.platforms.github import Forgejo, GitHubActions
-from mogplex_ci.platforms.gitlab import GitLab
-from mogplex_ci.platforms.small_systems import (
-    AppVeyor,
-    Bitbucket,
-    CircleCI,
-    CodeBuild,
-    Codefresh,
-    Drone,
-    Harness,
-    Jenkins,
-    Plain,
-    Semaphore,
-    TeamCity,
-    Travis,
-    Woodpecker,
-)
+from mogplex_ci.platforms.azure import AZURE, Azure
+from mogplex_ci.platforms.base import PLAIN, Plain, Platform
+from mogplex_ci.platforms.buildkite import BUILDKITE, Buildkite
+from mogplex_ci.platforms.github import FORGEJO, GITHUB, Forgejo, GitHubActions
+from mogplex_ci.platforms.gitlab import GITLAB, GitLab
+from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
+from mogplex_ci.platforms.teamcity import TEAMCITY, TeamCity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.platforms.system import System
 
-PLATFORMS: Final[tuple[type[Platform], ...]] = (
-    Forgejo,
-    GitHubActions,
-    GitLab,
-    Azure,
-    Buildkite,
-    CircleCI,
-    Bitbucket,
-    TeamCity,
-    Woodpecker,
-    Harness,
-    Drone,
-    CodeBuild,
-    Semaphore,
-    Codefresh,
-    AppVeyor,
-    Travis,
-    Jenkins,
-    Plain,
+PLATFORMS: Final[tuple[tuple[System, type[Platform]], ...]] = (
+    (FORGEJO, Forgejo),
+    (GITHUB, GitHubActions),
+    (GITLAB, GitLab),
+    (AZURE, Azure),
+    (BUILDKITE, Buildkite),
+    (TEAMCITY, TeamCity),
+    *((system, Platform) for system in SMALL_SYSTEMS),
+    (PLAIN, Plain),
 )
-"""In the order of detection: a system that sets another one's variables comes before it, and ``Plain`` is last."""
+"""In the order of detection: a system that sets another one's variables comes before it, and ``PLAIN`` is last."""
 
 
 def detect(env: Mapping[str, str], stream: TextIO) -> Platform:
     """Return the CI system whose environment ``env`` is, with ``stream`` as its job log."""
-    return next(kind for kind in PLATFORMS if kind.matches(env))(env, stream)
+    return next(kind(system, env, stream) for system, kind in PLATFORMS if system.matches(env))

@@ -6,61 +6,59 @@ Escapes are those of microsoft/azure-pipelines-agent, which looks for ``##vso[``
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.platforms.base import FORK_BUILD, Identity, Level, Platform, joined, variables
+from mogplex_ci.platforms.base import Level, Platform, variables
+from mogplex_ci.platforms.system import System, equals
 from mogplex_ci.workspace import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mogplex_ci.platforms.system import Env
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _ESCAPES: Final = str.maketrans({"%": "%AZP25", ";": "%3B", "\r": "%0D", "\n": "%0A", "]": "%5D"})
 
 
+def _job(env: Env) -> str:
+    return env.get("SYSTEM_JOBIDENTIFIER") or env.get("SYSTEM_JOBNAME", "")
+
+
+def _attempt(env: Env) -> tuple[str | None, bool]:
+    counts = ("SYSTEM_STAGEATTEMPT", "SYSTEM_JOBATTEMPT", "RELEASE_ATTEMPTNUMBER")
+    attempt = ".".join(env.get(variable) or "1" for variable in counts)
+    return attempt, attempt != "1.1.1"
+
+
+def _repository(env: Env) -> str | None:
+    """Return the pipeline's repository on GitHub; a repository that Azure hosts has no owner in its name."""
+    name = env.get("BUILD_REPOSITORY_NAME", "")
+    return name if "/" in name else None
+
+
+# ``SYSTEM_JOBID`` is another one at each attempt. A classic release deploys one build many times; elsewhere its ids are
+# empty.
+AZURE: Final = System(
+    "azure",
+    equals("TF_BUILD"),
+    named_by="BUILD_BUILDID",
+    parts=(
+        *("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECTID", "BUILD_BUILDID", "RELEASE_RELEASEID"),
+        *("RELEASE_ENVIRONMENTID", "SYSTEM_STAGENAME", "SYSTEM_PHASENAME", _job, "SYSTEM_JOBPOSITIONINPHASE"),
+    ),
+    label=("SYSTEM_TEAMPROJECT", "BUILD_BUILDID", _job),
+    attempt=_attempt,
+    repository=_repository,
+    workspace="BUILD_SOURCESDIRECTORY",
+    parallel_jobs="SYSTEM_TOTALJOBSINPHASE",
+    is_fork=equals("SYSTEM_PULLREQUEST_ISFORK"),
+    is_debug=equals("SYSTEM_DEBUG"),
+)
+
+
 class Azure(Platform):
     """Azure Pipelines: Azure DevOps Services or Server."""
-
-    name: ClassVar[str] = "azure"
-    marker_variable = "TF_BUILD"
-    marker_value = "true"
-    workspace_variable = "BUILD_SOURCESDIRECTORY"
-    parallel_jobs_variable = "SYSTEM_TOTALJOBSINPHASE"
-
-    def identity(self) -> Identity | None:
-        """Return stage and job of the run. ``SYSTEM_JOBID`` is another one at each attempt.
-
-        A classic release deploys one build many times; the ids of the release are empty elsewhere.
-        """
-        project, build, job = self._values("SYSTEM_TEAMPROJECT", "BUILD_BUILDID", "SYSTEM_JOBIDENTIFIER")
-        job = job or self.env.get("SYSTEM_JOBNAME", "")
-        if not build:
-            return None
-        parts = (
-            *self._values("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECTID"),
-            build,
-            *self._values("RELEASE_RELEASEID", "RELEASE_ENVIRONMENTID", "SYSTEM_STAGENAME", "SYSTEM_PHASENAME"),
-            job,
-            *self._values("SYSTEM_JOBPOSITIONINPHASE"),
-        )
-        attempts = self._values("SYSTEM_STAGEATTEMPT", "SYSTEM_JOBATTEMPT", "RELEASE_ATTEMPTNUMBER")
-        attempt = ".".join(value or "1" for value in attempts)
-        return Identity(parts, joined(project, build, job), attempt, later_attempt=attempt != "1.1.1")
-
-    def repository(self) -> str | None:
-        """Return the pipeline's repository on GitHub; a repository that Azure hosts has no owner in its name."""
-        name = self.env.get("BUILD_REPOSITORY_NAME", "")
-        return name if "/" in name else None
-
-    def untrusted_trigger(self) -> str | None:
-        """Return that this run validates a pull request from a fork."""
-        return FORK_BUILD if self.env.get("SYSTEM_PULLREQUEST_ISFORK", "").lower() == "true" else None
-
-    @property
-    def is_debug(self) -> bool:
-        """Whether ``system.debug`` is on."""
-        return self.env.get("SYSTEM_DEBUG", "").lower() == "true" or super().is_debug
 
     def open_group(self, title: SafeText) -> None:
         """Start to fold lines."""

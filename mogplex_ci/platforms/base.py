@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
-from mogplex_ci.errors import UsageError
-from mogplex_ci.workspace import inside, read_text, writable, write_whole
+from mogplex_ci.platforms.state import StateFile
+from mogplex_ci.platforms.system import Identity, System, joined, value_of
+from mogplex_ci.workspace import writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,8 +66,6 @@ _LOOPBACK_URL: Final = r"http://(?:127\.0\.0\.1|localhost)(?::\d+)?(?:/|\Z)"
 """A stand-in on this machine, for tests; everything else must be https."""
 FLEET_STATE: Final = "fleet"
 """Name of the state of a step with many runs: JSON, a list of what a step with one run would save, oldest first."""
-_STATE_FOLDER: Final = ".mogplex"
-_STATE_BYTES: Final = 1_000_000
 
 
 class Level(StrEnum):
@@ -80,59 +76,37 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-class Identity(NamedTuple):
-    """What tells one step of one workflow run from all others; the idempotency key is derived from it."""
-
-    parts: tuple[str, ...]
-    """Server, repository, workflow run, job, matrix values or parallel index, step; the same for each try of it."""
-    label: str
-    """Readable part of the key, for example ``acme/web-9876543210-build``."""
-    attempt: str | None
-    """Tells the tries of the step apart: GitHub's run attempt, GitLab's job id. None when the system does not say."""
-    later_attempt: bool
-    """Whether this may be a second or later try; true when the system does not say."""
-
-
 class Platform:
-    """A CI system; a subclass overrides what its system does differently.
+    """A CI system at work; a subclass overrides what its log and its files do differently.
 
     The text of every method is ``SafeText`` or ``Markdown`` and is written as it is.
     """
 
-    name: ClassVar[str]
-    """First word of every key; short, lower case."""
-    marker_variable: ClassVar[str] = ""
-    """Variable by which a job of this system is recognized."""
-    marker_value: ClassVar[str] = ""
-    """What that variable holds, in any case; empty where any text will do."""
-    repository_variable: ClassVar[str] = ""
-    """Variable that holds ``owner/name`` of the job's repository."""
-    pull_request_variable: ClassVar[str] = ""
-    """Variable that holds the repository that a pull request comes from, which is another one for a fork."""
-    workspace_variable: ClassVar[str] = ""
-    """Variable that holds the folder of the job's checkout."""
-    job_url_variable: ClassVar[str] = ""
-    """Variable that holds the address of the job's page."""
-    parallel_jobs_variable: ClassVar[str] = ""
-    """Variable that holds the number of parallel jobs of which this is one."""
-
-    def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
+    def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
+        """``system`` knows what ``env`` tells; ``stream`` is the job log."""
+        self.system = system
         self.env = env
         self._stream = stream
+        self._exported = ""
 
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Return whether ``env`` is the environment of a job of this system."""
-        value = env.get(cls.marker_variable, "")
-        return value.lower() == cls.marker_value if cls.marker_value else bool(value)
+    @property
+    def name(self) -> str:
+        """See ``System``."""
+        return self.system.name
 
     def identity(self) -> Identity | None:
         """Return what identifies this step, or None when the environment does not tell."""
-        return None
+        system, env = self.system, self.env
+        if not value_of(system.named_by, env):
+            return None
+        parts = tuple(part for cell in system.parts if (part := value_of(cell, env)) is not None)
+        label = joined(*(value_of(cell, env) or "" for cell in system.label))
+        attempt, later_attempt = system.attempt(env)
+        return Identity(parts, label, attempt, later_attempt)
 
     def repository(self) -> str | None:
-        """Return ``owner/name`` of the job's repository, or None when the environment does not tell."""
-        return self.env.get(self.repository_variable) or None
+        """Return ``owner/name`` of the job's repository on GitHub, or None when the environment does not tell."""
+        return value_of(self.system.repository, self.env) or None
 
     @property
     def github_api_url(self) -> str:
@@ -143,12 +117,12 @@ class Platform:
     @property
     def job_url(self) -> str | None:
         """Address of this job's page, or of its pipeline's; None when the environment does not tell."""
-        return self.env.get(self.job_url_variable) or None
+        return value_of(self.system.job_url, self.env) or None
 
     @property
     def parallel_jobs(self) -> int:
         """How many jobs like this one, itself included, may run at once and share one token; at least 1."""
-        value = self.env.get(self.parallel_jobs_variable, "")
+        value = self.env.get(self.system.parallel_jobs, "")
         return int(value) if re.fullmatch(r"[1-9]\d{0,5}", value, re.ASCII) else 1
 
     @property
@@ -157,13 +131,13 @@ class Platform:
 
         It is the working directory when the variable names a folder of the host that the container does not have.
         """
-        folder = Path(self.env.get(self.workspace_variable) or Path.cwd())
+        folder = Path(self.env.get(self.system.workspace) or Path.cwd())
         return folder if folder.is_dir() else Path.cwd()
 
     @property
     def is_debug(self) -> bool:
         """Whether to print diagnostics: ``MOGPLEX_DEBUG=1``, or the system's own switch."""
-        return self.env.get("MOGPLEX_DEBUG") == "1"
+        return self.env.get("MOGPLEX_DEBUG") == "1" or self.system.is_debug(self.env)
 
     @property
     def has_clean_up(self) -> bool:
@@ -176,11 +150,8 @@ class Platform:
         return None
 
     def untrusted_trigger(self) -> str | None:
-        """Return why an outsider may have caused this job, in our own words, or None when nothing says so.
-
-        The answer here is for builds of forks, where the system tells them by ``pull_request_variable``.
-        """
-        return self._fork_build(self.pull_request_variable, self.repository_variable)
+        """Return why an outsider may have caused this job, in our own words, or None when nothing says so."""
+        return FORK_BUILD if self.system.is_fork(self.env) else None
 
     def outsider_text_in(self, prompt: str) -> str | None:
         """Return which text in ``prompt`` somebody outside the project wrote, in our own words, or None.
@@ -223,7 +194,10 @@ class Platform:
         Raises:
             OSError, UsageError: a file for them cannot be written.
         """
-        self._write_file("MOGPLEX_DOTENV", dotenv(outputs), default="mogplex.env")
+        self._write_file("MOGPLEX_DOTENV", dotenv(variables(outputs)), default="mogplex.env")
+        if (exports := self.system.exports) is not None and (path := self.env.get(exports.variable)):
+            before, self._exported = self._exported, exports.text(variables(outputs))
+            replace_block(Path(path), before, self._exported)
 
     def write_summary(self, markdown: Markdown) -> None:
         """Show the finished summary beside the job, where the system can.
@@ -263,11 +237,6 @@ class Platform:
         """Return the variables' values; empty for one that is not set."""
         return tuple(self.env.get(variable, "") for variable in variables)
 
-    def _fork_build(self, source: str, own: str) -> str | None:
-        """Return ``FORK_BUILD`` when the variable ``source``, a pull request's repository, differs from ``own``."""
-        head, base = self._values(source, own)
-        return FORK_BUILD if head and head.lower() != base.lower() else None
-
     def _write_file(self, variable: str, text: str, *, default: str) -> None:
         """Write a file in the workspace; ``variable`` may name another one than ``default``.
 
@@ -288,51 +257,6 @@ class Platform:
         return identity.parts
 
 
-class StateFile:
-    """Ids for ``post`` in a file of the workspace, for systems that hand nothing else from a job to its clean-up.
-
-    The file's name is a digest of ``names``, so that no other step, and no other try of this one, reads it.
-    """
-
-    def __init__(self, workspace: Path, names: Sequence[str]) -> None:
-        digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
-        self._workspace = workspace
-        self._name = f"{_STATE_FOLDER}/{digest}.json"
-
-    def save(self, state: Mapping[str, str]) -> None:
-        """Write ``state``, all of it or nothing: the process may be killed at any time.
-
-        Raises:
-            OSError, UsageError: the file cannot be written, or would be outside the workspace.
-        """
-        path = writable(self._workspace, self._name, input_name=_STATE_FOLDER)
-        write_whole(writable(self._workspace, f"{_STATE_FOLDER}/.gitignore", input_name=_STATE_FOLDER), "*\n")
-        write_whole(path, json.dumps(state))
-
-    def load(self) -> Mapping[str, str]:
-        """Return what was saved; empty when there is no such file or its content is not ours."""
-        try:
-            text = read_text(self._workspace, self._name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES)
-            state = json.loads(text)
-        except (ValueError, RecursionError, UsageError):
-            return {}
-        items = state.items() if isinstance(state, dict) else ()
-        return {name: value for name, value in items if isinstance(value, str)}
-
-    def clear(self) -> None:
-        """Delete the file, and the folder when nothing else is in it.
-
-        Raises:
-            OSError, UsageError: the file cannot be deleted, or is outside the workspace.
-        """
-        path = inside(self._workspace, self._name, input_name=_STATE_FOLDER)
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # another step has its state there
-            if [file.name for file in path.parent.iterdir()] == [".gitignore"]:
-                path.with_name(".gitignore").unlink()
-                path.parent.rmdir()
-
-
 def output_variable(name: str) -> str:
     """Return the variable of the output ``name`` on systems other than GitHub, such as ``MOGPLEX_RUN_ID``."""
     return "MOGPLEX_" + name.upper().replace("-", "_")
@@ -347,9 +271,9 @@ def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
     }
 
 
-def dotenv(outputs: Mapping[str, CleanText | None]) -> str:
-    """Return outputs as a dotenv file: one ``MOGPLEX_NAME=value`` a line, without quotes or blank lines."""
-    return "".join(f"{name}={value}\n" for name, value in variables(outputs).items())
+def dotenv(values: Mapping[str, str]) -> str:
+    """Return variables as a dotenv file: one ``MOGPLEX_NAME=value`` a line, without quotes or blank lines."""
+    return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 def replace_block(path: Path, old: str, new: str) -> None:
@@ -373,12 +297,14 @@ def annotation_text(title: SafeText, text: SafeText, file: SafeText | None, line
     return f"{title}: {text}{place}"
 
 
-def repository_of(clone_url: str) -> str | None:
-    """Return the path in a clone URL, such as ``owner/name``; None when it is no URL of a repository on a server."""
-    match = re.fullmatch(r"(?:\w+://[^/]+/|[^/:]+:)([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", clone_url, re.ASCII)
-    return match[1] if match else None
+class Plain(Platform):
+    """No known CI system: a terminal, ``docker run``, or a CI system of the user's own."""
+
+    @property
+    def terminal(self) -> TextIO | None:
+        """The log's stream when it is a terminal that can redraw lines, and no CI system's."""
+        watched = self._stream.isatty() and self.env.get("TERM", "dumb") != "dumb" and not self.env.get("CI")
+        return self._stream if watched else None
 
 
-def joined(*words: str) -> str:
-    """Return the words that are not empty with hyphens between them, for an ``Identity.label``."""
-    return "-".join(filter(None, words))
+PLAIN: Final = System("plain", matches=lambda env: True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.platforms.base import FORK_BUILD, Identity, Level, Platform, joined, repository_of, variables
+from mogplex_ci.platforms.base import Level, Platform, variables
+from mogplex_ci.platforms.system import System, cloned, counted, differs, equals, joined, repository_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import TextIO
 
+    from mogplex_ci.platforms.system import Env
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
@@ -18,43 +20,37 @@ _AGENT_SECONDS: Final = 20.0
 _STYLES: Final = {Level.WARNING: "warning", Level.ERROR: "error"}
 
 
+def _place(variable: str) -> Callable[[Env], str]:
+    """Return the cell for a clone URL: two of one repository are the same."""
+    return lambda env: repository_of(env.get(variable, "")) or env.get(variable, "")
+
+
+# A retry is a new job of the same step. Label and command carry the values of a matrix.
+BUILDKITE: Final = System(
+    "buildkite",
+    equals("BUILDKITE"),
+    named_by="BUILDKITE_BUILD_ID",
+    parts=(
+        *("BUILDKITE_BUILD_ID", "BUILDKITE_STEP_ID", "BUILDKITE_PARALLEL_JOB", "BUILDKITE_LABEL"),
+        "BUILDKITE_COMMAND",
+    ),
+    label=("BUILDKITE_PIPELINE_SLUG", "BUILDKITE_BUILD_NUMBER", "BUILDKITE_STEP_KEY"),
+    attempt=counted("BUILDKITE_RETRY_COUNT", first="0"),
+    repository=cloned("BUILDKITE_REPO"),
+    workspace="BUILDKITE_BUILD_CHECKOUT_PATH",
+    job_url="BUILDKITE_BUILD_URL",
+    parallel_jobs="BUILDKITE_PARALLEL_JOB_COUNT",
+    is_fork=differs(_place("BUILDKITE_PULL_REQUEST_REPO"), _place("BUILDKITE_REPO")),
+)
+
+
 class Buildkite(Platform):
     """Buildkite. A container has ``buildkite-agent`` only when the job mounts it."""
 
-    name: ClassVar[str] = "buildkite"
-    marker_variable = "BUILDKITE"
-    marker_value = "true"
-    job_url_variable = "BUILDKITE_BUILD_URL"
-    workspace_variable = "BUILDKITE_BUILD_CHECKOUT_PATH"
-    parallel_jobs_variable = "BUILDKITE_PARALLEL_JOB_COUNT"
-
-    def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
-        super().__init__(env, stream)
+    def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
+        super().__init__(system, env, stream)
         self._after_group = False
         self._meta_data: dict[str, str] = {}
-
-    def identity(self) -> Identity | None:
-        """Return the step of the build; a retry is a new job of the same step.
-
-        Label and command carry the values of a matrix.
-        """
-        build = self.env.get("BUILDKITE_BUILD_ID")
-        if not build:
-            return None
-        job = self._values("BUILDKITE_STEP_ID", "BUILDKITE_PARALLEL_JOB", "BUILDKITE_LABEL", "BUILDKITE_COMMAND")
-        label = self._values("BUILDKITE_PIPELINE_SLUG", "BUILDKITE_BUILD_NUMBER", "BUILDKITE_STEP_KEY")
-        retries = self.env.get("BUILDKITE_RETRY_COUNT", "0")
-        return Identity((build, *job), joined(*label), retries, later_attempt=retries != "0")
-
-    def repository(self) -> str | None:
-        """Return the repository of the pipeline."""
-        return repository_of(self.env.get("BUILDKITE_REPO", ""))
-
-    def untrusted_trigger(self) -> str | None:
-        """Return that the pull request comes from another repository than the pipeline's."""
-        source, own = self._values("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO")
-        source, own = (repository_of(url) or url for url in (source, own))
-        return FORK_BUILD if source and source.lower() != own.lower() else None
 
     def line(self, text: SafeText) -> None:
         """Print a line. After a group it needs a header of its own, or it would be folded with the group."""

@@ -7,67 +7,71 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.platforms.base import Identity, Level, Platform, joined
+from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.system import System, counted, equals
 from mogplex_ci.platforms.webhook import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mogplex_ci.platforms.system import Env, Identity
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _CLEARED: Final = "finished"
 """Name of the state value that says that ``post`` has nothing left to do."""
 
 
+def _callers(env: Env) -> str | None:
+    """Return the path of jobs that leads to this one in a reusable workflow; None for any other job.
+
+    Some runners tell it: ``<id of this attempt>.<calling job>.<job>.<leg of the matrix>``. A job of a reusable workflow
+    has the same id in each call of the workflow.
+    """
+    path = env.get("ACTIONS_ORCHESTRATION_ID", "").split(".")[1:-1]
+    return ".".join(path) if len(path) > 1 else None
+
+
+def _repository(env: Env) -> str | None:
+    return env.get("GITHUB_REPOSITORY_ID") or env.get("GITHUB_REPOSITORY", "")
+
+
+def _job_url(env: Env) -> str | None:
+    """Return the page of the workflow run, since a job's own id is not in its environment."""
+    server, repository, run = map(env.get, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"))
+    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else None
+
+
+def _is_forgejo(env: Env) -> bool:
+    """Both set ``GITHUB_ACTIONS`` as well."""
+    return "true" in (env.get("FORGEJO_ACTIONS"), env.get("GITEA_ACTIONS"))
+
+
+def _forgejo_attempt(env: Env) -> tuple[str | None, bool]:
+    """Where the server does not count attempts, this may be a later one."""
+    return counted("GITHUB_RUN_ATTEMPT")(env) if env.get("GITHUB_RUN_ATTEMPT") else (None, True)
+
+
+# A re-run keeps the run's id and raises its attempt.
+GITHUB: Final = System(
+    "github",
+    equals("GITHUB_ACTIONS"),
+    named_by="GITHUB_RUN_ID",
+    parts=("GITHUB_SERVER_URL", _repository, "GITHUB_RUN_ID", "GITHUB_JOB", "GITHUB_ACTION", _callers),
+    label=("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB"),
+    attempt=counted("GITHUB_RUN_ATTEMPT"),
+    repository="GITHUB_REPOSITORY",
+    workspace="GITHUB_WORKSPACE",
+    job_url=_job_url,
+    is_debug=equals("RUNNER_DEBUG", "1"),
+)
+# Its repositories are on the server's own forge, and Mogplex works on GitHub repositories.
+FORGEJO: Final = GITHUB._replace(name="forgejo", matches=_is_forgejo, attempt=_forgejo_attempt, repository="")
+
+
 class GitHubActions(Platform):
     """GitHub Actions, on github.com or GitHub Enterprise."""
-
-    name: ClassVar[str] = "github"
-    marker_variable = "GITHUB_ACTIONS"
-    marker_value = "true"
-    repository_variable = "GITHUB_REPOSITORY"
-    workspace_variable = "GITHUB_WORKSPACE"
-
-    @property
-    def job_url(self) -> str | None:
-        """See ``Platform``: the page of the workflow run, since a job's own id is not in its environment."""
-        server, repository, run = map(self.env.get, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"))
-        return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else None
-
-    def identity(self) -> Identity | None:
-        """Return workflow run, job and step id; a re-run keeps the run's id and raises its attempt.
-
-        A job of a reusable workflow has the same id in each call of the workflow; the path of its callers differs.
-        """
-        run_id, job = self.env.get("GITHUB_RUN_ID"), self.env.get("GITHUB_JOB", "")
-        if not run_id:
-            return None
-        repository = self.env.get("GITHUB_REPOSITORY", "")
-        parts = (
-            self.env.get("GITHUB_SERVER_URL", ""),
-            self.env.get("GITHUB_REPOSITORY_ID") or repository,
-            run_id,
-            job,
-            self.env.get("GITHUB_ACTION", ""),
-            *self._callers(),
-        )
-        attempt = self.env.get("GITHUB_RUN_ATTEMPT", "1")
-        return Identity(parts, joined(repository, run_id, job), attempt, later_attempt=attempt != "1")
-
-    def _callers(self) -> tuple[str, ...]:
-        """Return the path of jobs that leads to this one in a reusable workflow; empty for any other job.
-
-        Some runners tell it: ``<id of this attempt>.<calling job>.<job>.<leg of the matrix>``.
-        """
-        path = self.env.get("ACTIONS_ORCHESTRATION_ID", "").split(".")[1:-1]
-        return (".".join(path),) if len(path) > 1 else ()
-
-    @property
-    def is_debug(self) -> bool:
-        """Whether step debug logging is on."""
-        return self.env.get("RUNNER_DEBUG") == "1" or super().is_debug
 
     @property
     def has_clean_up(self) -> bool:
@@ -168,24 +172,6 @@ class GitHubActions(Platform):
 
 class Forgejo(GitHubActions):
     """Forgejo Actions, and Gitea Actions, from which it comes: another runner with GitHub's commands and files."""
-
-    name: ClassVar[str] = "forgejo"
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """Both set ``GITHUB_ACTIONS`` as well."""
-        return "true" in (env.get("FORGEJO_ACTIONS"), env.get("GITEA_ACTIONS"))
-
-    def identity(self) -> Identity | None:
-        """Return the step as on GitHub. Where the server does not count attempts, this may be a later one."""
-        identity = super().identity()
-        if identity is None or self.env.get("GITHUB_RUN_ATTEMPT"):
-            return identity
-        return identity._replace(attempt=None, later_attempt=True)
-
-    def repository(self) -> str | None:
-        """Return None: the repository is on the server's own forge, and Mogplex works on GitHub repositories."""
-        return None
 
     @property
     def _webhook(self) -> Webhook:

@@ -9,14 +9,16 @@ import hashlib
 import json
 import secrets
 import time
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.platforms.base import Identity, Level, Platform, annotation_text, joined
+from mogplex_ci.platforms.base import Level, Platform, annotation_text
+from mogplex_ci.platforms.system import System, differs, equals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
+    from mogplex_ci.platforms.system import Env
     from mogplex_ci.sanitize import CleanText, SafeText
 
 _COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
@@ -26,54 +28,53 @@ _ERASE: Final = "\x1b[0K"
 _SEVERITIES: Final = {Level.WARNING: "minor", Level.ERROR: "major"}
 
 
-class GitLab(Platform):
-    """GitLab CI, on gitlab.com or a self-managed server.
+def _is_gitlab(env: Env) -> bool:
+    """GitLab sets ``GITLAB_CI``. gitlab-ci-local sets that to false, and the other two as GitLab does."""
+    return env.get("GITLAB_CI") == "true" or bool(env.get("CI_PIPELINE_ID") and env.get("CI_SERVER_URL"))
 
-    It names no repository: the project is on GitLab, and Mogplex works on GitHub repositories.
+
+def _is_fork(env: Env) -> bool:
+    """Return whether the merge request comes from another project than the one whose pipeline this is.
+
+    A fork's merge request runs in the fork's own project, with its own variables, until a member runs a pipeline for
+    it in this one.
     """
+    external = "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"
+    return differs("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_PROJECT_ID")(env) or differs(*external)(env)
 
-    name: ClassVar[str] = "gitlab"
-    job_url_variable = "CI_JOB_URL"
-    workspace_variable = "CI_PROJECT_DIR"  # where GitLab looks for artifacts
-    parallel_jobs_variable = "CI_NODE_TOTAL"
 
-    def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
-        super().__init__(env, stream)
+def _attempt(env: Env) -> tuple[str | None, bool]:
+    """Return the job's id: a retry has the same name and a new id."""
+    return env.get("CI_JOB_ID"), True
+
+
+# The name of a job in a matrix carries the values. The repository is not named: the project is on GitLab, and Mogplex
+# works on GitHub repositories.
+GITLAB: Final = System(
+    "gitlab",
+    _is_gitlab,
+    named_by="CI_PIPELINE_ID",
+    parts=("CI_SERVER_URL", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_NAME", "CI_NODE_INDEX"),
+    label=("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME"),
+    attempt=_attempt,
+    workspace="CI_PROJECT_DIR",  # where GitLab looks for artifacts
+    job_url="CI_JOB_URL",
+    parallel_jobs="CI_NODE_TOTAL",
+    is_fork=_is_fork,
+    is_debug=equals("CI_DEBUG_TRACE"),
+)
+
+
+class GitLab(Platform):
+    """GitLab CI, on gitlab.com or a self-managed server."""
+
+    def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
+        super().__init__(system, env, stream)
         self._sections = f"mogplex_{secrets.token_hex(4)}"
         """First part of every section's name; two steps of one job must not use the same names."""
         self._section = 0
         self._links: list[dict[str, object]] = []
         self._issues: list[dict[str, object]] = []
-
-    @classmethod
-    def matches(cls, env: Mapping[str, str]) -> bool:
-        """GitLab sets ``GITLAB_CI``. gitlab-ci-local sets that to false, and the other two as GitLab does."""
-        return env.get("GITLAB_CI") == "true" or bool(env.get("CI_PIPELINE_ID") and env.get("CI_SERVER_URL"))
-
-    def identity(self) -> Identity | None:
-        """Return the job by its name in the pipeline; a retry has the same name and a new id.
-
-        The name of a job in a matrix carries the values.
-        """
-        path, pipeline, job = self._values("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME")
-        if not pipeline:
-            return None
-        parts = (*self._values("CI_SERVER_URL", "CI_PROJECT_ID"), pipeline, job, *self._values("CI_NODE_INDEX"))
-        return Identity(parts, joined(path, pipeline, job), self.env.get("CI_JOB_ID"), later_attempt=True)
-
-    def untrusted_trigger(self) -> str | None:
-        """Return that the merge request comes from another project than the one whose pipeline this is.
-
-        A fork's merge request runs in the fork's own project, with its own variables, until a member runs a pipeline
-        for it in this one.
-        """
-        external = "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"
-        return self._fork_build("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_PROJECT_ID") or self._fork_build(*external)
-
-    @property
-    def is_debug(self) -> bool:
-        """Whether ``CI_DEBUG_TRACE`` is on."""
-        return self.env.get("CI_DEBUG_TRACE") == "true" or super().is_debug
 
     def open_group(self, title: SafeText) -> None:
         """Start a collapsed section."""

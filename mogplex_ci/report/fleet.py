@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import RateLimitedError
 from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.system import System
 from mogplex_ci.report import text
 from mogplex_ci.report.facts import FleetFacts, RunFacts, final_outputs
 from mogplex_ci.report.files import EventsFile, result_of, write_json, write_junit
@@ -108,11 +109,9 @@ def counted(counts: FleetCounts, seconds_to_start: float | None, safe: Sanitizer
 class _Lines(Platform):
     """Keeps the lines of one run's log until they are shown in one group; of a long log, its beginning and its end."""
 
-    name = "lines"
-
     def __init__(self, safe: Sanitizer, room: int) -> None:
         """``room`` is the bytes that are kept besides the last lines."""
-        super().__init__({}, io.StringIO())
+        super().__init__(System("lines"), {}, io.StringIO())
         self._safe = safe
         self._room = room
         self._first: list[SafeText] = []

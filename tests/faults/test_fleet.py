@@ -19,7 +19,7 @@ from mogplex_ci import waiting
 from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.models import StartRequest
-from mogplex_ci.platforms.small_systems import Plain
+from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.report.fleet import FleetLog
 from mogplex_ci.run.many import RunEnded
 from mogplex_ci.run.one import Execution, Plan
@@ -294,7 +294,7 @@ def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None
     with world.emulator:
         played = Played(world, three(*["success"] * 12), concurrency=12)
     log, names = (
-        FleetLog(Plain({}, stream), safe),
+        FleetLog(Plain(PLAIN, {}, stream), safe),
         {item: safe.sentence("[", Untrusted(item.key), "]") for item in played.items},
     )
     log.begin(dict.fromkeys(names.values(), inputs()), 12, elapsed=lambda: 0.0)

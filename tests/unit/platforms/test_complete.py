@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -11,7 +12,10 @@ import pytest
 import yaml
 
 from mogplex_ci import platforms
+from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import NO_VARIABLE, OUTPUTS, Platform
+from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
+from mogplex_ci.platforms.system import System, equals
 from tests.ci_environments import ENVIRONMENTS
 from tests.program import ROOT
 
@@ -20,22 +24,26 @@ TABLES = ("What works where", "What identifies a step")
 USES = ("ghcr.io/mogplex/run-action:1", "mogplex/run-action@v1", "mogplex/run-action/run@1")
 
 
-def defined() -> list[type[Platform]]:
-    """Every platform that a module of the package defines."""
+def defined() -> list[System]:
+    """Every system for which a module of the package has a row."""
     modules = [
         importlib.import_module(f"{platforms.__name__}.{module.name}")
         for module in pkgutil.iter_modules(platforms.__path__)
     ]
-    found = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
-    return sorted((kind for kind in found if issubclass(kind, Platform) and "name" in vars(kind)), key=lambda k: k.name)
+    found = {value for module in modules for value in vars(module).values() if isinstance(value, System)}
+    return sorted(found | set(SMALL_SYSTEMS), key=lambda system: system.name)
 
 
-def missing(kind: type[Platform]) -> Iterator[str]:
-    """What there is still to do for a platform."""
-    if kind not in platforms.PLATFORMS:
-        yield f"add {kind.__name__} to PLATFORMS in mogplex_ci/platforms/__init__.py"
+def missing(kind: System) -> Iterator[str]:
+    """What there is still to do for a system."""
+    if kind not in [system for system, _ in platforms.PLATFORMS]:
+        yield f"add {kind.name} to PLATFORMS in mogplex_ci/platforms/__init__.py"
     if kind.name not in ENVIRONMENTS:
         yield f'add "{kind.name}" to ENVIRONMENTS in tests/ci_environments.py'
+    elif (found := detect(ENVIRONMENTS[kind.name], io.StringIO())).name != kind.name:
+        yield f"{kind.name} is taken for {found.name}: put it earlier in PLATFORMS"
+    elif kind.name != "plain" and ((identity := found.identity()) is None or not (identity.parts and identity.label)):
+        yield f"say what identifies a step of {kind.name}, and give its variables in ENVIRONMENTS"
     if not (ROOT / "tests" / "e2e" / "golden" / kind.name / "pull-request.txt").exists():
         yield f"write tests/e2e/golden/{kind.name} with `make golden`"
     if not (ROOT / "examples" / kind.name).is_dir() and kind.name not in ("github", "plain"):
@@ -55,23 +63,29 @@ def systems(page: str, title: str) -> str:
 
 
 @pytest.mark.parametrize("kind", defined(), ids=lambda kind: kind.name)
-def test_a_platform_is_complete(kind: type[Platform]) -> None:
+def test_a_platform_is_complete(kind: System) -> None:
     to_do = list(missing(kind))
     assert not to_do, "\n".join(to_do)
 
 
 def test_what_a_new_platform_lacks_is_named() -> None:
-    class Unfinished(Platform):
-        name = "unfinished"
-
-    assert list(missing(Unfinished)) == [
-        "add Unfinished to PLATFORMS in mogplex_ci/platforms/__init__.py",
+    assert list(missing(System("unfinished"))) == [
+        "add unfinished to PLATFORMS in mogplex_ci/platforms/__init__.py",
         'add "unfinished" to ENVIRONMENTS in tests/ci_environments.py',
         "write tests/e2e/golden/unfinished with `make golden`",
         "add an example in examples/unfinished",
         "add unfinished to the table “What works where” in docs/platforms.md",
         "add unfinished to the table “What identifies a step” in docs/platforms.md",
     ]
+
+
+def test_a_row_that_is_not_reached_or_names_no_step_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = System("late", equals("LATE"), named_by="LATE")
+    monkeypatch.setattr(platforms, "PLATFORMS", (*platforms.PLATFORMS, (late, Platform)))
+    monkeypatch.setitem(ENVIRONMENTS, "late", {"LATE": "true"})
+    assert next(missing(late)) == "late is taken for plain: put it earlier in PLATFORMS"
+    monkeypatch.setattr(platforms, "PLATFORMS", ((late, Platform), *platforms.PLATFORMS))
+    assert next(missing(late)) == "say what identifies a step of late, and give its variables in ENVIRONMENTS"
 
 
 def test_nothing_is_left_of_a_platform_that_is_gone() -> None:

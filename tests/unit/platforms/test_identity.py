@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import Identity, Platform, repository_of
+from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.system import Identity, repository_of
 from mogplex_ci.run.start import derive_key
 from tests.ci_environments import ENVIRONMENTS
 

@@ -9,7 +9,8 @@ import pytest
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import Platform, StateFile
+from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.state import StateFile
 from tests.ci_environments import environment
 
 NAMES = ("gitlab", "https://gitlab.com", "1000", "agent", "176068")

@@ -55,14 +55,14 @@ def test_an_unknown_value_is_empty_and_free_text_is_left_out() -> None:
 
 
 def test_gitlab_takes_the_whole_file() -> None:
-    text = dotenv(dict.fromkeys(OUTPUTS))
+    text = dotenv(variables(dict.fromkeys(OUTPUTS)))
     assert len(text.splitlines()) == 20
     assert "\n\n" not in text
 
 
 @pytest.mark.parametrize("value", [*PLAIN, *NOT_PLAIN])
 def test_a_shell_that_sources_the_file_gets_the_value_or_nothing(value: str, tmp_path: Path) -> None:
-    (tmp_path / "mogplex.env").write_text(dotenv(outputs(value)), encoding="utf-8")
+    (tmp_path / "mogplex.env").write_text(dotenv(variables(outputs(value))), encoding="utf-8")
     done = subprocess.run(
         ["sh", "-euc", '. ./mogplex.env; printf %s "${MOGPLEX_BRANCH-}"; ls'],
         cwd=tmp_path,

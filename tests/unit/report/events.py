@@ -13,7 +13,7 @@ from typing import Any, cast
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event, Run
-from mogplex_ci.platforms.github import GitHubActions
+from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.facts import Facts, facts_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.result import Result, RunResult
@@ -144,7 +144,7 @@ def inputs(**fields: Any) -> ActionInputs:
 
 def github(stream: io.StringIO | None = None) -> GitHubActions:
     env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"}
-    return GitHubActions({**env, "GITHUB_WORKSPACE": str(Path.cwd())}, stream or io.StringIO())
+    return GitHubActions(GITHUB, {**env, "GITHUB_WORKSPACE": str(Path.cwd())}, stream or io.StringIO())
 
 
 def facts(ended: RunResult | None = None, **fields: Any) -> Facts:

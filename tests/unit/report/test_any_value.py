@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.declared import load_schema
-from mogplex_ci.platforms.github import GitHubActions
+from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report import reports_for
 from mogplex_ci.report.facts import FleetFacts, RunFacts, facts_of, final_outputs
 from mogplex_ci.report.fleet import FleetLog, fleet_outputs, fleet_reports
@@ -124,7 +124,7 @@ def happened(run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> t
 def github(workspace: Path) -> tuple[GitHubActions, io.StringIO]:
     stream = io.StringIO()
     env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_WORKSPACE": str(workspace)}
-    return GitHubActions(env | {"GITHUB_STEP_SUMMARY": str(workspace / "summary.md")}, stream), stream
+    return GitHubActions(GITHUB, env | {"GITHUB_STEP_SUMMARY": str(workspace / "summary.md")}, stream), stream
 
 
 def written(workspace: Path, run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> tuple[str, RunResult]:

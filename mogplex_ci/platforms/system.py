@@ -1,0 +1,138 @@
+"""What the environment of a CI system tells, as rows of a table.
+
+A cell is a variable's name, or a function of the environment; the functions here make cells.
+"""
+
+# No `from __future__ import annotations`, as in models.py.
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
+
+Env: TypeAlias = Mapping[str, str]
+Cell: TypeAlias = str | Callable[[Env], str | None]
+"""The value of a variable, or what a function makes of several."""
+Ask: TypeAlias = Callable[[Env], bool]
+Attempt: TypeAlias = Callable[[Env], tuple[str | None, bool]]
+"""Tells ``Identity.attempt`` and ``Identity.later_attempt``."""
+
+
+def value_of(cell: Cell, env: Env) -> str | None:
+    """Return what ``env`` tells; empty for a variable that is not set."""
+    return env.get(cell, "") if isinstance(cell, str) else cell(env)
+
+
+class Identity(NamedTuple):
+    """What tells one step of one workflow run from all others; the idempotency key is derived from it."""
+
+    parts: tuple[str, ...]
+    """Server, repository, workflow run, job, matrix values or parallel index, step; the same for each try of it."""
+    label: str
+    """Readable part of the key, for example ``acme/web-9876543210-build``."""
+    attempt: str | None
+    """Tells the tries of the step apart: GitHub's run attempt, GitLab's job id. None when the system does not say."""
+    later_attempt: bool
+    """Whether this may be a second or later try; true when the system does not say."""
+
+
+class Exports(NamedTuple):
+    """A file, shared with others, that hands variables to later steps."""
+
+    variable: str
+    """Variable that holds the file's path."""
+    text: Callable[[Mapping[str, str]], str]
+    """Makes the file's content of variables and their values."""
+
+
+def once(env: Env) -> tuple[str | None, bool]:
+    """Return that this is the first try: starting it again makes another build."""
+    return "1", False
+
+
+def untold(env: Env) -> tuple[str | None, bool]:
+    """Return that nothing tells the tries apart."""
+    return None, True
+
+
+def counted(variable: str, first: str = "1") -> Attempt:
+    """Return the cell for a system that counts tries in ``variable``, from ``first``."""
+    return lambda env: (env.get(variable, first), env.get(variable, first) != first)
+
+
+def flagged(flag: str, name: str = "") -> Attempt:
+    """Return the cell for a system that names the try in ``name``, and says in ``flag`` that it is not the first."""
+    return lambda env: (env.get(name) or None, env.get(flag, "").lower() == "true")
+
+
+def equals(variable: str, value: str = "true") -> Ask:
+    """Return the cell that asks whether ``variable`` holds ``value``, in any case."""
+    return lambda env: env.get(variable, "").lower() == value
+
+
+def is_set(*variables: str) -> Ask:
+    """Return the cell that asks whether one of ``variables`` has a value."""
+    return lambda env: any(map(env.get, variables))
+
+
+def differs(source: Cell, own: Cell) -> Ask:
+    """Return the cell that asks whether ``source``, where a pull request comes from, is another one than ``own``."""
+
+    def is_another(env: Env) -> bool:
+        head, base = value_of(source, env) or "", value_of(own, env) or ""
+        return head != "" and head.lower() != base.lower()
+
+    return is_another
+
+
+def path(*variables: str) -> Callable[[Env], str | None]:
+    """Return the cell for the names in ``variables`` with slashes between them; None unless all are set."""
+
+    def names(env: Env) -> str | None:
+        found = [env.get(variable, "") for variable in variables]
+        return "/".join(found) if all(found) else None
+
+    return names
+
+
+class System(NamedTuple):
+    """What the environment of a CI system tells. A field without "cell" or "ask" in its type is a variable's name."""
+
+    name: str
+    """First word of every key; short, lower case."""
+    matches: Ask = is_set()
+    """Asks whether the environment is that of a job of this system."""
+    named_by: Cell = ""
+    """Without it nothing identifies the step."""
+    parts: tuple[Cell, ...] = ()
+    """What the idempotency key is made of, see ``Identity``; a cell that is None is left out."""
+    label: tuple[Cell, ...] = ()
+    attempt: Attempt = untold
+    """Tells ``Identity.attempt`` and ``Identity.later_attempt``."""
+    repository: Cell = ""
+    """``owner/name`` on GitHub."""
+    workspace: str = ""
+    """The folder of the job's checkout."""
+    job_url: Cell = ""
+    parallel_jobs: str = ""
+    """Number of parallel jobs of which this is one."""
+    is_fork: Ask = is_set()
+    """Asks whether the job builds a fork's pull request."""
+    is_debug: Ask = is_set()
+    """Asks whether the system's own switch for diagnostics is on."""
+    exports: Exports | None = None
+
+
+def cloned(variable: str) -> Callable[[Env], str | None]:
+    """Return the cell for the repository whose clone URL ``variable`` holds."""
+    return lambda env: repository_of(env.get(variable, ""))
+
+
+def repository_of(clone_url: str) -> str | None:
+    """Return the path in a clone URL, such as ``owner/name``; None when it is no URL of a repository on a server."""
+    match = re.fullmatch(r"(?:\w+://[^/]+/|[^/:]+:)([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", clone_url, re.ASCII)
+    return match[1] if match else None
+
+
+def joined(*words: str) -> str:
+    """Return the words that are not empty with hyphens between them, for an ``Identity.label``."""
+    return "-".join(filter(None, words))
