@@ -11,7 +11,6 @@ from benchmarks.table import Row
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.models import StartRequest
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.follow import Follower
@@ -46,7 +45,7 @@ def _follow(api: str) -> tuple[list[float], list[float]]:
     with Emulator("slow", clock=virtual_time.monotonic, waiter=virtual_time.waiter, limits=False, api=api) as emulator:
         client, clock = virtual_time.connect(Client(emulator.url, emulator.token)), virtual_time.clock()
         log = Log(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer())
-        run = client.start(StartRequest(client.repos()[0].id, "Fix it"), "key").run
+        run = client.start({"repoId": client.repos()[0].id, "prompt": "Fix it"}, "key").run
         marks: list[tuple[int, float]] = []
         for minute in range(MINUTES):
             clock.ring(60.0 * minute, lambda: marks.append((client.requests_sent, time.process_time())))

@@ -24,7 +24,7 @@ import requests
 
 from mogplex_ci.api.client import API_PATH, Client
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.models import TERMINAL_STATUSES, StartRequest
+from mogplex_ci.models import TERMINAL_STATUSES
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.start import Key, OnRerun
 from mogplex_ci.waiting import Stop
@@ -91,7 +91,7 @@ def ours(jobs: int) -> Job:
             run_id=None,
             repo="acme/web",
             repo_is_id=False,
-            request=lambda repo_id: StartRequest(repo_id, _prompt(number)),
+            request=lambda repo_id: {"repoId": repo_id, "prompt": _prompt(number)},
             key=Key(_key(number), explicit=False, attempt="1", later_attempt=False),
             on_rerun=OnRerun.AUTO,
             timeout=PATIENCE,

@@ -2,9 +2,10 @@
 
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at every start.
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from mogplex_ci.untrusted import Untrusted
 
@@ -234,36 +235,5 @@ class Skill(NamedTuple):
     """The whole object as the API sent it."""
 
 
-class StartRequest(NamedTuple):
-    """The body of ``POST /runs``; None leaves a field out."""
-
-    repo_id: str
-    prompt: str
-    harness: str | None = None
-    base_branch: str | None = None
-    working_branch: str | None = None
-    create_branch: bool | None = None
-    root_directory: str | None = None
-    conversation_id: str | None = None
-    workspace_session_id: str | None = None
-    mode: str | None = None
-    agent_id: str | None = None
-    worktree_id: str | None = None
-
-    def body(self) -> dict[str, object]:
-        """Return the JSON object to send."""
-        fields = {
-            "repoId": self.repo_id,
-            "prompt": self.prompt,
-            "harness": self.harness,
-            "baseBranch": self.base_branch,
-            "workingBranch": self.working_branch,
-            "createBranch": self.create_branch,
-            "rootDirectory": self.root_directory,
-            "conversationId": self.conversation_id,
-            "workspaceSessionId": self.workspace_session_id,
-            "mode": self.mode,
-            "agentId": self.agent_id,
-            "worktreeId": self.worktree_id,
-        }
-        return {name: value for name, value in fields.items() if value is not None}
+StartRequest: TypeAlias = Mapping[str, object]
+"""The body of ``POST /runs``, by the API's names: ``repoId``, ``prompt`` and what else was asked for."""

@@ -1,4 +1,4 @@
-"""Write what follows from the list of inputs: the inputs in action.yml, the run file's schema and the reference page.
+"""Write what follows from the list of inputs: their types, those in action.yml, the run file's schema and the page.
 
 python -m scripts.reference
 
@@ -22,9 +22,31 @@ from mogplex_ci.platforms.base import NO_VARIABLE, OUTPUTS, output_variable
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACTION: Final = ROOT / "action.yml"
 PAGE: Final = ROOT / "docs" / "inputs-and-outputs.md"
+TYPES: Final = ROOT / "mogplex_ci" / "inputs" / "typed.py"
 RUN_FILE_SCHEMA: Final = ROOT / "mogplex_ci" / "schemas" / "run-file.schema.json"
 _SCALAR: Final = ["string", "number", "boolean", "null"]
 """Types of a value in a run file. YAML readers disagree about what ``no`` and ``1.10`` are; to us they are text."""
+
+_TYPES: Final = '''\
+"""What a step is given. Written by `make docs` from schemas/inputs.schema.json; change that."""
+
+# No `from __future__ import annotations`, as in models.py.
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from mogplex_ci.gates.judges import Patterns
+else:
+    Patterns: TypeAlias = Any  # its module loads pathspec, which few steps need
+
+
+class DeclaredInputs(NamedTuple):
+    """A field for each input that has a typed value. Durations are in seconds; None means not given."""
+
+{fields}
+'''
 
 _PAGE: Final = """\
 <!-- Written by `make docs` from action.yml and mogplex_ci/schemas/inputs.schema.json; change those. -->
@@ -82,7 +104,20 @@ def main() -> int:
 
 def generated() -> dict[Path, str]:
     """Return the text of each file that this script writes."""
-    return {ACTION: _action(), RUN_FILE_SCHEMA: _run_file_schema(), PAGE: _page()}
+    return {TYPES: _types(), ACTION: _action(), RUN_FILE_SCHEMA: _run_file_schema(), PAGE: _page()}
+
+
+def _types() -> str:
+    """Return the class with a field for each input."""
+    fields = (f"    {spec.field}: {_type(spec)}" for spec in inputs().values() if spec.is_typed)
+    return _TYPES.format(fields="\n".join(fields))
+
+
+def _type(spec: Input) -> str:
+    kind, is_upper = spec.kind, spec.is_upper
+    choices = ", ".join(f'"{choice.upper() if is_upper else choice}"' for choice in kind.choices)
+    name = f"Literal[{choices}]" if choices else str(kind.rules["x-type"])
+    return name if spec.default is not None else f"{name} | None"
 
 
 def _action() -> str:

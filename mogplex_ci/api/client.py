@@ -113,9 +113,7 @@ class Client:
         """Start a run, or learn of the one that ``key`` has started before."""
         headers = {"Idempotency-Key": key}
         with self._turn(Use.START, timeout) as left:
-            answer = self._transport.send(
-                "POST", f"{API_PATH}/runs", json=request.body(), headers=headers, timeout=left
-            )
+            answer = self._transport.send("POST", f"{API_PATH}/runs", json=request, headers=headers, timeout=left)
         return answers.started(_data(answer))
 
     def run(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Run:

@@ -13,7 +13,6 @@ from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid
-from mogplex_ci.models import StartRequest
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded
 
@@ -125,17 +124,20 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     """
     from mogplex_ci.run.start import Key, OnRerun, Starter
 
-    request = StartRequest(
-        repo_id=session.repo_id(options.repo),
-        prompt=prompt,
-        harness=options.harness,
-        mode=options.mode.upper() if options.mode else None,
-        agent_id=options.agent or None,
-        base_branch=options.base_branch or None,
-        working_branch=options.branch or None,
-        create_branch=options.create_branch or None,
-        root_directory=options.root or None,
-    )
+    fields = {
+        "harness": options.harness,
+        "mode": options.mode.upper() if options.mode else None,
+        "agentId": options.agent,
+        "baseBranch": options.base_branch,
+        "workingBranch": options.branch,
+        "createBranch": options.create_branch,
+        "rootDirectory": options.root,
+    }
+    request = {
+        "repoId": session.repo_id(options.repo),
+        "prompt": prompt,
+        **{name: value for name, value in fields.items() if value},
+    }
     key = Key(options.idempotency_key or str(uuid.uuid4()), explicit=True, attempt="", later_attempt=False)
     starter = Starter(session.client, request, key, OnRerun.ATTACH, clock=session.clock, stop=session.stop)
     try:

@@ -1,14 +1,26 @@
 """What an input is, and whether a text is one.
 
-``schemas/inputs.schema.json`` lists the inputs and the kinds of text that they take. It is read here without the
-jsonschema library, which would take longer to load than everything else before the first request. Only the keywords
-``enum``, ``pattern`` and ``maxLength`` are used, and a test compares the results with jsonschema's.
+``schemas/inputs.schema.json`` declares each input once; the typed inputs (``typed.py``), the body of the start call,
+action.yml, the run file's schema and the reference page follow from it. It is read here without the jsonschema library,
+which would take longer to load than everything else before the first request. Only the keywords ``enum``, ``pattern``
+and ``maxLength`` are used, and a test compares the results with jsonschema's. Ours are, for an input:
+
+- ``x-scope``: see ``Scope``
+- ``x-field``: the field of the API's start request that it sets; ``x-upper``: the API writes it in upper case
+- ``x-run-file``: false if a run file, which may come from somebody else's branch, must not set it
+- ``x-secret``: never shown; ``x-ignore-case``: choices match in any case
+- ``x-variables``: more environment variables that set it; ``x-github``: what action.yml fills an internal input with
+- ``x-typed``: false if it has no typed value of its own
+
+and for a kind: ``x-allowed``, words that may follow "Use"; ``x-fault``, what is wrong with text that its pattern does
+not match; ``x-type``, the type of the typed value.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -81,6 +93,17 @@ class Kind(NamedTuple):
         return next((candidate for candidate in candidates if self.fault(candidate) is None), None)
 
 
+class Scope(StrEnum):
+    """What an input holds for."""
+
+    STEP = "step"
+    """The step as a whole, whatever number of runs it makes."""
+    START = "start"
+    """A run that is started; it has no meaning for one that was started elsewhere."""
+    RUN = "run"
+    """Each run, however it was started."""
+
+
 class Input(NamedTuple):
     """One input."""
 
@@ -88,7 +111,15 @@ class Input(NamedTuple):
     description: str
     """Markdown."""
     default: str | None
+    """Empty where the program reads a missing text as an empty one."""
     kind: Kind
+    scope: Scope
+    api_field: str | None
+    """Field of the start request that it sets."""
+    is_upper: bool
+    """Whether the API writes its value in upper case."""
+    is_typed: bool
+    """Whether ``ActionInputs`` has a field for it."""
     is_secret: bool
     is_for_run_file: bool
     """Whether a run file may set it; not what decides where the token goes, or lifts a guard."""
@@ -96,6 +127,11 @@ class Input(NamedTuple):
     """What action.yml fills an internal input with; None for the inputs that people set."""
     variables: tuple[str, ...]
     """Environment variables that set it; the first one that is set wins."""
+
+    @property
+    def field(self) -> str:
+        """The name of its field in ``ActionInputs``."""
+        return self.name.replace("-", "_")
 
     @property
     def github_variable(self) -> str:
@@ -183,6 +219,10 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
         description=entry["description"],
         default=entry.get("default"),
         kind=kind,
+        scope=Scope(entry["x-scope"]),
+        api_field=entry.get("x-field"),
+        is_upper=entry.get("x-upper", False),
+        is_typed=entry.get("x-typed", True),
         is_secret=entry.get("x-secret", False),
         is_for_run_file=entry.get("x-run-file", True),
         github_expression=entry.get("x-github"),
@@ -233,7 +273,7 @@ def _json_fault(text: str) -> str | None:
 _MORE_RULES: Final[Mapping[str, Callable[[str], str | None]]] = {
     "prompt": _prompt_fault,
     "duration": _duration_fault,
-    "json": _json_fault,
+    "matrix": _json_fault,
 }
 """Checks by kind that no pattern can express. Each returns the fault, or None."""
 
@@ -280,5 +320,5 @@ _SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
     "branch": _branch_suggestions,
 }
 """What somebody may have meant, by kind. Only valid values are suggested."""
-_NEVER_SHOWN: Final = frozenset({"base-url", "prompt", "json"})
+_NEVER_SHOWN: Final = frozenset({"base-url", "prompt", "matrix"})
 """Kinds whose values may hold credentials, or are long."""

@@ -4,14 +4,15 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, check, enumeration, inputs, is_true
+from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, Input, Scope, check, enumeration, inputs, is_true, nearest
 from mogplex_ci.inputs.sources import gather, given, read_yaml, tasks_asked_for
+from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import StartRequest
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import inside, read_text, writable
@@ -19,101 +20,22 @@ from mogplex_ci.workspace import inside, read_text, writable
 if TYPE_CHECKING:
     from mogplex_ci.gates.judges import Patterns
 
-_OF_THE_STEP: Final = (
-    *("timeout", "on-interrupt", "wait", "annotations", "summary", "diagnostics-file", "events-file", "result-file"),
-    *("report-file", "junit-file", "artifact-file", "comment-on", "on-missing-key", "on-untrusted", "concurrency"),
-    "fail-fast",
-)
-"""Inputs that a run file may set and that hold for all runs of a step."""
 _SCENARIO_NAME: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 """Every other scenario is a file."""
 _SCHEMA_BYTES: Final = 1_000_000
-_SHAPES_A_START: Final = (
-    *("prompt", "prompt-file", "task", "harness", "mode", "agent", "branch", "base-branch", "create-branch"),
-    *("root-directory", "idempotency-key", "on-rerun", "retries", "conversation-id", "workspace-session-id"),
-    *("worktree-id", "key-suffix"),
-)
-"""Inputs that have no meaning for a run that was started elsewhere."""
 
 
-class ActionInputs(NamedTuple):
+class ActionInputs(DeclaredInputs):
     """What one step was asked to do: a field for each input, named like it.
 
-    ``prompt-file``, ``run-file``, ``job-index``, ``job-total`` and ``max-parallel`` have no field of their own: their
-    values are in the others. Durations are in seconds, files are inside the workspace; None means not given.
+    Durations are in seconds, files are inside the workspace; None means not given. ``repo`` is the CI system's own
+    unless one is given; for a fleet it is several, separated by white space, and patterns. ``prompt`` is the text of
+    ``prompt`` or ``prompt-file``, empty when a run is followed instead of started. ``create_branch`` is true also when
+    nothing says which branch to use. ``matrix`` are parts of the idempotency key that tell this job from the others of
+    its matrix.
     """
 
-    api_key: str | None
-    base_url: str
-    repo: str | None
-    """``owner/name`` or a UUID; None when neither the user nor the CI system names one.
-
-    For a fleet: several, separated by white space, and patterns.
-    """
-    prompt: str
-    """Empty when a run is followed instead of started."""
-    run_id: str | None
-    """The run to follow instead of starting one."""
-    harness: str | None
-    mode: str | None
-    """As the API has it: ``SAFE``, ``AUTO`` or ``YOLO``."""
-    agent: str | None
-    branch: str | None
-    base_branch: str | None
-    create_branch: bool
-    root_directory: str | None
-    timeout: float
-    on_timeout: str
-    """``detach`` or ``cancel``."""
-    on_interrupt: str
-    """``cancel`` or ``detach``."""
-    on_pause: str
-    """``detach``, ``cancel`` or ``wait``."""
-    retries: int
-    require: frozenset[str]
-    """``change``, ``pull-request``, ``checks``."""
-    allowed_paths: "Patterns | None"
-    protected_paths: "Patterns | None"
-    artifact: str | None
-    """Its path in the repository."""
-    artifact_schema: Mapping[str, Any] | None
-    artifact_file: Path | None
-    comment_on: int | None
-    github_token: str | None
-    wait: bool
-    idempotency_key: str | None
-    on_rerun: str
-    """``auto``, ``new`` or ``attach``."""
-    poll_interval: float
-    annotations: str
-    """``all``, ``errors`` or ``none``."""
-    summary: bool
-    diagnostics_file: Path | None
-    events_file: Path | None
-    result_file: Path | None
-    report_file: Path | None
-    junit_file: Path | None
-    task: str | None
-    """Name of the task in the run file."""
-    concurrency: int
-    """How many runs of a fleet work at once."""
-    fail_fast: bool
-    on_missing_key: str
-    """``fail`` or ``skip``."""
-    allow_untrusted_trigger: bool
-    on_untrusted: str
-    """``fail`` or ``skip``."""
-    dry_run: bool
-    scenario: str | Path | None
-    """Name of a scenario, or its file."""
-    conversation_id: str | None
-    workspace_session_id: str | None
-    worktree_id: str | None
-    key_suffix: str
-    matrix: tuple[str, ...]
-    """Parts of the idempotency key that tell this job from the others of its matrix."""
-    jobs_per_token: int
-    """How many jobs of the matrix use the token at the same time, this one included."""
+    __slots__ = ()
 
     @property
     def repos(self) -> tuple[str, ...]:
@@ -125,22 +47,17 @@ class ActionInputs(NamedTuple):
         """Whether ``repo`` names several repositories, or has a pattern."""
         return len(self.repos) > 1 or is_pattern(self.repo or "")
 
+    @property
+    def jobs_per_token(self) -> int:
+        """How many jobs of the matrix use the token at the same time, this one included."""
+        total = self.job_total or 1
+        return max(min(total, self.max_parallel or total), 1)
+
     def start_request(self, repo_id: str) -> StartRequest:
         """Return the body of the start call."""
-        return StartRequest(
-            repo_id=repo_id,
-            prompt=self.prompt,
-            harness=self.harness,
-            base_branch=self.base_branch,
-            working_branch=self.branch,
-            create_branch=True if self.create_branch else None,
-            root_directory=self.root_directory,
-            conversation_id=self.conversation_id,
-            workspace_session_id=self.workspace_session_id,
-            mode=self.mode,
-            agent_id=self.agent,
-            worktree_id=self.worktree_id,
-        )
+        values = self._asdict()
+        fields = {spec.api_field: values[spec.field] for spec in inputs().values() if spec.api_field is not None}
+        return {"repoId": repo_id} | {name: value for name, value in fields.items() if value is not None}
 
 
 def read_fleet(
@@ -166,10 +83,10 @@ def read_fleet(
     if problems:
         raise UsageError(*problems)
     first, *others = steps
-    for name in _OF_THE_STEP:
-        field = name.replace("-", "_")
-        if any(getattr(step, field) != getattr(first, field) for step in others):
-            problems.append(Problem(name, "differs between the tasks", "Set it once, outside tasks."))
+    for spec in inputs().values():
+        is_for_all = spec.scope is Scope.STEP and spec.is_typed
+        if is_for_all and any(getattr(step, spec.field) != getattr(first, spec.field) for step in others):
+            problems.append(Problem(spec.name, "differs between the tasks", "Set it once, outside tasks."))
     is_fleet = tasks is not None or any(step.is_for_many_repos for step in steps)
     if is_fleet:
         of_one_run = {"run-id": first.run_id, "comment-on": first.comment_on, "artifact-file": first.artifact_file}
@@ -202,84 +119,65 @@ def read_inputs(
     problems = [*gathered.problems, *wrong, *_conflicts(values)]
     if gathered.is_complete:
         problems += _missing(values, repository)
-    prompt = values.get("prompt", "")
-    files: dict[str, Path] = {}
-    schema: Mapping[str, Any] | None = None
-    patterns = {}
-    for name in {"allowed-paths", "protected-paths"} & values.keys() - {problem.input for problem in wrong}:
-        from mogplex_ci.gates.judges import Patterns  # pathspec is needed only for these
-
-        try:
-            patterns[name] = Patterns.parse(values[name].splitlines())
-        except ValueError as error:
-            problems.append(Problem(name, str(error), inputs()[name].kind.remedy, Untrusted(values[name])))
-    for name, path in _paths(values, wrong).items():
-        try:
-            if name == "prompt-file":
-                prompt = _read_prompt(workspace, path)
-            elif name == "artifact-schema":
-                schema = _read_schema(workspace, path)
-            elif name == "scenario":
-                files[name] = _scenario_file(workspace, path)
-            else:
-                files[name] = writable(workspace, path, input_name=name)
-        except UsageError as error:
-            problems.extend(error.problems)
+    typed, unusable = _typed(values, {problem.input for problem in wrong}, workspace)
+    problems += unusable
     if problems:
         raise UsageError(*problems, *gathered.warnings)  # a misspelt name may be why another input is missing
-    get = values.get
-    return ActionInputs(
-        api_key=get("api-key"),
-        base_url=values["base-url"],
-        repo=get("repo") or repository,
-        prompt=prompt,
-        run_id=get("run-id"),
-        harness=get("harness"),
-        mode=values["mode"].upper() if "mode" in values else None,
-        agent=get("agent"),
-        branch=get("branch"),
-        base_branch=get("base-branch"),
-        create_branch=_create_branch(values),
-        root_directory=get("root-directory"),
-        timeout=parse_duration(values["timeout"]),
-        on_timeout=values["on-timeout"],
-        on_interrupt=values["on-interrupt"],
-        on_pause=values["on-pause"],
-        retries=int(values["retries"]),
-        require=frozenset(re.split(r"[\s,]+", values.get("require", "").strip(" ,\n"))) - {""},
-        allowed_paths=patterns.get("allowed-paths"),
-        protected_paths=patterns.get("protected-paths"),
-        artifact=_artifact_path(values["artifact"]) if "artifact" in values else None,
-        artifact_schema=schema,
-        artifact_file=files.get("artifact-file"),
-        comment_on=int(values["comment-on"]) if "comment-on" in values else None,
-        github_token=get("github-token"),
-        wait=is_true(values["wait"]),
-        idempotency_key=get("idempotency-key"),
-        on_rerun=values["on-rerun"],
-        poll_interval=parse_duration(values["poll-interval"]),
-        annotations=values["annotations"],
-        summary=is_true(values["summary"]),
-        diagnostics_file=files.get("diagnostics-file"),
-        events_file=files.get("events-file"),
-        result_file=files.get("result-file"),
-        report_file=files.get("report-file"),
-        junit_file=files.get("junit-file"),
-        task=get("task"),
-        concurrency=int(values["concurrency"]),
-        fail_fast=is_true(values["fail-fast"]),
-        on_missing_key=values["on-missing-key"],
-        allow_untrusted_trigger=is_true(values["allow-untrusted-trigger"]),
-        on_untrusted=values["on-untrusted"],
-        dry_run=is_true(values["dry-run"]),
-        scenario=files.get("scenario") or get("scenario"),
-        conversation_id=get("conversation-id"),
-        workspace_session_id=get("workspace-session-id"),
-        worktree_id=get("worktree-id"),
-        key_suffix=get("key-suffix", ""),
-        matrix=_matrix(values),
-        jobs_per_token=_jobs_per_token(values),
-    ), gathered.warnings
+    typed["repo"] = typed["repo"] or repository
+    typed["prompt"] = typed["prompt_file"] or typed["prompt"]
+    typed["create_branch"] = _create_branch(values)
+    typed["matrix"] = _matrix(values)
+    return ActionInputs(**{spec.field: typed[spec.field] for spec in inputs().values() if spec.is_typed}), (
+        gathered.warnings
+    )
+
+
+def _typed(
+    values: Mapping[str, str], wrong: Container[str], workspace: Path
+) -> tuple[dict[str, Any], Sequence[Problem]]:
+    """Return the typed value of each input by its field, and what is wrong with the files that inputs name."""
+    typed: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for spec in inputs().values():
+        text = values.get(spec.name, spec.default)
+        if spec.name in wrong:
+            continue
+        try:
+            typed[spec.field] = None if text is None else _value(spec, text, workspace)
+        except UsageError as error:
+            problems += error.problems
+    return typed, problems
+
+
+def _value(spec: Input, text: str, workspace: Path) -> object:
+    """Return the typed value of a text that is valid by itself.
+
+    Raises:
+        UsageError: a file that it names cannot be used, or a pattern or scenario is wrong.
+    """
+    match spec.kind.name:
+        case "boolean":
+            return is_true(text)
+        case "duration":
+            return parse_duration(text)
+        case "count" | "positive":
+            return int(text)
+        case "requirements":
+            return frozenset(re.findall(r"[a-z-]+", text))
+        case "patterns":
+            return _patterns(spec, text)
+        case "artifact":
+            return _artifact_path(text)
+        case "prompt-file":
+            return _read_prompt(workspace, text)
+        case "schema-file":
+            return _read_schema(workspace, text)
+        case "output-file":
+            return writable(workspace, text, input_name=spec.name)
+        case "scenario":
+            return _scenario(workspace, text)
+        case _:
+            return text.upper() if spec.is_upper else text
 
 
 def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, str | None]:
@@ -308,7 +206,8 @@ def _missing(values: Mapping[str, str], repository: str | None) -> Iterator[Prob
 
 def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
     """Yield what is wrong with inputs that are right by themselves. The API would refuse such a run, or ignore one."""
-    if "run-id" in values and (shaping := [name for name in _SHAPES_A_START if _is_given(values, name)]):
+    shaping = [name for name, spec in inputs().items() if spec.scope is Scope.START and _is_given(values, name)]
+    if "run-id" in values and shaping:
         remedy = "Remove them, or remove run-id."
         yield Problem("run-id", f"does not go together with {enumeration(shaping)}: that is for a new run", remedy)
     if "run-id" in values and is_true(values["dry-run"]):
@@ -341,20 +240,20 @@ def _is_given(values: Mapping[str, str], name: str) -> bool:
     return name in values and values[name] != inputs()[name].default
 
 
-def _create_branch(values: Mapping[str, str]) -> bool:
+def _create_branch(values: Mapping[str, str]) -> bool | None:
+    """Return whether the run gets a branch of its own; None leaves it to the service."""
     if "create-branch" in values:
         return is_true(values["create-branch"])
-    return "branch" not in values and "worktree-id" not in values
+    return None if "branch" in values or "worktree-id" in values else True
 
 
-def _paths(values: Mapping[str, str], wrong: Sequence[Problem]) -> dict[str, str]:
-    """Return the files that inputs name, but for the run file, which has been read."""
-    paths = {name: values[name] for name in values if inputs()[name].kind.name == "path" and name != "run-file"}
-    if not _SCENARIO_NAME.fullmatch(values.get("scenario", "success")):
-        paths["scenario"] = values["scenario"]
-    for problem in wrong:
-        paths.pop(problem.input, None)
-    return paths
+def _patterns(spec: Input, text: str) -> "Patterns":
+    from mogplex_ci.gates.judges import Patterns  # pathspec is needed only for these
+
+    try:
+        return Patterns.parse(text.splitlines())
+    except ValueError as error:
+        raise UsageError(Problem(spec.name, str(error), spec.kind.remedy, Untrusted(text))) from error
 
 
 def _artifact_path(name: str) -> str:
@@ -385,14 +284,29 @@ def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
     return schema
 
 
-def _scenario_file(workspace: Path, name: str) -> Path:
-    """Return the path of a scenario of the user's own. The emulator checks its fields; its messages quote them.
+def _scenario(workspace: Path, text: str) -> str | Path:
+    """Return the name of a scenario, or the path of one of the user's own.
 
     Raises:
-        UsageError: it cannot be read, or is not a YAML mapping.
+        UsageError: there is no such scenario, or the file cannot be played.
     """
-    read_yaml(workspace, name, input_name="scenario")
-    return inside(workspace, name, input_name="scenario")
+    from mogplex_ci.emulator import DocumentError  # only dry runs need it
+    from mogplex_ci.emulator.scenario import SHIPPED, load_scenario
+
+    if text in SHIPPED:
+        return text
+    if _SCENARIO_NAME.fullmatch(text):
+        near = tuple(map(Untrusted, nearest(text, SHIPPED)))
+        remedy = "'mogplex-ci emulator --help' lists them; a YAML file in the workspace can be played, too."
+        raise UsageError(Problem("scenario", "is not a scenario", remedy, Untrusted(text), near))
+    read_yaml(workspace, text, input_name="scenario")  # bounded, and its messages quote nothing
+    path = inside(workspace, text, input_name="scenario")
+    try:
+        load_scenario(path)
+    except DocumentError as error:
+        faults = "; ".join(str(error).replace(f"{path}:", "line ").splitlines())
+        raise UsageError(Problem("scenario", "cannot be played", f"Fix {faults}.")) from error
+    return path
 
 
 def _read_prompt(workspace: Path, name: str) -> str:
@@ -416,8 +330,3 @@ def _matrix(values: Mapping[str, str]) -> tuple[str, ...]:
         return ()
     own = json.dumps(matrix, sort_keys=True)
     return (own, values["job-index"]) if "job-index" in values else (own,)
-
-
-def _jobs_per_token(values: Mapping[str, str]) -> int:
-    total = int(values.get("job-total", "1"))
-    return max(min(total, int(values.get("max-parallel", str(total)))), 1)

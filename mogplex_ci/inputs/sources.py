@@ -63,7 +63,7 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task
         values = from_file | values
     elif "task" in values:
         problems.append(Problem("task", "is given without run-file", "Set run-file to the YAML file with the task."))
-    defaults = {name: spec.default for name, spec in inputs().items() if spec.default is not None}
+    defaults = {name: spec.default for name, spec in inputs().items() if spec.default}
     if "run-id" in values:
         defaults["on-interrupt"] = "detach"  # the run is not this step's own
     return Gathered(
@@ -118,11 +118,14 @@ _PLACEHOLDERS: Final = {
     "branch": "NAME",
     "count": "NUMBER",
     "duration": "DURATION",
+    "output-file": "FILE",
     "path": "FILE",
     "prompt": "TEXT",
+    "prompt-file": "FILE",
     "positive": "NUMBER",
     "repos": "OWNER/NAME",
     "root-directory": "FOLDER",
+    "schema-file": "FILE",
 }
 """What the help shows for a value, by kind."""
 

@@ -90,7 +90,7 @@ class Log:
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
         line = self._safe.line
-        body = json.dumps(inputs.start_request(inputs.repo or "").body(), indent=2, ensure_ascii=False)
+        body = json.dumps(inputs.start_request(inputs.repo or ""), indent=2, ensure_ascii=False)
         which = "The request for each repository" if inputs.is_for_many_repos else "The request"
         self._group(
             line("Dry run: nothing is sent to {}. {} would be", inputs.base_url, which),

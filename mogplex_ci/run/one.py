@@ -201,7 +201,7 @@ class Execution:
         return self._starter
 
     def _start(self, starter: Starter, repo: Repo | None) -> Generator[Update, None, Started]:
-        yield Starting(starter.request.repo_id, repo, starter.next_key)
+        yield Starting(repo.id if repo else self._plan.repo, repo, starter.next_key)
         if repo is not None:
             return (yield from starter.start(self._deadline))
         try:

@@ -181,7 +181,7 @@ class Starter:
             joined=joined,
             owned=not (self._key.explicit and answer.replayed),
             unexpected=joined and not self._key.explicit and not self._key.later_attempt,
-            agent_ignored=self.request.agent_id is not None and run.agent_id is None,
+            agent_ignored="agentId" in self.request and run.agent_id is None,
         )
 
     @property

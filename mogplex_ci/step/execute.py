@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from mogplex_ci.errors import InternalError, Problem, UsageError
-from mogplex_ci.inputs.declared import nearest
+from mogplex_ci.errors import InternalError
 from mogplex_ci.run.result import Result, interrupted, result_of_error
-from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
@@ -27,32 +25,18 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[tuple[str,
     """Yield the service's URL and the token; in a dry run, those of the embedded emulator, which plays the scenario.
 
     ``tasks`` are the inputs of each task.
-
-    Raises:
-        UsageError: there is no such scenario, or its file is wrong.
     """
     inputs = tasks[0]
     if not inputs.dry_run:
         yield inputs.base_url, inputs.api_key or ""
         return
-    from mogplex_ci.emulator import DocumentError, Emulator
-    from mogplex_ci.emulator.scenario import SHIPPED
+    from mogplex_ci.emulator import Emulator
 
     for task in tasks:
         step.recorder.show_request(task)
-    scenario = inputs.scenario or "success"
-    if isinstance(scenario, str) and scenario not in SHIPPED:
-        near = tuple(map(Untrusted, nearest(scenario, SHIPPED)))
-        remedy = "'mogplex-ci emulator --help' lists them; a YAML file in the workspace can be played, too."
-        raise UsageError(Problem("scenario", "is not a scenario", remedy, Untrusted(scenario), near))
-    try:
-        # A pattern needs a repository that it matches.
-        repos = [repo.replace("*", "example").replace("?", "x") for task in tasks for repo in task.repos]
-        emulator = Emulator(scenario, repos=repos)
-    except DocumentError as error:
-        faults = "; ".join(str(error).replace(f"{scenario}:", "line ").splitlines())
-        raise UsageError(Problem("scenario", "cannot be played", f"Mend {faults}.")) from error
-    with emulator:
+    # A pattern needs a repository that it matches.
+    repos = [repo.replace("*", "example").replace("?", "x") for task in tasks for repo in task.repos]
+    with Emulator(inputs.scenario or "success", repos=repos) as emulator:
         yield emulator.url, emulator.token
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.models import StartRequest
 from tests.github_log import read_log
 from tests.program import ENTRY, GitHubStep
 from tests.slow import mostly_slow
@@ -43,7 +42,7 @@ FLOODS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 def attached(emulator: Emulator, folder: Path) -> tuple[str, GitHubStep]:
     """Start a run; return its id and a step that follows it."""
     client = Client(emulator.url, emulator.token)
-    run_id = client.start(StartRequest(client.repos()[0].id, "Fix it"), "key").run.id
+    run_id = client.start({"repoId": client.repos()[0].id, "prompt": "Fix it"}, "key").run.id
     client.close()
     inputs = {"run-id": run_id, "base-url": emulator.url, "api-key": emulator.token}
     return run_id, GitHubStep(folder, inputs | FILES)

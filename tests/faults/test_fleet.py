@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from mogplex_ci import waiting
 from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
-from mogplex_ci.models import StartRequest
 from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.report.fleet import FleetLog
 from mogplex_ci.run.many import RunEnded
@@ -73,7 +72,7 @@ class Item:
             "retries": 0,
             "repo": self.repo,
             "repo_is_id": False,
-            "request": lambda repo_id: StartRequest(repo_id, f"scenario: {self.scenario}"),
+            "request": lambda repo_id: {"repoId": repo_id, "prompt": f"scenario: {self.scenario}"},
             "key": Key(self.key, explicit=False, attempt="1", later_attempt=False),
             "on_rerun": OnRerun.AUTO,
             "timeout": 100_000.0,

@@ -11,7 +11,6 @@ import pytest
 from mogplex_ci.gates import Judge, Requirements, judge_run
 from mogplex_ci.gates.judges import ArtifactWanted, Patterns
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.models import StartRequest
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
@@ -156,7 +155,7 @@ def test_more_files_than_github_lists_are_rejected(world: World, api: FakeGitHub
 
 def test_an_artifact_is_read_when_the_pushed_commit_is_known(world: World, api: FakeGitHub) -> None:
     prompt = "scenario: commits-late"
-    case = world.new_case(request=lambda repo_id: StartRequest(repo_id, prompt, create_branch=True))
+    case = world.new_case(request=lambda repo_id: {"repoId": repo_id, "prompt": prompt, "createBranch": True})
     played = case.play()
     assert played.end.run is not None
     assert played.end.run.terminal_commit is None

@@ -116,7 +116,7 @@ class Case:
 
     def other_request(self, repo_id: str) -> StartRequest:
         """Return a request that differs from this step's own."""
-        return StartRequest(repo_id, f"{self._prompt} and more")
+        return {"repoId": repo_id, "prompt": f"{self._prompt} and more"}
 
     def inject(self, route: str, **fields: Any) -> None:
         """Arm a fault at the service."""
@@ -208,7 +208,7 @@ class Case:
             "retries": 0,
             "repo": "acme/web",
             "repo_is_id": False,
-            "request": lambda repo_id: StartRequest(repo_id, self._prompt),
+            "request": lambda repo_id: {"repoId": repo_id, "prompt": self._prompt},
             "key": Key(self.key, explicit=self.explicit, attempt=str(self.attempt), later_attempt=self.attempt > 1),
             "on_rerun": OnRerun.AUTO,
             "timeout": 1800.0,

@@ -37,7 +37,7 @@ def test_a_description_names_every_choice(name: str) -> None:
     assert [choice for choice in SCHEMA[name]["enum"] if f"`{choice}`" not in description] == []
 
 
-@pytest.mark.parametrize("name", [name for name, field in SCHEMA.items() if "default" in field])
+@pytest.mark.parametrize("name", [name for name, field in SCHEMA.items() if field.get("default")])
 def test_a_description_tells_the_default(name: str) -> None:
     default = re.search(r"Default: (.*)", " ".join(ACTION["inputs"][name]["description"].split()))
     assert default is not None

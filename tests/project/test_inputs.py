@@ -13,34 +13,26 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from mogplex_ci.inputs.declared import inputs, load_schema
-from mogplex_ci.inputs.read import ActionInputs
 from scripts import reference
 from tests.program import ROOT
 
 PACKAGE = ROOT / "mogplex_ci"
 INPUTS = PACKAGE / "inputs"
-FIELDS = frozenset(ActionInputs._fields)
 
 
 @pytest.mark.parametrize("name", inputs())
-def test_an_input_is_read(name: str) -> None:
-    field = name.replace("-", "_")
-    if inputs()[name].github_variable in literals(PACKAGE / "platforms" / "github.py"):
-        return  # it is for the platform alone
-    if name not in literals(INPUTS / "read.py", INPUTS / "sources.py"):
-        pytest.fail(f"inputs/read.py does not read {name}: give ActionInputs a field {field}")
-    if field in FIELDS and field not in used_fields():
-        pytest.fail(f"no code outside inputs/ reads ActionInputs.{field}")
-
-
-@pytest.mark.parametrize("field", sorted(FIELDS - {name.replace("-", "_") for name in inputs()}))
-def test_a_field_without_an_input_of_its_name_is_read(field: str) -> None:
-    if field not in used_fields():
-        pytest.fail(f"no code outside inputs/ reads ActionInputs.{field}")
+def test_an_input_has_an_effect(name: str) -> None:
+    """It is sent to the API, used by the code outside ``inputs/``, or read by name there or by the platform."""
+    spec = inputs()[name]
+    if spec.is_typed:
+        assert spec.api_field or spec.field in used_fields(), f"no code outside inputs/ reads ActionInputs.{spec.field}"
+    else:
+        read_by_name = literals(INPUTS / "read.py", INPUTS / "sources.py", PACKAGE / "platforms" / "github.py")
+        assert {name, spec.field, spec.github_variable} & read_by_name, f"no code reads {name}"
 
 
 @pytest.mark.parametrize(
-    "path", [reference.ACTION, reference.RUN_FILE_SCHEMA, reference.PAGE], ids=lambda path: path.name
+    "path", [reference.TYPES, reference.ACTION, reference.RUN_FILE_SCHEMA, reference.PAGE], ids=lambda path: path.name
 )
 def test_generated_files_are_current(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == reference.generated()[path], "run `make docs`"

@@ -28,7 +28,6 @@ from mogplex_ci.errors import (
     UnreachableError,
     WrongServiceError,
 )
-from mogplex_ci.models import StartRequest
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import SystemClock
 from tests.unit.api.peers import TOKEN, peer
@@ -73,8 +72,8 @@ def test_an_artifact(tmp_path: Path) -> None:
     scenario.write_text(SCENARIO)
     with Emulator(scenario) as emulator:
         client = client_of(emulator)
-        on_its_branch = client.start(StartRequest(WEB, "x", create_branch=True), "key-1").run
-        on_main = client.start(StartRequest(WEB, "x"), "key-2").run
+        on_its_branch = client.start({"repoId": WEB, "prompt": "x", "createBranch": True}, "key-1").run
+        on_main = client.start({"repoId": WEB, "prompt": "x"}, "key-2").run
         artifact = client.artifact(on_its_branch.id, PATH)
         with pytest.raises(ConflictError) as conflict:
             client.artifact(on_main.id, PATH)
@@ -112,7 +111,7 @@ def test_an_answer_like_the_last_one_is_the_same_object() -> None:
     """It need not be read again, nor compared with what was seen."""
     with Emulator("success", speed=1000) as emulator:
         client = client_of(emulator)
-        run_id = client.start(StartRequest(WEB, "x"), "key-1").run.id
+        run_id = client.start({"repoId": WEB, "prompt": "x"}, "key-1").run.id
         while not client.run(run_id).is_terminal:
             pass
         assert client.events(run_id) is client.events(run_id)
@@ -126,7 +125,7 @@ def test_only_the_apis_own_503_says_that_nothing_was_started(status: int, is_api
     with Emulator("success") as emulator:
         emulator.inject("start", status=status, body=body)
         with pytest.raises(MogplexError) as caught:
-            client_of(emulator).start(StartRequest(WEB, "x"), "key-1")
+            client_of(emulator).start({"repoId": WEB, "prompt": "x"}, "key-1")
     assert caught.value.may_have_worked is not (status == 503 and is_api)
 
 
@@ -134,7 +133,7 @@ def test_only_the_apis_own_503_says_that_nothing_was_started(status: int, is_api
 def test_what_is_no_stream_is_not_read_as_one(media_type: str) -> None:
     with Emulator("success") as emulator:
         client = client_of(emulator)
-        run_id = client.start(StartRequest(WEB, "x"), "key-1").run.id
+        run_id = client.start({"repoId": WEB, "prompt": "x"}, "key-1").run.id
         emulator.inject("stream", status=200, body={"ok": True}, headers={"content-type": media_type})
         with pytest.raises(StreamMissingError):
             client.stream(run_id, last_event_id=None, clock=SystemClock())

@@ -12,7 +12,7 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.gates import Judge, Requirements, judge_run
 from mogplex_ci.gates.judges import ArtifactWanted
-from mogplex_ci.models import Run, StartRequest
+from mogplex_ci.models import Run
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
@@ -39,7 +39,7 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 
 def ended(emulator: Emulator, **fields: Any) -> Run:
     client = Client(emulator.url, emulator.token)
-    started = client.start(StartRequest(WEB, "x", **{"create_branch": True, **fields}), f"key-{fields}").run
+    started = client.start({"repoId": WEB, "prompt": "x", "createBranch": True, **fields}, f"key-{fields}").run
     while not (run := client.run(started.id)).is_terminal:
         pass
     return run
@@ -106,7 +106,7 @@ def test_why_there_is_none(emulator: Emulator) -> None:
     run = ended(emulator)
     other = ".mogplex/artifacts/other.json"
     assert refused(emulator, run, path=other) == ("it committed no such artifact", "ARTIFACT_MISSING")
-    on_main = ended(emulator, create_branch=False)
+    on_main = ended(emulator, createBranch=False)
     assert refused(emulator, on_main) == ("its artifact cannot be read", "ARTIFACT_MISSING")
     assert refused(emulator, None) == ("there is no run", "ARTIFACT_MISSING")
     bad = {"ok": False, "error": {"code": "BAD_REQUEST", "message": "not a JSON file"}}

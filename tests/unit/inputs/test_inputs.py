@@ -87,13 +87,20 @@ def test_a_boolean_flag_needs_no_value(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["yolo", "YOLO", "Yolo"])
 def test_a_mode_in_any_case_is_sent_in_upper_case(tmp_path: Path, text: str) -> None:
-    assert read(tmp_path, "--mode", text).start_request("1").body()["mode"] == "YOLO"
+    assert read(tmp_path, "--mode", text).start_request("1")["mode"] == "YOLO"
 
 
-def test_what_reaches_the_api(tmp_path: Path) -> None:
-    given = read(tmp_path, "--agent=preset:docs", "--worktree-id=w1", "--harness=codex", "--conversation-id=c")
-    body = {"repoId": "r", "prompt": "Fix it", "harness": "codex", "conversationId": "c"}
-    assert given.start_request("r").body() == body | {"agentId": "preset:docs", "worktreeId": "w1"}
+@pytest.mark.parametrize(
+    ("name", "field"), [(spec.name, spec.api_field) for spec in inputs().values() if spec.api_field]
+)
+def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str, field: str) -> None:
+    values = {"harness": "codex", "create-branch": "false", "mode": "safe"}
+    text = values.get(name, "docs")
+    prompt = {"MOGPLEX_PROMPT": ""} if name == "prompt" else {}
+    sent = read(tmp_path, f"--{name}={text}", **prompt).start_request("r")
+    own_branch = {} if name in ("branch", "worktree-id") else {"createBranch": True}
+    value = {"mode": "SAFE", "create-branch": False}.get(name, text)
+    assert sent == {"repoId": "r", "prompt": "Fix it", **own_branch, field: value}
 
 
 @pytest.mark.parametrize(
@@ -116,16 +123,17 @@ def test_inputs_that_do_not_go_together(tmp_path: Path, argv: list[str], name: s
 
 
 def test_a_scenario_is_a_name_or_a_file_in_the_workspace(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("steps: []")
+    (tmp_path / "mine.yaml").write_text("steps: [{status: success}]")
     (tmp_path / "outside.yaml").symlink_to("/etc/hostname")
     assert read(tmp_path, "--dry-run").scenario is None
     assert read(tmp_path, "--dry-run", "--scenario", "failed").scenario == "failed"
     assert read(tmp_path, "--dry-run", "--scenario", "./mine.yaml").scenario == tmp_path.resolve() / "mine.yaml"
     for name in ("missing.yaml", "outside.yaml", "../x.yaml", "/etc/passwd"):
         assert faulty(tmp_path, "--dry-run", "--scenario", name) == ["scenario"]
-    (tmp_path / "mine.yaml").write_text("steps: [")
-    (problem,) = problems(tmp_path, "--dry-run", "--scenario", "mine.yaml")
-    assert problem.remedy == "See docs/emulator.md."
+    for text, remedy in (("steps: [", "See docs/emulator.md."), ("steps: [{part: x}]", "Fix line 1: steps[0]")):
+        (tmp_path / "mine.yaml").write_text(text)
+        (problem,) = problems(tmp_path, "--dry-run", "--scenario", "mine.yaml")
+        assert problem.remedy.startswith(remedy)
 
 
 def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
@@ -222,8 +230,9 @@ def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> Non
 
 
 def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
-    found = faulty(tmp_path, "--wait=maybe", "--foo", MOGPLEX_PROMPT="", INPUT_TIMEOUT="x", MOGPLEX_HARNESS="y")
-    assert sorted(found) == ["flag --foo", "harness", "prompt", "timeout", "wait"]
+    argv = ["--wait=maybe", "--foo", "--dry-run", "--scenario=sucess"]
+    found = faulty(tmp_path, *argv, MOGPLEX_PROMPT="", INPUT_TIMEOUT="x", MOGPLEX_HARNESS="y")
+    assert sorted(found) == ["flag --foo", "harness", "prompt", "scenario", "timeout", "wait"]
 
 
 def test_a_flag_without_a_value_is_the_only_fault(tmp_path: Path) -> None:

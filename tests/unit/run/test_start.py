@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import ForeignRunError, UsageError
-from mogplex_ci.models import StartRequest
 from mogplex_ci.run.start import OnRerun, find_repo
 from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.waiting import Stop
@@ -328,11 +327,11 @@ def test_a_repository_that_is_not_found_is_answered_with_the_closest_names(
     assert [name.text for name in problem.near] == near
 
 
-@pytest.mark.parametrize("agent", [None, "preset:Code Reviewer"])
-def test_a_step_knows_whether_its_agent_was_ignored(world: World, old_world: World, agent: str | None) -> None:
+@pytest.mark.parametrize("agent", [{}, {"agentId": "preset:Code Reviewer"}])
+def test_a_step_knows_whether_its_agent_was_ignored(world: World, old_world: World, agent: dict[str, str]) -> None:
     """Older services know no agents."""
-    for service, is_ignored in ((world, False), (old_world, agent is not None)):
-        case = service.new_case(request=lambda repo_id: StartRequest(repo_id, "x", agent_id=agent))
+    for service, is_ignored in ((world, False), (old_world, bool(agent))):
+        case = service.new_case(request=lambda repo_id: {"repoId": repo_id, "prompt": "x", **agent})
         assert started(case.play(wait=False)).agent_ignored is is_ignored
 
 

@@ -1,0 +1,68 @@
+"""What a step is given. Written by `make docs` from schemas/inputs.schema.json; change that."""
+
+# No `from __future__ import annotations`, as in models.py.
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from mogplex_ci.gates.judges import Patterns
+else:
+    Patterns: TypeAlias = Any  # its module loads pathspec, which few steps need
+
+
+class DeclaredInputs(NamedTuple):
+    """A field for each input that has a typed value. Durations are in seconds; None means not given."""
+
+    api_key: str | None
+    base_url: str
+    repo: str | None
+    prompt: str
+    run_id: str | None
+    harness: Literal["codex", "claude-code", "mogplex"] | None
+    mode: Literal["SAFE", "AUTO", "YOLO"] | None
+    agent: str | None
+    branch: str | None
+    base_branch: str | None
+    create_branch: bool | None
+    root_directory: str | None
+    timeout: float
+    on_timeout: Literal["detach", "cancel"]
+    on_interrupt: Literal["cancel", "detach"]
+    on_pause: Literal["detach", "cancel", "wait"]
+    retries: int
+    require: frozenset[str]
+    allowed_paths: Patterns | None
+    protected_paths: Patterns | None
+    artifact: str | None
+    artifact_schema: Mapping[str, Any] | None
+    artifact_file: Path | None
+    comment_on: int | None
+    github_token: str | None
+    wait: bool
+    idempotency_key: str | None
+    on_rerun: Literal["auto", "new", "attach"]
+    poll_interval: float
+    annotations: Literal["all", "errors", "none"]
+    summary: bool
+    diagnostics_file: Path | None
+    events_file: Path | None
+    result_file: Path | None
+    report_file: Path | None
+    junit_file: Path | None
+    task: str | None
+    concurrency: int
+    fail_fast: bool
+    on_missing_key: Literal["fail", "skip"]
+    allow_untrusted_trigger: bool
+    on_untrusted: Literal["fail", "skip"]
+    dry_run: bool
+    scenario: str | Path | None
+    conversation_id: str | None
+    workspace_session_id: str | None
+    worktree_id: str | None
+    key_suffix: str
+    matrix: tuple[str, ...]
+    job_total: int | None
+    max_parallel: int | None
