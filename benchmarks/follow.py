@@ -19,8 +19,7 @@ from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.log import Log
-from mogplex_ci.run.follow import LAST_LOOK_SECONDS, Follower
-from mogplex_ci.run.timeline import Timeline
+from mogplex_ci.run.follow import LAST_CHECK_SECONDS, Follower
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop, SystemClock
@@ -133,7 +132,7 @@ def _poll(url: str, polls: int) -> float:
 def _stream(url: str, seconds: float) -> float:
     """Read the stream for ``seconds``, report into a log, and return the CPU seconds of it all."""
     clock = SystemClock()
-    deadline = clock.monotonic() + seconds + LAST_LOOK_SECONDS
+    deadline = clock.monotonic() + seconds + LAST_CHECK_SECONDS
     return _follow(Client(url, "mog_" + "x" * 32), clock, deadline)
 
 
@@ -153,9 +152,7 @@ def _idle_stream(url: str) -> float:
 def _follow(client: Client, clock: Clock, deadline: float) -> float:
     log = Log(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer({"mog_" + "x" * 32}))
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
-    follower = Follower(
-        client, answers.run(RUN), Timeline(), clock=clock, stop=Stop(), interval=interval, began=clock.monotonic()
-    )
+    follower = Follower(client, answers.run(RUN), clock=clock, stop=Stop(), interval=interval, began=clock.monotonic())
     began = time.process_time()
     for update in follower.follow(deadline):
         log.on(update)

@@ -14,7 +14,6 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.follow import Follower
-from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.virtual_time import VirtualTime
@@ -50,7 +49,7 @@ def _follow(api: str) -> tuple[list[float], list[float]]:
         for minute in range(MINUTES):
             clock.ring(60.0 * minute, lambda: marks.append((client.requests_sent, time.process_time())))
         interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
-        follower = Follower(client, run, Timeline(), clock=clock, stop=Stop(), interval=interval, began=0.0)
+        follower = Follower(client, run, clock=clock, stop=Stop(), interval=interval, began=0.0)
         for update in follower.follow(60.0 * MINUTES):
             log.on(update)
         clock.leave()

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 SECONDS_PER_REQUEST: Final = 60.0 / 54.0
 """What one request costs the jobs that share a token: the API allows 60 in any minute, and a few are spare."""
-LOOK_SECONDS: Final = 60.0
-"""Time between two looks at the run beside its events: only ``GET /runs/{id}`` notices that a run's worker died."""
+STATUS_CHECK_SECONDS: Final = 60.0
+"""Time between two status checks beside the events: only ``GET /runs/{id}`` notices that a run's worker died."""
 LONGEST_INTERVAL: Final = 2.0
 """Longest interval, in seconds, of a job that has the token to itself."""
 _REQUESTS_TO_START: Final = 3
 """Looking up the repository, starting the run, and trying the event stream."""
-_LOOK_SHARES: Final = 4
-"""Requests that a job pays for between two looks."""
+_CHECK_SHARES: Final = 4
+"""Requests that a job pays for between two status checks."""
 _WIDEN: Final = 1.25
 _JITTER: Final = 1.1
 _SLOW_DOWN: Final = 2.0
@@ -47,8 +47,8 @@ class Use(IntEnum):
 
     CANCEL = 0
     START = 1
-    LOOK = 2
-    """Looking at a run or up a repository, and opening an event stream."""
+    READ = 2
+    """Reading a run or the repositories, and opening an event stream."""
     POLL = 3
 
 
@@ -81,7 +81,7 @@ class TokenBudget:
     """The token's limits, kept exactly for all runs of this process. Thread-safe.
 
     A request counts until its answer has left the window: the service has counted it by then. Of requests that wait,
-    cancels come first, the newest run's before the others, then starts, looks and polls, each in the order of arrival.
+    cancels come first, the newest run's before the others, then starts, reads and polls, each in the order of arrival.
     """
 
     def __init__(
@@ -204,8 +204,8 @@ class PollInterval:
         """Whether other jobs are known to use the token too."""
         self.is_crowded = _REQUESTS_TO_START * self._share > 60.0
         """Whether so many are known that they cannot all start, or end, in the same minute."""
-        self.look_seconds = max(LOOK_SECONDS, _LOOK_SHARES * self._share)
-        """Time between two looks at the run."""
+        self.check_seconds = max(STATUS_CHECK_SECONDS, _CHECK_SHARES * self._share)
+        """Time between two status checks of the run."""
 
     def before_stream(self) -> float:
         """Return the seconds from the start of the run to the opening of its stream: none unless it is crowded."""

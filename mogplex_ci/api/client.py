@@ -146,7 +146,7 @@ class Client:
         headers = {"Accept": "text/event-stream"}
         if last_event_id is not None:
             headers["Last-Event-ID"] = last_event_id
-        with self._turn(Use.LOOK, CALL_SECONDS):
+        with self._turn(Use.READ, CALL_SECONDS):
             answer = self._transport.open(
                 f"{API_PATH}{_run_path(run_id)}/events/stream",
                 query={"limit": str(FEED_LIMIT)},
@@ -196,7 +196,7 @@ class Client:
 
     def _get(self, path: str, query: Mapping[str, str], *, timeout: float, newer: str = "") -> object:
         """Return the data that a GET is answered with. ``newer``: what older services do not have."""
-        with self._turn(Use.LOOK, timeout) as left:
+        with self._turn(Use.READ, timeout) as left:
             answer = self._transport.send("GET", API_PATH + path, query=query, timeout=left)
         if newer and answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
             raise OldServiceError(f"this service has no {newer}", code="NOT_FOUND", http_status=answer.status)

@@ -152,11 +152,9 @@ def _events(session: Session, options: argparse.Namespace) -> int:
 def _follow(session: Session, options: argparse.Namespace) -> int:
     """Show events until the run ends or pauses, or the timeout passes."""
     from mogplex_ci.run.result import result_of_run
-    from mogplex_ci.run.timeline import Timeline
 
-    timeline = Timeline()
     try:
-        ended = _follow_to_the_end(session, options, timeline)
+        ended, timeline = _follow_to_the_end(session, options)
     except StopRequested:
         session.console.fail("stopped by {}; the run keeps going", session.stop.name)
         raise
@@ -174,11 +172,11 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     return exit_code if options.exit_status else 0
 
 
-def _follow_to_the_end(session: Session, options: argparse.Namespace, timeline: Timeline) -> Ended:
+def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[Ended, Timeline]:
     from mogplex_ci.api.budget import PollInterval
+    from mogplex_ci.api.retry import finish
     from mogplex_ci.report.progress import Progress
     from mogplex_ci.run.follow import Follower
-    from mogplex_ci.run.updates import Ended
 
     began, timeout = session.clock.monotonic(), parse_duration(options.timeout)
     run = _call(
@@ -190,27 +188,25 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace, timeline: 
     follower = Follower(
         session.client,
         run,
-        timeline,
         clock=session.clock,
         stop=session.stop,
         interval=PollInterval(session.clock, shortest=POLL_INTERVAL, jobs_per_token=1),
         began=began,
     )
-    ended = Ended(run, None)
     lines = _event_lines(session, options)
     progress = Progress(session.console.terminal, session.console.safe)
+
+    def show(update: Update) -> None:
+        with progress.hidden():
+            session.console.lines(_lines_after(update, lines), as_json=options.json)
+            _warn_of(update, session.console)
+        progress.on(update)
+
     try:
-        for update in follower.follow(began + timeout):
-            with progress.hidden():
-                session.console.lines(_lines_after(update, lines), as_json=options.json)
-                _warn_of(update, session.console)
-            progress.on(update)
-            if isinstance(update, Ended):
-                ended = update
+        return finish(follower.follow(began + timeout), show), follower.timeline
     finally:
         progress.stop()
         session.console.lines(lines.end(), as_json=options.json)  # also when an error or a signal ends it
-    return ended
 
 
 def _warn_of(update: Update, console: Console) -> None:

@@ -41,7 +41,7 @@ TIMEOUT_BUDGET: Final = 90.0
 _FIRST_CANCEL_PAUSE: Final = 0.2
 _LONGEST_CANCEL_PAUSE: Final = 5.0
 _LONGEST_CANCEL_CALL: Final = 15.0
-LAST_LOOK_BUDGET: Final = INTERRUPT_BUDGET + 0.4
+SHOW_REST_BUDGET: Final = INTERRUPT_BUDGET + 0.4
 """Seconds after a stop signal within which the run is cancelled and what the service has of it is shown."""
 RETRY_SECONDS: Final = 15.0
 """Time between a failed run and its retry: what limits a model or a sandbox is seldom over sooner."""
@@ -92,7 +92,6 @@ class Execution:
         self._stop = stop
         self._began = began
         self._deadline = began + plan.timeout
-        self._timeline = Timeline()
         self._repo: Repo | None = None
         self._starter: Starter | None = None
         self._started: Started | None = None
@@ -123,6 +122,10 @@ class Execution:
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
             left_behind=self._left_behind,
         )
+
+    @property
+    def _timeline(self) -> Timeline:
+        return self._follower.timeline if self._follower is not None else Timeline()
 
     @property
     def _run(self) -> Run | None:
@@ -169,7 +172,6 @@ class Execution:
     def _result_of(self, started: Started) -> Generator[Update, None, RunResult]:
         """Follow a started run and return its result."""
         self._started, self._follower, self._cancelled = started, None, None
-        self._timeline = Timeline()
         yield started
         if not self._plan.wait:
             return RunResult(Result.DETACHED, 0)
@@ -218,7 +220,6 @@ class Execution:
         self._follower = Follower(
             self._client,
             run,
-            self._timeline,
             clock=self._clock,
             stop=self._stop,
             interval=interval,
@@ -229,14 +230,14 @@ class Execution:
 
     def _interrupted(self) -> Generator[Update, None, RunResult]:
         """Cancel what this step owns, then show what the service has: the CI system kills a few seconds later."""
-        ends = self._clock.monotonic() + LAST_LOOK_BUDGET
+        ends = self._clock.monotonic() + SHOW_REST_BUDGET
         if self._plan.cancel_on_interrupt:
             run = self._run
             if self._started is not None and run is not None and not run.is_terminal:
                 yield from self._cancel(self._started, run, self._cancel_quickly)
             yield from self._cancel_unanswered()
         if self._follower is not None:
-            yield from self._follower.show_what_is_there(ends - self._clock.monotonic())
+            yield from self._follower.show_rest(ends - self._clock.monotonic())
         return interrupted(self._stop)
 
     def _cancel(self, started: Started, run: Run, ask: Callable[[Run], Cancelled]) -> Iterator[Update]:

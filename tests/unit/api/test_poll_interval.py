@@ -109,7 +109,7 @@ def test_a_stream_is_opened_at_once_unless_the_jobs_cannot_all_start_in_a_minute
 
 @pytest.mark.parametrize(("jobs", "seconds"), [(1, 60.0), (13, 60.0), (14, 62.2), (27, 120.0)])
 def test_looks_cost_no_more_than_a_quarter_of_a_jobs_requests(jobs: int, seconds: float) -> None:
-    assert interval(jobs).look_seconds == pytest.approx(seconds, abs=0.1)
+    assert interval(jobs).check_seconds == pytest.approx(seconds, abs=0.1)
 
 
 def test_a_job_alone_is_not_shared() -> None:

@@ -52,7 +52,7 @@ def most_in(times: Sequence[float], seconds: float) -> int:
 
 
 def test_the_first_requests_do_not_wait() -> None:
-    assert send(TokenBudget(), VirtualTime(), [(0.0, Use.LOOK)] * 50) == [0.0] * 50
+    assert send(TokenBudget(), VirtualTime(), [(0.0, Use.READ)] * 50) == [0.0] * 50
 
 
 def test_ten_starts_a_minute_and_thirty_an_hour() -> None:
@@ -82,7 +82,7 @@ def test_polls_leave_room_for_cancels() -> None:
 
 def test_the_order_is_cancel_start_look_poll() -> None:
     budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
-    uses = [(0.0, Use.POLL), (1.0, Use.POLL), (2.0, Use.LOOK), (3.0, Use.START), (4.0, Use.CANCEL)]
+    uses = [(0.0, Use.POLL), (1.0, Use.POLL), (2.0, Use.READ), (3.0, Use.START), (4.0, Use.CANCEL)]
     sent = send(budget, VirtualTime(), uses)
     assert sorted(range(5), key=sent.__getitem__) == [0, 4, 3, 2, 1]
 
@@ -96,7 +96,7 @@ def test_of_waiting_cancels_the_newest_run_comes_first() -> None:
 def test_a_request_counts_until_its_answer_is_old_enough() -> None:
     """The service counts it some time between request and answer."""
     budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
-    first, second = send(budget, VirtualTime(), [(0.0, Use.LOOK), (0.1, Use.LOOK)], takes=5.0)
+    first, second = send(budget, VirtualTime(), [(0.0, Use.READ), (0.1, Use.READ)], takes=5.0)
     assert first == 0
     assert second >= 15
 
@@ -104,9 +104,9 @@ def test_a_request_counts_until_its_answer_is_old_enough() -> None:
 def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back() -> None:
     time, budget = VirtualTime(), TokenBudget(requests=Limit(1, 60.0), kept_free=0)
     clock = time.clock()
-    with budget.turn(Use.LOOK, 30, clock=clock):
+    with budget.turn(Use.READ, 30, clock=clock):
         pass
-    with pytest.raises(RateLimitedError) as refused, budget.turn(Use.LOOK, 30, clock=clock):
+    with pytest.raises(RateLimitedError) as refused, budget.turn(Use.READ, 30, clock=clock):
         pass
     assert time.monotonic() == 0
     assert refused.value.retry_after == pytest.approx(60, abs=0.2)
@@ -115,9 +115,9 @@ def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back() -> N
 def test_the_wait_counts_as_part_of_the_time_for_the_request() -> None:
     time, budget = VirtualTime(), TokenBudget(requests=Limit(1, 20.0), kept_free=0)
     clock = time.clock()
-    with budget.turn(Use.LOOK, 30, clock=clock) as left:
+    with budget.turn(Use.READ, 30, clock=clock) as left:
         assert left == 30
-    with budget.turn(Use.LOOK, 30, clock=clock) as left:
+    with budget.turn(Use.READ, 30, clock=clock) as left:
         assert left == pytest.approx(10, abs=0.2)
 
 
@@ -127,12 +127,12 @@ def test_a_stop_signal_ends_the_wait() -> None:
 
     def work() -> None:
         try:
-            with stop.interrupting(), budget.turn(Use.LOOK, 90, clock=clock):
+            with stop.interrupting(), budget.turn(Use.READ, 90, clock=clock):
                 pass
         except StopRequested as error:
             ended.append(error)
 
-    with budget.turn(Use.LOOK, 30, clock=clock):
+    with budget.turn(Use.READ, 30, clock=clock):
         thread = threading.Thread(target=work)
         thread.start()
         stop.request(signal.SIGTERM)
@@ -144,7 +144,7 @@ def test_who_gives_up_holds_nobody_back() -> None:
     time, budget = VirtualTime(), TokenBudget(requests=Limit(2, 60.0), kept_free=0)
     clock = time.clock()
     for _ in range(2):
-        with budget.turn(Use.LOOK, 30, clock=clock):
+        with budget.turn(Use.READ, 30, clock=clock):
             pass
     with pytest.raises(RateLimitedError), budget.turn(Use.CANCEL, 1, clock=clock):
         pass
@@ -187,7 +187,7 @@ def test_a_cancel_comes_before_the_start_of_a_newer_run() -> None:
 
 
 def test_only_cancels_may_use_what_is_kept_free() -> None:
-    for use, at_once in ((Use.CANCEL, 60), (Use.START, 50), (Use.LOOK, 50), (Use.POLL, 50)):
+    for use, at_once in ((Use.CANCEL, 60), (Use.START, 50), (Use.READ, 50), (Use.POLL, 50)):
         budget = TokenBudget(starts=(Limit(100, 60.0),))
         sent = send(budget, VirtualTime(), [(0.0, use)] * 70)
         assert sent.count(0.0) == at_once, use
@@ -196,7 +196,7 @@ def test_only_cancels_may_use_what_is_kept_free() -> None:
 @pytest.mark.parametrize("early", [0.02, 0.5, 1.5])
 def test_the_last_moment_of_a_window_is_waited_for_too(early: float) -> None:
     budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
-    _, second = send(budget, VirtualTime(), [(0.0, Use.LOOK), (10.0 - early, Use.LOOK)])
+    _, second = send(budget, VirtualTime(), [(0.0, Use.READ), (10.0 - early, Use.READ)])
     assert 10.0 <= second <= 10.2
 
 
@@ -216,7 +216,7 @@ def test_room_comes_when_the_oldest_request_has_left_the_window(now: float, seco
 
 def test_whoever_waits_comes_one_after_the_other_as_room_comes() -> None:
     budget = TokenBudget(requests=STARTED, kept_free=0)
-    uses = [*((float(at), Use.LOOK) for at in range(3)), *((3.0 + at / 10, Use.LOOK) for at in range(5))]
+    uses = [*((float(at), Use.READ) for at in range(3)), *((3.0 + at / 10, Use.READ) for at in range(5))]
     expected = [0.0, 1.0, 2.0, 10.05, 11.05, 12.05, 20.1, 21.1]
     assert send(budget, VirtualTime(), uses) == pytest.approx(expected, abs=0.02)
 
@@ -232,12 +232,12 @@ def test_a_request_under_way_counts_as_sent_now() -> None:
 
 @pytest.mark.parametrize(("timeout", "left"), [(30.0, 30.0), (0.3, 0.3), (0.1, 0.3), (0.0, 0.3)])
 def test_a_request_is_never_given_no_time(timeout: float, left: float) -> None:
-    with TokenBudget().turns_of(1, VirtualTime().clock())(Use.LOOK, timeout) as given_time:
+    with TokenBudget().turns_of(1, VirtualTime().clock())(Use.READ, timeout) as given_time:
         assert given_time == left
 
 
 @pytest.mark.parametrize(
-    ("use", "words"), [(Use.LOOK, "60 requests"), (Use.POLL, "60 requests"), (Use.START, "10 starts")]
+    ("use", "words"), [(Use.READ, "60 requests"), (Use.POLL, "60 requests"), (Use.START, "10 starts")]
 )
 def test_which_limit_is_used_up(use: Use, words: str) -> None:
     budget, clock = TokenBudget(requests=Limit(1, 60.0), kept_free=0), VirtualTime().clock()

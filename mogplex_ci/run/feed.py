@@ -1,0 +1,70 @@
+"""Which of a run's events were seen, whichever way they came, and which the service can still list."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.models import FEED_LIMIT, EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mogplex_ci.models import Event, EventPage
+    from mogplex_ci.untrusted import Untrusted
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class Feed:
+    """The events of one run. Pages and streams may repeat them, shuffle them, or leave some out."""
+
+    def __init__(self) -> None:
+        self.last_id: Untrusted | None = None
+        """The event received last, from which a stream is resumed; None to begin anew."""
+        self.end_seen = False
+        """Whether an event that ends the run, or its work before a pause, was seen."""
+        self.lists_newest: bool | None = None
+        """Which events a full page holds: the newest, or the oldest (older servers). None: not known yet."""
+        self._seen: set[Untrusted] = set()
+        self._first_kind: EventKind | None = None
+        self._last_page: EventPage | None = None
+
+    def take(self, events: Iterable[Event]) -> tuple[Event, ...]:
+        """Return those of ``events`` that were not seen before, by time; the given order breaks ties."""
+        new: list[tuple[datetime, Event]] = []
+        time = _LONG_AGO
+        for event in events:
+            time = event.created_at or time
+            self.last_id = event.id
+            if event.id not in self._seen:
+                self._seen.add(event.id)
+                new.append((time, event))
+        if new and self._first_kind is None:
+            self._first_kind = new[0][1].kind
+        self.end_seen = self.end_seen or any(event.end is not None for _, event in new)
+        return tuple(event for _, event in sorted(new, key=lambda timed: timed[0]))
+
+    def turn_to(self, page: EventPage) -> tuple[bool, bool]:
+        """Return whether ``page`` is the last one again, and whether events between the two were missed.
+
+        Some were missed when a full page shares no event with those that were seen.
+        """
+        is_known, self._last_page = page is self._last_page, page
+        is_full = len(page.events) >= FEED_LIMIT
+        shares_none = bool(self._seen) and all(event.id not in self._seen for event in page.events)
+        return is_known, is_full and not is_known and shares_none
+
+    def has_news(self, events: Iterable[Event]) -> bool:
+        """Whether any of ``events`` was not seen before."""
+        return any(event.id not in self._seen for event in events)
+
+    @property
+    def lacks_beginning(self) -> bool:
+        """Whether the run was joined when it had more events than can be read."""
+        is_first = self._first_kind in (EventKind.ACCEPTED, EventKind.SANDBOX_READY)
+        return len(self._seen) >= FEED_LIMIT and not is_first
+
+    def begin_segment(self) -> None:
+        """A paused run goes on: the service lists only the events from now on."""
+        self.last_id, self.end_seen = None, False

@@ -1,0 +1,302 @@
+"""Where the news of a run come from: the service's event stream, or polls where there is none.
+
+A source does the waiting and the requests. What the news mean is decided in ``follow``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from mogplex_ci.api.retry import CALL_SECONDS, Backoff
+from mogplex_ci.api.stream import StreamClosed, StreamItem
+from mogplex_ci.errors import MogplexError, RateLimitedError, StreamMissingError, StreamPositionError
+from mogplex_ci.models import FEED_LIMIT, Event, EventPage, Run
+
+if TYPE_CHECKING:
+    from mogplex_ci.api.budget import PollInterval
+    from mogplex_ci.api.client import Client
+    from mogplex_ci.api.stream import EventStream
+    from mogplex_ci.run.feed import Feed
+    from mogplex_ci.run.status_checks import StatusChecks
+    from mogplex_ci.waiting import Clock, Stop
+
+FIRST_BYTES_SECONDS: Final = 5.0
+"""The service writes to a stream at once; if nothing comes, something in between buffers it."""
+SILENCE_SECONDS: Final = 60.0
+"""Silence of a stream after which it is opened again."""
+FRUITLESS_STREAMS: Final = 2
+"""Streams in a row that closed without news or could not be opened; then events are polled."""
+LEAST_CALL_SECONDS: Final = 1.0
+"""Least time for a request, also when the deadline is closer."""
+_MOST_AT_ONCE: Final = 200
+"""Items that are taken from a stream together."""
+
+
+class Opened(NamedTuple):
+    """The stream is open: the API answers."""
+
+
+class Arrived(NamedTuple):
+    """What has come on the stream."""
+
+    runs: tuple[Run, ...]
+    events: tuple[Event, ...]
+
+
+class NoStream(NamedTuple):
+    """The stream is of no use here: poll instead."""
+
+    reason: str
+
+
+News = Opened | Arrived | NoStream | Run | EventPage
+
+
+class Source(Protocol):
+    """Brings the news of one run."""
+
+    saves_checks: bool
+    """Whether it makes the status checks itself, so that they cost no requests beside its own."""
+
+    def next(self, until: float) -> News | None:
+        """Return the next news; None at the time ``until``, or earlier when there is something to plan anew.
+
+        Raises:
+            MogplexError: the API gave no usable answer. The source has planned its next request.
+            StopRequested: a stop signal came.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
+
+
+@dataclass
+class RunReader:
+    """Asks the API about one run. A stop signal ends each call, and none outlasts ``deadline`` by much."""
+
+    client: Client
+    run_id: str
+    clock: Clock
+    stop: Stop
+    deadline: float = inf
+
+    @property
+    def now(self) -> float:
+        """The clock's time."""
+        return self.clock.monotonic()
+
+    def run(self) -> Run:
+        """Return the run. This repairs one whose worker has died; the other calls do not."""
+        with self.stop.interrupting():
+            return self.client.run(self.run_id, timeout=self._call_seconds)
+
+    def events(self, *, limit: int = FEED_LIMIT) -> EventPage:
+        """Return the run and its events."""
+        with self.stop.interrupting():
+            return self.client.events(self.run_id, limit=limit, timeout=self._call_seconds)
+
+    def stream(self, feed: Feed) -> EventStream:
+        """Open the run's event stream after what ``feed`` received last."""
+        last_id = feed.last_id.text if feed.last_id is not None else None
+        with self.stop.interrupting():
+            return self.client.stream(self.run_id, last_event_id=last_id, clock=self.clock)
+
+    def next_item(self, stream: EventStream, until: float) -> StreamItem | StreamClosed | None:
+        """Return the next item of ``stream``, or None at the time ``until``."""
+        with self.stop.interrupting():
+            return stream.next(max(until - self.now, 0.0))
+
+    def sleep_until(self, time: float) -> None:
+        """Wait for a time of the clock."""
+        self.stop.sleep(self.clock, time - self.now)
+
+    @property
+    def _call_seconds(self) -> float:
+        return min(CALL_SECONDS, max(self.deadline - self.now, LEAST_CALL_SECONDS))
+
+
+class Polls:
+    """Reads the events again and again, or only the status when no more events can be read."""
+
+    def __init__(self, reader: RunReader, feed: Feed, checks: StatusChecks, interval: PollInterval) -> None:
+        self.saves_checks = interval.is_shared
+        self._reader = reader
+        self._feed = feed
+        self._checks = checks
+        self._interval = interval
+        self._status = ""
+        """The status that was read last."""
+        self._due = reader.now + interval.first()
+
+    def next(self, until: float) -> News | None:
+        """See ``Source``."""
+        self._reader.sleep_until(min(until, self._due))
+        if self._reader.now < self._due:
+            return None
+        try:
+            is_check = self.saves_checks and self._reader.now >= self._checks.at
+            answer = self._reader.run() if is_check or self._feed.lists_newest is False else self._reader.events()
+        except MogplexError as error:
+            self._due = self._reader.now + self._interval.after_error(error)
+            raise
+        run, events = (answer, ()) if isinstance(answer, Run) else answer
+        is_active = self._feed.has_news(events) or run.status != self._status
+        self._status = run.status
+        self._due = self._reader.now + self._interval.after_answer(active=is_active)
+        return answer
+
+    def close(self) -> None:
+        """See ``Source``."""
+
+
+class Stream:
+    """Reads the event stream, and opens it again whenever it ends.
+
+    A stream that ends says nothing about the run, so the run is asked for then.
+    """
+
+    saves_checks = False
+
+    def __init__(self, reader: RunReader, feed: Feed, interval: PollInterval) -> None:
+        self._reader = reader
+        self._feed = feed
+        self._backoff = Backoff(reader.clock)
+        self._open: _OpenStream | None = None
+        self._open_at = reader.now + interval.before_stream()
+        self._check_at = inf
+        """When to ask for the run because the stream ended or could not be opened."""
+        self._is_suspect = False
+        """Whether that is the stream's own fault if the API answers otherwise."""
+        self._fruitless = 0
+
+    def next(self, until: float) -> News | None:
+        """See ``Source``."""
+        if self._open is not None:
+            return self._read(self._open, until)
+        if self._fruitless >= FRUITLESS_STREAMS:
+            return NoStream("the event stream sends nothing")
+        if self._check_at < inf:
+            return self._ask_for_run(until)
+        if self._feed.end_seen:  # a stream would bring nothing, only status checks do
+            self._reader.sleep_until(until)
+            return None
+        self._reader.sleep_until(min(until, self._open_at))
+        return None if self._reader.now < self._open_at else self._connect()
+
+    def close(self) -> None:
+        """See ``Source``."""
+        if self._open is not None:
+            self._open.stream.close()
+            self._open = None
+
+    def _ask_for_run(self, until: float) -> Run | None:
+        self._reader.sleep_until(min(until, self._check_at))
+        if self._reader.now < self._check_at:
+            return None
+        self._check_at = inf
+        run = self._reader.run()
+        self._fruitless += self._is_suspect
+        return run
+
+    def _connect(self) -> News | None:
+        try:
+            self._open = _OpenStream(self._reader.stream(self._feed), self._reader.now)
+        except StreamMissingError as error:
+            return NoStream(error.cause)
+        except StreamPositionError:
+            self._feed.last_id = None
+            self._check_at, self._is_suspect = self._reader.now, False
+        except RateLimitedError as error:
+            self._open_at = self._reader.now + self._backoff.seconds_after(error)
+            raise
+        except MogplexError as error:
+            self._open_at = self._reader.now + self._backoff.seconds_after(error)
+            self._check_at, self._is_suspect = self._reader.now, True
+            if error.retry_after is not None:
+                self._check_at = self._open_at
+                raise
+        else:
+            return Opened()
+        return None
+
+    def _read(self, open_stream: _OpenStream, until: float) -> News | None:
+        found = None
+        if not open_stream.is_closed:
+            found = self._reader.next_item(open_stream.stream, min(until, open_stream.silent_at))
+        if isinstance(found, StreamItem):
+            return open_stream.receive(found, self._feed, self._reader.now)
+        if isinstance(found, StreamClosed) or open_stream.is_closed:
+            self._end(open_stream)
+        elif self._reader.now >= open_stream.silent_at:
+            return self._on_silence(open_stream)
+        return None
+
+    def _end(self, open_stream: _OpenStream) -> None:
+        """Leave a stream that is closed, or brings no more."""
+        self.close()
+        self._open_at = self._reader.now
+        if open_stream.brought_news:
+            self._fruitless = 0
+            self._backoff.reset()
+        else:
+            self._open_at += self._backoff.seconds_after(MogplexError(""))
+        if not self._feed.end_seen:
+            self._check_at, self._is_suspect = self._reader.now, not open_stream.brought_news
+
+    def _on_silence(self, open_stream: _OpenStream) -> News | None:
+        """Read the events once beside a stream that never brought any. If some are new, it must bring them now."""
+        if not open_stream.was_heard:
+            return NoStream("something in between buffers the event stream")
+        if open_stream.owes_events:
+            return NoStream("something in between holds the event stream back")
+        if open_stream.brought_news:
+            self._end(open_stream)
+            return None
+        try:
+            page = self._reader.events()
+        except MogplexError:
+            self._reopen()
+            raise
+        if self._feed.has_news(page.events):
+            open_stream.owes_events, open_stream.silent_at = True, self._reader.now + FIRST_BYTES_SECONDS
+        else:
+            self._reopen()
+        return page
+
+    def _reopen(self) -> None:
+        self.close()
+        self._open_at = self._reader.now
+
+
+class _OpenStream:
+    """One connection, and what was heard on it."""
+
+    def __init__(self, stream: EventStream, now: float) -> None:
+        self.stream = stream
+        self.silent_at = now + FIRST_BYTES_SECONDS
+        """When it counts as silent."""
+        self.was_heard = False
+        self.brought_news = False
+        self.owes_events = False
+        """Whether the service has events that should have come on it."""
+        self.is_closed = False
+
+    def receive(self, first: StreamItem, feed: Feed, now: float) -> Arrived:
+        """Return ``first`` and what has come already."""
+        items = [first]
+        while len(items) < _MOST_AT_ONCE and not self.is_closed:
+            match self.stream.next(0.0):
+                case StreamItem() as item:
+                    items.append(item)
+                case StreamClosed():
+                    self.is_closed = True
+                case None:
+                    break
+        self.was_heard, self.owes_events, self.silent_at = True, False, now + SILENCE_SECONDS
+        events = tuple(item.event for item in items if item.event is not None)
+        self.brought_news = self.brought_news or feed.has_news(events)
+        return Arrived(tuple(item.run for item in items if item.run is not None), events)
