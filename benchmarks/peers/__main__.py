@@ -1,8 +1,8 @@
 """``python -m benchmarks.peers``: the same faults meet this step and what people use instead; prints one table.
 
 Every tool is a process of its own with the environment of a GitHub job, against an emulator of its own. A fault strikes
-every tool at the same call, or at the same event of the run. Exit 1 when the step itself does not come through one.
-Names of faults as arguments select them.
+every tool at the same call, or at the same event of the run. Exit 1 when the step itself does not come through one, or
+README.md gives another figure. Names of faults as arguments select them.
 
 ``cli-script.sh`` is the script of Mogplex's documentation of its CLI. Its ``mogplex`` is this project's command of that
 name, as in the image: how that starts and follows is ours, what the script makes of it is not.
@@ -34,7 +34,7 @@ import yaml
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import TERMINAL, Run
 from tests.oracles.ci_logs import GITHUB_COMMANDS, GITHUB_LOG_VIEWER, github
-from tests.program import ENTRY, GitHubStep
+from tests.program import ENTRY, ROOT, GitHubStep
 
 HERE = Path(__file__).parent
 AT_ONCE = 6
@@ -334,10 +334,24 @@ def main() -> int:
     for case, outcome in outcomes.items():
         print(row(*case, outcome))
     print()
-    for tool in TOOLS:
-        whole = [outcomes[fault, tool].whole for fault in faults if fault.goes_wrong]
-        print(f"{tool}: comes through {sum(whole)} of {len(whole)} that go wrong")
+    wrong = [fault for fault in faults if fault.goes_wrong]
+    through = {tool: sum(outcomes[fault, tool].whole for fault in wrong) for tool in TOOLS}
+    for tool, count in through.items():
+        print(f"{tool}: comes through {count} of {len(wrong)} that go wrong")
+    if len(faults) == len(FAULTS) and (claimed := claims()) != (measured := {tool: through[tool] for tool in claimed}):
+        print(f"README.md claims {claimed}, measured {measured}")
+        return 1
     return 0 if all(outcomes[fault, "this step"].whole for fault in faults) else 1
+
+
+def claims() -> dict[str, int]:
+    """Return how many faults each tool comes through, as README.md says."""
+    sentence = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    found = re.search(
+        r"curl and jq comes through (\d+), a careful poller in Python through (\d+), .* step through (\d+)", sentence
+    )
+    assert found, "README.md no longer says what each comes through"
+    return dict(zip(("curl loop", "requests poller", "this step"), map(int, found.groups()), strict=True))
 
 
 if __name__ == "__main__":
