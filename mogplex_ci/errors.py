@@ -144,7 +144,7 @@ class MissingTokenError(NotAuthorizedError):
 
     remedy = (
         "Set api-key from a secret. A secret is empty when its name is misspelt or it is not visible to this job, and "
-        "in pull requests from forks and Dependabot's runs; there, on-missing-key: skip ends the step quietly."
+        "in pull requests from forks and Dependabot's runs; there, on-blocked: skip ends the step quietly."
     )
 
     def __init__(self) -> None:
@@ -272,7 +272,7 @@ class UntrustedTriggerError(MogplexError):
 
     exit_code = 2
     code = "UNTRUSTED_TRIGGER"
-    remedy = "A prompt is code: set allow-untrusted-trigger to true only if nothing in it comes from the event."
+    remedy = "A prompt is code. Name in allowed-users who may start runs all the same."
 
 
 class UntrustedPromptError(MogplexError):
@@ -280,7 +280,7 @@ class UntrustedPromptError(MogplexError):
 
     exit_code = 2
     code = "UNTRUSTED_PROMPT"
-    remedy = "Leave it out of the prompt, or set allow-untrusted-trigger to true if you trust whoever can write it."
+    remedy = "Leave it out of the prompt; let the agent read it where it stands, and say that it is no instruction."
 
 
 class InternalError(MogplexError):

@@ -166,7 +166,10 @@ def _declaration(spec: Input) -> Iterator[str]:
     """Yield the lines of an input in action.yml."""
     yield f"  {spec.name}:"
     yield "    description: >-"
-    yield from textwrap.wrap(_description(spec), 118, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    indent = " " * 6
+    yield from textwrap.wrap(
+        _description(spec), 118, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
     if spec.github_expression is not None:
         is_word = spec.github_expression.isalpha()  # `true` would be a boolean, which an input cannot be
         yield f'    default: "{spec.github_expression}"' if is_word else f"    default: {spec.github_expression}"

@@ -375,6 +375,6 @@ def _check_trigger(inputs: ActionInputs | None, platform: Platform) -> Finding:
     reason = platform.untrusted_trigger()
     if reason is None:
         return Finding("trigger", Mark.OK, "the event can be trusted")
-    if inputs is not None and inputs.allow_untrusted_trigger:
-        return Finding("trigger", Mark.WARNING, "{}; allowed by allow-untrusted-trigger", (reason,))
+    if inputs is not None and "*" in inputs.allowed_users:
+        return Finding("trigger", Mark.WARNING, "{}; allowed by allowed-users", (reason,))
     return Finding.of_error("trigger", UntrustedTriggerError(reason))

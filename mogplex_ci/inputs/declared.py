@@ -12,8 +12,12 @@ and ``maxLength`` are used, and a test compares the results with jsonschema's. O
 - ``x-variables``: more environment variables that set it; ``x-github``: what action.yml fills an internal input with
 - ``x-typed``: false if it has no typed value of its own
 
-and for a kind: ``x-allowed``, words that may follow "Use"; ``x-fault``, what is wrong with text that its pattern does
-not match; ``x-type``, the type of the typed value.
+and for a kind:
+
+- ``x-allowed``: words that may follow "Use"; ``x-fault``: what is wrong with text that its pattern does not match
+- ``x-type``: the type of the typed value
+
+``x-removed`` names the successors of inputs that there are no more.
 """
 
 from __future__ import annotations
@@ -201,6 +205,12 @@ def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
     """Return ``Did you mean NAME?``, or ``otherwise`` when no known word is close."""
     return next((f"Did you mean {name}?" for name in nearest(word, known)), otherwise)
+
+
+def successor_of(name: str) -> str:
+    """Return what to use instead of an input that there is no more, as a remedy; empty for any other name."""
+    successor = load_schema("inputs")["x-removed"].get(name)
+    return f"Use {successor} instead." if successor else ""
 
 
 def enumeration(words: Sequence[str]) -> str:

@@ -164,6 +164,8 @@ def _value(spec: Input, text: str, workspace: Path) -> object:
             return int(text)
         case "requirements":
             return frozenset(re.findall(r"[a-z-]+", text))
+        case "users" | "bots":
+            return frozenset(text.lower().replace(",", " ").split())
         case "patterns":
             return _patterns(spec, text)
         case "artifact":

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError, could_be_credential
-from mogplex_ci.inputs.declared import did_you_mean, inputs, load_schema, nearest
+from mogplex_ci.inputs.declared import did_you_mean, inputs, load_schema, nearest, successor_of
 from mogplex_ci.platforms.base import OUTPUTS, VARIABLES, output_variable
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import read_text
@@ -164,7 +164,9 @@ def _unknown_argument(word: str) -> Problem:
     if re.fullmatch(r"--?[A-Za-z][A-Za-z-]{0,30}", flag):
         secrets = {f"--{spec.name}": spec.variables[0] for spec in inputs().values() if spec.is_secret}
         close = nearest(flag.lower(), [*(f"--{name}" for name in inputs()), "--help", "--version"])
-        if close and close[0] in secrets:
+        if successor := successor_of(flag.removeprefix("--")):
+            remedy = successor
+        elif close and close[0] in secrets:
             remedy = f"Set {secrets[close[0]]}: other processes can see command lines."
         else:
             remedy = f"Did you mean {close[0]}?" if close else "See --help."
@@ -205,12 +207,14 @@ def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
     otherwise = "See docs/inputs-and-outputs.md."
     problems = []
     for variable in sorted(env):
-        if variable.startswith("MOGPLEX_") and variable not in known:
-            remedy = did_you_mean(variable, known, otherwise=otherwise)
+        prefix, _, rest = variable.partition("_")
+        name = rest.lower().replace("_", "-")
+        if prefix == "MOGPLEX" and variable not in known:
+            remedy = successor_of(name) or did_you_mean(variable, known, otherwise=otherwise)
             problems.append(Problem(variable[:100], "is not an input", remedy))
-        elif variable.startswith("INPUT_") and variable not in github:
-            name = variable.removeprefix("INPUT_").lower()
-            problems.append(Problem(name[:100], "is not an input", did_you_mean(name, inputs(), otherwise=otherwise)))
+        elif prefix == "INPUT" and variable not in github:
+            remedy = successor_of(name) or did_you_mean(name, inputs(), otherwise=otherwise)
+            problems.append(Problem(rest.lower()[:100], "is not an input", remedy))
     return problems
 
 
@@ -362,5 +366,5 @@ def _structure_problems(document: dict[str, Any]) -> list[Problem]:
 def _unknown_name(name: str, properties: Mapping[str, object]) -> Problem:
     if name in inputs():
         return Problem("run-file", "must not be set in a run file", "Set it in the job.", Untrusted(name))
-    remedy = did_you_mean(name, properties, otherwise="See docs/inputs-and-outputs.md.")
+    remedy = successor_of(name) or did_you_mean(name, properties, otherwise="See docs/inputs-and-outputs.md.")
     return Problem("run-file", "is not an input", remedy, Untrusted(name))

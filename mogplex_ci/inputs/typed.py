@@ -54,9 +54,9 @@ class DeclaredInputs(NamedTuple):
     task: str | None
     concurrency: int
     fail_fast: bool
-    on_missing_key: Literal["fail", "skip"]
-    allow_untrusted_trigger: bool
-    on_untrusted: Literal["fail", "skip"]
+    allowed_users: frozenset[str]
+    allowed_bots: frozenset[str]
+    on_blocked: Literal["fail", "skip"]
     dry_run: bool
     scenario: str | Path | None
     conversation_id: str | None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mogplex_ci.errors import MissingTokenError, MogplexError, UntrustedPromptError, UntrustedTriggerError
+from mogplex_ci.errors import MissingTokenError, UntrustedPromptError, UntrustedTriggerError
 from mogplex_ci.run.result import Result, RunResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.step.plan import Step
 
 
@@ -26,15 +25,17 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
     if inputs.dry_run:
         return None
     if inputs.api_key is None:  # first: it is what a fork's pull request lacks
-        if inputs.on_missing_key != "skip":
+        if inputs.on_blocked != "skip":
             raise MissingTokenError
         return "There is no api-key, as in a fork's pull request."
-    reasons = () if inputs.allow_untrusted_trigger else (_distrust(task, step.platform) for task in tasks)
-    reason = next(filter(None, reasons), None)
+    reason = None if "*" in inputs.allowed_users else step.platform.untrusted_trigger()
     if reason is not None:
-        if inputs.on_untrusted != "skip":
-            raise reason
-        return f"Not started: {reason.cause}."
+        if inputs.on_blocked != "skip":
+            raise UntrustedTriggerError(reason)
+        return f"Not started: {reason}."
+    for task in tasks:
+        if (reason := step.platform.outsider_text_in(task.prompt)) is not None:
+            raise UntrustedPromptError(reason)
     is_named = step.platform.identity() is not None or inputs.idempotency_key or inputs.run_id
     if not is_named and step.platform.env.get("CI"):
         step.recorder.warn_of_random_key()  # nobody at a terminal tries a step again as a CI system does
@@ -47,12 +48,3 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
 def skipped(step: Step, reason: str) -> RunResult:
     """Return the result of a step that starts nothing on purpose."""
     return RunResult(Result.SKIPPED, 0, remedy=reason, duration=step.duration)
-
-
-def _distrust(inputs: ActionInputs, platform: Platform) -> MogplexError | None:
-    """Return why the event or the prompt may be an outsider's doing, or None."""
-    if (reason := platform.untrusted_trigger()) is not None:
-        return UntrustedTriggerError(reason)
-    if (reason := platform.outsider_text_in(inputs.prompt)) is not None:
-        return UntrustedPromptError(reason)
-    return None

@@ -140,7 +140,7 @@ def test_an_unknown_repository_lists_the_closest_names(step: GitHubStep) -> None
 
 
 def test_no_token_can_be_a_notice_instead(step: GitHubStep) -> None:
-    step.inputs["on-missing-key"] = "skip"
+    step.inputs["on-blocked"] = "skip"
     ended = step.run()
     assert ended.code == 0
     assert step.outputs["result"] == "skipped"

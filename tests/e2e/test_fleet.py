@@ -369,7 +369,7 @@ def test_one_branch_in_many_repositories_is_fine(step: GitHubStep, emulator: Emu
 
 def test_without_a_token_the_step_can_be_skipped(step: GitHubStep, emulator: Emulator) -> None:
     del step.inputs["api-key"]
-    step.inputs["on-missing-key"] = "skip"
+    step.inputs["on-blocked"] = "skip"
     assert step.run().code == 0
     assert step.outputs["result"] == "skipped"
     assert emulator.requests == []

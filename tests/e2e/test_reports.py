@@ -86,7 +86,7 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
         ("slow", {}, "timeout"),
         ("slow", {"wait": "false"}, "detached"),
         ("success", {"repo": "acme/wob"}, "error"),
-        ("success", {"api-key": "", "on-missing-key": "skip"}, "skipped"),
+        ("success", {"api-key": "", "on-blocked": "skip"}, "skipped"),
     ],
 )
 def test_the_result_file_tells_every_ending(

@@ -11,7 +11,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs
+from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs, load_schema
 from mogplex_ci.inputs.read import ActionInputs, read_connection, read_inputs
 from mogplex_ci.untrusted import Untrusted
 
@@ -250,6 +250,19 @@ def test_right_inputs_need_neither_jsonschema_nor_yaml() -> None:
     assert (ended.stdout, ended.stderr) == ("none\n", "")
 
 
+@pytest.mark.parametrize(("name", "successor"), load_schema("inputs")["x-removed"].items())
+def test_an_input_that_there_is_no_more_is_unknown_and_its_successor_is_named(
+    tmp_path: Path, name: str, successor: str
+) -> None:
+    assert successor in inputs()
+    variable = name.upper().replace("-", "_")
+    run_file(tmp_path, f"{name}: x")
+    told = [problem.remedy for problem in problems(tmp_path, f"--{name}=x", MOGPLEX_RUN_FILE="mogplex.yml")]
+    given = {f"MOGPLEX_{variable}": "x", f"INPUT_{name.upper()}": "x"}
+    told += [found.rpartition("input ")[2] for found in warnings(tmp_path, **given)]
+    assert told == [f"Use {successor} instead."] * 4
+
+
 def test_a_token_is_never_part_of_a_fault(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, MOGPLEX_API_KEY="mog_with blank")
     assert problem.input == "api-key"
@@ -326,9 +339,9 @@ def test_the_inputs_that_a_run_file_must_not_set() -> None:
         "api-key",
         "github-token",
         "base-url",
-        "allow-untrusted-trigger",
-        "on-untrusted",
-        "on-missing-key",
+        "allowed-users",
+        "allowed-bots",
+        "on-blocked",
         "dry-run",
         "scenario",
     }

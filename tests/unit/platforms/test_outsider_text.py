@@ -211,7 +211,7 @@ def test_the_step_starts_nothing_with_an_outsiders_words(tmp_path: Path) -> None
     assert refused.code == 2
     assert "issue.body" in refused.out
     assert "netrc" not in refused.out
-    assert "allow-untrusted-trigger" in refused.out
+    assert "no instruction" in refused.out
 
 
 @pytest.mark.parametrize(

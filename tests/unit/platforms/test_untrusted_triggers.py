@@ -244,13 +244,13 @@ def test_the_step_starts_nothing_for_an_outsider(allowed: bool, tmp_path: Path) 
     event.write_text(json.dumps({"comment": {"author_association": "NONE"}}))
     step = GitHubStep(tmp_path / "step", inputs={"prompt": "Fix it", "wait": "false"})
     step.env = {"GITHUB_EVENT_NAME": "issue_comment", "GITHUB_EVENT_PATH": str(event)}
-    step.inputs["allow-untrusted-trigger"] = str(allowed).lower()
+    step.inputs["allowed-users"] = "*" if allowed else ""
     with Emulator("success", speed=100) as emulator:
         step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
         ended = step.run()
         started = len(emulator.runs)
     assert (started, ended.code == 0) == (int(allowed), allowed)
-    assert ("allow-untrusted-trigger" in ended.out) is not allowed
+    assert ("allowed-users" in ended.out) is not allowed
 
 
 @pytest.mark.parametrize("fork", [1, 700, 702, 10**6])

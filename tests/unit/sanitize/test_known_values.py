@@ -184,7 +184,7 @@ def test_the_environment_names_its_secrets() -> None:
         "MOGPLEX_IDEMPOTENCY_KEY": "release-2026-01-30",
         "INPUT_IDEMPOTENCY-KEY": "release-2026-01-30",
         "INPUT_KEY-SUFFIX": "second-use",
-        "MOGPLEX_ON_MISSING_KEY": "        ",
+        "MOGPLEX_ON_BLOCKED": "        ",
         "MONKEY_ENV": "production",
         "KEYCLOAK_URL": "https://auth.example.com",
         "CACHE_KEY": "node-modules-v3",
