@@ -366,7 +366,7 @@ class Log:
         """Write what the agent says: short text behind its time, longer text, and what follows directly, below it."""
         said = Untrusted(piece.text.text.lstrip("\n").rstrip())
         lines = self._safe.block(said)
-        is_short = len(lines) == 1 and len(lines[0]) <= text.LINE_LIMIT
+        is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
         if not self._has_room_for(lines) or (is_short and not self._agent_speaks):
             self._line(piece.at, " ", "agent: ", said)
         else:

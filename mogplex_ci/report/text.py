@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NAME_LIMIT: Final = 60
 """Characters of a tool's name where there is little room."""
-LINE_LIMIT: Final = 160
+LONG_LINE: Final = 160
 """Characters from which on a message gets lines of its own."""
 TITLE_LIMIT: Final = 100
 """Characters of a task's first line."""
@@ -193,7 +193,7 @@ def details_of(event: Event | None, safe: Sanitizer) -> CleanText | None:
 def long_lines(message: Untrusted | CleanText | None, safe: Sanitizer) -> list[SafeText]:
     """Return the lines of a message that does not fit into one; none for a short one."""
     lines = safe.block(message) if message else []
-    return lines if len(lines) > 1 or any(len(line) > LINE_LIMIT for line in lines) else []
+    return lines if len(lines) > 1 or any(len(line) > LONG_LINE for line in lines) else []
 
 
 def _message(call: ToolCall, event: Event) -> Untrusted | None:

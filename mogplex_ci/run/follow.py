@@ -19,6 +19,7 @@ from mogplex_ci.run.sources import Arrived, NoStream, Opened, Polls, RunReader, 
 from mogplex_ci.run.status_checks import StatusChecks
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import (
+    HEARTBEAT_SECONDS,
     Ended,
     EventsArrived,
     EventsMissing,
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from mogplex_ci.run.updates import Update
     from mogplex_ci.waiting import Clock, Stop
 
-HEARTBEAT_SECONDS: Final = 30.0
-"""Longest silence. A log that holds a line back until the next event is silent for twice as long at most."""
 QUIET_SECONDS: Final = 2.0
 """Time without events after which what is held back is shown."""
 LAST_CHECK_SECONDS: Final = 1.0

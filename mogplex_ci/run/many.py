@@ -12,7 +12,7 @@ from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
 from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.run.updates import Heartbeat, Started
+from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, Started
 from mogplex_ci.waiting import Stop, StopRequested
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from mogplex_ci.waiting import Clock
 
 T = TypeVar("T")
-HEARTBEAT_SECONDS: Final = 30.0
-"""Time without the start or the end of a run after which the runs are counted."""
 STOP_SECONDS: Final = 5.0
 """Time after a stop signal in which the runs are cancelled; ``post`` does the rest."""
 _SEVERITY: Final = (

@@ -43,7 +43,7 @@ _LONGEST_CANCEL_PAUSE: Final = 5.0
 _LONGEST_CANCEL_CALL: Final = 15.0
 SHOW_REST_BUDGET: Final = INTERRUPT_BUDGET + 0.4
 """Seconds after a stop signal within which the run is cancelled and what the service has of it is shown."""
-RETRY_SECONDS: Final = 15.0
+SECONDS_BEFORE_RETRY: Final = 15.0
 """Time between a failed run and its retry: what limits a model or a sandbox is seldom over sooner."""
 UNLISTED_REPO_SECONDS: Final = 90.0
 """How long to try a repo id that the token does not list: a hidden one starts, an unknown one is answered 503."""
@@ -146,12 +146,12 @@ class Execution:
         while True:
             started = yield from self._start(starter, self._repo)
             result = yield from self._result_of(started)
-            has_time = self._clock.monotonic() + RETRY_SECONDS < self._deadline
+            has_time = self._clock.monotonic() + SECONDS_BEFORE_RETRY < self._deadline
             if not (retries_left and result.may_pass and starter.has_next_key and has_time):
                 return result
-            yield Retrying(started.run, result, retries_left, RETRY_SECONDS)
+            yield Retrying(started.run, result, retries_left, SECONDS_BEFORE_RETRY)
             retries_left -= 1
-            self._stop.sleep(self._clock, RETRY_SECONDS)
+            self._stop.sleep(self._clock, SECONDS_BEFORE_RETRY)
             starter.use_next_key()
 
     def _attach(self, run_id: str) -> Generator[Update, None, Started]:

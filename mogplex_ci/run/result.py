@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`, as in models.py.
 
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -51,7 +52,8 @@ class Gate(NamedTuple):
     """Content of the artifact."""
 
 
-class RunResult(NamedTuple):
+@dataclass(frozen=True)
+class RunResult:
     """How the step ended, with all that is known about its run."""
 
     result: Result
@@ -69,8 +71,7 @@ class RunResult(NamedTuple):
     duration: float = 0.0
     """Seconds since the step began."""
     requests_sent: int = 0
-    timeline: Timeline = Timeline()
-    """When no run was followed, one that is empty and stays so."""
+    timeline: Timeline = field(default_factory=Timeline)
     repo: Repo | None = None
     """None when it was not found, or the token does not list it."""
     run: Run | None = None
@@ -87,6 +88,9 @@ class RunResult(NamedTuple):
     """Content of the artifact that was asked for."""
     left_behind: bool = False
     """A run of this step may be at work without being wanted: it could not be cancelled, or its id is not known."""
+
+    _replace = replace
+    """As a named tuple has it."""
 
     def as_dry_run(self) -> "RunResult":
         """Return the result of a dry run that played to its end; an interrupted or broken one stays as it is."""

@@ -9,7 +9,7 @@ report, the outputs and the result file read the finished timeline.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 from mogplex_ci.models import Event, EventKind, ToolState
 from mogplex_ci.run.agent_text import Checkpoint, TextBuffer
@@ -270,35 +270,49 @@ class Timeline:
         yield from self._say(self._buffer.interrupt())
         if event.kind not in _WITHIN_A_MESSAGE:
             self._message = None
+        yield from list(self._meaning_of(event, at)) or [Note(at, event)]
+
+    def _meaning_of(self, event: Event, at: float) -> Iterator[Addition]:
+        """Yield what an event adds, if it is more than a note."""
         match event.kind:
-            case EventKind.ACCEPTED if self._reach(Phase.SANDBOX):
-                self._phase_started = at
-                yield PhaseStarted(Phase.SANDBOX, at, event)
-            case EventKind.SANDBOX_READY if self._reach(Phase.GIT):
-                yield self._end_phase(Phase.SANDBOX, at, event)
-            case EventKind.GIT_SYNC if self._reach(Phase.INSTALL):
-                yield self._end_phase(Phase.GIT, at, event)
-            case EventKind.INSTALL if Phase.AGENT not in self._reached:
-                yield self._end_phase(Phase.INSTALL, at, event)
-                yield from self._start_work(at)
-            case EventKind.DELIVERY if self._reach(Phase.DELIVERY):
-                yield from self._end_work(at, event)
-                yield PhaseStarted(Phase.DELIVERY, at, event)
-            case EventKind.TOOL_STARTED if event.tool is not None:
-                yield from self._start_work(at)
-                yield ToolCall(event.tool, at, event)
-            case EventKind.TOOL_FINISHED if event.tool is not None:
-                yield from self._start_work(at)
-                yield self._finish_call(event, event.tool, at)
-            case EventKind.MESSAGE if event.message:
-                yield from self._start_work(at)
-                yield from self._say([event.message])
-                self._message = None
+            case EventKind.ACCEPTED:
+                if self._reach(Phase.SANDBOX):
+                    self._phase_started = at
+                    yield PhaseStarted(Phase.SANDBOX, at, event)
+            case EventKind.SANDBOX_READY:
+                if self._reach(Phase.GIT):
+                    yield self._end_phase(Phase.SANDBOX, at, event)
+            case EventKind.GIT_SYNC:
+                if self._reach(Phase.INSTALL):
+                    yield self._end_phase(Phase.GIT, at, event)
+            case EventKind.INSTALL:
+                if Phase.AGENT not in self._reached:
+                    yield self._end_phase(Phase.INSTALL, at, event)
+                    yield from self._start_work(at)
+            case EventKind.DELIVERY:
+                if self._reach(Phase.DELIVERY):
+                    yield from self._end_work(at, event)
+                    yield PhaseStarted(Phase.DELIVERY, at, event)
+            case EventKind.TOOL_STARTED:
+                if event.tool is not None:
+                    yield from self._start_work(at)
+                    yield ToolCall(event.tool, at, event)
+            case EventKind.TOOL_FINISHED:
+                if event.tool is not None:
+                    yield from self._start_work(at)
+                    yield self._finish_call(event, event.tool, at)
+            case EventKind.MESSAGE:
+                if event.message:
+                    yield from self._start_work(at)
+                    yield from self._say([event.message])
+                    self._message = None
             case EventKind.FINISHED | EventKind.FAILED | EventKind.CANCELLED:
                 yield from self._end_work(at, event)
                 yield Note(at, event)
+            case EventKind.TEXT_DELTA | EventKind.OTHER:
+                return
             case _:
-                yield Note(at, event)
+                assert_never(event.kind)
 
     def _read_facts(self, event: Event) -> None:
         if event.git is not None:

@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`, as in models.py.
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
@@ -10,6 +10,9 @@ from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Gate, RunResult
 from mogplex_ci.run.timeline import Addition
+
+HEARTBEAT_SECONDS: Final = 30.0
+"""Longest silence. A log that holds a line back until the next event is silent for twice as long at most."""
 
 
 class Starting(NamedTuple):
