@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from mogplex_ci.api import answers
@@ -60,6 +60,8 @@ STREAM_SILENCE_SECONDS: Final = 75.0
 class Client:
     """A token's view of one Mogplex service. ``timeout`` is the seconds that a call may take in all.
 
+    Of these it waits for its turn as long as it must; a request alone takes ``CALL_SECONDS`` at most.
+
     Every method raises ``MogplexError``: one of ``api.retry.TRANSIENT`` if asking again may help, another one if not.
     """
 
@@ -112,8 +114,7 @@ class Client:
     def start(self, request: StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> StartedRun:
         """Start a run, or learn of the one that ``key`` has started before."""
         headers = {"Idempotency-Key": key}
-        with self._turn(Use.START, timeout) as left:
-            answer = self._transport.send("POST", f"{API_PATH}/runs", json=request, headers=headers, timeout=left)
+        answer = self._send(Use.START, "POST", "/runs", json=request, headers=headers, timeout=timeout)
         return answers.started(_data(answer))
 
     def run(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Run:
@@ -125,9 +126,8 @@ class Client:
 
         An answer equal to the last one returns the same object again.
         """
-        path = f"{API_PATH}{_run_path(run_id)}/events"
-        with self._turn(Use.POLL, timeout) as left:
-            answer = self._transport.send("GET", path, query={"limit": str(limit)}, timeout=left)
+        query = {"limit": str(limit)}
+        answer = self._send(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
         if self._last_page is not None and answer.status == 200 and self._last_page[0] == answer.body:
             return self._last_page[1]
         page = answers.page(_data(answer))
@@ -183,8 +183,7 @@ class Client:
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
-        with self._turn(Use.CANCEL, timeout) as left:
-            answer = self._transport.send("POST", f"{API_PATH}{_run_path(run_id)}/cancel", timeout=left)
+        answer = self._send(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout)
         cancelled = answers.cancelled(_data(answer))
         if cancelled.run is not None:
             _about(run_id, cancelled.run)
@@ -194,10 +193,14 @@ class Client:
         """Close the connections."""
         self._transport.close()
 
+    def _send(self, use: Use, method: str, path: str, *, timeout: float, **parts: Any) -> Answer:
+        """Send a request when its turn has come. The wait for the turn may take long, the request itself may not."""
+        with self._turn(use, timeout) as left:
+            return self._transport.send(method, API_PATH + path, timeout=min(left, CALL_SECONDS), **parts)
+
     def _get(self, path: str, query: Mapping[str, str], *, timeout: float, newer: str = "") -> object:
         """Return the data that a GET is answered with. ``newer``: what older services do not have."""
-        with self._turn(Use.READ, timeout) as left:
-            answer = self._transport.send("GET", API_PATH + path, query=query, timeout=left)
+        answer = self._send(Use.READ, "GET", path, query=query, timeout=timeout)
         if newer and answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
             raise OldServiceError(f"this service has no {newer}", code="NOT_FOUND", http_status=answer.status)
         return _data(answer)

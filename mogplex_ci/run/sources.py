@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from mogplex_ci.api.retry import CALL_SECONDS, Backoff
+from mogplex_ci.api.retry import Backoff
 from mogplex_ci.api.stream import StreamClosed, StreamItem
 from mogplex_ci.errors import MogplexError, RateLimitedError, StreamMissingError, StreamPositionError
 from mogplex_ci.models import FEED_LIMIT, Event, EventPage, Run
@@ -116,7 +116,8 @@ class RunReader:
 
     @property
     def _call_seconds(self) -> float:
-        return min(CALL_SECONDS, max(self.deadline - self.now, LEAST_CALL_SECONDS))
+        """How long a call may take; one of a fleet's run may have to wait for its turn for minutes."""
+        return max(self.deadline - self.now, LEAST_CALL_SECONDS)
 
 
 class Polls:

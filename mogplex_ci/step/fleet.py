@@ -191,24 +191,16 @@ def items_of(tasks: Sequence[ActionInputs], found: dict[str, list[Repo]], platfo
         problems.append(Problem("repo", fault, "Use narrower patterns, or several days."))
     if problems:
         raise UsageError(*dict.fromkeys(problems))
-    at_once = min(len(pairs), tasks[0].concurrency)
     return [
-        Item(number, repo, task, _plan_of(task, repo, at_once, platform))
-        for number, (task, repo) in enumerate(pairs, start=1)
+        Item(number, repo, task, _plan_of(task, repo, platform)) for number, (task, repo) in enumerate(pairs, start=1)
     ]
 
 
-def _plan_of(inputs: ActionInputs, repo: Repo, at_once: int, platform: Platform) -> Plan:
-    """Return the plan of one run, ``at_once`` of which share the token."""
+def _plan_of(inputs: ActionInputs, repo: Repo, platform: Platform) -> Plan:
+    """Return the plan of one run."""
     label = "-".join(filter(None, (repo.full_name.text, inputs.task)))
     key = key_of(inputs, platform, label, (repo.id, inputs.task or ""))
-    plan = plan_of(inputs, key, platform)
-    return plan._replace(
-        repo=repo.id,
-        repo_is_id=True,
-        found=repo,
-        jobs_per_token=plan.jobs_per_token * at_once,
-    )
+    return plan_of(inputs, key, platform)._replace(repo=repo.id, repo_is_id=True, found=repo)
 
 
 class FleetRecorder(Recorder):

@@ -24,7 +24,7 @@ from mogplex_ci.run.many import RunEnded
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.start import Key, OnRerun
-from mogplex_ci.run.updates import EventsArrived, Update
+from mogplex_ci.run.updates import EventsArrived, Trouble, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
@@ -81,7 +81,7 @@ class Item:
             "on_pause": "detach",
             "wait": True,
             "poll_interval": 1.5,
-            "jobs_per_token": 3,
+            "jobs_per_token": 1,
         }
         return Plan(**(defaults | self.fields))
 
@@ -303,6 +303,16 @@ def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None
     said = [line for line in stream.getvalue().splitlines() if "limit of 10 starts a minute" in line]
     assert len(said) == 1
     assert re.search(r"is used up; the next try to start is in (59|1m 0\d)s$", said[0])
+
+
+def test_runs_that_are_polled_share_the_token_without_a_refusal_or_a_word() -> None:
+    """Each waits for its turn, however many there are; nothing else slows them down."""
+    world = World.serve(limits=True, api="2026-08")
+    with world.emulator:
+        played = Played(world, three(*["success"] * 30), concurrency=30)
+        assert played.ends == ["success"] * 30
+        assert refused(world, 0) == 0
+    assert [update for _, update in played.updates if isinstance(update, Trouble)] == []
 
 
 fleets = st.lists(st.sampled_from(["success", "failed", "no-change", "paused"]), min_size=1, max_size=14)
