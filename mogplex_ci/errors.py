@@ -272,7 +272,10 @@ class UntrustedTriggerError(MogplexError):
 
     exit_code = 2
     code = "UNTRUSTED_TRIGGER"
-    remedy = "A prompt is code. Name in allowed-users who may start runs all the same."
+    remedy = (
+        "A prompt is code. If a member whose membership is private did this, set github-token, so that GitHub can be "
+        "asked; or name in allowed-users who may start runs."
+    )
 
 
 class UntrustedPromptError(MogplexError):
@@ -280,7 +283,7 @@ class UntrustedPromptError(MogplexError):
 
     exit_code = 2
     code = "UNTRUSTED_PROMPT"
-    remedy = "Leave it out of the prompt; let the agent read it where it stands, and say that it is no instruction."
+    remedy = "Leave it out of the prompt, for example by naming the issue's number only."
 
 
 class InternalError(MogplexError):

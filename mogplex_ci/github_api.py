@@ -113,6 +113,11 @@ class GitHubApi:
         statuses = self._pages(f"{commit}/status", "statuses", timeout=timeout)
         return [*map(_check_run, runs), *map(_commit_status, statuses)]
 
+    def may_write(self, login: str, *, timeout: float = CALL_SECONDS) -> bool:
+        """Return whether a user has write access to the repository, also as a member or through a team."""
+        data = self._get(f"{self._repo}/collaborators/{quote(login, safe='')}/permission", timeout=timeout)
+        return _mapping(data).get("permission") in ("admin", "write")
+
     def find_comment(
         self, issue: int, marker: re.Pattern[str], *, timeout: float = CALL_SECONDS
     ) -> tuple[int, str] | None:

@@ -64,6 +64,8 @@ class FakeGitHub:
         self.check_runs: list[list[dict[str, Any]]] = [[]]
         """What each look at the check runs finds; the last one stays."""
         self.statuses: list[dict[str, Any]] = []
+        self.permissions: dict[str, str] = {}
+        """What each user may do with the repository; others may read it."""
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
         self._lock = threading.Lock()
@@ -100,6 +102,8 @@ class FakeGitHub:
         if not path.startswith(f"{repo}/"):
             return 404, {"message": "Not Found"}, {}
         rest = path.removeprefix(repo)
+        if match := re.fullmatch(r"/collaborators/([\w.-]+)/permission", rest):
+            return 200, {"permission": self.permissions.get(match[1], "read"), "user": {"login": match[1]}}, {}
         if match := re.fullmatch(r"/issues/(\d+)/comments", rest):
             if method == "POST":
                 comment = {"id": 100 + len(self.comments), "body": body["body"], "issue": int(match[1])}

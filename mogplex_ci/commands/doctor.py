@@ -28,6 +28,7 @@ from mogplex_ci.inputs.declared import inputs, is_uuid
 from mogplex_ci.inputs.read import is_pattern, read_fleet
 from mogplex_ci.inputs.sources import flag_parser, gather
 from mogplex_ci.platforms import detect
+from mogplex_ci.platforms.webhook import Trust
 from mogplex_ci.sanitize import duration
 from mogplex_ci.step.plan import key_of
 from mogplex_ci.untrusted import Untrusted
@@ -372,7 +373,7 @@ def _check_key(inputs: ActionInputs | None, platform: Platform) -> Finding:
 
 
 def _check_trigger(inputs: ActionInputs | None, platform: Platform) -> Finding:
-    reason = platform.untrusted_trigger()
+    reason = platform.untrusted_trigger(Trust())
     if reason is None:
         return Finding("trigger", Mark.OK, "the event can be trusted")
     if inputs is not None and "*" in inputs.allowed_users:

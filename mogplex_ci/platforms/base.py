@@ -17,6 +17,7 @@ from mogplex_ci.workspace import writable, write_whole
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mogplex_ci.platforms.webhook import Trust
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
@@ -149,14 +150,18 @@ class Platform:
         """The log's stream when it is a terminal with a person before it; None in a CI system."""
         return None
 
-    def untrusted_trigger(self) -> str | None:
-        """Return why an outsider may have caused this job, in our own words, or None when nothing says so."""
-        return FORK_BUILD if self.system.is_fork(self.env) else None
+    def unknown_app(self, trust: Trust) -> str | None:
+        """Return that an app caused this job which nothing allows to cause runs, in our own words, or None."""
+        return None
 
-    def outsider_text_in(self, prompt: str) -> str | None:
+    def untrusted_trigger(self, trust: Trust) -> str | None:
+        """Return why an outsider may have caused this job, in our own words, or None when nothing says so."""
+        return FORK_BUILD if self.system.is_fork(self.env) and "*" not in trust.users else None
+
+    def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
         """Return which text in ``prompt`` somebody outside the project wrote, in our own words, or None.
 
-        Only GitHub hands the event to the job. Ask whoever caused it: a member may label an outsider's issue.
+        Only GitHub hands the event to the job. A member may have caused it with an outsider's issue.
         """
         return None
 

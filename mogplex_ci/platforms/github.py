@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mogplex_ci.platforms.system import Env, Identity
+    from mogplex_ci.platforms.webhook import Trust
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _CLEARED: Final = "finished"
@@ -85,13 +86,17 @@ class GitHubActions(Platform):
     def _webhook(self) -> Webhook:
         return Webhook.read(self.env)
 
-    def untrusted_trigger(self) -> str | None:
-        """Return why the event may be an outsider's. See ``Webhook``."""
-        return self._webhook.untrusted()
+    def unknown_app(self, trust: Trust) -> str | None:
+        """Return which app caused the event, if it would let the agent's own work start the next agent."""
+        return self._webhook.unknown_app(trust)
 
-    def outsider_text_in(self, prompt: str) -> str | None:
+    def untrusted_trigger(self, trust: Trust) -> str | None:
+        """Return why the event may be an outsider's. See ``Webhook``."""
+        return self._webhook.untrusted(trust)
+
+    def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
         """Return which field of the event an outsider wrote and the prompt contains."""
-        field = self._webhook.outsider_text_in(prompt)
+        field = self._webhook.outsider_text_in(prompt, trust)
         return None if field is None else f"the prompt contains {field} of the event, which an outsider wrote"
 
     def open_group(self, title: SafeText) -> None:

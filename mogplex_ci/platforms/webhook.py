@@ -7,33 +7,24 @@ author associations and without the types of users.
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import unicodedata
 from collections import deque
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     Object = Mapping[str, Any]
 
 WRITERS_ONLY: Final = frozenset(
     {
-        "branch_protection_rule",
-        "create",
-        "delete",
-        "label",
-        "merge_group",
-        "milestone",
-        "page_build",
-        "public",
-        "push",
-        "registry_package",
-        "release",
-        "repository_dispatch",
-        "schedule",
-        "workflow_dispatch",
+        *("branch_protection_rule", "create", "delete", "label", "merge_group", "milestone", "page_build", "public"),
+        *("push", "registry_package", "release", "repository_dispatch", "schedule", "workflow_dispatch"),
     }
 )
 """Events that only people with write access cause. An event that is in none of these tables is refused."""
@@ -41,7 +32,7 @@ WRITERS_ONLY: Final = frozenset(
 _BY_PEOPLE: Final = frozenset({"deployment", "deployment_status"})
 """Events that need write access too, but which apps also cause for pull requests of forks."""
 
-_AUTHORED: Final = {
+AUTHORED: Final = {
     "issues": "issue",
     "issue_comment": "comment",
     "discussion": "discussion",
@@ -52,50 +43,84 @@ _AUTHORED: Final = {
 }
 """Events that anybody can cause, and the part of the payload whose author caused it."""
 
+_OF_APPS: Final = frozenset({*AUTHORED, "pull_request", "push", "create"})
+"""Events that start nothing when an app caused them that is not allowed: they are how an agent would start the next."""
+
 _TRIAGED: Final = frozenset({"issues", "discussion", "pull_request_target"})
 _TRIAGE: Final = frozenset(
     {
-        "assigned",
-        "auto_merge_disabled",
-        "auto_merge_enabled",
-        "demilestoned",
-        "dequeued",
-        "enqueued",
-        "labeled",
-        "locked",
-        "milestoned",
-        "pinned",
-        "review_request_removed",
-        "review_requested",
-        "transferred",
-        "unassigned",
-        "unlabeled",
-        "unlocked",
-        "unpinned",
-        "label_updated",  # Forgejo and Gitea
-        "label_cleared",
+        *("assigned", "auto_merge_enabled", "demilestoned", "enqueued", "labeled", "locked", "milestoned", "pinned"),
+        *("transferred", "unassigned", "unlabeled", "unlocked", "unpinned"),
+        *("label_updated", "label_cleared"),  # Forgejo and Gitea
     }
 )
 """Actions of the events in ``_TRIAGED`` that take triage or write access, unless they come with the subject itself."""
+_BY_PUSH: Final = (
+    *("synchronize", "review_requested", "review_request_removed"),
+    *("auto_merge_disabled", "dequeued", "dismissed"),
+)
+"""Actions that a push causes in the pusher's name, through CODEOWNERS, a merge queue or stale reviews."""
 
 _INSIDERS: Final = ("OWNER", "MEMBER", "COLLABORATOR")
 """Author associations of people who belong to the project."""
 
-_SUBJECTS: Final = frozenset({*_AUTHORED.values(), "answer"})
+_SUBJECTS: Final = ("discussion", "issue", "pull_request", "review", "comment", "answer")
 """Parts of a payload that have an author, whether or not it says how they belong to the project."""
-_TEXTS: Final = ("title", "body", "ref", "label", "message", "head_branch", "display_title", "page_name", "from")
-"""Keys whose strings people write."""
-_OTHERS_TEXTS: Final = frozenset({"base", "labels", "milestone", "repo", "repository", "user"})
-"""Parts of an issue or pull request whose texts are not its author's."""
+_PROJECTS_OWN: Final = frozenset(
+    {
+        *("answer_chosen_by", "assignee", "assignees", "auto_merge", "base", "category", "closed_by", "enterprise"),
+        *("installation", "label", "labels", "license", "merged_by", "milestone", "organization", "permissions"),
+        *("performed_via_github_app", "repository", "requested_reviewer", "requested_reviewers", "requested_team"),
+        *("requested_teams", "type", "workflow"),
+        *("added", "modified", "removed"),  # files of a commit: people name files in their prompts
+    }
+)
+"""Parts that the project chose, or that GitHub made, whoever wrote what they belong to."""
+_NO_WORDS: Final = (
+    r"(?:.*_)?(?:url|href|compare|at|id|sha|type|association|date|timestamp|event|conclusion|language|status|state"
+    r"|reason)"
+)
+"""Keys whose strings GitHub makes."""
+_NAMED_BY_WORKFLOW: Final = ("schedule", "workflow_dispatch", "repository_dispatch")
+"""Events whose runs have the workflow's name as their title, and not a pull request's or commit's."""
+_MERGED: Final = r"Merge pull request #\d+ from ([^/\s]+)/"
+"""Begins the message of a merge, which also holds the title of the pull request."""
 
-_WHOLE: Final = 12
-_WHOLE_WITH_SPACE: Final = 6
-"""Characters of a field, or a line of it, that count when all of it is in the prompt; fewer if it has white space."""
+_LINE: Final = 12
+"""Letters and digits of a field, or of a line of it, that count when all of it is in the prompt."""
 _PIECE: Final = 24
-"""Characters that count when they are only a piece of the field.
+"""Letters and digits that count when they are only a piece of the field.
 
-Fewer would refuse prompts for words that everybody uses: "pull request" alone has 12.
+Fewer would refuse prompts for words that everybody uses: "pull request" alone has 11.
 """
+_ONE_WORD: Final = r"\W*[A-Za-z\u00c0-\u024f]+\W*"
+"""A line such as "## Documentation": it tells nobody to do anything, and prompts of one's own have such words."""
+_MOST_ESCAPED: Final = 2
+"""How often one text is escaped at most, for JSON or HTML."""
+_CJK: Final = "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+"""Characters of which one says as much as two letters: they count twice."""
+
+
+class Trust(NamedTuple):
+    """Who may start a run besides those of whom the event says that they belong to the project."""
+
+    users: frozenset[str] = frozenset()
+    """Logins of people in lower case; ``*`` is everybody."""
+    bots: frozenset[str] = frozenset()
+    """Logins of apps in lower case, such as ``renovate[bot]``."""
+    may_write: Callable[[str], bool] = lambda _login: False
+    """Asks the server whether somebody has write access to the repository."""
+
+    def admits(self, login: str) -> bool:
+        """Return whether the inputs let ``login`` cause runs."""
+        return "*" in self.users or login.lower() in self.users
+
+    def vouches(self, login: str, *, is_person: bool) -> bool:
+        """Return whether the words of ``login`` are trusted: those of people who are named, or who have write access.
+
+        ``*`` and the list of apps say who may cause a run, never whose words are good.
+        """
+        return is_person and bool(login) and (login.lower() in self.users or self.may_write(login))
 
 
 class Webhook(NamedTuple):
@@ -117,46 +142,74 @@ class Webhook(NamedTuple):
         known = payload if isinstance(payload, dict) else {}
         return cls(env.get("GITHUB_EVENT_NAME", ""), known, users_have_types)
 
-    def untrusted(self) -> str | None:
-        """Return why an outsider may have caused the event, or None when only an insider can have."""
-        name, payload = self.name, self.payload
-        if name in WRITERS_ONLY:
+    def unknown_app(self, trust: Trust) -> str | None:
+        """Return which app caused the event, if it is one that would let the agent's own work start the next agent."""
+        name, branch = self.name, self.payload.get("ref")
+        if name == "workflow_run":
+            run = _object(self.payload, "workflow_run")
+            name, branch = str(run.get("event")), f"refs/heads/{run.get('head_branch')}"
+        own = f"refs/heads/{_object(self.payload, 'repository').get('default_branch')}"
+        login = _login(self._actor)
+        is_merged = name == "push" and branch == own
+        if name not in _OF_APPS or is_merged or not _is_app(self._actor) or login.lower() in trust.bots:
             return None
+        return f"the event {self.name} was caused by the app {_shown(login)}, which allowed-bots does not name"
+
+    def untrusted(self, trust: Trust) -> str | None:
+        """Return why an outsider may have caused the event, or None when only those who may start runs can have."""
+        name, payload, login = self.name, self.payload, _login(self._actor)
+        if name in WRITERS_ONLY or trust.admits(login):
+            return None
+        is_allowed_app = _is_app(self._actor) and login.lower() in trust.bots
         if name in _BY_PEOPLE:
-            by_person = self._is_person(_object(payload, "sender"))
-            return None if by_person else f"the event {name} was caused by an app, perhaps for a fork's pull request"
+            if is_allowed_app or self._is_person(self._actor):
+                return None
+            return f"the event {name} was caused by an app, perhaps for a fork's pull request"
         if name == "pull_request":
             same = _is_same_repository(_object(payload, "pull_request"))
             return None if same else "the event pull_request comes from a fork"
         if name == "workflow_run":
             return _untrusted_workflow_run(_object(payload, "workflow_run"))
-        if name in _AUTHORED:
-            if self._is_by_insider() or self._is_triage():
+        if name in AUTHORED:
+            if is_allowed_app or self._is_by_insider() or self._is_triage():
                 return None
-            return f"the event {name} was caused by somebody who is neither owner, member nor collaborator"
+            if self._is_person(self._actor) and login and trust.may_write(login):
+                return None
+            return f"the event {name} was caused by {_shown(login)}, who is neither owner, member nor collaborator"
         shown = f"the event {name}" if re.fullmatch("[a-z_]{1,40}", name) else "the event of this job"
         return f"{shown} is not known to need write access to the repository"
 
-    def outsider_text_in(self, prompt: str) -> str | None:
+    def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
         """Return the path of a field whose words, an outsider's, are in ``prompt``, such as ``issue.body``, or None."""
-        folded = _folded(prompt)
-        starts, pieces = _windows(folded, _WHOLE), _windows(folded, _PIECE)
-        return next((path for path, text in self._outsider_texts() if _is_in(folded, starts, pieces, text)), None)
+        own_address = _object(self.payload, "repository").get("html_url")
+        folded = _Prompt(prompt, own_address if isinstance(own_address, str) else "")
+        for path, text, author in self._outsider_texts():
+            if folded.holds(text) and not trust.vouches(_login(author), is_person=self._is_person(author)):
+                return path
+        return None
+
+    @property
+    def _actor(self) -> Object:
+        """The user who caused the event."""
+        run = _object(self.payload, "workflow_run") if self.name == "workflow_run" else {}
+        return _object(run, "actor") or _object(self.payload, "sender")
 
     def _is_by_insider(self) -> bool:
-        subject = _object(self.payload, _AUTHORED[self.name])
+        """Return whether the author is an insider, and caused the event: others may push to an insider's fork."""
+        subject = _object(self.payload, AUTHORED[self.name])
         if subject.get("author_association") not in _INSIDERS:
             return False
-        # Whoever may write to a fork can push to the branch of a pull request that an insider opened from it.
-        pushed_to_fork = self.payload.get("action") == "synchronize" and not _is_same_repository(subject)
+        pull_request = self.payload.get("pull_request")
+        is_of_fork = isinstance(pull_request, dict) and not _is_same_repository(pull_request)
         author, sender = self._author_and_sender(subject)
-        return not pushed_to_fork or (author is not None and author == sender)
+        is_authors = author is not None and author == sender
+        return is_authors or not (is_of_fork and self.payload.get("action") in _BY_PUSH)
 
     def _is_triage(self) -> bool:
         """Return whether a person with triage or write access acted. An author labels by choosing an issue form."""
         if self.name not in _TRIAGED or self.payload.get("action") not in _TRIAGE:
             return False
-        author, sender = self._author_and_sender(_object(self.payload, _AUTHORED[self.name]))
+        author, sender = self._author_and_sender(_object(self.payload, AUTHORED[self.name]))
         return self._is_person(_object(self.payload, "sender")) and author is not None and author != sender
 
     def _author_and_sender(self, subject: Object) -> tuple[object, object]:
@@ -164,37 +217,129 @@ class Webhook(NamedTuple):
         return _object(subject, "user").get("id"), _object(self.payload, "sender").get("id")
 
     def _is_person(self, user: Object) -> bool:
-        return user.get("id") is not None and user.get("type", None if self.users_have_types else "User") == "User"
+        is_user = user.get("type", None if self.users_have_types else "User") == "User"
+        return is_user and user.get("id") is not None and not _is_app(user)
 
     def _is_insiders(self, subject: Object) -> bool:
-        """Return whether the author belongs to the project: by association, or as a person with a branch in it."""
+        """Return whether a person who belongs to the project wrote it: by association, or with a branch in it."""
+        user = _object(subject, "user")
         if subject.get("author_association") in _INSIDERS:
-            return True
-        return _is_same_repository(subject) and self._is_person(_object(subject, "user"))
+            return not _is_app(user)
+        return _is_same_repository(subject) and self._is_person(user)
 
-    def _outsider_texts(self) -> Iterator[tuple[str, str]]:
-        """Yield path and text of every field that somebody outside the project wrote."""
-        subjects = [_object(self.payload, key) for key in _SUBJECTS if key in self.payload]
-        outside = {
-            "changes": any(not self._is_insiders(subject) for subject in subjects),  # what the texts were before
-            "pages": True,  # a wiki may be open to everybody
-            "workflow_run": _untrusted_workflow_run(_object(self.payload, "workflow_run")) is not None,
-        }
-        parts: deque[tuple[str, object, bool]] = deque(
-            (key, value, key in _SUBJECTS or outside.get(key, False)) for key, value in self.payload.items()
+    def _outsider_texts(self) -> Iterator[tuple[str, str, Object]]:
+        """Yield path, text and author of every field that somebody outside the project wrote.
+
+        The author is empty where the payload does not say who it is for sure.
+        """
+        parts: deque[tuple[str, object, Object | None]] = deque(
+            (key, value, self._owner_of_part(key)) for key, value in self.payload.items()
         )
         while parts:
-            path, value, is_outside = parts.popleft()
-            if isinstance(value, list):
-                parts += ((path, item, is_outside) for item in value)
-            elif isinstance(value, dict):
-                if path in _SUBJECTS or "author_association" in value:
-                    is_outside = not self._is_insiders(value)
-                if is_outside:
-                    yield from ((f"{path}.{key}", value[key]) for key in _TEXTS if isinstance(value.get(key), str))
-                parts += (
-                    (f"{path}.{key}", item, is_outside) for key, item in value.items() if key not in _OTHERS_TEXTS
-                )
+            path, value, author = parts.popleft()
+            key = path.rpartition(".")[2]
+            if isinstance(value, str):
+                author = self._outside_author("pull_request") if key == "diff_hunk" else author
+                if author is not None and not re.fullmatch(_NO_WORDS, key):
+                    yield path, value, author
+            elif isinstance(value, list) and key not in _PROJECTS_OWN:
+                parts += ((path, item, author) for item in value)
+            elif isinstance(value, dict) and key not in _PROJECTS_OWN:
+                author = self._owner(path, value, author)
+                parts += ((f"{path}.{name}", item, author) for name, item in value.items())
+        run = _object(self.payload, "workflow_run")
+        if run.get("event") not in _NAMED_BY_WORKFLOW and isinstance(run.get("display_title"), str):
+            yield "workflow_run.display_title", run["display_title"], {}
+
+    def _owner_of_part(self, key: str) -> Object | None:
+        """Return who wrote the texts of a part of the payload, as far as nothing in it says more; None for insiders."""
+        if self.name in AUTHORED or self.name == "pull_request":  # changes: what the texts were before
+            return self._outside_author(AUTHORED.get(self.name, "pull_request")) if key == "changes" else None
+        if self.name in WRITERS_ONLY:
+            return None
+        if self.name in _BY_PEOPLE:
+            return None if self._is_person(self._actor) else {}
+        if key == "workflow_run":
+            return None if _untrusted_workflow_run(_object(self.payload, key)) is None else {}
+        return {}
+
+    def _owner(self, path: str, value: Object, inherited: Object | None) -> Object | None:
+        """Return who wrote the texts of an object in the payload; None for an insider."""
+        if path in _SUBJECTS or "author_association" in value:
+            return None if self._is_insiders(value) else _object(value, "user")
+        if path == "release":
+            return None if self._is_person(_object(value, "author")) else {}
+        if isinstance(value.get("message"), str) and "author" in value:
+            return None if self._is_senders(value) else {}
+        pull_request = _object(self.payload, "pull_request")
+        if _is_same_repository(pull_request):
+            return None if path in ("pull_request.head.repo", "pull_request.head.user") else inherited
+        if path == "pull_request.head":
+            owner = _object(_object(value, "repo"), "owner")
+            return inherited if owner.get("id") == _object(pull_request, "user").get("id") else owner
+        return inherited
+
+    def _outside_author(self, subject: str) -> Object | None:
+        """Return who wrote a part of the payload, if it is there and an outsider's."""
+        part = _object(self.payload, subject)
+        return _object(part, "user") if part and not self._is_insiders(part) else None
+
+    def _is_senders(self, commit: Object) -> bool:
+        """Return whether a commit's message is the pusher's own. Merging a pull request puts its title into one."""
+        sender, author = _object(self.payload, "sender"), _object(commit, "author").get("username")
+        merged = re.match(_MERGED, commit["message"])
+        owner = _login(_object(_object(self.payload, "repository"), "owner"))
+        is_fork_merged = merged is not None and merged[1].lower() != owner.lower()
+        return self._is_person(sender) and bool(author) and author == _login(sender) and not is_fork_merged
+
+
+class _Prompt:
+    """A prompt, to be searched for texts of an event whatever a workflow's expressions made of them."""
+
+    def __init__(self, prompt: str, own_address: str) -> None:
+        """``own_address`` is the repository's page, which many texts and prompts name."""
+        self._own_address = ""
+        self._own_address = self._folded(own_address)
+        forms = {prompt}
+        for _ in range(_MOST_ESCAPED):
+            forms |= {unescape(form) for form in forms for unescape in (_json_unescaped, html.unescape)}
+        self._forms = set(map(self._folded, forms))
+
+    def holds(self, text: str) -> bool:
+        """Return whether ``text``, a line of it or a long piece is in the prompt."""
+        whole = self._folded(text)
+        if len(whole) < _LINE:
+            return False
+        if not _windows(whole, _PIECE).isdisjoint(self._pieces):
+            return True
+        lines = {self._folded(line) for line in (text, *text.splitlines()) if not re.fullmatch(_ONE_WORD, line)}
+        return any(line in form for line in lines if line[:_LINE] in self._starts for form in self._forms)
+
+    @cached_property
+    def _pieces(self) -> set[str]:
+        return set().union(*(_windows(form, _PIECE) for form in self._forms))
+
+    @cached_property
+    def _starts(self) -> set[str]:
+        return set().union(*(_windows(form, _LINE) for form in self._forms))
+
+    def _folded(self, text: str) -> str:
+        """Return the letters and digits of ``text`` without case, in one spelling, characters of CJK twice."""
+        letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+        folded = re.sub(_CJK, r"\g<0>\g<0>", letters)
+        return folded.replace(self._own_address, "") if self._own_address else folded
+
+
+def _json_unescaped(text: str) -> str:
+    """Return ``text`` with what the escapes of a JSON string stand for, as far as letters and digits go."""
+
+    def character(match: re.Match[str]) -> str:
+        if match[1] is not None:
+            return chr(int(match[1], 16))
+        return " " if match[0][1] in "bfnrt" else match[0][1]
+
+    plain = re.sub(r"(?s)\\(?:u([0-9a-fA-F]{4})|.)", character, text)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # two escapes may be one character
 
 
 def _untrusted_workflow_run(run: Object) -> str | None:
@@ -212,27 +357,22 @@ def _is_same_repository(pull_request: Object) -> bool:
     return head is not None and head == base
 
 
-def _is_in(prompt: str, starts: set[str], pieces: set[str], text: str) -> bool:
-    """Return whether ``text``, a line of it or a long piece is in the folded prompt.
-
-    ``starts`` and ``pieces`` are the prompt's windows of ``_WHOLE`` and ``_PIECE`` characters.
-    """
-    whole = _folded(text)
-    if _WHOLE_WITH_SPACE <= len(whole) < _WHOLE:
-        return " " in whole and whole in prompt
-    if not _windows(whole, _PIECE).isdisjoint(pieces):
-        return True
-    lines = {whole, *map(_folded, text.splitlines())}
-    return any(line[:_WHOLE] in starts and line in prompt for line in lines)
-
-
 def _windows(text: str, size: int) -> set[str]:
     return {text[start : start + size] for start in range(len(text) - size + 1)}
 
 
-def _folded(text: str) -> str:
-    """Return ``text`` with each run of white space as one space, and without case."""
-    return " ".join(text.split()).casefold()
+def _is_app(user: Object) -> bool:
+    return user.get("type") == "Bot" or _login(user).endswith("[bot]")
+
+
+def _login(user: Object) -> str:
+    login = user.get("login")
+    return login if isinstance(login, str) else ""
+
+
+def _shown(login: str) -> str:
+    """Return a login as it may stand in a message of ours."""
+    return f"@{login}" if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}(?:\[bot\])?", login) else "somebody"
 
 
 def _object(value: Object, key: str) -> Object:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.errors import MissingTokenError, UntrustedPromptError, UntrustedTriggerError
+from mogplex_ci.api.retry import finish, retrying
+from mogplex_ci.errors import GitHubError, MissingTokenError, UntrustedPromptError, UntrustedTriggerError
+from mogplex_ci.platforms.webhook import Trust
 from mogplex_ci.run.result import Result, RunResult
 
 if TYPE_CHECKING:
@@ -13,29 +16,36 @@ if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.step.plan import Step
 
+_ASK_SECONDS: Final = 10.0
+"""How long GitHub is asked for somebody's permission."""
+
 
 def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
     """Return why nothing shall be started, if that is no failure. ``tasks`` are the inputs of each task.
 
     Raises:
+        UntrustedPromptError: a prompt holds an outsider's words. Nothing lets that pass as skipped: a green job would
+            hide an attack.
         MissingTokenError: there is no token.
-        UntrustedTriggerError, UntrustedPromptError: the event or a prompt may be an outsider's doing.
+        UntrustedTriggerError: the event may be an outsider's doing.
     """
     inputs = tasks[0]
     if inputs.dry_run:
         return None
-    if inputs.api_key is None:  # first: it is what a fork's pull request lacks
+    trust = trust_of(step, inputs)
+    if (app := step.platform.unknown_app(trust)) is not None:
+        return f"Not started: {app}."
+    for task in tasks:
+        if (words := step.platform.outsider_text_in(task.prompt, trust)) is not None:
+            raise UntrustedPromptError(words)
+    if inputs.api_key is None:  # before the event: it is what a fork's pull request lacks
         if inputs.on_blocked != "skip":
             raise MissingTokenError
         return "There is no api-key, as in a fork's pull request."
-    reason = None if "*" in inputs.allowed_users else step.platform.untrusted_trigger()
-    if reason is not None:
+    if (outsider := step.platform.untrusted_trigger(trust)) is not None:
         if inputs.on_blocked != "skip":
-            raise UntrustedTriggerError(reason)
-        return f"Not started: {reason}."
-    for task in tasks:
-        if (reason := step.platform.outsider_text_in(task.prompt)) is not None:
-            raise UntrustedPromptError(reason)
+            raise UntrustedTriggerError(outsider)
+        return f"Not started: {outsider}."
     is_named = step.platform.identity() is not None or inputs.idempotency_key or inputs.run_id
     if not is_named and step.platform.env.get("CI"):
         step.recorder.warn_of_random_key()  # nobody at a terminal tries a step again as a CI system does
@@ -48,3 +58,28 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
 def skipped(step: Step, reason: str) -> RunResult:
     """Return the result of a step that starts nothing on purpose."""
     return RunResult(Result.SKIPPED, 0, remedy=reason, duration=step.duration)
+
+
+def trust_of(step: Step, inputs: ActionInputs) -> Trust:
+    """Return who may start a run besides the insiders whom the event names: by the inputs, and by GitHub if asked."""
+
+    @cache
+    def may_write(login: str) -> bool:
+        repository = step.platform.repository()
+        if inputs.github_token is None or repository is None:
+            return False
+        from mogplex_ci.github_api import GitHubApi  # imports the HTTP stack, which most events do not need here
+
+        github = GitHubApi(step.platform.github_api_url, inputs.github_token, repository)
+        deadline = step.clock.monotonic() + _ASK_SECONDS
+        try:
+            return finish(
+                retrying(lambda left: github.may_write(login, timeout=left), clock=step.clock, deadline=deadline)
+            )
+        except GitHubError as error:
+            step.recorder.warn_of_unknown_permission(error.cause)
+            return False
+        finally:
+            github.close()
+
+    return Trust(inputs.allowed_users, inputs.allowed_bots, may_write)

@@ -108,6 +108,10 @@ class Recorder:
         )
         self._log.warn("Idempotency key", text)
 
+    def warn_of_unknown_permission(self, cause: str) -> None:
+        """Warn that GitHub could not be asked who may write to the repository, so that only the event tells."""
+        self._log.warn("Permission", self._sanitizer.line("GitHub could not be asked who has write access: {}", cause))
+
     def warn_of_use_without_action(self) -> None:
         """Warn about what only the action has: a post step, and the values of the matrix."""
         text = self._sanitizer.line(
