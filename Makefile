@@ -27,7 +27,7 @@ help: ## Show this list
 # $(call install,FOLDER,NAME) makes a virtual environment of what requirements/NAME.txt locks. pip resolves nothing and builds
 # nothing, so that no release of anything can change what is installed.
 define install
-$(PYTHON) -m venv $(1)
+"$(PYTHON)" -m venv $(1)
 $(1)/bin/$(PIP) install --quiet --no-deps --only-binary :all: --require-hashes --requirement requirements/$(2).txt
 endef
 

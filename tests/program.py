@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,11 @@ MOVABLE_CLOCK = [sys.executable, str(ROOT / "tests" / "movable_clock.py")]
 """What runs a Python program so that ``let_an_hour_pass`` works."""
 _SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _ENTRY_OF_FILE = re.compile(r"(?P<name>[^\n<]+)<<(?P<delimiter>[^\n]+)\n(?P<value>.*?)\n(?P=delimiter)\n", re.DOTALL)
+
+
+def python_script(code: str) -> str:
+    """Return a Python program as an executable script, as pip writes one where the interpreter's path has a space."""
+    return f"#!/bin/sh\n'''exec' {shlex.quote(sys.executable)} \"$0\" \"$@\"\n' '''\n{code}"
 
 
 @dataclass(frozen=True)

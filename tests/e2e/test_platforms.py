@@ -9,7 +9,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim
 from tests.e2e.golden import check_golden, normalized
-from tests.program import ROOT, run_program, start_program
+from tests.program import ROOT, python_script, run_program, start_program
 from tests.slow import mostly_slow
 from tests.waits import asked, wait_until
 
@@ -27,15 +26,15 @@ BY_HAND = claim("docs/platforms.md", "docker run")
 SCENARIOS = Path(__file__).parent / "scenarios"
 AT_ONCE = 1e9
 """Speed at which a run has ended before the first poll: every run then looks the same."""
-AGENT = f"""#!{sys.executable}
+AGENT = python_script("""\
 import os, pathlib, sys
 log = pathlib.Path(os.environ["AGENT_LOG"])
 with log.open("a") as file:
     print("$ buildkite-agent", *sys.argv[1:], file=file)
     print(sys.stdin.read(), file=file)
-"""
+""")
 """Notes how it is called; it stands for Buildkite's own."""
-DOCKER = f"""#!{sys.executable}
+DOCKER = python_script(f"""\
 import os, sys
 words, variables, folder = sys.argv[1:], dict(PATH=os.environ["PATH"]), "."
 assert words.pop(0) == "run"
@@ -51,7 +50,7 @@ while (word := words.pop(0)).startswith("-"):
 assert word == "ghcr.io/mogplex/run-action:1"
 os.chdir(folder)
 os.execve(sys.executable, [sys.executable, {str(ROOT / "entrypoint.py")!r}, *words], variables)
-"""
+""")
 """Runs the program as `docker run` would: in the mounted folder, with no other variables than it is given."""
 
 

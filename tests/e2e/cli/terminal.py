@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mogplex_ci.emulator import Emulator
-from tests.program import MOVABLE_CLOCK, ROOT, Ended, let_an_hour_pass
+from tests.program import MOVABLE_CLOCK, ROOT, Ended, let_an_hour_pass, python_script
 from tests.waits import LONG
 
-# As pip writes it where the interpreter's path has a space, but with the package of this work tree.
-_COMMAND = f"""\
-#!/bin/sh
-'''exec' {shlex.quote(sys.executable)} "$0" "$@"
-' '''
+# With the package of this work tree, whichever is installed.
+_COMMAND = python_script(f"""\
 import sys
 sys.path[0] = {str(ROOT)!r}
 from mogplex_ci.cli import main
 sys.exit(main())
-"""
+""")
 
 
 @dataclass

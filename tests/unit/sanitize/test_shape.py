@@ -35,7 +35,9 @@ def test_the_mark_of_what_is_missing_replaces_no_key() -> None:
 
 def test_many_keys_that_become_one_take_no_quadratic_time() -> None:
     value = {"\u200b" * number: None for number in range(300)} | {f" ({number})": None for number in range(9_000)}
-    assert len(SANITIZER.data(Untrusted(value))) == len(value)  # type: ignore[arg-type]
+    shown = SANITIZER.data(Untrusted(value))
+    assert isinstance(shown, dict)
+    assert len(shown) == len(value)
 
 
 @pytest.mark.parametrize(
