@@ -18,7 +18,8 @@ from mogplex_ci.api import answers
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
-from mogplex_ci.report.log import Log
+from mogplex_ci.report.log_lines import LogLines
+from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run.follow import LAST_CHECK_SECONDS, Follower
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -150,7 +151,7 @@ def _idle_stream(url: str) -> float:
 
 
 def _follow(client: Client, clock: Clock, deadline: float) -> float:
-    log = Log(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer({"mog_" + "x" * 32}))
+    log = RunLog(LogLines(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer({"mog_" + "x" * 32})))
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
     follower = Follower(client, answers.run(RUN), clock=clock, stop=Stop(), interval=interval, began=clock.monotonic())
     began = time.process_time()

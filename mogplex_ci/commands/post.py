@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,10 @@ from mogplex_ci.errors import EXIT_CODES, ForeignRunError, MogplexError, UsageEr
 from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import check_flags, flag_parser
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import FLEET_STATE, Level
+from mogplex_ci.platforms.base import Level
 from mogplex_ci.run.one import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.sanitize import Sanitizer, secrets_of
+from mogplex_ci.step.ledger import open_runs
 from mogplex_ci.waiting import SystemClock
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.models import Cancelled
     from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.step.ledger import OpenRun
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -40,24 +41,20 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         for fault in error.problems:
             platform.annotate(Level.ERROR, safe.line("Mogplex"), problem(safe, fault))
         return error.exit_code
-    state = platform.load_state()
-    runs = json.loads(state[FLEET_STATE]) if FLEET_STATE in state else [state]
-    left = [run for run in reversed(runs) if "key" in run or "run-id" in run]  # the newest first
+    left = open_runs(platform)[::-1]  # the newest first
     codes = [_clean_up(run, argv, env, platform, safe) for run in left]
     if left and not any(codes):
         with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
-            platform.clear_state()
+            platform.save_state("")
     return max(codes, default=0)
 
 
-def _clean_up(
-    state: Mapping[str, str], argv: Sequence[str], env: Mapping[str, str], platform: Platform, safe: Sanitizer
-) -> int:
+def _clean_up(left: OpenRun, argv: Sequence[str], env: Mapping[str, str], platform: Platform, safe: Sanitizer) -> int:
     """Cancel one run, say how that went, and return the exit code: 0 when it is not left running."""
-    run = safe.line("run {}", state["run-id"]) if "run-id" in state else safe.line("its run")
+    run = safe.line("run {}", left.run_id) if left.run_id else safe.line("its run")
     platform.line(safe.sentence("The step ended before its run; cancelling ", run))
     try:
-        answer = _cancel(argv, env, platform, state)
+        answer = _cancel(argv, env, platform, left)
     except MogplexError as error:
         text = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
@@ -74,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _cancel(argv: Sequence[str], env: Mapping[str, str], platform: Platform, state: Mapping[str, str]) -> Cancelled:
+def _cancel(argv: Sequence[str], env: Mapping[str, str], platform: Platform, run: OpenRun) -> Cancelled:
     """Cancel the run by its id. A start that was never answered is sent again with the same inputs to learn the id.
 
     Raises:
@@ -85,14 +82,13 @@ def _cancel(argv: Sequence[str], env: Mapping[str, str], platform: Platform, sta
     base_url, api_key = read_connection(argv, env)
     client, clock = Client(base_url, api_key or ""), SystemClock()
     try:
-        if "run-id" in state:
-            return cancel(client, state["run-id"], clock=clock, budget=TIMEOUT_BUDGET)
-        task = state.get("task") or None
-        inputs, _ = read_inputs(argv, env, platform.workspace, platform.repository(), task=task)
+        if run.run_id:
+            return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
+        inputs, _ = read_inputs(argv, env, platform.workspace, platform.repository(), task=run.task or None)
         return cancel_unanswered(
             client,
-            inputs.start_request(state.get("repo-id", "")),
-            state["key"],
+            inputs.start_request(run.repo_id),
+            run.key,
             may_be_foreign=inputs.idempotency_key is not None,
             clock=clock,
             budget=TIMEOUT_BUDGET,

@@ -200,7 +200,7 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[E
         with progress.hidden():
             session.console.lines(_lines_after(update, lines), as_json=options.json)
             _warn_of(update, session.console)
-        progress.on(update)
+        progress.on(None, update)
 
     try:
         return finish(follower.follow(began + timeout), show), follower.timeline

@@ -65,8 +65,6 @@ FORK_BUILD: Final = "this job builds a pull request from a fork"
 
 _LOOPBACK_URL: Final = r"http://(?:127\.0\.0\.1|localhost)(?::\d+)?(?:/|\Z)"
 """A stand-in on this machine, for tests; everything else must be https."""
-FLEET_STATE: Final = "fleet"
-"""Name of the state of a step with many runs: JSON, a list of what a step with one run would save, oldest first."""
 
 
 class Level(StrEnum):
@@ -211,28 +209,19 @@ class Platform:
             OSError: it cannot be written.
         """
 
-    def save_state(self, state: Mapping[str, str]) -> None:
-        """Save ids for this step's ``post``; they replace those saved before.
+    def save_state(self, state: str) -> None:
+        """Save ``state``, one line for this step's ``post``, in place of what was saved before; empty: nothing is left.
 
         Raises:
-            OSError, UsageError: they cannot be written.
+            OSError, UsageError: it cannot be written.
         """
         if (file := self._state_file()) is not None:
             file.save(state)
 
-    def load_state(self) -> Mapping[str, str]:
-        """Return what the main step saved; empty when it saved nothing or cleared it."""
+    def load_state(self) -> str:
+        """Return what the main step saved last; empty when there is nothing."""
         file = self._state_file()
-        return {} if file is None else file.load()
-
-    def clear_state(self) -> None:
-        """Delete the saved ids: ``post`` has nothing left to do.
-
-        Raises:
-            OSError, UsageError: they cannot be deleted.
-        """
-        if (file := self._state_file()) is not None:
-            file.clear()
+        return "" if file is None else file.load()
 
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")

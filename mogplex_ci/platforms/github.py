@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mogplex_ci.platforms.webhook import Trust
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
-_CLEARED: Final = "finished"
-"""Name of the state value that says that ``post`` has nothing left to do."""
+_STATE: Final = "runs"
+"""Name of the state value."""
 
 
 def _callers(env: Env) -> str | None:
@@ -134,30 +134,19 @@ class GitHubActions(Platform):
             with Path(path).open("a", encoding="utf-8", newline="\n") as file:
                 file.write(markdown)
 
-    def save_state(self, state: Mapping[str, str]) -> None:
-        """Append to the file whose values the action's ``post`` gets as ``STATE_NAME``.
+    def save_state(self, state: str) -> None:
+        """Append to the file whose values the action's ``post`` gets as ``STATE_NAME``; the last one counts.
 
         Without a post step of the runner, a later step of the job that runs ``mogplex-ci post`` reads a file.
         """
         if self.has_clean_up:
-            self._append("GITHUB_STATE", state)
+            self._append("GITHUB_STATE", {_STATE: state})
         else:
             super().save_state(state)
 
-    def load_state(self) -> Mapping[str, str]:
-        """Return the values that the runner hands to ``post``, or those in the file."""
-        if not self.has_clean_up:
-            return super().load_state()
-        if self.env.get(f"STATE_{_CLEARED}"):
-            return {}
-        return {name.removeprefix("STATE_"): value for name, value in self.env.items() if name.startswith("STATE_")}
-
-    def clear_state(self) -> None:
-        """Mark the state as cleared, for the runner's file only takes additions, or delete the file."""
-        if self.has_clean_up:
-            self._append("GITHUB_STATE", {_CLEARED: "true"})
-        else:
-            super().clear_state()
+    def load_state(self) -> str:
+        """Return what the runner hands to ``post``, or the content of the file."""
+        return self.env.get(f"STATE_{_STATE}", "") if self.has_clean_up else super().load_state()
 
     def _state_names(self, identity: Identity) -> Sequence[str]:
         """Leave out the step: ``mogplex-ci post`` is another one."""

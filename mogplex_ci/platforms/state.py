@@ -11,7 +11,7 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.workspace import inside, read_text, writable, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 _STATE_FOLDER: Final = ".mogplex"
@@ -29,32 +29,28 @@ class StateFile:
         self._workspace = workspace
         self._name = f"{_STATE_FOLDER}/{digest}.json"
 
-    def save(self, state: Mapping[str, str]) -> None:
-        """Write ``state``, all of it or nothing: the process may be killed at any time.
+    def save(self, state: str) -> None:
+        """Write ``state``, all of it or nothing: the process may be killed at any time. Empty: delete the file.
 
         Raises:
-            OSError, UsageError: the file cannot be written, or would be outside the workspace.
+            OSError, UsageError: the file cannot be written or deleted, or would be outside the workspace.
         """
+        if not state:
+            self._delete()
+            return
         path = writable(self._workspace, self._name, input_name=_STATE_FOLDER)
         write_whole(writable(self._workspace, f"{_STATE_FOLDER}/.gitignore", input_name=_STATE_FOLDER), "*\n")
-        write_whole(path, json.dumps(state))
+        write_whole(path, state)
 
-    def load(self) -> Mapping[str, str]:
-        """Return what was saved; empty when there is no such file or its content is not ours."""
+    def load(self) -> str:
+        """Return what was saved; empty when there is no such file."""
         try:
-            text = read_text(self._workspace, self._name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES)
-            state = json.loads(text)
-        except (ValueError, RecursionError, UsageError):
-            return {}
-        items = state.items() if isinstance(state, dict) else ()
-        return {name: value for name, value in items if isinstance(value, str)}
+            return read_text(self._workspace, self._name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES)
+        except UsageError:
+            return ""
 
-    def clear(self) -> None:
-        """Delete the file, and the folder when nothing else is in it.
-
-        Raises:
-            OSError, UsageError: the file cannot be deleted, or is outside the workspace.
-        """
+    def _delete(self) -> None:
+        """Delete the file, and the folder when nothing else is in it."""
         path = inside(self._workspace, self._name, input_name=_STATE_FOLDER)
         path.unlink(missing_ok=True)
         with suppress(OSError):  # another step has its state there

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError
+from mogplex_ci.report import Report
 from mogplex_ci.report.summary import Detail, gates, last_words, top_line, why
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import Started
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mogplex_ci.github_api import GitHubApi
-    from mogplex_ci.report.facts import Facts
+    from mogplex_ci.report.facts import StepFacts
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
     from mogplex_ci.waiting import Clock, Stop
@@ -39,7 +40,7 @@ _DIGITS: Final = 32
 _ANY: Final = f"[0-9a-f]{{{_DIGITS}}}"
 
 
-class CommentReport:
+class CommentReport(Report):
     """Keeps the comment up to date. Failing to do so is a warning."""
 
     def __init__(
@@ -70,7 +71,7 @@ class CommentReport:
         self._comment: int | None = None
         """Id of the comment, once it is known."""
 
-    def on(self, update: Update) -> None:
+    def on(self, name: SafeText | None, update: Update) -> None:
         """Write the comment when the run has started. A retry's run is only put into the marker."""
         if not isinstance(update, Started):
             return
@@ -80,8 +81,9 @@ class CommentReport:
             said = Markdown.of("**The Mogplex run is at work**")
             self._write(Markdown.of("{}{}\n", said, self._job_link()), CALLS_SECONDS)
 
-    def end(self, facts: Facts) -> None:
+    def end(self, step: StepFacts) -> None:
         """Say in the comment how the run ended. Nothing is said when there was no run."""
+        facts = step.facts
         if self._run is None or facts.run_id is None:
             return
         parts = [Markdown.of("{}{}\n", top_line(facts, self._safe), self._job_link())]

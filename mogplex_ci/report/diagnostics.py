@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from mogplex_ci.report import Report
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import open_text
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
     from pathlib import Path
 
-    from mogplex_ci.report.facts import Facts
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText
 
@@ -27,7 +27,7 @@ _SHOWN_ELSEWHERE: Final = ("events", "additions", "run", "repo")
 """Fields of updates that the log and the events file have."""
 
 
-class Diagnostics:
+class Diagnostics(Report):
     """Logs what the program does. It is also a report, so that it gets every update."""
 
     def __init__(self, sanitizer: Sanitizer, path: Path | None, debug: Callable[[SafeText], None]) -> None:
@@ -51,21 +51,18 @@ class Diagnostics:
             "request", method=method, path=path, status=status, attempt=attempt, milliseconds=round(milliseconds, 1)
         )
 
-    def on(self, update: Update) -> None:
+    def on(self, name: SafeText | None, update: Update) -> None:
         """Log an update: a wait with its reason, or a decision."""
         fields: dict[str, object] = {}
-        for name, value in update._asdict().items():
-            if name not in _SHOWN_ELSEWHERE:
-                fields[name] = _plain(value)
+        for field, value in update._asdict().items():
+            if field not in _SHOWN_ELSEWHERE:
+                fields[field] = _plain(value)
         run, events = getattr(update, "run", None), getattr(update, "events", None)
         if run is not None:
             fields["status"] = run.status
         if events is not None:
             fields["count"] = len(events)
         self._logger.info(type(update).__name__, **fields)
-
-    def end(self, facts: Facts) -> None:
-        """Log nothing more: the result file says how the step ended."""
 
     def info(self, line: SafeText) -> None:
         """Write a finished line; structlog calls this, in a fleet from the threads of its runs."""

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, problem, says_more
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.sanitize import timestamp
+from mogplex_ci.sanitize import count, timestamp
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from mogplex_ci.run.timeline import PhaseSpan, ToolUse
     from mogplex_ci.run.updates import Started
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
-    from mogplex_ci.untrusted import Untrusted
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
@@ -143,31 +143,50 @@ class Facts(NamedTuple):
 
 
 class RunFacts(NamedTuple):
-    """One run of the fleet that is over. Times are seconds since the step began."""
+    """One run that is over. Times are seconds since the step began."""
 
-    name: SafeText
-    """As lines of the log begin: ``[owner/name task]``."""
-    repo: Untrusted
+    name: SafeText | None
+    """As lines of the log begin: ``[owner/name task]``; None unless the step has several runs."""
+    repo: Untrusted | None
+    """``owner/name``, or as the input has it; None when it does not tell."""
     task: str | None
     facts: Facts
     began: float
     ended: float
+    of: int = 1
+    """How many runs the step has."""
+
+    @property
+    def label(self) -> str:
+        """Its name without brackets."""
+        return (self.name or "").strip("[]")
 
     def without_timeline(self) -> RunFacts:
         """Return what is kept once the run's reports are made: the timelines of all runs would be too much."""
         return self._replace(facts=self.facts._replace(timeline=Timeline(), tools=(), spans=()))
 
 
-class FleetFacts(NamedTuple):
-    """How the step ended, and each of its runs."""
+class StepFacts(NamedTuple):
+    """How the step ended, and each of its runs. A step that started nothing has one without an id."""
 
-    step: Facts
+    facts: Facts
     runs: Sequence[RunFacts]
+
+    @property
+    def is_fleet(self) -> bool:
+        """Whether the step is one with several runs, which have names."""
+        return not self.runs or self.runs[0].name is not None
 
     @property
     def good(self) -> int:
         """How many runs ended well."""
         return sum(run.facts.exit_code == 0 for run in self.runs)
+
+    def headline(self, safe: Sanitizer) -> SafeText:
+        """Return ``Of 5 runs 3 succeeded``."""
+        is_detached = any(run.facts.result is Result.DETACHED for run in self.runs)
+        verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
+        return safe.line("Of {} {} {}", count(len(self.runs), "run"), self.good, safe.line(verb))
 
 
 def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None) -> Facts:
@@ -324,7 +343,7 @@ def early_outputs(started: Started, safe: Sanitizer) -> dict[str, SafeText | Non
     }
 
 
-def final_outputs(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
+def _outputs_of_run(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
     """Return every output; unknown is None. Only ``message`` may have several lines."""
     return {
         "result": safe.identifier(facts.result.value),
@@ -359,3 +378,33 @@ def final_outputs(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
 
 def _boolean(value: bool | None, safe: Sanitizer) -> SafeText | None:
     return None if value is None else safe.identifier("true" if value else "false")
+
+
+_OF_STEP: Final = ("result", "error", "error-code", "duration-seconds", "result-file", "events-file", "report-file")
+"""Outputs that a step with several runs has; the others are about one run alone, and in ``results``."""
+
+
+def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
+    """Return every output; unknown is None. Only ``message`` may have several lines."""
+    outputs = _outputs_of_run(step.facts, safe)
+    if not step.is_fleet:
+        return outputs
+    results = safe.json(Untrusted([_row(run, safe) for run in step.runs]))
+    return {name: value if name in _OF_STEP else None for name, value in outputs.items()} | {"results": results}
+
+
+def _row(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
+    facts = run.facts
+    return {
+        "repo": safe.repo(run.repo) if run.repo else None,
+        "task": run.task,
+        "result": facts.result.value,
+        "status": facts.status,
+        "run-id": facts.run_id,
+        "branch": facts.branch,
+        "pull-request-url": facts.pull_request_url,
+        "changed": facts.changed,
+        "commit-sha": facts.commit,
+        "error-code": facts.error_code,
+        "duration-seconds": round(facts.duration),
+    }

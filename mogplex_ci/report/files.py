@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
 from mogplex_ci.models import EventKind
-from mogplex_ci.report import FileReport
+from mogplex_ci.report import FileReport, Report
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.result import Result
@@ -16,13 +16,13 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import discard, open_text, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from mogplex_ci.models import Event
-    from mogplex_ci.report.facts import Facts
+    from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import CleanText, Sanitizer
+    from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 
 VERSION: Final = 1
 """Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or changes its meaning."""
@@ -102,31 +102,39 @@ class EventLines:
             return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})
 
 
-class EventsFile:
-    """The events, written while the run goes on. If the step is killed, the agent's last paragraph may be missing."""
+class EventsFile(Report):
+    """The events of all runs, written as they come. If the step is killed, the agent's last paragraph may be missing.
 
-    def __init__(self, path: Path, sanitizer: Sanitizer, *, append: bool = False) -> None:
-        """``append``: the file is one for several runs and has been begun; each line gets its run's id."""
+    With several runs, each line has its run's id.
+    """
+
+    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         self._path = path
-        self._lines = EventLines(sanitizer)
-        self._names_run = append
-        self._is_ours = append
+        self._safe = sanitizer
+        self._runs: dict[SafeText | None, EventLines] = {}
+        self._is_ours = False
         """Whether this step has written to it; the first update empties what an earlier one left."""
 
-    def on(self, update: Update) -> None:
+    def on(self, name: SafeText | None, update: Update) -> None:
         """Append the events that are ready."""
+        lines = self._runs.setdefault(name, EventLines(self._safe))
         match update:
             case EventsArrived(run=run, events=events):
-                self._lines.run_id = run.id if self._names_run else ""
-                self._write(self._lines.add(events))
+                lines.run_id = run.id if name else ""
+                self._write(lines.add(events))
             case Quiet():
-                self._write(self._lines.quiet())
+                self._write(lines.quiet())
             case _:
                 self._write(())
 
-    def end(self, facts: Facts) -> None:
-        """Append the rest, and empty the file if there was no update at all."""
-        self._write(self._lines.end())
+    def end_run(self, run: RunFacts) -> None:
+        """Append the rest of the run's events."""
+        if run.name in self._runs:
+            self._write(self._runs.pop(run.name).end())
+
+    def end(self, step: StepFacts) -> None:
+        """Empty the file if there was no update at all."""
+        self._write(())
 
     def _write(self, lines: Iterable[str]) -> None:
         text = "".join(f"{line}\n" for line in lines)
@@ -137,11 +145,25 @@ class EventsFile:
 
 
 class ResultFile(FileReport):
-    """How the step ended as JSON, by ``schemas/result.schema.json``."""
+    """How the step and each of its runs ended as JSON, by ``schemas/result.schema.json``."""
 
-    def end(self, facts: Facts) -> None:
+    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+        super().__init__(path, sanitizer)
+        self._runs: dict[SafeText, dict[str, object]] = {}
+
+    def end_run(self, run: RunFacts) -> None:
+        """Keep the part of a run of several."""
+        if run.name:
+            named = {
+                "repo": self._safe.repo(run.repo) if run.repo else None,
+                "task": self._safe.clean(run.task) if run.task else None,
+            }
+            self._runs[run.name] = result_of(run.facts, self._safe) | named
+
+    def end(self, step: StepFacts) -> None:
         """Write the file."""
-        write_json(self._path, result_of(facts, self._safe))
+        runs = [self._runs[run.name] for run in step.runs if run.name]
+        write_json(self._path, result_of(step.facts, self._safe) | {"runs": runs})
 
 
 def write_json(path: Path, value: object) -> None:
@@ -226,54 +248,40 @@ def result_of(facts: Facts, safe: Sanitizer) -> dict[str, object]:
 class ArtifactFile(FileReport):
     """The artifact that was asked for, as JSON."""
 
-    def end(self, facts: Facts) -> None:
+    def end(self, step: StepFacts) -> None:
         """Write the file, if there is an artifact."""
-        if facts.artifact is None:
+        if step.facts.artifact is None:
             discard(self._path)
         else:
-            write_json(self._path, json.loads(facts.artifact))
+            write_json(self._path, json.loads(step.facts.artifact))
 
 
 class JUnitFile(FileReport):
-    """The result as JUnit XML, for CI systems that show test reports: a test case for the run, and one for each gate.
+    """The result as JUnit XML, for CI systems that show test reports: a test case for each run and each of its gates.
 
+    A run's case is named after repository and task, the same in every pipeline; else after the task's first line.
     A rejected run did succeed: its own case passes, and those of the gates that do not hold fail.
     """
 
-    def __init__(self, path: Path, sanitizer: Sanitizer, *, name: str | None, repo: str | None) -> None:
-        """``name`` and ``repo`` name the run's case, the same in every pipeline; else the task's first line does."""
-        super().__init__(path, sanitizer)
-        self._name = name
-        self._class = sanitizer.clean(repo or "mogplex")
-
-    def end(self, facts: Facts) -> None:
+    def end(self, step: StepFacts) -> None:
         """Write the file."""
-        write_junit(self._path, [(facts, self._class, self._name)], facts.duration, self._safe)
-
-
-def write_junit(
-    path: Path, runs: Sequence[tuple[Facts, CleanText, str | None]], seconds: float, safe: Sanitizer
-) -> None:
-    """Write a suite with a test case for each run and each of its gates.
-
-    ``runs`` are a run's facts, its class name, and its name or None for the task's; ``seconds`` is how long all took.
-    """
-    suites = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(suites, "testsuite", name="Mogplex", time=f"{seconds:.3f}")
-    for facts, class_name, name in runs:
-        _run_case(suite, facts, class_name, safe.clean(name) if name else facts.title)
-        for gate in facts.gates:
-            case = _case(suite, class_name, gate.name, 0.0)
-            if not gate.passed:
-                message = _xml(f"{gate.found}. Expected: {gate.expected}.")
-                why = ElementTree.SubElement(case, "failure", message=message, type=gate.error_code or "REJECTED")
-                why.text = "\n".join(_xml(line) for line in (*gate.items, gate.remedy) if line) or None
-    suite.set("tests", str(len(suite)))
-    for count, counted in _COUNTS.items():
-        suite.set(count, str(len(suite.findall(f"testcase/{counted}"))))
-    ElementTree.indent(suites)
-    text = ElementTree.tostring(suites, encoding="unicode", xml_declaration=False)
-    write_whole(path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
+        suites = ElementTree.Element("testsuites")
+        suite = ElementTree.SubElement(suites, "testsuite", name="Mogplex", time=f"{step.facts.duration:.3f}")
+        for run in step.runs:
+            class_name = self._safe.clean(run.repo or "mogplex")
+            _run_case(suite, run.facts, class_name, self._safe.clean(run.task) if run.task else run.facts.title)
+            for gate in run.facts.gates:
+                case = _case(suite, class_name, gate.name, 0.0)
+                if not gate.passed:
+                    message = _xml(f"{gate.found}. Expected: {gate.expected}.")
+                    why = ElementTree.SubElement(case, "failure", message=message, type=gate.error_code or "REJECTED")
+                    why.text = "\n".join(_xml(line) for line in (*gate.items, gate.remedy) if line) or None
+        suite.set("tests", str(len(suite)))
+        for count, counted in _COUNTS.items():
+            suite.set(count, str(len(suite.findall(f"testcase/{counted}"))))
+        ElementTree.indent(suites)
+        text = ElementTree.tostring(suites, encoding="unicode", xml_declaration=False)
+        write_whole(self._path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
 
 
 def _run_case(suite: ElementTree.Element, facts: Facts, class_name: CleanText, name: CleanText) -> None:

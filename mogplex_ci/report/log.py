@@ -1,445 +1,183 @@
-"""The job log: what happens in lines, details folded into groups, and annotations for what needs attention."""
+"""The job log of a step.
+
+Of one run everything is written as it happens. Of several runs the turning points are, and each run's own log follows
+in one group when the run ends.
+"""
 
 from __future__ import annotations
 
+import io
 import json
-from collections import Counter
+from collections import deque
 from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.models import FEED_LIMIT
-from mogplex_ci.platforms.base import Level
-from mogplex_ci.report import text
+from mogplex_ci.errors import RateLimitedError
+from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.system import System
+from mogplex_ci.report import Report, text
+from mogplex_ci.report.log_lines import DETAILS_LIMIT, LogLines
+from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.timeline import Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall
-from mogplex_ci.sanitize import clock, count, duration
+from mogplex_ci.sanitize import count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Mapping
 
-    from mogplex_ci.errors import MogplexError, Problem
+    from mogplex_ci.errors import Problem
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Event, FileLocation
-    from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.report.facts import Facts, GateFacts
-    from mogplex_ci.report.text import EntryText
-    from mogplex_ci.run.agent_text import Checkpoint
-    from mogplex_ci.run.timeline import Addition
+    from mogplex_ci.report.facts import RunFacts, StepFacts
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
-DETAILS_LIMIT: Final = 2_000_000
-"""Bytes of details and of the agent's words. GitLab cuts a log at 4 MiB: the result must come before that."""
-ANNOTATIONS_LIMIT: Final = 10
-"""Annotations of one level; GitHub drops what comes after."""
-LOCATIONS_LIMIT: Final = 5
-"""How many of these may be the agent's findings in files; the others say how the step went."""
-ITEMS_IN_ANNOTATION: Final = 3
-"""Paths, checks or faults that the annotation of a gate names; the log lists all of them."""
+LAST_LINES: Final = 30
+"""Lines at the end of a run's log that are shown even if the log is too long."""
+_LEAST_ROOM: Final = 20_000
+SAID_AT_ONCE: Final = (
+    *(u.NextKey, u.Retrying, u.Started, u.StatusChanged, u.UnknownStatus, u.EventsMissing, u.Trouble, u.Recovered),
+    *(u.Cancelling, u.CancelFailed, Waiting),
+)
+"""Updates that are a line of the log as soon as they come, also of one run of many."""
 
 
-class Log:
-    """Writes the job log. Only what it writes when a run has ended needs the module of facts, which is imported then.
+class Log(Report):
+    """Writes the job log."""
 
-    Times in brackets count from the run's first event and never go backwards: a tool call gets its line when it ends,
-    or when nothing else comes for a while. Times in sentences count from the start of the step.
-    """
-
-    def __init__(self, platform: Platform, sanitizer: Sanitizer, room: int = DETAILS_LIMIT) -> None:
-        """``room`` is the bytes of details and of the agent's words; what goes beyond is left out."""
-        self._platform = platform
+    def __init__(self, platform: Platform, sanitizer: Sanitizer, elapsed: Callable[[], float]) -> None:
+        """``elapsed`` tells how many seconds the step has taken."""
+        self._out = LogLines(platform, sanitizer)
         self._safe = sanitizer
-        self._levels = frozenset(Level)
-        """Annotations that are wanted; the others are lines."""
-        self._annotated: Counter[Level] = Counter()
-        self._located: Counter[Level] = Counter()
-        self._title = ""
-        self._base_url = ""
-        self._is_dry_run = False
-        self._is_own_repository = False
-        """Whether the run works on this job's repository, so that its files can be annotated."""
-        self._calls: dict[ToolCall, bool] = {}
-        """Calls without an end so far, and whether their start is in the log."""
-        self._finishes: dict[ToolCall, Event] = {}
-        """The end of each call as it is in the log. The service may correct it later."""
-        self._at = 0.0
-        """Time of the last line, in seconds since the run's first event."""
-        self._room = room
-        self._is_paused = False
-        self._agent_speaks = False
-        """Whether the last line is the agent's."""
+        self._elapsed = elapsed
+        self._step = RunLog(self._out)
+        """What is about no run of several."""
+        self._runs: dict[SafeText, tuple[RunLog, _Kept]] = {}
+        """The runs of several that are not over."""
+        self._wait_ends = 0.0
+        """Until when starts have to wait, as the log says; in seconds since the step began."""
 
     def start(self, inputs: ActionInputs) -> None:
         """Use ``inputs`` from here on."""
-        wanted = {"errors": frozenset({Level.ERROR}), "none": frozenset[Level]()}
-        self._levels = wanted.get(inputs.annotations, frozenset(Level))
-        self._title = text.first_line(inputs.prompt)
-        self._base_url = inputs.base_url.rstrip("/")
-        self._is_dry_run = inputs.dry_run
+        self._out.annotate_only(inputs.annotations)
+        self._step.start(inputs)
+
+    def begin_runs(self, runs: Mapping[SafeText, ActionInputs], at_once: int) -> None:
+        """Say which of several runs will be started: their names and inputs, and how many ``at_once``."""
+        room = max(DETAILS_LIMIT // len(runs), _LEAST_ROOM)
+        for name, inputs in runs.items():
+            kept = _Kept(self._safe, room)
+            log = RunLog(LogLines(kept, self._safe, room))
+            log.start(inputs)
+            self._runs[name] = log, kept
+        title = self._safe.sentence("Starting ", count(len(runs), "run"), ", at most ", at_once, " at once")
+        self._out.fold(title, runs)
 
     def warn(self, title: LiteralString, message: SafeText) -> None:
         """Annotate with a warning."""
-        self._annotate(Level.WARNING, title, message)
+        self._out.warn(title, message)
 
     def problem(self, fault: Problem) -> None:
         """Say what is wrong with an input."""
-        self._platform.line(text.problem(self._safe, fault))
+        self._out.line(text.problem(self._safe, fault))
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
         line = self._safe.line
         body = json.dumps(inputs.start_request(inputs.repo or ""), indent=2, ensure_ascii=False)
         which = "The request for each repository" if inputs.is_for_many_repos else "The request"
-        self._group(
+        self._out.group(
             line("Dry run: nothing is sent to {}. {} would be", inputs.base_url, which),
             [line("POST /api/v1/mogplex/runs"), line("Authorization: Bearer ***"), *self._safe.block(Untrusted(body))],
         )
 
-    def on(self, update: Update) -> None:
-        """Write what happened."""
-        match update:
-            case Waiting(error, seconds):
-                self._say(
-                    "Trying again in ", duration(seconds), ": ", text.reason(self._safe, error.cause, error.detail)
-                )
-            case u.Starting():
-                self._starting(update)
-            case u.NextKey():
-                self._next_key(update)
-            case u.Started():
-                self._started(update)
-            case u.Retrying():
-                self._retrying(update)
-            case u.StatusChanged(run, elapsed, asks):
-                self._platform.debug(self._safe.line("Status {} after {}", run.status, duration(elapsed)))
-                if run.is_paused and not self._is_paused:
-                    self._paused(asks)
-                self._is_paused = run.is_paused
-            case u.UnknownStatus(run):
-                message = self._safe.line("This version does not know the status {} and follows the run on", run.status)
-                self.warn("Unknown status", message)
-            case u.Polling(why):
-                self._say("Reading events by polling: ", Untrusted(why))
-            case u.EventsArrived():
-                self._add(update.additions)
-            case u.Quiet(additions):
-                self._add(additions)
-                self._show_open_calls()
-            case u.EventsMissing():
-                self._events_missing(update)
-            case u.Trouble(error):
-                self._say("The API does not answer as it should: ", self._reason(error))
-            case u.Recovered(after):
-                self._say("The API answers again after ", duration(after))
-            case u.Heartbeat():
-                self._heartbeat(update)
-            case u.GateJudged(gate):
-                from mogplex_ci.report.facts import gate_facts
-
-                self._gate(gate_facts(gate, self._safe))
-            case u.Cancelling(run):
-                self._show_open_calls(ended=True)
-                self._say("Cancelling the run" if run else "Asking for the run's id to cancel it")
-            case u.CancelAnswered(status, already_terminal):
-                self._say("The run had already ended: " if already_terminal else "Cancel answered: ", Untrusted(status))
-            case u.CancelFailed():
-                self._cancel_failed(update)
-            case u.Ended():
-                self._add(update.additions)
-                self._show_open_calls(ended=True)
-
-    def end(self, facts: Facts) -> None:
-        """Write how the step ended, annotate a failure once or each wrong input, and say what to do next."""
-        from mogplex_ci.report.facts import ARTIFACT_LIMIT
-
-        self._show_open_calls(ended=True)
-        figures: tuple[Part, ...] = ()
-        if facts.run_id:
-            figures = (", ", count(facts.events, "event"), ", ", count(facts.requests, "request"))
-        ended = text.headline(facts.result)
-        self._say(text.mark(facts.result), " ", ended, " after ", duration(facts.duration), *figures)
-        self._delivery(facts)
-        for problem in facts.problems:
-            self._annotate(Level.ERROR, "Mogplex", problem)
-        is_rejected = facts.result is Result.REJECTED  # each gate that failed has told what and why
-        if facts.error and not facts.problems and not is_rejected:
-            self._annotate(Level.ERROR, "Mogplex", facts.error)
-        if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self._safe)):
-            self._group(self._safe.line("The full message"), lines)
-        if facts.preview_url and not self._is_paused:  # else it was shown with the question
-            self._say("Preview: ", facts.preview_url)
-        if facts.goes_on and facts.result not in (Result.DETACHED, Result.PAUSED):
-            self.warn("Run goes on", self._safe.line("The run is still working; this step no longer follows it"))
-        if facts.remedy and facts.result is Result.SKIPPED:
-            self._annotate(Level.NOTICE, "Skipped", facts.remedy)
-        elif facts.remedy and not is_rejected:
-            self._platform.line(facts.remedy)
-        if len(facts.artifact or "") > ARTIFACT_LIMIT:
-            words = "The artifact is longer than {} characters: the output is empty, and artifact-file gets it whole"
-            self.warn("Artifact", self._safe.line(words, ARTIFACT_LIMIT))
-        for step in facts.next_steps:
-            self._say("To ", step.purpose, ": ", step.command)
-
-    def _starting(self, starting: u.Starting) -> None:
-        repo = starting.repo.full_name if starting.repo else Untrusted(starting.repo_id)
-        own = self._platform.repository()
-        self._is_own_repository = own is not None and repo.one_of(own) is not None
-        if self._title:
-            self._say("Task: ", Untrusted(self._title))
-        self._say("Starting a run on ", repo, ", idempotency key ", Untrusted(starting.key))
-
-    def _next_key(self, update: u.NextKey) -> None:
-        run = update.run
-        if run is None:
-            found: tuple[Part, ...] = ("The key belongs to an earlier, different request",)
-        elif update.never_queued:
-            found = ("Run ", Untrusted(run.id), " was never queued")
-        else:
-            found = ("Run ", Untrusted(run.id), " of an earlier attempt has ended (", Untrusted(run.status), ")")
-        self._say(*found, "; next idempotency key: ", Untrusted(update.key))
-
-    def _started(self, started: u.Started) -> None:
-        run = started.run
-        if started.followed:
-            self._say(
-                "Following run ", Untrusted(run.id), " (", Untrusted(run.status), "), which was started elsewhere"
-            )
-        elif started.unexpected:
-            message = self._safe.line(
-                "Joined run {} ({}) although this is the first attempt: another use of this step may have started it. "
-                "Give each use a key-suffix of its own",
-                *(run.id, run.status),
-            )
-            self.warn("Joined run", message)
-        elif started.joined:
-            message = self._safe.line(
-                "Joined run {} ({}), which an earlier attempt of this step started", run.id, run.status
-            )
-            self.warn("Joined run", message)
-        else:
-            self._say("Started run ", Untrusted(run.id), " (", Untrusted(run.status), ")")
-        if started.agent_ignored:
-            self.warn("Agent", self._safe.line("This service does not know agents: the agent input was not used"))
-        self._say("Branch: ", *text.place(run), *((", harness: ", run.harness) if run.harness else ()))
-        if self._is_dry_run:
+    def on(self, name: SafeText | None, update: Update) -> None:
+        """Write what happened; of a run of several its turning points, and everything else into its group."""
+        if name is None:
+            self._step.on(update)
             return
-        self._say("To follow the run elsewhere: mogplex runs events ", Untrusted(run.id), " --follow")
-        url = self._safe.url(f"{self._base_url}/api/v1/mogplex/runs/{run.id}")
-        if url is not None:
-            self._platform.link(self._safe.line("Mogplex run {}", run.id), url)
+        log, kept = self._runs[name]
+        kept.first_of_update = None
+        log.on(update)
+        if isinstance(update, Waiting) and isinstance(update.error, RateLimitedError):
+            if self._elapsed() >= self._wait_ends:  # the other runs that wait say nothing new
+                reason = text.reason(self._safe, update.error.cause, update.error.detail)
+                self._out.say(reason, "; the next try to start is in ", duration(update.seconds))
+                self._wait_ends = self._elapsed() + update.seconds
+        elif isinstance(update, SAID_AT_ONCE) and kept.first_of_update:
+            self._out.say(name, " ", kept.first_of_update)
 
-    def _retrying(self, update: u.Retrying) -> None:
-        """Say why another run follows; its times count anew."""
-        self._show_open_calls(ended=True)
-        result = update.result
-        why = text.reason(self._safe, result.cause, result.detail)
-        self._say("Run ", Untrusted(update.run.id), ": ", why)
-        left = self._safe.line("{} retries left" if update.retries_left > 1 else "{} retry left", update.retries_left)
-        self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, ")")
-        self._calls.clear()
-        self._finishes.clear()
-        self._at, self._is_paused = 0.0, False
+    def heartbeat(self, counts: SafeText) -> None:
+        """Count the runs."""
+        self._out.say(counts, " (after ", duration(self._elapsed()), ")")
 
-    def _gate(self, gate: GateFacts) -> None:
-        """Say whether the run passed a gate, and annotate when it did not."""
-        if gate.passed:
-            self._say("✔ ", gate.name, ": ", gate.found)
+    def end_run(self, run: RunFacts) -> None:
+        """Write how a run ended; and its log, if it is one of several."""
+        if run.name is None:
+            self._step.end(run.facts)
             return
-        lines = [line for item in gate.items for line in self._safe.block(Untrusted(item))]
-        self._group(self._safe.sentence("✘ ", gate.name, ": ", gate.found), lines)
-        listed = text.joined(", ", *gate.items[:ITEMS_IN_ANNOTATION])
-        more: Part = ", …" if len(gate.items) > ITEMS_IN_ANNOTATION else None
-        shown: tuple[Part, ...] = (": ", *listed, more) if listed else ()
-        words = self._safe.sentence(
-            gate.name, ": ", gate.found, *shown, ". Expected: ", gate.expected, ". ", gate.remedy
-        )
-        self._annotate(Level.ERROR, "Mogplex", words)
+        log, kept = self._runs.pop(run.name)
+        facts = run.facts
+        log.end(facts)
+        link: tuple[Part, ...] = (": ", facts.pull_request_url) if facts.pull_request_url else ()
+        took = (" after ", duration(facts.duration)) if facts.run_id else ()
+        said = (run.name, " ", text.mark(facts.result), " ", text.headline(facts.result), *took, *link)
+        self._out.say(*said)
+        if facts.exit_code != 0 and facts.error:
+            self._out.annotate(Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.error))
+        if lines := kept.all():
+            self._out.fold(self._safe.sentence(run.name, " The run's log"), lines)
 
-    def _paused(self, asks: Checkpoint | None) -> None:
-        """Say that the run waits for an answer, and what it asks."""
-        self._say("The run is paused: it waits for a person's answer in Mogplex")
-        if asks is not None and asks.summary:
-            self._say("It asks: ", asks.summary)
-        if asks is not None and (url := self._safe.url(asks.preview_url)):
-            self._say("Preview: ", url)
-
-    def _heartbeat(self, beat: u.Heartbeat) -> None:
-        call = next((call for call in reversed(self._calls) if call.finish is None), None)
-        doing: tuple[Part, ...] = (" (", *text.doing(call), ")") if call else ()
-        self._say(
-            *("Still ", Untrusted(beat.run.status), " after ", duration(beat.elapsed)),
-            *(", ", duration(beat.silence), " since the last event", *doing),
-        )
-
-    def _events_missing(self, update: u.EventsMissing) -> None:
-        self._show_open_calls(ended=True)
-        if update.out_of_time:
-            self.warn("Events missing", self._safe.line("The timeout left no time to show the last events"))
+    def end(self, step: StepFacts) -> None:
+        """Write how a step with several runs ended; of one run all is said."""
+        if not step.is_fleet:
             return
-        which: SafeText = (
-            self._safe.line("The service lists the first {} events only: later ones are missing here", FEED_LIMIT)
-            if update.later_ones
-            else self._safe.line("The service no longer lists some events: they are missing here")
+        facts = step.facts
+        self._out.say(
+            *(text.mark(facts.result), " ", step.headline(self._safe)),
+            *(" after ", duration(facts.duration), ", ", count(facts.requests, "request")),
         )
-        self.warn("Events missing", self._safe.sentence(which, ". The run is followed to its end by its status"))
+        if facts.result is Result.INTERRUPTED and facts.error:
+            self._out.annotate(Level.ERROR, "Mogplex", facts.error)
+        if facts.remedy:
+            self._out.line(facts.remedy)
 
-    def _cancel_failed(self, failed: u.CancelFailed) -> None:
-        by_hand: tuple[Part, ...] = ()
-        if failed.run and not self._is_dry_run:
-            by_hand = (". To cancel it by hand: mogplex runs cancel ", Untrusted(failed.run.id))
-        self.warn("Run not cancelled", self._safe.sentence("The run may go on. ", self._reason(failed.error), *by_hand))
 
-    def _reason(self, error: MogplexError) -> SafeText:
-        return text.reason(self._safe, error.cause, error.detail)
+class _Kept(Platform):
+    """Keeps the lines of one run's log until they are shown in one group; of a long log, its beginning and its end."""
 
-    def _delivery(self, facts: Facts) -> None:
-        """Say what the run delivered, or that this is unknown."""
-        is_unknown = facts.changed is None and facts.pull_request_url is None
-        if facts.pull_request_url:
-            self._annotate(Level.NOTICE, "Pull request", facts.pull_request_url)
-            self._platform.link(self._safe.line("Pull request"), facts.pull_request_url)
-        elif facts.changed is False:
-            self.warn("No change", self._safe.line("The run changed nothing in the repository"))
-        elif is_unknown and facts.events_missing:
-            self._say("Pull request and change: unknown (events are missing)")
-        elif is_unknown and facts.has_work:
-            self._say("Pull request and change: unknown (no event reports them)")
-        if facts.compare_url and not facts.pull_request_url and (facts.has_work or facts.events_missing):
-            self._say("Compare: ", facts.compare_url)
+    def __init__(self, safe: Sanitizer, room: int) -> None:
+        """``room`` is the bytes that are kept besides the last lines."""
+        super().__init__(System("kept"), {}, io.StringIO())
+        self._safe = safe
+        self._room = room
+        self._first: list[SafeText] = []
+        self._last: deque[SafeText] = deque(maxlen=LAST_LINES)
+        self._dropped = 0
+        self.first_of_update: SafeText | None = None
+        """The first line since it was last set to None."""
 
-    def _add(self, additions: Iterable[Addition]) -> None:
-        """Write what was added to the timeline. What cannot be shown must not hide what comes after it."""
-        for addition in additions:
-            try:
-                self._write(addition)
-            except Exception:
-                self._say("An event cannot be shown here; the events file would have it")
+    def line(self, text: SafeText) -> None:
+        """Keep a line."""
+        self.first_of_update = self.first_of_update or text
+        self._room -= len(text.encode())
+        if self._room > 0:
+            self._first.append(text)
+            return
+        self._dropped += len(self._last) == LAST_LINES
+        self._last.append(text)
 
-    def _write(self, addition: Addition) -> None:
-        match addition:
-            case PhaseStarted():
-                self._phase(addition.at, text.phase_started(addition, self._safe), addition)
-            case PhaseEnded():
-                self._phase(addition.at, text.phase_ended(addition), addition)
-            case ToolCall():
-                self._tool_call(addition)
-            case TextPiece():
-                self._agent_text(addition)
-            case Note():
-                self._note(addition)
+    def open_group(self, title: SafeText) -> None:
+        """Keep the title as a line: groups do not nest."""
+        self.line(title)
 
-    def _phase(self, at: float, words: EntryText, entry: PhaseStarted | PhaseEnded) -> None:
-        if isinstance(entry, PhaseEnded):
-            self._show_open_calls(ended=True)
-        self._line(at, "✘" if words.is_bad else "●", *words.parts())
-        if details := self._details(entry.event):
-            self._group(self._safe.sentence("Details of ", entry.phase.value), details)
-
-    def _tool_call(self, call: ToolCall) -> None:
-        """Hold the start of a call back, and write its end; with its start if that is not in the log."""
-        is_known = call in self._calls or call in self._finishes
-        if call.start is not None and not is_known:
-            self._calls[call] = False
-        elif call.finish is not None and self._finishes.get(call) is not call.finish:
-            start_is_shown = self._calls.pop(call, is_known)
-            self._finishes[call] = call.finish
-            self._call_line(call, None if start_is_shown else call.start, call.finish)
-
-    def _show_open_calls(self, *, ended: bool = False) -> None:
-        """Write the starts that were held back; ``ended``: their ends are not expected any more."""
-        for call, is_shown in self._calls.items():
-            if not is_shown:
-                self._calls[call] = True
-                self._call_line(call, call.start, None, unfinished=ended)
-
-    def _call_line(
-        self, call: ToolCall, start: Event | None, finish: Event | None, *, unfinished: bool = False
+    def annotate(
+        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
     ) -> None:
-        at = call.ended if finish and call.ended is not None else call.at
-        words = text.tool_call(call, start, finish, unfinished=unfinished)
-        title = self._timed(at, "✘" if words.is_bad else " ", *words.parts())
-        self._group(title, [*self._details(start), *self._details(finish)])
+        """Keep the text as a line; ``Log`` annotates how the run ended."""
+        self.line(self._safe.sentence(title, ": ", text))
 
-    def _agent_text(self, piece: TextPiece) -> None:
-        """Write what the agent says: short text behind its time, longer text, and what follows directly, below it."""
-        said = Untrusted(piece.text.text.lstrip("\n").rstrip())
-        lines = self._safe.block(said)
-        is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
-        if not self._has_room_for(lines) or (is_short and not self._agent_speaks):
-            self._line(piece.at, " ", "agent: ", said)
-        else:
-            if self._agent_speaks and not piece.continues:
-                lines = [*self._safe.block(""), *lines]
-            elif not self._agent_speaks:
-                self._line(piece.at, " ", "agent:")
-            for line in lines:
-                self._platform.line(line)
-        self._agent_speaks = True
-
-    def _note(self, entry: Note) -> None:
-        event = entry.event
-        if self._is_own_repository and event.location and event.message:
-            self._annotate_location(event.location, self._safe.sentence("Agent: ", event.message))
-        words = text.note(entry, self._safe)
-        title = self._timed(entry.at, "✘" if words.is_bad else " ", *words.parts())
-        self._group(title, [*text.long_lines(event.message, self._safe), *self._details(event)])
-
-    def _annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
-        """Annotate the step; what is not wanted, or too much, is a line of the log."""
-        self._agent_speaks = False
-        if level in self._levels and self._annotated[level] < ANNOTATIONS_LIMIT:
-            self._annotated[level] += 1
-            self._platform.annotate(level, self._safe.line(title), message)
-        else:
-            self._say(level.value.capitalize(), ": ", title, ": ", message)
-
-    def _annotate_location(self, location: FileLocation, message: SafeText) -> None:
-        """Annotate a line of a file of this repository."""
-        path = self._safe.path(location.path)
-        level = Level.WARNING if location.is_problem else Level.NOTICE
-        is_room = self._annotated[level] < ANNOTATIONS_LIMIT and self._located[level] < LOCATIONS_LIMIT
-        if path is None or ".." in path.split("/") or level not in self._levels or not is_room:
-            return
-        self._annotated[level] += 1
-        self._located[level] += 1
-        self._platform.annotate(level, self._safe.line("Agent"), message, file=path, line=location.line)
-
-    def _details(self, event: Event | None) -> list[SafeText]:
-        """Return what an event holds beyond its message; nothing once the log has no room for it."""
-        details = text.details_of(event, self._safe) if self._room > 0 else None
-        return self._safe.block(details) if details else []
-
-    def _group(self, title: SafeText, lines: Sequence[SafeText]) -> None:
-        """Write ``title``, with ``lines`` folded below it if there are any."""
-        self._agent_speaks = False
-        if not lines or not self._has_room_for(lines):
-            self._platform.line(title)
-            return
-        self._platform.open_group(title)
-        try:
-            for line in lines:
-                self._platform.line(line)
-        finally:
-            self._platform.close_group()
-
-    def _has_room_for(self, lines: Sequence[SafeText]) -> bool:
-        """Whether the log is short enough for more details; says so when it no longer is."""
-        had_room = self._room > 0
-        self._room -= sum(len(line.encode()) for line in lines)
-        if had_room and self._room <= 0:
-            self._say("The log is long and goes on without details; the events file and the report can hold them")
-        return self._room > 0
-
-    def _timed(self, at: float, mark: LiteralString, *parts: Part) -> SafeText:
-        self._at = max(self._at, at)
-        return self._safe.sentence("[", clock(self._at), "] ", mark, " ", *parts)
-
-    def _line(self, at: float, mark: LiteralString, *parts: Part) -> None:
-        self._agent_speaks = False
-        self._platform.line(self._timed(at, mark, *parts))
-
-    def _say(self, *parts: Part) -> None:
-        self._agent_speaks = False
-        self._platform.line(self._safe.sentence(*parts))
+    def all(self) -> list[SafeText]:
+        """Return all lines that were kept."""
+        dropped = [self._safe.sentence("… ", count(self._dropped, "line"), " left out")] if self._dropped else []
+        return [*self._first, *dropped, *self._last]

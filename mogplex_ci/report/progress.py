@@ -7,6 +7,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.report import Report
 from mogplex_ci.report.text import doing, headline, mark
 from mogplex_ci.run.timeline import ToolCall
 from mogplex_ci.run.updates import Cancelling, EventsArrived, Retrying, Started, Starting, StatusChanged
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rich.spinner import Spinner
 
     from mogplex_ci.models import Run
-    from mogplex_ci.report.facts import Facts
+    from mogplex_ci.report.facts import RunFacts
     from mogplex_ci.run.result import Result
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
@@ -33,7 +34,7 @@ _OTHER_LINES: Final = 4
 """Lines of the terminal that are not for runs: the counts above them, and some of the log."""
 
 
-class Progress:
+class Progress(Report):
     """A live table: what each run does, and for how long."""
 
     def __init__(self, terminal: TextIO | None, sanitizer: Sanitizer) -> None:
@@ -43,7 +44,7 @@ class Progress:
         self._most = max(size.lines - _OTHER_LINES, 1)
         self._columns = size.columns
         self._safe = sanitizer
-        self._rows: dict[str, _Row] = {"": _Row("", sanitizer.line("Looking up the repository"))}
+        self._rows: dict[SafeText | None, _Row] = {None: _Row("", sanitizer.line("Looking up the repository"))}
         """The runs by name; a run that is alone has none."""
         self._heading: Callable[[], SafeText] | None = None
         self._live: Live | None = None
@@ -55,18 +56,14 @@ class Progress:
         self._rows = {name: _Row(name.strip("[]"), self._safe.line("Waiting")) for name in names}
         self._heading = heading
 
-    def on(self, update: Update, name: str = "") -> None:
+    def on(self, name: SafeText | None, update: Update) -> None:
         """Show what the run ``name`` does now. The table appears at the first update."""
         self._rows[name].on(update, self._safe)
         self._show()
 
-    def end_run(self, name: str, result: Result) -> None:
-        """Show how the run ``name`` ended."""
-        self._rows[name].end(result, self._safe)
-
-    def end(self, facts: Facts) -> None:
-        """Remove the table."""
-        self.stop()
+    def end_run(self, run: RunFacts) -> None:
+        """Show how a run ended."""
+        self._rows[run.name].end(run.facts.result, self._safe)
 
     def stop(self) -> None:
         """Remove the table for good."""

@@ -5,20 +5,24 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
+from mogplex_ci.report import Report
 from mogplex_ci.report.text import NAME_LIMIT, headline, mark, title_of
 from mogplex_ci.run.result import Result
-from mogplex_ci.sanitize import Markdown, duration
+from mogplex_ci.sanitize import Markdown, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from mogplex_ci.report.facts import Facts
+    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
     from mogplex_ci.run.timeline import ToolCall, ToolUse
     from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 
 LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""
+LIMIT_OF_RUNS: Final = LIMIT * 8 // 10
+"""Bytes of the summary for the parts of several runs; the table and the chart have the rest."""
 WIDTH: Final = 100
 """Characters of a line in a fenced block, about what GitHub shows without scrolling."""
 TALL: Final = 12
@@ -39,6 +43,86 @@ class Detail(NamedTuple):
 
 
 DETAILS: Final = (Detail(60, 50, 20_000), Detail(20, 20, 4_000), Detail(0, 5, 1_000), Detail(0, 0, 200))
+
+
+class Summary(Report):
+    """The job summary. Of several runs: a table, a chart of all, and each run's summary folded."""
+
+    def __init__(self, platform: Platform, safe: Sanitizer) -> None:
+        self._platform = platform
+        self._safe = safe
+        self._runs: dict[SafeText, Markdown] = {}
+
+    def end_run(self, run: RunFacts) -> None:
+        """Keep the part of a run of several."""
+        if run.name:
+            title = Markdown.of("{} {}", self._safe.line(mark(run.facts.result)), Markdown.code(run.name))
+            self._runs[run.name] = folded(title, summary_of(run.facts, self._safe, limit=LIMIT_OF_RUNS // run.of))
+
+    def end(self, step: StepFacts) -> None:
+        """Write the summary."""
+        self._platform.write_summary(self._of_fleet(step) if step.is_fleet else summary_of(step.facts, self._safe))
+
+    def _of_fleet(self, step: StepFacts) -> Markdown:
+        said, facts = step.headline(self._safe), step.facts
+        parts = [
+            Markdown.of("## {}\n", self._safe.sentence(mark(facts.result), " ", facts.title or said)),
+            Markdown.of("**{}** after {} · {}\n", said, duration(facts.duration), count(facts.requests, "request")),
+            _table(step, self._safe),
+            _chart(step, self._safe),
+        ]
+        room = LIMIT - len(Markdown.joined("\n", parts).encode()) - 200
+        for run in step.runs:
+            part = self._runs[run.name] if run.name else Markdown.of("")
+            room -= len(part.encode()) + 1
+            if room < 0:
+                parts.append(Markdown.of("More does not fit here; the files and the HTML report have it.\n"))
+                break
+            parts.append(part)
+        return Markdown.joined("\n", parts)
+
+
+def _table(step: StepFacts, safe: Sanitizer) -> Markdown:
+    has_tasks = any(run.task for run in step.runs)
+    task = Markdown.of(" Task |" if has_tasks else "")
+    line = Markdown.of(" --- |" if has_tasks else "")
+    head = Markdown.of(
+        "| Repository |{} Result | Pull request | Branch | Time |\n| --- |{} --- | --- | --- | ---: |\n", task, line
+    )
+    rows = [_table_row(run, safe, has_tasks=has_tasks) for run in step.runs]
+    return Markdown.joined("", [head, *rows])
+
+
+def _table_row(run: RunFacts, safe: Sanitizer, *, has_tasks: bool) -> Markdown:
+    facts = run.facts
+    label = Markdown.of("#{}", facts.pull_request_number) if facts.pull_request_number else None
+    link = safe.link(facts.pull_request_url, label) if facts.pull_request_url else None
+    branch = safe.markdown(facts.branch_shown) if facts.branch_shown else Markdown.of("")
+    result = Markdown.of("{} {}", safe.sentence(mark(facts.result)), Markdown.of(headline(facts.result)))
+    cells = [
+        safe.markdown(run.repo or Untrusted("")),
+        *([safe.markdown(run.task) if run.task else Markdown.of("")] if has_tasks else []),
+        result,
+        link or Markdown.of("no change" if facts.changed is False else ""),
+        safe.link(facts.branch_url, branch) or branch,
+        Markdown.of("{}", duration(facts.duration)) if facts.run_id else Markdown.of(""),
+    ]
+    return Markdown.of("| {} |\n", Markdown.joined(" | ", cells))
+
+
+def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
+    """Return all runs as a mermaid chart; times count from the beginning of the step. Empty when none was started."""
+    bars = [
+        chart_bar(
+            safe.diagram_label(run.label),
+            "done" if run.facts.exit_code == 0 else "crit",
+            run.began,
+            run.ended,
+        )
+        for run in step.runs
+        if run.facts.run_id
+    ]
+    return chart_of(bars, step.facts.duration) if bars else Markdown.of("")
 
 
 def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown:

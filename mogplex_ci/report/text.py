@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.errors import Problem
     from mogplex_ci.models import Event, Run
+    from mogplex_ci.run.many import FleetCounts
     from mogplex_ci.run.timeline import Entry
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 
@@ -51,6 +52,15 @@ def mark(result: Result) -> LiteralString:
 def headline(result: Result) -> LiteralString:
     """Return how the step ended, in a few words."""
     return _HEADLINES.get(result, "Step ended")
+
+
+def count_of_runs(counts: FleetCounts, seconds_to_start: float, safe: Sanitizer) -> SafeText:
+    """Return ``Runs: 3 done, 5 at work, 4 waiting; next start in 12s``.
+
+    ``seconds_to_start`` is the time until the token may start another; 0 if none waits for that.
+    """
+    wait: tuple[Part, ...] = ("; next start in ", duration(seconds_to_start)) if seconds_to_start else ()
+    return safe.sentence(safe.line("Runs: {} done, {} at work, {} waiting", *counts), *wait)
 
 
 def says_more(cause: str, result: Result) -> bool:

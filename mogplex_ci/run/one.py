@@ -9,7 +9,6 @@ from mogplex_ci.api.retry import Backoff, finish, retrying
 from mogplex_ci.errors import (
     ConflictError,
     ForeignRunError,
-    InternalError,
     MogplexError,
     ServerError,
     UnknownRepoError,
@@ -108,10 +107,11 @@ class Execution:
             yield from self._cancel_unanswered()
         except StopRequested:
             result = yield from self._interrupted()
-        except Exception as error:  # ours: the run's id still has to reach the outputs and ``post``
-            result = result_of_error(InternalError.of(error))
-            self._left_behind = True
-        self.result = result._replace(
+        self.result = self.with_known(result)
+
+    def with_known(self, result: RunResult) -> RunResult:
+        """Return ``result`` with all that is known about the run."""
+        return result._replace(
             duration=self._clock.monotonic() - self._began,
             requests_sent=self._client.requests_sent,
             timeline=self._timeline,
@@ -120,7 +120,7 @@ class Execution:
             key=self._started.key if self._started else "",
             joined=self._started is not None and self._started.joined,
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
-            left_behind=self._left_behind,
+            left_behind=self._left_behind or result.left_behind,
         )
 
     @property

@@ -1,19 +1,18 @@
-"""One CI step: read the inputs, start a run, follow it into the job log, and exit by its result."""
+"""One CI step: read the inputs, start a run or several, follow them into the job log, and exit by their result."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.inputs.read import read_fleet
 from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.platforms import detect
-from mogplex_ci.run.result import result_of_error
 from mogplex_ci.sanitize import Sanitizer, secrets_of
-from mogplex_ci.step.execute import execute, service_of
+from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
 from mogplex_ci.step.guards import reason_to_skip, skipped
-from mogplex_ci.step.plan import Step, key_of, plan_of
+from mogplex_ci.step.plan import key_of, plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import SystemClock, stop_of_process
 
@@ -32,26 +31,22 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         flag_parser("mogplex-ci").print_help()
         return 0
     platform = detect(env, sys.stdout)
-    sanitizer = Sanitizer(secrets_of(env))
-    step = Step(platform, Recorder(platform, sanitizer), clock, stop, began)
-    try:
+    recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
+    step = Step(platform, recorder, clock, stop, began)
+    with outcome_of(step) as outcome:
         tasks, is_fleet, warnings = read_fleet(argv, env, platform.workspace, platform.repository())
-        if is_fleet:
-            from mogplex_ci.step.fleet import FleetRecorder, perform_fleet  # a single run does without
+        recorder.begin(tasks, warnings)
+        reason = reason_to_skip(step, tasks)
+        if reason is not None:
+            outcome.result = skipped(step, reason)
+        elif is_fleet:
+            from mogplex_ci.step.fleet import perform_fleet  # a single run does without
 
-            recorder = FleetRecorder(platform, sanitizer)
-            step = step._replace(recorder=recorder)
-            recorder.begin(tasks[0], warnings)
-            result = perform_fleet(step, tasks, recorder)
+            outcome.result = perform_fleet(step, tasks)
         else:
-            step.recorder.begin(tasks[0], warnings)
-            result = _perform(step, tasks[0])
-    except MogplexError as error:
-        result = result_of_error(error)._replace(duration=step.duration)
-    except Exception as error:  # a user never sees a traceback
-        result = result_of_error(InternalError.of(error))._replace(duration=step.duration, left_behind=True)
-    step.recorder.finish(result)
-    return result.exit_code
+            outcome.result = _perform(step, tasks[0])
+    recorder.finish(outcome.result)
+    return outcome.result.exit_code
 
 
 def _perform(step: Step, inputs: ActionInputs) -> RunResult:
@@ -60,17 +55,13 @@ def _perform(step: Step, inputs: ActionInputs) -> RunResult:
     Raises:
         MogplexError: the step cannot start.
     """
-    key = key_of(inputs, step.platform)
-    reason = reason_to_skip(step, [inputs])
-    if reason is not None:
-        return skipped(step, reason)
     from mogplex_ci.api.client import Client  # imports the HTTP stack, which bad inputs do not need
 
+    recorder, key = step.recorder, key_of(inputs, step.platform)
     if inputs.comment_on is not None and not inputs.dry_run:
-        step.recorder.comment_on(inputs.comment_on, inputs, key, step.clock, step.stop)
+        recorder.comment_on(inputs.comment_on, inputs, key, step.clock, step.stop)
     with service_of(step, [inputs]) as (url, token):
-        client = Client(url, token, diagnostics=step.recorder.diagnostics)
-        try:
-            return step.recorder.follow(execute(step, inputs, plan_of(inputs, key, step.platform), client))
-        finally:
-            client.close()
+        client = Client(url, token, diagnostics=recorder.diagnostics)
+        with contextlib.closing(client):
+            updates = execute(step, inputs, plan_of(inputs, key, step.platform), client)
+            return recorder.follow(recorder.kept(None, updates))

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from mogplex_ci.errors import InternalError
+from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.run.result import Result, interrupted, result_of_error
 from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.one import Plan
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.step.plan import Step
+    from mogplex_ci.step.recorder import Recorder
+    from mogplex_ci.waiting import Clock, Stop
+
+
+class Step(NamedTuple):
+    """A step of a CI job."""
+
+    platform: Platform
+    recorder: Recorder
+    clock: Clock
+    stop: Stop
+    began: float
+    """A time of the clock."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds since the step began."""
+        return self.clock.monotonic() - self.began
 
 
 @contextlib.contextmanager
@@ -40,17 +58,43 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[tuple[str,
         yield emulator.url, emulator.token
 
 
+class Outcome:
+    """How a step, or one of its runs, ended; set when the block that ``outcome_of`` guards is left."""
+
+    result: RunResult
+
+
+@contextlib.contextmanager
+def outcome_of(step: Step, with_known: Callable[[RunResult], RunResult] = lambda result: result) -> Iterator[Outcome]:
+    """Make a result of whatever ends the block: the one place where an unforeseen error becomes one.
+
+    ``with_known`` adds what is known about the run.
+    """
+    outcome = Outcome()
+    try:
+        yield outcome
+        return
+    except MogplexError as error:
+        result = result_of_error(error)
+    except StopRequested:
+        result = interrupted(step.stop)
+    except Exception as error:  # ours: a user never sees a traceback, and ``post`` cleans up
+        result = result_of_error(InternalError.of(error))._replace(left_behind=True)
+    outcome.result = with_known(result)._replace(duration=step.duration)
+
+
 def execute(step: Step, inputs: ActionInputs, plan: Plan, client: Client) -> Generator[Update, None, RunResult]:
     """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates."""
     from mogplex_ci.run.one import Execution
 
     execution = Execution(client, plan, clock=step.clock, stop=step.stop, began=step.began)
-    yield from execution.perform()
-    result = execution.result
-    if result.result is Result.SUCCESS and _requires_something(inputs):
-        result = yield from _judged(step, inputs, result, client)
+    with outcome_of(step, execution.with_known) as outcome:
+        yield from execution.perform()
+        outcome.result = execution.result
+        if outcome.result.result is Result.SUCCESS and _requires_something(inputs):
+            outcome.result = yield from _judged(step, inputs, execution.result, client)
     is_rehearsal = inputs.scenario is not None  # ends as the scenario does, so that later steps can be tried
-    return result.as_dry_run() if inputs.dry_run and not is_rehearsal else result
+    return outcome.result.as_dry_run() if inputs.dry_run and not is_rehearsal else outcome.result
 
 
 def _requires_something(inputs: ActionInputs) -> bool:
@@ -86,10 +130,5 @@ def _judged(step: Step, inputs: ActionInputs, result: RunResult, client: Client)
         judging = judge_run(
             result, wanted, Judge(client, github, why_not, step.clock, step.stop, step.began + inputs.timeout)
         )
-        try:
-            result = yield from judging
-        except StopRequested:
-            result = result.ended_as(interrupted(step.stop))
-        except Exception as error:  # ours: what is known about the run still has to reach the outputs
-            result = result.ended_as(result_of_error(InternalError.of(error)))
-    return result._replace(duration=step.duration)
+        judged = yield from judging
+    return judged._replace(duration=step.duration)

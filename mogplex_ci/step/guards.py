@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.step.plan import Step
+    from mogplex_ci.step.execute import Step
 
 _ASK_SECONDS: Final = 10.0
 """How long GitHub is asked for somebody's permission."""

@@ -1,34 +1,18 @@
-"""What a step works with, and what it shall do: its plan, and the key under which its run is started."""
+"""What a step shall do: its runs, the plan of each, and the key under which it is started."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.run.start import Key, OnRerun, derive_key
 
 if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.models import Repo
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.one import Plan
-    from mogplex_ci.step.recorder import Recorder
-    from mogplex_ci.waiting import Clock, Stop
-
-
-class Step(NamedTuple):
-    """A step of a CI job."""
-
-    platform: Platform
-    recorder: Recorder
-    clock: Clock
-    stop: Stop
-    began: float
-    """A time of the clock."""
-
-    @property
-    def duration(self) -> float:
-        """Seconds since the step began."""
-        return self.clock.monotonic() - self.began
 
 
 def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:
@@ -75,3 +59,14 @@ def _random_name() -> str:
     from uuid import uuid4  # most CI systems name a step and its attempts
 
     return str(uuid4())
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One of several runs of a step."""
+
+    number: int
+    repo: Repo
+    inputs: ActionInputs
+    """Those of its task."""
+    plan: Plan

@@ -1,4 +1,4 @@
-"""Hands the updates of a step with one run to everything that records them."""
+"""Hands the updates of a step to everything that records them: log, reports, outputs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError, UsageError
-from mogplex_ci.report import reports_for
-from mogplex_ci.report.log import Log
-from mogplex_ci.run.updates import NextKey, Started, Starting
+from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
+from mogplex_ci.report.files import ArtifactFile, EventsFile, JUnitFile, ResultFile
+from mogplex_ci.report.html import HtmlReport
+from mogplex_ci.report.log import SAID_AT_ONCE, Log
+from mogplex_ci.report.progress import Progress
+from mogplex_ci.report.summary import Summary
+from mogplex_ci.run.updates import Started
+from mogplex_ci.step.ledger import Ledger
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from mogplex_ci.errors import Problem
@@ -21,54 +27,71 @@ if TYPE_CHECKING:
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report import Report
     from mogplex_ci.report.diagnostics import Diagnostics
-    from mogplex_ci.report.progress import Progress
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.start import Key
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
+    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
+    from mogplex_ci.step.plan import Item
     from mogplex_ci.waiting import Clock, Stop
 
 T = TypeVar("T")
 
 
 class Recorder:
-    """Hands updates to everything that records the step: log, reports, outputs, and the state for ``post``.
+    """Hands updates to everything that records the step.
 
     Nothing that goes wrong while writing changes how the step ends; a warning says so instead.
     """
 
-    def __init__(self, platform: Platform, sanitizer: Sanitizer) -> None:
-        """Until ``begin`` only the log is written."""
+    def __init__(self, platform: Platform, sanitizer: Sanitizer, elapsed: Callable[[], float]) -> None:
+        """Until ``begin`` only the log is written. ``elapsed`` tells how many seconds the step has taken."""
         self.diagnostics: Diagnostics | None = None
         self._platform = platform
-        self._sanitizer = sanitizer
+        self.safe = sanitizer
+        self._elapsed = elapsed
         self._inputs: ActionInputs | None = None
-        self._log = Log(platform, sanitizer)
+        self._ledger: Ledger | None = None
+        """None if ``post`` shall cancel nothing."""
+        self._log = Log(platform, sanitizer, elapsed)
         self._reports: list[Report] = [self._log]
-        self._state: dict[str, str] = {}
         self._progress: Progress | None = None
-        if platform.terminal is not None and not platform.is_debug:
-            from mogplex_ci.report.progress import Progress
+        self._names: dict[Item | None, SafeText | None] = {None: None}
+        """The runs of a step with several; None is the run of any other step."""
+        self._started_at: dict[Item | None, float] = {}
+        """Seconds since the step began."""
+        self._ended: dict[Item | None, RunFacts] = {}
 
-            self._progress = Progress(platform.terminal, sanitizer)
-
-    def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
-        """Mask the token, and open the reports that the inputs ask for."""
+    def begin(self, tasks: Sequence[ActionInputs], warnings: Sequence[Problem]) -> None:
+        """Mask the token, and open the reports that the inputs ask for. ``tasks`` are the inputs of each task."""
+        inputs = tasks[0]
         for secret in (inputs.api_key, inputs.github_token):
             if secret is not None:
                 self._platform.mask(secret)
         self._inputs = inputs
         self._log.start(inputs)
-        self._reports = [self._log, *self._reports_for(inputs)]
-        if self._progress is not None:
+        if not inputs.dry_run and inputs.on_interrupt == "cancel":
+            self._ledger = Ledger(self._platform, self._warn_of_state)
+        self._reports += reports_for(inputs, self._platform, self.safe)
+        if self._platform.terminal is not None and not self._platform.is_debug:
+            self._progress = Progress(self._platform.terminal, self.safe)
             self._reports.append(self._progress)
         if inputs.diagnostics_file is not None or self._platform.is_debug:
             from mogplex_ci.report.diagnostics import Diagnostics  # structlog is slow to import
 
-            self.diagnostics = Diagnostics(self._sanitizer, inputs.diagnostics_file, self._platform.debug)
+            self.diagnostics = Diagnostics(self.safe, inputs.diagnostics_file, self._platform.debug)
             self._reports.append(self.diagnostics)
         for problem in warnings:
             self._log.problem(problem)
+
+    def begin_runs(self, items: Sequence[Item], counts: Callable[[], SafeText]) -> None:
+        """Record the runs ``items``, which ``counts`` counts, from now on."""
+        self._names = {}
+        for item in items:
+            self._names[item] = self._name_of(item)
+        names = {name: item.inputs for item, name in self._names.items() if item and name}
+        self._log.begin_runs(names, items[0].inputs.concurrency)
+        if self._progress is not None:
+            self._progress.begin(names, counts)
 
     def comment_on(self, issue: int, inputs: ActionInputs, key: Key, clock: Clock, stop: Stop) -> None:
         """Keep one comment on an issue or pull request of the job's repository up to date."""
@@ -78,23 +101,20 @@ class Recorder:
         repository = self._platform.repository()
         if repository is None or inputs.github_token is None:
             why = "comment-on is not used: this CI system does not say which repository the job belongs to"
-            self._warn_of_comment(self._sanitizer.line(why))
+            self._warn_of_comment(self.safe.line(why))
             return
         self._reports.append(
             CommentReport(
                 GitHubApi(self._platform.github_api_url, inputs.github_token, repository, diagnostics=self.diagnostics),
                 issue,
-                self._sanitizer,
+                self.safe,
                 key=key.base,
-                job_url=self._sanitizer.url(self._platform.job_url),
+                job_url=self.safe.url(self._platform.job_url),
                 clock=clock,
                 stop=stop,
                 warn=self._warn_of_comment,
             )
         )
-
-    def _warn_of_comment(self, text: SafeText) -> None:
-        self._log.warn("Comment", text)
 
     def show_request(self, inputs: ActionInputs) -> None:
         """Show the request that would be sent if this were no dry run."""
@@ -102,7 +122,7 @@ class Recorder:
 
     def warn_of_random_key(self) -> None:
         """Warn that a retry of the step starts a second run."""
-        text = self._sanitizer.line(
+        text = self.safe.line(
             "Nothing here identifies this job, so its key is random and a retry starts a second run; "
             "give all tries the same MOGPLEX_IDEMPOTENCY_KEY"
         )
@@ -110,11 +130,11 @@ class Recorder:
 
     def warn_of_unknown_permission(self, cause: str) -> None:
         """Warn that GitHub could not be asked who may write to the repository, so that only the event tells."""
-        self._log.warn("Permission", self._sanitizer.line("GitHub could not be asked who has write access: {}", cause))
+        self._log.warn("Permission", self.safe.line("GitHub could not be asked who has write access: {}", cause))
 
     def warn_of_use_without_action(self) -> None:
         """Warn about what only the action has: a post step, and the values of the matrix."""
-        text = self._sanitizer.line(
+        text = self.safe.line(
             "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
             "matrix would share one run. Set key-suffix to {} (or matrix to {}), and run 'mogplex-ci post' in a later "
             "step with 'if: always()'",
@@ -123,49 +143,75 @@ class Recorder:
         )
         self._log.warn("No post step", text)
 
-    def _reports_for(self, inputs: ActionInputs) -> Iterable[Report]:
-        return reports_for(inputs, self._platform, self._sanitizer)
-
     def follow(self, work: Generator[Update, None, T]) -> T:
-        """Record the updates of ``work`` until it is done, and return its result."""
-        return finish(work, self.on)
+        """Record the updates of ``work``, which are about no run of several, until it is done; return its result."""
+        return finish(work, partial(self.on, None))
 
-    def on(self, update: Update) -> None:
-        """Record an update. Ids are written at once, so that later steps and ``post`` have them whatever happens."""
+    def kept(self, item: Item | None, updates: Generator[Update, None, T]) -> Generator[Update, None, T]:
+        """Return the updates of a run, which save what ``post`` needs before the run goes on."""
+        inputs = item.inputs if item else self._inputs
+        return self._ledger.kept(item, (inputs and inputs.task) or "", updates) if self._ledger else updates
+
+    def on(self, item: Item | None, update: Update) -> None:
+        """Record an update. The ids of a single run are written at once: later steps have them whatever happens."""
+        is_logged = item is None or isinstance(update, SAID_AT_ONCE)
+        with self._without_progress() if is_logged else contextlib.nullcontext():
+            self._each_report(lambda report: report.on(self._names[item], update))
+            if isinstance(update, Started):
+                self._started_at.setdefault(item, self._elapsed())
+                if item is None:
+                    self._set_outputs(early_outputs(update, self.safe))
+
+    def count_runs(self, counts: SafeText) -> None:
+        """Record how many runs there are of each kind."""
         with self._without_progress():
-            self._each_report(lambda report: report.on(update))
-            if isinstance(update, Starting):
-                self._state.pop("run-id", None)  # that of a run whose retry this is
-                self._save({"key": update.key, "repo-id": update.repo_id})
-            elif isinstance(update, NextKey):
-                self._save({"key": update.key})
-            elif isinstance(update, Started):
-                from mogplex_ci.report.facts import early_outputs
+            self._guarded(lambda: self._log.heartbeat(counts))
 
-                self._set_outputs(early_outputs(update, self._sanitizer))
-                if update.owned:
-                    self._save({"run-id": update.run.id})
-                else:
-                    self._forget()
+    def end_run(self, item: Item | None, result: RunResult) -> None:
+        """Record how one run ended."""
+        with self._without_progress():
+            run = self._facts_of_run(item, result)
+            self._each_report(lambda report: report.end_run(run))
+            self._ended[item] = run.without_timeline() if item else run
+        if self._ledger and not result.left_behind:
+            self._ledger.close(item)
 
     def finish(self, result: RunResult) -> None:
         """Record how the step ended."""
-        from mogplex_ci.report.facts import facts_of, final_outputs
+        if self._progress is not None:
+            self._progress.stop()
+        if None in self._names:
+            self.end_run(None, result)
+            facts = self._ended[None].facts
+        else:
+            facts = facts_of(result, self.safe, self._platform, self._inputs)
+            if len({item.inputs.prompt for item in self._names if item}) > 1:
+                facts = facts._replace(title=self.safe.clean(""), task=self.safe.clean(""))
+        step = StepFacts(facts, [self._ended[item] for item in self._names if item in self._ended])
+        self._each_report(lambda report: report.end(step))
+        self._set_outputs(outputs_of(step, self.safe))
 
-        self._stop_progress()
-        facts = facts_of(result, self._sanitizer, self._platform, self._inputs)
-        self._each_report(lambda report: report.end(facts))
-        self._set_outputs(final_outputs(facts, self._sanitizer))
-        if not result.left_behind:
-            self._forget()
+    def _facts_of_run(self, item: Item | None, result: RunResult) -> RunFacts:
+        inputs = item.inputs if item else self._inputs
+        if item is None:
+            repo, began, ended = Untrusted(inputs.repo) if inputs and inputs.repo else None, 0.0, result.duration
+        else:
+            repo, ended = item.repo.full_name, self._elapsed()
+            began = self._started_at.get(item, ended)
+        facts = facts_of(result._replace(duration=ended - began), self.safe, self._platform, inputs)
+        task = inputs.task if inputs else None
+        return RunFacts(self._names[item], repo, task, facts, began, ended, of=len(self._names))
+
+    def _name_of(self, item: Item) -> SafeText:
+        """Return repository and task, and the number too where another run has the same name."""
+        task = (" ", Untrusted(item.inputs.task)) if item.inputs.task else ()
+        named: tuple[Part, ...] = ("[", item.repo.full_name, *task)
+        name = self.safe.sentence(*named, "]")
+        return self.safe.sentence(*named, " #", item.number, "]") if name in self._names.values() else name
 
     def _without_progress(self) -> AbstractContextManager[None]:
         """Hide the live table, if there is one, while something else is written to the terminal."""
         return self._progress.hidden() if self._progress else contextlib.nullcontext()
-
-    def _stop_progress(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
 
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""
@@ -178,7 +224,7 @@ class Recorder:
         try:
             write()
         except Exception as error:
-            self._log.warn("Report", self._sanitizer.line("A report failed: {}", InternalError.of(error).cause))
+            self._log.warn("Report", self.safe.line("A report failed: {}", InternalError.of(error).cause))
             return False
         return True
 
@@ -186,20 +232,26 @@ class Recorder:
         try:
             self._platform.set_outputs(values)
         except (OSError, UsageError):
-            self._log.warn("Outputs", self._sanitizer.line("The outputs could not be written"))
+            self._log.warn("Outputs", self.safe.line("The outputs could not be written"))
 
-    def _save(self, state: Mapping[str, str]) -> None:
-        self._state |= state
-        self._with_state(lambda: self._platform.save_state(self._state))
+    def _warn_of_comment(self, text: SafeText) -> None:
+        self._log.warn("Comment", text)
 
-    def _forget(self) -> None:
-        self._with_state(self._platform.clear_state)
+    def _warn_of_state(self) -> None:
+        self._log.warn("State", self.safe.line("What the post step needs could not be written"))
 
-    def _with_state(self, change: Callable[[], None]) -> None:
-        """Change what ``post`` gets, if there is anything for it to do."""
-        if self._inputs is None or self._inputs.dry_run or self._inputs.on_interrupt != "cancel":
-            return
-        try:
-            change()
-        except (OSError, UsageError):
-            self._log.warn("State", self._sanitizer.line("What the post step needs could not be written"))
+
+def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> Iterator[Report]:
+    """Yield the reports that ``inputs`` ask for, beside the log."""
+    if inputs.events_file is not None:
+        yield EventsFile(inputs.events_file, safe)
+    if inputs.result_file is not None:
+        yield ResultFile(inputs.result_file, safe)
+    if inputs.junit_file is not None:
+        yield JUnitFile(inputs.junit_file, safe)
+    if inputs.artifact_file is not None:
+        yield ArtifactFile(inputs.artifact_file, safe)
+    if inputs.summary:
+        yield Summary(platform, safe)
+    if inputs.report_file is not None:
+        yield HtmlReport(inputs.report_file, safe)

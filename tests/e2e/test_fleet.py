@@ -243,7 +243,7 @@ def test_a_step_without_annotations_has_none_when_it_is_interrupted(slow_step: t
     wait_until(lambda: len(emulator.runs) == 3, process)
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=LONG)
-    assert out.splitlines().count("Stopped by SIGTERM") == 1
+    assert out.splitlines().count("Error: Mogplex: Stopped by SIGTERM") == 1
     assert "::error" not in out
 
 

@@ -19,7 +19,7 @@ from mogplex_ci import waiting
 from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.base import PLAIN, Plain
-from mogplex_ci.report.fleet import FleetLog
+from mogplex_ci.report.log import Log
 from mogplex_ci.run.many import RunEnded
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Result, RunResult
@@ -293,10 +293,10 @@ def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None
     with world.emulator:
         played = Played(world, three(*["success"] * 12), concurrency=12)
     log, names = (
-        FleetLog(Plain(PLAIN, {}, stream), safe),
+        Log(Plain(PLAIN, {}, stream), safe, lambda: 0.0),
         {item: safe.sentence("[", Untrusted(item.key), "]") for item in played.items},
     )
-    log.begin(dict.fromkeys(names.values(), inputs()), 12, elapsed=lambda: 0.0)
+    log.begin_runs(dict.fromkeys(names.values(), inputs()), 12)
     for item, update in played.updates:
         if item is not None and not isinstance(update, RunEnded):
             log.on(names[item], cast("Update", update))

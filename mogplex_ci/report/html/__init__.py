@@ -19,7 +19,7 @@ from mogplex_ci.workspace import write_whole
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mogplex_ci.report.facts import Facts, FleetFacts, RunFacts
+    from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
     from mogplex_ci.run.result import Result
     from mogplex_ci.run.timeline import Entry, ToolUse
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
@@ -40,9 +40,22 @@ LIMIT: Final = 4_000_000
 class HtmlReport(FileReport):
     """The page."""
 
-    def end(self, facts: Facts) -> None:
+    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+        super().__init__(path, sanitizer)
+        self._parts: dict[SafeText, RunPart] = {}
+
+    def end_run(self, run: RunFacts) -> None:
+        """Keep the part of a run of several."""
+        if run.name:
+            self._parts[run.name] = run_part(len(self._parts) + 1, run, self._safe)
+
+    def end(self, step: StepFacts) -> None:
         """Write the page."""
-        write_whole(self._path, page(facts, self._safe))
+        if step.is_fleet:
+            parts = [self._parts[run.name] for run in step.runs if run.name]
+            write_whole(self._path, fleet_page(step, step.headline(self._safe), parts))
+        else:
+            write_whole(self._path, page(step.facts, self._safe))
 
 
 def page(facts: Facts, safe: Sanitizer) -> str:
@@ -80,33 +93,33 @@ class RunPart(NamedTuple):
     def bar(self, scale: Scale) -> Bar:
         """Return the run in the picture of all."""
         kind = "bar" if self.run.facts.exit_code == 0 else "bar bad"
-        title = f"{self.run.name.strip('[]')}: {self.headline} after {self.duration}"
+        title = f"{self.run.label}: {self.headline} after {self.duration}"
         return scale.bar(self.run.began, self.run.ended, kind, title, self.anchor)
 
 
-def fleet_page(fleet: FleetFacts, headline: SafeText, parts: Sequence[RunPart]) -> Iterator[str]:
+def fleet_page(step: StepFacts, headline: SafeText, parts: Sequence[RunPart]) -> Iterator[str]:
     """Yield the page of a fleet piece by piece: a table, a picture of all runs, and each of the ``parts`` below."""
-    scale = Scale(max((run.ended for run in fleet.runs), default=0.0))
+    scale = Scale(max((run.ended for run in step.runs), default=0.0))
     return _rendered(
         "fleet.html.j2",
-        fleet.step,
+        step.facts,
         headline=headline,
         runs=parts,
         drawn=[(part, part.bar(scale)) for part in parts if part.run.facts.run_id],
-        has_tasks=any(run.task for run in fleet.runs),
+        has_tasks=any(run.task for run in step.runs),
         ticks=scale.ticks(),
     )
 
 
-def run_part(number: int, run: RunFacts, runs: int, safe: Sanitizer) -> RunPart:
-    """Return what the page of a fleet of so many ``runs`` shows of one, which has an equal share of the room."""
+def run_part(number: int, run: RunFacts, safe: Sanitizer) -> RunPart:
+    """Return what the page of several runs shows of one, which has an equal share of the room."""
     facts = run.facts
     filters = Filters(facts.tools, safe)
     # Nothing of the timeline is kept: its events are large.
-    entries = [replace(shown, call=None) for shown in _shown_entries(facts, filters, LIMIT // runs, safe)]
+    entries = [replace(shown, call=None) for shown in _shown_entries(facts, filters, LIMIT // run.of, safe)]
     return RunPart(
         run=run.without_timeline(),
-        repo=safe.clean(run.repo),
+        repo=safe.clean(run.repo or ""),
         anchor=f"r{number}",
         mark=mark(facts.result),
         headline=headline(facts.result),

@@ -14,12 +14,13 @@ from mogplex_ci.api import answers
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event, Run
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
-from mogplex_ci.report.facts import Facts, facts_of
+from mogplex_ci.report.facts import Facts, RunFacts, StepFacts, facts_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog, read_log
 
 STARTED_AT = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
@@ -147,6 +148,11 @@ def github(stream: io.StringIO | None = None) -> GitHubActions:
     return GitHubActions(GITHUB, {**env, "GITHUB_WORKSPACE": str(Path.cwd())}, stream or io.StringIO())
 
 
+def alone(run: Facts, task: str | None = None) -> StepFacts:
+    """A step with this one run."""
+    return StepFacts(run, [RunFacts(None, Untrusted("acme/web"), task, run, 0.0, run.duration)])
+
+
 def facts(ended: RunResult | None = None, **fields: Any) -> Facts:
     return facts_of(ended or result(), Sanitizer(), github(), inputs(**fields))
 
@@ -184,11 +190,13 @@ def log_of_each(updates: Iterable[Update], *, ended: RunResult | None = None, **
     """Return what GitHub shows when each of these updates is made only after the one before it was written."""
     stream = io.StringIO()
     platform, safe = github(stream), Sanitizer()
-    log = Log(platform, safe)
+    log = Log(platform, safe, lambda: 0.0)
     log.start(inputs(**fields))
     for update in updates:
-        log.on(update)
-    log.end(facts_of(ended or result(), safe, platform, inputs(**fields)))
+        log.on(None, update)
+    step = alone(facts_of(ended or result(), safe, platform, inputs(**fields)))
+    log.end_run(step.runs[0])
+    log.end(step)
     return read_log(stream.getvalue().replace("│\xa0", "│ "))  # as it looks
 
 

@@ -17,9 +17,7 @@ from jsonschema import Draft202012Validator
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
-from mogplex_ci.report import reports_for
-from mogplex_ci.report.facts import FleetFacts, RunFacts, facts_of, final_outputs
-from mogplex_ci.report.fleet import FleetLog, fleet_outputs, fleet_reports
+from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of, outputs_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.report.text import headline, mark
 from mogplex_ci.run.many import result_of_fleet
@@ -27,10 +25,11 @@ from mogplex_ci.run.result import Result, RunResult, result_of_run
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Started
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.step.recorder import reports_for
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.github_log import read_log
-from tests.unit.report.events import inputs, starting
+from tests.unit.report.events import alone, inputs, starting
 
 TEXTS = st.one_of(
     st.text(max_size=40),
@@ -131,17 +130,18 @@ def written(workspace: Path, run_data: dict[str, Any], batches: list[list[dict[s
     """Write every report of a run with these events, and return the log and the result."""
     (platform, stream), safe = github(workspace), Sanitizer()
     given_inputs = inputs(**{name: workspace / path for name, path in FILES.items()})
-    log = Log(platform, safe)
+    log = Log(platform, safe, lambda: 0.0)
     log.start(given_inputs)
     reports = [log, *reports_for(given_inputs, platform, safe)]
     updates, result = happened(run_data, batches)
     for update in updates:
         for report in reports:
-            report.on(update)
-    facts = facts_of(result, safe, platform, given_inputs)
+            report.on(None, update)
+    step = alone(facts_of(result, safe, platform, given_inputs))
     for report in reports:
-        report.end(facts)
-    assert final_outputs(facts, safe)["result"] == result.result.value
+        report.end_run(step.runs[0])
+        report.end(step)
+    assert outputs_of(step, safe)["result"] == result.result.value
     return stream.getvalue(), result
 
 
@@ -173,28 +173,29 @@ FleetData = list[tuple[str, dict[str, Any], list[list[dict[str, Any]]]]]
 """Repository, run and events of each run."""
 
 
-def fleet_written(workspace: Path, fleet: FleetData) -> tuple[str, FleetFacts]:
+def fleet_written(workspace: Path, fleet: FleetData) -> tuple[str, StepFacts]:
     """Write every report of a step with these runs, and return the log and the facts."""
     (platform, stream), safe = github(workspace), Sanitizer()
     given_inputs = inputs(**{name: workspace / path for name, path in FILES.items()})
     names = [safe.sentence("[", number, " ", Untrusted(repo), "]") for number, (repo, *_) in enumerate(fleet)]
-    log = FleetLog(platform, safe)
-    log.begin(dict.fromkeys(names, given_inputs), 2, elapsed=lambda: 0.0)
-    reports = [log, *fleet_reports(given_inputs, platform, safe, len(fleet))]
+    log = Log(platform, safe, lambda: 0.0)
+    log.begin_runs(dict.fromkeys(names, given_inputs), 2)
+    reports = [log, *reports_for(given_inputs, platform, safe)]
     runs: list[RunFacts] = []
     for name, (repo, run_data, batches) in zip(names, fleet, strict=True):
         updates, result = happened(run_data, batches)
         for report in reports:
             for update in updates:
                 report.on(name, update)
-        runs.append(RunFacts(name, Untrusted(repo), None, facts_of(result, safe, platform, given_inputs), 1.0, 2.0))
+        facts = facts_of(result, safe, platform, given_inputs)
+        runs.append(RunFacts(name, Untrusted(repo), None, facts, 1.0, 2.0, of=len(fleet)))
         for report in reports:
             report.end_run(runs[-1])
-    step = FleetFacts(facts_of(result_of_fleet([result], Stop()), safe, platform, given_inputs), runs)
+    step = StepFacts(facts_of(result_of_fleet([result], Stop()), safe, platform, given_inputs), runs)
     for report in reports:
         report.end(step)
     results = [run.facts.result.value for run in runs]
-    assert [row["result"] for row in json.loads(fleet_outputs(step, safe)["results"] or "")] == results
+    assert [row["result"] for row in json.loads(outputs_of(step, safe)["results"] or "")] == results
     return stream.getvalue(), step
 
 

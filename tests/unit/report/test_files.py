@@ -16,7 +16,19 @@ from mogplex_ci.report.files import EventsFile, JUnitFile, ResultFile
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import SUCCESSFUL, Feed, call, delta, event, facts, github, inputs, result, starting
+from tests.unit.report.events import (
+    SUCCESSFUL,
+    Feed,
+    alone,
+    call,
+    delta,
+    event,
+    facts,
+    github,
+    inputs,
+    result,
+    starting,
+)
 
 SECRET = "hunter2-hunter2"
 SAFE = Sanitizer([SECRET])
@@ -25,8 +37,8 @@ SAFE = Sanitizer([SECRET])
 def junit(tmp_path: Path, ended: RunResult, **fields: Any) -> tuple[ElementTree.Element, ElementTree.Element]:
     """Return the suite and its test case."""
     path = tmp_path / "junit.xml"
-    report = JUnitFile(path, SAFE, name=fields.get("task"), repo="acme/web")
-    report.end(facts_of(ended, SAFE, github(), inputs(**fields)))
+    report = JUnitFile(path, SAFE)
+    report.end(alone(facts_of(ended, SAFE, github(), inputs(**fields)), fields.get("task")))
     suite = ElementTree.parse(path).getroot()[0]  # noqa: S314 (our own file)
     return suite, suite[0]
 
@@ -82,7 +94,7 @@ def test_a_test_is_named_by_its_task_or_the_first_line_of_the_prompt(tmp_path: P
 def test_the_result_file_is_as_its_schema_says(kind: Result, has_run: bool, tmp_path: Path) -> None:
     items = SUCCESSFUL if has_run else ()
     ended = result(kind, *items, cause="" if kind is Result.SUCCESS else "why", **({} if has_run else {"run": None}))
-    ResultFile(tmp_path / "result.json", SAFE).end(facts(ended))
+    ResultFile(tmp_path / "result.json", SAFE).end(alone(facts(ended)))
     schema = load_schema("result")
     Draft202012Validator.check_schema(schema)
     written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
@@ -92,7 +104,7 @@ def test_the_result_file_is_as_its_schema_says(kind: Result, has_run: bool, tmp_
 
 
 def test_the_result_file_lists_phases_and_tools(tmp_path: Path) -> None:
-    ResultFile(tmp_path / "result.json", SAFE).end(facts(result(Result.SUCCESS, *SUCCESSFUL)))
+    ResultFile(tmp_path / "result.json", SAFE).end(alone(facts(result(Result.SUCCESS, *SUCCESSFUL))))
     written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert [(phase["name"], phase["began_seconds"], phase["seconds"]) for phase in written["phases"]] == [
         ("sandbox", 0, 14),
@@ -109,10 +121,10 @@ def test_events_are_written_as_they_come_one_a_line(tmp_path: Path) -> None:
     path, feed = tmp_path / "events.ndjson", Feed()
     path.write_text("earlier\n")
     report = EventsFile(path, SAFE)
-    report.on(feed.arrived(event("log", f"one\n{SECRET}\u2028", 1, number=float("nan"))))
+    report.on(None, feed.arrived(event("log", f"one\n{SECRET}\u2028", 1, number=float("nan"))))
     first = path.read_text(encoding="utf-8")
-    report.on(feed.arrived(event("log", "two", 2), event("log", "six", 3)))
-    report.end(facts())
+    report.on(None, feed.arrived(event("log", "two", 2), event("log", "six", 3)))
+    report.end_run(alone(facts()).runs[0])
     lines = path.read_text(encoding="utf-8").split("\n")
     assert first == lines[0] + "\n"
     assert [json.loads(line)["message"][:3] for line in lines[:-1]] == ["one", "two", "six"]
@@ -131,19 +143,19 @@ def test_a_secret_that_is_split_over_deltas_is_hidden(tmp_path: Path) -> None:
     token = "ghp_" + "a1B2" * 9
     scraps = ("The token is ", token[:12], f"{token[12:]}, and it", " works.\n\n", "Now the ", "tests.")
     for words in scraps:
-        report.on(feed.arrived(delta(words)))
+        report.on(None, feed.arrived(delta(words)))
     assert messages(path) == ["The token is ***, and it works.\n\n", "", "", ""]
-    report.on(feed.arrived(*call("Bash", 1, 2)))
-    report.end(facts())
+    report.on(None, feed.arrived(*call("Bash", 1, 2)))
+    report.end_run(alone(facts()).runs[0])
     assert messages(path)[4:] == ["Now the ", "tests.", "Bash started", "Bash finished"]
 
 
 def test_events_behind_words_that_are_not_complete_wait_for_them(tmp_path: Path) -> None:
     path, feed = tmp_path / "events.ndjson", Feed()
     report = EventsFile(path, SAFE)
-    report.on(feed.arrived(delta("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B"), *call("Bash", 1, 2)))
+    report.on(None, feed.arrived(delta("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B"), *call("Bash", 1, 2)))
     assert messages(path) == []
-    report.on(feed.arrived(delta("AQEFAASC\n-----END PRIVATE KEY-----\n\n", 3)))
+    report.on(None, feed.arrived(delta("AQEFAASC\n-----END PRIVATE KEY-----\n\n", 3)))
     assert messages(path) == ["***\n\n", "Bash started", "Bash finished", ""]
 
 
@@ -158,26 +170,26 @@ def test_events_behind_them_do_not_wait_for_longer_than_a_silence(begun: str, re
     path, feed = tmp_path / "events.ndjson", Feed()
     report = EventsFile(path, SAFE)
     started, finished = call("Bash", 1, 200)
-    report.on(feed.arrived(delta(begun), started))
-    report.on(feed.quiet())
+    report.on(None, feed.arrived(delta(begun), started))
+    report.on(None, feed.quiet())
     assert messages(path) == ["Bash started"]
-    report.on(feed.arrived(finished))
-    report.on(feed.quiet())
+    report.on(None, feed.arrived(finished))
+    report.on(None, feed.quiet())
     assert messages(path) == ["Bash started", "Bash finished"]
-    report.on(feed.arrived(delta(rest, 201)))
+    report.on(None, feed.arrived(delta(rest, 201)))
     assert "".join(messages(path)[2:]) == ("***\n\n" if "KEY" in begun else begun + rest)
 
 
-@pytest.mark.parametrize("report", [ResultFile, lambda path, safe: JUnitFile(path, safe, name=None, repo=None)])
+@pytest.mark.parametrize("report", [ResultFile, JUnitFile])
 def test_a_file_of_an_earlier_step_is_removed_when_a_run_starts(report: Any, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("earlier")
-    report(path, SAFE).on(starting())
+    report(path, SAFE).on(None, starting())
     assert not path.exists()
 
 
 def test_a_step_without_any_update_empties_an_earlier_events_file(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
     path.write_text("earlier\n")
-    EventsFile(path, SAFE).end(facts())
+    EventsFile(path, SAFE).end(alone(facts()))
     assert path.read_text() == ""

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.platforms.base import OUTPUTS
-from mogplex_ci.report.facts import FleetFacts, RunFacts, early_outputs, final_outputs
-from mogplex_ci.report.fleet import fleet_outputs
+from mogplex_ci.report.facts import Facts, RunFacts, StepFacts, early_outputs, outputs_of
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import Started
-from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
     BRANCH,
     PULL_REQUEST,
     RUN_ID,
     SUCCESSFUL,
+    alone,
     call,
     delivery,
     delta,
@@ -40,20 +40,24 @@ STEPS = (
 )
 
 
+def final_outputs(run: Facts) -> dict[str, CleanText | None]:
+    return outputs_of(alone(run), Sanitizer())
+
+
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_every_output_is_set_by_some_step(name: str) -> None:
-    fleet = FleetFacts(STEPS[0], [RunFacts(NAME, Untrusted("acme/web"), None, STEPS[0], 0.0, 1.0)])
-    outputs = [*(final_outputs(step, Sanitizer()) for step in STEPS), fleet_outputs(fleet, Sanitizer())]
+    fleet = StepFacts(STEPS[0], [RunFacts(NAME, Untrusted("acme/web"), None, STEPS[0], 0.0, 1.0)])
+    outputs = [*(final_outputs(step) for step in STEPS), outputs_of(fleet, Sanitizer())]
     assert all(name in values for values in outputs), f"final_outputs() leaves {name} out"
     assert any(values[name] for values in outputs), f"no step sets {name}"
 
 
 def test_no_output_is_undocumented() -> None:
-    assert set(final_outputs(STEPS[0], Sanitizer())) - set(OUTPUTS) == set()
+    assert set(final_outputs(STEPS[0])) - set(OUTPUTS) == set()
 
 
 def test_a_success() -> None:
-    assert final_outputs(STEPS[0], Sanitizer()) == {
+    assert final_outputs(STEPS[0]) == {
         "result": "success",
         "status": "success",
         "run-id": RUN_ID,
@@ -86,13 +90,13 @@ def test_a_success() -> None:
 
 @pytest.mark.parametrize(("size", "is_there"), [(49_998, True), (49_999, False)])
 def test_an_artifact_that_is_too_long_is_left_out(size: int, is_there: bool) -> None:
-    outputs = final_outputs(facts(result(artifact=Untrusted("-" * size))), Sanitizer())
+    outputs = final_outputs(facts(result(artifact=Untrusted("-" * size))))
     assert bool(outputs["artifact"]) is is_there
 
 
 def test_a_failure_that_nothing_is_known_of() -> None:
     failed = facts(result(Result.ERROR, run=None, repo=None, key="", cause="no route", detail=Untrusted("a\nb")))
-    outputs = final_outputs(failed, Sanitizer())
+    outputs = final_outputs(failed)
     assert {name: value for name, value in outputs.items() if value} == {
         "result": "error",
         "error": "No route: a b",
@@ -118,7 +122,7 @@ def test_later_steps_have_the_run_before_it_ends() -> None:
 
 def test_the_message_is_the_last_one_and_not_too_long() -> None:
     said = [delta("First, a look."), *call("Bash", 1, 2), delta("é" * 30_000, 3)]
-    message = final_outputs(facts(result(Result.SUCCESS, *said)), Sanitizer())["message"]
+    message = final_outputs(facts(result(Result.SUCCESS, *said)))["message"]
     assert message is not None
     assert message.startswith("éé")
     assert len(message) <= 10_000
@@ -128,7 +132,7 @@ def test_the_message_is_the_last_one_and_not_too_long() -> None:
 @pytest.mark.parametrize("sha", [None, "", "main", "0123456789ABCDEF0123456789ABCDEF01234567", f"{COMMIT}\n::error::"])
 def test_a_commit_is_an_id_or_nothing(sha: str | None) -> None:
     ended = result(Result.SUCCESS, run=run("success", terminalCommitSha=sha))
-    assert final_outputs(facts(ended), Sanitizer())["commit-sha"] is None
+    assert final_outputs(facts(ended))["commit-sha"] is None
 
 
 @pytest.mark.parametrize(
@@ -143,23 +147,23 @@ def test_a_commit_is_an_id_or_nothing(sha: str | None) -> None:
 )
 def test_a_comparison_needs_a_branch_of_its_own(branch: dict[str, str | None], compare: str | None) -> None:
     ended = result(Result.SUCCESS, run=run("success", branch=branch))
-    assert final_outputs(facts(ended), Sanitizer())["compare-url"] == compare
+    assert final_outputs(facts(ended))["compare-url"] == compare
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "https://user:pass@github.com/", "http://github.com/a", ""])
 def test_what_is_no_https_address_is_no_output(url: str) -> None:
     ended = result(Result.SUCCESS, delivery(changed=True, pull_request_url=url))
-    assert final_outputs(facts(ended), Sanitizer())["pull-request-url"] is None
+    assert final_outputs(facts(ended))["pull-request-url"] is None
 
 
 def test_a_preview_is_only_a_paused_runs() -> None:
     went_on = result(Result.SUCCESS, delta(CHECKPOINT), event("finished", "Harness run finished", 3))
-    assert final_outputs(facts(went_on), Sanitizer())["preview-url"] is None
+    assert final_outputs(facts(went_on))["preview-url"] is None
 
 
 def test_what_a_delivery_said_is_kept_when_a_later_event_does_not_say_it() -> None:
     """A run that goes on after its pull request was opened synchronizes the repository once more."""
     later = event("log", "Synchronized", 300, stage="git_sync", base_branch="main")
-    outputs = final_outputs(facts(result(Result.SUCCESS, *SUCCESSFUL, later)), Sanitizer())
+    outputs = final_outputs(facts(result(Result.SUCCESS, *SUCCESSFUL, later)))
     assert (outputs["pull-request-url"], outputs["branch"], outputs["changed"]) == (PULL_REQUEST, BRANCH, "true")
     assert outputs["base-branch"] == "main"

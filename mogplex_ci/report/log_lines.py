@@ -1,0 +1,109 @@
+"""Lines, groups and annotations of a job log, no more of them than CI systems show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, LiteralString
+
+from mogplex_ci.platforms.base import Level
+from mogplex_ci.report import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mogplex_ci.models import Event, FileLocation
+    from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.sanitize import Part, SafeText, Sanitizer
+
+DETAILS_LIMIT: Final = 2_000_000
+"""Bytes of details and of the agent's words. GitLab cuts a log at 4 MiB: the result must come before that."""
+ANNOTATIONS_LIMIT: Final = 10
+"""Annotations of one level; GitHub drops what comes after."""
+LOCATIONS_LIMIT: Final = 5
+"""How many of these may be the agent's findings in files; the others say how the step went."""
+_WANTED: Final = {"errors": frozenset({Level.ERROR}), "none": frozenset[Level]()}
+"""The levels that a value of the input ``annotations`` lets through, where these are not all."""
+
+
+class LogLines:
+    """Writes to the job log of a platform."""
+
+    def __init__(self, platform: Platform, sanitizer: Sanitizer, room: int = DETAILS_LIMIT) -> None:
+        """``room`` is the bytes of details and of the agent's words; what goes beyond is left out."""
+        self.platform = platform
+        self.safe = sanitizer
+        self.agent_speaks = False
+        """Whether the last line is the agent's."""
+        self._levels = frozenset(Level)
+        """Annotations that are wanted; the others are lines."""
+        self._annotated: Counter[Level] = Counter()
+        self._located: Counter[Level] = Counter()
+        self._room = room
+
+    def annotate_only(self, wanted: str) -> None:
+        """Annotate what the input ``annotations`` asks for."""
+        self._levels = _WANTED.get(wanted, frozenset(Level))
+
+    def say(self, *parts: Part) -> None:
+        """Write one line."""
+        self.agent_speaks = False
+        self.platform.line(self.safe.sentence(*parts))
+
+    def warn(self, title: LiteralString, message: SafeText) -> None:
+        """Annotate with a warning."""
+        self.annotate(Level.WARNING, title, message)
+
+    def annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
+        """Annotate the step; what is not wanted, or too much, is a line of the log."""
+        self.agent_speaks = False
+        if level in self._levels and self._annotated[level] < ANNOTATIONS_LIMIT:
+            self._annotated[level] += 1
+            self.platform.annotate(level, self.safe.line(title), message)
+        else:
+            self.say(level.value.capitalize(), ": ", title, ": ", message)
+
+    def annotate_location(self, location: FileLocation, message: SafeText) -> None:
+        """Annotate a line of a file of this repository with what the agent says about it."""
+        path = self.safe.path(location.path)
+        level = Level.WARNING if location.is_problem else Level.NOTICE
+        is_room = self._annotated[level] < ANNOTATIONS_LIMIT and self._located[level] < LOCATIONS_LIMIT
+        if path is None or ".." in path.split("/") or level not in self._levels or not is_room:
+            return
+        self._annotated[level] += 1
+        self._located[level] += 1
+        self.platform.annotate(level, self.safe.line("Agent"), message, file=path, line=location.line)
+
+    def details(self, event: Event | None) -> list[SafeText]:
+        """Return what an event holds beyond its message; nothing once the log has no room for it."""
+        details = text.details_of(event, self.safe) if self._room > 0 else None
+        return self.safe.block(details) if details else []
+
+    def group(self, title: SafeText, lines: Sequence[SafeText]) -> None:
+        """Write ``title``, with ``lines`` folded below it if there are any and the log has room for them."""
+        if lines and self.has_room_for(lines):
+            self.fold(title, lines)
+        else:
+            self.line(title)
+
+    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
+        """Write ``lines`` folded under ``title``."""
+        self.agent_speaks = False
+        self.platform.open_group(title)
+        try:
+            for line in lines:
+                self.platform.line(line)
+        finally:
+            self.platform.close_group()
+
+    def line(self, text: SafeText) -> None:
+        """Write a finished line."""
+        self.agent_speaks = False
+        self.platform.line(text)
+
+    def has_room_for(self, lines: Sequence[SafeText]) -> bool:
+        """Whether the log is short enough for more details; says so when it no longer is."""
+        had_room = self._room > 0
+        self._room -= sum(len(line.encode()) for line in lines)
+        if had_room and self._room <= 0:
+            self.say("The log is long and goes on without details; the events file and the report can hold them")
+        return self._room > 0

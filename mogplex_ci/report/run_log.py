@@ -1,0 +1,355 @@
+"""What the job log says about one run: lines, details folded into groups, and annotations for what needs attention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, LiteralString, assert_never
+
+from mogplex_ci.api.retry import Waiting
+from mogplex_ci.models import FEED_LIMIT
+from mogplex_ci.platforms.base import Level
+from mogplex_ci.report import text
+from mogplex_ci.report.facts import ARTIFACT_LIMIT, gate_facts
+from mogplex_ci.run import updates as u
+from mogplex_ci.run.result import Result
+from mogplex_ci.run.timeline import Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall
+from mogplex_ci.sanitize import clock, count, duration
+from mogplex_ci.untrusted import Untrusted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mogplex_ci.errors import MogplexError
+    from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.models import Event
+    from mogplex_ci.report.facts import Facts, GateFacts
+    from mogplex_ci.report.log_lines import LogLines
+    from mogplex_ci.report.text import EntryText
+    from mogplex_ci.run.agent_text import Checkpoint
+    from mogplex_ci.run.timeline import Addition
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.sanitize import Part, SafeText
+
+ITEMS_IN_ANNOTATION: Final = 3
+"""Paths, checks or faults that the annotation of a gate names; the log lists all of them."""
+
+
+class RunLog:
+    """Writes about one run.
+
+    Times in brackets count from the run's first event and never go backwards: a tool call gets its line when it ends,
+    or when nothing else comes for a while. Times in sentences count from the start of the step.
+    """
+
+    def __init__(self, out: LogLines) -> None:
+        self._out = out
+        self._safe = out.safe
+        self._say, self._warn, self._group = out.say, out.warn, out.group
+        self._inputs: ActionInputs | None = None
+        self._is_own_repository = False
+        """Whether the run works on this job's repository, so that its files can be annotated."""
+        self._calls: dict[ToolCall, bool] = {}
+        """Calls without an end so far, and whether their start is in the log."""
+        self._finishes: dict[ToolCall, Event] = {}
+        """The end of each call as it is in the log. The service may correct it later."""
+        self._at = 0.0
+        """Time of the last line, in seconds since the run's first event."""
+        self._is_paused = False
+
+    def start(self, inputs: ActionInputs) -> None:
+        """Use ``inputs`` from here on."""
+        self._inputs = inputs
+
+    def on(self, update: Update) -> None:
+        """Write what happened."""
+        match update:
+            case Waiting(error, seconds):
+                self._say(
+                    "Trying again in ", duration(seconds), ": ", text.reason(self._safe, error.cause, error.detail)
+                )
+            case u.Starting():
+                self._starting(update)
+            case u.NextKey():
+                self._next_key(update)
+            case u.Started():
+                self._started(update)
+            case u.Retrying():
+                self._retrying(update)
+            case u.StatusChanged(run, elapsed, asks):
+                self._out.platform.debug(self._safe.line("Status {} after {}", run.status, duration(elapsed)))
+                if run.is_paused and not self._is_paused:
+                    self._paused(asks)
+                self._is_paused = run.is_paused
+            case u.UnknownStatus(run):
+                message = self._safe.line("This version does not know the status {} and follows the run on", run.status)
+                self._warn("Unknown status", message)
+            case u.Polling(why):
+                self._say("Reading events by polling: ", Untrusted(why))
+            case u.EventsArrived():
+                self._add(update.additions)
+            case u.Quiet(additions):
+                self._add(additions)
+                self._show_open_calls()
+            case u.EventsMissing():
+                self._events_missing(update)
+            case u.Trouble(error):
+                self._say("The API does not answer as it should: ", self._reason(error))
+            case u.Recovered(after):
+                self._say("The API answers again after ", duration(after))
+            case u.Heartbeat():
+                self._heartbeat(update)
+            case u.GateJudged(gate):
+                self._gate(gate_facts(gate, self._safe))
+            case u.Cancelling(run):
+                self._show_open_calls(ended=True)
+                self._say("Cancelling the run" if run else "Asking for the run's id to cancel it")
+            case u.CancelAnswered(status, already_terminal):
+                self._say("The run had already ended: " if already_terminal else "Cancel answered: ", Untrusted(status))
+            case u.CancelFailed():
+                self._cancel_failed(update)
+            case u.Ended():
+                self._add(update.additions)
+                self._show_open_calls(ended=True)
+            case _:
+                assert_never(update)
+
+    def end(self, facts: Facts) -> None:
+        """Write how the step ended, annotate a failure once or each wrong input, and say what to do next."""
+        self._show_open_calls(ended=True)
+        figures: tuple[Part, ...] = ()
+        if facts.run_id:
+            figures = (", ", count(facts.events, "event"), ", ", count(facts.requests, "request"))
+        ended = text.headline(facts.result)
+        self._say(text.mark(facts.result), " ", ended, " after ", duration(facts.duration), *figures)
+        self._delivery(facts)
+        for problem in facts.problems:
+            self._out.annotate(Level.ERROR, "Mogplex", problem)
+        is_rejected = facts.result is Result.REJECTED  # each gate that failed has told what and why
+        if facts.error and not facts.problems and not is_rejected:
+            self._out.annotate(Level.ERROR, "Mogplex", facts.error)
+        if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self._safe)):
+            self._group(self._safe.line("The full message"), lines)
+        if facts.preview_url and not self._is_paused:  # else it was shown with the question
+            self._say("Preview: ", facts.preview_url)
+        if facts.goes_on and facts.result not in (Result.DETACHED, Result.PAUSED):
+            self._warn("Run goes on", self._safe.line("The run is still working; this step no longer follows it"))
+        if facts.remedy and facts.result is Result.SKIPPED:
+            self._out.annotate(Level.NOTICE, "Skipped", facts.remedy)
+        elif facts.remedy and not is_rejected:
+            self._out.line(facts.remedy)
+        if len(facts.artifact or "") > ARTIFACT_LIMIT:
+            words = "The artifact is longer than {} characters: the output is empty, and artifact-file gets it whole"
+            self._warn("Artifact", self._safe.line(words, ARTIFACT_LIMIT))
+        for step in facts.next_steps:
+            self._say("To ", step.purpose, ": ", step.command)
+
+    def _starting(self, starting: u.Starting) -> None:
+        repo = starting.repo.full_name if starting.repo else Untrusted(starting.repo_id)
+        own = self._out.platform.repository()
+        self._is_own_repository = own is not None and repo.one_of(own) is not None
+        if self._inputs and (title := text.first_line(self._inputs.prompt)):
+            self._say("Task: ", Untrusted(title))
+        self._say("Starting a run on ", repo, ", idempotency key ", Untrusted(starting.key))
+
+    def _next_key(self, update: u.NextKey) -> None:
+        run = update.run
+        if run is None:
+            found: tuple[Part, ...] = ("The key belongs to an earlier, different request",)
+        elif update.never_queued:
+            found = ("Run ", Untrusted(run.id), " was never queued")
+        else:
+            found = ("Run ", Untrusted(run.id), " of an earlier attempt has ended (", Untrusted(run.status), ")")
+        self._say(*found, "; next idempotency key: ", Untrusted(update.key))
+
+    def _started(self, started: u.Started) -> None:
+        run = started.run
+        if started.followed:
+            self._say(
+                "Following run ", Untrusted(run.id), " (", Untrusted(run.status), "), which was started elsewhere"
+            )
+        elif started.unexpected:
+            message = self._safe.line(
+                "Joined run {} ({}) although this is the first attempt: another use of this step may have started it. "
+                "Give each use a key-suffix of its own",
+                *(run.id, run.status),
+            )
+            self._warn("Joined run", message)
+        elif started.joined:
+            message = self._safe.line(
+                "Joined run {} ({}), which an earlier attempt of this step started", run.id, run.status
+            )
+            self._warn("Joined run", message)
+        else:
+            self._say("Started run ", Untrusted(run.id), " (", Untrusted(run.status), ")")
+        if started.agent_ignored:
+            self._warn("Agent", self._safe.line("This service does not know agents: the agent input was not used"))
+        self._say("Branch: ", *text.place(run), *((", harness: ", run.harness) if run.harness else ()))
+        if self._inputs is None or self._inputs.dry_run:
+            return
+        self._say("To follow the run elsewhere: mogplex runs events ", Untrusted(run.id), " --follow")
+        url = self._safe.url(f"{self._inputs.base_url.rstrip('/')}/api/v1/mogplex/runs/{run.id}")
+        if url is not None:
+            self._out.platform.link(self._safe.line("Mogplex run {}", run.id), url)
+
+    def _retrying(self, update: u.Retrying) -> None:
+        """Say why another run follows; its times count anew."""
+        self._show_open_calls(ended=True)
+        result = update.result
+        why = text.reason(self._safe, result.cause, result.detail)
+        self._say("Run ", Untrusted(update.run.id), ": ", why)
+        left = self._safe.line("{} retries left" if update.retries_left > 1 else "{} retry left", update.retries_left)
+        self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, ")")
+        self._calls.clear()
+        self._finishes.clear()
+        self._at, self._is_paused = 0.0, False
+
+    def _gate(self, gate: GateFacts) -> None:
+        """Say whether the run passed a gate, and annotate when it did not."""
+        if gate.passed:
+            self._say("✔ ", gate.name, ": ", gate.found)
+            return
+        lines = [line for item in gate.items for line in self._safe.block(Untrusted(item))]
+        self._group(self._safe.sentence("✘ ", gate.name, ": ", gate.found), lines)
+        listed = text.joined(", ", *gate.items[:ITEMS_IN_ANNOTATION])
+        more: Part = ", …" if len(gate.items) > ITEMS_IN_ANNOTATION else None
+        shown: tuple[Part, ...] = (": ", *listed, more) if listed else ()
+        words = self._safe.sentence(
+            gate.name, ": ", gate.found, *shown, ". Expected: ", gate.expected, ". ", gate.remedy
+        )
+        self._out.annotate(Level.ERROR, "Mogplex", words)
+
+    def _paused(self, asks: Checkpoint | None) -> None:
+        """Say that the run waits for an answer, and what it asks."""
+        self._say("The run is paused: it waits for a person's answer in Mogplex")
+        if asks is not None and asks.summary:
+            self._say("It asks: ", asks.summary)
+        if asks is not None and (url := self._safe.url(asks.preview_url)):
+            self._say("Preview: ", url)
+
+    def _heartbeat(self, beat: u.Heartbeat) -> None:
+        call = next((call for call in reversed(self._calls) if call.finish is None), None)
+        doing: tuple[Part, ...] = (" (", *text.doing(call), ")") if call else ()
+        self._say(
+            *("Still ", Untrusted(beat.run.status), " after ", duration(beat.elapsed)),
+            *(", ", duration(beat.silence), " since the last event", *doing),
+        )
+
+    def _events_missing(self, update: u.EventsMissing) -> None:
+        self._show_open_calls(ended=True)
+        if update.out_of_time:
+            self._warn("Events missing", self._safe.line("The timeout left no time to show the last events"))
+            return
+        which: SafeText = (
+            self._safe.line("The service lists the first {} events only: later ones are missing here", FEED_LIMIT)
+            if update.later_ones
+            else self._safe.line("The service no longer lists some events: they are missing here")
+        )
+        self._warn("Events missing", self._safe.sentence(which, ". The run is followed to its end by its status"))
+
+    def _cancel_failed(self, failed: u.CancelFailed) -> None:
+        by_hand: tuple[Part, ...] = ()
+        if failed.run and self._inputs and not self._inputs.dry_run:
+            by_hand = (". To cancel it by hand: mogplex runs cancel ", Untrusted(failed.run.id))
+        message = self._safe.sentence("The run may go on. ", self._reason(failed.error), *by_hand)
+        self._warn("Run not cancelled", message)
+
+    def _reason(self, error: MogplexError) -> SafeText:
+        return text.reason(self._safe, error.cause, error.detail)
+
+    def _delivery(self, facts: Facts) -> None:
+        """Say what the run delivered, or that this is unknown."""
+        is_unknown = facts.changed is None and facts.pull_request_url is None
+        if facts.pull_request_url:
+            self._out.annotate(Level.NOTICE, "Pull request", facts.pull_request_url)
+            self._out.platform.link(self._safe.line("Pull request"), facts.pull_request_url)
+        elif facts.changed is False:
+            self._warn("No change", self._safe.line("The run changed nothing in the repository"))
+        elif is_unknown and facts.events_missing:
+            self._say("Pull request and change: unknown (events are missing)")
+        elif is_unknown and facts.has_work:
+            self._say("Pull request and change: unknown (no event reports them)")
+        if facts.compare_url and not facts.pull_request_url and (facts.has_work or facts.events_missing):
+            self._say("Compare: ", facts.compare_url)
+
+    def _add(self, additions: Iterable[Addition]) -> None:
+        """Write what was added to the timeline. What cannot be shown must not hide what comes after it."""
+        for addition in additions:
+            try:
+                self._write(addition)
+            except Exception:
+                self._say("An event cannot be shown here; the events file would have it")
+
+    def _write(self, addition: Addition) -> None:
+        match addition:
+            case PhaseStarted():
+                self._phase(addition.at, text.phase_started(addition, self._safe), addition)
+            case PhaseEnded():
+                self._phase(addition.at, text.phase_ended(addition), addition)
+            case ToolCall():
+                self._tool_call(addition)
+            case TextPiece():
+                self._agent_text(addition)
+            case Note():
+                self._note(addition)
+
+    def _phase(self, at: float, words: EntryText, entry: PhaseStarted | PhaseEnded) -> None:
+        if isinstance(entry, PhaseEnded):
+            self._show_open_calls(ended=True)
+        self._line(at, "✘" if words.is_bad else "●", *words.parts())
+        if details := self._out.details(entry.event):
+            self._group(self._safe.sentence("Details of ", entry.phase.value), details)
+
+    def _tool_call(self, call: ToolCall) -> None:
+        """Hold the start of a call back, and write its end; with its start if that is not in the log."""
+        is_known = call in self._calls or call in self._finishes
+        if call.start is not None and not is_known:
+            self._calls[call] = False
+        elif call.finish is not None and self._finishes.get(call) is not call.finish:
+            start_is_shown = self._calls.pop(call, is_known)
+            self._finishes[call] = call.finish
+            self._call_line(call, None if start_is_shown else call.start, call.finish)
+
+    def _show_open_calls(self, *, ended: bool = False) -> None:
+        """Write the starts that were held back; ``ended``: their ends are not expected any more."""
+        for call, is_shown in self._calls.items():
+            if not is_shown:
+                self._calls[call] = True
+                self._call_line(call, call.start, None, unfinished=ended)
+
+    def _call_line(
+        self, call: ToolCall, start: Event | None, finish: Event | None, *, unfinished: bool = False
+    ) -> None:
+        at = call.ended if finish and call.ended is not None else call.at
+        words = text.tool_call(call, start, finish, unfinished=unfinished)
+        title = self._timed(at, "✘" if words.is_bad else " ", *words.parts())
+        self._group(title, [*self._out.details(start), *self._out.details(finish)])
+
+    def _agent_text(self, piece: TextPiece) -> None:
+        """Write what the agent says: short text behind its time, longer text, and what follows directly, below it."""
+        said = Untrusted(piece.text.text.lstrip("\n").rstrip())
+        lines = self._safe.block(said)
+        is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
+        if not self._out.has_room_for(lines) or (is_short and not self._out.agent_speaks):
+            self._line(piece.at, " ", "agent: ", said)
+        else:
+            if self._out.agent_speaks and not piece.continues:
+                lines = [*self._safe.block(""), *lines]
+            elif not self._out.agent_speaks:
+                self._line(piece.at, " ", "agent:")
+            for line in lines:
+                self._out.line(line)
+        self._out.agent_speaks = True
+
+    def _note(self, entry: Note) -> None:
+        event = entry.event
+        if self._is_own_repository and event.location and event.message:
+            self._out.annotate_location(event.location, self._safe.sentence("Agent: ", event.message))
+        words = text.note(entry, self._safe)
+        title = self._timed(entry.at, "✘" if words.is_bad else " ", *words.parts())
+        self._group(title, [*text.long_lines(event.message, self._safe), *self._out.details(event)])
+
+    def _timed(self, at: float, mark: LiteralString, *parts: Part) -> SafeText:
+        self._at = max(self._at, at)
+        return self._safe.sentence("[", clock(self._at), "] ", mark, " ", *parts)
+
+    def _line(self, at: float, mark: LiteralString, *parts: Part) -> None:
+        self._out.line(self._timed(at, mark, *parts))
