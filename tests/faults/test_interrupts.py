@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -232,7 +233,7 @@ def test_post_knows_the_fresh_key_of_a_later_attempt(tmp_path: Path) -> None:
         wait_until(asked(emulator, "start", 3), process)
         process.kill()
         process.communicate()
-        assert again.state["key"] == f"{first.outputs['idempotency-key']}-g2"
+        assert json.loads(again.state["runs"])[0]["key"] == f"{first.outputs['idempotency-key']}-g2"
         assert post(again) == 0
         assert len(emulator.runs) == 2
 
