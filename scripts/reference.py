@@ -17,7 +17,7 @@ from typing import Any, Final
 import yaml
 
 from mogplex_ci.inputs.declared import Input, enumeration, inputs, load_schema
-from mogplex_ci.platforms.base import NO_VARIABLE, OUTPUTS, output_variable
+from mogplex_ci.outputs import OUTPUTS, output_variable
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACTION: Final = ROOT / "action.yml"
@@ -196,7 +196,7 @@ def _input_row(spec: Input) -> str:
 
 
 def _output_row(name: str, description: str) -> str:
-    return _row(f"`{name}`", "none" if name in NO_VARIABLE else f"`{output_variable(name)}`", description)
+    return _row(f"`{name}`", f"`{output_variable(name)}`" if OUTPUTS[name].variable else "none", description)
 
 
 def _row(*cells: str) -> str:

@@ -1,4 +1,4 @@
-"""Print the size of the client, and which of its files see one event and the prompt.
+"""Print the size of the client, what in it is beyond the limits, and which files see one event and the prompt.
 
 python -m scripts.structure
 
@@ -16,12 +16,13 @@ import sys
 import tempfile
 import threading
 import tokenize
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from mogplex_ci.cli import main as run_action
 from mogplex_ci.emulator import Emulator
@@ -42,6 +43,11 @@ steps:
   - status: success
 """
 """The mark is in two parts, so that whatever reads the scenario does not count."""
+LONGEST_FUNCTION: Final = 60
+"""Lines, with its signature and docstring."""
+MOST_ATTRIBUTES: Final = 15
+MOST_PARAMETERS: Final = 7
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEPTH: Final = 5
 """How deep in lists, objects and fields a text is looked for."""
 _NOT_CODE: Final = frozenset(
@@ -58,6 +64,14 @@ class Structure:
     """All of them, also blank ones, comments and docstrings."""
     code: int
     """Lines that hold code."""
+    long_functions: dict[str, int]
+    """Functions of more than 60 lines, and how many they have."""
+    large_classes: dict[str, int]
+    """Classes with more than 15 attributes that their methods set, and how many these are."""
+    many_parameters: dict[str, int]
+    """Functions with more than seven parameters, and how many they have."""
+    same_names: tuple[str, ...]
+    """Names that several files have."""
     event: tuple[str, ...]
     """Files that see one event, from the body of the HTTP answer to the line in GitHub's log."""
     prompt: tuple[str, ...]
@@ -68,10 +82,16 @@ def structure() -> Structure:
     """Read the package, and trace two dry runs."""
     files = list(_client_files())
     texts = [file.read_text(encoding="utf-8") for file in files]
+    trees = {file: ast.parse(text) for file, text in zip(files, texts, strict=True)}
+    names = Counter(file.name for file in files if file.name != "__init__.py")
     return Structure(
         files=len(files),
         lines=sum(len(text.splitlines()) for text in texts),
         code=sum(map(_lines_of_code, texts)),
+        long_functions=_beyond(LONGEST_FUNCTION, trees, _FUNCTIONS, _length),
+        large_classes=_beyond(MOST_ATTRIBUTES, trees, (ast.ClassDef,), _attributes_set),
+        many_parameters=_beyond(MOST_PARAMETERS, trees, _FUNCTIONS, _parameters),
+        same_names=tuple(name for name, times in names.items() if times > 1),
         event=_files_that_see("{{ mark }}", prompt="Fix it"),
         prompt=tuple(
             file
@@ -79,6 +99,36 @@ def structure() -> Structure:
             if not file.startswith(("platforms/", "report/", "sanitize/"))
         ),
     )
+
+
+def _beyond(
+    most: int, trees: dict[Path, ast.Module], kinds: tuple[type[ast.AST], ...], size: Callable[[Any], int]
+) -> dict[str, int]:
+    """Return the definitions of these ``kinds`` whose ``size`` is more than ``most``."""
+    return {
+        f"{file.relative_to(PACKAGE)}:{node.name}": size(node)
+        for file, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.ClassDef, *_FUNCTIONS)) and isinstance(node, kinds) and size(node) > most
+    }
+
+
+def _length(function: ast.FunctionDef) -> int:
+    return (function.end_lineno or 0) - function.lineno + 1
+
+
+def _parameters(function: ast.FunctionDef) -> int:
+    arguments = function.args
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return len([name for name in names if name not in ("self", "cls")])
+
+
+def _attributes_set(definition: ast.ClassDef) -> int:
+    """Return how many attributes of ``self`` the methods assign to."""
+    stored = (
+        node for node in ast.walk(definition) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    )
+    return len({node.attr for node in stored if isinstance(node.value, ast.Name) and node.value.id == "self"})
 
 
 def _client_files() -> Iterator[Path]:
@@ -178,6 +228,13 @@ def main() -> int:
     """Print it."""
     found = structure()
     print(f"{found.files} Python files, {found.lines:,} lines, {found.code:,} of them code")
+    for what, beyond in (
+        (f"functions of more than {LONGEST_FUNCTION} lines", found.long_functions),
+        (f"classes with more than {MOST_ATTRIBUTES} attributes that their methods set", found.large_classes),
+        (f"functions with more than {MOST_PARAMETERS} parameters", found.many_parameters),
+    ):
+        print(f"\n{len(beyond)} {what}", *(f"{size:>4}  {name}" for name, size in beyond.items()), sep="\n")
+    print("\nNames that several files have:", ", ".join(found.same_names) or "none")
     for text, files in (("An event", found.event), ("The prompt", found.prompt)):
         print(f"\n{text} is seen by {len(files)} files:", *files, sep="\n  ")
     return 0

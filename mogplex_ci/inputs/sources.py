@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError, could_be_credential
 from mogplex_ci.inputs.declared import did_you_mean, inputs, load_schema, nearest, successor_of
-from mogplex_ci.platforms.base import OUTPUTS, VARIABLES, output_variable
+from mogplex_ci.outputs import OUTPUTS, output_variable
+from mogplex_ci.platforms.base import VARIABLES
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import read_text
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.state import StateFile
 from mogplex_ci.platforms.system import Identity, System, joined, value_of
 from mogplex_ci.workspace import writable, write_whole
@@ -22,40 +23,6 @@ if TYPE_CHECKING:
 
 VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
 """Variables that tell a platform what to write and where; they are not inputs."""
-
-OUTPUTS: Final = (
-    "result",
-    "status",
-    "run-id",
-    "repo-id",
-    "repo",
-    "harness",
-    "branch",
-    "base-branch",
-    "pull-request-url",
-    "compare-url",
-    "preview-url",
-    "commit-sha",
-    "changed",
-    "replayed",
-    "idempotency-key",
-    "message",
-    "error",
-    "error-code",
-    "sandbox-id",
-    "events-count",
-    "events-truncated",
-    "duration-seconds",
-    "result-file",
-    "events-file",
-    "report-file",
-    "artifact",
-    "results",
-)
-"""Every output, by its GitHub name, in the order of ``action.yml``."""
-
-NO_VARIABLE: Final = frozenset({"artifact", "error", "message", "preview-url", "sandbox-id", "events-count", "results"})
-"""Outputs that are not written as variables: free text, and more than the 20 variables that GitLab accepts."""
 
 _PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
 """A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would act on."""
@@ -251,17 +218,12 @@ class Platform:
         return identity.parts
 
 
-def output_variable(name: str) -> str:
-    """Return the variable of the output ``name`` on systems other than GitHub, such as ``MOGPLEX_RUN_ID``."""
-    return "MOGPLEX_" + name.upper().replace("-", "_")
-
-
 def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
     """Return outputs as variables. An unknown value is empty; one that a shell might act on is left out."""
     return {
         output_variable(name): value or ""
         for name, value in outputs.items()
-        if name not in NO_VARIABLE and re.fullmatch(_PLAIN_VALUE, value or "")
+        if OUTPUTS[name].variable and re.fullmatch(_PLAIN_VALUE, value or "")
     }
 
 

@@ -6,9 +6,10 @@ Everything here may be printed or written as it is: text is sanitized, and what 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import quote
 
+from mogplex_ci.outputs import OUTPUTS
 from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, problem, says_more
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Timeline
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from typing import LiteralString
 
     from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.outputs import Told
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.result import Gate, RunResult
     from mogplex_ci.run.timeline import PhaseSpan, ToolUse
-    from mogplex_ci.run.updates import Started
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 
 MESSAGE_LIMIT: Final = 10_000
@@ -36,6 +37,11 @@ ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
 IMAGE: Final = "ghcr.io/mogplex/run-action:1"
 DEFAULT_BASE_URL: Final = "https://mogplex.com"
+_IN_RESULTS: Final = (
+    *("result", "status", "run-id", "branch", "pull-request-url", "changed", "commit-sha", "error-code"),
+    "duration-seconds",
+)
+"""Outputs that an object of ``results`` has, beside ``repo`` and ``task``."""
 _COMMIT: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
@@ -98,7 +104,7 @@ class Facts(NamedTuple):
     repo_id: SafeText | None
     sandbox_id: SafeText | None
     key: SafeText | None
-    joined: bool
+    joined: bool | None
     cancelled_by_step: bool
     goes_on: bool
     """Whether the run may still be working."""
@@ -223,7 +229,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         repo_id=safe.identifier(run.repo_id) if run else None,
         sandbox_id=safe.identifier(run.sandbox_id) if run else None,
         key=safe.key(result.key),
-        joined=result.joined,
+        joined=result.joined if run else None,
         cancelled_by_step=result.cancelled_by_step,
         goes_on=result.run_goes_on,
         repo=repo,
@@ -252,7 +258,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         events_file=_file(inputs.events_file, platform, safe) if inputs else None,
         result_file=_file(inputs.result_file, platform, safe) if inputs else None,
         report_file=_file(inputs.report_file, platform, safe) if inputs else None,
-        artifact_file=_file(inputs.artifact_file, platform, safe) if inputs else None,
+        artifact_file=_file(inputs.artifact_file, platform, safe) if inputs and result.artifact is not None else None,
     )
 
 
@@ -328,83 +334,47 @@ def _file(path: Path | None, platform: Platform, safe: Sanitizer) -> SafeText | 
     return None if path is None else safe.path(path.relative_to(platform.workspace.resolve()).as_posix())
 
 
-def early_outputs(started: Started, safe: Sanitizer) -> dict[str, SafeText | None]:
+def early_outputs(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
     """Return what is known as soon as the run is started, for later steps that run whatever happens."""
-    run = started.run
-    return {
-        "status": safe.identifier(run.status),
-        "run-id": safe.identifier(run.id),
-        "repo-id": safe.identifier(run.repo_id),
-        "harness": safe.identifier(run.harness),
-        "sandbox-id": safe.identifier(run.sandbox_id),
-        "branch": safe.branch(run.working_branch),
-        "idempotency-key": safe.key(started.key),
-        "replayed": _boolean(started.joined, safe),
-    }
-
-
-def _outputs_of_run(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
-    """Return every output; unknown is None. Only ``message`` may have several lines."""
-    return {
-        "result": safe.identifier(facts.result.value),
-        "status": facts.status,
-        "run-id": facts.run_id,
-        "repo-id": facts.repo_id,
-        "repo": facts.repo,
-        "harness": facts.harness,
-        "branch": facts.branch,
-        "base-branch": facts.base_branch,
-        "pull-request-url": facts.pull_request_url,
-        "compare-url": facts.compare_url,
-        "preview-url": facts.preview_url,
-        "commit-sha": facts.commit,
-        "changed": _boolean(facts.changed, safe),
-        "replayed": _boolean(facts.joined, safe) if facts.run_id else None,
-        "idempotency-key": facts.key,
-        "message": facts.message,
-        "error": facts.error,
-        "error-code": facts.error_code,
-        "sandbox-id": facts.sandbox_id,
-        "events-count": safe.identifier(str(facts.events)),
-        "events-truncated": _boolean(facts.events_missing, safe),
-        "duration-seconds": safe.identifier(str(round(facts.duration))),
-        "result-file": facts.result_file,
-        "events-file": facts.events_file,
-        "report-file": facts.report_file,
-        "artifact": facts.artifact if len(facts.artifact or "") <= ARTIFACT_LIMIT else None,
-        "results": None,
-    }
-
-
-def _boolean(value: bool | None, safe: Sanitizer) -> SafeText | None:
-    return None if value is None else safe.identifier("true" if value else "false")
-
-
-_OF_STEP: Final = ("result", "error", "error-code", "duration-seconds", "result-file", "events-file", "report-file")
-"""Outputs that a step with several runs has; the others are about one run alone, and in ``results``."""
+    return {name: _output(told, facts, safe) for name, told in OUTPUTS.items() if told.early}
 
 
 def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
-    """Return every output; unknown is None. Only ``message`` may have several lines."""
-    outputs = _outputs_of_run(step.facts, safe)
-    if not step.is_fleet:
-        return outputs
-    results = safe.json(Untrusted([_row(run, safe) for run in step.runs]))
-    return {name: value if name in _OF_STEP else None for name, value in outputs.items()} | {"results": results}
+    """Return every output; unknown is None. Only ``message`` may have several lines.
+
+    Of several runs, what is about one alone is in ``results``.
+    """
+    is_told = {name: told.of_step or not step.is_fleet for name, told in OUTPUTS.items()}
+    outputs = {name: _output(told, step.facts, safe) if is_told[name] else None for name, told in OUTPUTS.items()}
+    if step.is_fleet:
+        outputs["results"] = safe.json(Untrusted([_row(run, safe) for run in step.runs]))
+    return outputs
+
+
+def _output(told: Told, facts: Facts, safe: Sanitizer) -> CleanText | None:
+    """Return the value as the text that an output is."""
+    value: object = getattr(facts, told.fact) if told.fact else None
+    if told.fact == "artifact" and len(facts.artifact or "") > ARTIFACT_LIMIT:
+        return None
+    if isinstance(value, bool):
+        return safe.identifier("true" if value else "false")
+    if isinstance(value, int | float | Result):
+        return safe.identifier(str(plain(value, digits=0)))
+    return cast("CleanText | None", value)
 
 
 def _row(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
-    facts = run.facts
-    return {
-        "repo": safe.repo(run.repo) if run.repo else None,
-        "task": run.task,
-        "result": facts.result.value,
-        "status": facts.status,
-        "run-id": facts.run_id,
-        "branch": facts.branch,
-        "pull-request-url": facts.pull_request_url,
-        "changed": facts.changed,
-        "commit-sha": facts.commit,
-        "error-code": facts.error_code,
-        "duration-seconds": round(facts.duration),
-    }
+    """Return a run as an object of the output ``results``."""
+    told = {name: plain(getattr(run.facts, OUTPUTS[name].fact), digits=0) for name in _IN_RESULTS}
+    return {"repo": safe.repo(run.repo) if run.repo else None, "task": run.task, **told}
+
+
+def plain(value: object, *, digits: int) -> object:
+    """Return a fact as JSON has it; seconds with so many ``digits``."""
+    match value:
+        case Result():
+            return value.value
+        case float():
+            return round(value, digits or None)
+        case _:
+            return value

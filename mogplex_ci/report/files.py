@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
 from mogplex_ci.models import EventKind
+from mogplex_ci.outputs import IN_FILE
 from mogplex_ci.report import FileReport, Report
+from mogplex_ci.report.facts import GateFacts, plain
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.result import Result
+from mogplex_ci.run.timeline import PhaseSpan, ToolUse
 from mogplex_ci.run.updates import EventsArrived, Quiet
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import discard, open_text, write_whole
@@ -173,76 +177,39 @@ def write_json(path: Path, value: object) -> None:
 
 def result_of(facts: Facts, safe: Sanitizer) -> dict[str, object]:
     """Return the content of the result file. Unknown values are null."""
-    return {
-        "version": VERSION,
-        "result": facts.result.value,
-        "exit_code": facts.exit_code,
-        "error": {
-            "code": facts.error_code or "ERROR",
-            "cause": facts.cause,
-            "detail": facts.detail,
-            "remedy": facts.remedy,
-            "problems": facts.problems,
-        }
-        if facts.cause
-        else None,
-        "run": {
-            "id": facts.run_id,
-            "status": facts.status,
-            "harness": facts.harness,
-            "repo_id": facts.repo_id,
-            "sandbox_id": facts.sandbox_id,
-            "idempotency_key": facts.key,
-            "joined": facts.joined,
-            "cancelled_by_step": facts.cancelled_by_step,
-        }
-        if facts.run_id
-        else None,
-        "repo": facts.repo,
-        "branch": facts.branch,
-        "base_branch": facts.base_branch,
-        "commit": facts.commit,
-        "pull_request_url": facts.pull_request_url,
-        "compare_url": facts.compare_url,
-        "preview_url": facts.preview_url,
-        "changed": facts.changed,
-        "duration_seconds": round(facts.duration, 3),
-        "requests": facts.requests,
-        "events": {"count": facts.events, "truncated": facts.events_missing},
-        "phases": [
-            {
-                "name": span.phase.value,
-                "began_seconds": round(span.started, 3),
-                "seconds": round(span.ended - span.started, 3),
+    file: dict[str, object] = {"version": VERSION}
+    parts: defaultdict[str, dict[str, object]] = defaultdict(dict)
+    for place, told in IN_FILE.items():
+        part, _, name = place.rpartition(".")
+        (parts[part] if part else file)[name] = _in_file(getattr(facts, told.fact), safe)
+    file |= parts
+    error = parts["error"] | {"code": facts.error_code or "ERROR"}
+    file |= {"error": error if facts.cause else None, "run": parts["run"] if facts.run_id else None}
+    return file | {"task": None, "runs": []}
+
+
+def _in_file(value: object, safe: Sanitizer) -> object:
+    """Return a fact as the result file has it."""
+    match value:
+        case PhaseSpan(phase, started, ended):
+            return {
+                "name": phase.value,
+                "began_seconds": round(started, 3),
+                "seconds": round(ended - started, 3),
             }
-            for span in facts.spans
-        ],
-        "tools": [
-            {
-                "name": safe.clean(use.name, limit=NAME_LIMIT),
-                "calls": len(use.calls),
-                "failed": use.failed,
-                "seconds": round(use.seconds, 3),
+        case ToolUse(name, calls):
+            return {
+                "name": safe.clean(name, limit=NAME_LIMIT),
+                "calls": len(calls),
+                "failed": value.failed,
+                "seconds": round(value.seconds, 3),
             }
-            for use in facts.tools
-        ],
-        "last_words": facts.message,
-        "task": None,
-        "runs": [],
-        "gates": [
-            {
-                "name": gate.name,
-                "passed": gate.passed,
-                "expected": gate.expected,
-                "found": gate.found,
-                "remedy": gate.remedy,
-                "error_code": gate.error_code,
-                "items": gate.items,
-            }
-            for gate in facts.gates
-        ],
-        "artifact_file": facts.artifact_file if facts.artifact is not None else None,
-    }
+        case GateFacts():
+            return value._asdict()
+        case tuple():
+            return [_in_file(item, safe) for item in value]
+        case _:
+            return plain(value, digits=3)
 
 
 class ArtifactFile(FileReport):

@@ -14,6 +14,7 @@ from mogplex_ci.report.html import HtmlReport
 from mogplex_ci.report.log import SAID_AT_ONCE, Log
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import Started
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.untrusted import Untrusted
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report import Report
     from mogplex_ci.report.diagnostics import Diagnostics
-    from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.start import Key
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
@@ -160,7 +160,8 @@ class Recorder:
             if isinstance(update, Started):
                 self._started_at.setdefault(item, self._elapsed())
                 if item is None:
-                    self._set_outputs(early_outputs(update, self.safe))
+                    known = RunResult(Result.DETACHED, 0, run=update.run, key=update.key, joined=update.joined)
+                    self._set_outputs(early_outputs(facts_of(known, self.safe, self._platform, None), self.safe))
 
     def count_runs(self, counts: SafeText) -> None:
         """Record how many runs there are of each kind."""

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from mogplex_ci.inputs.declared import load_schema
-from mogplex_ci.platforms.base import OUTPUTS
+from mogplex_ci.outputs import OUTPUTS
 from tests.program import ROOT
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())

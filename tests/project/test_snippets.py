@@ -12,7 +12,8 @@ import yaml
 
 from mogplex_ci.inputs.declared import check, inputs
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES
-from mogplex_ci.platforms.base import OUTPUTS, VARIABLES
+from mogplex_ci.outputs import OUTPUTS
+from mogplex_ci.platforms.base import VARIABLES
 from tests.documents import blocks
 
 IMAGE = re.compile(r"ghcr\.io/mogplex/run-action\S*")

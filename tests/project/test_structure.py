@@ -7,11 +7,15 @@ from scripts.structure import structure
 
 def test_the_client_stays_small_enough_to_read() -> None:
     found = structure()
-    assert found.files <= 82
-    assert found.files <= 82
-    assert found.code <= 10_800
+    assert found.files <= 84
+    assert found.code <= 10_720
     assert len(found.event) <= 19, found.event
     assert len(found.prompt) <= 13, found.prompt
+    # These shall have none.
+    assert set(found.long_functions) <= {"report/facts.py:facts_of"}
+    assert set(found.large_classes) <= {"run/timeline.py:Timeline"}
+    assert set(found.many_parameters) <= {"report/comment.py:__init__", "run/many.py:__init__"}
+    assert set(found.same_names) <= {"sources.py"}
     # The tracing works: it has seen both ends of the way, and what lies between.
     assert {"api/stream.py", "run/follow.py", "report/log.py", "platforms/base.py"} <= set(found.event)
     assert {"inputs/sources.py", "run/start.py", "api/transport.py"} <= set(found.prompt)

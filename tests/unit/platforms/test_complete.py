@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from mogplex_ci import platforms
+from mogplex_ci.outputs import OUTPUTS
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import NO_VARIABLE, OUTPUTS, Platform
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
 from mogplex_ci.platforms.system import System, equals
 from tests.ci_environments import ENVIRONMENTS
@@ -105,7 +106,3 @@ def test_an_output_is_described(name: str) -> None:
     assert declared.get("description"), f"describe the output {name} under `outputs` in action.yml"
     page = (ROOT / "docs" / "inputs-and-outputs.md").read_text(encoding="utf-8")
     assert f"| `{name}` |" in page, f"write the row of {name} in docs/inputs-and-outputs.md with `make docs`"
-
-
-def test_an_output_without_a_variable_is_an_output() -> None:
-    assert set(OUTPUTS) >= NO_VARIABLE

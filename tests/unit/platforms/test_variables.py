@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.outputs import OUTPUTS
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import OUTPUTS, dotenv, variables
+from mogplex_ci.platforms.base import dotenv, variables
 from mogplex_ci.sanitize import SafeText
 from tests.ci_environments import environment
 from tests.program import GitHubStep

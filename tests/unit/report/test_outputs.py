@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.platforms.base import OUTPUTS
+from mogplex_ci.outputs import OUTPUTS
 from mogplex_ci.report.facts import Facts, RunFacts, StepFacts, early_outputs, outputs_of
-from mogplex_ci.run.result import Result
-from mogplex_ci.run.updates import Started
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
@@ -107,7 +106,9 @@ def test_a_failure_that_nothing_is_known_of() -> None:
 
 
 def test_later_steps_have_the_run_before_it_ends() -> None:
-    outputs = early_outputs(Started(run("pending"), "key-1", joined=True, owned=True), Sanitizer())
+    outputs = early_outputs(
+        facts(RunResult(Result.DETACHED, 0, run=run("pending"), key="key-1", joined=True)), Sanitizer()
+    )
     assert outputs == {
         "status": "pending",
         "run-id": RUN_ID,
