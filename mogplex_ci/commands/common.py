@@ -11,8 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TypeAlias, TypeVar
 
+from mogplex_ci.api.retry import Waiting, finish, retrying
 from mogplex_ci.errors import EXIT_CODES, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
 from mogplex_ci.inputs.declared import enumeration, inputs, is_uuid, nearest
+from mogplex_ci.run.start import find_repo
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested, SystemClock, stop_of_process
@@ -295,14 +297,11 @@ class Session:
             MogplexError: an error that a retry cannot mend, or the last one.
             StopRequested: a stop signal came.
         """
-        from mogplex_ci.api.retry import retrying  # loads the HTTP libraries
-
         deadline = self.clock.monotonic() + seconds
         return self.finish(retrying(request, clock=self.clock, deadline=deadline, stop=self.stop))
 
     def finish(self, work: Generator[Update, None, T]) -> T:
         """Run ``work`` to its end, print a warning for each wait, and return its result."""
-        from mogplex_ci.api.retry import Waiting, finish
 
         def warn(update: Update) -> None:
             if isinstance(update, Waiting):
@@ -319,8 +318,6 @@ class Session:
         """
         if is_uuid(repo):
             return repo
-        from mogplex_ci.run.start import find_repo  # loads the HTTP libraries
-
         return self.call(lambda timeout: find_repo(self.client, repo, timeout=timeout)).id
 
     def close(self) -> None:

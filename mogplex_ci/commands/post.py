@@ -12,6 +12,7 @@ from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import check_flags, flag_parser
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level
+from mogplex_ci.report.text import problem
 from mogplex_ci.run.one import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.step.ledger import open_runs
@@ -36,8 +37,6 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         check_flags(argv)
     except UsageError as error:
-        from mogplex_ci.report.text import problem
-
         for fault in error.problems:
             platform.annotate(Level.ERROR, safe.line("Mogplex"), problem(safe, fault))
         return error.exit_code

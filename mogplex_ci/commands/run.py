@@ -13,6 +13,7 @@ from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid
+from mogplex_ci.run.start import Key, OnRerun, Starter
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded
 
@@ -122,8 +123,6 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
         MogplexError: the API refuses, or gives no usable answer.
         StopRequested: a stop signal came.
     """
-    from mogplex_ci.run.start import Key, OnRerun, Starter
-
     fields = {
         "harness": options.harness,
         "mode": options.mode.upper() if options.mode else None,

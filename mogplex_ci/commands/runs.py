@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from mogplex_ci.api.budget import PollInterval
+from mogplex_ci.api.retry import finish
 from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Parser, Style, checked_as, choose, perform, run_id
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
 from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.models import FEED_LIMIT, EventKind
+from mogplex_ci.report.files import EventLines
+from mogplex_ci.report.progress import Progress
+from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import TextBuffer
+from mogplex_ci.run.follow import Follower
+from mogplex_ci.run.one import cancel_once
+from mogplex_ci.run.result import result_of_run
 from mogplex_ci.sanitize import duration, timestamp
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
@@ -21,7 +29,6 @@ if TYPE_CHECKING:
 
     from mogplex_ci.commands.common import Console, Session
     from mogplex_ci.models import Event, Run
-    from mogplex_ci.report.files import EventLines
     from mogplex_ci.run.timeline import Timeline
     from mogplex_ci.run.updates import Ended, Update
     from mogplex_ci.sanitize import Part, SafeText, Sanitizer
@@ -151,8 +158,6 @@ def _events(session: Session, options: argparse.Namespace) -> int:
 
 def _follow(session: Session, options: argparse.Namespace) -> int:
     """Show events until the run ends or pauses, or the timeout passes."""
-    from mogplex_ci.run.result import result_of_run
-
     try:
         ended, timeline = _follow_to_the_end(session, options)
     except StopRequested:
@@ -173,11 +178,6 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
 
 
 def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[Ended, Timeline]:
-    from mogplex_ci.api.budget import PollInterval
-    from mogplex_ci.api.retry import finish
-    from mogplex_ci.report.progress import Progress
-    from mogplex_ci.run.follow import Follower
-
     began, timeout = session.clock.monotonic(), parse_duration(options.timeout)
     run = _call(
         session,
@@ -211,8 +211,6 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[E
 
 def _warn_of(update: Update, console: Console) -> None:
     """Print a warning about an update that a reader of the events should know of."""
-    from mogplex_ci.run import updates
-
     match update:
         case updates.EventsMissing(out_of_time=True):
             console.warn("the timeout left no time to show the last events")
@@ -240,15 +238,11 @@ def _warn_of_pause(console: Console, timeline: Timeline) -> None:
 
 
 def _event_lines(session: Session, options: argparse.Namespace) -> EventLines | PrettyLines:
-    from mogplex_ci.report.files import EventLines
-
     return EventLines(session.console.safe) if options.json else PrettyLines(session.console.safe)
 
 
 def _lines_after(update: Update, lines: EventLines | PrettyLines) -> Iterator[str]:
     """Return the lines that are ready after ``update``."""
-    from mogplex_ci.run import updates
-
     match update:
         case updates.EventsArrived():
             return lines.add(update.events)
@@ -313,8 +307,6 @@ def _artifact(session: Session, options: argparse.Namespace) -> int:
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:
-    from mogplex_ci.run.one import cancel_once
-
     answer = _call(session, options.run_id, lambda timeout: cancel_once(session.client, options.run_id, timeout))
     if options.json:
         session.console.json(answer.data)

@@ -9,8 +9,6 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
-
 from mogplex_ci.report import Report
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -32,6 +30,8 @@ class Diagnostics(Report):
 
     def __init__(self, sanitizer: Sanitizer, path: Path | None, debug: Callable[[SafeText], None]) -> None:
         """Write to the file ``path``, replacing what was there, and to ``debug``."""
+        import structlog  # slow to import, and rarely needed
+
         self._sanitizer = sanitizer
         self._path = path
         self._debug = debug

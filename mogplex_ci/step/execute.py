@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import InternalError, MogplexError
+from mogplex_ci.run.one import Execution
 from mogplex_ci.run.result import Result, interrupted, result_of_error
 from mogplex_ci.waiting import StopRequested
 
@@ -85,8 +86,6 @@ def outcome_of(step: Step, with_known: Callable[[RunResult], RunResult] = lambda
 
 def execute(step: Step, inputs: ActionInputs, plan: Plan, client: Client) -> Generator[Update, None, RunResult]:
     """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates."""
-    from mogplex_ci.run.one import Execution
-
     execution = Execution(client, plan, clock=step.clock, stop=step.stop, began=step.began)
     with outcome_of(step, execution.with_known) as outcome:
         yield from execution.perform()

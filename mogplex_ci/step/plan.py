@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mogplex_ci.inputs.declared import is_uuid
+from mogplex_ci.run.one import Plan
 from mogplex_ci.run.start import Key, OnRerun, derive_key
 
 if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo
     from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.run.one import Plan
 
 
 def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:
     """Return what the step shall do."""
-    from mogplex_ci.run.one import Plan
-
     repo = inputs.repo or ""
     return Plan(
         run_id=inputs.run_id,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError, UsageError
+from mogplex_ci.report.comment import CommentReport
+from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
 from mogplex_ci.report.files import ArtifactFile, EventsFile, JUnitFile, ResultFile
 from mogplex_ci.report.html import HtmlReport
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report import Report
-    from mogplex_ci.report.diagnostics import Diagnostics
     from mogplex_ci.run.start import Key
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
@@ -76,8 +77,6 @@ class Recorder:
             self._progress = Progress(self._platform.terminal, self.safe)
             self._reports.append(self._progress)
         if inputs.diagnostics_file is not None or self._platform.is_debug:
-            from mogplex_ci.report.diagnostics import Diagnostics  # structlog is slow to import
-
             self.diagnostics = Diagnostics(self.safe, inputs.diagnostics_file, self._platform.debug)
             self._reports.append(self.diagnostics)
         for problem in warnings:
@@ -95,8 +94,7 @@ class Recorder:
 
     def comment_on(self, issue: int, inputs: ActionInputs, key: Key, clock: Clock, stop: Stop) -> None:
         """Keep one comment on an issue or pull request of the job's repository up to date."""
-        from mogplex_ci.github_api import GitHubApi
-        from mogplex_ci.report.comment import CommentReport
+        from mogplex_ci.github_api import GitHubApi  # loads urllib3
 
         repository = self._platform.repository()
         if repository is None or inputs.github_token is None:
