@@ -89,7 +89,7 @@ def _idle_cpu() -> float:
 
 def _step(folder: str, emulator: Emulator) -> GitHubStep:
     repos = "acme/repository-*"
-    inputs = {"prompt": "Fix it", "repo": repos, "concurrency": str(AT_ONCE)}
+    inputs = {"prompt": "Fix it", "repo": repos, "max-parallel": str(AT_ONCE)}
     return GitHubStep(Path(folder), inputs | {"base-url": emulator.url, "api-key": emulator.token})
 
 

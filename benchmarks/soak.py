@@ -263,7 +263,7 @@ class Soak:
         service = self.services["2026-11"]
         memory = list(self.memory.values())[name == "fleet"]
         self._at_work.add(name)
-        inputs = {"repo": "acme/fleet-*", "concurrency": str(FLEET)} if name == "fleet" else {}
+        inputs = {"repo": "acme/fleet-*", "max-parallel": str(FLEET)} if name == "fleet" else {}
         step = Try(self._folder / name, service, name, inputs=inputs)
         until = time.monotonic() + self._seconds + PATIENCE
         while time.monotonic() < until and step.wait(1.0) is None:

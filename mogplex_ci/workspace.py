@@ -50,6 +50,15 @@ def read_text(workspace: Path, name: str, *, input_name: str, max_bytes: int) ->
             content = file.read(max_bytes + 1)
     except OSError as error:
         raise _unusable(input_name, "read", name, error) from error
+    return decode(content, name, input_name=input_name, max_bytes=max_bytes)
+
+
+def decode(content: bytes, name: str, *, input_name: str, max_bytes: int) -> str:
+    """Return the UTF-8 text of what was read from ``name``.
+
+    Raises:
+        UsageError: it is too large, or not UTF-8.
+    """
     if len(content) > max_bytes:
         raise _problem(input_name, f"has more than {max_bytes:,} bytes", name, "Use a smaller file.")
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,8 +74,10 @@ that names the nearest one. The token has no flag, because other processes can s
 | --- | --- | --- | --- |
 {inputs}
 
-`matrix`, `job-index`, `job-total` and `max-parallel` are filled by `action.yml` from GitHub's contexts, and `post-step`
-says that a step is the action; leave them alone. A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set
+`poll-interval` is a flag and a variable only. `action.yml` fills `matrix` and `strategy` from GitHub's contexts, and
+sets `post-step`, which says that a step is the action; leave them alone there. On a system whose matrix this program
+does not know, set `MOGPLEX_MATRIX` to the job's values as JSON, and `MOGPLEX_STRATEGY` to an object such as
+`{{"job-index": 0, "job-total": 4}}`. A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set
 {not_for_run_file}: it may come from a branch that anybody can propose, and these decide where the token goes, or lift a
 guard.
 
@@ -124,14 +126,19 @@ def _action() -> str:
     """Return action.yml with the inputs of the schema; everything else stays as it is."""
     before, rest = ACTION.read_text(encoding="utf-8").split("\ninputs:\n", 1)
     _, after = rest.split("\noutputs:\n", 1)
-    declared = "\n".join(line for spec in inputs().values() for line in _declaration(spec))
+    of_action = [spec for spec in inputs().values() if spec.is_for_action]
+    declared = "\n".join(line for spec in of_action for line in (*_heading(spec, of_action), *_declaration(spec)))
     return f"{before}\ninputs:\n{declared}\n\noutputs:\n{after}"
 
 
 def _page() -> str:
     """Return the reference page."""
     outputs = yaml.safe_load(ACTION.read_text(encoding="utf-8"))["outputs"]
-    own = [f"`{spec.name}`" for spec in inputs().values() if not spec.is_for_run_file and not spec.github_expression]
+    own = [
+        f"`{spec.name}`"
+        for spec in inputs().values()
+        if not spec.is_for_run_file and spec.is_for_action and not spec.github_expression
+    ]
     return _PAGE.format(
         not_for_run_file=enumeration(own),
         inputs="\n".join(_input_row(spec) for spec in inputs().values() if spec.github_expression is None),
@@ -162,6 +169,12 @@ def _run_file_schema() -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
+def _heading(spec: Input, among: Sequence[Input]) -> Iterator[str]:
+    """Yield the comment above the first input of a group."""
+    if spec is next(other for other in among if other.group == spec.group):
+        yield f"  # {spec.group}"
+
+
 def _declaration(spec: Input) -> Iterator[str]:
     """Yield the lines of an input in action.yml."""
     yield f"  {spec.name}:"
@@ -183,7 +196,7 @@ def _description(spec: Input) -> str:
 def _in_run_file(spec: Input, source: Mapping[str, Any]) -> dict[str, Any]:
     kind = source["$defs"].get(spec.kind.name, {})
     rules = {keyword: kind[keyword] for keyword in ("maxLength", "pattern") if keyword in kind}
-    capitals = [choice.upper() for choice in spec.kind.choices if spec.kind.ignores_case]
+    capitals = [choice.upper() for choice in spec.kind.choices]
     choices = {"enum": [*spec.kind.choices, *capitals, None]} if spec.kind.choices else {}
     default = {"default": spec.default} if spec.default else {}
     return {"description": spec.description, "type": _SCALAR, **rules, **choices, **default}

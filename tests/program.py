@@ -38,7 +38,15 @@ class Ended:
 
 def run_program(*argv: str, env: dict[str, str], cwd: Path) -> Ended:
     """Run ``entrypoint.py`` with nothing in its environment but ``env`` and what a process needs."""
-    done = subprocess.run([*ENTRY, *argv], env=_SYSTEM | env, cwd=cwd, capture_output=True, timeout=LONG, check=False)
+    done = subprocess.run(
+        [*ENTRY, *argv],
+        env=_SYSTEM | env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=LONG,
+        check=False,
+    )
     # Not text=True: it makes line feeds of carriage returns, which CI systems obey.
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -47,7 +55,13 @@ def start_program(*argv: str, env: dict[str, str], cwd: Path, movable_clock: boo
     """Start ``entrypoint.py`` and leave it running; stdout is a pipe."""
     program = [*MOVABLE_CLOCK, ENTRY[-1]] if movable_clock else ENTRY
     return subprocess.Popen(
-        [*program, *argv], env=_SYSTEM | env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*program, *argv],
+        env=_SYSTEM | env,
+        cwd=cwd,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -82,7 +96,10 @@ class GitHubStep:
     @property
     def environment(self) -> dict[str, str]:
         """What the process gets."""
-        given = {f"INPUT_{name.upper()}": value for name, value in self.inputs.items()}
+        given = {
+            f"INPUT_{name.upper()}" if name != "poll-interval" else "MOGPLEX_POLL_INTERVAL": value
+            for name, value in self.inputs.items()
+        }
         runner = {name: value.format(folder=self.folder) for name, value in ENVIRONMENTS["github"].items()}
         return {
             **runner,

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import uuid
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mogplex_ci.commands.common import RETRY_SECONDS, Parser, checked_as, perform
 from mogplex_ci.commands.runs import started_lines
-from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid
+from mogplex_ci.inputs.sources import STANDARD_INPUT, read_interruptibly, standard_input
 from mogplex_ci.run.start import Key, OnRerun, Starter
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import bounded
 
 if TYPE_CHECKING:
     import argparse
@@ -23,8 +19,6 @@ if TYPE_CHECKING:
 
     from mogplex_ci.commands.common import Session
     from mogplex_ci.run.updates import Started
-
-STANDARD_INPUT: Final = "-"
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -67,7 +61,7 @@ def _run(session: Session, argv: Sequence[str]) -> int:
         raise _usage_error("--repo <id> is required (find IDs via `mogplex repos list`)")
     if options.idempotency_key == "":
         raise _usage_error("--idempotency-key is empty; leave it out for a new one")
-    prompt = _prompt(options, session)
+    prompt = _prompt(options)
     started = _start(session, options, prompt)
     if options.json:
         session.console.json(started.run.data)
@@ -79,7 +73,7 @@ def _run(session: Session, argv: Sequence[str]) -> int:
     return 0
 
 
-def _prompt(options: argparse.Namespace, session: Session) -> str:
+def _prompt(options: argparse.Namespace) -> str:
     """Return the prompt: the argument, or the content of a file or of standard input.
 
     Raises:
@@ -88,12 +82,7 @@ def _prompt(options: argparse.Namespace, session: Session) -> str:
     if options.prompt and options.prompt_file:
         raise _usage_error("a prompt is given twice: as argument and by --prompt-file")
     name = options.prompt_file or (STANDARD_INPUT if options.prompt == STANDARD_INPUT else "")
-    if name:
-        with session.stop.interrupting():  # somebody may be typing
-            text = bounded(lambda: _read(name), MAX_SECONDS)
-    else:
-        text = options.prompt
-    text = text.strip()
+    text = (_read(name) if name else options.prompt).strip()
     if not text:
         raise _usage_error("a prompt is required (as argument, - for standard input, or --prompt-file <file>)")
     problem = inputs()["prompt"].problem(text)
@@ -103,10 +92,8 @@ def _prompt(options: argparse.Namespace, session: Session) -> str:
 
 
 def _read(name: str) -> str:
-    source = contextlib.nullcontext(sys.stdin.buffer) if name == STANDARD_INPUT else None
     try:
-        with source or Path(name).open("rb") as file:
-            content = file.read(PROMPT_FILE_BYTES + 1)
+        content = standard_input() if name == STANDARD_INPUT else read_interruptibly(name)
         if len(content) > PROMPT_FILE_BYTES:
             raise _file_error(name, f"is larger than {PROMPT_FILE_BYTES:,} bytes")
         return content.decode("utf-8-sig")

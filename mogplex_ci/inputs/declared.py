@@ -8,14 +8,15 @@ and ``maxLength`` are used, and a test compares the results with jsonschema's. O
 - ``x-scope``: see ``Scope``
 - ``x-field``: the field of the API's start request that it sets; ``x-upper``: the API writes it in upper case
 - ``x-run-file``: false if a run file, which may come from somebody else's branch, must not set it
-- ``x-secret``: never shown; ``x-ignore-case``: choices match in any case
-- ``x-variables``: more environment variables that set it; ``x-github``: what action.yml fills an internal input with
+- ``x-group``: the group that it stands in where people read about it; ``x-secret``: never shown
+- ``x-variables``: more environment variables that set it; ``x-github``: what action.yml fills an internal input with;
+  ``x-action``: false if the action does not have it
 - ``x-typed``: false if it has no typed value of its own
 
 and for a kind:
 
 - ``x-allowed``: words that may follow "Use"; ``x-fault``: what is wrong with text that its pattern does not match
-- ``x-type``: the type of the typed value
+- ``x-type``: the type of the typed value; ``x-ignore-case``: text in capitals is the same, as for choices
 
 ``x-removed`` names the successors of inputs that there are no more.
 """
@@ -58,10 +59,13 @@ class Kind(NamedTuple):
     """What it takes, in words that may follow "Use"."""
     choices: tuple[str, ...] = ()
     """The only allowed values; empty when other rules decide."""
-    ignores_case: bool = False
-    """Whether choices match in any case."""
     rules: Mapping[str, Any] = MappingProxyType({})
     """Those of its entry in ``$defs``."""
+
+    @property
+    def ignores_case(self) -> bool:
+        """Whether capitals make no difference; the value is then read in lower case."""
+        return bool(self.choices) or self.rules.get("x-ignore-case", False)
 
     @property
     def remedy(self) -> str:
@@ -76,9 +80,10 @@ class Kind(NamedTuple):
         """
         if text.encode(errors="ignore").decode() != text:
             return "is not UTF-8 text"
+        if self.ignores_case:
+            text = text.lower()
         if self.choices:
-            is_choice = (text.lower() if self.ignores_case else text) in self.choices
-            return None if is_choice else "is not one of the choices"
+            return None if text in self.choices else "is not one of the choices"
         most = self.rules.get("maxLength", len(text))
         if len(text) > most:
             return f"has {len(text):,} characters, {most:,} are allowed"
@@ -114,6 +119,7 @@ class Input(NamedTuple):
     name: str
     description: str
     """Markdown."""
+    group: str
     default: str | None
     """Empty where the program reads a missing text as an empty one."""
     kind: Kind
@@ -127,6 +133,8 @@ class Input(NamedTuple):
     is_secret: bool
     is_for_run_file: bool
     """Whether a run file may set it; not what decides where the token goes, or lifts a guard."""
+    is_for_action: bool
+    """Whether the action has it; else it is a flag and a variable only."""
     github_expression: str | None
     """What action.yml fills an internal input with; None for the inputs that people set."""
     variables: tuple[str, ...]
@@ -220,13 +228,11 @@ def enumeration(words: Sequence[str]) -> str:
 
 def _input(name: str, entry: Mapping[str, Any]) -> Input:
     choices = tuple(entry.get("enum", ()))
-    if choices:
-        kind = Kind("choice", enumeration(choices), choices, entry.get("x-ignore-case", False))
-    else:
-        kind = kinds()[entry["$ref"].rpartition("/")[2]]
+    kind = Kind("choice", enumeration(choices), choices) if choices else kinds()[entry["$ref"].rpartition("/")[2]]
     return Input(
         name=name,
         description=entry["description"],
+        group=entry["x-group"],
         default=entry.get("default"),
         kind=kind,
         scope=Scope(entry["x-scope"]),
@@ -235,6 +241,7 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
         is_typed=entry.get("x-typed", True),
         is_secret=entry.get("x-secret", False),
         is_for_run_file=entry.get("x-run-file", True),
+        is_for_action=entry.get("x-action", True),
         github_expression=entry.get("x-github"),
         variables=("MOGPLEX_" + name.upper().replace("-", "_"), *entry.get("x-variables", ())),
     )
@@ -280,10 +287,17 @@ def _json_fault(text: str) -> str | None:
     return None
 
 
+def _object_fault(text: str) -> str | None:
+    """Return the fault of text that is not a JSON object; GitHub may also say ``null``."""
+    fault = _json_fault(text)
+    return fault or (None if isinstance(json.loads(text), dict | None) else "is not a JSON object")
+
+
 _MORE_RULES: Final[Mapping[str, Callable[[str], str | None]]] = {
     "prompt": _prompt_fault,
     "duration": _duration_fault,
     "matrix": _json_fault,
+    "strategy": _object_fault,
 }
 """Checks by kind that no pattern can express. Each returns the fault, or None."""
 
@@ -330,5 +344,5 @@ _SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
     "branch": _branch_suggestions,
 }
 """What somebody may have meant, by kind. Only valid values are suggested."""
-_NEVER_SHOWN: Final = frozenset({"base-url", "prompt", "matrix"})
+_NEVER_SHOWN: Final = frozenset({"base-url", "prompt", "matrix", "strategy"})
 """Kinds whose values may hold credentials, or are long."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, Input, Scope, check, enumeration, inputs, is_true, nearest
-from mogplex_ci.inputs.sources import gather, given, read_yaml, tasks_asked_for
+from mogplex_ci.inputs.sources import STANDARD_INPUT, gather, given, read_yaml, standard_input, tasks_asked_for
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import StartRequest
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.workspace import inside, read_text, writable
+from mogplex_ci.workspace import decode, inside, read_text, writable
 
 if TYPE_CHECKING:
     from mogplex_ci.gates.judges import Patterns
@@ -50,8 +50,8 @@ class ActionInputs(DeclaredInputs):
     @property
     def jobs_per_token(self) -> int:
         """How many jobs of the matrix use the token at the same time, this one included."""
-        total = self.job_total or 1
-        return max(min(total, self.max_parallel or total), 1)
+        total = _number(self.strategy.get("job-total"), 1)
+        return min(total, _number(self.strategy.get("max-parallel"), total))
 
     def start_request(self, repo_id: str) -> StartRequest:
         """Return the body of the start call."""
@@ -114,8 +114,10 @@ def read_inputs(
         UsageError: with everything that is wrong, not only the first.
     """
     gathered = gather(argv, env, workspace, task=task)
-    values = gathered.values
-    wrong = check(values)
+    wrong = check(gathered.values)
+    values = {
+        name: text.lower() if inputs()[name].kind.ignores_case else text for name, text in gathered.values.items()
+    }
     problems = [*gathered.problems, *wrong, *_conflicts(values)]
     if gathered.is_complete:
         problems += _missing(values, repository)
@@ -126,7 +128,7 @@ def read_inputs(
     typed["repo"] = typed["repo"] or repository
     typed["prompt"] = typed["prompt_file"] or typed["prompt"]
     typed["create_branch"] = _create_branch(values)
-    typed["matrix"] = _matrix(values)
+    typed["matrix"] = _matrix(values["matrix"], typed["strategy"])
     return ActionInputs(**{spec.field: typed[spec.field] for spec in inputs().values() if spec.is_typed}), (
         gathered.warnings
     )
@@ -178,6 +180,8 @@ def _value(spec: Input, text: str, workspace: Path) -> object:
             return writable(workspace, text, input_name=spec.name)
         case "scenario":
             return _scenario(workspace, text)
+        case "strategy":
+            return json.loads(text) or {}
         case _:
             return text.upper() if spec.is_upper else text
 
@@ -312,12 +316,21 @@ def _scenario(workspace: Path, text: str) -> str | Path:
 
 
 def _read_prompt(workspace: Path, name: str) -> str:
-    """Return the prompt in the file.
+    """Return the prompt in the file, or on standard input.
 
     Raises:
-        UsageError: the file cannot be read, or holds no prompt.
+        UsageError: it cannot be read, or is no prompt.
+        StopRequested: a stop signal came while standard input was read.
     """
-    text = read_text(workspace, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES).strip()
+    if name == STANDARD_INPUT:
+        try:
+            content = standard_input()
+        except OSError as error:
+            raise UsageError(Problem("prompt-file", "cannot be read", "", Untrusted(name))) from error
+        text = decode(content, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES)
+    else:
+        text = read_text(workspace, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES)
+    text = text.strip()
     if not text:
         raise UsageError(Problem("prompt-file", "is empty", "Write the task for the agent into it.", Untrusted(name)))
     problem = inputs()["prompt"].problem(text)
@@ -326,9 +339,14 @@ def _read_prompt(workspace: Path, name: str) -> str:
     return text
 
 
-def _matrix(values: Mapping[str, str]) -> tuple[str, ...]:
-    matrix = json.loads(values.get("matrix", "null"))
+def _number(value: object, otherwise: int) -> int:
+    return max(value, 1) if isinstance(value, int) else otherwise
+
+
+def _matrix(text: str, strategy: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the values of the job's matrix, and its number in it, as parts of the idempotency key."""
+    matrix = json.loads(text)
     if not matrix:
         return ()
     own = json.dumps(matrix, sort_keys=True)
-    return (own, values["job-index"]) if "job-index" in values else (own,)
+    return (own, str(strategy["job-index"])) if "job-index" in strategy else (own,)

@@ -7,11 +7,13 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError, could_be_credential
-from mogplex_ci.inputs.declared import did_you_mean, inputs, load_schema, nearest, successor_of
+from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, did_you_mean, inputs, load_schema, nearest, successor_of
 from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.base import VARIABLES
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import read_text
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 OUTPUT_VARIABLES: Final = frozenset(map(output_variable, OUTPUTS))
 """Outputs as other CI systems hand them to later jobs."""
+STANDARD_INPUT: Final = "-"
+"""As ``prompt-file``."""
 ALL_TASKS: Final = "all"
 """As ``task``: every task of the run file."""
 _RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
@@ -85,6 +89,28 @@ def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
         return values
     # An earlier job's output, and nothing else says what this job shall do: it follows that job's run.
     return values | ({"run-id": run_id} if (run_id := env.get(_RUN_ID, "").strip()) else {})
+
+
+@cache
+def standard_input() -> bytes:
+    """Return what stands on standard input, which can be read once. Raises as ``read_interruptibly`` does."""
+    return read_interruptibly(0)  # not sys.stdin: the interpreter cannot end while another thread reads that
+
+
+def read_interruptibly(source: str | int) -> bytes:
+    """Return what is in a file or behind a file descriptor, as far as a prompt may be long.
+
+    Raises:
+        OSError: it cannot be read.
+        StopRequested: a stop signal came; a person may be typing.
+    """
+
+    def read() -> bytes:
+        with open(source, "rb", closefd=isinstance(source, str)) as file:
+            return file.read(PROMPT_FILE_BYTES + 1)
+
+    with stop_of_process().interrupting():
+        return bounded(read, MAX_SECONDS)
 
 
 def flag_parser(prog: str) -> argparse.ArgumentParser:
@@ -180,7 +206,8 @@ def _unknown_argument(word: str) -> Problem:
 def _given(name: str, flags: Mapping[str, str], env: Mapping[str, str]) -> str:
     """Return the first text that is not blank, without the white space around it; empty when there is none."""
     spec = inputs()[name]
-    places = (flags.get(name), env.get(spec.github_variable), *map(env.get, spec.variables))
+    variables = (spec.github_variable, *spec.variables) if spec.is_for_action else spec.variables
+    places = (flags.get(name), *map(env.get, variables))
     return next((text for place in places if place and (text := place.strip())), "")
 
 
@@ -204,7 +231,7 @@ def _ignored_variables(env: Mapping[str, str], *, run_id: str | None) -> list[Pr
 def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
     known = {variable for spec in inputs().values() for variable in spec.variables}
     known |= OUTPUT_VARIABLES | set(VARIABLES)
-    github = {spec.github_variable for spec in inputs().values()} | _RUNNER_INPUTS
+    github = {spec.github_variable for spec in inputs().values() if spec.is_for_action} | _RUNNER_INPUTS
     otherwise = "See docs/inputs-and-outputs.md."
     problems = []
     for variable in sorted(env):
@@ -215,6 +242,7 @@ def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
             problems.append(Problem(variable[:100], "is not an input", remedy))
         elif prefix == "INPUT" and variable not in github:
             remedy = successor_of(name) or did_you_mean(name, inputs(), otherwise=otherwise)
+            remedy = f"Set {inputs()[name].variables[0]}." if name in inputs() else remedy
             problems.append(Problem(rest.lower()[:100], "is not an input", remedy))
     return problems
 

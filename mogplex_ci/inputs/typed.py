@@ -17,33 +17,41 @@ class DeclaredInputs(NamedTuple):
 
     api_key: str | None
     base_url: str
-    repo: str | None
     prompt: str
-    run_id: str | None
-    harness: Literal["codex", "claude-code", "mogplex"] | None
-    mode: Literal["SAFE", "AUTO", "YOLO"] | None
-    agent: str | None
+    repo: str | None
     branch: str | None
     base_branch: str | None
     create_branch: bool | None
     root_directory: str | None
+    harness: Literal["codex", "claude-code", "mogplex"] | None
+    mode: Literal["SAFE", "AUTO", "YOLO"] | None
+    agent: str | None
+    conversation_id: str | None
+    workspace_session_id: str | None
+    worktree_id: str | None
+    task: str | None
+    run_id: str | None
     timeout: float
     on_timeout: Literal["detach", "cancel"]
     on_interrupt: Literal["cancel", "detach"]
     on_pause: Literal["detach", "cancel", "wait"]
+    on_rerun: Literal["auto", "new", "attach"]
     retries: int
+    wait: bool
+    idempotency_key: str | None
+    key_suffix: str
     require: frozenset[str]
     allowed_paths: Patterns | None
     protected_paths: Patterns | None
     artifact: str | None
     artifact_schema: Mapping[str, Any] | None
     artifact_file: Path | None
-    comment_on: int | None
     github_token: str | None
-    wait: bool
-    idempotency_key: str | None
-    on_rerun: Literal["auto", "new", "attach"]
-    poll_interval: float
+    allowed_users: frozenset[str]
+    allowed_bots: frozenset[str]
+    on_blocked: Literal["fail", "skip"]
+    max_parallel: int
+    fail_fast: bool
     annotations: Literal["all", "errors", "none"]
     summary: bool
     diagnostics_file: Path | None
@@ -51,18 +59,9 @@ class DeclaredInputs(NamedTuple):
     result_file: Path | None
     report_file: Path | None
     junit_file: Path | None
-    task: str | None
-    concurrency: int
-    fail_fast: bool
-    allowed_users: frozenset[str]
-    allowed_bots: frozenset[str]
-    on_blocked: Literal["fail", "skip"]
+    comment_on: int | None
     dry_run: bool
     scenario: str | Path | None
-    conversation_id: str | None
-    workspace_session_id: str | None
-    worktree_id: str | None
-    key_suffix: str
     matrix: tuple[str, ...]
-    job_total: int | None
-    max_parallel: int | None
+    strategy: Mapping[str, Any]
+    poll_interval: float

@@ -189,7 +189,7 @@ class Fleet(Generic[T]):
             if self._halt.requested:
                 result = self._explained(interrupted(self._halt))
             else:
-                cause, remedy = "the timeout passed before the run could start", "Raise timeout or concurrency."
+                cause, remedy = "the timeout passed before the run could start", "Raise timeout or max-parallel."
                 result = RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
             result = result._replace(duration=self._clock.monotonic() - self._began)
             self.results[task.item] = result

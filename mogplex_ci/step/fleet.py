@@ -73,7 +73,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
         fleet = Fleet(
             items,
             work,
-            concurrency=inputs.concurrency,
+            concurrency=inputs.max_parallel,
             fail_fast=inputs.fail_fast,
             clock=clock,
             stop=stop,

@@ -10,7 +10,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.program import GitHubStep, run_program
-from tests.waits import asked
+from tests.waits import LONG, asked, wait_until
 
 SPEED = 20
 
@@ -204,6 +204,24 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(tmp_path: Path, status:
     for text in (ended.out, (tmp_path / "report.html").read_text(encoding="utf-8")):
         assert not re.search(r"mogplex runs|run-action:1 runs|git fetch", text)
     assert f"MOGPLEX_RESULT={result}\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")
+
+
+def test_a_prompt_on_standard_input(tmp_path: Path) -> None:
+    step = GitHubStep(tmp_path, inputs={"prompt-file": "-", "dry-run": "true"})
+    with step.start() as process:
+        out, _ = process.communicate("Fix the tests\n", timeout=LONG)
+    assert process.returncode == 0
+    assert '"prompt": "Fix the tests"' in out
+    assert step.run().code == 2, "nothing stands on it"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into /proc")
+def test_a_step_that_waits_for_its_prompt_can_be_stopped(tmp_path: Path) -> None:
+    step = GitHubStep(tmp_path, inputs={"prompt-file": "-"})
+    with step.start() as process:
+        wait_until(lambda: len(list(Path(f"/proc/{process.pid}/task").iterdir())) > 1, process)  # one of them reads
+        process.terminate()
+        assert process.wait(timeout=LONG) == 143
 
 
 def test_plain_text_answers_other_than_the_api_end_at_the_deadline(step: GitHubStep) -> None:

@@ -99,7 +99,7 @@ def test_the_log_has_a_line_for_each_turning_point_and_a_group_for_each_run(step
 
 @pytest.mark.parametrize("lines", [24, 6])
 def test_a_terminal_has_a_live_table_of_the_runs(tmp_path: Path, lines: int) -> None:
-    inputs = {"MOGPLEX_REPO": "acme/*", "MOGPLEX_PROMPT": "Fix it", "MOGPLEX_CONCURRENCY": "2"}
+    inputs = {"MOGPLEX_REPO": "acme/*", "MOGPLEX_PROMPT": "Fix it", "MOGPLEX_MAX_PARALLEL": "2"}
     clock = FakeClock()
     two_at_work = "Runs: 0 done, 2 at work, 1 waiting"
 
@@ -122,7 +122,7 @@ def test_a_terminal_has_a_live_table_of_the_runs(tmp_path: Path, lines: int) -> 
 
 
 def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubStep, emulator: Emulator) -> None:
-    with_tasks(step, repo="acme/web\n  acme/api", concurrency="4", summary="true")
+    with_tasks(step, repo="acme/web\n  acme/api", max_parallel="4", summary="true")
     step.inputs |= {"result-file": "result.json", "junit-file": "junit.xml", "report-file": "report.html"}
     step.inputs |= {"events-file": "events.ndjson"}
     ended = step.run()
@@ -190,7 +190,7 @@ def test_fail_fast_cancels_the_others_and_starts_no_more(step: GitHubStep, emula
         "tasks:\n  bad: {prompt: 'scenario: failed'}\n  long: {prompt: 'scenario: slow'}\n"
         "  late: {prompt: 'scenario: success'}\n"
     )
-    with_tasks(step, repo="acme/web", concurrency="2", fail_fast="true")
+    with_tasks(step, repo="acme/web", max_parallel="2", fail_fast="true")
     ended = step.run()
     assert ended.code == 1, ended.out
     assert {row["task"]: (row["result"], row["error-code"]) for row in results(step)} == {
@@ -333,7 +333,7 @@ MISTAKES = {
             "artifact-file: is for one run, and this step makes several. Remove artifact-file.",
         ],
     ),
-    "no concurrency": ({"concurrency": "0"}, ['concurrency: "0" is not a whole number from 1 to 999.']),
+    "no run at once": ({"max-parallel": "0"}, ['max-parallel: "0" is not a whole number from 1 to 999.']),
 }
 
 

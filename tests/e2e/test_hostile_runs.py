@@ -88,7 +88,7 @@ def play(
     workspace.mkdir()
     world = world_of(folder, repos)
     if repos:
-        env |= {"MOGPLEX_REPO": "*/*", "MOGPLEX_CONCURRENCY": "9"}
+        env |= {"MOGPLEX_REPO": "*/*", "MOGPLEX_MAX_PARALLEL": "9"}
     with Emulator(scenario, world=world, speed=100) as emulator:
         inputs = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "Fix the test"}
         inputs |= {"MOGPLEX_POLL_INTERVAL": "50ms", "MOGPLEX_JUNIT_FILE": "junit.xml"}
@@ -174,7 +174,7 @@ def test_a_terminal_gets_only_the_controls_of_the_live_table(repos: Sequence[str
     clock = FakeClock()
     with Emulator("hostile", world=world_of(tmp_path, repos), clock=clock) as emulator:
         env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "Fix the test"}
-        env |= {"MOGPLEX_REPO": "*/*" if repos else "acme/web", "MOGPLEX_CONCURRENCY": "9"}
+        env |= {"MOGPLEX_REPO": "*/*" if repos else "acme/web", "MOGPLEX_MAX_PARALLEL": "9"}
         shown = show(env=env, cwd=tmp_path, lines=40, each_time=lambda _: clock.tick())
     assert shown.code == 1, shown.left
     rows = {line for screen in shown.screens for line in screen if re.match(r"\S  \d\d:\d\d ", line)}

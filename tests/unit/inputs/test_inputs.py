@@ -64,6 +64,19 @@ def test_names_with_hyphens_keep_them_on_github(tmp_path: Path) -> None:
     assert read(tmp_path, MOGPLEX_BASE_BRANCH="dev").base_branch == "dev"
 
 
+def test_choices_are_taken_in_any_case(tmp_path: Path) -> None:
+    inputs = read(tmp_path, "--harness=Codex", "--require=Change, Pull-Request", INPUT_ANNOTATIONS="NONE")
+    assert (inputs.harness, inputs.annotations) == ("codex", "none")
+    assert inputs.require == {"change", "pull-request"}
+    assert faulty(tmp_path, "--harness=Mogplex", "--mode=safe") == ["mode"]
+
+
+def test_poll_interval_is_no_input_of_the_action(tmp_path: Path) -> None:
+    name = {"INPUT_POLL-INTERVAL": "3s"}
+    assert read(tmp_path, **name, MOGPLEX_POLL_INTERVAL="2s").poll_interval == 2
+    assert warnings(tmp_path, **name) == ["poll-interval is not an input Set MOGPLEX_POLL_INTERVAL."]
+
+
 def test_aliases(tmp_path: Path) -> None:
     repo_id = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
     read_back = read(tmp_path, MOGPLEX_URL="https://mogplex.example", MOGPLEX_REPO_ID=repo_id)
@@ -152,7 +165,7 @@ def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
         ("base-url", "http://127.0.0.1.example.com"),
         ("repo", "acme"),
         ("repo", "acme/web/x"),
-        ("harness", "Codex"),
+        ("harness", "gpt"),
         ("branch", "a..b"),
         ("branch", "-x"),
         ("branch", "a b"),
@@ -168,7 +181,7 @@ def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
         ("prompt", "x" * 100_001),
         ("prompt", "😀" * 60_000),
         ("annotations", "some"),
-        ("job-index", "-1"),
+        ("strategy", "[]"),
         ("matrix", "{"),
         ("matrix", "[" * 100_000),
         ("matrix", "9" * 5_000),
@@ -345,7 +358,7 @@ def test_the_inputs_that_a_run_file_must_not_set() -> None:
         "dry-run",
         "scenario",
     }
-    internal = {"matrix", "job-index", "job-total", "max-parallel", "post-step"}
+    internal = {"matrix", "strategy", "post-step", "poll-interval"}
     assert {name for name, spec in inputs().items() if not spec.is_for_run_file} == never | internal | {
         "run-file",
         "task",
@@ -471,11 +484,21 @@ def test_an_artifact_by_name_or_path(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "parallel", "jobs"),
-    [("", "", 1), ("8", "", 8), ("8", "4", 4), ("2", "4", 2), ("", "4", 1), ("0", "0", 1)],
+    ("strategy", "jobs"),
+    [
+        ("", 1),
+        ("null", 1),
+        ("{}", 1),
+        ('{"fail-fast": true, "job-index": 0, "job-total": 8}', 8),
+        ('{"job-total": 8, "max-parallel": 4}', 4),
+        ('{"job-total": 2, "max-parallel": 4}', 2),
+        ('{"max-parallel": 4}', 1),
+        ('{"job-total": 0, "max-parallel": 0}', 1),
+        ('{"job-total": null, "max-parallel": "4"}', 1),
+    ],
 )
-def test_how_many_jobs_share_the_token(tmp_path: Path, total: str, parallel: str, jobs: int) -> None:
-    assert read(tmp_path, **{"INPUT_JOB-TOTAL": total, "INPUT_MAX-PARALLEL": parallel}).jobs_per_token == jobs
+def test_how_many_jobs_share_the_token(tmp_path: Path, strategy: str, jobs: int) -> None:
+    assert read(tmp_path, INPUT_STRATEGY=strategy).jobs_per_token == jobs
 
 
 @pytest.mark.parametrize("argv", [["--repo"], ["--repo", "--harness", "codex"], ["--harness", "codex", "--repo"]])
@@ -490,7 +513,7 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
     assert read(tmp_path, INPUT_MATRIX=one).matrix == read(tmp_path, INPUT_MATRIX=other).matrix
     assert read(tmp_path, INPUT_MATRIX=one).matrix != read(tmp_path, INPUT_MATRIX='{"os": "linux"}').matrix
     assert read(tmp_path, INPUT_MATRIX="null").matrix == read(tmp_path, INPUT_MATRIX="{}").matrix == ()
-    assert len(read(tmp_path, INPUT_MATRIX=one, **{"INPUT_JOB-INDEX": "3"}).matrix) == 2
+    assert len(read(tmp_path, INPUT_MATRIX=one, INPUT_STRATEGY='{"job-index": 3}').matrix) == 2
 
 
 def test_ten_tasks_and_ten_faults_of_a_run_file_are_named(tmp_path: Path) -> None:
