@@ -8,13 +8,15 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 # --- The dependencies, alone in a virtual environment without pip ---
 FROM ${PYTHON_IMAGE} AS dependencies
 COPY requirements/runtime.txt /src/requirements/
-# What is locked, as it is: pip resolves nothing, and runs no package's own build script.
+# What is locked, as it is: pip resolves nothing, and runs no package's own build script. Of rich, only a table is drawn: what
+# its Markdown and its coloured code need is never loaded, and goes.
 RUN python -m venv --without-pip /app \
  && rm /app/bin/activate* /app/bin/Activate.ps1 \
  && pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes \
       --requirement /src/requirements/runtime.txt \
  && pip --python /app/bin/python check \
- && python -m compileall -q --invalidation-mode unchecked-hash /app/lib \
+ && pip --python /app/bin/python uninstall --quiet --yes markdown-it-py mdurl pygments \
+ && python -m compileall -q -f --invalidation-mode unchecked-hash /app/lib \
  && find /app -exec touch --no-dereference --date 2025-01-01 {} +
 
 # --- The program, as a tree to lay over the dependencies ---
@@ -43,6 +45,7 @@ RUN apt-get update --option Acquire::Retries=3 \
       "$stdlib/tkinter" "$stdlib/turtledemo" /usr/local/bin/idle* /usr/local/bin/pip* /usr/local/bin/pydoc* \
       /usr/local/include /usr/local/share/man \
  && python -m compileall -q -f --invalidation-mode unchecked-hash "$stdlib"
+# Encodings go, too: Python brings its own, and the only locales are in UTF-8.
 # What CI systems use to start a job in the image stays: bash, coreutils, findutils, grep, gzip, passwd (groupadd, useradd), su, tar
 # and the libraries of Node.js. dpkg goes last; its list of what is installed stays, because scanners read it.
 RUN dpkg --purge --force-all \
@@ -53,7 +56,7 @@ RUN dpkg --purge --force-all \
 RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && find /usr/share/doc -type f -not -name copyright -delete \
  && find /var/lib/dpkg -type f -not -name status -not -name '*.list' -not -name '*.md5sums' -delete \
- && rm -rf /tmp/* /usr/share/info/* /usr/share/lintian /usr/share/locale/* /usr/share/man/* \
+ && rm -rf /tmp/* /usr/lib/*-linux-gnu/gconv /usr/share/info/* /usr/share/lintian /usr/share/locale/* /usr/share/man/* \
       /var/cache/* /var/lib/apt /var/log/* \
  && find /etc /root /run /tmp /usr /var -xdev -writable -exec touch --no-dereference --date 2025-01-01 {} +
 

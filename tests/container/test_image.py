@@ -21,6 +21,8 @@ pytestmark = pytest.mark.container
 
 MB = 1_000_000
 PYTHON = "import platform; print(platform.python_version())"
+LEFT_OUT = {"markdown-it-py", "mdurl", "pygments"}
+"""What rich needs for other things than a table. The Dockerfile removes them."""
 
 
 def shell(image: str, script: str, *options: str) -> str:
@@ -30,7 +32,7 @@ def shell(image: str, script: str, *options: str) -> str:
 
 def test_it_stays_small(image: str, base_image: str) -> None:
     size, base = (int(docker("image", "inspect", "--format", "{{.Size}}", name)) for name in (image, base_image))
-    assert size < 125 * MB
+    assert size < 105 * MB
     assert size < base
 
 
@@ -93,6 +95,13 @@ def test_nothing_but_the_program_and_its_tools_is_installed(image: str) -> None:
         assert f"\n{tool}\n" not in listing
 
 
+def test_the_live_table_is_drawn_without_what_is_left_out(image: str) -> None:
+    request = ["--dry-run", "--repo", "acme/web", "--prompt", "Fix it"]
+    shown = docker("run", "--rm", "--tty", "--network", "none", "--env", "TERM=xterm", image, *request)
+    assert "  00:00    Starting the run  " in shown
+    assert "✔ Dry run after" in shown
+
+
 def test_nothing_gains_privileges_and_nothing_installs_software(image: str) -> None:
     assert shell(image, "find / -xdev -type f -perm /6000") == ""
     tools = ("apt", "apt-get", "curl", "dpkg", "easy_install", "git", "perl", "pip", "pip3", "ps", "wget")
@@ -139,7 +148,8 @@ def test_its_bill_of_materials_has_the_locked_packages_and_no_others(image: str,
     text = (ROOT / "requirements" / "runtime.txt").read_text()
     locked = map(Requirement, re.findall(r"^([a-z0-9-]+==[^\\\n]+)", text, re.MULTILINE))
     wanted = {one.name: str(one.specifier)[2:] for one in locked if not one.marker or one.marker.evaluate(python)}
-    assert found == wanted | {"mogplex-ci": __version__}
+    assert wanted.keys() >= LEFT_OUT
+    assert found == {name: wanted[name] for name in wanted.keys() - LEFT_OUT} | {"mogplex-ci": __version__}
     assert any(url.startswith("pkg:deb/debian/jq@") for url in urls)
 
 
