@@ -283,7 +283,15 @@ class UntrustedPromptError(MogplexError):
 
     exit_code = 2
     code = "UNTRUSTED_PROMPT"
-    remedy = "Leave it out of the prompt, for example by naming the issue's number only."
+    remedy = "Leave it out of the prompt. With include-event: true the agent gets it as a report."
+
+
+class ContextChangedError(MogplexError):
+    """The event's words are no longer those that the event brought, or GitHub does not show them."""
+
+    exit_code = 2
+    code = "CONTEXT_CHANGED"
+    remedy = "Read it as it is now, then cause the event again: set the label again, or write another comment."
 
 
 class InternalError(MogplexError):

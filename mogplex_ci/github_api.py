@@ -19,7 +19,7 @@ from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mogplex_ci.api.transport import Answer, RequestLog
 
@@ -28,6 +28,11 @@ MAX_PAGES: Final = 30
 MAX_COMPARED_FILES: Final = 300
 """Most files in GitHub's answer to a comparison; it has no further pages of them."""
 _HEADERS: Final = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+_WORDS: Final = (
+    "query($ids:[ID!]!){nodes(ids:$ids){"
+    "...on Issue{title body} ...on PullRequest{title body} ...on Discussion{title body} ...on IssueComment{body} "
+    "...on PullRequestReview{body} ...on PullRequestReviewComment{body} ...on DiscussionComment{body}}}"
+)
 _NETWORK_REMEDY: Final = "Check the proxy settings and the network between this runner and GitHub's API."
 _PASSED: Final = ("success", "neutral", "skipped")
 """Conclusions of a check run that count as passed, as on a pull request's page."""
@@ -117,6 +122,17 @@ class GitHubApi:
         """Return whether a user has write access to the repository, also as a member or through a team."""
         data = self._get(f"{self._repo}/collaborators/{quote(login, safe='')}/permission", timeout=timeout)
         return _mapping(data).get("permission") in ("admin", "write")
+
+    def words(self, node_ids: Sequence[str], *, timeout: float = CALL_SECONDS) -> list[tuple[str, str] | None]:
+        """Return title and body of issues, comments and their like; None for what is not there, or not shown.
+
+        In GraphQL, for REST has no discussions: ``api_url`` has to be without the ``/v3`` of GitHub Enterprise Server.
+        """
+        body = {"query": _WORDS, "variables": {"ids": list(node_ids)}}
+        answer = _mapping(self._send("POST", "/graphql", body, timeout=timeout))
+        nodes = [*_list(_mapping(answer.get("data") or {}).get("nodes") or []), *(None for _ in node_ids)]
+        items = [node if isinstance(node, dict) else None for node in nodes[: len(node_ids)]]
+        return [None if item is None else (str(item.get("title") or ""), str(item.get("body") or "")) for item in items]
 
     def find_comment(
         self, issue: int, marker: re.Pattern[str], *, timeout: float = CALL_SECONDS

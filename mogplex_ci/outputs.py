@@ -55,6 +55,7 @@ _TABLE: Final = (
     Told("spans", file="phases"),
     Told("tools", file="tools"),
     Told("gates", file="gates"),
+    Told("event_sha256", file="event_sha256"),
     Told("result_file", "result-file", of_step=True),
     Told("events_file", "events-file", of_step=True),
     Told("report_file", "report-file", of_step=True),

@@ -66,6 +66,8 @@ class FakeGitHub:
         self.statuses: list[dict[str, Any]] = []
         self.permissions: dict[str, str] = {}
         """What each user may do with the repository; others may read it."""
+        self.words: dict[str, dict[str, str] | None] = {}
+        """Title and body by node id, for GraphQL; None for what the token may not read."""
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
         self._lock = threading.Lock()
@@ -98,6 +100,8 @@ class FakeGitHub:
     def _answer(
         self, method: str, path: str, query: Mapping[str, str], body: Any
     ) -> tuple[int, object, Mapping[str, str]]:
+        if path == f"{self.base_path.removesuffix('/v3')}/graphql":
+            return 200, {"data": {"nodes": [self.words.get(node_id) for node_id in body["variables"]["ids"]]}}, {}
         repo = f"{self.base_path}/repos/{REPOSITORY}"
         if not path.startswith(f"{repo}/"):
             return 404, {"message": "Not Found"}, {}

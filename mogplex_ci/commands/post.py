@@ -15,6 +15,7 @@ from mogplex_ci.platforms.base import Level
 from mogplex_ci.report.text import problem
 from mogplex_ci.run.one import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.sanitize import Sanitizer, secrets_of
+from mogplex_ci.step.include_event import with_event
 from mogplex_ci.step.ledger import open_runs
 from mogplex_ci.waiting import SystemClock
 
@@ -84,6 +85,7 @@ def _cancel(argv: Sequence[str], env: Mapping[str, str], platform: Platform, run
         if run.run_id:
             return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
         inputs, _ = read_inputs(argv, env, platform.workspace, platform.repository(), task=run.task or None)
+        inputs = with_event(inputs, platform.event_words())
         return cancel_unanswered(
             client,
             inputs.start_request(run.repo_id),

@@ -263,6 +263,8 @@ def _base_url_fault(text: str, *, allow_http: bool) -> str | None:
 
 
 def _prompt_fault(text: str) -> str | None:
+    if text.startswith("/"):
+        return "begins with /, which would make its first word the name of a skill or command"
     if len(text) <= PROMPT_LIMIT // 2:
         return None  # a character has two units at most, and most starts do without the codec
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2

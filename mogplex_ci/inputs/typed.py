@@ -18,6 +18,7 @@ class DeclaredInputs(NamedTuple):
     api_key: str | None
     base_url: str
     prompt: str
+    include_event: bool
     repo: str | None
     branch: str | None
     base_branch: str | None

@@ -18,6 +18,7 @@ from mogplex_ci.workspace import writable, write_whole
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mogplex_ci.platforms.event_words import Words
     from mogplex_ci.platforms.webhook import Trust
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
@@ -129,6 +130,10 @@ class Platform:
         Only GitHub hands the event to the job. A member may have caused it with an outsider's issue.
         """
         return None
+
+    def event_words(self) -> tuple[Words, ...]:
+        """Return what people wrote that the job's event is about. Only GitHub hands the event to the job."""
+        return ()
 
     def line(self, text: SafeText) -> None:
         """Print one line to the job log."""

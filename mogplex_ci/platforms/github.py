@@ -16,6 +16,7 @@ from mogplex_ci.platforms.webhook import Webhook
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mogplex_ci.platforms.event_words import Words
     from mogplex_ci.platforms.system import Env, Identity
     from mogplex_ci.platforms.webhook import Trust
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
@@ -98,6 +99,10 @@ class GitHubActions(Platform):
         """Return which field of the event an outsider wrote and the prompt contains."""
         field = self._webhook.outsider_text_in(prompt, trust)
         return None if field is None else f"the prompt contains {field} of the event, which an outsider wrote"
+
+    def event_words(self) -> tuple[Words, ...]:
+        """Return what people wrote that the event is about."""
+        return self._webhook.words()
 
     def open_group(self, title: SafeText) -> None:
         """Start to fold lines."""

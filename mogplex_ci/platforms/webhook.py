@@ -16,6 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from mogplex_ci.platforms.event_words import Words
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -81,6 +83,8 @@ _NO_WORDS: Final = (
     r"|reason)"
 )
 """Keys whose strings GitHub makes."""
+_PERMISSIONS: Final = {"discussion": "discussions", "issue": "issues", "pull_request": "pull-requests"}
+"""What has a title, and the permission to read it and its comments."""
 _NAMED_BY_WORKFLOW: Final = ("schedule", "workflow_dispatch", "repository_dispatch")
 """Events whose runs have the workflow's name as their title, and not a pull request's or commit's."""
 _MERGED: Final = r"Merge pull request #\d+ from ([^/\s]+)/"
@@ -187,6 +191,26 @@ class Webhook(NamedTuple):
             if folded.holds(text) and not trust.vouches(_login(author), is_person=self._is_person(author)):
                 return path
         return None
+
+    def words(self) -> tuple[Words, ...]:
+        """Return what people wrote that the event is about: first the issue or its like, then a comment or review."""
+        if self.name not in AUTHORED and self.name != "pull_request":
+            return ()
+        found = []
+        about, permission = "", "issues"
+        for part in ("discussion", "issue", "pull_request", "review", "comment"):
+            item = _object(self.payload, part)
+            if not item:
+                continue
+            if part in _PERMISSIONS:
+                kind = "pull_request" if "pull_request" in item else part
+                permission = _PERMISSIONS[kind]
+                name = about = f"{kind.replace('_', ' ')} #{item.get('number')}"
+            else:
+                name = f"the {part} on {about}"
+            title, body, node_id = (str(item.get(key) or "") for key in ("title", "body", "node_id"))
+            found.append(Words(name, _shown(_login(_object(item, "user"))), title, body, node_id, permission))
+        return tuple(found)
 
     @property
     def _actor(self) -> Object:

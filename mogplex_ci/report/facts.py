@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import quote
 
 from mogplex_ci.outputs import OUTPUTS
+from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, problem, says_more
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Timeline
@@ -141,6 +142,8 @@ class Facts(NamedTuple):
     artifact: SafeText | None
     """The artifact that was asked for, as compact JSON."""
     next_steps: tuple[NextStep, ...]
+    event_sha256: SafeText | None
+    """Digest of the event's words, if ``include-event`` put them into the prompt."""
     events_file: SafeText | None
     """Paths relative to the workspace; None for a file that was not asked for."""
     result_file: SafeText | None
@@ -201,6 +204,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     task = inputs.prompt if inputs else ""
     identity = platform.identity()
     repo = safe.repo(result.repo.full_name) if result.repo else None
+    words = platform.event_words() if inputs and inputs.include_event and run else ()
     branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
     has_own_branch = branch is not None and branch != base
     pull_request_url = safe.url(timeline.pull_request_url)
@@ -255,6 +259,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         gates=tuple(gate_facts(gate, safe) for gate in result.gates),
         artifact=safe.json(result.artifact) if result.artifact is not None else None,
         next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs)),
+        event_sha256=safe.identifier(event_text(words).sha256) if words else None,
         events_file=_file(inputs.events_file, platform, safe) if inputs else None,
         result_file=_file(inputs.result_file, platform, safe) if inputs else None,
         report_file=_file(inputs.report_file, platform, safe) if inputs else None,

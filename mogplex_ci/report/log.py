@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.errors import Problem
     from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.platforms.event_words import EventText
     from mogplex_ci.report.facts import RunFacts, StepFacts
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import Part, SafeText, Sanitizer
@@ -90,6 +91,16 @@ class Log(Report):
             line("Dry run: nothing is sent to {}. {} would be", inputs.base_url, which),
             [line("POST /api/v1/mogplex/runs"), line("Authorization: Bearer ***"), *self._safe.block(Untrusted(body))],
         )
+
+    def left_out(self, event: EventText) -> None:
+        """Show what ``include-event`` has left out of the event's words, if anything."""
+        lines = [part for text in event.hidden for part in self._safe.block(Untrusted(text))]
+        if event.invisible:
+            points = Counter(f"U+{ord(character):04X}" for character in "".join(event.invisible))
+            shown = ", ".join(f"{point} ({times}x)" for point, times in points.most_common(20))
+            lines.append(self._safe.line("Invisible characters: {}", shown))
+        if lines:
+            self._out.group(self._safe.line("Not in the prompt: readers of the event's page do not see it"), lines)
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Write what happened; of a run of several its turning points, and everything else into its group."""

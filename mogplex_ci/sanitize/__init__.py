@@ -16,6 +16,7 @@ from mogplex_ci.sanitize.sanitizer import (
     clock,
     count,
     duration,
+    take_out_invisible,
     timestamp,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "count",
     "duration",
     "secrets_of",
+    "take_out_invisible",
     "timestamp",
 ]

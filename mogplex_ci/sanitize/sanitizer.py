@@ -512,6 +512,18 @@ def show_controls(text: str) -> str:
     return _compiled(_UNPRINTABLE).sub(_shown, _compiled(_LINE_BREAKS).sub("\n", _compiled(_TERMINAL).sub("", text)))
 
 
+def take_out_invisible(text: str) -> tuple[str, list[str]]:
+    """Return ``text`` without what readers do not see, and what that was. Line feeds are its only line breaks."""
+    taken: list[str] = []
+
+    def take(match: re.Match[str]) -> str:
+        taken.append(match[0])
+        return ""
+
+    text = _compiled(_LINE_BREAKS).sub("\n", _compiled(_TERMINAL).sub(take, text))
+    return _compiled(_UNPRINTABLE).sub(take, text), taken
+
+
 def break_markers(text: str) -> str:
     """Return ``text`` in which ``##[``, ``##vso`` and ``##teamcity`` no longer stand anywhere.
 

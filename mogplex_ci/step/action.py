@@ -12,6 +12,7 @@ from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
 from mogplex_ci.step.guards import reason_to_skip, skipped
+from mogplex_ci.step.include_event import include_event
 from mogplex_ci.step.plan import key_of, plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import SystemClock, stop_of_process
@@ -37,6 +38,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         tasks, is_fleet, warnings = read_fleet(argv, env, platform.workspace, platform.repository())
         recorder.begin(tasks, warnings)
         reason = reason_to_skip(step, tasks)
+        if reason is None:
+            tasks = include_event(step, tasks)
         if reason is not None:
             outcome.result = skipped(step, reason)
         elif is_fleet:

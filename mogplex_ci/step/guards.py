@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError, MissingTokenError, UntrustedPromptError, UntrustedTriggerError
@@ -11,13 +11,15 @@ from mogplex_ci.platforms.webhook import Trust
 from mogplex_ci.run.result import Result, RunResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.step.execute import Step
 
+T = TypeVar("T")
 _ASK_SECONDS: Final = 10.0
-"""How long GitHub is asked for somebody's permission."""
+"""How long GitHub is asked before a run is started."""
 
 
 def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
@@ -65,21 +67,33 @@ def trust_of(step: Step, inputs: ActionInputs) -> Trust:
 
     @cache
     def may_write(login: str) -> bool:
-        repository = step.platform.repository()
-        if inputs.github_token is None or repository is None:
-            return False
-        from mogplex_ci.github_api import GitHubApi  # imports the HTTP stack, which most events do not need here
-
-        github = GitHubApi(step.platform.github_api_url, inputs.github_token, repository)
-        deadline = step.clock.monotonic() + _ASK_SECONDS
         try:
-            return finish(
-                retrying(lambda left: github.may_write(login, timeout=left), clock=step.clock, deadline=deadline)
-            )
+            return ask_github(step, inputs, lambda github, left: github.may_write(login, timeout=left)) or False
         except GitHubError as error:
             step.recorder.warn_of_unknown_permission(error.cause)
             return False
-        finally:
-            github.close()
 
     return Trust(inputs.allowed_users, inputs.allowed_bots, may_write)
+
+
+def ask_github(
+    step: Step, inputs: ActionInputs, ask: Callable[[GitHubApi, float], T], api_url: str | None = None
+) -> T | None:
+    """Return what GitHub answers about the job's own repository; None when there is no token to ask with.
+
+    ``ask`` is given the API and the seconds that a call may take.
+
+    Raises:
+        GitHubError: GitHub refuses to answer, or could not within ten seconds.
+    """
+    repository = step.platform.repository()
+    if inputs.github_token is None or repository is None:
+        return None
+    from mogplex_ci.github_api import GitHubApi  # imports the HTTP stack, which most events do not need here
+
+    github = GitHubApi(api_url or step.platform.github_api_url, inputs.github_token, repository)
+    deadline = step.clock.monotonic() + _ASK_SECONDS
+    try:
+        return finish(retrying(lambda left: ask(github, left), clock=step.clock, deadline=deadline))
+    finally:
+        github.close()

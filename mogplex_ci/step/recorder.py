@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mogplex_ci.errors import Problem
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.platforms.event_words import EventText
     from mogplex_ci.report import Report
     from mogplex_ci.run.start import Key
     from mogplex_ci.run.updates import Update
@@ -129,6 +130,10 @@ class Recorder:
     def warn_of_unknown_permission(self, cause: str) -> None:
         """Warn that GitHub could not be asked who may write to the repository, so that only the event tells."""
         self._log.warn("Permission", self.safe.line("GitHub could not be asked who has write access: {}", cause))
+
+    def show_left_out(self, event: EventText) -> None:
+        """Show what the event's words have that readers of the page do not see; it is not in the prompt."""
+        self._log.left_out(event)
 
     def warn_of_use_without_action(self) -> None:
         """Warn about what only the action has: a post step, and the values of the matrix."""

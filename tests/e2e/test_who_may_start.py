@@ -35,10 +35,13 @@ class Job:
         self.step.env = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "acme/web"}
         self.emulator = emulator
 
-    def run(self, webhook: Webhook, prompt: str = "Look at it.", **inputs: str) -> Ended:
+    def set_event(self, webhook: Webhook) -> None:
         path = self.step.folder / "event.json"
         path.write_text(json.dumps(webhook.payload))
         self.step.env |= {"GITHUB_EVENT_NAME": webhook.name, "GITHUB_EVENT_PATH": str(path)}
+
+    def run(self, webhook: Webhook, prompt: str = "Look at it.", **inputs: str) -> Ended:
+        self.set_event(webhook)
         self.step.inputs |= {"prompt": prompt, **{name.replace("_", "-"): value for name, value in inputs.items()}}
         return self.step.run()
 
@@ -65,8 +68,10 @@ def job(tmp_path: Path, api: FakeGitHub) -> Iterator[Job]:
     ("webhook", "inputs", "outcome"),
     [
         (COMMENT, {}, TRIGGER),
-        (COMMENT, {**SKIP}, SKIPPED),
-        (COMMENT, {**EVERYBODY}, STARTED),
+        (COMMENT, SKIP, SKIPPED),
+        (COMMENT, EVERYBODY, STARTED),
+        (COMMENT, {"allowed_users": "someone, Stranger-From-Elsewhere"}, STARTED),
+        (COMMENT, {"prompt": BODY, "allowed_users": "stranger-from-elsewhere"}, STARTED),
         (COMMENT, {"prompt": BODY, **SKIP}, PROMPT),
         (COMMENT, {"prompt": BODY, **EVERYBODY}, PROMPT),
         (COMMENT, {"prompt": BODY, **EVERYBODY, "api_key": "", **SKIP}, PROMPT),
@@ -75,7 +80,8 @@ def job(tmp_path: Path, api: FakeGitHub) -> Iterator[Job]:
         (LABELED, {}, STARTED),
         (LABELED, {"prompt": f"Solve this:\n{BODY}"}, PROMPT),
         (PUSHED, {}, SKIPPED),
-        (PUSHED, {**EVERYBODY}, SKIPPED),
+        (PUSHED, EVERYBODY, SKIPPED),
+        (PUSHED, {"allowed_bots": "Mogplex[bot] renovate[bot]"}, STARTED),
     ],
 )
 def test_who_starts_a_run(job: Job, webhook: Webhook, inputs: dict[str, str], outcome: tuple[int, str, str]) -> None:

@@ -355,6 +355,7 @@ def test_the_inputs_that_a_run_file_must_not_set() -> None:
         "allowed-users",
         "allowed-bots",
         "on-blocked",
+        "include-event",
         "dry-run",
         "scenario",
     }

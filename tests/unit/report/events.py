@@ -133,6 +133,7 @@ def inputs(**fields: Any) -> ActionInputs:
         "base_url": "https://mogplex.com",
         "annotations": "all",
         "dry_run": False,
+        "include_event": False,
         "summary": True,
         "events_file": None,
         "result_file": None,
