@@ -186,7 +186,7 @@ def _cut(delta: str) -> str:
 def _may_begin_secret(word: str) -> bool:
     if not re.fullmatch(_SHORT_WORD, word) or any(name.startswith(word.lower()) for name in _NAMES):
         return True
-    return any(mark.startswith(word) for kind in formats.FORMATS for mark in kind.marks)
+    return any(mark.startswith(word) for kind in formats.FORMATS for mark in kind.marks.split())
 
 
 def _names_what_follows(text: str) -> bool:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from typing import Final, LiteralString, NamedTuple, Never, Self, TypeAlias, TypeGuard
-from urllib.parse import urlsplit
 
 from mogplex_ci.durations import format_clock, format_duration
 from mogplex_ci.sanitize import names
@@ -38,7 +37,8 @@ _BAD_START = r"[\s:#^~+-]"
 """Begins a command or a fold on some CI system."""
 _IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 _BRANCH = r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/+@=-]{0,254}"
-_URL = r"https://[A-Za-z0-9.-]{1,253}(?::\d{1,5})?(?:[/?#][A-Za-z0-9._~%&+,=:@/?#-]{0,2000})?"
+_PORT = r"(?:[1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
+_URL = rf"https://[A-Za-z0-9.-]{{1,253}}(?::{_PORT})?(?:[/?#][A-Za-z0-9._~%&+,=:@/?#-]{{0,2000}})?"
 _REPO = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}"
 _KEY = r"[A-Za-z0-9][A-Za-z0-9 ._/:@+=,-]{0,199}"
 _PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
@@ -220,9 +220,7 @@ class Sanitizer:
     def link(self, url: Untrusted | str | None, label: Markdown | None = None) -> Markdown | None:
         """Return a link with ``label``, or with the URL itself; None when it is no https URL without credentials."""
         target = self.url(url)
-        if target is None:
-            return None
-        return str.__new__(Markdown, f"[{label or Markdown.code(target)}]({target})")
+        return str.__new__(Markdown, f"[{label or Markdown.code(target)}]({target})") if target else None
 
     def diagram_label(self, value: Value, *, limit: int = 48) -> Markdown:
         """Return ``value`` as a label for a mermaid diagram: letters, digits and signs that are no syntax there."""
@@ -234,25 +232,14 @@ class Sanitizer:
 
         Keys stay apart: one that would become another one's text gets a number behind it.
         """
-        return self._cleaned(value).value
+        return _Json(value._value, self._scrub).value
 
-    def losses(self, value: Untrusted) -> tuple[LiteralString, ...]:
+    def losses(self, value: Untrusted) -> list[LiteralString]:
         """Return what ``data`` does to ``value`` beyond masking text in strings; empty when nothing.
 
         What was checked before it was cleaned, such as an artifact, must not have changed in these ways.
         """
-        cleaned = self._cleaned(value)
-        found: dict[LiteralString, bool] = {
-            "a key would change": cleaned.changes_keys,
-            "a part would be cut off": cleaned.is_cut,
-            "a number would become text": cleaned.changes_numbers,
-        }
-        return tuple(what for what, is_so in found.items() if is_so)
-
-    def _cleaned(self, value: Untrusted) -> _Cleaned:
-        texts = _Texts()
-        shape = texts.taken_from(value._value)
-        return _Cleaned(texts, shape, self._scrub(texts.texts, texts.limits))
+        return sorted(_Json(value._value, self._scrub).losses)
 
     def json(self, value: Untrusted) -> SafeText:
         """Return ``value`` as one line of JSON; every string in it is clean."""
@@ -283,14 +270,7 @@ class Sanitizer:
 
     def url(self, value: Untrusted | str | None) -> SafeText | None:
         """Return an https URL without credentials; None when it is not one."""
-        text = self._matching(value, _URL)
-        if text is None:
-            return None
-        try:
-            urlsplit(text).port  # noqa: B018 (raises when it is no port)
-        except ValueError:
-            return None
-        return text
+        return self._matching(value, _URL)
 
     def _matching(self, value: Untrusted | str | None, pattern: str) -> SafeText | None:
         text = value._value if isinstance(value, Untrusted) else value
@@ -347,62 +327,98 @@ def _is_ours(part: object) -> TypeGuard[str]:
     return isinstance(part, SafeText) or (isinstance(part, str) and not isinstance(part, CleanText))
 
 
-class _Texts:
-    """Takes the texts out of a JSON value, so that secrets are found that span several of them."""
+class _Json:
+    """A JSON value with clean texts in it, cut where it is too large or deep.
 
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.limits: list[int] = []
+    All texts are cleaned at once: a secret may span several of them.
+    """
+
+    def __init__(self, value: object, scrub: Callable[[list[str], list[int]], list[tuple[str, int]]]) -> None:
+        self.losses: set[LiteralString] = set()
+        """What has changed beside the text in strings."""
+        self._texts: list[str] = []
+        self._limits: list[int] = []
         """How many characters of each text there is room for."""
-        self.is_cut = False
-        self._room = JSON_TOTAL
-        self._nodes = JSON_NODES
+        self._room, self._nodes = JSON_TOTAL, JSON_NODES
+        shape = self._taken(value)
+        self._clean = [
+            self._mark(_cut(text, len(text), missing)) if missing else text
+            for text, missing in scrub(self._texts, self._limits)
+        ]
+        self.value = self._filled(shape)
 
-    def taken_from(self, value: object, name: str = "", depth: int = 0) -> object:
+    def _taken(self, value: object, name: str = "", depth: int = 0) -> object:
         """Return ``value`` with a ``_Place`` instead of each text, as far as there is room; ``name`` is a secret's."""
         self._nodes -= 1
         if isinstance(value, str):
             return MASK if name and names.is_secret_value(value, name) else self._place(value)
-        if isinstance(value, dict | list) and (depth >= JSON_DEPTH or self._nodes <= 0):
-            self.is_cut = True
-            return "…"
-        if isinstance(value, dict):
-            items: dict[object, object] = {}
-            for key, item in islice(value.items(), self._nodes):
-                if self._room <= 0:
-                    break  # nothing would tell the keys apart
-                text = str(key)
-                secret = text if names.is_secret_name(text) else name
-                items[self._place(text)] = self.taken_from(item, secret, depth + 1)
-                if self._nodes <= 0:
-                    break
-            return items | ({"…": more} if (more := self._more(value, items)) else {})
-        if isinstance(value, list):
-            entries = []
-            for item in islice(value, self._nodes):
-                entries.append(self.taken_from(item, name, depth + 1))
-                if self._nodes <= 0:
-                    break
-            return [*entries, f"… {more}"] if (more := self._more(value, entries)) else entries
+        if isinstance(value, dict | list):
+            return self._entries(value, name, depth) if depth < JSON_DEPTH and self._nodes > 0 else self._mark("…")
         if isinstance(value, bool) or value is None:
             return value
         return self._place(_number(value), value) if isinstance(value, int | float) else self._place(str(value))
 
-    def _more(self, value: Sized, taken: Sized) -> str:
-        """Return how much of ``value`` was not ``taken``; empty when all was."""
-        missing = len(value) - len(taken)
-        self.is_cut |= missing > 0
-        return f"{missing:,} more" if missing else ""
+    def _entries(self, value: dict[object, object] | list[object], name: str, depth: int) -> object:
+        pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+        keys, items = [], []
+        for key, item in islice(pairs, self._nodes):
+            if key is not None and self._room <= 0:
+                break  # nothing would tell the keys apart
+            keys.append(self._place(str(key)) if key is not None else "")
+            items.append(self._taken(item, str(key) if names.is_secret_name(str(key)) else name, depth + 1))
+            if self._nodes <= 0:
+                break
+        missing = len(value) - len(items)
+        if isinstance(value, dict):
+            shape = dict(zip(keys, items, strict=True))
+            return shape | {"…": self._mark(f"{missing:,} more")} if missing else shape
+        return [*items, self._mark(f"… {missing:,} more")] if missing else items
+
+    def _mark(self, text: str) -> str:
+        """Return ``text``, which says what is missing."""
+        self.losses.add("a part would be cut off")
+        return text
 
     def _place(self, text: str, number: float | None = None) -> _Place | str:
         if self._room <= 0:
-            self.is_cut = True
-            return f"… {len(text):,} more characters"
-        limit = min(JSON_LIMIT, self._room)
-        self._room -= min(len(text), limit)
-        self.texts.append(text)
-        self.limits.append(limit)
-        return _Place(len(self.texts) - 1, number)
+            return self._mark(f"… {len(text):,} more characters")
+        self._texts.append(text)
+        self._limits.append(min(JSON_LIMIT, self._room))
+        self._room -= min(len(text), self._limits[-1])
+        return _Place(len(self._texts) - 1, number)
+
+    def _filled(self, shape: object) -> object:
+        """Return ``shape`` with its texts. A number that is no secret stays one; JSON numbers are finite."""
+        if isinstance(shape, dict):
+            return dict(zip(self._keys(list(shape)), map(self._filled, shape.values()), strict=True))
+        if isinstance(shape, list):
+            return [self._filled(item) for item in shape]
+        if not isinstance(shape, _Place):
+            return shape
+        text, number = self._clean[shape.place], shape.number
+        if number is None:
+            return text
+        if text == _number(number) and text[-1:].isdigit():
+            return number
+        self.losses.add("a number would become text")
+        return text
+
+    def _keys(self, places: list[_Place | str]) -> list[str]:
+        """Return the keys of an object, each once: those that cleaning does not change keep their names."""
+        keys = [self._clean[place.place] if isinstance(place, _Place) else place for place in places]
+        changed = [
+            not isinstance(p, _Place) or self._texts[p.place] != key for p, key in zip(places, keys, strict=True)
+        ]
+        taken = {key for key, is_changed in zip(keys, changed, strict=True) if not is_changed}
+        numbers: Counter[str] = Counter()
+        for at, (place, name) in enumerate(zip(places, keys, strict=True)):
+            if changed[at]:
+                self.losses |= {"a key would change"} if isinstance(place, _Place) else set()
+                while keys[at] in taken:
+                    numbers[name] += 1
+                    keys[at] = f"{name} ({numbers[name] + 1})"
+                taken.add(keys[at])
+        return keys
 
 
 class _Place(NamedTuple):
@@ -410,52 +426,6 @@ class _Place(NamedTuple):
 
     place: int
     number: int | float | None
-
-
-class _Cleaned:
-    """A JSON value with clean texts in it, and what has changed beside them."""
-
-    def __init__(self, texts: _Texts, shape: object, cleaned: Sequence[tuple[str, int]]) -> None:
-        self._before = texts.texts
-        self._texts = [_cut(text, len(text), missing) for text, missing in cleaned]
-        self.is_cut = texts.is_cut or any(missing for _, missing in cleaned)
-        self.changes_keys = self.changes_numbers = False
-        self.value = self._filled(shape)
-
-    def _filled(self, shape: object) -> object:
-        if isinstance(shape, dict):
-            return dict(zip(self._keys(shape), map(self._filled, shape.values()), strict=True))
-        if isinstance(shape, list):
-            return [self._filled(item) for item in shape]
-        if not isinstance(shape, _Place):
-            return shape
-        text, number = self._texts[shape.place], shape.number
-        if number is None:
-            return text
-        if text == _number(number) and text[-1:].isdigit():  # JSON numbers are finite
-            return number
-        self.changes_numbers = True
-        return text
-
-    def _keys(self, shape: dict[object, object]) -> list[str]:
-        """Return the keys of an object, each one once. Those that cleaning does not change keep their names."""
-        names = [(key, self._texts[key.place] if isinstance(key, _Place) else str(key)) for key in shape]
-        taken = {name for key, name in names if self._is_kept(key, name)}
-        numbers: Counter[str] = Counter()
-        keys = []
-        for key, name in names:
-            unique = name
-            if not self._is_kept(key, name):
-                self.changes_keys = self.changes_keys or isinstance(key, _Place)
-                while unique in taken:
-                    numbers[name] += 1
-                    unique = f"{name} ({numbers[name] + 1})"
-                taken.add(unique)
-            keys.append(unique)
-        return keys
-
-    def _is_kept(self, key: object, name: str) -> bool:
-        return isinstance(key, _Place) and self._before[key.place] == name
 
 
 def _number(value: float) -> str:

@@ -7,9 +7,9 @@ from scripts.structure import structure
 
 def test_the_client_stays_small_enough_to_read() -> None:
     found = structure()
-    assert found.files <= 85
+    assert found.files <= 87
     assert found.code <= 10_880
-    assert len(found.event) <= 19, found.event
+    assert len(found.event) <= 21, found.event
     assert len(found.prompt) <= 13, found.prompt
     # These shall have none.
     assert set(found.long_functions) <= {"report/facts.py:facts_of"}

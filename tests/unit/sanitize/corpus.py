@@ -55,6 +55,19 @@ def lock_files() -> Iterator[Path]:
         yield from sorted(root.rglob(name))
 
 
+def documents() -> Iterator[Path]:
+    """Return what the machine's packages say about themselves."""
+    yield from (path for path in sorted(Path("/usr/share/doc").rglob("*")) if path.is_file())
+
+
+def headers() -> Iterator[Path]:
+    """Return the headers of C and C++."""
+    yield from sorted(Path("/usr/include").rglob("*.h"))
+
+
+CORPORA = {"stdlib": standard_library, "docs": documents, "headers": headers, "locks": lock_files, "packages": packages}
+
+
 def _is_about_secrets(path: Path) -> bool:
     return any(word in part for part in path.parts for word in ("betterleaks", "detect_secrets", "test", "certifi"))
 

@@ -10,34 +10,31 @@ from re import _constants as kinds  # type: ignore[attr-defined]  # private, but
 from re import _parser as parser  # type: ignore[attr-defined]  # private, but there is no other parser
 from typing import Any, NamedTuple
 
-from mogplex_ci.sanitize import names, redactor, sanitizer
+from mogplex_ci.sanitize import encodings, formats, names, redactor, sanitizer
 from mogplex_ci.sanitize.formats import FORMATS
 from tests.unit.sanitize.rule_sets import members
 
-_NAMES = ("password", "--token", "<secret", "authorization", "x-api-key", '("api_key', "- name: API_KEY")
 _GUARDS = ("", "-----BEGIN PRIVATE KEY-----", "cookie: a=", "bearer ", "password: |\n ", "##", "\\")
 """What has to stand in a text before some expressions are tried at all."""
+_NAMES = ("password", "--token", "<secret", "authorization", "x-api-key", '("api_key', "- name: API_KEY")
 
 
 def expressions() -> Iterator[tuple[tuple[str, ...], str]]:
     """Return every expression of the package, and what stands before the place where it is tried."""
     for format_ in FORMATS:
-        yield format_.marks, format_.rest
-    for mark, pattern in names.COMMANDS.items():
-        yield (mark,), pattern
-    for module in (sanitizer, names, redactor):
+        yield tuple(format_.marks.split()), format_.rest
+    for module, leads in (
+        (sanitizer, _GUARDS),
+        (redactor, _GUARDS),
+        (formats, _GUARDS),
+        (encodings, _GUARDS),
+        (names, _GUARDS + _NAMES),
+    ):
         for constant, value in vars(module).items():
-            if isinstance(value, str) and not constant.startswith("__"):
-                yield _GUARDS, value
-            for form in _forms(value):
-                yield _NAMES, form.lead + form.chars
-
-
-def _forms(value: object) -> Iterator[names.Form]:
-    if isinstance(value, names.Form):
-        yield value
-    elif isinstance(value, tuple):
-        yield from (form for form in value if isinstance(form, names.Form))
+            if not constant.startswith("__"):
+                yield from ((leads, pattern) for pattern in ([value] if isinstance(value, str) else ()))
+                if isinstance(value, dict):
+                    yield from (((key, *leads), pattern) for key, pattern in value.items() if isinstance(pattern, str))
 
 
 @functools.cache

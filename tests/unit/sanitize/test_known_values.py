@@ -72,8 +72,16 @@ def test_nothing_of_a_known_value_is_left_in_json(is_ascii: bool) -> None:
     assert Sanitizer([SECRET]).clean(Untrusted(written)) == '{"a": "***"}'
 
 
-@pytest.mark.parametrize(("lead", "left", "right"), [("", 0, 2), ("x", 2, 0), ("xx", 3, 3)])
-def test_all_of_base64_is_masked_that_holds_nothing_but_a_known_value(lead: str, left: int, right: int) -> None:
+@pytest.mark.parametrize("lead", ["", "x", "xx"])
+def test_all_of_base64_is_masked_that_holds_a_known_value(lead: str) -> None:
+    value = "Zq8vXr2LmN5tB7wK-_9d"
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        encoded = encode(f"{lead}{value}".encode()).decode()
+        assert Sanitizer([value]).clean(Untrusted(f"a {encoded} b")).replace("=", "") == "a *** b"
+
+
+@pytest.mark.parametrize(("lead", "left", "right"), [("\0", 2, 0), ("é", 3, 3), ("xé", 4, 2)])
+def test_of_base64_that_is_no_text_what_a_known_value_becomes_is_masked(lead: str, left: int, right: int) -> None:
     """What also holds a neighbour of the value, or is padding, differs from text to text."""
     value = "Zq8vXr2LmN5tB7wK-_9d"
     for encode in (base64.b64encode, base64.urlsafe_b64encode):

@@ -38,4 +38,4 @@ def test_the_search_would_find_an_expression_that_is_not_linear(monkeypatch: pyt
     monkeypatch.setattr(sanitizer, "_TERMINAL", r"\x9d[^\x07]*\x07")
     slow = Text("", "\x9d")
     assert slow in texts()
-    assert time_of(slow, 4 * SIZE, 5) / time_of(slow, 2 * SIZE, 5) > 2.5
+    assert time_of(slow, 8 * SIZE, 3) / time_of(slow, 4 * SIZE, 3) > 2.5

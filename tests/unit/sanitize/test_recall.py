@@ -10,9 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
-from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize import Sanitizer, formats
 from mogplex_ci.sanitize.formats import FORMATS
-from mogplex_ci.sanitize.redactor import find_formats, marks_of
 from tests.program import ROOT
 from tests.slow import mostly_slow
 from tests.unit.sanitize import rule_sets
@@ -99,4 +98,4 @@ def test_every_format_has_a_sample() -> None:
     texts += [sample.text for _, sample in shaped(2)]
     texts += [form.format(make(seeded(0))) for form, make in NAMED.values()]
     text = "\n".join(text for text in texts if "PRIVATE KEY" not in text)
-    assert [format_.name for format_ in FORMATS if not any(find_formats(text, marks_of([format_])))] == []
+    assert [format_.name for format_ in FORMATS if not any(formats.find(text, (format_,)))] == []

@@ -43,21 +43,21 @@ def test_many_keys_that_become_one_take_no_quadratic_time() -> None:
 @pytest.mark.parametrize(
     ("value", "losses"),
     [
-        ({"a": ["text", 1, 2.5, None, True, {}]}, ()),
-        ({"a": "a secret: known-value-1234, and \x1b[1mcontrols"}, ()),
-        ({"a\u200b": 1}, ("a key would change",)),
-        ({"known-value-1234": 1}, ("a key would change",)),
-        ([8675309123], ("a number would become text",)),
-        ([float("nan")], ("a number would become text",)),
-        ([float("-inf"), {"a\u200b": 1}], ("a key would change", "a number would become text")),
-        (["x" * 100_001], ("a part would be cut off",)),
-        ({"a": ["x" * 90_000] * 3}, ("a part would be cut off",)),
-        (list(range(20_000)), ("a part would be cut off",)),
-        ({str(number): 1 for number in range(20_000)}, ("a part would be cut off",)),
-        ([[]] * 20_000, ("a part would be cut off",)),
+        ({"a": ["text", 1, 2.5, None, True, {}]}, []),
+        ({"a": "a secret: known-value-1234, and \x1b[1mcontrols"}, []),
+        ({"a\u200b": 1}, ["a key would change"]),
+        ({"known-value-1234": 1}, ["a key would change"]),
+        ([8675309123], ["a number would become text"]),
+        ([float("nan")], ["a number would become text"]),
+        ([float("-inf"), {"a\u200b": 1}], ["a key would change", "a number would become text"]),
+        (["x" * 100_001], ["a part would be cut off"]),
+        ({"a": ["x" * 90_000] * 3}, ["a part would be cut off"]),
+        (list(range(20_000)), ["a part would be cut off"]),
+        ({str(number): 1 for number in range(20_000)}, ["a part would be cut off"]),
+        ([[]] * 20_000, ["a part would be cut off"]),
     ],
 )
-def test_what_a_value_loses_when_it_is_cleaned_can_be_asked_for(value: object, losses: tuple[str, ...]) -> None:
+def test_what_a_value_loses_when_it_is_cleaned_can_be_asked_for(value: object, losses: list[str]) -> None:
     assert SANITIZER.losses(Untrusted(value)) == losses
 
 
@@ -65,4 +65,4 @@ def test_a_value_that_is_nested_too_deep_is_cut() -> None:
     value: object = 1
     for _ in range(40):
         value = [value]
-    assert SANITIZER.losses(Untrusted(value)) == ("a part would be cut off",)
+    assert SANITIZER.losses(Untrusted(value)) == ["a part would be cut off"]
