@@ -137,13 +137,16 @@ class GitHubApi:
     def find_comment(
         self, issue: int, marker: re.Pattern[str], *, timeout: float = CALL_SECONDS
     ) -> tuple[int, str] | None:
-        """Return id and marker of the oldest comment on an issue or pull request that begins with ``marker``.
+        """Return id and marker of an app's oldest comment on an issue or pull request that begins with ``marker``.
 
-        The oldest, because anybody may copy the marker into a comment of their own.
+        An app's, because anybody may copy the marker into a comment of their own; the oldest, because an app may
+        repeat what it read.
         """
         for item in self._pages(f"{self._repo}/issues/{issue}/comments", None, timeout=timeout):
             body, number = item.get("body"), item.get("id")
-            match = marker.match(body) if isinstance(body, str) else None
+            user = item.get("user")
+            is_app = isinstance(user, dict) and user.get("type") == "Bot"
+            match = marker.match(body) if is_app and isinstance(body, str) else None
             if match and isinstance(number, int):
                 return number, match[0]
         return None

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 TOKEN = "ghs_standInTokenOfTheTests0000000000"
 REPOSITORY = "acme/web"
 HEAD = "0" * 39 + "1"
+APP = {"login": "github-actions[bot]", "type": "Bot"}
 
 
 @dataclass
@@ -110,7 +111,7 @@ class FakeGitHub:
             return 200, {"permission": self.permissions.get(match[1], "read"), "user": {"login": match[1]}}, {}
         if match := re.fullmatch(r"/issues/(\d+)/comments", rest):
             if method == "POST":
-                comment = {"id": 100 + len(self.comments), "body": body["body"], "issue": int(match[1])}
+                comment = {"id": 100 + len(self.comments), "body": body["body"], "issue": int(match[1]), "user": APP}
                 self.comments.append(comment)
                 return 201, comment, {}
             return 200, self._page([c for c in self.comments if c["issue"] == int(match[1])], query), {}

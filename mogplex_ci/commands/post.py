@@ -7,14 +7,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from mogplex_ci.commands.common import program
-from mogplex_ci.errors import EXIT_CODES, ForeignRunError, MogplexError, UsageError
+from mogplex_ci.errors import EXIT_CODES, ForeignRunError, GitHubError, MogplexError, UsageError
 from mogplex_ci.inputs.read import read_connection, read_inputs
-from mogplex_ci.inputs.sources import check_flags, flag_parser
+from mogplex_ci.inputs.sources import check_flags, flag_parser, given
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level
+from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
 from mogplex_ci.report.text import problem
 from mogplex_ci.run.one import TIMEOUT_BUDGET, cancel, cancel_unanswered
-from mogplex_ci.sanitize import Sanitizer, secrets_of
+from mogplex_ci.sanitize import Markdown, Sanitizer, secrets_of
 from mogplex_ci.step.include_event import with_event
 from mogplex_ci.step.ledger import open_runs
 from mogplex_ci.waiting import SystemClock
@@ -55,12 +56,35 @@ def _clean_up(left: OpenRun, argv: Sequence[str], env: Mapping[str, str], platfo
     platform.line(safe.sentence("The step ended before its run; cancelling ", run))
     try:
         answer = _cancel(argv, env, platform, left)
+        _tell(f"its status is {answer.status}", left, argv, env, platform, safe)
     except MogplexError as error:
+        _tell("it could not be cancelled and may still be running", left, argv, env, platform, safe)
         text = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
         return 0 if isinstance(error, ForeignRunError) else error.exit_code
     platform.line(safe.line("The API answered {}", answer.status))
     return 0
+
+
+def _tell(
+    said: str, left: OpenRun, argv: Sequence[str], env: Mapping[str, str], platform: Platform, safe: Sanitizer
+) -> None:
+    """Say in the comment of ``comment-on``, if there is one, that the step ended before its run."""
+    values, repository = given(argv, env), platform.repository()
+    if not left.run_id or repository is None or not {"comment-on", "github-token", "api-key"} <= values.keys():
+        return
+    from mogplex_ci.github_api import GitHubApi  # loads urllib3
+
+    github = GitHubApi(platform.github_api_url, values["github-token"], repository)
+    try:
+        comment = Comment(github, int(values["comment-on"]), values["api-key"], SystemClock())
+        comment.is_about(left.run_id, key=None)
+        text = safe.sentence("The job was stopped before its Mogplex run ended; ", safe.message(said))
+        comment.write(Markdown.of("**{}**{}\n", text, job_link(safe, platform.job_url)), CALLS_SECONDS, only_edit=True)
+    except GitHubError as error:
+        platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
+    finally:
+        github.close()
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,12 +1,14 @@
 """``comment-on``: one comment on an issue or pull request, written when the run starts and edited when it ends.
 
 A hidden marker on its first line tells it from other comments, so that a re-run edits it instead of adding another one.
+The marker is made with the Mogplex token: nobody else can write one for a run to come, not even for a known key.
 What the agent wrote stands in a fenced block, where no mention, link, image, heading or HTML takes effect.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -40,89 +42,129 @@ _DIGITS: Final = 32
 _ANY: Final = f"[0-9a-f]{{{_DIGITS}}}"
 
 
+class Comment:
+    """The comment, wherever it is written: by the step, by a later try of it, or by ``post``."""
+
+    def __init__(self, github: GitHubApi, issue: int, token: str, clock: Clock) -> None:
+        """``token`` is the Mogplex token."""
+        self._github = github
+        self._issue = issue
+        self._token = token
+        self._clock = clock
+        self._key = _ANY
+        self._run = _ANY
+        """Digests in the marker: of the step's key and of the run's id."""
+        self._found_by = ""
+        """Pattern of the marker of an earlier comment."""
+        self._id: int | None = None
+        """Id of the comment at GitHub, once it is known."""
+
+    def is_about(self, run_id: str, *, key: str | None) -> None:
+        """Say which run the comment tells of. An earlier comment is found by ``key``, or by the run if that is None."""
+        self._run = self._digest(run_id)
+        if key is not None:
+            self._key = self._digest(key)
+        if not self._found_by:
+            self._found_by = _marker(_ANY, self._run) if key is None else _marker(self._key, _ANY)
+
+    def write(self, text: Markdown, seconds: float, *, stop: Stop | None = None, only_edit: bool = False) -> None:
+        """Write or edit the comment within ``seconds``; ``only_edit`` if none is to be added.
+
+        Raises:
+            GitHubError: GitHub refuses it, or could not be asked.
+            StopRequested: a stop signal came.
+        """
+        deadline = self._clock.monotonic() + seconds
+        work = retrying(
+            lambda left: self._write_once(text, left, only_edit=only_edit),
+            clock=self._clock,
+            deadline=deadline,
+            stop=stop,
+        )
+        finish(work)
+
+    def _write_once(self, text: Markdown, timeout: float, *, only_edit: bool) -> None:
+        """Look for an earlier comment first, also after a failure: it may have been written nevertheless."""
+        if self._id is None:
+            pattern = re.compile(self._found_by, re.ASCII)
+            if (found := self._github.find_comment(self._issue, pattern, timeout=timeout)) is not None:
+                self._id, marker = found
+                self._key = marker.removeprefix(f"{_MARKER}key=")[:_DIGITS]  # of the step that started the run
+            elif self._key == _ANY:
+                self._key = self._digest(self._run)  # of a step that only follows: found by the run again
+        body = f"{_marker(self._key, self._run)}\n{text}"
+        if self._id is not None:
+            self._github.edit_comment(self._id, body, timeout=timeout)
+        elif not only_edit:
+            self._id = self._github.create_comment(self._issue, body, timeout=timeout)
+
+    def _digest(self, text: str) -> str:
+        return hmac.new(self._token.encode(), f"comment {text}".encode(), hashlib.sha256).hexdigest()[:_DIGITS]
+
+
 class CommentReport(Report):
     """Keeps the comment up to date. Failing to do so is a warning."""
 
     def __init__(
         self,
-        github: GitHubApi,
-        issue: int,
+        comment: Comment,
         sanitizer: Sanitizer,
         *,
         key: str,
         job_url: SafeText | None,
-        clock: Clock,
         stop: Stop,
         warn: Callable[[SafeText], None],
     ) -> None:
         """``key`` is the first idempotency key of the step: the same whichever run its tries found."""
-        self._github = github
-        self._issue = issue
+        self._comment = comment
         self._safe = sanitizer
-        self._key = _digest(key)
-        self._run: str | None = None
-        """Digest of the run's id, once there is a run."""
-        self._found_by = ""
-        """Pattern for the marker of an earlier comment: of this step's key, or of the run that is followed."""
+        self._key = key
+        self._has_run = False
         self._job_url = job_url
-        self._clock = clock
         self._stop = stop
         self._warn = warn
-        self._comment: int | None = None
-        """Id of the comment, once it is known."""
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Write the comment when the run has started. A retry's run is only put into the marker."""
         if not isinstance(update, Started):
             return
-        is_first, self._run = self._run is None, _digest(update.run.id)
-        if is_first:
-            self._found_by = f"key={_ANY} run={self._run}" if update.followed else f"key={self._key} run={_ANY}"
+        self._comment.is_about(update.run.id, key=None if update.followed else self._key)
+        if not self._has_run:
+            self._has_run = True
             said = Markdown.of("**The Mogplex run is at work**")
-            self._write(Markdown.of("{}{}\n", said, self._job_link()), CALLS_SECONDS)
+            self._write(Markdown.of("{}{}\n", said, job_link(self._safe, self._job_url)), CALLS_SECONDS)
 
     def end(self, step: StepFacts) -> None:
         """Say in the comment how the run ended. Nothing is said when there was no run."""
         facts = step.facts
-        if self._run is None or facts.run_id is None:
+        if not self._has_run or facts.run_id is None:
             return
-        parts = [Markdown.of("{}{}\n", top_line(facts, self._safe), self._job_link())]
+        parts = [Markdown.of("{}{}\n", top_line(facts, self._safe), job_link(self._safe, self._job_url))]
         parts += [part for section in (why, gates, last_words) for part in section(facts, self._safe, _DETAIL)]
         seconds = STOPPED_SECONDS if facts.result is Result.INTERRUPTED else CALLS_SECONDS
         self._write(Markdown.joined("\n", parts), seconds)
 
-    def _job_link(self) -> Markdown:
-        link = self._safe.link(self._job_url, Markdown.of("job log")) if self._job_url else None
-        return Markdown.of(" · {}", link) if link else Markdown.of("")
-
     def _write(self, text: Markdown, seconds: float) -> None:
-        """Write or edit the comment within ``seconds``."""
-        stop = None if self._stop.requested else self._stop
-        deadline = self._clock.monotonic() + seconds
-        work = retrying(lambda left: self._write_once(text, left), clock=self._clock, deadline=deadline, stop=stop)
         try:
-            finish(work)
+            self._comment.write(text, seconds, stop=None if self._stop.requested else self._stop)
         except GitHubError as error:
-            cause = self._safe.message(error.cause)
-            self._warn(
-                self._safe.sentence("The comment could not be written: ", cause, ". ", self._safe.message(error.remedy))
-            )
+            self._warn(not_written(self._safe, error))
         except StopRequested:
-            pass  # whoever follows the run notices it next
-
-    def _write_once(self, text: Markdown, timeout: float) -> None:
-        """Look for an earlier comment first, also after a failure: it may have been written nevertheless."""
-        if self._comment is None:
-            pattern = re.compile(f"{_MARKER}{self._found_by} -->", re.ASCII)
-            if (found := self._github.find_comment(self._issue, pattern, timeout=timeout)) is not None:
-                self._comment, marker = found
-                self._key = marker.removeprefix(f"{_MARKER}key=")[:_DIGITS]  # of the step that started the run
-        body = f"{_MARKER}key={self._key} run={self._run} -->\n{text}"
-        if self._comment is None:
-            self._comment = self._github.create_comment(self._issue, body, timeout=timeout)
-        else:
-            self._github.edit_comment(self._comment, body, timeout=timeout)
+            pass  # the loop that follows the run notices it next
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+def job_link(safe: Sanitizer, job_url: SafeText | str | None) -> Markdown:
+    """Return a link to the job's log, to stand behind a sentence; empty without one."""
+    link = safe.link(job_url, Markdown.of("job log")) if job_url else None
+    return Markdown.of(" · {}", link) if link else Markdown.of("")
+
+
+def not_written(safe: Sanitizer, error: GitHubError) -> SafeText:
+    """Return the warning that the comment could not be written."""
+    return safe.sentence(
+        "The comment could not be written: ", safe.message(error.cause), ". ", safe.message(error.remedy)
+    )
+
+
+def _marker(key: str, run: str) -> str:
+    return f"{_MARKER}key={key} run={run} -->"

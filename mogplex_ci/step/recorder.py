@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError, UsageError
-from mogplex_ci.report.comment import CommentReport
+from mogplex_ci.report.comment import Comment, CommentReport
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
 from mogplex_ci.report.files import ArtifactFile, EventsFile, JUnitFile, ResultFile
@@ -102,18 +102,11 @@ class Recorder:
             why = "comment-on is not used: this CI system does not say which repository the job belongs to"
             self._warn_of_comment(self.safe.line(why))
             return
-        self._reports.append(
-            CommentReport(
-                GitHubApi(self._platform.github_api_url, inputs.github_token, repository, diagnostics=self.diagnostics),
-                issue,
-                self.safe,
-                key=key.base,
-                job_url=self.safe.url(self._platform.job_url),
-                clock=clock,
-                stop=stop,
-                warn=self._warn_of_comment,
-            )
-        )
+        github = GitHubApi(self._platform.github_api_url, inputs.github_token, repository, diagnostics=self.diagnostics)
+        comment = Comment(github, issue, inputs.api_key or "", clock)
+        job_url = self.safe.url(self._platform.job_url)
+        warn = self._warn_of_comment
+        self._reports.append(CommentReport(comment, self.safe, key=key.base, job_url=job_url, stop=stop, warn=warn))
 
     def show_request(self, inputs: ActionInputs) -> None:
         """Show the request that would be sent if this were no dry run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
-from tests.github_api import TOKEN, FakeGitHub
+from tests.github_api import APP, TOKEN, FakeGitHub
 from tests.github_log import read_log
 from tests.oracles.github_markdown import rendered
 from tests.program import Ended, GitHubStep
+from tests.waits import wait_until
 
 ARTIFACT = Path(__file__).parent / "scenarios" / "artifact.yaml"
 FILES = {"result-file": "result.json", "junit-file": "junit.xml", "report-file": "report.html"}
@@ -189,6 +191,42 @@ def test_a_rerun_edits_the_comment_of_the_first_attempt(tmp_path: Path, api: Fak
     assert "**Run succeeded**" in comment["body"]
     Job(tmp_path / "other", api, "success", GITHUB_RUN_ID="9876543211").run(comment_on="7")
     assert len(api.comments) == 2
+
+
+def test_a_stranger_cannot_put_the_comment_there_beforehand(tmp_path: Path, api: FakeGitHub) -> None:
+    """Not with a marker made of a key that is known, and not with a copy of the marker."""
+    key = "known-to-everybody"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+    forged = {"id": 1, "issue": 7, "user": APP, "body": f"<!-- run-action key={digest} run={'0' * 32} -->\n"}
+    api.comments.append(forged)
+    Job(tmp_path / "one", api).run(comment_on="7", idempotency_key=key)
+    own = api.comments[1]["body"]
+    api.comments[:] = [{"id": 2, "issue": 7, "user": {"type": "User"}, "body": own}]
+    Job(tmp_path / "two", api).run(comment_on="7", idempotency_key=key)
+    assert [comment["user"]["type"] for comment in api.comments] == ["User", "Bot"]
+    assert api.comments[0]["body"] == own
+
+
+@pytest.mark.parametrize("fault", [None, "cancel"])
+def test_post_says_in_the_comment_that_the_step_was_killed(tmp_path: Path, api: FakeGitHub, fault: str | None) -> None:
+    with Emulator("slow", speed=1) as emulator:
+        step = GitHubStep(tmp_path, {"prompt": "Fix it", "post-step": "true", "comment-on": "7", "github-token": TOKEN})
+        step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
+        step.env = {"GITHUB_API_URL": api.url}
+        with step.start() as process:
+            wait_until(lambda: api.comments and any(step.state.values()), process)
+            process.kill()
+        (comment,) = api.comments
+        assert "at work" in comment["body"]
+        step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
+        if fault:
+            emulator.inject(fault, status=404)
+        ended = step.run("post")
+    said = "it could not be cancelled and may still be running" if fault else "its status is cancelled"
+    shown = "".join(text for _, text in rendered(comment["body"]).texts)
+    assert f"The job was stopped before its Mogplex run ended; {said}" in shown
+    assert len(api.comments) == 1
+    assert (ended.code == 0) is (fault is None)
 
 
 def test_a_comment_that_was_written_without_an_answer_is_found_again(tmp_path: Path, api: FakeGitHub) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
 from mogplex_ci.github_api import GitHubApi
-from tests.github_api import HEAD, REPOSITORY, TOKEN, FakeGitHub
+from tests.github_api import APP, HEAD, REPOSITORY, TOKEN, FakeGitHub
 
 CALLS: list[Callable[[GitHubApi], object]] = [
     lambda github: github.compare("main", "mogplex/fix"),
@@ -70,15 +70,16 @@ def test_every_page_is_read(api: FakeGitHub, github: GitHubApi) -> None:
     assert len({check.name for check in checks}) == 231
     assert [check.is_complete for check in checks].count(False) == 1
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(250)]
-    api.comments[240]["body"] = "<!-- mine --> text"
+    api.comments[240] |= {"body": "<!-- mine --> text", "user": APP}
     assert github.find_comment(7, re.compile("<!-- mine -->")) == (240, "<!-- mine -->")
 
 
-def test_a_marker_counts_at_the_beginning_of_the_oldest_comment_only(api: FakeGitHub, github: GitHubApi) -> None:
+def test_a_marker_counts_at_the_beginning_of_an_apps_oldest_comment_only(api: FakeGitHub, github: GitHubApi) -> None:
     api.comments = [
-        {"id": 1, "body": "quoted: <!-- mine -->", "issue": 7},
-        {"id": 2, "body": "<!-- mine --> first", "issue": 7},
-        {"id": 3, "body": "<!-- mine --> copied", "issue": 7},
+        {"id": 0, "body": "<!-- mine --> put there by a stranger", "issue": 7, "user": {"type": "User"}},
+        {"id": 1, "body": "quoted: <!-- mine -->", "issue": 7, "user": APP},
+        {"id": 2, "body": "<!-- mine --> first", "issue": 7, "user": APP},
+        {"id": 3, "body": "<!-- mine --> copied", "issue": 7, "user": APP},
     ]
     assert github.find_comment(7, re.compile("<!-- mine -->")) == (2, "<!-- mine -->")
     assert github.find_comment(8, re.compile("<!-- mine -->")) is None
