@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from math import inf
 from pathlib import Path
 from typing import ClassVar, Final, LiteralString, NamedTuple
 
@@ -22,7 +23,7 @@ exit codes:
   65        the token may not do this
   69        the service cannot be reached
   75        rate limited
-  130, 143  stopped by SIGINT or SIGTERM
+  129, 130, 143  stopped by SIGHUP, SIGINT or SIGTERM
 """
 """For ``--help``."""
 
@@ -37,6 +38,10 @@ class MogplexError(Exception):
     """Seconds that the server asks to wait, if it said so."""
     may_have_worked: bool = False
     """Whether the request may have been carried out although it failed."""
+    patience: float = 0.0
+    """Seconds for which the same request is sent again while it fails like this; ``inf``: as long as there is time."""
+    patience_before_contact: float = inf
+    """The same until the API has given its first answer: what fails then is probably set up wrongly."""
 
     def __init__(self, cause: str, *, detail: Untrusted | None = None, remedy: str | None = None) -> None:
         super().__init__(cause)
@@ -204,6 +209,7 @@ class KeyConflictError(ConflictError):
 class RateLimitedError(ApiError):
     """The token's request or start limit is used up."""
 
+    patience = inf
     exit_code = 75
     remedy = "Wait, run fewer jobs at once (max-parallel), or give the jobs tokens of their own."
 
@@ -211,6 +217,7 @@ class RateLimitedError(ApiError):
 class ServerError(ApiError):
     """The API failed (5xx)."""
 
+    patience = inf
     may_have_worked = True
     remedy = "The service is having trouble; run the job again later."
 
@@ -219,6 +226,23 @@ class UnavailableError(ServerError):
     """The API says that it cannot serve now (502, 503, 504)."""
 
     exit_code = 69
+
+
+class NotCancelledError(ServerError):
+    """The API answered a cancel request, and the run works on."""
+
+    remedy = "Cancel it in Mogplex if it should not go on."
+
+    def __init__(self, status: str, refusal: ConflictError | None) -> None:
+        cause = f"the API answered the cancel request, but the run is still {status}"
+        if refusal is not None:
+            cause = "the run's state changed while it was cancelled"
+        super().__init__(
+            cause,
+            code=refusal.code if refusal else "CONFLICT",
+            http_status=refusal.http_status if refusal else 200,
+            detail=refusal.detail if refusal else None,
+        )
 
 
 class UnknownRepoError(ServerError):
@@ -237,8 +261,9 @@ class UnknownRepoError(ServerError):
 
 
 class UnreachableError(MogplexError):
-    """No usable answer came: the network, TLS, or a garbled body."""
+    """No usable answer came: the network, TLS, a garbled body, or an answer of something other than the API."""
 
+    patience = inf
     may_have_worked = True
     exit_code = 69
     code = "UNREACHABLE"
@@ -249,11 +274,10 @@ class StreamBrokenError(UnreachableError):
     """The event stream ended in the middle, or sent what cannot be used."""
 
 
-class WrongServiceError(MogplexError):
-    """What answers is not the API, and asking again will not change it: a redirect elsewhere, a foreign certificate."""
+class WrongServiceError(UnreachableError):
+    """Something else answers in the API's place: a web page, a redirect elsewhere. Later it may be a proxy's doing."""
 
-    exit_code = 69
-    code = "UNREACHABLE"
+    patience_before_contact = 0.0
     remedy = "Set base-url (MOGPLEX_URL) to the host that serves the API."
 
 
@@ -318,4 +342,5 @@ class GitHubError(MogplexError):
 class GitHubUnavailableError(GitHubError):
     """GitHub's API could not answer; asking again may help."""
 
+    patience = inf
     remedy = "GitHub is having trouble or limits requests; run the job again later."

@@ -57,6 +57,8 @@ class Run(NamedTuple):
     """Aware; None when the API's text is not a time."""
     updated_at: datetime | None = None
     """Aware; None when the API's text is not a time. New events do not change it."""
+    segment: Untrusted | None = None
+    """Id of the part of the run that is at work (``aiCallId``): a run that goes on after a pause has a new one."""
     agent_id: Untrusted | None = None
     """The agent that was used. None when none was asked for, or the server does not know agents."""
     terminal_commit: Untrusted | None = None
@@ -73,6 +75,11 @@ class Run(NamedTuple):
     def is_paused(self) -> bool:
         """Whether the run waits for a person's answer."""
         return self.status == PAUSED_STATUS
+
+    @property
+    def has_own_branch(self) -> bool:
+        """Whether it works on another branch than the one that it started from."""
+        return self.working_branch is not None and self.working_branch != self.base_branch
 
     @property
     def is_dead(self) -> bool:

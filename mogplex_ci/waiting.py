@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""Stop signals, as far as the system has them."""
 _LONGEST_WAIT: Final = 0.5
 """Seconds. Python runs signal handlers between two waits, and on Windows no signal ends a wait."""
 
@@ -39,15 +41,16 @@ class Stop:
         self._waiting: list[SimpleQueue[object]] = []
 
     def install(self) -> None:
-        """Handle SIGINT and SIGTERM. As PID 1, a program without handlers would ignore SIGTERM.
+        """Handle SIGINT, SIGTERM and SIGHUP. As PID 1, a program without handlers would ignore SIGTERM.
 
         Windows has no SIGTERM that another process could send: GitHub's runner sends Ctrl-C and then Ctrl-Break, which
-        counts as one.
+        counts as one. SIGHUP stays ignored under ``nohup``.
         """
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
-        if hasattr(signal, "SIGBREAK"):
-            signal.signal(signal.SIGBREAK, lambda *_: self.request(signal.SIGTERM))
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)
+            is_kept = name == "SIGHUP" and number and signal.getsignal(number) is signal.SIG_IGN
+            if number is not None and not is_kept:
+                signal.signal(number, self._on_signal)
 
     @property
     def requested(self) -> bool:
@@ -56,7 +59,7 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        """The shell's code for the signal: 130 for SIGINT, 143 for SIGTERM."""
+        """The shell's code for the signal: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM."""
         return 128 + (self.signal or signal.SIGINT)
 
     @property
@@ -107,7 +110,8 @@ class Stop:
             self._waiting.remove(queue)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        self.request(signal.Signals(number))
+        is_break = number == getattr(signal, "SIGBREAK", None)
+        self.request(signal.SIGTERM if is_break else signal.Signals(number))
 
 
 class _ThisThread(threading.local):

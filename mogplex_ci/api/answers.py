@@ -137,6 +137,7 @@ def run(data: object) -> Run:
         data=Untrusted(item),
         created_at=_time(item.get("createdAt")),
         updated_at=_time(item.get("updatedAt")),
+        segment=_text(item, "aiCallId"),
         agent_id=_text(item, "agentId"),
         terminal_commit=_text(item, "terminalCommitSha"),
         has_terminal_commit="terminalCommitSha" in item,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from mogplex_ci.api import answers
 from mogplex_ci.api.budget import Use
+from mogplex_ci.api.contact import FIRST_CONTACT_SECONDS, Contact
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, Transport, media_type_of
 from mogplex_ci.errors import (
@@ -31,7 +32,7 @@ from mogplex_ci.models import FEED_LIMIT, LIST_LIMIT
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mogplex_ci.api.budget import Turn
     from mogplex_ci.api.stream import EventStream
@@ -62,16 +63,25 @@ class Client:
 
     Of these it waits for its turn as long as it must; a request alone takes ``CALL_SECONDS`` at most.
 
-    Every method raises ``MogplexError``: one of ``api.retry.TRANSIENT`` if asking again may help, another one if not.
+    Every method raises ``MogplexError``, whose ``patience`` says for how long asking again may help. Only an answer in
+    the API's own envelope is a refusal; any other may be the doing of a proxy in between.
     """
 
     def __init__(
-        self, base_url: str, token: str, *, diagnostics: RequestLog | None = None, turn: Turn | None = None
+        self,
+        base_url: str,
+        token: str,
+        *,
+        diagnostics: RequestLog | None = None,
+        turn: Turn | None = None,
+        contact: Contact | None = None,
     ) -> None:
         """``base_url`` is such as ``https://mogplex.com``; ``diagnostics`` gets every request.
 
-        ``turn`` is waited for before each request where several runs of this process share the token.
+        Where several runs of this process share the token, ``turn`` is waited for before each request, and ``contact``
+        is what they know of the service.
         """
+        self.contact = contact or Contact()
         self._turn: Turn = turn or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
         self._last_page: tuple[bytes, EventPage] | None = None
@@ -115,11 +125,12 @@ class Client:
         """Start a run, or learn of the one that ``key`` has started before."""
         headers = {"Idempotency-Key": key}
         answer = self._send(Use.START, "POST", "/runs", json=request, headers=headers, timeout=timeout)
-        return answers.started(_data(answer))
+        return answers.started(self._data(answer))
 
-    def run(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Run:
-        """Return the run."""
-        return _about(run_id, answers.run(_field(self._get(_run_path(run_id), {}, timeout=timeout), "run")))
+    def run(self, run_id: str, *, timeout: float = CALL_SECONDS, use: Use = Use.READ) -> Run:
+        """Return the run. ``use``: what for."""
+        data = self._get(_run_path(run_id), {}, timeout=timeout, use=use)
+        return _about(run_id, answers.run(_field(data, "run")))
 
     def events(self, run_id: str, *, limit: int = FEED_LIMIT, timeout: float = CALL_SECONDS) -> EventPage:
         """Return the run and up to ``limit`` events: older servers return the oldest ones, newer ones the newest.
@@ -130,7 +141,7 @@ class Client:
         answer = self._send(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
         if self._last_page is not None and answer.status == 200 and self._last_page[0] == answer.body:
             return self._last_page[1]
-        page = answers.page(_data(answer))
+        page = answers.page(self._data(answer))
         _about(run_id, page.run)
         self._last_page = (answer.body, page)
         return page
@@ -146,7 +157,7 @@ class Client:
         headers = {"Accept": "text/event-stream"}
         if last_event_id is not None:
             headers["Last-Event-ID"] = last_event_id
-        with self._turn(Use.READ, CALL_SECONDS):
+        with self._turn(Use.READ, CALL_SECONDS), self._judging():
             answer = self._transport.open(
                 f"{API_PATH}{_run_path(run_id)}/events/stream",
                 query={"limit": str(FEED_LIMIT)},
@@ -156,6 +167,7 @@ class Client:
             )
         if not isinstance(answer, Answer):
             if media_type_of(answer.headers) == "text/event-stream":
+                self.contact.answered(accepts_token=True)
                 from mogplex_ci.api.stream import EventStream  # the start of a run does without
 
                 return EventStream(answer, run_id=run_id, clock=clock)
@@ -163,9 +175,13 @@ class Client:
             raise StreamMissingError("something else than a stream answered", code="NOT_FOUND", http_status=200)
         if answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
             raise StreamMissingError("this service has no event stream", code="NOT_FOUND", http_status=answer.status)
-        if answer.status == 400 and last_event_id is not None:
-            raise StreamPositionError("the stream cannot be resumed", code="BAD_REQUEST", http_status=answer.status)
-        _data(answer)
+        try:
+            self._data(answer)
+        except ApiError as error:
+            if answer.status == 400 and last_event_id is not None:
+                cause = "the stream cannot be resumed"
+                raise StreamPositionError(cause, code=error.code, http_status=answer.status) from error
+            raise
         raise answers.malformed("the API's answer is not a stream")
 
     def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> Artifact:
@@ -184,7 +200,7 @@ class Client:
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
         answer = self._send(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout)
-        cancelled = answers.cancelled(_data(answer))
+        cancelled = answers.cancelled(self._data(answer))
         if cancelled.run is not None:
             _about(run_id, cancelled.run)
         return cancelled
@@ -195,15 +211,43 @@ class Client:
 
     def _send(self, use: Use, method: str, path: str, *, timeout: float, **parts: Any) -> Answer:
         """Send a request when its turn has come. The wait for the turn may take long, the request itself may not."""
-        with self._turn(use, timeout) as left:
+        with self._turn(use, timeout) as left, self._judging():
             return self._transport.send(method, API_PATH + path, timeout=min(left, CALL_SECONDS), **parts)
 
-    def _get(self, path: str, query: Mapping[str, str], *, timeout: float, newer: str = "") -> object:
+    @contextmanager
+    def _judging(self) -> Iterator[None]:
+        try:
+            yield
+        except MogplexError as error:
+            self.contact.judge(error)
+            raise
+
+    def _data(self, answer: Answer) -> object:
+        """Return the data in the answer's envelope, or raise its error."""
+        with self._judging():
+            try:
+                envelope = answers.read_json(answer.body)
+            except ValueError:
+                envelope = None
+            if not isinstance(envelope, dict):
+                raise _not_the_api(answer)
+            if 200 <= answer.status < 300 and envelope.get("ok") is True and "data" in envelope:
+                self.contact.answered(accepts_token=True)
+                return envelope["data"]
+            error = envelope.get("error")
+            if answer.status < 300 or not isinstance(error, dict) or answers.error_code(error.get("code")) is None:
+                raise _not_the_api(answer)
+            self.contact.answered(accepts_token=answer.status != 401)
+            raise _refusal(answer, error)
+
+    def _get(
+        self, path: str, query: Mapping[str, str], *, timeout: float, newer: str = "", use: Use = Use.READ
+    ) -> object:
         """Return the data that a GET is answered with. ``newer``: what older services do not have."""
-        answer = self._send(Use.READ, "GET", path, query=query, timeout=timeout)
+        answer = self._send(use, "GET", path, query=query, timeout=timeout)
         if newer and answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
             raise OldServiceError(f"this service has no {newer}", code="NOT_FOUND", http_status=answer.status)
-        return _data(answer)
+        return self._data(answer)
 
 
 def _run_path(run_id: str) -> str:
@@ -217,29 +261,26 @@ def _about(run_id: str, run: Run) -> Run:
     return run
 
 
-def _data(answer: Answer) -> object:
-    """Return the data in the answer's envelope, or raise its error."""
-    try:
-        envelope = answers.read_json(answer.body)
-    except ValueError:
-        envelope = None
-    is_page = media_type_of(answer.headers) == "text/html"
-    if 200 <= answer.status < 300:
-        if isinstance(envelope, dict) and envelope.get("ok") is True and "data" in envelope:
-            return envelope["data"]
-        raise answers.malformed(
-            "a web page came instead of the API's answer" if is_page else "the API's answer is not what it should be"
-        )
-    if is_page and answer.status in (404, 405):
-        raise WrongServiceError("the address is not that of a Mogplex server: a web page came instead of an answer")
-    error = envelope.get("error") if isinstance(envelope, dict) else None
-    raise _refusal(answer, error if isinstance(error, dict) else {})
+def _not_the_api(answer: Answer) -> MogplexError:
+    """Return the error for an answer without the API's envelope: a proxy or another server gave it."""
+    if answer.status in _REFUSALS_OF_PROXIES or answer.status >= 500:
+        refusal = _refusal(answer, {})
+        refusal.may_have_worked = answer.status != 429  # who counts requests does so before any work
+        return refusal
+    if media_type_of(answer.headers) == "text/html" or answer.body.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
+        return WrongServiceError(f"a web page came instead of the API's answer (HTTP {answer.status})")
+    error = answers.malformed(f"unexpected response format (HTTP {answer.status})")
+    error.patience_before_contact = FIRST_CONTACT_SECONDS
+    return error
 
 
 def _field(data: object, name: str) -> object:
     return data.get(name) if isinstance(data, dict) else None
 
 
+_PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html")
+_REFUSALS_OF_PROXIES: Final = (408, 429)
+"""Statuses below 500 that say by themselves that asking again may help."""
 _REFUSALS: Final[Mapping[int, tuple[type[ApiError], str, str]]] = {
     400: (ApiError, "BAD_REQUEST", "the API does not accept this request"),
     401: (NotAuthorizedError, "UNAUTHORIZED", "the API does not know this token"),
@@ -273,6 +314,6 @@ def _refusal(answer: Answer, error: Mapping[str, object]) -> MogplexError:
         detail=Untrusted(message) if isinstance(message, str) and message else None,
         retry_after=parse_retry_after(answer.headers.get("Retry-After")),
     )
-    if answer.status == 503 and error:
-        refusal.may_have_worked = False  # the API's own 503 comes before any work; that of a proxy tells nothing
+    if answer.status == 503:
+        refusal.may_have_worked = False  # the API's own 503 comes before any work
     return refusal

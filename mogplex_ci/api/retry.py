@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
+from email.utils import parsedate_to_datetime
+from math import inf
+from time import time
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from mogplex_ci.errors import GitHubUnavailableError, MogplexError, RateLimitedError, ServerError, UnreachableError
+from mogplex_ci.errors import MogplexError, NotAuthorizedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -14,8 +18,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Y = TypeVar("Y")
-TRANSIENT: Final = (UnreachableError, ServerError, RateLimitedError, GitHubUnavailableError)
-"""Errors after which the same request may succeed."""
 FIRST_PAUSE: Final = 0.5
 """Seconds before the first retry; each further failure doubles the pause."""
 LONGEST_PAUSE: Final = 10.0
@@ -28,8 +30,9 @@ _LAST_TRY_SECONDS: Final = 1.0
 """How long before the deadline the last try is made."""
 _SHORTEST_SHARE: Final = 0.8
 """How much of a pause is waited at least."""
-_LONGEST_RETRY_AFTER: Final = 10**9
-"""More seconds than any deadline. urllib3's own limit of six hours is shorter than this service's daily limit."""
+_LONGEST_RETRY_AFTER: Final = 1e9
+"""More seconds than any deadline."""
+_NUMBER: Final = r"\s*[0-9]{1,20}(\.[0-9]{0,20})?([eE]\+?[0-9]{1,3})?\s*"
 
 
 class Waiting(NamedTuple):
@@ -60,6 +63,25 @@ class Backoff:
         self._next = self._first
 
 
+class Patience:
+    """How long failures in a row are waited out: each as long as it says, counted from the first that has a limit."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def left(self, error: MogplexError, now: float) -> float:
+        """Note a failure at the time ``now``, and return for how many seconds the request may be sent again."""
+        if error.patience == inf:
+            self._since = None
+            return inf
+        self._since = now if self._since is None else self._since
+        return self._since + error.patience - now
+
+    def reset(self) -> None:
+        """Note a usable answer."""
+        self._since = None
+
+
 def retrying(
     call: Callable[[float], T],
     *,
@@ -68,33 +90,37 @@ def retrying(
     stop: Stop | None = None,
     backoff: Backoff | None = None,
     longest_call: float = CALL_SECONDS,
-    ignore_retry_after: bool = False,
+    insists: bool = False,
 ) -> Generator[Waiting, None, T]:
     """Make ``call`` until it is answered; it is given the seconds it may take. Yields the waits.
 
     Args:
-        call: raises one of ``TRANSIENT`` when it may succeed later.
+        call: raises an error with ``patience`` when it may succeed later.
         clock: time and waits.
         deadline: a time of the clock. No try starts after it.
         stop: ends the call or a wait when a stop signal comes; None lets neither be interrupted.
         backoff: the pauses; the default ones when None.
         longest_call: seconds for one try.
-        ignore_retry_after: try again sooner than the server asks. For the few seconds after a stop signal: room in the
-            request budget comes free continuously, and refused requests do not count.
+        insists: try again sooner than the server asks, and also when it does not know the token. For cancels, which
+            have a few seconds after a stop signal: room in the request budget comes free continuously, refused requests
+            do not count, and the service knows no token while its database is away.
 
     Raises:
         MogplexError: an error that will not pass, or the last one when the next try would come after the deadline.
         StopRequested: a stop signal came.
     """
-    backoff = backoff or Backoff(clock)
+    backoff, patience = backoff or Backoff(clock), Patience()
     while True:
         try:
             with stop.interrupting() if stop else nullcontext():
                 return call(max(min(deadline - clock.monotonic(), longest_call), 0.3))
-        except TRANSIENT as error:
-            if ignore_retry_after:
+        except MogplexError as error:
+            if insists:
                 error.retry_after = None
-            seconds, left = backoff.seconds_after(error), deadline - clock.monotonic()
+                error.patience = inf if isinstance(error, NotAuthorizedError) else error.patience
+            if (left := patience.left(error, clock.monotonic())) <= 0:
+                raise
+            seconds, left = backoff.seconds_after(error), min(left, deadline - clock.monotonic())
             asked = error.retry_after or 0.0
             if asked >= left or (seconds >= left and left <= 2 * _LAST_TRY_SECONDS):
                 raise
@@ -117,13 +143,11 @@ def finish(work: Generator[Y, None, T], handle: Callable[[Y], None] = lambda _: 
 
 
 def parse_retry_after(header: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After``: the API sends whole seconds, a proxy in between may send a date."""
+    """Return the seconds of a ``Retry-After``: the API sends whole seconds, a proxy may send fractions or a date."""
     if header is None:
         return None
-    from urllib3.exceptions import InvalidHeader  # whoever has a header has loaded urllib3; nobody else needs it
-    from urllib3.util import Retry
-
     try:
-        return float(Retry(retry_after_max=_LONGEST_RETRY_AFTER).parse_retry_after(header))
-    except (InvalidHeader, ValueError, OverflowError):
+        seconds = float(header) if re.fullmatch(_NUMBER, header) else parsedate_to_datetime(header).timestamp() - time()
+    except (ValueError, OverflowError):
         return None
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)

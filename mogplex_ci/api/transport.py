@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 import warnings
 from collections import Counter
 from functools import partial
+from http import HTTPStatus
+from http.client import HTTPResponse, parse_headers
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 
 from mogplex_ci import __version__
+from mogplex_ci.api.contact import FIRST_CONTACT_SECONDS
 from mogplex_ci.api.retry import CALL_SECONDS
 from mogplex_ci.errors import NotAuthorizedError, UnreachableError, WrongServiceError
 from mogplex_ci.untrusted import Untrusted
@@ -56,6 +60,20 @@ class _BearerAuth(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+class _AnswerAfterInterim(HTTPResponse):
+    """Reads past interim answers (1xx): ``http.client`` takes all but 100 for the answer itself."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # private, but the only way in
+            if not 100 <= status < 200 or status == HTTPStatus.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            parse_headers(self.fp)
+
+
+urllib3.connection.HTTPConnection.response_class = _AnswerAfterInterim
 
 
 class _Session(requests.Session):
@@ -194,7 +212,7 @@ class Transport:
             status = _status_of(answer)
             return answer
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise failure_of(error) from error
+            raise failure_of(error, urlsplit(url).netloc) from error
         finally:
             if self._diagnostics is not None:
                 milliseconds = (time.monotonic() - began) * 1000
@@ -240,7 +258,11 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
             "the API redirects to another host, and the token does not follow", detail=Untrusted(location)
         )
     if there.path == "/login":
-        raise NotAuthorizedError("the API does not accept this token's form", code="UNAUTHORIZED", http_status=status)
+        refusal = NotAuthorizedError(
+            "the API does not accept this token's form", code="UNAUTHORIZED", http_status=status
+        )
+        refusal.may_have_worked = True
+        raise refusal
     if method != "GET" and status not in (307, 308):
         raise WrongServiceError("the API redirects this request as a GET, which would lose it")
     return there.geturl()
@@ -267,36 +289,57 @@ _NO_AUTHORITIES: Final = ("Could not find a suitable TLS CA certificate bundle",
 """What requests says about a certificate file that is not there, and OpenSSL about one without a certificate."""
 
 
-def failure_of(error: Exception) -> MogplexError:
+def failure_of(error: Exception, host: str) -> MogplexError:
     """Return the error in our words: the libraries' own text may hold URLs with the credentials of a proxy."""
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return WrongServiceError(
-            "the TLS certificate of the API could not be verified",
-            remedy="If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file.",
-        )
     if any(text in str(error) for text in _NO_AUTHORITIES):
         return WrongServiceError(
             "the certificate file of this job's environment is missing or holds no certificate",
             remedy="Check REQUESTS_CA_BUNDLE. In a container it needs the container's path, and a workspace has the "
             "file only after a checkout.",
         )
-    unreachable = _unreachable(error)
-    why = error.args[0] if error.args else None
-    unreachable.may_have_worked = not isinstance(getattr(why, "reason", None), _NEVER_SENT)
+    unreachable = _unreachable(error, host)
+    unreachable.may_have_worked = not isinstance(_reason_of(error), _NEVER_SENT)
     return unreachable
 
 
-def _unreachable(error: Exception) -> UnreachableError:
+def _reason_of(error: Exception) -> object:
+    return getattr(error.args[0], "reason", None) if error.args else None
+
+
+def _unreachable(error: Exception, host: str) -> UnreachableError:
+    reason = _reason_of(error)
     if isinstance(error, requests.exceptions.ProxyError):
         return UnreachableError(
             "the proxy could not be used", remedy="Check HTTPS_PROXY and NO_PROXY in this job's environment."
         )
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return UnreachableError("the API could not be reached: connecting took too long")
+        return UnreachableError(f"{host} could not be reached: connecting took too long")
     if isinstance(error, requests.exceptions.Timeout | TimeoutError):
         return UnreachableError("the API did not answer in time")
+    if (fault := _verification_fault(error)) is not None:
+        return _set_up_wrongly(
+            f"the TLS certificate of {host} could not be verified",
+            "If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file.",
+            detail=fault,
+        )
     if isinstance(error, requests.exceptions.SSLError):
-        return UnreachableError("no TLS connection to the API could be made")
+        return _set_up_wrongly(f"no TLS connection to {host} could be made")
+    if isinstance(reason, urllib3.exceptions.NameResolutionError):
+        return _set_up_wrongly(f"the host name {host} cannot be resolved")
+    if isinstance(getattr(reason, "__cause__", None), ConnectionRefusedError):
+        return _set_up_wrongly(f"{host} refuses the connection")
     if isinstance(error, requests.exceptions.ConnectionError):
-        return UnreachableError("the connection to the API failed")
+        return UnreachableError(f"the connection to {host} failed")
     return UnreachableError("the API's answer could not be read")
+
+
+def _verification_fault(error: Exception) -> Untrusted | None:
+    """Return what OpenSSL says is wrong with a certificate; None when it is another error."""
+    found = re.search(r"CERTIFICATE_VERIFY_FAILED\W*(?:certificate verify failed: )?([\w .,'-]*)", str(error))
+    return Untrusted(found[1].strip()) if found else None
+
+
+def _set_up_wrongly(cause: str, remedy: str | None = None, *, detail: Untrusted | None = None) -> UnreachableError:
+    error = UnreachableError(cause, remedy=remedy, detail=detail)
+    error.patience_before_contact = FIRST_CONTACT_SECONDS
+    return error

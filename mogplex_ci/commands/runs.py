@@ -203,7 +203,8 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[E
         progress.on(None, update)
 
     try:
-        return finish(follower.follow(began + timeout), show), follower.timeline
+        finish(follower.follow(began + timeout), show)
+        return finish(follower.end(), show), follower.timeline
     finally:
         progress.stop()
         session.console.lines(lines.end(), as_json=options.json)  # also when an error or a signal ends it

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from werkzeug.wrappers import Request
 
 from mogplex_ci.durations import parse_duration
+from mogplex_ci.emulator.clock import Clock
 from mogplex_ci.emulator.documents import DocumentError, errors_of, field_name, schema_of
 from mogplex_ci.emulator.routes import Answer, encode
 
@@ -31,6 +32,8 @@ class Fault:
     """A route's name, ``resume`` for streams that send ``Last-Event-ID``, or ``any``."""
     skip: int = 0
     times: int | Literal["always"] = 1
+    lasts: float | None = None
+    """Instead of ``times``: for how many seconds answers fail, from the first one on."""
     when: Literal["before", "after"] = "before"
     """Whether the request is not processed at all, or processed and only its answer fails."""
     status: int | None = None
@@ -42,6 +45,8 @@ class Fault:
     cut: int | None = None
     """Close the connection after this many bytes of the body; of a stream with ``events``, after those events."""
     garbage: bool = False
+    interim: tuple[int, ...] = ()
+    """Statuses 1xx of answers that are sent before the real one."""
     delay: float = 0.0
     """Seconds to wait before anything is sent: real ones, also with a test's own clock."""
     events: int | None = None
@@ -64,6 +69,9 @@ class Fault:
             "when": fields.get("when", "before" if answers_instead else "after"),
             "delay": _seconds(fields.get("delay", 0.0)),
         }
+        if "lasts" in fields:
+            values["lasts"] = _seconds(fields["lasts"])
+        values["interim"] = tuple(fields.get("interim", ()))
         if "close" in fields:
             values["close"] = 0.0 if fields["close"] is True else _seconds(fields["close"])
         return cls(**values)
@@ -98,24 +106,25 @@ class Fault:
 class FaultPlan:
     """Counts requests by route and selects the fault that applies. Thread-safe."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._seen: list[tuple[Fault, int]] = [(fault, 0) for fault in faults]
+    def __init__(self, clock: Clock, faults: Iterable[Fault] = ()) -> None:
+        self._clock = clock
+        self._armed = [_Armed(fault) for fault in faults]
         self._lock = Lock()
 
     def add(self, fault: Fault) -> None:
         """Arm a fault; it counts requests from now on."""
         with self._lock:
-            self._seen.append((fault, 0))
+            self._armed.append(_Armed(fault))
 
     def clear(self) -> None:
         """Disarm all faults."""
         with self._lock:
-            self._seen.clear()
+            self._armed.clear()
 
     def describe(self) -> list[dict[str, Any]]:
         """Return every armed fault with how many requests of its route it has seen."""
         with self._lock:
-            return [{**asdict(fault), "seen": seen} for fault, seen in self._seen]
+            return [{**asdict(armed.fault), "seen": armed.seen} for armed in self._armed]
 
     def strike(self, *names: str) -> Fault | None:
         """Count a request with these route names; return the first armed fault that applies.
@@ -124,14 +133,34 @@ class FaultPlan:
         """
         struck = None
         with self._lock:
-            for index, (fault, seen) in enumerate(self._seen):
-                if fault.route not in (*names, "any"):
+            for armed in self._armed:
+                if armed.fault.route not in (*names, "any"):
                     continue
-                self._seen[index] = (fault, seen + 1)
-                due = seen >= fault.skip and (fault.times == "always" or seen < fault.skip + fault.times)
-                if due and struck is None:
-                    struck = fault
+                if armed.strike(self._clock.now()) and struck is None:
+                    struck = armed.fault
         return struck
+
+
+@dataclass
+class _Armed:
+    """A fault, and what it has seen."""
+
+    fault: Fault
+    seen: int = 0
+    """Requests of its route."""
+    struck_at: float | None = None
+    """When it struck first."""
+
+    def strike(self, now: float) -> bool:
+        """Count a request, and return whether the fault applies to it."""
+        fault, seen = self.fault, self.seen
+        self.seen += 1
+        if seen < fault.skip:
+            return False
+        self.struck_at = now if self.struck_at is None else self.struck_at
+        if fault.lasts is not None:
+            return now < self.struck_at + fault.lasts
+        return fault.times == "always" or seen < fault.skip + fault.times
 
 
 def control(request: Request, plan: FaultPlan) -> Answer:

@@ -108,11 +108,12 @@ class Run:
         self.repo = repo
         self.request = request
         self.scenario = scenario
-        self.faults = FaultPlan(scenario.faults)
+        self.faults = FaultPlan(clock, scenario.faults)
         self.created = clock.now()
         self.version = 0
         """Changes when the script does."""
         self.cancel_conflicts = list(scenario.cancel_conflicts)
+        self.ignored_cancels = scenario.ignored_cancels
         self._clock = clock
         self._newest = newest
         self._queued = queue_failure is None

@@ -86,6 +86,8 @@ class Scenario:
     """How many cancel calls fail because the agent's command cannot be killed (2026-08 only)."""
     cancel_conflicts: tuple[str, ...]
     """What the first cancel calls of a run are refused with: ``changed``, ``inactive`` or ``inconsistent``."""
+    ignored_cancels: int
+    """How many cancel calls are answered with 200 and a live status, and change nothing."""
     artifacts: Mapping[str, Mapping[str, Any]]
     """Files below ``.mogplex/artifacts`` that the run commits, by name without ``.json``."""
     faults: tuple[Fault, ...]
@@ -167,6 +169,7 @@ def _compile(document: Document, name: str) -> Scenario:
         queue_failure=_queue_failure(queue) if queue else None,
         kill_failures=fields.get("kill_failures", 0),
         cancel_conflicts=tuple(fields.get("cancel_conflicts", ())),
+        ignored_cancels=fields.get("ignored_cancels", 0),
         artifacts=fields.get("artifacts", {}),
         faults=tuple(Fault.from_fields(fault) for fault in fields.get("faults", ())),
     )

@@ -90,6 +90,8 @@ class _Handler(WSGIRequestHandler):
             self._hang_up()
             return
         answer, fault = self._server.respond(request)
+        for status in fault.interim if fault is not None else ():
+            self.wfile.write(b"HTTP/1.1 %d Interim\r\nX-Interim: yes\r\n\r\n" % status)
         if fault is not None and fault.drop:
             self._hang_up()
             return

@@ -56,7 +56,7 @@ class Service:
 
     def __init__(self, world: World, scenarios: ScenarioSet, clock: Clock, *, limited: bool, newest: bool) -> None:
         self.runs = Runs()
-        self.faults = FaultPlan(scenarios.default.faults)
+        self.faults = FaultPlan(clock, scenarios.default.faults)
         """Those of the default scenario and those armed later. A scenario picked by a prompt has its own, per run."""
         self.changes = Notifier(clock)
         self._world = world
@@ -217,6 +217,9 @@ class Service:
         run = self._run(token, call, "Failed to cancel run")
         if self._newest and run.cancel_conflicts:
             raise Refused("CONFLICT", _CONFLICTS[run.cancel_conflicts.pop(0)])
+        if run.ignored_cancels > 0:  # as when the call is marked as cancelled and the run is not
+            run.ignored_cancels -= 1
+            return ok({"run": run.detail(), "status": run.status, "alreadyTerminal": False})
         try:
             already_terminal = run.cancel()
         except KillFailed:

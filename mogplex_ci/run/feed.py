@@ -10,7 +10,7 @@ from mogplex_ci.models import FEED_LIMIT, EventKind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mogplex_ci.models import Event, EventPage
+    from mogplex_ci.models import Event, EventPage, Run
     from mogplex_ci.untrusted import Untrusted
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
@@ -19,13 +19,15 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 class Feed:
     """The events of one run. Pages and streams may repeat them, shuffle them, or leave some out."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run) -> None:
         self.last_id: Untrusted | None = None
         """The event received last, from which a stream is resumed; None to begin anew."""
         self.end_seen = False
         """Whether an event that ends the run, or its work before a pause, was seen."""
         self.lists_newest: bool | None = None
         """Which events a full page holds: the newest, or the oldest (older servers). None: not known yet."""
+        self.segments = {run.segment}
+        """Ids of the run's parts so far: a run that goes on after a pause lists only the events from then on."""
         self._seen: set[Untrusted] = set()
         self._first_kind: EventKind | None = None
         self._last_page: EventPage | None = None
@@ -65,6 +67,14 @@ class Feed:
         is_first = self._first_kind in (EventKind.ACCEPTED, EventKind.SANDBOX_READY)
         return len(self._seen) >= FEED_LIMIT and not is_first
 
-    def begin_segment(self) -> None:
-        """A paused run goes on: the service lists only the events from now on."""
+    def enters_segment(self, before: Run, run: Run) -> bool:
+        """Whether the run went on after a pause between ``before`` and ``run``; its events begin anew then.
+
+        The pause itself need not have been seen. Servers that name no segments tell by the status alone.
+        """
+        goes_on = before.is_paused and not run.is_paused and not run.is_terminal
+        if run.segment in self.segments if run.segment and before.segment else not goes_on:
+            return False
+        self.segments.add(run.segment)
         self.last_id, self.end_seen = None, False
+        return True

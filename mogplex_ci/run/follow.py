@@ -6,6 +6,7 @@ One loop takes the news of a source. Every event is reported once, whichever way
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -46,6 +47,8 @@ QUIET_SECONDS: Final = 2.0
 """Time without events after which what is held back is shown."""
 LAST_CHECK_SECONDS: Final = 1.0
 """How long before the deadline the run is checked once more, so that one that ended in time is not reported as late."""
+COMMIT_SECONDS: Final = (1.0, 3.0)
+"""When the commit of a run that succeeded is looked for, after the last event."""
 LEAST_SECONDS: Final = 0.3
 """Time that a request needs to be worth trying."""
 _BATCH_CHARACTERS: Final = 100_000
@@ -72,7 +75,7 @@ class Follower:
         self._reader = RunReader(client, run.id, clock, stop)
         self._interval = interval
         self._waits_while_paused = waits_while_paused
-        self._feed = Feed()
+        self._feed = Feed(run)
         self._health = Health(clock.monotonic())
         self._checks = StatusChecks(clock, interval)
         self._timers = _Timers(began, clock.monotonic())
@@ -81,8 +84,8 @@ class Follower:
         """Whether a stop signal was obeyed already, and only what is there is shown."""
         self._named_statuses: set[str] = set()
 
-    def follow(self, deadline: float) -> Generator[Update, None, Ended]:
-        """Yield updates until the run has ended or paused, or ``deadline``; ``Ended`` is the last one.
+    def follow(self, deadline: float) -> Generator[Update, None, None]:
+        """Yield updates until the run has ended or paused, or ``deadline``. Then comes ``end``.
 
         Raises:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
@@ -95,10 +98,23 @@ class Follower:
             yield from self._check_once_more()
         if self._is_over:
             yield from self._read_late_events()
-        return (yield from self._end())
+            yield from self._look_for_commit()
 
-    def show_rest(self, seconds: float) -> Iterator[Update]:
-        """Report the events that the service has already, after a stop signal. Without an answer in time, skip them."""
+    def read_to_end(self, run: Run, deadline: float) -> Generator[Update, None, None]:
+        """Report what came with the end of ``run``, which this step has cancelled. Then comes ``end``.
+
+        Raises:
+            StopRequested: a stop signal came.
+        """
+        self._reader.deadline = deadline
+        yield from self._on_run(run)
+        yield from self._read_late_events()
+
+    def show_rest(self, seconds: float) -> Generator[Update, None, None]:
+        """Report the events that the service has already, after a stop signal. Then comes ``end``.
+
+        Without an answer in time, skip them.
+        """
         try:
             page = self._reader.client.events(self.run.id, timeout=seconds) if seconds >= LEAST_SECONDS else None
         except MogplexError:
@@ -107,12 +123,17 @@ class Follower:
         if page is not None:
             yield from self._on_events(page.events)
             yield from self._on_run(page.run)
-        yield from self._end()
 
-    def _end(self) -> Generator[Update, None, Ended]:
-        ended = Ended(self.run, self._health.trouble, tuple(self.timeline.end()))
+    def end(self) -> Generator[Update, None, Ended]:
+        """Report the last update, and return it."""
+        ended = Ended(self.run, self.trouble, tuple(self.timeline.end()))
         yield ended
         return ended
+
+    @property
+    def trouble(self) -> MogplexError | None:
+        """Why the API gave no usable answer last; None when it did."""
+        return self._health.trouble
 
     @property
     def _is_over(self) -> bool:
@@ -129,7 +150,7 @@ class Follower:
     @property
     def _must_wait_past_deadline(self) -> bool:
         """Whether the API asks to wait until after the deadline."""
-        return self._health.trouble is not None and self._health.not_before > self._reader.deadline
+        return self.trouble is not None and self._health.not_before > self._reader.deadline
 
     def _take_news(self) -> Generator[Update, None, None]:
         """Take the news of the run until it is over or time is up."""
@@ -247,11 +268,24 @@ class Follower:
             if not news and has_last and self._is_polled:
                 break
 
+    def _look_for_commit(self) -> Generator[Update, None, None]:
+        """Ask for the run again while the commit that it pushed is not known: that follows the end, or never comes."""
+        ended = self._reader.now
+        for seconds in COMMIT_SECONDS:
+            has_pushed = self.run.status == "success" and self.run.has_own_branch and self.run.has_terminal_commit
+            is_late = ended + seconds >= self._reader.deadline
+            if not has_pushed or self.run.terminal_commit is not None or is_late:
+                break
+            self._reader.sleep_until(ended + seconds)
+            with suppress(MogplexError):
+                yield from self._on_run(self._reader.run())
+
     def _ask_for_events(self, timeout: float) -> EventPage:
         return self._reader.client.events(self.run.id, timeout=timeout)
 
     def _on_page(self, page: EventPage) -> Generator[Update, None, bool]:
         """Report what ``page`` tells, in the order in which it happened, and return whether it was news."""
+        self._enter_segment_of(page.run)
         is_known, is_gap = self._feed.turn_to(page)
         has_ended = page.run.is_terminal or page.run.is_paused
         status_is_news = False if has_ended else (yield from self._on_run(page.run))
@@ -326,19 +360,26 @@ class Follower:
 
     def _on_run(self, run: Run) -> Generator[Update, None, bool]:
         """Keep ``run`` and report a change of its status; return whether there was one."""
+        self._enter_segment_of(run)
         before = self.run
         if run.is_terminal or not before.is_terminal:  # an answer from before the end does not undo it
             self.run = run
-        if self.run.status == before.status:
+        asks_again = self.run.is_paused and self.run.segment != before.segment
+        if self.run.status == before.status and not asks_again:
             return False
-        if before.is_paused:
-            self._feed.begin_segment()
         self._feed.end_seen = self._feed.end_seen or self.run.is_paused
         asks = self.timeline.checkpoint if self.run.is_paused else None
         self._timers.changed(self._reader.now)
         yield StatusChanged(self.run, self._timers.elapsed(self._reader.now), asks)
         yield from self._name_status()
         return True
+
+    def _enter_segment_of(self, run: Run) -> None:
+        """Begin anew with the events of a run that went on after a pause."""
+        if self._feed.enters_segment(self.run, run):
+            self.timeline.begin_segment()
+            self._checks.begin_segment()
+            self._ending = Ending(self._reader.now)
 
     def _name_status(self) -> Iterator[Update]:
         """Report a status that this version does not know, once."""

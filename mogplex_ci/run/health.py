@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from mogplex_ci.api.retry import Patience
 from mogplex_ci.errors import ForbiddenError, NotAuthorizedError, NotFoundError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Health:
         self.not_before = -inf
         """Until when the API asks to wait."""
         self._since = self._answered_at = now
+        self._patience = Patience()
 
     def failed(self, now: float, error: MogplexError) -> bool:
         """Note a failure and return whether trouble begins with it.
@@ -31,8 +33,11 @@ class Health:
             MogplexError: ``error``, when asking again is of no use. Other odd answers may be a proxy in trouble.
         """
         is_lost = isinstance(error, NotFoundError) and now - self._since > NOT_FOUND_GRACE
-        if is_lost or isinstance(error, NotAuthorizedError | ForbiddenError):
+        is_refusal = isinstance(error, NotAuthorizedError | ForbiddenError)
+        if is_lost or (is_refusal and self._patience.left(error, now) <= 0):
             raise error
+        if not is_refusal:
+            self._patience.reset()
         is_first, self.trouble = self.trouble is None, error
         self.not_before = now + (error.retry_after or 0.0)
         return is_first
@@ -41,4 +46,5 @@ class Health:
         """Note an answer. Return the seconds without one when trouble ends with it."""
         seconds = None if self.trouble is None else now - self._answered_at
         self.trouble, self._answered_at = None, now
+        self._patience.reset()
         return seconds

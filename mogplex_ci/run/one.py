@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mogplex_ci.api.budget import PollInterval
+from mogplex_ci.api.budget import PollInterval, Use
 from mogplex_ci.api.retry import Backoff, finish, retrying
 from mogplex_ci.errors import (
     ConflictError,
     ForeignRunError,
     MogplexError,
+    NotCancelledError,
+    NotFoundError,
     ServerError,
     UnknownRepoError,
 )
 from mogplex_ci.models import Cancelled
+from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
 from mogplex_ci.run.start import OnRerun, Starter, find_repo
 from mogplex_ci.run.timeline import Timeline
@@ -26,9 +29,8 @@ if TYPE_CHECKING:
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.models import Repo, Run, StartRequest
-    from mogplex_ci.run.follow import Follower
     from mogplex_ci.run.start import Key
-    from mogplex_ci.run.updates import Ended, Update
+    from mogplex_ci.run.updates import Update
     from mogplex_ci.waiting import Clock, Stop
 
     T = TypeVar("T")
@@ -42,6 +44,8 @@ _LONGEST_CANCEL_PAUSE: Final = 5.0
 _LONGEST_CANCEL_CALL: Final = 15.0
 SHOW_REST_BUDGET: Final = INTERRUPT_BUDGET + 0.4
 """Seconds after a stop signal within which the run is cancelled and what the service has of it is shown."""
+READ_TO_END_SECONDS: Final = 3.0
+"""How long after a cancelled run's end its last events are read."""
 SECONDS_BEFORE_RETRY: Final = 15.0
 """Time between a failed run and its retry: what limits a model or a sandbox is seldom over sooner."""
 UNLISTED_REPO_SECONDS: Final = 90.0
@@ -105,6 +109,8 @@ class Execution:
         except MogplexError as error:
             result = result_of_error(error)
             yield from self._cancel_unanswered()
+            is_lost = isinstance(error, NotFoundError)
+            self._left_behind = self._left_behind or (self._owns_live_run and not is_lost)
         except StopRequested:
             result = yield from self._interrupted()
         self.result = self.with_known(result)
@@ -122,6 +128,11 @@ class Execution:
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
             left_behind=self._left_behind or result.left_behind,
         )
+
+    @property
+    def _owns_live_run(self) -> bool:
+        run = self._run
+        return self._started is not None and self._started.owned and run is not None and not run.is_terminal
 
     @property
     def _timeline(self) -> Timeline:
@@ -175,12 +186,19 @@ class Execution:
         yield started
         if not self._plan.wait:
             return RunResult(Result.DETACHED, 0)
-        ended = yield from self._follow(started.run)
-        has_paused = ended.run.is_paused and self._plan.on_pause != "wait"
+        follower = self._follower = self._follower_of(started.run)
+        yield from follower.follow(self._deadline)
+        run, result = follower.run, result_of_run(follower.run, follower.timeline, follower.trouble)
+        has_paused = run.is_paused and self._plan.on_pause != "wait"
         cancels = self._plan.on_pause == "cancel" if has_paused else self._plan.cancel_on_timeout
-        if cancels and not ended.run.is_terminal:
-            yield from self._cancel(started, ended.run, self._cancel_patiently)
-        return result_of_run(ended.run, self._timeline, ended.trouble)
+        if cancels and not run.is_terminal:
+            yield from self._cancel(started, run, self._cancel_patiently)
+            if self._cancelled is not None and self._cancelled.run is not None:
+                ends = self._clock.monotonic() + READ_TO_END_SECONDS
+                yield from follower.read_to_end(self._cancelled.run, ends)
+                result = result._replace(remedy="") if has_paused else result  # nobody is to answer any more
+        yield from follower.end()
+        return result
 
     def _find_repo(self, name: str, *, is_id: bool) -> Generator[Update, None, Repo | None]:
         """Return the repository; None for an id that the token does not list."""
@@ -212,12 +230,10 @@ class Execution:
         except ServerError as error:
             raise UnknownRepoError(error) from error
 
-    def _follow(self, run: Run) -> Generator[Update, None, Ended]:
-        from mogplex_ci.run.follow import Follower  # only now: the start did not have to wait for it
-
+    def _follower_of(self, run: Run) -> Follower:
         plan = self._plan
         interval = PollInterval(self._clock, shortest=plan.poll_interval, jobs_per_token=plan.jobs_per_token)
-        self._follower = Follower(
+        return Follower(
             self._client,
             run,
             clock=self._clock,
@@ -226,7 +242,6 @@ class Execution:
             began=self._began,
             waits_while_paused=plan.on_pause == "wait",
         )
-        return (yield from self._follower.follow(self._deadline))
 
     def _interrupted(self) -> Generator[Update, None, RunResult]:
         """Cancel what this step owns, then show what the service has: the CI system kills a few seconds later."""
@@ -238,6 +253,7 @@ class Execution:
             yield from self._cancel_unanswered()
         if self._follower is not None:
             yield from self._follower.show_rest(ends - self._clock.monotonic())
+            yield from self._follower.end()
         return interrupted(self._stop)
 
     def _cancel(self, started: Started, run: Run, ask: Callable[[Run], Cancelled]) -> Iterator[Update]:
@@ -287,8 +303,8 @@ class Execution:
 def cancel(client: Client, run_id: str, *, clock: Clock, budget: float) -> Cancelled:
     """Cancel the run, trying again for ``budget`` seconds.
 
-    A run that changes its state at the same moment is answered with a conflict: it is cancelled again, or found to have
-    ended. Stop signals do not interrupt this.
+    The service may answer that a run's state has just changed, or with 200 and a status that is not terminal: then the
+    run is read, and cancelled again unless it is over. Stop signals do not interrupt this.
 
     Raises:
         MogplexError: the run could not be cancelled in time.
@@ -315,25 +331,24 @@ def cancel_unanswered(
 
 
 def cancel_once(client: Client, run_id: str, timeout: float) -> Cancelled:
-    """Send one cancel request; a run that ended in the same moment counts as cancelled or ended.
+    """Send one cancel request. Only a run that is over counts as cancelled, whatever the API answers.
 
     Raises:
-        ServerError: the run's state changed at the same moment, and the request has to be sent again.
+        NotCancelledError: the run still works, and the request has to be sent again.
         MogplexError: as for every call.
     """
+    answer, refusal = None, None
     try:
-        return client.cancel(run_id, timeout=timeout)
-    except ConflictError as error:
-        run = client.run(run_id, timeout=timeout)
-        if run.is_terminal:
-            return Cancelled(run=run, status=run.status, already_terminal=True, data=run.data)
-        # "Run state changed; retry cancellation": a transient error, which is what a retry is for.
-        raise ServerError(
-            "the run's state changed while it was cancelled",
-            code=error.code,
-            http_status=error.http_status,
-            detail=error.detail,
-        ) from error
+        answer = client.cancel(run_id, timeout=timeout)
+        if answer.run is not None and answer.run.is_terminal:
+            return answer
+    except ConflictError as error:  # "Run state changed; retry cancellation", or "Run is no longer active"
+        refusal = error
+    run = client.run(run_id, timeout=timeout / 2, use=Use.CANCEL)
+    if not run.is_terminal:
+        raise NotCancelledError(run.status, refusal)
+    was_cancelled = answer is not None and not answer.already_terminal and run.status == "cancelled"
+    return Cancelled(run, run.status, already_terminal=not was_cancelled, data=run.data)
 
 
 def _within(budget: float, clock: Clock, call: Callable[[float], T]) -> T:
@@ -345,6 +360,6 @@ def _within(budget: float, clock: Clock, call: Callable[[float], T]) -> T:
             deadline=clock.monotonic() + budget,
             backoff=Backoff(clock, first=_FIRST_CANCEL_PAUSE, longest=min(budget / 4, _LONGEST_CANCEL_PAUSE)),
             longest_call=min(budget * 0.6, _LONGEST_CANCEL_CALL),
-            ignore_retry_after=True,
+            insists=True,
         )
     )

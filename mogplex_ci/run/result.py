@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from mogplex_ci.api.retry import TRANSIENT
-from mogplex_ci.errors import MogplexError, Problem, RateLimitedError, UsageError
+from mogplex_ci.errors import GitHubUnavailableError, MogplexError, Problem, ServerError, UsageError
 from mogplex_ci.models import LIVE_STATUSES, Repo, Run
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.untrusted import Untrusted
@@ -198,8 +197,8 @@ def interrupted(stop: Stop) -> RunResult:
 
 
 def result_of_error(error: MogplexError) -> RunResult:
-    """Return the result of a step that an error ended. A transient error that lasted to the deadline is an outage."""
-    is_outage = isinstance(error, TRANSIENT) and not isinstance(error, RateLimitedError)
+    """Return the result of a step that an error ended. A failure that lasted to the deadline is an outage."""
+    is_outage = isinstance(error, ServerError | GitHubUnavailableError)
     exit_code = EXIT_UNAVAILABLE if is_outage else error.exit_code
     problems = error.problems if isinstance(error, UsageError) else ()
     return RunResult(Result.ERROR, exit_code, error.cause, error.remedy, error.detail, error.code, problems)

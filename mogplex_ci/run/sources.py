@@ -30,6 +30,8 @@ FRUITLESS_STREAMS: Final = 2
 """Streams in a row that closed without news or could not be opened; then events are polled."""
 LEAST_CALL_SECONDS: Final = 1.0
 """Least time for a request, also when the deadline is closer."""
+LEAST_PAUSE: Final = 0.5
+"""Seconds between two openings of the stream, at least: each costs a request."""
 _MOST_AT_ONCE: Final = 200
 """Items that are taken from a stream together."""
 
@@ -205,7 +207,8 @@ class Stream:
 
     def _connect(self) -> News | None:
         try:
-            self._open = _OpenStream(self._reader.stream(self._feed), self._reader.now)
+            self._open_at = self._reader.now + LEAST_PAUSE
+            self._open = _OpenStream(self._reader.stream(self._feed), len(self._feed.segments), self._reader.now)
         except StreamMissingError as error:
             return NoStream(error.cause)
         except StreamPositionError:
@@ -232,6 +235,8 @@ class Stream:
             return open_stream.receive(found, self._feed, self._reader.now)
         if isinstance(found, StreamClosed) or open_stream.is_closed:
             self._end(open_stream)
+        elif open_stream.segments != len(self._feed.segments):  # it never shows the events of a later one
+            self.close()
         elif self._reader.now >= open_stream.silent_at:
             return self._on_silence(open_stream)
         return None
@@ -239,12 +244,11 @@ class Stream:
     def _end(self, open_stream: _OpenStream) -> None:
         """Leave a stream that is closed, or brings no more."""
         self.close()
-        self._open_at = self._reader.now
         if open_stream.brought_news:
             self._fruitless = 0
             self._backoff.reset()
         else:
-            self._open_at += self._backoff.seconds_after(MogplexError(""))
+            self._open_at = self._reader.now + self._backoff.seconds_after(MogplexError(""))
         if not self._feed.end_seen:
             self._check_at, self._is_suspect = self._reader.now, not open_stream.brought_news
 
@@ -260,24 +264,22 @@ class Stream:
         try:
             page = self._reader.events()
         except MogplexError:
-            self._reopen()
+            self.close()
             raise
         if self._feed.has_news(page.events):
             open_stream.owes_events, open_stream.silent_at = True, self._reader.now + FIRST_BYTES_SECONDS
         else:
-            self._reopen()
+            self.close()
         return page
-
-    def _reopen(self) -> None:
-        self.close()
-        self._open_at = self._reader.now
 
 
 class _OpenStream:
     """One connection, and what was heard on it."""
 
-    def __init__(self, stream: EventStream, now: float) -> None:
+    def __init__(self, stream: EventStream, segments: int, now: float) -> None:
+        """``segments``: how many the run had when it was opened."""
         self.stream = stream
+        self.segments = segments
         self.silent_at = now + FIRST_BYTES_SECONDS
         """When it counts as silent."""
         self.was_heard = False

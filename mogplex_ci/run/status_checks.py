@@ -41,10 +41,15 @@ class StatusChecks:
         self._pauses = chain(((pause, True) for pause in self._after_end), repeat((PAUSED_SECONDS, False)))
         self._plan(*next(self._pauses))
 
+    def begin_segment(self) -> None:
+        """The run goes on after a pause: check at the regular times again."""
+        self._pauses = repeat((self._seconds, False))
+        self._plan(self._seconds, reads_events=False)
+
     def answered(self, *, is_paused: bool) -> None:
         """Plan the check after one that was answered."""
         self._backoff.reset()
-        self._plan(*((PAUSED_SECONDS, False) if is_paused else next(self._pauses)))
+        self._plan(*((PAUSED_SECONDS, True) if is_paused else next(self._pauses)))
 
     def failed(self, error: MogplexError) -> None:
         """Plan the check after one without a usable answer."""

@@ -207,6 +207,14 @@ class Timeline:
                 self.entries.append(addition)
         return additions
 
+    def begin_segment(self) -> None:
+        """The run goes on after a pause: its end, its delivery and the phases of its work are judged anew."""
+        self.changed = self.pull_request_url = self.failure = self.failure_code = None
+        self.delivery_failed = self._agent_exited = self._agent_works = False
+        self.end_kinds = set()
+        self._reached -= {Phase.AGENT, Phase.DELIVERY}
+        self._buffer.checkpoint = None
+
     def flush_text(self) -> list[Addition]:
         """Return the agent's words that can be shown because nothing more has come for a while."""
         return list(self._say(self._buffer.flush()))
@@ -249,9 +257,10 @@ class Timeline:
         ended: dict[Phase, float] = {}
         for entry in self.entries:
             if isinstance(entry, PhaseStarted):
-                started[entry.phase] = entry.at
+                started.setdefault(entry.phase, entry.at)
             elif isinstance(entry, PhaseEnded):
-                started[entry.phase], ended[entry.phase] = entry.started, entry.at
+                started.setdefault(entry.phase, entry.started)
+                ended[entry.phase] = entry.at
         return [PhaseSpan(phase, started[phase], ended.get(phase, self.last)) for phase in Phase if phase in started]
 
     def tools(self) -> list[ToolUse]:

@@ -58,7 +58,7 @@ SCENARIOS = {
         "faults:\n  - {route: run}\nsteps: []\n",
         2,
         "faults[0]",
-        "status, drop, cut, garbage, delay, or of a stream close, silent, buffered or replay",
+        "status, drop, cut, garbage, delay, interim, or of a stream close, silent, buffered or replay",
     ),
     "a tool call without an id": ("steps:\n  - tool_started: Command\n", 2, "steps[0]", "call is missing"),
     "a pause between no texts": ("steps:\n  - {event: log, every: 1s}\n", 2, "steps[0]", "text is missing"),

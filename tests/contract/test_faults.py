@@ -11,6 +11,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from mogplex_ci.emulator import DocumentError, Emulator
+from mogplex_ci.emulator.clock import Clock
 from mogplex_ci.emulator.faults import FaultPlan, control
 from tests.contract.api import Api, FakeClock
 from tests.waits import LONG, wait_until
@@ -158,7 +159,7 @@ def test_a_wrong_fault_is_explained_and_not_armed() -> None:
 
 
 def test_faults_can_be_armed_from_this_machine_only() -> None:
-    plan = FaultPlan()
+    plan = FaultPlan(Clock())
     environ = EnvironBuilder(method="POST", json={"route": "run", "status": 500}).get_environ()
     environ["REMOTE_ADDR"] = "192.0.2.7"
     assert control(Request(environ), plan).status == 403

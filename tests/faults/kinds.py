@@ -57,7 +57,6 @@ PASSING = (
     Kind("cut in the body", {"cut": 25}, 69),
     Kind("garbage undone", {"garbage": True}, 69),
     Kind("garbage done", {"garbage": True, "when": "after"}, 69),
-    Kind("a page", {"status": 200, "body": "<!DOCTYPE html><title>Please log in to this network</title>"}, 69),
     Kind("no body", {"status": 200, "body": "", "when": "after"}, 69),
     Kind("null", {"status": 200, "body": None, "when": "after"}, 69),
     Kind("a list", {"status": 200, "body": [], "when": "after"}, 69),
@@ -71,9 +70,33 @@ PASSING = (
 )
 """They may pass: the same request is made again."""
 
-FINAL = (
+_PAGE: dict[str, Any] = {"body": HTML, "headers": {"Content-Type": "text/html"}}
+_REDIRECTS: dict[str, dict[str, Any]] = {
+    "302 elsewhere": {"status": 302, "headers": {"Location": "https://elsewhere.example/"}},
+    "308 to no address": {"status": 308, "headers": {"Location": "http://["}},
+    "302 to no port": {"status": 302, "headers": {"Location": "http://localhost:x/"}},
+    "307 in circles": {"status": 307, "headers": {"Location": "?"}},
+    "102 and no answer": {"interim": [102], "drop": True},
+    "103 and a page": {"interim": [103], "status": 403, **_PAGE},
+}
+PROXIES = tuple(
+    Kind(f"{name} {'done' if when == 'after' else 'undone'}", {**fields, "when": when}, 69)
+    for name, fields in {
+        **{f"{status}": {"status": status, **_PAGE} for status in (200, 302, 400, 401, 403, 404, 407, 409, 413, 499)},
+        **{f"{status} bare": {"status": status} for status in (304, 401, 403, 404, 409, 418, 431)},
+        **_REDIRECTS,
+    }.items()
+    for when in ("before", "after")
+)
+"""Answers of something between us and the API. Once that has answered they pass, and tell nothing about the request."""
+
+UNAUTHORIZED = (
     Kind("401", {"status": 401, "body": error("UNAUTHORIZED")}, 64),
     Kind("sent to log in", {"status": 307, "headers": {"Location": "/login?next=x"}}, 64),
+)
+"""They are believed late: the service answers like this while its database is away."""
+
+FINAL = (
     Kind("403", {"status": 403, "body": error("FORBIDDEN")}, 65),
     Kind("404", {"status": 404, "body": error("NOT_FOUND")}, 1),
 )
@@ -82,13 +105,8 @@ FINAL = (
 REFUSED = (
     Kind("400", {"status": 400, "body": error("BAD_REQUEST")}, 1),
     Kind("409", {"status": 409, "body": error("IDEMPOTENCY_CONFLICT")}, 1),
-    Kind("413", {"status": 413, "body": HTML}, 1),
-    Kind("redirected elsewhere", {"status": 302, "headers": {"Location": "https://elsewhere.example/"}}, 69),
-    Kind("redirected to no address", {"status": 308, "headers": {"Location": "http://["}}, 69),
-    Kind("redirected to no port", {"status": 302, "headers": {"Location": "http://localhost:x/"}}, 69),
-    Kind("redirected in circles", {"status": 307, "headers": {"Location": "?"}}, 69),
 )
-"""They end the step before a run is followed. After that they are a proxy's trouble, and pass."""
+"""They end the step before a run is followed. After that they pass."""
 
 STREAM_FAULTS = (
     Kind("cut after events", {"events": 3, "cut": 0}, 0),

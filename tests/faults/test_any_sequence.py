@@ -16,7 +16,7 @@ from mogplex_ci.run.updates import NextKey, Started
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.faults.conftest import SCENARIOS
-from tests.faults.kinds import FINAL, PASSING, REFUSED, STREAM_FAULTS
+from tests.faults.kinds import FINAL, PASSING, PROXIES, REFUSED, STREAM_FAULTS, UNAUTHORIZED
 from tests.faults.world import Killed, Played, Trip, World
 
 PLAYED = [
@@ -26,7 +26,7 @@ PLAYED = [
 ]
 PATIENCE = 4.5
 """Seconds between a stop signal and the end."""
-CODES = {"success": {0}, "failed": {1}, "cancelled": {1}, "paused": {1}, "timeout": {1}, "interrupted": {130, 143}}
+CODES = {"success": {0}, "failed": {1}, "cancelled": {1}, "paused": {1}, "timeout": {1}, "interrupted": {129, 130, 143}}
 ENDS = {"finished", "failed", "cancelled"}
 
 
@@ -42,7 +42,7 @@ ANSWERS = st.tuples(
     st.sampled_from(
         ["repos", "start", "start", "stream", "stream", "resume", "events", "events", "run", "run", "cancel", "any"]
     ),
-    st.sampled_from(PASSING + FINAL + REFUSED),
+    st.sampled_from(PASSING + PROXIES + UNAUTHORIZED + FINAL + REFUSED),
     st.integers(0, 8),
     st.integers(1, 6),
 )

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.run.updates import EventsMissing, StatusChanged, Update
-from tests.faults.kinds import FINAL, OTHER_RUN, PASSING, REFUSED, Kind
+from mogplex_ci.run.updates import CancelFailed, EventsMissing, StatusChanged, Update
+from tests.faults.kinds import FINAL, OTHER_RUN, PASSING, PROXIES, REFUSED, UNAUTHORIZED, Kind
 from tests.faults.world import Case, Played, World, ids
 from tests.slow import mostly_slow
 
@@ -22,7 +22,11 @@ each_passing = pytest.mark.parametrize("kind", mostly_slow(PASSING, every=3), id
 each_final = pytest.mark.parametrize("kind", FINAL, ids=lambda kind: kind.name)
 each_refusal = pytest.mark.parametrize("kind", FINAL + REFUSED, ids=lambda kind: kind.name)
 each_refused = pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.name)
-each_kind = pytest.mark.parametrize("kind", FINAL + REFUSED + PASSING, ids=lambda kind: kind.name)
+each_proxy = pytest.mark.parametrize("kind", mostly_slow(PROXIES, every=7), ids=lambda kind: kind.name)
+each_lasting = pytest.mark.parametrize("kind", mostly_slow(PASSING + PROXIES, every=5), ids=lambda kind: kind.name)
+each_kind = pytest.mark.parametrize(
+    "kind", mostly_slow(FINAL + REFUSED + PASSING + PROXIES, every=5), ids=lambda kind: kind.name
+)
 each_streamed = pytest.mark.parametrize(("route", "position"), STREAMED, ids=str)
 each_polled = pytest.mark.parametrize(("route", "position"), mostly_slow(POLLED, every=4))
 
@@ -80,6 +84,53 @@ def test_a_stream_that_never_works_is_replaced_by_polls(world: World, kind: Kind
     assert played.seconds < (75.0 if kind.code == 75 else 25.0)  # a refused token does not poll: that would cost more
 
 
+@pytest.mark.parametrize(("route", "position"), STREAMED[1:], ids=str)
+@each_proxy
+def test_what_a_proxy_answers_passes_once_the_api_has_answered(
+    world: World, route: str, position: int, kind: Kind
+) -> None:
+    case = world.new_case()
+    case.inject(route, skip=position, times=2, **kind.fields)
+    check_success(case, case.play(timeout=900.0))
+
+
+@each_proxy
+def test_what_a_proxy_answers_to_polls_passes(old_world: World, kind: Kind) -> None:
+    case = old_world.new_case()
+    case.inject("events", skip=2, times=3, **kind.fields)
+    check_success(case, case.play(timeout=900.0))
+
+
+@each_proxy
+def test_a_web_page_before_the_first_answer_ends_the_step(world: World, kind: Kind) -> None:
+    """Anything else that is not the API ends it after two minutes."""
+    case = world.new_case()
+    case.inject("repos", times="always", **kind.fields)
+    played = case.play(timeout=900.0)
+    assert (played.result, played.code, played.end.left_behind) == ("error", 69, False)
+    is_broken = "no answer" in kind.name  # as any connection that breaks
+    expected = 120.0 if "bare" in kind.name else 900.0 if is_broken else 0.0
+    assert played.seconds == pytest.approx(expected, abs=2.0)
+
+
+@pytest.mark.parametrize("route", ["start", None])
+@each_proxy
+def test_what_a_proxy_answers_to_the_end_leaves_no_run(each_world: World, route: str | None, kind: Kind) -> None:
+    case = each_world.new_case("slow")
+    if route:
+        case.inject(route, times="always", **kind.fields)
+    else:
+        break_following(case, kind)
+    played = case.play(timeout=150.0, cancel_on_timeout=route is None)
+    assert (played.result, played.code) == ("error", 69)
+    assert len(case.runs) <= 1
+    if route:
+        assert played.end.left_behind
+        each_world.emulator.clear_faults()
+        case.post(played)
+    assert case.live == []
+
+
 @pytest.mark.parametrize("route", ["repos", "start", None])
 @each_passing
 def test_what_lasts_ends_at_the_deadline(each_world: World, route: str | None, kind: Kind) -> None:
@@ -101,7 +152,7 @@ def test_what_lasts_ends_at_the_deadline(each_world: World, route: str | None, k
 
 
 @pytest.mark.parametrize("position", [0, 1])
-@each_passing
+@each_lasting
 def test_a_timeout_can_still_cancel(each_world: World, position: int, kind: Kind) -> None:
     case = each_world.new_case("slow")
     break_following(case, kind, skip=position)
@@ -111,7 +162,7 @@ def test_a_timeout_can_still_cancel(each_world: World, position: int, kind: Kind
     assert played.end.cancelled_by_step
 
 
-@each_passing
+@each_lasting
 @pytest.mark.parametrize("times", mostly_slow([1, 4], every=2))
 def test_a_cancellation_is_tried_again(each_world: World, kind: Kind, times: int) -> None:
     case = each_world.new_case("slow")
@@ -122,7 +173,7 @@ def test_a_cancellation_is_tried_again(each_world: World, kind: Kind, times: int
     assert not played.end.left_behind
 
 
-@each_passing
+@each_lasting
 def test_an_interrupted_step_cancels_its_run_in_time(each_world: World, kind: Kind) -> None:
     case = each_world.new_case("slow")
     case.inject("cancel", times=2, **kind.fields)
@@ -132,7 +183,7 @@ def test_an_interrupted_step_cancels_its_run_in_time(each_world: World, kind: Ki
     assert [run.status for run in case.runs] == ["cancelled"]
 
 
-@each_passing
+@each_lasting
 def test_what_could_not_be_cancelled_is_left_to_post(each_world: World, kind: Kind) -> None:
     case = each_world.new_case("slow")
     case.inject("cancel", times="always", **kind.fields)
@@ -143,6 +194,72 @@ def test_what_could_not_be_cancelled_is_left_to_post(each_world: World, kind: Ki
     each_world.emulator.clear_faults()
     case.post(played)
     assert case.live == []
+
+
+@pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("lasts", ["4s", "30s"])
+@pytest.mark.parametrize("route", ["repos", "start"])
+def test_a_token_that_is_not_known_is_tried_for_ten_seconds(world: World, route: str, lasts: str, kind: Kind) -> None:
+    """The repositories are asked for first: once they were listed, the token is tried for a minute."""
+    case = world.new_case()
+    case.inject(route, lasts=lasts, **kind.fields)
+    played = case.play()
+    if lasts == "4s" or route == "start":
+        check_success(case, played)
+    else:
+        assert (played.result, played.code) == ("error", 64)
+        assert 9.0 <= played.seconds <= 11.0
+        assert (case.runs, played.end.left_behind) == ([], False)
+
+
+@pytest.mark.parametrize("position", [0, 3, 6])
+@pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
+def test_a_database_that_is_away_for_a_minute_changes_nothing(each_world: World, position: int, kind: Kind) -> None:
+    """The stream closes, and every call is answered with 401."""
+    case = each_world.new_case("steady")
+    case.inject("stream", events=position, close=True)
+    for route in FOLLOWING:
+        case.inject(route, skip=1 if route == "stream" else position, lasts="50s", **kind.fields)
+    check_success(case, case.play())
+
+
+@pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
+def test_a_token_that_stays_unknown_ends_the_step_and_leaves_the_run_to_post(each_world: World, kind: Kind) -> None:
+    case = each_world.new_case("slow")
+    for route in FOLLOWING:
+        case.inject(route, skip=1, times="always", **kind.fields)
+    played = case.play()
+    assert (played.result, played.code) == ("error", 64)
+    assert 60.0 <= played.seconds <= 185.0
+    assert played.end.left_behind
+    case.inject("cancel", lasts="60s", **kind.fields)
+    case.post(played)
+    assert case.live == []
+
+
+@pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("how", [{"stop_after": 40.0}, {"timeout": 50.0, "cancel_on_timeout": True}], ids=str)
+def test_a_cancel_asks_again_while_the_database_is_away(world: World, kind: Kind, how: dict[str, Any]) -> None:
+    case = world.new_case("slow")
+    case.inject("cancel", lasts="2s", **kind.fields)
+    played = case.play(**how)
+    assert [run.status for run in case.runs] == ["cancelled"]
+    assert not played.end.left_behind
+
+
+@pytest.mark.parametrize("how", [{"stop_after": 40.0}, {"timeout": 50.0, "cancel_on_timeout": True}], ids=str)
+@pytest.mark.parametrize("scenario", ["ignores-cancel-twice", "ignores-cancel"])
+def test_a_cancel_that_changes_nothing_is_sent_again(each_world: World, scenario: str, how: dict[str, Any]) -> None:
+    case = each_world.new_case(scenario)
+    played = case.play(**how)
+    is_deaf = scenario == "ignores-cancel"
+    assert [run.status for run in case.runs] == ["pending" if is_deaf else "cancelled"]
+    assert played.end.left_behind == is_deaf
+    assert played.end.cancelled_by_step != is_deaf
+    if is_deaf:
+        assert "the run is still pending" in played.of(CancelFailed)[0].error.cause
+        with pytest.raises(AssertionError, match="the run is still pending"):
+            case.post(played)
 
 
 @pytest.mark.parametrize("route", ["repos", "start"])

@@ -28,7 +28,7 @@ from mogplex_ci.run.updates import EventsArrived, Trouble, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
-from tests.faults.kinds import FINAL, PASSING, REFUSED, STREAM_FAULTS, Kind
+from tests.faults.kinds import FINAL, PASSING, PROXIES, REFUSED, STREAM_FAULTS, UNAUTHORIZED, Kind
 from tests.faults.world import World
 from tests.slow import mostly_slow
 from tests.unit.report.events import inputs
@@ -209,9 +209,13 @@ def struck(world: World, route: str, kind: Kind) -> Played:
     return played
 
 
-@pytest.mark.parametrize("kind", [SLOW, *mostly_slow(PASSING, every=4)], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind", [SLOW, *mostly_slow(PASSING + PROXIES + UNAUTHORIZED, every=9)], ids=lambda kind: kind.name
+)
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_fault_that_strikes_one_of_three(world: World, route: str, kind: Kind) -> None:
+    if route == "repos" and kind in PROXIES:
+        pytest.skip("in place of the first answer it is a wrong address")
     played = struck(world, route, kind)
     assert played.ends == ["success"] * 3
     for item in played.items:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from mogplex_ci.emulator import Emulator
 from tests.program import GitHubStep, run_program
 from tests.waits import LONG, asked, wait_until
 
-CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 HANGS = 10 * LONG
 """Seconds that an answer is held back: longer than a test waits for the end of the step."""
 
@@ -168,6 +169,19 @@ def test_a_second_signal_changes_nothing(step: GitHubStep, emulator: Emulator, s
         wait_until(asked(emulator, "cancel"), process)
         process.send_signal(second)
     check_interrupted(step, process, signal.SIGINT)
+    assert statuses(emulator) == ["cancelled"]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_signals_until_the_end(step: GitHubStep, emulator: Emulator, number: signal.Signals, pause: float) -> None:
+    """One that meets the interpreter while it shuts down ends it, with the code that a shell reports for a signal."""
+    with stopped(step, followed(emulator), signal.SIGTERM) as process:
+        while process.poll() is None:
+            time.sleep(pause)
+            process.send_signal(number)
+    assert process.returncode in (143, -number)
+    assert step.outputs["result"] == "interrupted"
     assert statuses(emulator) == ["cancelled"]
 
 

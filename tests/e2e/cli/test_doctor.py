@@ -131,7 +131,7 @@ def test_json_has_every_check_in_order(terminal: Terminal) -> None:
             2,
             "would send the token unencrypted",
         ),
-        ({"MOGPLEX_URL": "http://127.0.0.1:9"}, "base-url", 69, "the connection to the API failed"),
+        ({"MOGPLEX_URL": "http://127.0.0.1:9"}, "base-url", 69, "127.0.0.1:9 refuses the connection"),
         (
             {"MOGPLEX_URL": "https://mogplex.example", "HTTPS_PROXY": "http://ada:hunter2-horse@127.0.0.1:9"},
             "proxy",

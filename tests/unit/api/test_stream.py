@@ -367,6 +367,8 @@ def test_a_signal_ends_the_wait_for_an_event(number: signal.Signals) -> None:
 
 JSON_404 = b'{"ok":false,"error":{"code":"NOT_FOUND","message":"Run not found"}}'
 JSON_400 = b'{"ok":false,"error":{"code":"BAD_REQUEST","message":"Last-Event-ID does not belong to this run"}}'
+JSON_401 = JSON_400.replace(b"BAD_REQUEST", b"UNAUTHORIZED")
+JSON_403 = JSON_400.replace(b"BAD_REQUEST", b"FORBIDDEN")
 
 
 @pytest.mark.parametrize(
@@ -375,18 +377,19 @@ JSON_400 = b'{"ok":false,"error":{"code":"BAD_REQUEST","message":"Last-Event-ID 
         (404, "text/html; charset=utf-8", b"<!DOCTYPE html>", StreamMissingError),
         (404, "", b"", StreamMissingError),
         (405, "", b"", StreamMissingError),
-        (405, "application/json", b"{}", ApiError),
-        (403, "text/html", b"<title>Forbidden</title>", ForbiddenError),
-        (406, "text/html", b"<title>Not acceptable</title>", ApiError),
-        (399, "", b"", ApiError),
+        (405, "application/json", b"{}", UnreachableError),
+        (403, "text/html", b"<title>Forbidden</title>", WrongServiceError),
+        (400, "text/html", b"<title>Bad request</title>", WrongServiceError),
+        (399, "", b"", UnreachableError),
         (299, "", b"", UnreachableError),
         (200, "text/html", b"<title>Log in to this network</title>", StreamMissingError),
         (200, "application/json", b'{"ok":true,"data":{}}', StreamMissingError),
         (404, "application/json", JSON_404, NotFoundError),
         (404, "Application/JSON; charset=utf-8", JSON_404, NotFoundError),
         (400, "application/json", JSON_400, StreamPositionError),
-        (401, "application/json", b"{}", NotAuthorizedError),
-        (403, "application/json", b"{}", ForbiddenError),
+        (401, "application/json", JSON_401, NotAuthorizedError),
+        (403, "application/json", JSON_403, ForbiddenError),
+        (401, "application/json", b"{}", UnreachableError),
         (429, "application/json", b"{}", RateLimitedError),
         (500, "application/json", b"{}", ServerError),
         (502, "text/html", b"<title>Bad gateway</title>", ServerError),

@@ -23,6 +23,7 @@ from mogplex_ci.run.updates import (
 )
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
+from tests.faults.kinds import error
 from tests.faults.world import Case, Played, World, ids
 
 
@@ -202,14 +203,19 @@ def test_a_run_may_be_unknown_for_ten_seconds(
     assert old_world.new_case().play(client=client).result == result
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_run_that_had_succeeded_before_stays_a_success(old_world: World, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "body", "seconds"),
+    [(403, error("FORBIDDEN"), 0.3), (401, error("UNAUTHORIZED"), 60.0), (403, "Forbidden", 90.0)],
+)
+def test_a_run_that_had_succeeded_before_stays_a_success(
+    old_world: World, status: int, body: object, seconds: float
+) -> None:
     case = old_world.new_case()
     case.play()
-    case.inject("events", times="always", status=status)
+    case.inject("events", times="always", status=status, body=body)
     played = case.play()
     assert (played.result, played.code) == ("success", 0)
-    assert played.seconds < 1.0
+    assert played.seconds <= seconds
     assert played.of(EventsMissing)
 
 
@@ -218,7 +224,7 @@ def test_a_run_that_is_lost_later_ends_the_step_at_once(old_world: World) -> Non
 
     def lose(update: Update) -> None:
         if isinstance(update, StatusChanged):
-            case.inject("events", times="always", status=404)
+            case.inject("events", times="always", status=404, body=error("NOT_FOUND"))
 
     played = case.play(watch=lose)
     assert played.code == 1
