@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,3 +55,21 @@ class Api:
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
         return self.session.request(method, self.base + path, timeout=options.pop("timeout", LONG), **options)
+
+
+def check(actual: Any, expected: Any, where: str) -> None:
+    """Compare: a mapping names the fields that matter, a text with ``~`` is a pattern, a list is complete."""
+    if isinstance(expected, dict):
+        assert isinstance(actual, dict), where
+        for key, value in expected.items():
+            assert key in actual, f"{where}.{key} is missing"
+            check(actual[key], value, f"{where}.{key}")
+    elif isinstance(expected, list):
+        assert isinstance(actual, list), where
+        assert len(actual) == len(expected), f"{where}: {actual}"
+        for index, (item, wanted) in enumerate(zip(actual, expected, strict=True)):
+            check(item, wanted, f"{where}[{index}]")
+    elif isinstance(expected, str) and expected.startswith("~") and len(expected) > 1:
+        assert re.fullmatch(expected[1:], str(actual)) is not None, f"{where}: {str(actual)[:200]!r}"
+    else:
+        assert actual == expected, f"{where}: {actual!r}"

@@ -20,7 +20,7 @@ import yaml
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.world import load_world
-from tests.contract.api import FakeClock
+from tests.contract.api import FakeClock, check
 from tests.waits import LONG
 
 HERE = Path(__file__).parent
@@ -153,21 +153,3 @@ class Player:
             return match[0]
         remembered: Any = self.memory[match[1]]
         return remembered[int(match[2])] if match[2] else remembered
-
-
-def check(actual: Any, expected: Any, where: str) -> None:
-    """Compare: a mapping names the fields that matter, a text with ``~`` is a pattern, a list is complete."""
-    if isinstance(expected, dict):
-        assert isinstance(actual, dict), where
-        for key, value in expected.items():
-            assert key in actual, f"{where}.{key} is missing"
-            check(actual[key], value, f"{where}.{key}")
-    elif isinstance(expected, list):
-        assert isinstance(actual, list), where
-        assert len(actual) == len(expected), where
-        for index, (item, wanted) in enumerate(zip(actual, expected, strict=True)):
-            check(item, wanted, f"{where}[{index}]")
-    elif isinstance(expected, str) and expected.startswith("~") and len(expected) > 1:
-        assert re.fullmatch(expected[1:], str(actual)) is not None, f"{where}: {str(actual)[:200]!r}"
-    else:
-        assert actual == expected, where
