@@ -16,7 +16,7 @@ from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, EventKind, EventPage, R
 from mogplex_ci.run.ending import LATE_EVENT_PAUSES, Ending, announces
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.health import Health
-from mogplex_ci.run.sources import Arrived, NoStream, Opened, Polls, RunReader, Stream
+from mogplex_ci.run.news import Arrived, NoStream, Opened, Polls, RunReader, Stream
 from mogplex_ci.run.status_checks import StatusChecks
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import (
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mogplex_ci.api.budget import PollInterval
     from mogplex_ci.api.client import Client
     from mogplex_ci.models import Event
-    from mogplex_ci.run.sources import Source
+    from mogplex_ci.run.news import Source
     from mogplex_ci.run.updates import Update
     from mogplex_ci.waiting import Clock, Stop
 
@@ -48,7 +48,7 @@ QUIET_SECONDS: Final = 2.0
 LAST_CHECK_SECONDS: Final = 1.0
 """How long before the deadline the run is checked once more, so that one that ended in time is not reported as late."""
 COMMIT_SECONDS: Final = (1.0, 3.0)
-"""When the commit of a run that succeeded is looked for, after the last event."""
+"""When the commit of a run that succeeded is looked for, after its end."""
 LEAST_SECONDS: Final = 0.3
 """Time that a request needs to be worth trying."""
 _BATCH_CHARACTERS: Final = 100_000
@@ -97,8 +97,9 @@ class Follower:
         if not self._is_over and not self._must_wait_past_deadline:
             yield from self._check_once_more()
         if self._is_over:
+            ended = self._reader.now
             yield from self._read_late_events()
-            yield from self._look_for_commit()
+            yield from self._look_for_commit(ended)
 
     def read_to_end(self, run: Run, deadline: float) -> Generator[Update, None, None]:
         """Report what came with the end of ``run``, which this step has cancelled. Then comes ``end``.
@@ -250,7 +251,7 @@ class Follower:
         """
         began, deadline = self._reader.now, self._reader.deadline
         for pause in LATE_EVENT_PAUSES:
-            has_last = self._feed.lists_newest is False or announces(self.timeline.end_kinds, self.run)
+            has_last = self._feed.lists_newest is False or announces(self.timeline.outcome.kinds, self.run)
             is_saved = has_last and self._interval.is_shared and self._is_polled
             if self._ending.is_complete or is_saved or self._reader.now + pause >= deadline:
                 break
@@ -268,9 +269,8 @@ class Follower:
             if not news and has_last and self._is_polled:
                 break
 
-    def _look_for_commit(self) -> Generator[Update, None, None]:
+    def _look_for_commit(self, ended: float) -> Generator[Update, None, None]:
         """Ask for the run again while the commit that it pushed is not known: that follows the end, or never comes."""
-        ended = self._reader.now
         for seconds in COMMIT_SECONDS:
             has_pushed = self.run.status == "success" and self.run.has_own_branch and self.run.has_terminal_commit
             is_late = ended + seconds >= self._reader.deadline
@@ -291,7 +291,7 @@ class Follower:
         status_is_news = False if has_ended else (yield from self._on_run(page.run))
         has_events = False if is_known else (yield from self._on_events(page.events))
         if has_ended:  # events come before the end
-            end_seen = bool(self.timeline.end_kinds)
+            end_seen = bool(self.timeline.outcome.kinds)
             self._ending.page_read(self._reader.now, has_events=has_events, end_seen=end_seen)
             status_is_news = yield from self._on_run(page.run)
         if len(page.events) >= FEED_LIMIT and self._feed.lists_newest is None:

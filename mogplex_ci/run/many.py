@@ -46,7 +46,7 @@ class FleetHeartbeat(NamedTuple):
 
     counts: FleetCounts
     elapsed: float
-    """Seconds since the step began."""
+    """Seconds since the fleet began."""
 
 
 class RunEnded(NamedTuple):
@@ -80,8 +80,7 @@ class Fleet(Generic[T]):
         fail_fast: bool,
         clock: Clock,
         stop: Stop,
-        began: float,
-        timeout: float,
+        deadline: float,
     ) -> None:
         """``execute`` is iterated in a thread of its own for each item; the stop that it gets ends it early.
 
@@ -96,8 +95,8 @@ class Fleet(Generic[T]):
         self._stop = stop
         self._halt = Stop()
         """What the executions listen to: the process's signals come to the main thread only."""
-        self._began = began
-        self._deadline = began + timeout
+        self._began = clock.monotonic()
+        self._deadline = deadline
         self._updates: SimpleQueue[object] = SimpleQueue()
         self._waiting = [_Task(item) for item in items]
         self._working: list[_Task[T]] = []

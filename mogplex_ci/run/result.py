@@ -114,7 +114,7 @@ class RunResult:
         """Whether the run failed for a reason that may pass, and not because of the agent's work."""
         if self.result is not Result.FAILED or self.run is None or self.timeline.changed is not None:
             return False
-        code = self.timeline.failure_code
+        code = self.timeline.outcome.failure_code
         is_limited = code is not None and code.one_of("rate_limited") is not None
         never_launched = self.timeline.event_count > 0 and not self.timeline.sandbox_was_ready
         return self.run.never_queued or is_limited or never_launched
@@ -148,7 +148,7 @@ def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = N
 
     Only the API's own ``success`` counts as success. ``trouble`` is why the API gave no usable answer last.
     """
-    detail = run.error or timeline.failure
+    detail = run.error or timeline.outcome.failure
     if run.status == "success":
         return RunResult(Result.SUCCESS, 0, run=run, timeline=timeline)
     if run.status == "failed":
@@ -174,12 +174,12 @@ def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = N
 
 def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:
     """Return what failed and what to do about it, by how far the run came."""
-    code = timeline.failure_code.one_of(*_FAILURE_REMEDIES) if timeline.failure_code else None
+    code = timeline.outcome.failure_code.one_of(*_FAILURE_REMEDIES) if timeline.outcome.failure_code else None
     if run.never_queued:
         return "the service could not queue the run", _RETRY_LATER
     if code is not None:
         return "the run failed", _FAILURE_REMEDIES[code]
-    if timeline.changed is not None or timeline.delivery_failed:
+    if timeline.changed is not None or timeline.outcome.delivery_failed:
         return "the run failed while it delivered the changes", "Check that the Mogplex GitHub App may push here."
     if timeline.agent_worked:
         did_something = timeline.last_words is not None or timeline.calls

@@ -7,6 +7,7 @@ report, the outputs and the result file read the finished timeline.
 # No `from __future__ import annotations`, as in models.py.
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
@@ -151,6 +152,22 @@ class ToolUse(NamedTuple):
         return sum(call.failed for call in self.calls)
 
 
+@dataclass
+class Outcome:
+    """What the events say about how the run ended, since its last pause."""
+
+    pull_request_url: Untrusted | None = None
+    changed: bool | None = None
+    failure: Untrusted | None = None
+    """Why the run failed, in the agent's or the service's words."""
+    failure_code: Untrusted | None = None
+    delivery_failed: bool = False
+    """Whether the agent finished, but its changes could not be pushed."""
+    agent_exited: bool = False
+    kinds: set[EventKind] = field(default_factory=set)
+    """Which of the events that end a run were seen."""
+
+
 class Timeline:
     """Built from one run's events, in order. The attributes hold what the events have said so far."""
 
@@ -167,21 +184,11 @@ class Timeline:
         self.branch: Untrusted | None = None
         """The branch worked on; the run object does not always know it."""
         self.base_branch: Untrusted | None = None
-        self.pull_request_url: Untrusted | None = None
-        self.changed: bool | None = None
-        """Whether the run changed anything; None when no delivery event was seen."""
-        self.failure: Untrusted | None = None
-        """Why the run failed, in the agent's or the service's words."""
-        self.failure_code: Untrusted | None = None
-        self.delivery_failed = False
-        """Whether the agent finished, but its changes could not be pushed."""
-        self.end_kinds: set[EventKind] = set()
-        """Which of the events that end a run were seen."""
+        self.outcome = Outcome()
         self._now = 0.0
-        self._reached: set[Phase] = set()
+        self._reached: dict[Phase, bool] = {}
+        """The phases that were reached, and whether they are still open."""
         self._phase_started = 0.0
-        self._agent_works = False
-        self._agent_exited = False
         self._calls: dict[ToolCall, None] = {}
         """Every call, in order."""
         self._calls_by_id: dict[Untrusted, ToolCall] = {}
@@ -209,11 +216,20 @@ class Timeline:
 
     def begin_segment(self) -> None:
         """The run goes on after a pause: its end, its delivery and the phases of its work are judged anew."""
-        self.changed = self.pull_request_url = self.failure = self.failure_code = None
-        self.delivery_failed = self._agent_exited = self._agent_works = False
-        self.end_kinds = set()
-        self._reached -= {Phase.AGENT, Phase.DELIVERY}
+        self.outcome = Outcome()
+        for phase in (Phase.AGENT, Phase.DELIVERY):
+            self._reached.pop(phase, None)
         self._buffer.checkpoint = None
+
+    @property
+    def changed(self) -> bool | None:
+        """Whether the run changed anything; None when no delivery event was seen."""
+        return self.outcome.changed
+
+    @property
+    def pull_request_url(self) -> Untrusted | None:
+        """The pull request that the run opened."""
+        return self.outcome.pull_request_url
 
     def flush_text(self) -> list[Addition]:
         """Return the agent's words that can be shown because nothing more has come for a while."""
@@ -231,12 +247,12 @@ class Timeline:
     @property
     def agent_worked(self) -> bool:
         """Whether the agent ran: it said something, called a tool, or exited."""
-        return Phase.AGENT in self._reached or self._agent_exited
+        return Phase.AGENT in self._reached or self.outcome.agent_exited
 
     @property
     def sandbox_was_ready(self) -> bool:
         """Whether the run got beyond starting its sandbox."""
-        return not self._reached.isdisjoint((Phase.GIT, Phase.INSTALL, Phase.AGENT))
+        return not self._reached.keys().isdisjoint((Phase.GIT, Phase.INSTALL, Phase.AGENT))
 
     @property
     def checkpoint(self) -> Checkpoint | None:
@@ -324,19 +340,20 @@ class Timeline:
                 assert_never(event.kind)
 
     def _read_facts(self, event: Event) -> None:
+        outcome = self.outcome
         if event.git is not None:
             self.branch = event.git.working_branch or self.branch
             self.base_branch = event.git.base_branch or self.base_branch
-            self.pull_request_url = event.git.pull_request_url or self.pull_request_url
+            outcome.pull_request_url = event.git.pull_request_url or outcome.pull_request_url
             if event.kind is EventKind.DELIVERY:
-                self.changed = event.git.changed
+                outcome.changed = event.git.changed
         if event.end is not None:
-            self.end_kinds.add(event.kind)
-            self.failure_code = event.end.code or self.failure_code
-            self._agent_exited = self._agent_exited or event.end.exit_code is not None
-            self.delivery_failed = self.delivery_failed or event.end.in_delivery
+            outcome.kinds.add(event.kind)
+            outcome.failure_code = event.end.code or outcome.failure_code
+            outcome.agent_exited = outcome.agent_exited or event.end.exit_code is not None
+            outcome.delivery_failed = outcome.delivery_failed or event.end.in_delivery
             if event.kind is EventKind.FAILED:
-                self.failure = event.end.error or self.failure or event.message
+                outcome.failure = event.end.error or outcome.failure or event.message
 
     def _time_of(self, event: Event) -> float:
         """Return when it happened; an event without a time happened together with the one before it."""
@@ -358,7 +375,7 @@ class Timeline:
     def _reach(self, phase: Phase) -> bool:
         """Note that ``phase`` was reached, and return whether this is the first time."""
         known = phase in self._reached
-        self._reached.add(phase)
+        self._reached.setdefault(phase, True)
         return not known
 
     def _end_phase(self, phase: Phase, at: float, event: Event | None) -> PhaseEnded:
@@ -367,12 +384,12 @@ class Timeline:
 
     def _start_work(self, at: float) -> Iterator[Addition]:
         if self._reach(Phase.AGENT):
-            self._agent_works, self._phase_started = True, at
+            self._phase_started = at
             yield PhaseStarted(Phase.AGENT, at)
 
     def _end_work(self, at: float, event: Event) -> Iterator[Addition]:
-        if self._agent_works:
-            self._agent_works = False
+        if self._reached.get(Phase.AGENT):
+            self._reached[Phase.AGENT] = False
             is_bad_end = event.kind in (EventKind.FAILED, EventKind.CANCELLED)
             failed = is_bad_end and not (event.end and event.end.in_delivery)
             yield self._end_phase(Phase.AGENT, at, None)._replace(failed=failed)

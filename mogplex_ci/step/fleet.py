@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.budget import STARTS, TokenBudget
 from mogplex_ci.api.client import Client
+from mogplex_ci.api.contact import Contact
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import is_uuid
@@ -51,11 +52,12 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
     inputs, recorder = tasks[0], step.recorder
     clock, stop, began = step.clock, step.stop, step.began
     _allocate_from_one_heap()
-    budget = TokenBudget()
+    budget, contact = TokenBudget(), Contact()
     with service_of(step, tasks) as (url, token):
 
         def connect(number: int) -> Client:
-            return Client(url, token, diagnostics=recorder.diagnostics, turn=budget.turns_of(number, clock))
+            turn = budget.turns_of(number, clock)
+            return Client(url, token, diagnostics=recorder.diagnostics, turn=turn, contact=contact)
 
         def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
             with contextlib.closing(connect(item.number)) as client:
@@ -77,8 +79,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
             fail_fast=inputs.fail_fast,
             clock=clock,
             stop=stop,
-            began=began,
-            timeout=inputs.timeout,
+            deadline=began + inputs.timeout,
         )
 
         def counts() -> SafeText:
@@ -124,7 +125,10 @@ def find_repos(client: Client, wanted: Sequence[str], *, timeout: float) -> dict
             known = visible if is_complete else client.repos(query=literal, timeout=timeout)
             matching = repos_named(word, known)
         found[word] = sorted(matching, key=lambda repo: repo.full_name.text.lower())
-        if is_pattern(word) and not matching:
+        if is_pattern(word) and len(known) >= LIST_LIMIT:
+            fault = f"is looked up among {LIST_LIMIT} repositories at most, and there may be more"
+            problems.append(Problem("repo", fault, "Use narrower patterns.", Untrusted(word)))
+        elif is_pattern(word) and not matching:
             fault = "matches no repository that this token can see"
             problems.append(Problem("repo", fault, FIND_REPO, Untrusted(word)))
         elif len(matching) != 1 and not is_pattern(word):

@@ -392,3 +392,13 @@ def test_each_run_is_judged_by_what_it_brought(step: GitHubStep) -> None:
         "tests": ("failed", "RUN_FAILED"),
         "lint": ("rejected", "NO_CHANGE"),
     }
+
+
+def test_a_pattern_whose_repositories_cannot_all_be_listed_starts_nothing(tmp_path: Path) -> None:
+    with Emulator("success", repos=[f"acme/site-{number}" for number in range(205)], speed=100) as emulator:
+        inputs = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token}
+        ended = GitHubStep(tmp_path / "1", inputs={**inputs, "repo": "acme/site-*"}).run()
+        assert (ended.code, emulator.runs) == (2, [])
+        assert "is looked up among 200 repositories at most" in ended.out
+        assert GitHubStep(tmp_path / "2", inputs={**inputs, "repo": "acme/site-19*"}).run().code == 0
+        assert len(emulator.runs) == 11

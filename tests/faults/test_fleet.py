@@ -108,8 +108,7 @@ class Played:
             fail_fast=options.get("fail_fast", False),
             clock=clock,
             stop=stop,
-            began=began,
-            timeout=100_000.0,
+            deadline=began + 100_000.0,
         )
         self._clocks = fleet.clocks = {}
         try:

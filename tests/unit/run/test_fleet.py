@@ -45,8 +45,7 @@ def fleet_of(
         fail_fast=fail_fast,
         clock=clock,
         stop=stop or Stop(),
-        began=clock.monotonic(),
-        timeout=timeout,
+        deadline=clock.monotonic() + timeout,
     )
 
 
@@ -71,8 +70,7 @@ def virtual_fleet(
         fail_fast=False,
         clock=time.clock(),
         stop=Stop(),
-        began=0.0,
-        timeout=timeout,
+        deadline=timeout,
     )
     fleet.clocks = {}
     return fleet
@@ -211,7 +209,7 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
         return GOOD
 
     clock = time.clock()
-    fleet = Fleet(["a"], execute, concurrency=1, fail_fast=False, clock=clock, stop=stop, began=0.0, timeout=60.0)
+    fleet = Fleet(["a"], execute, concurrency=1, fail_fast=False, clock=clock, stop=stop, deadline=60.0)
     clock.ring(1.0, lambda: stop.request(signal.SIGTERM))
     updates = [update for _, update in fleet.perform()]
     hangs.set()

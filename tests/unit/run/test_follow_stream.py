@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.models import FEED_LIMIT, Run
-from mogplex_ci.run.sources import LEAST_PAUSE
+from mogplex_ci.run.news import LEAST_PAUSE
 from mogplex_ci.run.updates import (
     CancelAnswered,
     Cancelling,
@@ -381,6 +381,71 @@ def test_a_paused_run_may_be_waited_for(world: World) -> None:
     assert question is not None
     assert question.summary
     assert not polls(played)
+
+
+def test_a_run_that_is_resumed_and_ends_between_two_checks_loses_nothing(world: World) -> None:
+    case = world.new_case("resumed-and-failed-at-once")
+    played = case.play(on_pause="wait")
+    assert (played.result, played.end.cause) == ("failed", "the run failed")
+    assert len(set(played.shown)) == len(played.shown) == len(case.run.written())
+    assert played.end.timeline.changed is None
+    assert not played.end.timeline.is_incomplete
+
+
+@pytest.mark.parametrize("scenario", ["asks-twice", "asks-again-at-once"])
+def test_every_question_is_shown_once(world: World, scenario: str) -> None:
+    case = world.new_case(scenario)
+    played = case.play(on_pause="wait")
+    assert (played.result, played.code) == ("success", 0)
+    assert len(set(played.shown)) == len(played.shown) == len(case.run.written())
+    asked = [update.asks.summary.text for update in played.of(StatusChanged) if update.run.is_paused]
+    assert asked == ["Is “E-mail or password is wrong” the right wording?", "Shall the old page stay?"]
+
+
+def test_nobody_is_told_to_answer_a_run_that_was_cancelled(world: World) -> None:
+    assert world.new_case("paused").play(on_pause="cancel").end.remedy == ""
+    assert "Answer it" in world.new_case("paused").play().end.remedy
+
+
+def test_the_last_events_of_a_run_that_a_timeout_cancels_are_shown(each_world: World) -> None:
+    case = each_world.new_case("slow")
+    played = case.play(timeout=60.0, cancel_on_timeout=True)
+    assert (played.result, case.run.status) == ("timeout", "cancelled")
+    assert played.shown == ids(case.run)
+    assert played.seconds < 61.0
+
+
+@pytest.mark.parametrize(
+    ("scenario", "own_branch", "is_known", "checks"),
+    [
+        ("commit-after-two-seconds", True, True, 2),
+        ("success", True, True, 1),
+        ("commit-after-five-seconds", True, False, 2),
+        ("commit-after-five-seconds", False, False, 0),
+    ],
+)
+def test_the_commit_is_looked_for_after_one_and_three_seconds(
+    world: World, scenario: str, own_branch: bool, is_known: bool, checks: int
+) -> None:
+    def request(repo_id: str) -> dict[str, object]:
+        return {"repoId": repo_id, "prompt": f"scenario: {scenario}", "createBranch": own_branch}
+
+    played = world.new_case(scenario, request=request).play()
+    assert played.end.run is not None
+    assert (played.end.run.terminal_commit is not None) == is_known
+    ended = played.seconds - 3.0 if checks == 2 else 0.0
+    last_read = max(at for route, at in played.asked if route == "events")
+    looked = [at - ended for route, at in played.asked if route == "run" and at > last_read]
+    assert looked == pytest.approx([1.0, 3.0]) if checks == 2 else len(looked) == checks
+
+
+def test_a_stream_that_closes_after_each_event_is_opened_twice_a_second(world: World) -> None:
+    case = world.new_case("success")
+    case.inject("stream", times="always", events=1, close=True)
+    played = case.play()
+    check_complete(case, played)
+    opened = [at for route, at in played.asked if route == "stream"]
+    assert min(later - earlier for earlier, later in itertools.pairwise(opened)) >= LEAST_PAUSE
 
 
 def test_events_after_a_pause_come_within_seconds(world: World) -> None:

@@ -86,7 +86,7 @@ def test_a_delivery_that_fails_is_no_failure_of_the_agent() -> None:
     refused = "The agent finished, but GitHub delivery failed: no permission"
     found = timeline(*SUCCESSFUL[:5], delta("Done.", 80), event("failed", refused, 90, exit_code=0))
     (agent,) = [entry for entry in found.entries if isinstance(entry, PhaseEnded) and entry.phase is Phase.AGENT]
-    assert (agent.failed, found.delivery_failed) == (False, True)
+    assert (agent.failed, found.outcome.delivery_failed) == (False, True)
     assert result_of_run(run("failed"), found).cause == "the run failed while it delivered the changes"
 
 
@@ -203,9 +203,9 @@ def test_what_is_nothing_else_is_a_note() -> None:
 def test_the_facts_of_a_success(events: tuple[dict[str, Any], ...]) -> None:
     found = timeline(*events)
     assert (found.branch, found.base_branch, found.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
-    assert (found.failure, found.failure_code, found.delivery_failed) == (None, None, False)
+    assert (found.outcome.failure, found.outcome.failure_code, found.outcome.delivery_failed) == (None, None, False)
     assert found.pull_request_url == Untrusted(PULL_REQUEST)
-    assert [kind.value for kind in found.end_kinds] == ["finished"]
+    assert [kind.value for kind in found.outcome.kinds] == ["finished"]
 
 
 def test_the_facts_of_a_failure() -> None:
@@ -214,9 +214,13 @@ def test_the_facts_of_a_failure() -> None:
         event("failed", "Harness failed", 90, exit_code=1, failure_code="rate_limited", error="429"),
         event("failed", "Run failed", 91),
     )
-    assert (found.failure, found.failure_code, found.changed) == (Untrusted("429"), Untrusted("rate_limited"), None)
+    assert (found.outcome.failure, found.outcome.failure_code, found.changed) == (
+        Untrusted("429"),
+        Untrusted("rate_limited"),
+        None,
+    )
     only_message = timeline(event("failed", "Harness failed", 90))
-    assert only_message.failure == Untrusted("Harness failed")
+    assert only_message.outcome.failure == Untrusted("Harness failed")
 
 
 def test_a_later_event_about_git_erases_nothing() -> None:
