@@ -11,7 +11,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import environment
-from tests.program import Ended, run_program, start_program
+from tests.program import Ended, GitHubStep, run_program, start_program
 from tests.waits import asked, wait_until
 
 PROMPT = "Fix the login form"
@@ -63,6 +63,26 @@ def test_a_killed_steps_run_is_cancelled_by_its_id_alone(name: str, tmp_path: Pa
     assert (ended.code, run.status) == (0, "cancelled"), ended.out
     assert run.id in ended.out
     assert not job.kept
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_the_clean_up_says_line_by_line(tmp_path: Path, emulator: Emulator, refused: bool) -> None:
+    inputs = {"prompt": PROMPT, "base-url": emulator.url, "api-key": emulator.token}
+    step = GitHubStep(tmp_path, inputs=inputs)
+    with step.start() as process:
+        wait_until(asked(emulator, "stream"), process)
+        process.kill()
+    if refused:
+        error = {"code": "FORBIDDEN", "message": "Missing required scope: write."}
+        emulator.inject("cancel", status=403, body={"ok": False, "error": error}, times="always")
+    state = {f"STATE_{name}": value for name, value in step.state.items()}
+    ended = run_program("post", env=step.environment | state, cwd=step.workspace)
+    (run,) = emulator.runs
+    said = f"The API answered {run.status}"
+    if refused:
+        said = f"::warning title=Mogplex::Could not cancel run {run.id}: the token may not do this"
+    assert ended.out.splitlines() == [f"The step ended before its run; cancelling run {run.id}", said]
+    assert ended.code == (65 if refused else 0)
 
 
 def test_git_does_not_see_what_is_kept(tmp_path: Path, emulator: Emulator) -> None:

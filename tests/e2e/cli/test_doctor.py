@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.emulator import Emulator
+from tests.contract.scripted import serving
 from tests.e2e.cli.terminal import Terminal
 from tests.program import Ended
 from tests.require import require
@@ -92,6 +93,15 @@ def test_a_job_that_is_not_recognized(terminal: Terminal) -> None:
         ended = terminal.against(emulator).mogplex("doctor")
     assert marks(ended)["ci"] == "!"
     assert "a retry starts a second run" in ended.out
+
+
+def test_an_answer_without_a_date_says_nothing_about_the_clock(terminal: Terminal) -> None:
+    probe = {"http": 400, "error": ("BAD_REQUEST", "Idempotency-Key is required")}
+    with serving({"start": probe}) as (_time, service):
+        terminal.env |= {"MOGPLEX_URL": service.url, "MOGPLEX_API_KEY": service.token}
+        found = findings(terminal.mogplex("doctor", "--json"))
+    assert (found["clock"]["mark"], found["clock"]["message"]) == ("unknown", "the answer has no date")
+    assert found["authentication"]["mark"] == "ok"
 
 
 @pytest.mark.parametrize("status", [200, 404])

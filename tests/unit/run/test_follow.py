@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from itertools import pairwise
 from typing import Any
@@ -402,3 +403,20 @@ def test_polls_come_more_often_again_when_the_status_changes(old_world: World, m
     gaps = [later - earlier for earlier, later in pairwise(asked)]
     assert 2.0 <= gaps[7] <= 2.2, "nothing had happened for a while"
     assert 1.5 <= gaps[8] <= 1.65
+
+
+@pytest.mark.parametrize(("timeout", "expected"), [(1800.0, {2.0, 30.0}), (20.0, set(range(1, 21)))])
+def test_a_request_may_take_half_a_minute_and_no_longer_than_the_step(
+    old_world: World, timeout: float, expected: set[float]
+) -> None:
+    client, limits = old_world.client(), set()
+    send = client._transport.send
+
+    def sending(*args: Any, **options: Any) -> Any:
+        limits.add(options["timeout"])
+        return send(*args, **options)
+
+    client._transport.send = sending  # type: ignore[method-assign]  # of this transport only
+    old_world.new_case().play(client=client, timeout=timeout)
+    assert {float(math.ceil(limit)) for limit in limits} <= expected
+    assert max(limits) == max(expected)
