@@ -7,8 +7,7 @@ import re
 from bisect import bisect_left
 from typing import Final, NamedTuple
 
-from mogplex_ci.sanitize import formats
-from mogplex_ci.sanitize.redactor import Redactor
+from mogplex_ci.sanitize import formats, names
 from mogplex_ci.untrusted import Untrusted
 
 _CHECKPOINT: Final = "<<<MOGPLEX_CHECKPOINT>>>"
@@ -32,37 +31,13 @@ _TAIL: Final = 4096
 """Characters at the end of the text in which a place to cut is looked for."""
 _LONGEST_DELTA: Final = 256 * 1024
 """Characters of one delta that are read; the service knows no limit, and millions of them would take seconds."""
-_LAST_WORD: Final = r"(?<!\S)\S+\Z"
-_PLAIN_WORD: Final = r"[A-Za-z][a-z]{0,6}"
+_UNFINISHED_WORD: Final = r"(?<!\S)\S*[^\s.!?:;)…`*]\Z"
+"""The last word if more of it may come."""
+_SHORT_WORD: Final = r"[A-Za-z][a-z]{0,6}"
 """One that is hardly half a secret, unless a format or a name of secrets begins like this."""
-_ENDED_WORD: Final = r".*[.!?:;)…`*]"
-_RANDOM: Final = r"(?=[\w+/=-]{0,60}\d)[\w+/=-]{12}"
-_LONGEST_KIND: Final = 9
-"""Characters behind a format's mark that may still say what kind of secret it is, as in ``dp.st.prd.``."""
-_NAMES: Final = (
-    *("passphrase", "password", "pwd", "secret", "token", "credentials", "key", "authorization", "bearer", "cookie"),
-    *("login", "curl", "mysql"),
-)
-_NAMING_WORDS: Final = (
-    *("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat", "bearer", "cookie"),
-    *("login", "curl", "mysql", "mariadb", "redis-cli", "://", "env ", "arg ", " set "),
-)
-"""One of these stands in every text that names a secret."""
-_SAMPLE: Final = "Tr0ub4dor3xQ9z"
+_NAMES: Final = ("passphrase", "password", "pwd", "secret", "token", "credentials", "key", "authorization", "bearer")
+_SECRET: Final = "Tr0ub4dor3xQ9z"  # noqa: S105 - a sample
 """What is redacted behind every name of a secret."""
-_WAYS_ON: Final = tuple(
-    way.format(_SAMPLE)
-    for way in (
-        *("{}", " {}", '"{}"', ": {}", '"="{}"', '", "{}"', '" value="{}"', "\n  value: {}", "  value: {}"),
-        *("</a><b>{}</b>", ">{}</a>", "a={}", "response={}", "A_SECRET {}", " password {}", " -p {}", "-p{}", " -a {}"),
-        *("{}@host", "a:letmein", " -u a:letmein"),
-    )
-)
-"""How a text that names a secret may go on; none is a secret without that text."""
-_LONGEST_NAMING: Final = 256
-_MOST_LINES: Final = 3
-"""Lines between which a name and its secret may be divided."""
-_REDACTOR: Final = Redactor((), str)
 
 
 class Checkpoint(NamedTuple):
@@ -128,11 +103,9 @@ class TextBuffer:
         if not self._may_cut(end):
             return []
         tail = self._text[-_TAIL:]
-        if (word := re.search(_LAST_WORD, tail)) is not None and _may_begin_secret(word[0]):
+        if (word := re.search(_UNFINISHED_WORD, tail)) is not None and _may_begin_secret(word[0]):
             tail = tail[: word.start()]
-        for _ in range(_MOST_LINES):
-            if not _names_what_follows(tail):
-                break
+        if _names_what_follows(tail[-_LONGEST_LINES:]):
             tail = tail[: tail.rstrip().rfind("\n") + 1]
         finished = max(end - _TAIL, 0) + len(tail)
         finished = next((stop for start, stop in self._blocks if start < finished < stop), finished)
@@ -211,29 +184,20 @@ def _cut(delta: str) -> str:
 
 
 def _may_begin_secret(word: str) -> bool:
-    """Whether ``word`` may be the first part of a secret, or of its name."""
-    is_plain = re.fullmatch(_PLAIN_WORD, word) and not any(name.startswith(word.lower()) for name in _NAMES)
-    is_ended = re.fullmatch(_ENDED_WORD, word) and not re.search(_RANDOM, word)
-    marks = (mark for kind in formats.FORMATS for mark in kind.marks.split())
-    return not (is_plain or is_ended) or any(
-        mark.startswith(word) or (word.startswith(mark) and len(word) < len(mark) + _LONGEST_KIND) for mark in marks
-    )
+    if not re.fullmatch(_SHORT_WORD, word) or any(name.startswith(word.lower()) for name in _NAMES):
+        return True
+    return any(mark.startswith(word) for kind in formats.FORMATS for mark in kind.marks.split())
 
 
 def _names_what_follows(text: str) -> bool:
-    """Whether a secret that followed the end of ``text``, in one of many ways, would be known by a name in it."""
-    text = text[-_LONGEST_NAMING:]
-    lower = text.lower()
-    if not any(word in lower for word in _NAMING_WORDS):
-        return False
-    return any(end > len(text) for way in _WAYS_ON for _, end in _REDACTOR.find(text + way, 1))
+    """Whether a secret that followed ``text`` would be known by a name in it."""
+    return any(end > len(text) for _, end in names.find(text + _SECRET))
 
 
 def _names_nothing(text: str) -> bool:
-    """Whether the last two lines of ``text`` are plain words, and none of them names what follows."""
+    """Whether the last two lines of ``text`` are plain words."""
     lines = text.rsplit("\n", 2)[-2:]
-    is_plain = len(text) < _LONGEST_LINES and not _NAMING.intersection("".join(lines))
-    return is_plain and not _names_what_follows(f"{text}\n")
+    return len(text) < _LONGEST_LINES and not _NAMING.intersection("".join(lines))
 
 
 def _checkpoint(block: str) -> Checkpoint:

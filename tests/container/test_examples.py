@@ -16,6 +16,7 @@ from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
 from tests.container.images import BASE, ROOT
 from tests.documents import as_workflow, claim
+from tests.github_api import TOKEN, FakeGitHub
 
 pytestmark = pytest.mark.container
 
@@ -74,6 +75,11 @@ class Example:
         self._upload.mkdir()
         (self._upload / "action.yml").write_text(UPLOAD_STAND_IN)
 
+    def run_beside(self, api: FakeGitHub, emulator: Emulator, event: str, payload: Mapping[str, object]) -> ActResult:
+        """Run the workflow for an event whose words are at GitHub, too."""
+        token, url = f"--secret=GITHUB_TOKEN={TOKEN}", f"--env=GITHUB_API_URL={api.url}"
+        return self.run(emulator, event, payload, token, url)
+
     def run(self, emulator: Emulator, event: str, payload: Mapping[str, object], *options: str) -> ActResult:
         """Run the workflow for an event."""
         (self._folder / "event.json").write_text(json.dumps(payload))
@@ -86,7 +92,7 @@ class Example:
             f"--container-options={' '.join(self._volumes())}",
             f"--env=MOGPLEX_URL={emulator.url}",
             f"--secret=MOGPLEX_API_KEY={emulator.token}",
-            "--secret=GITHUB_TOKEN=none",
+            *(() if any("GITHUB_TOKEN" in option for option in options) else ("--secret=GITHUB_TOKEN=none",)),
             *options,
             event=event,
         )
@@ -152,18 +158,22 @@ def test_nightly_upkeep_with_a_prompt_of_the_callers(image: str, tmp_path: Path)
     assert run.prompt == "Remove code that nothing uses. Run the tests."
 
 
+ISSUE = {"title": "Login `$(id)`", "body": "It fails.\n"}
+
+
 def labeled(label: str, sender: Mapping[str, object]) -> dict[str, object]:
-    texts = {"title": "Login `$(id)`", "body": "It fails.\n"}
-    issue = {"number": 12, **texts, "author_association": "NONE", "user": STRANGER}
+    issue = {"number": 12, **ISSUE, "node_id": "I", "author_association": "NONE", "user": STRANGER}
     return {"action": "labeled", "label": {"name": label}, "issue": issue, "sender": sender}
 
 
-def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Path) -> None:
+def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Path, api: FakeGitHub) -> None:
+    api.words = {"I": ISSUE}
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["label"]).run(emulator, "issues", labeled("agent", PERSON))
+        done = Example(image, tmp_path, EXAMPLES["label"]).run_beside(api, emulator, "issues", labeled("agent", PERSON))
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert run.prompt.startswith("Solve issue #12 of this repository")
+    assert "```text\nLogin `$(id)`\n\nIt fails.\n```" in run.prompt
     assert [line for line in done.lines() if line.startswith("gh: ")] == [
         "gh: <issue> <comment> <12> <--repo> <acme/web>"
         " <--body> <An agent made https://github.com/acme/web/pull/42 from this.>"
@@ -171,9 +181,11 @@ def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_label_of_the_callers_choice_starts_an_agent(image: str, tmp_path: Path) -> None:
+def test_a_label_of_the_callers_choice_starts_an_agent(image: str, tmp_path: Path, api: FakeGitHub) -> None:
+    api.words = {"I": ISSUE}
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, RECIPES["label"]).run(emulator, "issues", labeled("robot", PERSON))
+        example = Example(image, tmp_path, RECIPES["label"])
+        done = example.run_beside(api, emulator, "issues", labeled("robot", PERSON))
         assert len(emulator.runs) == 1
     assert done.exit_code == 0, done.log
 
@@ -190,43 +202,53 @@ def test_a_label_that_an_issue_form_set_and_another_label_start_nothing(
     assert not any(line.startswith("gh: ") for line in done.lines())
 
 
-def commented(body: str, association: str) -> dict[str, object]:
-    issue = {"number": 12, "title": "Login `$(id)`", "body": "It fails.\n", "author_association": "NONE"}
-    return {"action": "created", "issue": issue, "comment": {"body": body, "author_association": association}}
+def commented(body: str, association: str, api: FakeGitHub) -> dict[str, object]:
+    api.words = {"I": ISSUE, "IC": {"body": body}}
+    issue = {"number": 12, **ISSUE, "node_id": "I", "author_association": "NONE", "user": STRANGER}
+    comment = {"body": body, "node_id": "IC", "author_association": association, "user": PERSON}
+    return {"action": "created", "issue": issue, "comment": comment, "sender": PERSON}
 
 
-def test_a_members_comment_starts_an_agent_that_answers(image: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("association", ["MEMBER", pytest.param("CONTRIBUTOR", marks=pytest.mark.slow)])
+def test_a_members_comment_starts_an_agent_that_answers(
+    image: str, tmp_path: Path, api: FakeGitHub, association: str
+) -> None:
+    """Also that of a member whose membership is private, as the event has it."""
+    api.permissions["ada"] = "write"
     with Emulator("success", speed=20) as emulator:
-        comment = commented("/agent Mend `$(id)` here", "MEMBER")
-        done = Example(image, tmp_path, EXAMPLES["comment"]).run(emulator, "issue_comment", comment)
+        comment = commented("/agent Mend `$(id)` here", association, api)
+        done = Example(image, tmp_path, EXAMPLES["comment"]).run_beside(api, emulator, "issue_comment", comment)
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
-    assert run.prompt == "/agent Mend `$(id)` here\n\nThis is a comment on #12 of this repository."
+    assert run.prompt.endswith("```text\n/agent Mend `$(id)` here\n```")
+    assert "\n\nIt fails.\n```" in run.prompt
     (answer,) = [line for line in done.lines() if line.startswith("gh: ")]
     assert "ended with success. https://github.com/acme/web/pull/42 See" in answer
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("body", "association"), [("/agent Mend it", "NONE"), ("Ask the /agent ", "MEMBER")])
-def test_other_comments_start_nothing(image: str, tmp_path: Path, body: str, association: str) -> None:
+def test_other_comments_start_nothing(image: str, tmp_path: Path, api: FakeGitHub, body: str, association: str) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["comment"]).run(
-            emulator, "issue_comment", commented(body, association)
-        )
+        comment = commented(body, association, api)
+        done = Example(image, tmp_path, EXAMPLES["comment"]).run_beside(api, emulator, "issue_comment", comment)
         assert emulator.requests == []
     assert done.exit_code == 0, done.log
 
 
 @pytest.mark.slow
-def test_a_review_is_followed_up_on_the_branch(image: str, tmp_path: Path) -> None:
-    review = {"state": "changes_requested", "body": "Handle the empty list.", "author_association": "MEMBER"}
-    event = {"action": "submitted", "review": review, "pull_request": PULL_REQUEST}
+def test_a_review_is_followed_up_on_the_branch(image: str, tmp_path: Path, api: FakeGitHub) -> None:
+    words = {"body": "Handle the empty list."}
+    api.words = {"PR": {"title": "Login", "body": ""}, "R": words}
+    review = {"state": "changes_requested", **words, "node_id": "R", "author_association": "MEMBER", "user": PERSON}
+    pull_request = {**PULL_REQUEST, "title": "Login", "node_id": "PR"}
+    event = {"action": "submitted", "review": review, "pull_request": pull_request, "sender": PERSON}
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["review"]).run(emulator, "pull_request_review", event)
+        done = Example(image, tmp_path, EXAMPLES["review"]).run_beside(api, emulator, "pull_request_review", event)
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert (run.request.working_branch, run.request.create_branch) == ("feature/login", False)
-    assert run.prompt.endswith("Handle the empty list.")
+    assert run.prompt.endswith("```text\nHandle the empty list.\n```")
 
 
 @pytest.mark.slow

@@ -56,6 +56,7 @@ def labeled() -> dict[str, Any]:
         "number": 12,
         "title": "Login",
         "body": "It fails.",
+        "node_id": "I",
         "author_association": "NONE",
         "user": {"id": 2, "login": "eve", "type": "User"},
     }
@@ -63,6 +64,7 @@ def labeled() -> dict[str, Any]:
 
 
 def test_a_labeled_issue_gets_one_comment_with_the_pull_request(image: str, tmp_path: Path, api: FakeGitHub) -> None:
+    api.words = {"I": {"title": "Login", "body": "It fails."}}
     with Emulator("success", speed=20) as emulator:
         done = run_example(image, tmp_path, "issue", api, emulator, "issues", labeled())
         prompts = [run.prompt for run in emulator.runs]

@@ -29,11 +29,11 @@ EXAMPLES = {
     for name in ("component", "downstream", "job", "matrix", "scheduled")
 }
 COMPONENT = claim("docs/platforms.md", "- component:")
-KILLED = """
+KILLED = r"""
 agent:
   script:
     - mogplex-ci action --repo acme/web --prompt 'Fix it' &
-    - while [ "$(ls .mogplex/*.json 2>/dev/null | xargs -r grep -c run-id)" != 1 ]; do sleep 0.1; done
+    - while [ "$(ls .mogplex/*.json 2>/dev/null | xargs -r grep -cE 'run_id\W+[0-9a-f]')" != 1 ]; do sleep 0.1; done
     - kill -9 $!
     - exit 1
   after_script:
@@ -47,7 +47,8 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
-def run(project: Project, emulator: Emulator, *options: str) -> Pipeline:
+def run(project: Project, emulator: Emulator, *options: str, source: str = "web") -> Pipeline:
+    options = (*options, f"--variable=CI_PIPELINE_SOURCE={source}")
     return project.run(*options, MOGPLEX_URL=emulator.url, MOGPLEX_API_KEY=emulator.token)
 
 
@@ -74,7 +75,7 @@ def test_a_plain_job(tmp_path: Path, emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("job", mostly_slow(SHOWN, every=2), ids=str)
 def test_the_job_of_a_page(tmp_path: Path, emulator: Emulator, job: Block) -> None:
-    pipeline = run(Project(tmp_path, job.code), emulator, "--variable=CI_PIPELINE_SOURCE=schedule")
+    pipeline = run(Project(tmp_path, job.code), emulator, *yaml.safe_load(job.code), source="schedule")
     assert pipeline.code == 0, pipeline.log
     assert [body["repoId"] for body in started(emulator)] == ["5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"]
 
@@ -101,10 +102,19 @@ def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(tmp_path: Pa
     assert "is ignored because it is an output of an earlier job" in said
 
 
+@pytest.mark.parametrize("name", mostly_slow(EXAMPLES, every=len(EXAMPLES)))
+def test_a_push_starts_no_run(tmp_path: Path, emulator: Emulator, name: str) -> None:
+    """A quick start must not cost money on every push."""
+    project = Project(tmp_path, EXAMPLES[name])
+    project.serve_components()
+    run(project, emulator, source="push")
+    assert emulator.runs == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("source", "runs"), [("schedule", 1), ("push", 0)])
 def test_a_job_of_a_schedule(tmp_path: Path, emulator: Emulator, source: str, runs: int) -> None:
-    pipeline = run(Project(tmp_path, EXAMPLES["scheduled"]), emulator, f"--variable=CI_PIPELINE_SOURCE={source}")
+    pipeline = run(Project(tmp_path, EXAMPLES["scheduled"]), emulator, source=source)
     assert pipeline.code == 0, pipeline.log
     assert len(emulator.runs) == runs
 

@@ -45,6 +45,11 @@ def test_outputs_and_variables_exist(block: str) -> None:
     assert set(re.findall(r"\bMOGPLEX_[A-Z_]+\b", block)) <= variables | OUTPUT_VARIABLES | set(VARIABLES)
 
 
+def test_no_failure_is_hidden_in_an_echo() -> None:
+    """`echo "$(command)"` succeeds when the command fails."""
+    assert [str(block) for block in blocks() if re.search(r"\becho\b[^\n|;&#]*\$\((?![(…])", block.code)] == []
+
+
 @pytest.mark.parametrize("block", shown("sh"))
 def test_flags_of_the_step_exist(block: str) -> None:
     for line in block.replace("\\\n", " ").splitlines():
