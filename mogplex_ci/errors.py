@@ -339,6 +339,10 @@ class GitHubError(MogplexError):
     remedy = "Check that github-token may read this repository's contents, pull requests and checks."
 
 
+class GitHubNotFoundError(GitHubError):
+    """GitHub has no such thing, or does not show it to this token."""
+
+
 class GitHubUnavailableError(GitHubError):
     """GitHub's API could not answer; asking again may help."""
 

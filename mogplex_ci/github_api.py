@@ -7,18 +7,25 @@ untrusted like everything else that comes from outside. Facts: docs.github.com/r
 from __future__ import annotations
 
 import json
+import re
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Transport
-from mogplex_ci.errors import GitHubError, GitHubUnavailableError, MogplexError, UnreachableError
+from mogplex_ci.errors import (
+    GitHubError,
+    GitHubNotFoundError,
+    GitHubUnavailableError,
+    MogplexError,
+    UnreachableError,
+    WrongServiceError,
+)
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterator, Mapping, Sequence
 
     from mogplex_ci.api.transport import Answer, RequestLog
@@ -33,40 +40,71 @@ _WORDS: Final = (
     "...on Issue{title body} ...on PullRequest{title body} ...on Discussion{title body} ...on IssueComment{body} "
     "...on PullRequestReview{body} ...on PullRequestReviewComment{body} ...on DiscussionComment{body}}}"
 )
+_NO_HISTORY_REMEDY: Final = "Let the run work on a branch of its own: set create-branch."
 _NETWORK_REMEDY: Final = "Check the proxy settings and the network between this runner and GitHub's API."
-_PASSED: Final = ("success", "neutral", "skipped")
-"""Conclusions of a check run that count as passed, as on a pull request's page."""
+_CONTENTS: Final = "contents: read"
+_COMMENTS: Final = "pull-requests: write (for an issue, issues: write)"
+_NO_COMMIT: Final = "0" * 40
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What a branch changes compared to its base."""
+class Comparison(NamedTuple):
+    """What a commit changes compared to an earlier one, or to the point where its branch left another branch."""
 
     ahead_by: int
-    """Commits that the branch has and its base has not."""
+    """Commits that the later one has and the earlier one has not."""
+    is_descendant: bool
+    """Whether the later one holds every commit of the earlier one."""
     paths: tuple[Untrusted, ...]
     """Paths of the changed files; both names of a renamed one."""
     is_complete: bool
     """Whether ``paths`` holds every file."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a commit nor a file between the two."""
+        return self.ahead_by == 0 and not self.paths
 
-@dataclass(frozen=True, slots=True)
-class PullRequest:
+
+class PullRequest(NamedTuple):
     """A pull request."""
 
-    number: int
     url: Untrusted
-    head_sha: str
+    is_open: bool
+    head: tuple[str, str, str]
+    """Repository as ``owner/name`` in lower case, branch, and commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A check run, or a commit status."""
+class Check(NamedTuple):
+    """A check suite, a check run, or a commit status."""
 
+    id: str
+    """Unique among all three, and another one after it ran again."""
     name: Untrusted
     url: Untrusted | None
     is_complete: bool
-    passed: bool
+    conclusion: str
+    """GitHub's word, such as ``success`` or ``action_required``; empty as long as there is none."""
+    app: str = ""
+    """Slug of the app that made it, such as ``github-actions``; empty for a status."""
+    suite: int = 0
+    """Id of the suite that it is, or is part of."""
+    runs: int = 0
+    """Check runs of a suite."""
+
+    @property
+    def is_suite(self) -> bool:
+        """Whether it is a suite."""
+        return self.id.startswith("suite ")
+
+
+class Checks(NamedTuple):
+    """What there is about a commit."""
+
+    suites: tuple[Check, ...]
+    runs: tuple[Check, ...]
+    statuses: tuple[Check, ...]
+    are_all_listed: bool
+    """Whether GitHub listed as many as it counts."""
 
 
 class GitHubApi:
@@ -86,41 +124,80 @@ class GitHubApi:
         """Close the connections."""
         self._transport.close()
 
+    def tip(self, branch: str, *, timeout: float = CALL_SECONDS) -> str | None:
+        """Return the commit at the tip of ``branch``; None when there is no such branch."""
+        try:
+            data = self._get(f"{self._repo}/git/ref/heads/{quote(branch, safe='/')}", needs=_CONTENTS, timeout=timeout)
+        except GitHubNotFoundError:
+            # GitHub answers a repository that the token may not read in the same way. Everybody who may read one may
+            # read this.
+            self._get(self._repo, needs=_CONTENTS, timeout=timeout)
+            return None
+        found = _mapping(data).get("object")
+        return _commit(found.get("sha") if isinstance(found, dict) else None)
+
+    def tip_at(self, branch: str, when: datetime, *, timeout: float = CALL_SECONDS) -> str | None:
+        """Return the commit at the tip of ``branch`` at a time, as GitHub noted its pushes; None if there was none.
+
+        Dates of commits say nothing about that: who commits chooses them.
+
+        Raises:
+            GitHubError: also when GitHub does not know, as for a time before its hundred newest pushes.
+        """
+        query = {"ref": f"refs/heads/{branch}", "per_page": str(PAGE_SIZE)}
+        pushes = _list(self._get(f"{self._repo}/activity", query, needs=_CONTENTS, timeout=timeout))
+        tip: object = None
+        for push in map(_mapping, pushes):  # the newest comes first
+            if _time(push.get("timestamp")) <= when:
+                tip = push.get("after")
+                break
+            tip = push.get("before")
+        else:
+            if len(pushes) in (0, PAGE_SIZE):
+                raise GitHubError("GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY)
+        return None if tip == _NO_COMMIT else _commit(tip)
+
     def compare(self, base: str, head: str, *, timeout: float = CALL_SECONDS) -> Comparison:
-        """Compare two branches."""
+        """Compare two branches or commits."""
         path = f"{self._repo}/compare/{quote(base, safe='')}...{quote(head, safe='')}"
-        data = _mapping(self._get(path, timeout=timeout))
+        data = _mapping(self._get(path, needs=_CONTENTS, timeout=timeout))
         files = [item for item in _list(data.get("files")) if isinstance(item, dict)]
         names = [item.get(name) for item in files for name in ("filename", "previous_filename")]
         ahead_by = data.get("ahead_by")
+        if not isinstance(ahead_by, int):
+            raise GitHubUnavailableError("GitHub's answer is not a comparison")
         return Comparison(
-            ahead_by=ahead_by if isinstance(ahead_by, int) else 0,
+            ahead_by=ahead_by,
+            is_descendant=data.get("behind_by") == 0,
             paths=tuple(Untrusted(name) for name in names if isinstance(name, str)),
             is_complete=len(files) < MAX_COMPARED_FILES,
         )
 
-    def pull_request(self, number: int, *, timeout: float = CALL_SECONDS) -> PullRequest:
-        """Return the pull request with ``number``."""
-        return _pull_request(self._get(f"{self._repo}/pulls/{number}", timeout=timeout))
-
-    def pull_request_of(self, branch: str, *, timeout: float = CALL_SECONDS) -> PullRequest | None:
-        """Return the newest pull request whose head is ``branch`` of this repository; None when there is none."""
+    def pull_requests_of(self, branch: str, *, timeout: float = CALL_SECONDS) -> list[PullRequest]:
+        """Return the newest pull requests of this repository whose head has the name ``branch``, up to a hundred."""
         owner = self._repo.split("/")[2]
-        query = {"head": f"{owner}:{branch}", "state": "all", "sort": "created", "direction": "desc", "per_page": "1"}
-        for item in _list(self._get(f"{self._repo}/pulls", query, timeout=timeout)):
-            return _pull_request(item)
-        return None
+        query = {"head": f"{owner}:{branch}", "state": "all", "direction": "desc", "per_page": str(PAGE_SIZE)}
+        path, needs = f"{self._repo}/pulls", "pull-requests: read"
+        return [_pull_request(item) for item in _list(self._get(path, query, needs=needs, timeout=timeout))]
 
-    def checks(self, sha: str, *, timeout: float = CALL_SECONDS) -> list[Check]:
-        """Return the check runs and the newest statuses of a commit."""
+    def checks(self, sha: str, *, timeout: float = CALL_SECONDS) -> Checks:
+        """Return the check suites, the newest check runs and the newest statuses of a commit."""
         commit = f"{self._repo}/commits/{quote(sha, safe='')}"
-        runs = self._pages(f"{commit}/check-runs", "check_runs", timeout=timeout)
-        statuses = self._pages(f"{commit}/status", "statuses", timeout=timeout)
-        return [*map(_check_run, runs), *map(_commit_status, statuses)]
+        suites, all_suites = self._counted(f"{commit}/check-suites", "check_suites", "checks: read", timeout)
+        runs, all_runs = self._counted(f"{commit}/check-runs", "check_runs", "checks: read", timeout)
+        statuses, all_statuses = self._counted(f"{commit}/status", "statuses", "statuses: read", timeout)
+        return Checks(
+            tuple(map(_suite, suites)),
+            tuple(map(_check_run, runs)),
+            tuple(map(_commit_status, statuses)),
+            are_all_listed=all_suites and all_runs and all_statuses,
+        )
 
     def may_write(self, login: str, *, timeout: float = CALL_SECONDS) -> bool:
         """Return whether a user has write access to the repository, also as a member or through a team."""
-        data = self._get(f"{self._repo}/collaborators/{quote(login, safe='')}/permission", timeout=timeout)
+        data = self._get(
+            f"{self._repo}/collaborators/{quote(login, safe='')}/permission", needs="metadata: read", timeout=timeout
+        )
         return _mapping(data).get("permission") in ("admin", "write")
 
     def words(self, node_ids: Sequence[str], *, timeout: float = CALL_SECONDS) -> list[tuple[str, str] | None]:
@@ -142,7 +219,7 @@ class GitHubApi:
         An app's, because anybody may copy the marker into a comment of their own; the oldest, because an app may
         repeat what it read.
         """
-        for item in self._pages(f"{self._repo}/issues/{issue}/comments", None, timeout=timeout):
+        for item in self._pages(f"{self._repo}/issues/{issue}/comments", None, needs=_COMMENTS, timeout=timeout):
             body, number = item.get("body"), item.get("id")
             user = item.get("user")
             is_app = isinstance(user, dict) and user.get("type") == "Bot"
@@ -163,29 +240,44 @@ class GitHubApi:
         """Replace the text of a comment."""
         self._send("PATCH", f"{self._repo}/issues/comments/{comment}", {"body": body}, timeout=timeout)
 
-    def _pages(self, path: str, name: str | None, *, timeout: float) -> Iterator[Mapping[str, object]]:
-        """Yield the items of a list, page by page; ``name`` is the field that holds it."""
+    def _counted(self, path: str, name: str, needs: str, timeout: float) -> tuple[list[Mapping[str, object]], bool]:
+        """Return the items of a list, and whether they are as many as GitHub says that there are."""
+        totals: list[object] = []
+        items = list(self._pages(path, name, needs=needs, timeout=timeout, totals=totals))
+        return items, all(isinstance(total, int) and len(items) >= total for total in totals)
+
+    def _pages(
+        self, path: str, name: str | None, *, needs: str, timeout: float, totals: list[object] | None = None
+    ) -> Iterator[Mapping[str, object]]:
+        """Yield the items of a list, page by page; ``name`` is the field that holds it.
+
+        ``totals`` gets what each page says about the length of the list.
+        """
         for page in range(1, MAX_PAGES + 1):
-            data = self._get(path, {"per_page": str(PAGE_SIZE), "page": str(page)}, timeout=timeout)
+            query = {"per_page": str(PAGE_SIZE), "page": str(page)}
+            data = self._get(path, query, needs=needs, timeout=timeout)
             items = _list(data if name is None else _mapping(data).get(name))
+            if totals is not None:
+                totals.append(_mapping(data).get("total_count"))
             yield from (item for item in items if isinstance(item, dict))
             if len(items) < PAGE_SIZE:
                 return
 
-    def _get(self, path: str, query: Mapping[str, str] | None = None, *, timeout: float) -> object:
+    def _get(self, path: str, query: Mapping[str, str] | None = None, *, needs: str, timeout: float) -> object:
+        """Return the data of an answer; ``needs`` is the permission that the call takes."""
         key = f"{path}?{json.dumps(query)}"
         tag, cached = self._cached.get(key, ("", None))
         headers = {**_HEADERS, "If-None-Match": tag} if tag else _HEADERS
         answer = self._answer("GET", path, query=query, headers=headers, timeout=timeout)
         if answer.status == 304:
             return cached
-        data = _data(answer)
+        data = _data(answer, needs)
         if answer.headers.get("ETag"):
             self._cached[key] = (answer.headers["ETag"], data)
         return data
 
     def _send(self, method: str, path: str, body: object, *, timeout: float) -> object:
-        return _data(self._answer(method, path, json=body, headers=_HEADERS, timeout=timeout))
+        return _data(self._answer(method, path, json=body, headers=_HEADERS, timeout=timeout), _COMMENTS)
 
     def _answer(
         self,
@@ -199,22 +291,23 @@ class GitHubApi:
     ) -> Answer:
         try:
             return self._transport.send(method, path, query=query, json=json, headers=headers, timeout=timeout)
-        except UnreachableError as error:
-            raise GitHubUnavailableError("GitHub's API gives no usable answer", remedy=_NETWORK_REMEDY) from error
-        except MogplexError as error:  # a redirect to another host, or a certificate that is not trusted
+        except MogplexError as error:
+            if isinstance(error, UnreachableError) and not isinstance(error, WrongServiceError):
+                raise GitHubUnavailableError("GitHub's API gives no usable answer", remedy=_NETWORK_REMEDY) from error
+            # A redirect to another host, or a certificate that is not trusted.
             raise GitHubError(f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY) from error
 
 
-def _data(answer: Answer) -> object:
+def _data(answer: Answer, needs: str) -> object:
     if 200 <= answer.status < 300:
         try:
             return json.loads(answer.body) if answer.body else None
         except (ValueError, RecursionError) as error:
             raise GitHubUnavailableError("GitHub's answer is not JSON") from error
-    raise _refusal(answer)
+    raise _refusal(answer, needs)
 
 
-def _refusal(answer: Answer) -> GitHubError:
+def _refusal(answer: Answer, needs: str) -> GitHubError:
     """Return the error for a refused request. GitHub refuses with 403 or 429 when a rate limit is used up."""
     wait = parse_retry_after(answer.headers.get("Retry-After"))
     is_used_up = answer.headers.get("X-RateLimit-Remaining") == "0"
@@ -228,10 +321,11 @@ def _refusal(answer: Answer) -> GitHubError:
         return error
     if answer.status == 401:
         return GitHubError("GitHub does not accept github-token")
+    remedy = f"Give the job the permission {needs}, and github-token access to this repository."
     if answer.status == 403:
-        return GitHubError("github-token may not do this")
+        return GitHubError("github-token may not do this", remedy=remedy)
     if answer.status == 404:
-        return GitHubError("GitHub does not find it, or github-token may not read it")
+        return GitHubNotFoundError("GitHub does not find it, or github-token may not read it", remedy=remedy)
     return GitHubError(f"GitHub refused the request with status {answer.status}")
 
 
@@ -244,29 +338,65 @@ def _until_reset(header: str) -> float | None:
 
 def _pull_request(data: object) -> PullRequest:
     item = _mapping(data)
-    number, url, head = item.get("number"), item.get("html_url"), item.get("head")
-    sha = head.get("sha") if isinstance(head, dict) else None
-    if not isinstance(number, int) or not isinstance(url, str) or not isinstance(sha, str) or not sha.isalnum():
+    head = _mapping(item.get("head"))
+    repo = head.get("repo")  # null when the fork was deleted
+    name = repo.get("full_name") if isinstance(repo, dict) else None
+    url, branch = item.get("html_url"), head.get("ref")
+    if not isinstance(url, str) or not isinstance(branch, str):
         raise GitHubUnavailableError("GitHub's answer is not a pull request")
-    return PullRequest(number, Untrusted(url), sha)
+    return PullRequest(
+        Untrusted(url), item.get("state") == "open", (str(name).lower(), branch, _commit(head.get("sha")))
+    )
+
+
+def _suite(item: Mapping[str, object]) -> Check:
+    runs = item.get("latest_check_runs_count")
+    return _check("suite", item, item, runs=runs if isinstance(runs, int) else 0)
 
 
 def _check_run(item: Mapping[str, object]) -> Check:
+    return _check("run", item, _mapping(item.get("check_suite")))
+
+
+def _check(kind: str, item: Mapping[str, object], suite: Mapping[str, object], *, runs: int = 0) -> Check:
+    app = item.get("app")
+    slug, name = (app.get("slug"), app.get("name")) if isinstance(app, dict) else (None, None)
+    suite_id = suite.get("id")
     return Check(
-        name=Untrusted(item.get("name")),
-        url=_text(item.get("html_url")),
+        id=f"{kind} {item.get('id')}",
+        name=Untrusted(item.get("name") or name or "checks"),
+        url=_text(item.get("html_url")) or _text(item.get("details_url")),
         is_complete=item.get("status") == "completed",
-        passed=item.get("conclusion") in _PASSED,
+        conclusion=str(item.get("conclusion") or ""),
+        app=str(slug or ""),
+        suite=suite_id if isinstance(suite_id, int) else 0,
+        runs=runs,
     )
 
 
 def _commit_status(item: Mapping[str, object]) -> Check:
+    state = item.get("state")
     return Check(
+        id=f"status {item.get('id')}",
         name=Untrusted(item.get("context")),
         url=_text(item.get("target_url")),
-        is_complete=item.get("state") != "pending",
-        passed=item.get("state") == "success",
+        is_complete=state in ("success", "failure", "error"),
+        conclusion=str(state),
     )
+
+
+def _commit(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value):
+        raise GitHubUnavailableError("GitHub's answer lacks a commit")
+    return value
+
+
+def _time(value: object) -> datetime:
+    try:
+        time_of_push = datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise GitHubUnavailableError("GitHub's answer lacks a time") from error
+    return time_of_push if time_of_push.tzinfo else time_of_push.replace(tzinfo=UTC)
 
 
 def _mapping(data: object) -> Mapping[str, object]:

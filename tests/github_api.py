@@ -11,12 +11,13 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import parse_qs, unquote, urlsplit
+from zlib import crc32
 
 TOKEN = "ghs_standInTokenOfTheTests0000000000"
 REPOSITORY = "acme/web"
@@ -52,6 +53,55 @@ class Asked:
     status: int
 
 
+def check(name: str, conclusion: str | None, **fields: Any) -> dict[str, Any]:
+    """A check run as GitHub lists it; one without a conclusion is at work. It belongs to GitHub Actions."""
+    return {
+        "id": crc32(name.encode()),
+        "name": name,
+        "status": "completed" if conclusion else "in_progress",
+        "conclusion": conclusion,
+        "html_url": f"https://github.com/{REPOSITORY}/actions/runs/31/job/{crc32(name.encode())}",
+        "app": {"slug": "github-actions", "name": "GitHub Actions"},
+        "check_suite": {"id": 1},
+    } | fields
+
+
+def suite(number: int, conclusion: str | None, *, app: str = "github-actions", runs: int = 0, **fields: Any) -> Any:
+    """A check suite as GitHub lists it; one without a conclusion is at work."""
+    return {
+        "id": number,
+        "status": "completed" if conclusion else "queued",
+        "conclusion": conclusion,
+        "latest_check_runs_count": runs,
+        "app": {"slug": app, "name": app},
+    } | fields
+
+
+def status(context: str, state: str) -> dict[str, Any]:
+    """A commit status as GitHub lists it."""
+    return {"id": crc32(context.encode()), "context": context, "state": state, "target_url": None}
+
+
+@dataclass
+class Look:
+    """What there is about a commit at one look."""
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    suites: list[dict[str, Any]] | None = None
+    """None: one of GitHub Actions for the runs."""
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    missing: int = 0
+    """Runs that GitHub counts and does not list yet."""
+
+    def all_suites(self) -> list[dict[str, Any]]:
+        """The suites, with those that the runs belong to."""
+        if self.suites is not None or not self.runs:
+            return self.suites or []
+        ends = [run["conclusion"] for run in self.runs]
+        bad = [end for end in ends if end not in ("success", "neutral", "skipped")]
+        return [suite(1, None if None in ends else (bad or ends)[0], runs=len(self.runs))]
+
+
 class FakeGitHub:
     """The stand-in. Its public fields are the repository's state; a test changes them as it likes."""
 
@@ -62,15 +112,23 @@ class FakeGitHub:
         self.files: list[dict[str, str]] = []
         """Files of every comparison, as GitHub lists them."""
         self.ahead_by = 1
-        self.check_runs: list[list[dict[str, Any]]] = [[]]
-        """What each look at the check runs finds; the last one stays."""
-        self.statuses: list[dict[str, Any]] = []
+        self.behind_by = 0
+        self.is_empty_between: set[tuple[str, str]] = set()
+        """Commits or branches between which nothing has changed."""
+        self.tips: dict[str, list[str | None]] = {}
+        """What each look at a branch finds, the last one stays; any other branch is at the run's commit."""
+        self.pushes: list[dict[str, Any]] | None = []
+        """What GitHub noted, the newest first; None: it does not tell."""
+        self.looks: list[Look] = [Look()]
+        """What each look at the checks finds; the last one stays."""
         self.permissions: dict[str, str] = {}
         """What each user may do with the repository; others may read it."""
         self.words: dict[str, dict[str, str] | None] = {}
         """Title and body by node id, for GraphQL; None for what the token may not read."""
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
+        self.run: Callable[[], Any] = lambda: None
+        """Returns the emulator's run whose work is in the repository; None for one of a test's own."""
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
 
@@ -89,10 +147,20 @@ class FakeGitHub:
         """What ``GITHUB_API_URL`` is set to."""
         return f"http://127.0.0.1:{self._server.server_port}{self.base_path}"
 
-    def add_pull_request(self, number: int = 42, branch: str = "mogplex/fix") -> None:
-        """Open a pull request."""
+    @property
+    def commit(self) -> str:
+        """The commit that the run pushed."""
+        run = self.run()
+        return HEAD if run is None else str(run.commit_sha)
+
+    def watch(self, emulator: Any) -> None:
+        """Hold the work of the emulator's newest run."""
+        self.run = lambda: emulator.runs[-1] if emulator.runs else None
+
+    def add_pull_request(self, number: int = 42, **fields: Any) -> None:
+        """Open a pull request from the branch that is asked for, at the run's commit, but for what ``fields`` say."""
         url = f"https://github.com/{REPOSITORY}/pull/{number}"
-        self.pull_requests.append({"number": number, "html_url": url, "head": {"ref": branch, "sha": HEAD}})
+        self.pull_requests.append({"number": number, "html_url": url, "state": "open", "head": {}} | fields)
 
     def fail(self, **fields: Any) -> None:
         """Let the next requests meet a fault."""
@@ -104,7 +172,7 @@ class FakeGitHub:
         if path == f"{self.base_path.removesuffix('/v3')}/graphql":
             return 200, {"data": {"nodes": [self.words.get(node_id) for node_id in body["variables"]["ids"]]}}, {}
         repo = f"{self.base_path}/repos/{REPOSITORY}"
-        if not path.startswith(f"{repo}/"):
+        if not (path == repo or path.startswith(f"{repo}/")):
             return 404, {"message": "Not Found"}, {}
         rest = path.removeprefix(repo)
         if match := re.fullmatch(r"/collaborators/([\w.-]+)/permission", rest):
@@ -120,22 +188,37 @@ class FakeGitHub:
                 if comment["id"] == int(match[1]):
                     comment["body"] = body["body"]
                     return 200, comment, {}
-        if match := re.fullmatch(r"/pulls/(\d+)", rest):
-            for item in self.pull_requests:
-                if item["number"] == int(match[1]):
-                    return 200, item, {}
         if rest == "/pulls":
             owner, _, branch = query["head"].partition(":")
-            found = [item for item in self.pull_requests if (owner, item["head"]["ref"]) == ("acme", branch)]
+            default = {"ref": branch, "sha": self.commit, "repo": {"full_name": REPOSITORY}}
+            known = [item | {"head": default | item["head"]} for item in self.pull_requests]
+            found = [item for item in known if (owner, item["head"]["ref"]) == ("acme", branch)]
             return 200, self._page(found, query), {}
-        if re.fullmatch(r"/compare/.+\.\.\..+", rest):
-            return 200, {"ahead_by": self.ahead_by, "files": self.files[:300]}, {}
-        if re.fullmatch(r"/commits/[0-9a-f]+/check-runs", rest):
-            looks = self.check_runs
-            runs = looks.pop(0) if len(looks) > 1 and query["page"] == "1" else looks[0]
-            return 200, {"total_count": len(runs), "check_runs": self._page(runs, query)}, {}
-        if re.fullmatch(r"/commits/[0-9a-f]+/status", rest):
-            return 200, {"statuses": self._page(self.statuses, query)}, {}
+        if match := re.fullmatch(r"/git/ref/heads/(.+)", rest):
+            looks = self.tips.get(match[1], [self.commit])
+            if (tip := looks.pop(0) if len(looks) > 1 else looks[0]) is None:
+                return 404, {"message": "Not Found"}, {}
+            return 200, {"ref": f"refs/heads/{match[1]}", "object": {"type": "commit", "sha": tip}}, {}
+        if rest == "":
+            return 200, {"full_name": REPOSITORY}, {}
+        if rest == "/activity" and self.pushes is not None:
+            return 200, [push for push in self.pushes if push["ref"] == query["ref"]], {}
+        if match := re.fullmatch(r"/compare/(.+)\.\.\.(.+)", rest):
+            if match.groups() in self.is_empty_between:
+                return 200, {"ahead_by": 0, "behind_by": 0, "files": []}, {}
+            return 200, {"ahead_by": self.ahead_by, "behind_by": self.behind_by, "files": self.files[:300]}, {}
+        if match := re.fullmatch(r"/commits/([0-9a-f]+)/(check-suites|check-runs|status)", rest):
+            if match[1] != self.commit:
+                return 200, {"total_count": 0, "check_suites": [], "check_runs": [], "statuses": []}, {}
+            look = self.looks[0]
+            if match[2] == "status" and len(self.looks) > 1 and query["page"] == "1":
+                self.looks.pop(0)  # the last call of a look
+            name, items, missing = {
+                "check-suites": ("check_suites", look.all_suites(), 0),
+                "check-runs": ("check_runs", look.runs, look.missing),
+                "status": ("statuses", look.statuses, 0),
+            }[match[2]]
+            return 200, {"total_count": len(items) + missing, name: self._page(items, query)}, {}
         return 404, {"message": "Not Found"}, {}
 
     def _page(self, items: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -30,11 +30,11 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.urls import base_url_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,7 +47,6 @@ EMULATOR_TOKEN: Final = "mog_EmulatorTokenOpensNothingReal000"  # noqa: S105 - i
 """The token of the emulator's default world. It is public and opens nothing."""
 _LONGEST_MISTAKE: Final = 400
 """Characters of a text for which something else is suggested; longer ones would take time."""
-_LOOPBACK: Final = r"localhost|127(?:\.[0-9]{1,3}){3}|::1"
 
 
 class Kind(NamedTuple):
@@ -90,7 +89,7 @@ class Kind(NamedTuple):
         if not re.fullmatch(self.rules.get("pattern", "(?s:.*)"), text):
             return str(self.rules["x-fault"])
         if self.name == "base-url":
-            return _base_url_fault(text, allow_http=token == EMULATOR_TOKEN)
+            return base_url_fault(text, allow_http=token == EMULATOR_TOKEN)
         more = _MORE_RULES.get(self.name)
         return more(text) if more else None
 
@@ -245,21 +244,6 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
         github_expression=entry.get("x-github"),
         variables=("MOGPLEX_" + name.upper().replace("-", "_"), *entry.get("x-variables", ())),
     )
-
-
-def _base_url_fault(text: str, *, allow_http: bool) -> str | None:
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port  # ValueError: not a port, or not an IPv6 address
-    except ValueError:
-        return "is not a URL"
-    if not host:
-        return "is not a URL"
-    if parts.username is not None or parts.query or parts.fragment:
-        return "contains credentials, a query or a fragment"
-    if parts.scheme == "http" and not allow_http and not re.fullmatch(_LOOPBACK, host):
-        return "would send the token unencrypted"
-    return None
 
 
 def _prompt_fault(text: str) -> str | None:

@@ -14,11 +14,12 @@ from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, Input, Scope, check, e
 from mogplex_ci.inputs.sources import STANDARD_INPUT, gather, given, read_yaml, standard_input, tasks_asked_for
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import StartRequest
+from mogplex_ci.platforms.base import github_api
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import decode, inside, read_text, writable
 
 if TYPE_CHECKING:
-    from mogplex_ci.gates.judges import Patterns
+    from mogplex_ci.gates.patterns import Patterns
 
 _SCENARIO_NAME: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 """Every other scenario is a file."""
@@ -119,6 +120,11 @@ def read_inputs(
         name: text.lower() if inputs()[name].kind.ignores_case else text for name, text in gathered.values.items()
     }
     problems = [*gathered.problems, *wrong, *_conflicts(values)]
+    if "github-token" in values:
+        try:
+            github_api(env)
+        except UsageError as error:
+            problems += error.problems
     if gathered.is_complete:
         problems += _missing(values, repository)
     typed, unusable = _typed(values, {problem.input for problem in wrong}, workspace)
@@ -224,6 +230,10 @@ def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
         if needs:
             remedy = "Set it to ${{ github.token }}, or to a token that may read this repository."
             yield Problem("github-token", f"is missing, and needed for {enumeration(needs)}", remedy)
+    gates = [name for name in ("require", "allowed-paths", "protected-paths", "artifact") if name in values]
+    if gates and not is_true(values["wait"]):
+        fault = f"is false, and {enumeration(gates)} can only be judged when the run has ended"
+        yield Problem("wait", fault, "Set wait to true, or judge the run in a later step that has its run-id.")
     for name in ("artifact-schema", "artifact-file"):
         if name in values and "artifact" not in values:
             yield Problem(
@@ -254,10 +264,10 @@ def _create_branch(values: Mapping[str, str]) -> bool | None:
 
 
 def _patterns(spec: Input, text: str) -> "Patterns":
-    from mogplex_ci.gates.judges import Patterns  # pathspec is needed only for these
+    from mogplex_ci.gates.patterns import Patterns  # pathspec is needed only for these
 
     try:
-        return Patterns.parse(text.splitlines())
+        return Patterns.parse(text)
     except ValueError as error:
         raise UsageError(Problem(spec.name, str(error), spec.kind.remedy, Untrusted(text))) from error
 
@@ -273,8 +283,7 @@ def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
     Raises:
         UsageError: the file cannot be read, or is not a JSON Schema.
     """
-    from jsonschema.exceptions import SchemaError  # only for steps that use it
-    from jsonschema.validators import validator_for
+    from mogplex_ci.gates.schema import schema_fault  # only for steps that use it
 
     text = read_text(workspace, name, input_name="artifact-schema", max_bytes=_SCHEMA_BYTES)
     remedy = 'Use a JSON Schema, such as {"type": "object"}.'
@@ -282,11 +291,10 @@ def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
         schema = json.loads(text)
         if not isinstance(schema, dict):
             raise UsageError(Problem("artifact-schema", "is not a JSON object", remedy, Untrusted(name)))
-        validator_for(schema).check_schema(schema)
     except (ValueError, RecursionError) as error:
         raise UsageError(Problem("artifact-schema", "is not JSON", remedy, Untrusted(name))) from error
-    except SchemaError as error:
-        raise UsageError(Problem("artifact-schema", "is not a JSON Schema", remedy, Untrusted(name))) from error
+    if (fault := schema_fault(schema)) is not None:
+        raise UsageError(Problem("artifact-schema", fault, remedy, Untrusted(name)))
     return schema
 
 

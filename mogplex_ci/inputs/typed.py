@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from mogplex_ci.gates.judges import Patterns
+    from mogplex_ci.gates.patterns import Patterns
 else:
     Patterns: TypeAlias = Any  # its module loads pathspec, which few steps need
 

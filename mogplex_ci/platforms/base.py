@@ -10,9 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.state import StateFile
 from mogplex_ci.platforms.system import Identity, System, joined, value_of
+from mogplex_ci.urls import base_url_fault
 from mogplex_ci.workspace import writable, write_whole
 
 if TYPE_CHECKING:
@@ -30,9 +32,6 @@ _PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
 
 FORK_BUILD: Final = "this job builds a pull request from a fork"
 """Why a trigger is not trusted, for systems with a variable that says so."""
-
-_LOOPBACK_URL: Final = r"http://(?:127\.0\.0\.1|localhost)(?::\d+)?(?:/|\Z)"
-"""A stand-in on this machine, for tests; everything else must be https."""
 
 
 class Level(StrEnum):
@@ -77,9 +76,8 @@ class Platform:
 
     @property
     def github_api_url(self) -> str:
-        """Base URL of the API of the GitHub server that the repository is on."""
-        url = self.env.get("GITHUB_API_URL", "")
-        return url if url.startswith("https://") or re.match(_LOOPBACK_URL, url) else "https://api.github.com"
+        """Base URL of the API of the GitHub server that the repository is on. Raises what ``github_api`` raises."""
+        return github_api(self.env)
 
     @property
     def job_url(self) -> str | None:
@@ -221,6 +219,18 @@ class Platform:
     def _state_names(self, identity: Identity) -> Sequence[str]:
         """Return what the main step and its ``post`` have in common, and no other job."""
         return identity.parts
+
+
+def github_api(env: Mapping[str, str]) -> str:
+    """Return the base URL of the API of the GitHub server that ``env`` names.
+
+    Raises:
+        UsageError: ``GITHUB_API_URL`` is an address that no token must be sent to.
+    """
+    url = env.get("GITHUB_API_URL") or "https://api.github.com"
+    if (fault := base_url_fault(url)) is not None:
+        raise UsageError(Problem("GITHUB_API_URL", fault, "Set it as GitHub's runner does, or leave it out."))
+    return url.rstrip("/")
 
 
 def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:

@@ -6,6 +6,7 @@ Everything here may be printed or written as it is: text is sanitized, and what 
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import quote
 
@@ -267,6 +268,11 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     )
 
 
+def _with_links(gate: Gate) -> Iterator[Untrusted]:
+    for item, link in zip_longest(gate.items, gate.links):
+        yield item if link is None else Untrusted(f"{item.text} {link.text}".strip())
+
+
 def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
     """Return what may be shown of a gate that was judged."""
     return GateFacts(
@@ -276,7 +282,7 @@ def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
         found=safe.message(capitalized(gate.found)),
         remedy=safe.message(gate.remedy) if gate.remedy and not gate.passed else None,
         error_code=None if gate.passed else safe.identifier(gate.error_code),
-        items=tuple(safe.clean(item, limit=ITEM_LIMIT) for item in gate.items),
+        items=tuple(safe.clean(item, limit=ITEM_LIMIT) for item in _with_links(gate)),
     )
 
 

@@ -97,6 +97,9 @@ class RunLog:
                 self._say("The API answers again after ", duration(after))
             case u.Heartbeat():
                 self._heartbeat(update)
+            case u.ChecksAwaited(commit, complete, total, names):
+                waits_for = (", waiting for ", *text.joined(", ", *names[:ITEMS_IN_ANNOTATION])) if names else ()
+                self._say("Checks of ", Untrusted(commit[:7]), ": ", complete, " of ", total, " complete", *waits_for)
             case u.GateJudged(gate):
                 self._gate(gate_facts(gate, self._safe))
             case u.Cancelling(run):

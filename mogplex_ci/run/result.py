@@ -47,8 +47,8 @@ class Gate(NamedTuple):
     error_code: str = ""
     items: tuple[Untrusted, ...] = ()
     """Paths, checks or faults."""
-    artifact: Untrusted | None = None
-    """Content of the artifact."""
+    links: tuple[Untrusted | None, ...] = ()
+    """Addresses of the items, in the same order; empty when they have none."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class RunResult:
     gates: tuple[Gate, ...] = ()
     """Gates that were judged, in order."""
     artifact: Untrusted | None = None
-    """Content of the artifact that was asked for."""
+    """Content of the artifact that was asked for; None unless its gate passed."""
     left_behind: bool = False
     """A run of this step may be at work without being wanted: it could not be cancelled, or its id is not known."""
 

@@ -10,6 +10,7 @@ from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Gate, RunResult
 from mogplex_ci.run.timeline import Addition
+from mogplex_ci.untrusted import Untrusted
 
 HEARTBEAT_SECONDS: Final = 30.0
 """Longest silence. A log that holds a line back until the next event is silent for twice as long at most."""
@@ -146,6 +147,16 @@ class Ended(NamedTuple):
     """The agent's last words, if they were not shown yet."""
 
 
+class ChecksAwaited(NamedTuple):
+    """The checks of the judged commit are not complete; told when something has changed."""
+
+    commit: str
+    complete: int
+    total: int
+    names: tuple[Untrusted, ...]
+    """Those that are not complete."""
+
+
 class GateJudged(NamedTuple):
     """A gate was judged."""
 
@@ -190,6 +201,7 @@ Update = (
     | Recovered
     | Heartbeat
     | Ended
+    | ChecksAwaited
     | GateJudged
     | Cancelling
     | CancelAnswered

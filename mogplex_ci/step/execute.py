@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.run.one import Execution
-from mogplex_ci.run.result import Result, interrupted, result_of_error
+from mogplex_ci.run.result import interrupted, result_of_error
 from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from mogplex_ci.api.client import Client
+    from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.models import Repo
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.one import Plan
     from mogplex_ci.run.result import RunResult
@@ -88,46 +90,49 @@ def execute(step: Step, inputs: ActionInputs, plan: Plan, client: Client) -> Gen
     """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates."""
     execution = Execution(client, plan, clock=step.clock, stop=step.stop, began=step.began)
     with outcome_of(step, execution.with_known) as outcome:
-        yield from execution.perform()
-        outcome.result = execution.result
-        if outcome.result.result is Result.SUCCESS and _requires_something(inputs):
-            outcome.result = yield from _judged(step, inputs, execution.result, client)
+        outcome.result = yield from _judged(step, inputs, execution, client)
     is_rehearsal = inputs.scenario is not None  # ends as the scenario does, so that later steps can be tried
     return outcome.result.as_dry_run() if inputs.dry_run and not is_rehearsal else outcome.result
 
 
-def _requires_something(inputs: ActionInputs) -> bool:
-    return bool(inputs.require or inputs.allowed_paths or inputs.protected_paths or inputs.artifact)
+def _judged(
+    step: Step, inputs: ActionInputs, execution: Execution, client: Client
+) -> Generator[Update, None, RunResult]:
+    """Execute a run, and judge a successful one by the gates. A dry run skips those that only GitHub can judge."""
+    from mogplex_ci.gates.case import Requirements
+
+    wanted = Requirements(
+        inputs.require, inputs.allowed_paths, inputs.protected_paths, inputs.artifact, inputs.artifact_schema
+    )
+    if not wanted.gates:
+        yield from execution.perform()
+        return execution.result
+    from mogplex_ci.gates import Case, Judge, judge_run
+
+    judge = Judge(
+        client,
+        _github(step, inputs),
+        step.clock,
+        step.stop,
+        step.began + inputs.timeout,
+        losses=step.recorder.safe.losses,
+        own_run=step.platform.env.get("GITHUB_RUN_ID", ""),
+        is_rehearsal=inputs.dry_run,
+    )
+    with contextlib.closing(Case(wanted, judge)) as case:
+        for update in execution.perform():
+            yield from case.watch(update, inputs.branch)
+            yield update
+        judged = yield from judge_run(execution.result, case)
+    return judged._replace(duration=step.duration)
 
 
-def _judged(step: Step, inputs: ActionInputs, result: RunResult, client: Client) -> Generator[Update, None, RunResult]:
-    """Judge a successful run by its gates. A dry run asks GitHub nothing, and judges only what it needs nobody for."""
-    from mogplex_ci.gates import Judge, Requirements, judge_run
-    from mogplex_ci.gates.judges import ArtifactWanted
+def _github(step: Step, inputs: ActionInputs) -> Callable[[Repo], GitHubApi] | None:
+    """Return what connects to GitHub's API of a repository; None when nothing asks it."""
+    token = inputs.github_token
+    if token is None or inputs.dry_run:
+        return None
     from mogplex_ci.github_api import GitHubApi
 
-    asks_github = not inputs.dry_run
-    wanted = Requirements(
-        change="change" in inputs.require,
-        pull_request="pull-request" in inputs.require,
-        checks="checks" in inputs.require and asks_github,
-        allowed=inputs.allowed_paths if asks_github else None,
-        protected=inputs.protected_paths if asks_github else None,
-        artifact=ArtifactWanted(inputs.artifact, inputs.artifact_schema) if inputs.artifact else None,
-    )
-    with contextlib.ExitStack() as stack:
-        github, why_not = None, "Give github-token, so that GitHub can be asked."
-        if asks_github and inputs.github_token is not None:
-            if result.repo is None:  # never the job's own repository instead: the run may work on another one
-                why_not = "Give repo as owner/name, one that this Mogplex token lists."
-            else:
-                repo = result.repo.full_name.text
-                github = GitHubApi(
-                    step.platform.github_api_url, inputs.github_token, repo, diagnostics=step.recorder.diagnostics
-                )
-                stack.callback(github.close)
-        judging = judge_run(
-            result, wanted, Judge(client, github, why_not, step.clock, step.stop, step.began + inputs.timeout)
-        )
-        judged = yield from judging
-    return judged._replace(duration=step.duration)
+    url, diagnostics = step.platform.github_api_url, step.recorder.diagnostics
+    return lambda repo: GitHubApi(url, token, repo.full_name.text, diagnostics=diagnostics)

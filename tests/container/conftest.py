@@ -8,7 +8,7 @@ import pytest
 
 from tests.container.images import BASE, built_image, docker
 from tests.container.registry import Layout, Registry, serving
-from tests.github_api import FakeGitHub
+from tests.github_api import FakeGitHub, Look, check
 from tests.require import require, unavailable
 
 
@@ -34,7 +34,7 @@ def api() -> Iterator[FakeGitHub]:
     with FakeGitHub() as api:
         api.add_pull_request(42)
         api.files = [{"filename": "package.json"}]
-        api.check_runs = [[{"name": "test", "status": "completed", "conclusion": "success"}]]
+        api.looks = [Look([check("test", "success")])]
         yield api
 
 

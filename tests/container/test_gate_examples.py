@@ -31,7 +31,8 @@ steps:
 def run_example(
     image: str, folder: Path, name: str, api: FakeGitHub, emulator: Emulator, event: str, payload: dict[str, Any]
 ) -> ActResult:
-    """Run an example as it stands in a repository of its own."""
+    """Run an example as it stands in a repository of its own; what its run pushes is on GitHub."""
+    api.watch(emulator)
     repository = folder / "repository"
     repository.mkdir()
     workspace(repository, EXAMPLES[name], image)

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
-from tests.github_api import APP, TOKEN, FakeGitHub
+from tests.github_api import APP, TOKEN, FakeGitHub, Look, check
 from tests.github_log import read_log
 from tests.oracles.github_markdown import rendered
 from tests.program import Ended, GitHubStep
@@ -23,7 +23,7 @@ from tests.waits import wait_until
 
 ARTIFACT = Path(__file__).parent / "scenarios" / "artifact.yaml"
 FILES = {"result-file": "result.json", "junit-file": "junit.xml", "report-file": "report.html"}
-PASSED = [{"name": "test", "status": "completed", "conclusion": "success", "html_url": "https://ci.example/1"}]
+PASSED = check("test", "success")
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def api() -> Iterator[FakeGitHub]:
     with FakeGitHub() as api:
         api.add_pull_request(42)
         api.files = [{"filename": "src/login.tsx"}]
-        api.check_runs = [PASSED]
+        api.looks = [Look([PASSED])]
         yield api
 
 
@@ -45,6 +45,7 @@ class Job:
     def run(self, **inputs: str) -> Ended:
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
         with Emulator(self.scenario, speed=50) as emulator:
+            self.api.watch(emulator)
             known = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token, "github-token": TOKEN}
             env = {"GITHUB_API_URL": self.api.url, **self.env}
             self.step = GitHubStep(self.folder, known | FILES | given, env)
@@ -69,10 +70,10 @@ def test_a_run_that_brings_everything_is_a_success(tmp_path: Path, api: FakeGitH
     job = Job(tmp_path, api)
     ended = job.run(require="change, pull-request, checks", allowed_paths="src/**\n*.md", protected_paths=".github/")
     assert (ended.code, job.step.outputs["result"], errors(ended)) == (0, "success", []), ended.out
-    names = ["change", "pull-request", "allowed-paths", "protected-paths", "checks"]
+    names = ["change", "pull-request", "allowed-paths", "protected-paths", "checks", "branch"]
     assert [(gate["name"], gate["passed"]) for gate in job.result["gates"]] == [(name, True) for name in names]
     suite = junit(job)
-    assert (suite.get("tests"), suite.get("failures")) == ("6", "0")
+    assert (suite.get("tests"), suite.get("failures")) == ("7", "0")
 
 
 def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_path: Path, api: FakeGitHub) -> None:
@@ -114,6 +115,8 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_pa
 def test_what_does_not_hold_has_a_code(
     tmp_path: Path, api: FakeGitHub, scenario: str | Path, inputs: dict[str, str], code: str
 ) -> None:
+    if scenario == "no-change":
+        api.ahead_by, api.files, api.pull_requests = 0, [], []
     job = Job(tmp_path, api, scenario)
     ended = job.run(**inputs)
     assert (ended.code, job.step.outputs["result"], job.step.outputs["error-code"]) == (1, "rejected", code), ended.out
@@ -122,20 +125,20 @@ def test_what_does_not_hold_has_a_code(
 
 
 def test_failed_checks_are_listed_with_their_links(tmp_path: Path, api: FakeGitHub) -> None:
-    failed = {"name": "e2e", "status": "completed", "conclusion": "failure", "html_url": "https://ci.example/2"}
-    api.check_runs = [[*PASSED, failed]]
+    api.looks = [Look([PASSED, check("e2e", "failure", html_url="https://ci.example/2")])]
     job = Job(tmp_path, api)
     ended = job.run(require="checks")
     assert (ended.code, job.step.outputs["error-code"]) == (1, "CHECKS_FAILED")
-    assert errors(ended)[0].startswith("checks: A check on its pull request failed: e2e https://ci.example/2.")
+    assert errors(ended)[0].startswith("checks: A check failed: e2e https://ci.example/2.")
 
 
 def test_what_github_refuses_to_tell_does_not_pass(tmp_path: Path, api: FakeGitHub) -> None:
     api.fail(status=404, times=99)
     job = Job(tmp_path, api)
     ended = job.run(protected_paths=".github/")
-    assert (ended.code, job.step.outputs["error-code"]) == (1, "PATH_NOT_ALLOWED")
+    assert (ended.code, job.step.outputs["error-code"]) == (1, "NOT_JUDGED")
     assert "could not be judged" in errors(ended)[0]
+    assert "Give the job the permission contents: read" in errors(ended)[0]
 
 
 def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: FakeGitHub) -> None:

@@ -8,25 +8,22 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.gates import Judge, Requirements, judge_run
-from mogplex_ci.gates.judges import ArtifactWanted, Patterns
+from mogplex_ci.api.retry import finish
+from mogplex_ci.gates import Case, Judge, Requirements, judge_run
+from mogplex_ci.gates.patterns import Patterns
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.updates import Started
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults.world import Played, World
-from tests.github_api import REPOSITORY, TOKEN, FakeGitHub
+from tests.github_api import TOKEN, FakeGitHub, Look, check
+from tests.unit.report.events import starting
 from tests.virtual_time import VirtualClock
 
-ALL = Requirements(
-    change=True,
-    pull_request=True,
-    checks=True,
-    allowed=Patterns.parse(["src/"]),
-    protected=Patterns.parse([".github/"]),
-)
-RUNNING = [{"name": "test", "status": "in_progress", "conclusion": None}]
-PASSED = [{"name": "test", "status": "completed", "conclusion": "success"}]
+ALL = Requirements(frozenset({"change", "pull-request", "checks"}), Patterns.parse("src/"), Patterns.parse(".github/"))
+CHECKS = Requirements(frozenset({"checks"}))
+RUNNING, PASSED = Look([check("test", None)]), Look([check("test", "success")])
 PASSING: list[dict[str, Any]] = [
     {"status": 500},
     {"status": 502, "body": b"<html>"},
@@ -43,15 +40,27 @@ FINAL: list[dict[str, Any]] = [{"status": status} for status in (400, 401, 403, 
 @pytest.fixture
 def api() -> Iterator[FakeGitHub]:
     with FakeGitHub() as api:
-        api.add_pull_request(42)
+        api.add_pull_request()
         api.files = [{"filename": "src/login.tsx"}]
-        api.check_runs = [RUNNING, PASSED]
+        api.looks = [RUNNING, PASSED]
         yield api
 
 
 @pytest.fixture(scope="module")
 def played(world: World) -> Played:
     return world.new_case("success").play()
+
+
+@pytest.fixture(autouse=True)
+def pushed(world: World, api: FakeGitHub, played: Played) -> None:
+    """What the run has pushed is in the repository."""
+    holds(world, api, played)
+
+
+def holds(world: World, api: FakeGitHub, played: Played) -> None:
+    assert played.end.run is not None
+    run_id = played.end.run.id
+    api.run = lambda: next(run for run in world.emulator.runs if run.id == run_id)
 
 
 class Judged:
@@ -61,12 +70,21 @@ class Judged:
         self.clock: VirtualClock = world.time.clock()
         self.stop = stop or Stop()
         self.began = self.clock.monotonic()
-        self._client, self._github = world.client(), GitHubApi(api.url, TOKEN, REPOSITORY)
-        why_not = "Give github-token, so that GitHub can be asked."
-        self._judge = Judge(self._client, self._github, why_not, self.clock, self.stop, self.began + timeout)
+        self._client = world.client()
+        self._judge = Judge(
+            self._client,
+            lambda repo: GitHubApi(api.url, TOKEN, repo.full_name.text),
+            self.clock,
+            self.stop,
+            self.began + timeout,
+        )
 
     def run(self, result: RunResult, wanted: Requirements = ALL) -> RunResult:
-        work = judge_run(result, wanted, self._judge)
+        case = Case(wanted, self._judge)
+        if result.run is not None:
+            for update in (starting(), Started(result.run, "key", joined=False, owned=True)):
+                finish(case.watch(update, None))
+        work = judge_run(result, case)
         try:
             while True:
                 next(work)
@@ -76,7 +94,7 @@ class Judged:
         finally:
             self.clock.leave()
             self._client.close()
-            self._github.close()
+            case.close()
 
     @property
     def seconds(self) -> float:
@@ -84,11 +102,11 @@ class Judged:
 
 
 def test_checks_are_waited_for(world: World, api: FakeGitHub, played: Played) -> None:
-    api.check_runs = [RUNNING, RUNNING, RUNNING, PASSED]
+    api.looks = [RUNNING, RUNNING, RUNNING, PASSED]
     judged = Judged(world, api)
     result = judged.run(played.end)
     assert (result.result, result.exit_code) == (Result.SUCCESS, 0)
-    assert [gate.passed for gate in result.gates] == [True] * 5
+    assert [gate.passed for gate in result.gates] == [True] * 6
     assert 30.0 <= judged.seconds <= 50.0
 
 
@@ -111,28 +129,26 @@ def test_what_cannot_be_judged_does_not_pass(
     judged = Judged(world, api, timeout=100.0)
     result = judged.run(played.end)
     assert (result.result, result.exit_code) == (Result.REJECTED, 1)
-    assert {gate.name for gate in result.gates if not gate.passed} == {"allowed-paths", "protected-paths", "checks"}
-    assert all(gate.remedy and gate.error_code for gate in result.gates if not gate.passed)
+    assert [gate.error_code for gate in result.gates] == ["NOT_JUDGED"] * 5
+    assert all(gate.remedy for gate in result.gates)
     assert judged.seconds <= 101.0
 
 
 @pytest.mark.parametrize(
-    ("looks", "words", "longest"),
-    [([[]], "has no checks", 110.0), ([RUNNING], "not complete when the timeout passed", 600.0)],
+    ("look", "code", "longest"),
+    [(Look(), "CHECKS_FAILED", 110.0), (RUNNING, "TIMEOUT", 600.0)],
 )
 def test_checks_that_never_come_are_not_waited_for_forever(
-    world: World, api: FakeGitHub, played: Played, looks: list[list[dict[str, Any]]], words: str, longest: float
+    world: World, api: FakeGitHub, played: Played, look: Look, code: str, longest: float
 ) -> None:
-    api.check_runs = looks
+    api.looks = [look]
     judged = Judged(world, api)
-    result = judged.run(played.end, Requirements(checks=True))
-    assert (result.result, result.error_code) == (Result.REJECTED, "CHECKS_FAILED")
-    assert words in result.cause
+    assert judged.run(played.end, CHECKS).error_code == code
     assert judged.seconds <= longest
 
 
 def test_a_stop_signal_ends_the_wait_for_checks(world: World, api: FakeGitHub, played: Played) -> None:
-    api.check_runs = [RUNNING]
+    api.looks = [RUNNING]
     stop = Stop()
     judged = Judged(world, api, stop=stop)
     judged.clock.ring(35.0, lambda: stop.request(signal.SIGTERM))
@@ -141,25 +157,11 @@ def test_a_stop_signal_ends_the_wait_for_checks(world: World, api: FakeGitHub, p
     assert judged.seconds == pytest.approx(35.0)
 
 
-def test_a_branch_that_cannot_be_compared_is_not_judged(world: World, api: FakeGitHub, played: Played) -> None:
-    api.files = []
-    result = Judged(world, api).run(played.end, Requirements(protected=Patterns.parse([".github/"])))
-    assert (result.result, result.error_code) == (Result.REJECTED, "PATH_NOT_ALLOWED")
-
-
-def test_more_files_than_github_lists_are_rejected(world: World, api: FakeGitHub, played: Played) -> None:
-    api.files = [{"filename": f"src/{number}.py"} for number in range(400)]
-    result = Judged(world, api).run(played.end, Requirements(allowed=Patterns.parse(["src/"])))
-    assert (result.result, result.error_code) == (Result.REJECTED, "PATH_NOT_ALLOWED")
-
-
 def test_an_artifact_is_read_when_the_pushed_commit_is_known(world: World, api: FakeGitHub) -> None:
     prompt = "scenario: commits-late"
     case = world.new_case(request=lambda repo_id: {"repoId": repo_id, "prompt": prompt, "createBranch": True})
     played = case.play()
-    assert played.end.run is not None
-    assert played.end.run.terminal_commit is None
-    wanted = Requirements(artifact=ArtifactWanted(".mogplex/artifacts/report.json"))
+    wanted = Requirements(artifact=".mogplex/artifacts/report.json")
     result = Judged(world, api).run(played.end, wanted)
     assert (result.result, result.artifact) == (Result.SUCCESS, Untrusted({"ready": True}))
     assert result.run is not None
@@ -169,17 +171,14 @@ def test_an_artifact_is_read_when_the_pushed_commit_is_known(world: World, api: 
 def test_what_no_event_tells_is_asked_of_github(world: World, api: FakeGitHub) -> None:
     played = world.new_case("no-last-event").play()
     assert played.end.timeline.changed is None
-    assert played.end.branch is not None
-    wanted = Requirements(change=True, pull_request=True)
-    without = Judged(world, api).run(played.end, wanted)
-    assert [gate.error_code for gate in without.gates if not gate.passed] == ["NO_PULL_REQUEST"]
-    api.add_pull_request(43, played.end.branch.text)
+    holds(world, api, played)
+    wanted = Requirements(frozenset({"change", "pull-request"}))
     assert Judged(world, api).run(played.end, wanted).result is Result.SUCCESS
-    api.ahead_by = 0
-    assert Judged(world, api).run(played.end, wanted).error_code == "NO_CHANGE"
+    api.pull_requests.clear()
+    assert Judged(world, api).run(played.end, wanted).error_code == "NO_PULL_REQUEST"
 
 
 def test_a_run_that_failed_is_not_judged(world: World, api: FakeGitHub) -> None:
     played = world.new_case("failed").play()
     result = Judged(world, api).run(played.end)
-    assert (result.result, result.gates, api.asked) == (Result.FAILED, (), [])
+    assert (result.result, result.gates) == (Result.FAILED, ())

@@ -5,29 +5,36 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError
 from mogplex_ci.github_api import GitHubApi
-from tests.github_api import APP, HEAD, REPOSITORY, TOKEN, FakeGitHub
+from tests.github_api import APP, HEAD, REPOSITORY, TOKEN, FakeGitHub, Look, check, status
 
+NOW = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
+PUSH = {"ref": "refs/heads/mogplex/fix", "before": "0" * 40, "after": HEAD, "timestamp": "2026-11-24T00:00:00Z"}
 CALLS: list[Callable[[GitHubApi], object]] = [
     lambda github: github.compare("main", "mogplex/fix"),
-    lambda github: github.pull_request(42),
-    lambda github: github.pull_request_of("mogplex/fix"),
+    lambda github: github.tip("mogplex/fix"),
+    lambda github: github.tip_at("mogplex/fix", NOW),
+    lambda github: github.pull_requests_of("mogplex/fix"),
     lambda github: github.checks(HEAD),
     lambda github: github.find_comment(7, re.compile("<!--")),
     lambda github: github.create_comment(7, "text"),
     lambda github: github.edit_comment(100, "text"),
 ]
-each_call = pytest.mark.parametrize("call", CALLS, ids=["compare", "pull", "pulls", "checks", "find", "create", "edit"])
+each_call = pytest.mark.parametrize(
+    "call", CALLS, ids=["compare", "tip", "before", "pulls", "checks", "find", "create", "edit"]
+)
 
 
 @pytest.fixture(params=["", "/api/v3"], ids=["github.com", "enterprise"])
 def api(request: pytest.FixtureRequest) -> Iterator[FakeGitHub]:
     with FakeGitHub(request.param) as api:
         api.add_pull_request()
+        api.pushes = [PUSH]
         api.comments.append({"id": 100, "body": "<!-- mine -->", "issue": 7})
         yield api
 
@@ -64,11 +71,10 @@ def test_a_comparison_that_may_lack_files_is_not_complete(
 
 
 def test_every_page_is_read(api: FakeGitHub, github: GitHubApi) -> None:
-    api.check_runs = [[{"name": str(n), "status": "completed", "conclusion": "success"} for n in range(230)]]
-    api.statuses = [{"context": "ci/old", "state": "pending"}]
+    api.looks = [Look([check(str(number), "success") for number in range(230)], None, [status("ci/old", "pending")])]
     checks = github.checks(HEAD)
-    assert len({check.name for check in checks}) == 231
-    assert [check.is_complete for check in checks].count(False) == 1
+    assert (len({run.id for run in checks.runs}), len(checks.statuses)) == (230, 1)
+    assert checks.are_all_listed
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(250)]
     api.comments[240] |= {"body": "<!-- mine --> text", "user": APP}
     assert github.find_comment(7, re.compile("<!-- mine -->")) == (240, "<!-- mine -->")
@@ -86,26 +92,35 @@ def test_a_marker_counts_at_the_beginning_of_an_apps_oldest_comment_only(api: Fa
 
 
 def test_what_has_not_changed_is_not_sent_again(api: FakeGitHub, github: GitHubApi) -> None:
-    api.check_runs = [[{"name": "test", "status": "completed", "conclusion": "success"}]]
+    api.looks = [Look([check("test", "success")])]
     first, second = github.checks(HEAD), github.checks(HEAD)
     assert first == second
-    assert [asked.status for asked in api.asked] == [200, 200, 304, 304]
-    api.check_runs = [[{"name": "test", "status": "completed", "conclusion": "failure"}]]
-    assert not github.checks(HEAD)[0].passed
-    assert [asked.status for asked in api.asked[4:]] == [200, 304]
+    assert [asked.status for asked in api.asked] == [200, 200, 200, 304, 304, 304]
+    api.looks = [Look([check("test", "failure")])]
+    assert github.checks(HEAD).runs[0].conclusion == "failure"
+    assert [asked.status for asked in api.asked[6:]] == [200, 200, 304]
+
+
+def test_the_tip_of_a_branch(api: FakeGitHub, github: GitHubApi) -> None:
+    assert github.tip("mogplex/fix") == HEAD
+    assert api.asked[-1].path.endswith("/git/ref/heads/mogplex/fix")
+    api.tips["gone"] = [None]
+    assert github.tip("gone") is None
+    api.fail(status=404, times=2)
+    with pytest.raises(GitHubError, match="may not read it"):
+        github.tip("gone")
 
 
 @pytest.mark.parametrize(
-    ("conclusion", "passed"),
-    [("success", True), ("neutral", True), ("skipped", True), ("failure", False), ("cancelled", False), (None, False)],
+    ("when", "tip"),
+    [("2026-11-23T00:00:00Z", None), ("2026-11-24T00:00:00Z", "a" * 40), ("2026-11-25T12:00:00+02:00", "b" * 40)],
 )
-def test_which_conclusions_pass(api: FakeGitHub, github: GitHubApi, conclusion: str | None, passed: bool) -> None:
-    api.check_runs = [[{"name": "test", "status": "completed", "conclusion": conclusion}]]
-    assert github.checks(HEAD)[0].passed is passed
-
-
-def test_a_branch_without_a_pull_request(api: FakeGitHub, github: GitHubApi) -> None:
-    assert github.pull_request_of("main") is None
+def test_the_tip_of_a_branch_at_a_time(api: FakeGitHub, github: GitHubApi, when: str, tip: str | None) -> None:
+    api.pushes = [
+        PUSH | {"before": "a" * 40, "after": "b" * 40, "timestamp": "2026-11-25T09:00:00Z"},
+        PUSH | {"after": "a" * 40},
+    ]
+    assert github.tip_at("mogplex/fix", datetime.fromisoformat(when)) == tip
 
 
 @each_call
@@ -144,7 +159,7 @@ def test_no_usable_answer_may_pass(
 def test_a_refusal_is_final_and_says_why(
     api: FakeGitHub, github: GitHubApi, call: Callable[[GitHubApi], object], status: int, words: str
 ) -> None:
-    api.fail(status=status, body=b'{"message": "ghs_theirWords"}')
+    api.fail(status=status, body=b'{"message": "ghs_theirWords"}', times=2)
     with pytest.raises(GitHubError, match=words) as caught:
         call(github)
     assert not isinstance(caught.value, GitHubUnavailableError)
@@ -155,7 +170,7 @@ def test_a_refusal_is_final_and_says_why(
 def test_a_secondary_rate_limit_says_how_long_to_wait(api: FakeGitHub, github: GitHubApi, status: int) -> None:
     api.fail(status=status, headers={"Retry-After": "7"})
     with pytest.raises(GitHubUnavailableError) as caught:
-        github.pull_request(42)
+        github.pull_requests_of("fix")
     assert caught.value.retry_after == 7
 
 
@@ -163,7 +178,7 @@ def test_a_secondary_rate_limit_says_how_long_to_wait(api: FakeGitHub, github: G
 def test_a_used_up_rate_limit_lasts_to_its_reset(api: FakeGitHub, github: GitHubApi, status: int) -> None:
     api.fail(status=status, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 90)})
     with pytest.raises(GitHubUnavailableError) as caught:
-        github.pull_request(42)
+        github.pull_requests_of("fix")
     assert caught.value.retry_after == pytest.approx(90, abs=3)
 
 
@@ -175,72 +190,73 @@ def test_a_comment_without_an_id_may_exist_later(api: FakeGitHub, github: GitHub
 
 def test_a_wrong_token(api: FakeGitHub) -> None:
     with pytest.raises(GitHubError, match="does not accept github-token"):
-        GitHubApi(api.url, "ghs_other", REPOSITORY).pull_request(42)
+        GitHubApi(api.url, "ghs_other", REPOSITORY).pull_requests_of("fix")
 
 
 def test_the_token_does_not_follow_a_redirect_to_another_host(api: FakeGitHub, github: GitHubApi) -> None:
     with FakeGitHub() as other:
         port = other.url.rsplit(":", 1)[1]
-        api.fail(status=307, headers={"Location": f"http://localhost:{port}/repos/acme/web/pulls/42"})
+        api.fail(status=307, headers={"Location": f"http://localhost:{port}/repos/acme/web/pulls?head=acme:fix"})
         with pytest.raises(GitHubError, match="another host") as caught:
-            github.pull_request(42)
+            github.pull_requests_of("fix")
         assert other.asked == []
     assert not isinstance(caught.value, GitHubUnavailableError)
 
 
 def test_a_renamed_repository_is_found_where_it_moved(api: FakeGitHub, github: GitHubApi) -> None:
-    api.fail(status=301, headers={"Location": f"{api.url}/repos/acme/web/pulls/42"})
-    assert github.pull_request(42).number == 42
+    api.fail(status=301, headers={"Location": f"{api.url}/repos/acme/web/pulls?head=acme:fix"})
+    assert github.pull_requests_of("fix")
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"number": "42", "html_url": "https://github.com/acme/web/pull/42", "head": {"sha": "0a1b"}}',
-        b'{"number": 42, "html_url": null, "head": {"sha": "0a1b"}}',
-        b'{"number": 42, "html_url": "https://github.com/acme/web/pull/42", "head": {"sha": 7}}',
-        b'{"number": 42, "html_url": "https://github.com/acme/web/pull/42", "head": {"sha": "../0a1b"}}',
-        b'{"number": 42, "html_url": "https://github.com/acme/web/pull/42", "head": null}',
+        b'[{"html_url": null, "head": {"ref": "fix", "sha": "%s"}}]' % HEAD.encode(),
+        b'[{"html_url": "https://github.com/acme/web/pull/42", "head": {"ref": null, "sha": "%s"}}]' % HEAD.encode(),
+        b'[{"html_url": "https://github.com/acme/web/pull/42", "head": {"ref": "fix", "sha": "../0a1b"}}]',
+        b'[{"html_url": "https://github.com/acme/web/pull/42", "head": null}]',
+        b"[7]",
     ],
 )
 def test_what_is_no_pull_request_is_not_used(api: FakeGitHub, github: GitHubApi, body: bytes) -> None:
     api.fail(status=200, body=body)
-    with pytest.raises(GitHubUnavailableError, match="not a pull request"):
-        github.pull_request(42)
+    with pytest.raises(GitHubUnavailableError):
+        github.pull_requests_of("fix")
 
 
-@pytest.mark.parametrize(("ahead_by", "expected"), [("3", 3), ("0", 0), ('"3"', 0), ("null", 0)])
-def test_how_far_a_branch_is_ahead(api: FakeGitHub, github: GitHubApi, ahead_by: str, expected: int) -> None:
+@pytest.mark.parametrize("ahead_by", ['"3"', "null"])
+def test_a_comparison_that_counts_nothing_is_none(api: FakeGitHub, github: GitHubApi, ahead_by: str) -> None:
     api.fail(status=200, body=f'{{"ahead_by": {ahead_by}, "files": []}}'.encode())
-    assert github.compare("main", "fix").ahead_by == expected
+    with pytest.raises(GitHubUnavailableError, match="not a comparison"):
+        github.compare("main", "fix")
 
 
 @pytest.mark.parametrize("header", ["soon", "-5", "1.5", "9" * 13, "\u0661"])
 def test_a_reset_that_is_no_time_leaves_the_wait_to_us(api: FakeGitHub, github: GitHubApi, header: str) -> None:
     api.fail(status=403, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": header})
     with pytest.raises(GitHubUnavailableError) as caught:
-        github.pull_request(42)
+        github.pull_requests_of("fix")
     assert caught.value.retry_after is None
 
 
 def test_a_reset_in_the_past_is_waited_a_second_for(api: FakeGitHub, github: GitHubApi) -> None:
     api.fail(status=429, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1764000000"})
     with pytest.raises(GitHubUnavailableError) as caught:
-        github.pull_request(42)
+        github.pull_requests_of("fix")
     assert caught.value.retry_after == 1.0
 
 
 def test_a_refusal_while_requests_are_left_is_no_rate_limit(api: FakeGitHub, github: GitHubApi) -> None:
     api.fail(status=403, headers={"X-RateLimit-Remaining": "12"})
     with pytest.raises(GitHubError, match="may not do this") as caught:
-        github.pull_request(42)
+        github.pull_requests_of("fix")
     assert not isinstance(caught.value, GitHubUnavailableError)
 
 
 def test_an_outage_says_how_long_it_lasts(api: FakeGitHub, github: GitHubApi) -> None:
     api.fail(status=503, headers={"Retry-After": "9"})
     with pytest.raises(GitHubUnavailableError) as caught:
-        github.pull_request(42)
+        github.pull_requests_of("fix")
     assert caught.value.retry_after == 9
 
 
@@ -257,14 +273,11 @@ def test_a_list_that_fills_its_pages_is_read_to_its_end(api: FakeGitHub, github:
 
 
 @pytest.mark.parametrize(
-    ("state", "is_complete", "passed"),
-    [("pending", False, False), ("success", True, True), ("failure", True, False), ("error", True, False)],
+    ("state", "is_complete"), [("pending", False), ("success", True), ("failure", True), ("error", True)]
 )
-def test_what_a_commit_status_says(
-    api: FakeGitHub, github: GitHubApi, state: str, is_complete: bool, passed: bool
-) -> None:
-    api.statuses = [{"context": "ci/old", "state": state, "target_url": "https://ci.example/7"}]
-    (status,) = github.checks(HEAD)
-    assert (status.is_complete, status.passed) == (is_complete, passed)
-    assert status.url is not None
-    assert status.url.text == "https://ci.example/7"
+def test_what_a_commit_status_says(api: FakeGitHub, github: GitHubApi, state: str, is_complete: bool) -> None:
+    api.looks = [Look(statuses=[status("ci/old", state) | {"target_url": "https://ci.example/7"}])]
+    (found,) = github.checks(HEAD).statuses
+    assert (found.is_complete, found.conclusion) == (is_complete, state)
+    assert found.url is not None
+    assert found.url.text == "https://ci.example/7"

@@ -4,28 +4,59 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.gates.judges import Patterns
+from mogplex_ci.gates.patterns import Patterns
 
 
 @pytest.mark.parametrize(
     ("patterns", "path", "matches"),
     [
-        (["src/**"], "src/a/b.py", True),
-        (["src/**"], "lib/src/a.py", False),
-        ([".github/"], ".github/workflows/ci.yml", True),
-        ([".github/"], "packages/web/.github/ci.yml", True),
-        (["/.github/"], "packages/web/.github/ci.yml", False),
-        (["*.md", "!docs/*.md"], "README.md", True),
-        (["*.md", "!docs/*.md"], "docs/a.md", False),
-        (["# a comment", "", "  *.lock  "], "yarn.lock", True),
-        (["a b/*"], "a b/ü.txt", True),
+        ("src/**", "src/a/b.py", True),
+        ("src/**", "lib/src/a.py", False),
+        (".github/", ".github/workflows/ci.yml", True),
+        (".github/", "packages/web/.github/ci.yml", True),
+        ("/.github/", "packages/web/.github/ci.yml", False),
+        ("*.md\n!docs/*.md", "README.md", True),
+        ("*.md\n!docs/*.md", "docs/a.md", False),
+        ("*.md", "x.md/test.py", True),
+        ("# a comment\n\n  *.lock  \r\n", "yarn.lock", True),
+        ("a b/*", "a b/ü.txt", True),
+        (r"\#a", "#a", True),
     ],
 )
-def test_patterns_match_as_in_a_gitignore_file(patterns: list[str], path: str, matches: bool) -> None:
-    assert Patterns.parse(patterns).spec.match_file(path) is matches
+def test_patterns_match_as_in_a_gitignore_file(patterns: str, path: str, matches: bool) -> None:
+    found = Patterns.parse(patterns)
+    assert (found.allow(path), found.protect(path)) == (matches, matches)
 
 
-@pytest.mark.parametrize("patterns", [[], [""], ["# only a comment"], ["!docs/"]])
-def test_patterns_that_match_nothing_are_refused(patterns: list[str]) -> None:
-    with pytest.raises(ValueError, match="matches anything"):
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        (".husky/", ".husky"),  # a symbolic link
+        ("vendor/lib/", "vendor/lib"),  # a submodule
+        ("package.json", "Package.json"),
+        ("docs/straße/", "docs/STRASSE/a.md"),
+        ("caf\u00e9/", "cafe\u0301/menu.md"),
+        ("*.lock", "yarn\n.lock"),
+        ("src/", "b.py\x1b"),
+        ("src/", "b\u200b.py"),
+        ("src/ok.py", "src/ok.py\n"),
+        ("src/ok.py", "src/o\u202ek.py"),
+    ],
+)
+def test_what_may_be_taken_for_a_protected_path_is_protected_and_not_allowed(pattern: str, path: str) -> None:
+    found = Patterns.parse(pattern)
+    assert (found.protect(path), found.allow(path)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "fault"),
+    [
+        *(("", "holds no pattern"), ("# only a comment", "holds no pattern"), ("!docs/", "holds no pattern")),
+        *(("./.github/", r"holds \. or"), ("src/../.github/", r"holds \. or"), ("a/.", r"holds \. or")),
+        *((".github//", "holds //"), ("a\n!.github//x", "holds //"), ("*.yml # workflows", "holds a comment")),
+        *(("a\n/", "holds a pattern that matches nothing"), ("a\n\\", "holds a pattern that is not valid")),
+    ],
+)
+def test_patterns_that_match_nothing_are_refused(patterns: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
         Patterns.parse(patterns)

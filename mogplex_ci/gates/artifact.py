@@ -1,0 +1,77 @@
+"""The judge of ``artifact``: a JSON document that the agent commits, checked against a schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mogplex_ci.api.retry import retrying
+from mogplex_ci.errors import ApiError, ConflictError, MogplexError, NotFoundError, OldServiceError
+from mogplex_ci.gates.case import Verdict
+from mogplex_ci.untrusted import Untrusted
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from mogplex_ci.gates.case import Case
+    from mogplex_ci.run.updates import Update
+
+FETCH_SECONDS: Final = 60.0
+"""How long to ask for the artifact."""
+VALIDATION_SECONDS: Final = 10.0
+"""How long to check it against its schema."""
+
+
+def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:
+    """Fetch the artifact, and judge it by its schema and by what is left of it when it is handed on."""
+    run, path, judge = case.result.run, case.wanted.artifact or "", case.judge
+    if run is None:
+        return Verdict("missing")
+    try:
+        artifact = yield from retrying(
+            lambda timeout: judge.client.artifact(run.id, path, timeout=timeout),
+            clock=judge.clock,
+            deadline=min(judge.deadline, judge.clock.monotonic() + FETCH_SECONDS),
+            stop=judge.stop,
+        )
+    except MogplexError as error:
+        return _not_read(error)
+    commit, sha = case.commit, artifact.commit_sha
+    if commit is not None and sha is not None and sha.text != commit:
+        return Verdict("other-commit", items=(sha,))
+    if losses := judge.losses(artifact.content):
+        return Verdict("changed", items=tuple(map(Untrusted, losses)), number=len(losses))
+    faults = _faults(case, artifact.content)
+    if faults:
+        return Verdict("invalid", items=tuple(map(Untrusted, faults)), number=len(faults))
+    return Verdict("passed", artifact=artifact.content)
+
+
+def _faults(case: Case, content: Untrusted) -> list[str]:
+    from mogplex_ci.gates.schema import faults_in_child  # only for steps that use it
+
+    schema, judge = case.wanted.schema, case.judge
+    try:
+        if schema is None:
+            return []
+        seconds = max(min(judge.deadline - judge.clock.monotonic(), VALIDATION_SECONDS), 0.0)
+        with judge.stop.interrupting():
+            return content.inspect(lambda value: faults_in_child(value, schema, seconds))
+    except TimeoutError:
+        return ["checking it against the schema took too long"]
+    except RecursionError:
+        return ["it is nested too deeply to be checked"]
+
+
+def _not_read(error: MogplexError) -> Verdict:
+    """Return the verdict on an artifact that could not be fetched."""
+    items = (error.detail,) if error.detail else ()
+    match error:
+        case OldServiceError():
+            return Verdict("old-service", items=items)
+        case NotFoundError():
+            return Verdict("missing", items=items)
+        case ConflictError():
+            return Verdict("no-branch", items=items)
+        case ApiError(http_status=400):  # the path was checked before the start, so it is what stands there
+            return Verdict("no-json", items=items)
+    return Verdict("not-read", items=items, cause=error.cause, remedy=error.remedy)

@@ -1,0 +1,276 @@
+"""What gates work with: what is required, whom they ask, and what GitHub says about the run's work."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mogplex_ci.api.retry import retrying
+from mogplex_ci.errors import GitHubError, MogplexError
+from mogplex_ci.run.updates import Started, Starting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+    from typing import Any, TypeVar
+
+    from mogplex_ci.api.client import Client
+    from mogplex_ci.gates.patterns import Patterns
+    from mogplex_ci.github_api import Comparison, GitHubApi
+    from mogplex_ci.models import Repo
+    from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.updates import Update
+    from mogplex_ci.untrusted import Untrusted
+    from mogplex_ci.waiting import Clock, Stop
+
+    T = TypeVar("T")
+
+COMMIT_SECONDS: Final = 10.0
+"""How long the service may take to record the pushed commit of a run that succeeded."""
+COMMIT_PAUSE: Final = 1.0
+_NO_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
+_NO_REPOSITORY: Final = "Give repo as owner/name, one that this Mogplex token lists."
+
+
+class Requirements(NamedTuple):
+    """What a run must deliver."""
+
+    words: frozenset[str] = frozenset()
+    """Those of ``require``."""
+    allowed: Patterns | None = None
+    """Every changed path matches."""
+    protected: Patterns | None = None
+    """No changed path matches."""
+    artifact: str | None = None
+    """Its path from the repository's root, such as ``.mogplex/artifacts/report.json``."""
+    schema: Mapping[str, Any] | None = None
+    """A JSON Schema, already checked to be one."""
+
+    @property
+    def gates(self) -> frozenset[str]:
+        """The names of the gates that judge all this."""
+        inputs = {"allowed-paths": self.allowed, "protected-paths": self.protected, "artifact": self.artifact}
+        return self.words | {name for name, value in inputs.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Whom gates ask, and for how long."""
+
+    client: Client
+    connect: Callable[[Repo], GitHubApi] | None
+    """Makes GitHub's API of a repository; None when there is no token for it."""
+    clock: Clock
+    stop: Stop
+    deadline: float
+    """A time of the clock."""
+    losses: Callable[[Untrusted], Sequence[str]] = lambda _: ()
+    """Tells what cleaning would change in an artifact."""
+    own_run: str = ""
+    """Id of the workflow run of GitHub Actions that this job belongs to, which waits for this very step."""
+    is_rehearsal: bool = False
+    """Leaves out the gates that only GitHub can judge."""
+    waits_for_all: bool = False
+    """Waits until all checks are complete, though one has failed."""
+
+    def ask(self, call: Callable[..., T]) -> Generator[Update, None, T]:
+        """Return what ``call(timeout=seconds)`` returns; it is made again until it is answered or the deadline comes.
+
+        Raises:
+            GitHubError: GitHub refuses, or gave no usable answer in time.
+            StopRequested: a stop signal came.
+        """
+        return (
+            yield from retrying(
+                lambda timeout: call(timeout=timeout), clock=self.clock, deadline=self.deadline, stop=self.stop
+            )
+        )
+
+
+class Before(NamedTuple):
+    """What the branch was when the step began."""
+
+    commit: str | None
+    """None when it did not exist."""
+
+
+class Evidence(NamedTuple):
+    """What GitHub says about the run's work."""
+
+    commit: str | None
+    """The judged commit: the one that the run pushed. None when there is no such branch."""
+    known_at: float
+    """When it was known, as a time of the clock."""
+    comparison: Comparison | None
+    """What it changed; None when no comparison shows that, or no gate needs it."""
+
+
+class Verdict(NamedTuple):
+    """What a judge found."""
+
+    outcome: str
+    """Its name in the gate's row of the table, which has the words for it."""
+    items: tuple[Untrusted, ...] = ()
+    """Paths, checks or faults."""
+    links: tuple[Untrusted | None, ...] = ()
+    """Their addresses, in the same order, if they have any."""
+    number: int = 0
+    """How many there are."""
+    cause: str = ""
+    """Why it could not be judged, in our words."""
+    remedy: str = ""
+    """What to do, in place of the row's words."""
+    artifact: Untrusted | None = None
+    """Content of an artifact that passed."""
+
+
+class Case:
+    """One run, what it must deliver, and GitHub's word on it."""
+
+    def __init__(self, wanted: Requirements, judge: Judge) -> None:
+        self.wanted = wanted
+        self.judge = judge
+        self.github: GitHubApi | None = None
+        self.result: RunResult
+        self.evidence: Evidence | GitHubError | None = None
+        """None when GitHub is not asked."""
+        self._before: Before | GitHubError | None = None
+        """None as long as it is not known."""
+
+    def close(self) -> None:
+        """Give GitHub's connections back."""
+        if self.github is not None:
+            self.github.close()
+
+    def watch(self, update: Update, branch: str | None) -> Generator[Update, None, None]:
+        """Note what the branch is before the run works on it: ``branch`` if one is asked for, else the run's own."""
+        match update:
+            case Starting():
+                github = self._connected(update.repo)
+                if github is not None and self._before is None and branch is not None:
+                    self._before = yield from self._tip_before(github, branch)
+            case Started() if update.joined:
+                self._before = None  # it was at work before this step began
+            case Started(run) if self._before is None and self.github is not None:
+                if run.creates_branch or run.working_branch is None:
+                    self._before = Before(None)
+                else:
+                    self._before = yield from self._tip_before(self.github, run.working_branch.text)
+
+    def collect(self, result: RunResult) -> Generator[Update, None, None]:
+        """Learn the judged commit and what it changed. Afterwards ``evidence`` has it, or why GitHub does not tell.
+
+        Raises:
+            StopRequested: a stop signal came.
+        """
+        self.result = yield from self._with_pushed_commit(result)
+        if self._connected(result.repo) is None:
+            return
+        try:
+            self.evidence = yield from self._collected()
+        except GitHubError as error:
+            self.evidence = error
+
+    @property
+    def branch(self) -> str | None:
+        """The branch of the run, as the service has it; events decide only where the service names the base itself."""
+        run = self.result.run
+        working, base = (run.working_branch, run.base_branch) if run is not None else (None, None)
+        named = working if working is not None and working != base else self.result.timeline.branch or working
+        return named.text if named is not None and named.text else None
+
+    @property
+    def commit(self) -> str | None:
+        """The judged commit, as far as it is known."""
+        run = self.result.run
+        told = run.terminal_commit.text if run is not None and run.terminal_commit is not None else ""
+        if re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", told):
+            return told
+        return self.evidence.commit if isinstance(self.evidence, Evidence) else None
+
+    @property
+    def repository(self) -> str | None:
+        """``owner/name`` of the run's repository, in lower case."""
+        return self.result.repo.full_name.text.lower() if self.result.repo is not None else None
+
+    def not_judged(self, error: GitHubError | None = None) -> Verdict:
+        """Return the verdict on what GitHub does not tell: because of ``error``, or because it cannot be asked."""
+        error = error or (self.evidence if isinstance(self.evidence, GitHubError) else None)
+        if error is not None:
+            return Verdict("not-judged", cause=error.cause, remedy=error.remedy)
+        remedy = _NO_TOKEN if self.judge.connect is None else _NO_REPOSITORY
+        return Verdict("not-judged", cause="no event tells it, and GitHub was not asked", remedy=remedy)
+
+    def _connected(self, repo: Repo | None) -> GitHubApi | None:
+        """Connect to GitHub if that is possible. Never to the job's own repository: the run may work on another one."""
+        if self.github is None and self.judge.connect is not None and repo is not None:
+            self.github = self.judge.connect(repo)
+        return self.github
+
+    def _tip_before(self, github: GitHubApi, branch: str) -> Generator[Update, None, Before | GitHubError]:
+        try:
+            return Before((yield from self.judge.ask(partial(github.tip, branch))))
+        except GitHubError as error:
+            return error
+
+    def _collected(self) -> Generator[Update, None, Evidence]:
+        github, branch = self.github, self.branch
+        if github is None or branch is None:
+            return Evidence(None, self.judge.clock.monotonic(), None)
+        commit = self.commit or (yield from self.judge.ask(partial(github.tip, branch)))
+        known_at = self.judge.clock.monotonic()
+        needs_comparison = self.wanted.gates & {"change", "allowed-paths", "protected-paths"}
+        if commit is None or not needs_comparison:
+            return Evidence(commit, known_at, None)
+        return Evidence(commit, known_at, (yield from self._compared(github, branch, commit)))
+
+    def _compared(self, github: GitHubApi, branch: str, commit: str) -> Generator[Update, None, Comparison | None]:
+        """Compare the judged commit with what the branch was before the run, or else with the base."""
+        base = self.result.base_branch.text if self.result.base_branch is not None else ""
+        before = yield from self._known_before(github, branch)
+        if isinstance(before, Before) and before.commit is not None:
+            since = yield from self.judge.ask(partial(github.compare, before.commit, commit))
+            if since.is_descendant:
+                return since
+        if not base or base == branch:
+            return None
+        if isinstance(before, GitHubError) and "change" in self.wanted.gates:
+            raise before  # against the base, an older commit of the branch would count as this run's
+        return (yield from self.judge.ask(partial(github.compare, base, commit)))
+
+    def _known_before(self, github: GitHubApi, branch: str) -> Generator[Update, None, Before | GitHubError]:
+        """Return what the branch was before the run; for one that was at work already, as GitHub noted its pushes."""
+        if self._before is not None:
+            return self._before
+        run = self.result.run
+        if run is None or run.created_at is None:
+            return GitHubError("the service does not tell when the run was started")
+        try:
+            return Before((yield from self.judge.ask(partial(github.tip_at, branch, run.created_at))))
+        except GitHubError as error:
+            return error
+
+    def _with_pushed_commit(self, result: RunResult) -> Generator[Update, None, RunResult]:
+        """Wait until the service knows the commit that the run pushed.
+
+        It follows the end of the run within ten seconds, or never. Older services do not tell it.
+        """
+        run, judge = result.run, self.judge
+        if run is None:
+            return result
+        run_id, ends = run.id, min(judge.deadline, judge.clock.monotonic() + COMMIT_SECONDS)
+        while run.has_terminal_commit and run.terminal_commit is None:
+            if judge.clock.monotonic() + COMMIT_PAUSE >= ends:
+                break
+            judge.stop.sleep(judge.clock, COMMIT_PAUSE)
+            try:
+                run = yield from retrying(
+                    lambda timeout: judge.client.run(run_id, timeout=timeout),
+                    clock=judge.clock,
+                    deadline=ends,
+                    stop=judge.stop,
+                )
+            except MogplexError:
+                break
+        return result._replace(run=run)

@@ -1,0 +1,128 @@
+"""The judge of ``require: checks``: waits until all that GitHub checks about the judged commit is complete and good."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mogplex_ci.errors import GitHubError
+from mogplex_ci.gates.case import Evidence, Verdict
+from mogplex_ci.run.updates import ChecksAwaited
+from mogplex_ci.untrusted import Untrusted
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from mogplex_ci.gates.case import Case
+    from mogplex_ci.github_api import Check, Checks
+    from mogplex_ci.run.updates import Update
+
+CHECKS_PAUSE: Final = 10.0
+"""Seconds between two looks at the checks; an unchanged answer does not count against GitHub's rate limit."""
+FIRST_CHECK_SECONDS: Final = 90.0
+"""How long to wait for the first check of a commit to appear."""
+SAY_SECONDS: Final = 60.0
+"""How often to say what is waited for while nothing changes."""
+_ACTIONS: Final = "github-actions"
+"""Slug of the app behind GitHub Actions."""
+_PASSED: Final = ("success", "neutral", "skipped")
+"""Conclusions that do not stop a merge. Only ``success`` says that something was tried and went well."""
+
+
+class Counted(NamedTuple):
+    """The checks that count, at one moment."""
+
+    ids: frozenset[str]
+    open: tuple[Check, ...]
+    failed: tuple[Check, ...]
+    passed: tuple[Check, ...]
+    """Of these some did more than being skipped."""
+    total: int
+    """Check runs and statuses."""
+    is_complete: bool
+
+    @classmethod
+    def of(cls, checks: Checks, own_run: str) -> Counted:
+        """Count the checks of a commit, but for those of the workflow run ``own_run``, which waits for this step.
+
+        A suite of GitHub Actions counts whatever it holds: it has no runs as long as it waits for approval. Suites of
+        other apps count when they have runs: GitHub makes an empty one for each app, and it stays queued for ever.
+        """
+        page = re.compile(rf"/actions/runs/{re.escape(own_run)}(/|$)") if own_run else None
+        own = {
+            run.id: run.suite
+            for run in checks.runs
+            if page and run.app == _ACTIONS and run.url and page.search(run.url.text)
+        }
+        runs = [run for run in checks.runs if run.id not in own]
+        used = {run.suite for run in runs}
+        suites = [
+            suite
+            for suite in checks.suites
+            if suite.suite not in own.values() and (suite.app == _ACTIONS or suite.runs or suite.suite in used)
+        ]
+        leaves = [*runs, *checks.statuses]
+        counted = [*leaves, *suites]
+        failed = [check for check in counted if check.is_complete and check.conclusion not in _PASSED]
+        broken = {check.suite for check in failed if not check.is_suite}
+        return cls(
+            ids=frozenset(check.id for check in counted),
+            open=tuple(check for check in counted if not check.is_complete),
+            failed=tuple(check for check in failed if not (check.is_suite and check.suite in broken)),
+            passed=tuple(check for check in leaves if check.is_complete and check.conclusion in _PASSED),
+            total=len(leaves),
+            is_complete=checks.are_all_listed and all(check.is_complete for check in counted),
+        )
+
+
+def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
+    """Wait until every check of the judged commit is complete, and judge whether all passed."""
+    github, evidence, judge = case.github, case.evidence, case.judge
+    if github is None or not isinstance(evidence, Evidence):
+        return case.not_judged()
+    if (commit := evidence.commit) is None:
+        return Verdict("no-commit")
+    before: Counted | None = None
+    said_at = 0.0
+    while True:
+        try:
+            now = Counted.of((yield from judge.ask(partial(github.checks, commit))), judge.own_run)
+        except GitHubError as error:
+            return case.not_judged(error)
+        if (verdict := _verdict(now, before, waits_for_all=judge.waits_for_all)) is not None:
+            return verdict
+        time = judge.clock.monotonic()
+        if not now.ids and now.is_complete and time >= evidence.known_at + FIRST_CHECK_SECONDS:
+            return Verdict("none")
+        if time + CHECKS_PAUSE >= judge.deadline:
+            return _listed("open", now.open)
+        if before is None or (now.ids, now.open) != (before.ids, before.open) or time >= said_at + SAY_SECONDS:
+            at_work = [check for check in now.open if not check.is_suite]
+            names = tuple(check.name for check in at_work or now.open)
+            yield ChecksAwaited(commit, now.total - len(at_work), now.total, names)
+            said_at = time
+        before = now
+        judge.stop.sleep(judge.clock, CHECKS_PAUSE)
+
+
+def _verdict(now: Counted, before: Counted | None, *, waits_for_all: bool) -> Verdict | None:
+    """Return what is certain; None when it may still become good. What is complete must be so at two looks in a row."""
+    if now.failed and (now.is_complete or not waits_for_all):
+        return _listed("failed", now.failed)
+    if not now.ids or not now.is_complete or before is None or not before.is_complete or now.ids != before.ids:
+        return None
+    if not any(check.conclusion == "success" for check in now.passed):
+        return _listed("skipped", now.passed)
+    return Verdict("passed", number=sum(check.conclusion != "skipped" for check in now.passed))
+
+
+def _name(check: Check) -> Untrusted:
+    """Return the name of a check; a suite has that of its app, and says what became of it."""
+    return Untrusted(f"{check.name.text}: {check.conclusion}") if check.is_suite else check.name
+
+
+def _listed(outcome: str, checks: tuple[Check, ...]) -> Verdict:
+    checks = tuple(sorted(checks, key=lambda check: check.name.text))
+    names, links = tuple(map(_name, checks)), tuple(check.url for check in checks)
+    return Verdict(outcome, names, links, number=len(checks))

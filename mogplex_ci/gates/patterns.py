@@ -1,0 +1,76 @@
+"""Patterns in ``.gitignore`` style, for ``allowed-paths`` and ``protected-paths``."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+_NOT_SHOWN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of characters that a reader does not see: a name with one may look like another name."""
+_FAULTS: Final = {
+    r"(^|[^\\])\s#": "holds a comment behind a pattern, which would be part of it",
+    r"//": "holds //, which no path has",
+    r"(^|/)\.{1,2}(/|$)": "holds . or .. as a part of a path, which no path in a repository has",
+    r"^/*$": "holds a pattern that matches nothing",
+}
+"""What git does not refuse, and no path matches: a pattern that looks like protection and is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Patterns, a later one of which decides; ``!`` takes a path out again."""
+
+    lines: tuple[str, ...]
+    _spec: GitIgnoreSpec
+    _folded: GitIgnoreSpec
+    """The same in one form of Unicode and without case, as file systems on macOS and Windows compare names."""
+
+    @classmethod
+    def parse(cls, text: str) -> Patterns:
+        """Parse one pattern a line; blank lines and comments are ignored.
+
+        Raises:
+            ValueError: a line is not a pattern or matches no path, or there is none. The message says so.
+        """
+        from pathspec import GitIgnoreSpec  # only for steps that use it
+
+        stripped = (line.strip() for line in text.split("\n"))
+        given = tuple(line for line in stripped if line and not line.startswith("#"))
+        if all(line.startswith("!") for line in given):
+            raise ValueError("holds no pattern that matches anything")
+        for line in given:
+            for fault, words in _FAULTS.items():
+                if re.search(fault, line.removeprefix("!")):
+                    raise ValueError(words)
+        try:
+            with warnings.catch_warnings(action="ignore"):  # about regular expressions that pathspec makes
+                return cls(given, GitIgnoreSpec.from_lines(given), GitIgnoreSpec.from_lines(map(_fold, given)))
+        except (ValueError, re.error) as error:
+            raise ValueError("holds a pattern that is not valid") from error
+
+    def allow(self, path: str) -> bool:
+        """Return whether ``path`` is inside: a name with invisible characters never is."""
+        return not _is_deceptive(path) and self._spec.match_file(path)
+
+    def protect(self, path: str) -> bool:
+        """Return whether ``path`` is inside, or is what a folder's pattern stands for itself: a link or a submodule."""
+        folded = _fold(path)
+        return (
+            _is_deceptive(path)
+            or any(self._spec.match_file(form) for form in (path, f"{path}/"))
+            or any(self._folded.match_file(form) for form in (folded, f"{folded}/"))
+        )
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def _is_deceptive(path: str) -> bool:
+    return any(unicodedata.category(character) in _NOT_SHOWN for character in path)

@@ -1,0 +1,85 @@
+"""Judges a run that has ended against the stand-in of GitHub, in virtual time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mogplex_ci.api.client import Client
+from mogplex_ci.gates import Case, Judge, Requirements, judge_run
+from mogplex_ci.gates.patterns import Patterns
+from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.updates import Started, Update
+from mogplex_ci.waiting import Stop
+from tests.github_api import HEAD, TOKEN, FakeGitHub
+from tests.unit.report.events import result, run, starting
+from tests.virtual_time import VirtualClock, VirtualTime
+
+BASE, BRANCH = "main", "mogplex/fix"
+OWN_BRANCH = {"base": BASE, "working": BRANCH, "createBranch": True}
+SAME_BRANCH = {"base": BASE, "working": BRANCH, "createBranch": False}
+NO_SERVICE = "http://127.0.0.1:9"
+
+
+def requires(*words: str, allowed: str = "", protected: str = "") -> Requirements:
+    patterns = [Patterns.parse(text) if text else None for text in (allowed, protected)]
+    return Requirements(frozenset(words), patterns[0], patterns[1])
+
+
+def ended(*events: dict[str, Any], incomplete: bool = False, **fields: Any) -> RunResult:
+    """A run that succeeded; the service recorded its commit unless ``fields`` say otherwise."""
+    known = {"branch": OWN_BRANCH, "terminalCommitSha": HEAD, "createdAt": "2026-11-24T13:45:40Z"}
+    success = result(Result.SUCCESS, *events, run=run("success", **(known | fields)))
+    success.timeline.is_incomplete = incomplete
+    return success
+
+
+def judged(
+    api: FakeGitHub | None,
+    success: RunResult,
+    wanted: Requirements,
+    clock: VirtualClock | None = None,
+    *,
+    joined: bool = False,
+    branch: str | None = None,
+    timeout: float = 600.0,
+    said: list[Update] | None = None,
+    **fields: Any,
+) -> RunResult:
+    """Judge a run that this process started, or ``joined``; ``branch`` is the one that it was asked to work on."""
+    connect = (lambda repo: GitHubApi(api.url, TOKEN, repo.full_name.text)) if api is not None else None
+    clock = clock or VirtualTime().clock()
+    case = Case(wanted, Judge(Client(NO_SERVICE, ""), connect, clock, Stop(), timeout, **fields))
+    said = [] if said is None else said
+    try:
+        assert success.run is not None
+        for update in (starting(), Started(success.run, "key", joined=joined, owned=True)):
+            said += case.watch(update, branch)
+        work = judge_run(success, case)
+        while True:
+            said.append(next(work))
+    except StopIteration as end:
+        judgement: RunResult = end.value
+        return judgement
+    finally:
+        case.close()
+
+
+def granted(judgement: RunResult) -> str:
+    """What the log and the summary say of the only gate that was asked for, when it passed."""
+    assert (judgement.result, judgement.exit_code, judgement.error_code) == (Result.SUCCESS, 0, "")
+    gate, *branch = judgement.gates
+    assert [other.name for other in branch] in ([], ["branch"])
+    assert (gate.passed, gate.remedy) == (True, "")
+    return gate.found
+
+
+def refused(judgement: RunResult, result: Result = Result.REJECTED) -> tuple[str, str]:
+    """Why the first gate that failed did, and its error code."""
+    gate = next(gate for gate in judgement.gates if not gate.passed)
+    assert (judgement.result, judgement.exit_code) == (result, 1)
+    assert judgement.cause == f"the run succeeded, but {gate.found}"
+    assert (judgement.remedy, judgement.error_code) == (gate.remedy, gate.error_code)
+    assert gate.remedy
+    assert judgement.artifact is None
+    return gate.found, gate.error_code

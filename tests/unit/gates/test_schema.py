@@ -1,0 +1,135 @@
+"""JSON Schema as ``artifact-schema`` means it: patterns of ECMA 262, formats that count, and no other documents."""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from mogplex_ci.gates.ecma import python_pattern
+from mogplex_ci.gates.schema import FORMATS, faults, schema_fault
+from tests.require import require
+
+TREE = {"properties": {"children": {"items": {"$ref": "#"}}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "content", "places"),
+    [
+        ({"pattern": "^[a-z]+$"}, "abc\n", ["/"]),
+        ({"pattern": r"^\d+$"}, "\u0663", ["/"]),
+        ({"pattern": r"^\w+$"}, "\u00fc", ["/"]),
+        ({"patternProperties": {r"^\d$": {"type": "string"}, "^[0-9]$": True}}, {"1": 1}, ["/1"]),
+        ({"patternProperties": {"^[a-z]+$": True}, "additionalProperties": False}, {"a\n": 1}, ["/"]),
+        ({"propertyNames": {"pattern": "^a$"}}, {"a\n": 1}, ["/"]),
+        ({"properties": {"pattern": {"pattern": "^x$"}}}, {"pattern": "y"}, ["/pattern"]),
+        ({"const": {"pattern": "^a$"}}, {"pattern": "^a$"}, []),
+        ({"format": "date-time"}, "2026-02-30T00:00:00Z", ["/"]),
+        (TREE, {"children": [{"children": 1}, {}]}, []),
+        ({"$defs": {"a/b": {"type": "string"}}, "items": {"$ref": "#/$defs/a~1b"}}, [1, "x"], ["/0"]),
+    ],
+)
+def test_every_fault_has_its_place(schema: dict[str, Any], content: object, places: list[str]) -> None:
+    assert schema_fault(schema) is None
+    assert [fault.partition(": ")[0] for fault in faults(content, schema)] == places
+
+
+def test_names_of_groups_may_be_those_of_javascript() -> None:
+    assert schema_fault({"pattern": r"^(?<year>\d{4})$"}) is None
+
+
+def test_a_fault_shows_the_pattern_as_it_was_given() -> None:
+    assert faults("abc", {"pattern": r"^\d$"}) == [r'/: "abc" does not match ^\d$']
+
+
+@pytest.mark.parametrize(
+    ("schema", "fault"),
+    [
+        ({"type": 3}, "is not a JSON Schema"),
+        ({"$ref": "#"}, "refers to itself without end"),
+        (
+            {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}},
+            "refers to itself without end",
+        ),
+        ({"$ref": "https://example.com/schema.json"}, "refers to another document"),
+        ({"$ref": "#/$defs/none"}, "refers to another document"),
+        ({"format": "int32"}, "uses the format int32, and only date, "),
+        ({"items": {"pattern": "a++"}}, "has a pattern that repeats what is repeated already"),
+        ({"pattern": r"\p{L}"}, r"has a pattern that uses \p"),
+    ],
+)
+def test_a_schema_that_nothing_can_be_checked_against_is_refused(schema: dict[str, Any], fault: str) -> None:
+    found = schema_fault(schema)
+    assert found is not None
+    assert found.startswith(fault)
+
+
+CASES = [
+    ("date", "2024-02-29", "2023-02-29 20240229 2024-2-29"),
+    ("date-time", "2026-11-26T13:45:00Z 2026-11-26t13:45:60.5+01:00", "2026-11-26T24:00:00Z 2026-11-26T13:45:00"),
+    ("duration", "P1D PT5M P1Y2M3DT4H", "P PT 1D P1S"),
+    ("email", "a.b+c@example.com", "a@ @b a..b@c.d a@-b.c"),
+    ("hostname", "example.com a-b", "-a a_b a..b"),
+    ("ipv4", "192.0.2.1", "192.0.2 256.1.1.1 01.2.3.4"),
+    ("ipv6", "::1 2001:db8::1", "::g fe80::1%eth0"),
+    ("json-pointer", "/a~0b/0", "a /~2"),
+    ("regex", "^a+$", "a++ ["),
+    ("time", "23:59:59Z", "23:59 24:00:00Z"),
+    ("uri", "https://example.com/a?b#c urn:x:y", "/a https://[ a:b%zz"),
+    ("uri-reference", "/a?b #c", "a\\b"),
+    ("uuid", "895937ba-4403-486b-9411-d8de17aeeea1", "895937ba4403486b9411d8de17aeeea1"),
+]
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), CASES)
+def test_formats_are_asserted(name: str, good: str, bad: str) -> None:
+    schema = {"format": name}
+    assert [text for text in good.split() if faults(text, schema)] == []
+    assert [text for text in bad.split() if not faults(text, schema)] == []
+    assert faults(1, schema) == [], "a format is about texts"
+
+
+def test_every_format_is_tried() -> None:
+    assert {name for name, _, _ in CASES} == FORMATS.keys()
+
+
+PIECES = (
+    *(r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", ".", "$", "^", "a", "b+", "c*?", "{", "}", "]", "[a-z]", "[^b-]", "[]"),
+    *("[^]", r"[\w-.]", r"[\S]", "[[&&a]", "(a|b)", "(?:a)?", r"(?<x>b)\k<x>", r"(a)?\1", "(?=a)", "(?!b)", r"\b"),
+    *(r"\B", r"\u0061", r"\x62", "a{2}", "b{,2}", "(?<=a)", r"\/", r"\cJ", r"[\b]", "#", " "),
+)
+LETTERS = (*"ab1_ -.{},2]&[c#/", *"\n\r\u2028\u0663\u00fc\ufeff\x08")
+SCRIPT = """
+const cases = JSON.parse(require("fs").readFileSync(0));
+console.log(JSON.stringify(cases.map(([pattern, text]) => {
+  try { return new RegExp(pattern).test(text); } catch { return null; }
+})));
+"""
+
+
+translated = functools.cache(python_pattern)
+
+
+def test_patterns_match_what_javascript_matches() -> None:
+    require("node")
+    draw = random.Random(1)  # noqa: S311 - which cases are tried is no secret
+    patterns = ["".join(draw.choices(PIECES, k=draw.randint(1, 4))) for _ in range(1_000)]
+    texts = ["".join(draw.choices(LETTERS, k=draw.randint(0, 6))) for _ in range(200)]
+    cases = [(pattern, text) for pattern in patterns for text in draw.sample(texts, 10)]
+    done = subprocess.run(["node", "-e", SCRIPT], input=json.dumps(cases), capture_output=True, text=True, check=True)
+    compared, wrong = 0, []
+    for (pattern, text), expected in zip(cases, json.loads(done.stdout), strict=True):
+        try:
+            found = re.search(translated(pattern), text) is not None
+        except ValueError:
+            continue  # refused before a run is started
+        compared += 1
+        if expected is not None and found != expected:
+            wrong.append((pattern, text, expected))
+    assert wrong == []
+    assert compared > 7_500

@@ -1,0 +1,68 @@
+"""A gate of the table that a page, a schema or an input does not know fails here, with the name of the place."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from mogplex_ci.gates.table import BRANCH, GATES, GateKind
+from mogplex_ci.inputs.declared import inputs, load_schema
+from tests.program import ROOT
+
+ALL = (*GATES, BRANCH)
+each_gate = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.name)
+
+
+def missing(kind: GateKind) -> Iterator[str]:
+    """What there is still to do for a gate."""
+    pages = {
+        name: (ROOT / name).read_text(encoding="utf-8")
+        for name in ("action.yml", "docs/recipes.md", "docs/troubleshooting.md")
+    }
+    if kind is not BRANCH and kind.name not in inputs():
+        if inputs()["require"].kind.fault(kind.name) is not None:
+            yield f"add {kind.name} to $defs/requirements in inputs.schema.json"
+        if f"`{kind.name}`" not in inputs()["require"].description:
+            yield f"say what {kind.name} means in the description of require in inputs.schema.json"
+        elif f"`{kind.name}`" not in pages["action.yml"]:
+            yield f"write {kind.name} into action.yml with `make docs`"
+    described = load_schema("result")["properties"]["gates"]["items"]["properties"]["name"]["description"]
+    if kind.name not in re.findall(r"[\w-]+", described):
+        yield f"add {kind.name} to the names of gates in result.schema.json"
+    row = "BRANCH_MOVED" if kind is BRANCH else kind.name
+    if not re.search(rf"^\|?.*`(require: )?{row}`", pages["docs/recipes.md"], re.MULTILINE):
+        yield f"add {kind.name} to “Require a result” in docs/recipes.md"
+    for permission in filter(None, kind.needs.split(", ")):
+        if f"`{permission}`" not in pages["docs/recipes.md"]:
+            yield f"name {permission} in docs/recipes.md"
+    for code in {kind.code, *(outcome.code for outcome in kind.outcomes.values())} - {""}:
+        if f"`{code}`" not in pages["docs/troubleshooting.md"]:
+            yield f"explain {code} in docs/troubleshooting.md"
+
+
+@each_gate
+def test_a_gate_is_complete(kind: GateKind) -> None:
+    to_do = list(missing(kind))
+    assert not to_do, "\n".join(to_do)
+
+
+def test_what_a_new_gate_lacks_is_named() -> None:
+    new = GATES[0]._replace(name="licence", code="NO_LICENCE", needs="packages: read")
+    assert list(missing(new)) == [
+        "add licence to $defs/requirements in inputs.schema.json",
+        "say what licence means in the description of require in inputs.schema.json",
+        "add licence to the names of gates in result.schema.json",
+        "add licence to “Require a result” in docs/recipes.md",
+        "name packages: read in docs/recipes.md",
+        "explain NO_LICENCE in docs/troubleshooting.md",
+    ]
+
+
+@each_gate
+def test_a_judge_knows_every_outcome_of_its_row_and_no_other(kind: GateKind) -> None:
+    source = "".join(path.read_text() for path in (ROOT / "mogplex_ci" / "gates").glob("[!t]*.py"))
+    used = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    assert [name for name in kind.outcomes if name.removeprefix("one-") not in used] == []
