@@ -30,7 +30,7 @@ import yaml
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import TERMINAL, Run
-from tests.faults.kinds import PASSING, STREAM_FAULTS, Kind
+from tests.faults.kinds import PASSING, PROXIES, STREAM_FAULTS, UNAUTHORIZED, Kind
 from tests.program import ENTRY, ROOT, GitHubStep
 from tests.unit.sanitize.secret_samples import STANDALONE, telling_parts
 
@@ -47,6 +47,8 @@ PATIENCE = 150.0
 """Real seconds after the end in which the last steps end: one may have to find out that a stream is silent."""
 CODES = {"success": 0, "failed": 1, "cancelled": 1}
 LEFT = ROOT / "out" / "soak"
+ANSWERS = PASSING + PROXIES + UNAUTHORIZED
+"""What may be answered once the API has answered."""
 SECRETS = [make for make in STANDALONE.values() if "\n" not in make(Random(0))]  # noqa: S311  (shapes, of one line)
 _MARKER = re.compile(r"marker (\d+)\.")
 
@@ -102,7 +104,9 @@ class Soak:
     def _plan(self, name: str) -> Plan:
         random = self._random
         seconds = random.uniform(300, 1500) / SPEED
-        stop = random.choice([None, None, None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL])
+        stop = random.choice(
+            [None, None, None, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGKILL]
+        )
         return Plan(
             name=name,
             begins=random.uniform(0.0, max(self._seconds - seconds, 0.0)),
@@ -124,7 +128,7 @@ class Soak:
         end = random.choice(["success", "success", "success", "failed", "cancelled"])
         steps += [{"event": {"success": "finished"}.get(end, end)}, {"after": 0.5, "status": end}]
         faults = [self._fault() for _ in range(random.randint(0, 6))]
-        script: dict[str, Any] = {"steps": steps, "faults": faults}
+        script: dict[str, Any] = {"steps": steps, "faults": faults, "ignored_cancels": random.choice([0, 0, 1, 2])}
         if plan.never_queued:
             script["queue_failure"] = {"error": "Could not queue", "times": 1}
         return self._save(plan.name, script)
@@ -136,7 +140,7 @@ class Soak:
             steps += self._event(name, number, EVENT_SECONDS * SPEED * 0.9)
         breaks = [
             {"route": route, "skip": number, **self._gentle(self._random.choice(kinds))}
-            for route, kinds in (("resume", STREAM_FAULTS), ("run", PASSING), ("events", PASSING))
+            for route, kinds in (("resume", STREAM_FAULTS), ("run", ANSWERS), ("events", ANSWERS))
             for number in range(0, 60, 3)
         ]
         closing = [{"route": "stream", "times": "always", "close": "200s"}]
@@ -159,7 +163,7 @@ class Soak:
         if random.random() < 0.5:
             route, kind = random.choice(["stream", "resume"]), random.choice(STREAM_FAULTS)
         else:
-            route, kind = random.choice(["run", "events", "stream", "resume", "cancel"]), random.choice(PASSING)
+            route, kind = random.choice(["run", "events", "stream", "resume", "cancel"]), random.choice(ANSWERS)
         return {"route": route, "skip": random.randint(0, 5), "times": random.randint(1, 3), **self._gentle(kind)}
 
     def _gentle(self, kind: Kind) -> dict[str, Any]:
@@ -199,14 +203,16 @@ class Soak:
         for at, what in sorted(moments):
             time.sleep(max(began + at - time.monotonic(), 0))
             if what == "start":
-                route, kind = self._random.choice(["start", "start", "repos"]), self._random.choice(PASSING)
+                route = self._random.choice(["start", "start", "repos"])
+                kind = self._random.choice(PASSING if route == "repos" else ANSWERS)  # a page there is a wrong address
                 for service in self.services.values():
                     service.inject(route, **self._gentle(kind))
                 continue
             self.counts["outages"] += 1
+            away: dict[str, Any] = self._random.choice([{"drop": True}, UNAUTHORIZED[0].fields])
             for service in self.services.values():
-                service.inject("any", drop=True, times="always")
-            time.sleep(self._random.uniform(3, 9))
+                service.inject("any", times="always", **away)
+            time.sleep(self._random.uniform(3, 7))
             for service in self.services.values():
                 service.clear_faults()
 
