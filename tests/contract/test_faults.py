@@ -158,6 +158,28 @@ def test_a_wrong_fault_is_explained_and_not_armed() -> None:
         assert requests.get(control, timeout=LONG).json() == {"faults": []}
 
 
+def test_a_fault_may_last_for_a_time() -> None:
+    clock = FakeClock()
+    with Emulator(clock=clock) as emulator:
+        api = Api(emulator)
+        emulator.inject("repos", skip=1, lasts="6s", status=401)
+        codes = []
+        for pause in (0, 100, 5, 2, 100):
+            clock.seconds += pause
+            codes.append(api.repos().status_code)
+    assert codes == [200, 401, 401, 200, 200]
+
+
+def test_a_cancel_may_be_answered_and_change_nothing() -> None:
+    clock = FakeClock()
+    with Emulator("cancel-ignored", clock=clock) as emulator:
+        api = Api(emulator)
+        run_id = api.start().json()["data"]["runId"]
+        answers = [api.cancel(run_id) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert [answer.json()["data"]["status"] for answer in answers] == ["pending", "pending", "cancelled"]
+
+
 def test_faults_can_be_armed_from_this_machine_only() -> None:
     plan = FaultPlan(Clock())
     environ = EnvironBuilder(method="POST", json={"route": "run", "status": 500}).get_environ()

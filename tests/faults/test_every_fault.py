@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from mogplex_ci.api.client import Client
+from mogplex_ci.api.retry import Waiting
 from mogplex_ci.run.updates import CancelFailed, EventsMissing, StatusChanged, Update
 from tests.faults.kinds import FINAL, OTHER_RUN, PASSING, PROXIES, REFUSED, UNAUTHORIZED, Kind
 from tests.faults.world import Case, Played, World, ids
@@ -99,6 +101,14 @@ def test_what_a_proxy_answers_to_polls_passes(old_world: World, kind: Kind) -> N
     case = old_world.new_case()
     case.inject("events", skip=2, times=3, **kind.fields)
     check_success(case, case.play(timeout=900.0))
+
+
+def test_a_service_that_never_answers_is_given_up_after_two_minutes(world: World) -> None:
+    case = world.new_case()
+    played = case.play(client=Client("http://127.0.0.1:9", "mog_" + "x" * 32), timeout=900.0)
+    assert (played.result, played.code, played.end.cause) == ("error", 69, "127.0.0.1:9 refuses the connection")
+    assert played.of(Waiting)[0].error.cause == played.end.cause
+    assert 118.0 <= played.seconds <= 120.0
 
 
 @each_proxy

@@ -285,10 +285,33 @@ def test_unknown_fields_are_welcome() -> None:
     assert found.id == "r-1"
 
 
-def test_nobody_listens() -> None:
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("http://127.0.0.1:9", "127.0.0.1:9 refuses the connection"),
+        ("http://nowhere.invalid", "the host name nowhere.invalid cannot be resolved"),
+    ],
+)
+def test_a_host_that_cannot_be_reached_is_named_and_tried_for_two_minutes(url: str, cause: str) -> None:
     with pytest.raises(UnreachableError) as caught:
-        Client("http://127.0.0.1:9", TOKEN).repos()
-    assert caught.value.exit_code == 69
+        Client(url, TOKEN).repos()
+    error = caught.value
+    assert (error.cause, error.exit_code) == (cause, 69)
+    assert (error.patience, error.may_have_worked) == (120.0, False)
+
+
+def test_interim_answers_are_read_past() -> None:
+    body = b'{"ok": true, "data": {"repos": []}}'
+    interim = b"".join(
+        b"HTTP/1.1 %d Interim\r\nLink: </x>; rel=preload\r\n\r\n" % status for status in (100, 102, 103, 103)
+    )
+
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(interim)
+        send(handler, 200, body)
+
+    with server(reply) as (url, _):
+        assert Client(url, TOKEN).repos() == []
 
 
 @pytest.mark.parametrize(
