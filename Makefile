@@ -11,9 +11,11 @@ MODULES ?=
 MUTANTS := .cache/mutants/venv
 RUNTIME := $(VENV)/.runtime
 SETUP := $(VENV)/.ready
+COMPILED := $(VENV)/.compiled
 LOCK := .cache/lock
 # Byte code is kept even where the environment forbids it: else each worker compiles every test anew.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal
+PYTEST_ALONE = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
+PYTEST = $(PYTEST_ALONE) -n auto --dist worksteal
 PIP = pip --disable-pip-version-check
 COMPILE = $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: --generate-hashes --no-header
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
@@ -44,13 +46,18 @@ $(SETUP): $(RUNTIME) requirements/dev.txt pyproject.toml
 	@$(BIN)/$(PIP) check
 	@touch $@
 
+# In one process, before the first workers would all do it.
+$(COMPILED): $(SETUP)
+	@$(PYTEST_ALONE) --collect-only -qq >/dev/null
+	@touch $@
+
 demo: $(RUNTIME) ## Play the main job on the embedded emulator, as a GitHub step shows it
 	@$(BIN)/python -m tests.demo
 
-test: $(SETUP) ## Run the everyday tests, in a few minutes
+test: $(COMPILED) ## Run the everyday tests, in a few minutes
 	$(PYTEST) -m "not slow"
 
-test-slow: $(SETUP) ## Run what `make test` leaves out, and properties with more examples: EXAMPLES=nightly
+test-slow: $(COMPILED) ## Run what `make test` leaves out, and properties with more examples: EXAMPLES=nightly
 	$(PYTEST) -m "slow or hypothesis" --hypothesis-profile=$(EXAMPLES)
 
 test-all: test test-slow ## Run every test: test, then test-slow
