@@ -14,6 +14,7 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.state import StateFile
 from mogplex_ci.platforms.system import Identity, System, joined, value_of
+from mogplex_ci.platforms.webhook import shown_login
 from mogplex_ci.urls import base_url_fault
 from mogplex_ci.workspace import writable, write_whole
 
@@ -115,12 +116,15 @@ class Platform:
         return None
 
     def unknown_app(self, trust: Trust) -> str | None:
-        """Return that an app caused this job which nothing allows to cause runs, in our own words, or None."""
-        return None
+        """Return which app caused this job, if it is one that is not allowed to, in our own words."""
+        login = self._caused_by
+        if not login.endswith("[bot]") or login.lower() in trust.bots:
+            return None
+        return f"this job was caused by the app {shown_login(login)}, which allowed-bots does not name"
 
     def untrusted_trigger(self, trust: Trust) -> str | None:
         """Return why an outsider may have caused this job, in our own words, or None when nothing says so."""
-        return FORK_BUILD if self.system.is_fork(self.env) and "*" not in trust.users else None
+        return FORK_BUILD if self.system.is_fork(self.env) and not trust.admits(self._caused_by) else None
 
     def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
         """Return which text in ``prompt`` somebody outside the project wrote, in our own words, or None.
@@ -192,6 +196,10 @@ class Platform:
         """Return what the main step saved last; empty when there is nothing."""
         file = self._state_file()
         return "" if file is None else file.load()
+
+    @property
+    def _caused_by(self) -> str:
+        return value_of(self.system.caused_by, self.env) or ""
 
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")

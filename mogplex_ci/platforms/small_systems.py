@@ -21,6 +21,7 @@ from mogplex_ci.platforms.system import (
     is_set,
     once,
     path,
+    pushed_by,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def _jenkins_tag(env: Env) -> str:
     return env.get("BUILD_TAG", "").removeprefix("jenkins-")
 
 
+_DRONE_PUSHER: Final = pushed_by("DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH")
 _CIRCLECI_REPOSITORY: Final = path("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME")
 
 SMALL_SYSTEMS: Final = (
@@ -71,6 +73,7 @@ SMALL_SYSTEMS: Final = (
         repository=_CIRCLECI_REPOSITORY,
         job_url="CIRCLE_BUILD_URL",
         parallel_jobs="CIRCLE_NODE_TOTAL",
+        caused_by="CIRCLE_USERNAME",
         is_fork=is_set("CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"),
         exports=Exports("BASH_ENV", _exported),
     ),
@@ -98,6 +101,7 @@ SMALL_SYSTEMS: Final = (
         repository="CI_REPO",
         workspace="CI_WORKSPACE",
         job_url="CI_PIPELINE_URL",
+        caused_by=pushed_by("CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT", "CI_COMMIT_BRANCH", "CI_REPO_DEFAULT_BRANCH"),
     ),
     System(  # before Drone, whose variables it sets too; its build numbers repeat from pipeline to pipeline
         "harness",
@@ -113,6 +117,7 @@ SMALL_SYSTEMS: Final = (
         repository="DRONE_REPO",
         workspace="HARNESS_WORKSPACE",
         parallel_jobs="HARNESS_NODE_TOTAL",
+        caused_by=_DRONE_PUSHER,
     ),
     System(
         "drone",
@@ -127,6 +132,7 @@ SMALL_SYSTEMS: Final = (
         repository="DRONE_REPO",
         workspace="DRONE_WORKSPACE",
         job_url="DRONE_BUILD_LINK",
+        caused_by=_DRONE_PUSHER,
     ),
     System(  # a build of a batch has an ARN of its own
         "codebuild",
@@ -198,6 +204,7 @@ SMALL_SYSTEMS: Final = (
         repository=cloned("GIT_URL"),  # what the Git plugin checked out
         workspace="WORKSPACE",
         job_url="BUILD_URL",
+        caused_by="CHANGE_AUTHOR",  # of a change request in a multibranch project
         is_fork=is_set("CHANGE_FORK"),  # the Branch API plugin sets it for a fork in a multibranch project
     ),
 )

@@ -84,6 +84,19 @@ def differs(source: Cell, own: Cell) -> Ask:
     return is_another
 
 
+def pushed_by(login: str, event: str, branch: str, default: str) -> Callable[[Env], str | None]:
+    """Return the cell for the login of the user who pushed to a branch, or opened the pull request, that is built.
+
+    None for other events and for pushes to the default branch: what an app pushes there has been merged.
+    """
+
+    def pusher(env: Env) -> str | None:
+        is_merged = env.get(event) == "push" and env.get(branch) == env.get(default)
+        return env.get(login) if env.get(event) in ("push", "pull_request") and not is_merged else None
+
+    return pusher
+
+
 def path(*variables: str) -> Callable[[Env], str | None]:
     """Return the cell for the names in ``variables`` with slashes between them; None unless all are set."""
 
@@ -115,6 +128,8 @@ class System(NamedTuple):
     job_url: Cell = ""
     parallel_jobs: str = ""
     """Number of parallel jobs of which this is one."""
+    caused_by: Cell = ""
+    """Login of the user who pushed, or opened the pull request; an app's ends in ``[bot]``."""
     is_fork: Ask = is_set()
     """Asks whether the job builds a fork's pull request."""
     is_debug: Ask = is_set()

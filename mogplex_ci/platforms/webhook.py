@@ -157,7 +157,7 @@ class Webhook(NamedTuple):
         is_merged = name == "push" and branch == own
         if name not in _OF_APPS or is_merged or not _is_app(self._actor) or login.lower() in trust.bots:
             return None
-        return f"the event {self.name} was caused by the app {_shown(login)}, which allowed-bots does not name"
+        return f"the event {self.name} was caused by the app {shown_login(login)}, which allowed-bots does not name"
 
     def untrusted(self, trust: Trust) -> str | None:
         """Return why an outsider may have caused the event, or None when only those who may start runs can have."""
@@ -179,7 +179,7 @@ class Webhook(NamedTuple):
                 return None
             if self._is_person(self._actor) and login and trust.may_write(login):
                 return None
-            return f"the event {name} was caused by {_shown(login)}, who is neither owner, member nor collaborator"
+            return f"the event {name} was caused by {shown_login(login)}, who is neither owner, member nor collaborator"
         shown = f"the event {name}" if re.fullmatch("[a-z_]{1,40}", name) else "the event of this job"
         return f"{shown} is not known to need write access to the repository"
 
@@ -209,7 +209,7 @@ class Webhook(NamedTuple):
             else:
                 name = f"the {part} on {about}"
             title, body, node_id = (str(item.get(key) or "") for key in ("title", "body", "node_id"))
-            found.append(Words(name, _shown(_login(_object(item, "user"))), title, body, node_id, permission))
+            found.append(Words(name, shown_login(_login(_object(item, "user"))), title, body, node_id, permission))
         return tuple(found)
 
     @property
@@ -394,7 +394,7 @@ def _login(user: Object) -> str:
     return login if isinstance(login, str) else ""
 
 
-def _shown(login: str) -> str:
+def shown_login(login: str) -> str:
     """Return a login as it may stand in a message of ours."""
     return f"@{login}" if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}(?:\[bot\])?", login) else "somebody"
 

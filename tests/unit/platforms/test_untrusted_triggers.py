@@ -278,3 +278,43 @@ def test_a_fork_s_build_is_refused(name: str, fork: dict[str, str], own: dict[st
 @pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
 def test_a_build_of_a_push_starts(name: str) -> None:
     assert detect(ENVIRONMENTS[name], io.StringIO()).untrusted_trigger(NOBODY) is None
+
+
+BOT = "mogplex[bot]"
+WOODPECKER = {"CI_PIPELINE_EVENT": "push", "CI_COMMIT_BRANCH": "fix", "CI_REPO_DEFAULT_BRANCH": "main"}
+DRONE = {"DRONE_BUILD_EVENT": "push", "DRONE_BRANCH": "fix", "DRONE_REPO_BRANCH": "main"}
+PULL_REQUEST = {"DRONE_BUILD_EVENT": "pull_request"}
+
+
+@pytest.mark.parametrize(
+    ("name", "env", "blocked"),
+    [
+        ("circleci", {"CIRCLE_USERNAME": BOT}, True),
+        ("circleci", {"CIRCLE_USERNAME": "maria"}, False),
+        ("woodpecker", {**WOODPECKER, "CI_COMMIT_AUTHOR": BOT}, True),
+        ("woodpecker", {**WOODPECKER, "CI_COMMIT_AUTHOR": BOT, "CI_COMMIT_BRANCH": "main"}, False),
+        ("woodpecker", {**WOODPECKER, "CI_COMMIT_AUTHOR": BOT, "CI_PIPELINE_EVENT": "cron"}, False),
+        ("drone", {**DRONE, "DRONE_COMMIT_AUTHOR": BOT}, True),
+        ("drone", {**DRONE, "DRONE_COMMIT_AUTHOR": BOT, "DRONE_BRANCH": "main"}, False),
+        # Of a pull request DRONE_BRANCH is the target.
+        (
+            "drone",
+            {**DRONE, "DRONE_COMMIT_AUTHOR": BOT, "DRONE_BRANCH": "main", "DRONE_BUILD_EVENT": "pull_request"},
+            True,
+        ),
+        ("harness", {**DRONE, "DRONE_COMMIT_AUTHOR": BOT}, True),
+        ("jenkins", {"CHANGE_AUTHOR": BOT, "CHANGE_ID": "1"}, True),
+        ("gitlab", {"GITLAB_USER_LOGIN": "maria"}, False),
+    ],
+)
+def test_a_build_that_an_app_caused_starts_nothing(name: str, env: dict[str, str], blocked: bool) -> None:
+    platform = detect(ENVIRONMENTS[name] | env, io.StringIO())
+    assert (platform.unknown_app(NOBODY) is not None) is blocked
+    assert platform.unknown_app(Trust(bots=frozenset({BOT}))) is None
+
+
+def test_a_fork_s_build_starts_for_whom_the_inputs_name() -> None:
+    fork = {"CIRCLE_PR_NUMBER": "1", "CIRCLE_USERNAME": "Maria"}
+    platform = detect(ENVIRONMENTS["circleci"] | fork, io.StringIO())
+    for users, starts in (("maria", True), ("*", True), ("eve", False)):
+        assert (platform.untrusted_trigger(Trust(users=frozenset({users}))) is None) is starts
