@@ -83,6 +83,8 @@ def test_a_stream_that_never_works_is_replaced_by_polls(world: World, kind: Kind
     case.inject("stream", times="always", **kind.fields)
     played = case.play(timeout=900.0)
     check_success(case, played)
+    tries = 8 if "circles" in kind.name else 2  # a redirect is followed three times
+    assert kind.code == 75 or played.routes.count("stream") <= tries
     assert played.seconds < (75.0 if kind.code == 75 else 25.0)  # a refused token does not poll: that would cost more
 
 

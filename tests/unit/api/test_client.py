@@ -7,7 +7,6 @@ import math
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,6 @@ from mogplex_ci.errors import (
     ApiError,
     ConflictError,
     ForbiddenError,
-    KeyConflictError,
     MogplexError,
     NotAuthorizedError,
     NotFoundError,
@@ -47,15 +45,6 @@ def client_of(emulator: Emulator) -> Client:
     return Client(emulator.url, emulator.token)
 
 
-def test_agents_with_the_presets_first() -> None:
-    with Emulator("success") as emulator:
-        preset, own = client_of(emulator).agents()
-    assert (preset.id, preset.name) == (Untrusted("preset:Code Reviewer"), Untrusted("Code Reviewer"))
-    assert own.model == Untrusted("openai/gpt-5")
-    assert own.description is None
-    assert own.data.at("slug") == Untrusted("release-engineer")
-
-
 def test_skills_of_the_library_and_of_a_repository() -> None:
     with Emulator("success") as emulator:
         client = client_of(emulator)
@@ -66,35 +55,6 @@ def test_skills_of_the_library_and_of_a_repository() -> None:
         "review-style": Untrusted("repo"),
     }
     assert [skill.name.text for skill in found] == ["Review Style"]
-
-
-def test_an_artifact(tmp_path: Path) -> None:
-    scenario = tmp_path / "artifact.yaml"
-    scenario.write_text(SCENARIO)
-    with Emulator(scenario) as emulator:
-        client = client_of(emulator)
-        on_its_branch = client.start({"repoId": WEB, "prompt": "x", "createBranch": True}, "key-1").run
-        on_main = client.start({"repoId": WEB, "prompt": "x"}, "key-2").run
-        artifact = client.artifact(on_its_branch.id, PATH)
-        with pytest.raises(ConflictError) as conflict:
-            client.artifact(on_main.id, PATH)
-        with pytest.raises(NotFoundError):
-            client.artifact(on_its_branch.id, ".mogplex/artifacts/other.json")
-        with pytest.raises(ApiError):
-            client.artifact(on_its_branch.id, "/etc/passwd")
-    assert artifact.content == Untrusted({"passed": 12, "failed": []})
-    assert artifact.path == Untrusted(PATH)
-    assert not isinstance(conflict.value, KeyConflictError)
-
-
-@pytest.mark.parametrize("call", ["agents", "skills", "artifact"])
-def test_what_an_older_service_does_not_have(call: str) -> None:
-    with Emulator("success", api="2026-08") as emulator:
-        arguments = (WEB, PATH) if call == "artifact" else ()
-        with pytest.raises(OldServiceError) as caught:
-            getattr(client_of(emulator), call)(*arguments)
-    assert "older Mogplex server" in caught.value.remedy
-    assert caught.value.cause.startswith(f"this service has no {call}")
 
 
 def test_an_answer_like_the_last_one_is_the_same_object() -> None:

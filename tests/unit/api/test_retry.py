@@ -11,8 +11,6 @@ import pytest
 
 from mogplex_ci.api.retry import (
     FIRST_PAUSE,
-    LATEST,
-    LONGEST_PAUSE,
     Backoff,
     Waiting,
     finish,
@@ -75,26 +73,6 @@ def test_retry_after_is_kept_to_within_two_seconds(error: Callable[[float], Mogp
         assert seconds <= wait.seconds <= seconds + 2.0
 
 
-def test_other_pauses_double_up_to_ten_seconds_for_ever() -> None:
-    waits = ask(refusals(*(down() for _ in range(1000))), deadline=1e6)[1]
-    pauses = [wait.seconds for wait in waits]
-    assert pauses[0] <= FIRST_PAUSE
-    assert pauses[:5] == sorted(pauses[:5])
-    assert min(pauses[5:]) >= 8.0
-    assert max(pauses) <= LONGEST_PAUSE == 10.0
-
-
-def test_jobs_that_fail_together_do_not_come_back_together() -> None:
-    for number in (0, 3, 20):
-        pauses = []
-        for seed in SEEDS:
-            backoff = Backoff(VirtualTime().clock(seed))
-            pauses.append([backoff.seconds_after(down()) for _ in range(number + 1)][-1])
-        assert max(pauses) - min(pauses) > 0.15 * max(pauses)
-    waits = [Backoff(VirtualTime().clock(seed)).seconds_after(limited(60.0)) for seed in SEEDS]
-    assert max(waits) - min(waits) > 0.75 * LATEST
-
-
 def test_a_success_lets_the_pauses_begin_anew() -> None:
     backoff = Backoff(VirtualTime().clock())
     for _ in range(9):
@@ -125,14 +103,6 @@ def test_it_is_tried_until_the_deadline_and_not_after_it() -> None:
         with pytest.raises(ServerError):
             ask(refusals(*(down() for _ in range(10_000))), clock=clock)
         assert 298.0 <= clock.monotonic() < 300.0
-
-
-@pytest.mark.parametrize("deadline", [60.1, 61.0, 62.0])
-def test_the_last_try_is_before_the_deadline(deadline: float) -> None:
-    for seed in SEEDS:
-        answer, _, seconds = ask(refusals(limited(60.0)), clock=VirtualTime().clock(seed), deadline=deadline)
-        assert answer == "answer"
-        assert seconds < deadline
 
 
 def test_an_outage_is_noticed_to_be_over_within_ten_seconds() -> None:
@@ -214,17 +184,6 @@ def test_no_try_is_given_more_time_than_is_left() -> None:
     assert len(given) > 3
     assert all(timeout <= max(left, 0.3) for left, timeout in given)
     assert given[-1][0] >= 0.9, "the last try is made a second before the deadline"
-
-
-def test_a_call_takes_half_a_minute_at_most() -> None:
-    given: list[float] = []
-
-    def call(timeout: float) -> str:
-        given.append(timeout)
-        return "answer"
-
-    ask(call, deadline=300.0)
-    assert given == [30.0]
 
 
 @pytest.mark.parametrize(

@@ -57,24 +57,6 @@ def test_a_used_up_limit_is_outlasted_by_the_patient_and_tried_often_by_the_othe
     assert 30.0 <= seconds <= 70.0
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_run_whose_state_changed_meanwhile_is_cancelled_again(world: World, case: Case, times: int) -> None:
-    case.inject("cancel", times=times, status=409, body=CONFLICT)
-    answer, seconds = cancelled(world, case, INTERRUPT_BUDGET)
-    assert isinstance(answer, Cancelled)
-    assert (answer.status, answer.already_terminal, case.run.status) == ("cancelled", False, "cancelled")
-    assert seconds < 2.0
-
-
-def test_a_run_that_is_no_longer_active_is_looked_at(world: World) -> None:
-    case = world.new_case("failed")
-    case.play()
-    case.inject("cancel", times="always", status=409, body=CONFLICT)
-    answer, seconds = cancelled(world, case, INTERRUPT_BUDGET)
-    assert isinstance(answer, Cancelled)
-    assert (answer.status, answer.already_terminal, seconds) == ("failed", True, 0.0)
-
-
 def test_a_conflict_that_lasts_is_an_error_with_its_words(world: World, case: Case) -> None:
     case.inject("cancel", times="always", status=409, body=CONFLICT)
     answer, seconds = cancelled(world, case, INTERRUPT_BUDGET)

@@ -104,21 +104,6 @@ def test_an_unknown_status_is_named_once_and_fails_closed(old_world: World) -> N
     assert 99.0 <= played.seconds <= 101.0
 
 
-def test_an_unknown_status_may_still_end_well(old_world: World) -> None:
-    case = old_world.new_case()
-    answers(case, ("hibernating", []), ("success", [event(1, "finished")]))
-    assert case.play().code == 0
-
-
-def test_a_full_feed_is_said_once_and_the_status_followed(old_world: World) -> None:
-    case = old_world.new_case("many-events")
-    played = case.play()
-    assert (played.result, played.code) == ("success", 0)
-    assert len(played.of(EventsMissing)) == 1
-    assert played.shown == ids(case.run)[:FEED_LIMIT]
-    assert played.end.timeline.is_incomplete
-
-
 def test_a_last_word_other_than_the_first_is_believed(old_world: World) -> None:
     case = old_world.new_case()
     answers(
@@ -259,24 +244,6 @@ def test_a_run_that_ends_just_before_the_deadline_is_no_timeout(old_world: World
     played = case.play(timeout=100.0)
     assert (played.result, played.code) == ("success", 0)
     assert played.seconds <= 100.0
-
-
-def test_the_deadline_is_kept(old_world: World) -> None:
-    case = old_world.new_case("slow")
-    for timeout in (0.5, 5.0, 77.7):
-        played = case.play(timeout=timeout)
-        assert (played.result, played.code, played.end.error_code) == ("timeout", 1, "TIMEOUT")
-        assert played.seconds == pytest.approx(timeout)
-    assert len(case.live) == 1
-
-
-@pytest.mark.parametrize("after", [0.3, 31.0, 100.0])
-def test_a_stop_signal_ends_any_wait(old_world: World, after: float) -> None:
-    case = old_world.new_case("slow")
-    played = case.play(stop_after=after, number=signal.SIGTERM)
-    assert (played.result, played.code) == ("interrupted", 143)
-    assert played.seconds == pytest.approx(after)
-    assert case.live == []
 
 
 def test_a_stop_signal_makes_haste_of_a_patient_cancellation(old_world: World) -> None:

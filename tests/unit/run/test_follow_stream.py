@@ -102,68 +102,6 @@ def test_streams_that_break_again_and_again_but_bring_news_are_kept(world: World
     assert not polls(played)
 
 
-def test_an_older_stream_that_repeats_itself_shows_nothing_twice(world: World) -> None:
-    case = world.new_case("steady")
-    case.inject("resume", times="always", replay=True)
-    case.inject("stream", events=5, cut=0)
-    check_complete(case, case.play())
-
-
-def test_resumes_that_bring_nothing_are_replaced_by_polls(world: World) -> None:
-    case = world.new_case("steady")
-    case.inject("resume", times="always", close=True)
-    case.inject("stream", events=5, cut=0)
-    played = case.play()
-    check_complete(case, played)
-    assert polls(played)
-    assert played.routes.count("stream") == 3
-
-
-@pytest.mark.parametrize(
-    "fault",
-    mostly_slow(
-        [
-            {"status": 404, "body": HTML, "headers": {"content-type": "text/html"}},
-            {"status": 200, "body": HTML, "headers": {"content-type": "text/html"}},
-            {"status": 405},
-            {"status": 502, "body": HTML},
-            {"status": 500, "body": error("INTERNAL_ERROR")},
-            {"drop": True},
-            {"garbage": True},
-            {"close": True},
-            {"cut": 0},
-        ],
-        every=3,
-    ),
-    ids=lambda fault: " ".join(map(str, fault.values()))[:20],
-)
-def test_what_is_no_stream_is_replaced_by_polls_within_seconds(world: World, fault: dict[str, Any]) -> None:
-    case = world.new_case("steady")
-    case.inject("stream", times="always", **fault)
-    heard: list[float] = []
-    began = world.time.monotonic()
-    played = case.play(
-        watch=lambda update: heard.append(world.time.monotonic()) if isinstance(update, Polling) else None
-    )
-    check_complete(case, played)
-    assert len(heard) == 1
-    assert heard[0] - began < 3.0
-    assert played.routes.count("stream") <= 2
-
-
-def test_what_buffers_the_stream_is_noticed_within_five_seconds(world: World) -> None:
-    case = world.new_case("steady")
-    case.inject("stream", buffered=True, times="always")
-    heard: list[float] = []
-    began = world.time.monotonic()
-    played = case.play(
-        watch=lambda update: heard.append(world.time.monotonic()) if isinstance(update, Polling) else None
-    )
-    check_complete(case, played)
-    assert [at - began for at in heard] == pytest.approx([5.0], abs=0.1)
-    assert played.routes.count("stream") == 1
-
-
 def test_a_stream_that_falls_silent_is_opened_again_after_a_minute(world: World) -> None:
     case = world.new_case("steady")
     case.inject("stream", events=5, silent=True)
@@ -237,17 +175,6 @@ def test_a_silent_stream_is_followed_on_when_the_events_cannot_be_read(world: Wo
     played = case.play()
     check_complete(case, played)
     assert len(played.of(Trouble)) == len(played.of(Recovered)) == 1
-
-
-def test_a_position_that_the_service_does_not_know_is_dropped(world: World) -> None:
-    case = world.new_case("steady")
-    case.inject("stream", events=5, cut=0)
-    case.inject("resume", status=400, body=error("BAD_REQUEST"))
-    played = case.play()
-    check_complete(case, played)
-    assert not polls(played)
-    sent = [request.headers for request in world.emulator.requests if request.route == "stream"][-3:]
-    assert ["Last-Event-Id" in headers for headers in sent] == [False, True, False]
 
 
 def test_an_older_service_is_asked_for_a_stream_once_in_a_step(old_world: World) -> None:
@@ -608,22 +535,6 @@ def test_an_outage_is_said_once_and_noticed_to_be_over_within_ten_seconds(world:
     assert times["over"] <= times["noticed"] <= times["over"] + 10.0
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_refused_stream_waits_for_as_long_as_it_is_told(world: World, status: int) -> None:
-    case = world.new_case("slow")
-    began = world.time.monotonic()
-    case.inject("stream", status=status, headers={"Retry-After": "90"}, body=error("RATE_LIMITED"))
-    played = case.play(timeout=400.0)
-    assert played.result == "timeout"
-    assert not polls(played)
-    assert played.routes[:4] == ["repos", "start", "stream", "run"] or played.routes[:4] == [
-        *("repos", "start", "stream", "stream")
-    ]
-    recovered = played.of(Recovered)
-    assert [90.0 <= update.after <= 92.0 for update in recovered] == [True]
-    assert world.time.monotonic() - began == pytest.approx(400.0)
-
-
 def test_a_wait_that_fits_in_once_but_not_twice_is_waited(world: World) -> None:
     case = world.new_case("steady")
     case.inject("stream", status=429, headers={"Retry-After": "60"}, body=error("RATE_LIMITED"))
@@ -650,13 +561,6 @@ def test_a_wait_beyond_the_deadline_ends_at_once(world: World, status: int) -> N
     assert (played.result, played.code) == ("error", {429: 75, 503: 69}[status])
     assert played.seconds < 5.0
     assert len(case.live) == 1
-
-
-def test_a_run_that_is_not_known_yet_is_asked_for_again(world: World) -> None:
-    case = world.new_case()
-    for route in ("stream", "run"):
-        case.inject(route, times=3, status=404, body=error("NOT_FOUND"), headers={"content-type": "application/json"})
-    check_complete(case, case.play())
 
 
 def test_a_run_that_is_lost_ends_the_step(world: World) -> None:
