@@ -23,6 +23,9 @@ API: Final = "Mogplex API v1, of services from 2026-08 to 2026-11"
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> int:
     """Run the command that ``argv`` names and return its exit code. No error leaves this function."""
     gc.set_threshold(100_000)  # more than loading makes: to look for garbage among it takes a tenth of the start
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed: the next file that is opened would get its descriptor
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as we run
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a character that the terminal cannot show must not stop a run

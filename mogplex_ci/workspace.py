@@ -76,12 +76,17 @@ def writable(workspace: Path, name: str, *, input_name: str) -> Path:
     """
     path = inside(workspace, name, input_name=input_name)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         with open_text(path, append=True):
             pass
     except OSError as error:
-        raise _unusable(input_name, "written", name, error) from error
+        raise _unusable(input_name, "written", name, error, path) from error
     return path
+
+
+def not_writable(input_name: str, path: Path, error: OSError) -> UsageError:
+    """Return the error for a file that a variable of the CI system names: why not, and whose the file is."""
+    return _unusable(input_name, "written", str(path), error, path)
 
 
 @contextmanager
@@ -121,6 +126,7 @@ def write_whole(path: Path, text: str | Iterator[str]) -> None:
         file = os.open(partial, flags, 0o644, dir_fd=descriptor)
         try:
             with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
+                _hand_over(file, descriptor if descriptor is not None else folder)
                 stream.writelines([text] if isinstance(text, str) else text)
                 if hasattr(os, "fchmod"):
                     os.fchmod(file, 0o644)  # whatever the umask: later steps may run as another user
@@ -167,10 +173,32 @@ def _open(path: Path, flags: int) -> int:
         if descriptor is None:
             _check_before_opening(path)
         file = os.open(folder / path.name, flags, 0o644, dir_fd=descriptor)
+        if flags & os.O_CREAT:
+            _hand_over(file, descriptor if descriptor is not None else folder)
     if stat.S_ISREG(os.fstat(file).st_mode):
         return file
     os.close(file)
     raise IsADirectoryError if path.is_dir() else OSError("not a regular file")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _hand_over(folder, folder.parent)
+
+
+def _hand_over(made: int | Path, folder: int | Path) -> None:
+    """Give what root has made to the owner of its folder: a runner with another user could not clean up after us."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and os.stat(made).st_uid == 0:  # noqa: PTH116 - or a descriptor
+        owner = os.stat(folder)  # noqa: PTH116 - or a descriptor
+        with suppress(OSError):  # a file system without owners
+            os.chown(made, owner.st_uid, owner.st_gid)
 
 
 def _check_before_opening(path: Path) -> None:
@@ -196,7 +224,7 @@ def _flags(*names: str) -> int:
     return sum(getattr(os, name, 0) for name in names)
 
 
-def _unusable(input_name: str, verb: str, name: str, error: OSError) -> UsageError:
+def _unusable(input_name: str, verb: str, name: str, error: OSError, path: Path | None = None) -> UsageError:
     if verb == "read" and isinstance(error, FileNotFoundError | NotADirectoryError):
         remedy = "Check the path, and that the job checks out the repository before this step."
         return _problem(input_name, "does not exist in the workspace", name, remedy)
@@ -206,8 +234,15 @@ def _unusable(input_name: str, verb: str, name: str, error: OSError) -> UsageErr
         return _problem(input_name, "is below a file", name, "Use a path in a folder.")
     if error.errno in (None, errno.ENXIO):
         return _problem(input_name, "is not a regular file", name, "Use the path of a file.")
+    fault = f"cannot be {verb} ({error.strerror})"
+    if path is None or not isinstance(error, PermissionError) or not hasattr(os, "geteuid"):
+        return _problem(input_name, fault, name, "Check the file's and its folder's permissions.")
+    there = next(each for each in (path, *path.parents) if os.access(each, os.F_OK))
     return _problem(
-        input_name, f"cannot be {verb} ({error.strerror})", name, "Check the file's and its folder's permissions."
+        input_name,
+        f"{fault}: this step runs as user {os.geteuid()}, {there.name or there} belongs to {there.stat().st_uid}",
+        name,
+        "Run the step as that user, or give this one write access.",
     )
 
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 from mogplex_ci.commands.common import program
-from mogplex_ci.errors import EXIT_CODES, ForeignRunError, GitHubError, MogplexError, UsageError
+from mogplex_ci.errors import EXIT_CODES, ForeignRunError, GitHubError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import check_flags, flag_parser, given
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level
+from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
 from mogplex_ci.report.text import problem
 from mogplex_ci.run.one import TIMEOUT_BUDGET, cancel, cancel_unanswered
-from mogplex_ci.sanitize import Markdown, Sanitizer, secrets_of
+from mogplex_ci.sanitize import Markdown, Sanitizer, count, secrets_of
 from mogplex_ci.step.include_event import with_event
-from mogplex_ci.step.ledger import open_runs
-from mogplex_ci.waiting import SystemClock
+from mogplex_ci.step.ledger import saved_state
+from mogplex_ci.waiting import SystemClock, stop_of_process
 
 if TYPE_CHECKING:
     import argparse
@@ -34,57 +34,99 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     if "--help" in argv or "-h" in argv:
         parser().print_help()
         return 0
-    platform = detect(env, sys.stdout)
+    platform = detect(env, job_log(stop_of_process()))
     safe = Sanitizer(secrets_of(env))
     try:
         check_flags(argv)
+        key = given(argv, env).get("idempotency-key")
+        token = read_connection(argv, env)[1] if platform.load_state(key=key) else None
     except UsageError as error:
         for fault in error.problems:
             platform.annotate(Level.ERROR, safe.line("Mogplex"), problem(safe, fault))
         return error.exit_code
-    left = open_runs(platform)[::-1]  # the newest first
-    codes = [_clean_up(run, argv, env, platform, safe) for run in left]
-    if left and not any(codes):
+    state = saved_state(platform, token=token, key=key)
+    if state is None:
+        return 0
+    if token is None or not state.is_ours:
+        why: LiteralString = "MOGPLEX_API_KEY is missing" if token is None else "the state was saved with another token"
+        text = safe.line("Could not cancel {}: {}", count(len(state.runs), "run"), safe.line(why))
+        platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
+        return NotAuthorizedError.exit_code
+    clean_up = _CleanUp(argv, env, platform, safe, state.base_url, token)
+    codes = [clean_up.cancel(run) for run in reversed(state.runs)]  # the newest first
+    if not any(codes):
         with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
-            platform.save_state("")
+            platform.save_state("", key=key)
     return max(codes, default=0)
 
 
-def _clean_up(left: OpenRun, argv: Sequence[str], env: Mapping[str, str], platform: Platform, safe: Sanitizer) -> int:
-    """Cancel one run, say how that went, and return the exit code: 0 when it is not left running."""
-    run = safe.line("run {}", left.run_id) if left.run_id else safe.line("its run")
-    platform.line(safe.sentence("The step ended before its run; cancelling ", run))
-    try:
-        answer = _cancel(argv, env, platform, left)
-        _tell(f"its status is {answer.status}", left, argv, env, platform, safe)
-    except MogplexError as error:
-        _tell("it could not be cancelled and may still be running", left, argv, env, platform, safe)
-        text = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
-        platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
-        return 0 if isinstance(error, ForeignRunError) else error.exit_code
-    platform.line(safe.line("The API answered {}", answer.status))
-    return 0
+class _CleanUp(NamedTuple):
+    """What cancels the runs of one step."""
 
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    platform: Platform
+    safe: Sanitizer
+    base_url: str
+    token: str
 
-def _tell(
-    said: str, left: OpenRun, argv: Sequence[str], env: Mapping[str, str], platform: Platform, safe: Sanitizer
-) -> None:
-    """Say in the comment of ``comment-on``, if there is one, that the step ended before its run."""
-    values, repository = given(argv, env), platform.repository()
-    if not left.run_id or repository is None or not {"comment-on", "github-token", "api-key"} <= values.keys():
-        return
-    from mogplex_ci.github_api import GitHubApi  # loads urllib3
+    def cancel(self, left: OpenRun) -> int:
+        """Cancel one run, say how that went, and return the exit code: 0 when it is not left running."""
+        safe = self.safe
+        run = safe.line("run {}", left.run_id) if left.run_id else safe.line("its run")
+        self.platform.line(safe.sentence("The step ended before its run; cancelling ", run))
+        try:
+            answer = self._ask(left)
+            self._comment(left, f"its status is {answer.status}")
+        except MogplexError as error:
+            self._comment(left, "it could not be cancelled and may still be running")
+            text = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
+            self.platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
+            return 0 if isinstance(error, ForeignRunError) else error.exit_code
+        self.platform.line(safe.line("The API answered {}", answer.status))
+        return 0
 
-    github = GitHubApi(platform.github_api_url, values["github-token"], repository)
-    try:
-        comment = Comment(github, int(values["comment-on"]), values["api-key"], SystemClock())
-        comment.is_about(left.run_id, key=None)
-        text = safe.sentence("The job was stopped before its Mogplex run ended; ", safe.message(said))
-        comment.write(Markdown.of("**{}**{}\n", text, job_link(safe, platform.job_url)), CALLS_SECONDS, only_edit=True)
-    except GitHubError as error:
-        platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
-    finally:
-        github.close()
+    def _ask(self, run: OpenRun) -> Cancelled:
+        """Cancel the run by its id. A start that was never answered is sent again with the same inputs to learn the id.
+
+        Raises:
+            MogplexError: it could not be cancelled.
+        """
+        from mogplex_ci.api.client import Client  # loads urllib3
+
+        clock = SystemClock()
+        with contextlib.closing(Client(self.base_url, self.token)) as client:
+            if run.run_id:
+                return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
+            workspace, repository = self.platform.workspace, self.platform.repository()
+            inputs, _ = read_inputs(self.argv, self.env, workspace, repository, task=run.task or None)
+            inputs = with_event(inputs, self.platform.event_words())
+            return cancel_unanswered(
+                client,
+                inputs.start_request(run.repo_id),
+                run.key,
+                may_be_foreign=inputs.idempotency_key is not None,
+                clock=clock,
+                budget=TIMEOUT_BUDGET,
+            )
+
+    def _comment(self, run: OpenRun, said: str) -> None:
+        """Say in the comment of ``comment-on``, if there is one, that the step ended before its run."""
+        values, repository = given(self.argv, self.env), self.platform.repository()
+        if not run.run_id or repository is None or not {"comment-on", "github-token"} <= values.keys():
+            return
+        from mogplex_ci.github_api import GitHubApi  # loads urllib3
+
+        safe = self.safe
+        with contextlib.closing(GitHubApi(self.platform.github_api_url, values["github-token"], repository)) as github:
+            try:
+                comment = Comment(github, int(values["comment-on"]), self.token, SystemClock())
+                comment.is_about(run.run_id, key=None)
+                text = safe.sentence("The job was stopped before its Mogplex run ended; ", safe.message(said))
+                text_of_comment = Markdown.of("**{}**{}\n", text, job_link(safe, self.platform.job_url))
+                comment.write(text_of_comment, CALLS_SECONDS, only_edit=True)
+            except GitHubError as error:
+                self.platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -93,30 +135,3 @@ def parser() -> argparse.ArgumentParser:
     parser.description = "Cancel what a killed step left running. Takes the flags and variables of that step."
     parser.epilog = f"example:\n  {program()} post\n\n{EXIT_CODES}"
     return parser
-
-
-def _cancel(argv: Sequence[str], env: Mapping[str, str], platform: Platform, run: OpenRun) -> Cancelled:
-    """Cancel the run by its id. A start that was never answered is sent again with the same inputs to learn the id.
-
-    Raises:
-        MogplexError: it could not be cancelled.
-    """
-    from mogplex_ci.api.client import Client
-
-    base_url, api_key = read_connection(argv, env)
-    client, clock = Client(base_url, api_key or ""), SystemClock()
-    try:
-        if run.run_id:
-            return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
-        inputs, _ = read_inputs(argv, env, platform.workspace, platform.repository(), task=run.task or None)
-        inputs = with_event(inputs, platform.event_words())
-        return cancel_unanswered(
-            client,
-            inputs.start_request(run.repo_id),
-            run.key,
-            may_be_foreign=inputs.idempotency_key is not None,
-            clock=clock,
-            budget=TIMEOUT_BUDGET,
-        )
-    finally:
-        client.close()

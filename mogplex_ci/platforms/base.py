@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +17,7 @@ from mogplex_ci.platforms.state import StateFile
 from mogplex_ci.platforms.system import Identity, System, joined, value_of
 from mogplex_ci.platforms.webhook import shown_login
 from mogplex_ci.urls import base_url_fault
-from mogplex_ci.workspace import writable, write_whole
+from mogplex_ci.workspace import not_writable, writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -183,18 +184,37 @@ class Platform:
             OSError: it cannot be written.
         """
 
-    def save_state(self, state: str) -> None:
-        """Save ``state``, one line for this step's ``post``, in place of what was saved before; empty: nothing is left.
+    def close(self) -> None:
+        """Write what the annotations and links of the log add up to, where the system reads that from files.
 
         Raises:
             OSError, UsageError: it cannot be written.
         """
-        if (file := self._state_file()) is not None:
+
+    def check_files(self, *, key: str | None = None) -> None:
+        """Find out whether outputs and the state for ``post`` can be written. ``key``: see ``save_state``.
+
+        Raises:
+            UsageError: a file cannot be written.
+        """
+        self.set_outputs({})
+        if (file := self._state_file(key)) is not None:
+            file.check()
+
+    def save_state(self, state: str, *, key: str | None = None) -> None:
+        """Save ``state``, one line for this step's ``post``, in place of what was saved before; empty: nothing is left.
+
+        ``key`` is the idempotency key that the user gave, if so: it names the step where the environment does not.
+
+        Raises:
+            OSError, UsageError: it cannot be written.
+        """
+        if (file := self._state_file(key)) is not None:
             file.save(state)
 
-    def load_state(self) -> str:
+    def load_state(self, *, key: str | None = None) -> str:
         """Return what the main step saved last; empty when there is nothing."""
-        file = self._state_file()
+        file = self._state_file(key)
         return "" if file is None else file.load()
 
     @property
@@ -215,13 +235,17 @@ class Platform:
         Raises:
             OSError, UsageError: it cannot be written, or would be outside the workspace.
         """
-        write_whole(writable(self.workspace, self.env.get(variable) or default, input_name=variable), text)
+        path = writable(self.workspace, self.env.get(variable) or default, input_name=variable)
+        try:
+            write_whole(path, text)
+        except PermissionError as error:
+            raise not_writable(variable, path.parent, error) from error
 
-    def _state_file(self) -> StateFile | None:
+    def _state_file(self, key: str | None) -> StateFile | None:
         """Return the file of this try of the step; None when nothing identifies it and files could be mixed up."""
         identity = self.identity()
         if identity is None:
-            return None
+            return StateFile(self.workspace, (self.name, key)) if key else None
         return StateFile(self.workspace, (self.name, *self._state_names(identity), identity.attempt or ""))
 
     def _state_names(self, identity: Identity) -> Sequence[str]:
@@ -278,6 +302,12 @@ def annotation_text(title: SafeText, text: SafeText, file: SafeText | None, line
 
 class Plain(Platform):
     """No known CI system: a terminal, ``docker run``, or a CI system of the user's own."""
+
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
+        """See ``Platform``. Without a CI system nothing asks for them: a folder that cannot be written is no fault."""
+        is_asked_for = bool(self.env.get("CI") or self.env.get("MOGPLEX_DOTENV"))
+        with contextlib.nullcontext() if is_asked_for else contextlib.suppress(OSError, UsageError):
+            super().set_outputs(outputs)
 
     @property
     def terminal(self) -> TextIO | None:

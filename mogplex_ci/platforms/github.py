@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.system import System, counted, equals
 from mogplex_ci.platforms.webhook import Webhook
+from mogplex_ci.workspace import not_writable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,19 +140,34 @@ class GitHubActions(Platform):
             with Path(path).open("a", encoding="utf-8", newline="\n") as file:
                 file.write(markdown)
 
-    def save_state(self, state: str) -> None:
+    def check_files(self, *, key: str | None = None) -> None:
+        """See ``Platform``."""
+        for variable in ("GITHUB_OUTPUT", *(["GITHUB_STATE"] if self.has_clean_up else [])):
+            try:
+                self._append(variable, {})
+            except OSError as error:
+                raise not_writable(variable, Path(self.env[variable]), error) from error
+        if not self._runner_keeps_state and (file := self._state_file(key)) is not None:
+            file.check()
+
+    @property
+    def _runner_keeps_state(self) -> bool:
+        """Whether ``post`` gets what the step saves. act hands nothing to the clean-up of an action in a container."""
+        return self.has_clean_up and bool(self.env.get("GITHUB_STATE")) and self.env.get("ACT") != "true"
+
+    def save_state(self, state: str, *, key: str | None = None) -> None:
         """Append to the file whose values the action's ``post`` gets as ``STATE_NAME``; the last one counts.
 
-        Without a post step of the runner, a later step of the job that runs ``mogplex-ci post`` reads a file.
+        Where the runner may lose it, and for a later step of the job that runs ``mogplex-ci post``, there is a file.
         """
         if self.has_clean_up:
             self._append("GITHUB_STATE", {_STATE: state})
-        else:
-            super().save_state(state)
+        if not self._runner_keeps_state:
+            super().save_state(state, key=key)
 
-    def load_state(self) -> str:
-        """Return what the runner hands to ``post``, or the content of the file."""
-        return self.env.get(f"STATE_{_STATE}", "") if self.has_clean_up else super().load_state()
+    def load_state(self, *, key: str | None = None) -> str:
+        """Return what the runner hands to ``post``, else the content of the file."""
+        return self.env.get(f"STATE_{_STATE}") or super().load_state(key=key)
 
     def _state_names(self, identity: Identity) -> Sequence[str]:
         """Leave out the step: ``mogplex-ci post`` is another one."""
@@ -175,6 +191,11 @@ class Forgejo(GitHubActions):
     @property
     def _webhook(self) -> Webhook:
         return Webhook.read(self.env, users_have_types=False)
+
+    @property
+    def _runner_keeps_state(self) -> bool:
+        """Neither runner does for an action in a container."""
+        return False
 
 
 def _entry(name: str, value: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from mogplex_ci.platforms.system import Env
-    from mogplex_ci.sanitize import CleanText, SafeText
+    from mogplex_ci.sanitize import SafeText
 
 _COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
 _COLOUR_OFF: Final = "\x1b[0m"
@@ -99,9 +99,8 @@ class GitLab(Platform):
         """Show a link on the job's page, from the annotations report."""
         self._links.append({"external_link": {"label": label, "url": url}})
 
-    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
-        """Write the dotenv report, the annotations report, and the code quality report if it was asked for."""
-        super().set_outputs(outputs)
+    def close(self) -> None:
+        """Write the annotations report, and the code quality report if it was asked for."""
         links = {"Mogplex": self._links} if self._links else {}
         self._write_file("MOGPLEX_ANNOTATIONS_FILE", _json(links), default="mogplex-annotations.json")
         if self.env.get("MOGPLEX_CODE_QUALITY_FILE"):

@@ -42,6 +42,15 @@ class StateFile:
         write_whole(writable(self._workspace, f"{_STATE_FOLDER}/.gitignore", input_name=_STATE_FOLDER), "*\n")
         write_whole(path, state)
 
+    def check(self) -> None:
+        """Find out whether the file can be written.
+
+        Raises:
+            UsageError: it cannot be written, or would be outside the workspace.
+        """
+        writable(self._workspace, self._name, input_name=_STATE_FOLDER)
+        self._delete()
+
     def load(self) -> str:
         """Return what was saved; empty when there is no such file."""
         try:

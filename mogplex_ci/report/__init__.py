@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 class Report:
     """Something that is written about a step with one run or several."""
 
+    title = "A report"
+    """What a warning calls it."""
+
     def on(self, name: SafeText | None, update: Update) -> None:
         """Report an update of the run ``name``, which is None unless the step has several runs."""
 
@@ -33,6 +36,7 @@ class FileReport(Report):
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         self._path = path
+        self.title = path.name
         self._safe = sanitizer
 
     def on(self, name: SafeText | None, update: Update) -> None:

@@ -113,6 +113,7 @@ class EventsFile(Report):
     """
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
+        self.title = path.name
         self._path = path
         self._safe = sanitizer
         self._runs: dict[SafeText | None, EventLines] = {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING
 
 from mogplex_ci.inputs.read import read_fleet
 from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.platforms import detect
+from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
 from mogplex_ci.step.guards import reason_to_skip, skipped
@@ -31,7 +31,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     if "--help" in argv or "-h" in argv:
         flag_parser("mogplex-ci").print_help()
         return 0
-    platform = detect(env, sys.stdout)
+    platform = detect(env, job_log(stop))
     recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
     step = Step(platform, recorder, clock, stop, began)
     with outcome_of(step) as outcome:
@@ -42,24 +42,28 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
             tasks = include_event(step, tasks)
         if reason is not None:
             outcome.result = skipped(step, reason)
-        elif is_fleet:
-            from mogplex_ci.step.fleet import perform_fleet  # a single run does without
-
-            outcome.result = perform_fleet(step, tasks)
         else:
-            outcome.result = _perform(step, tasks[0])
+            recorder.check_files()
+            outcome.result = (_perform_fleet if is_fleet else _perform)(step, tasks)
     recorder.finish(outcome.result)
     return outcome.result.exit_code
 
 
-def _perform(step: Step, inputs: ActionInputs) -> RunResult:
+def _perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
+    from mogplex_ci.step.fleet import perform_fleet  # loads urllib3
+
+    return perform_fleet(step, tasks)
+
+
+def _perform(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
     """Start the run and follow it.
 
     Raises:
         MogplexError: the step cannot start.
     """
-    from mogplex_ci.api.client import Client  # imports the HTTP stack, which bad inputs do not need
+    from mogplex_ci.api.client import Client  # loads urllib3
 
+    (inputs,) = tasks
     recorder, key = step.recorder, key_of(inputs, step.platform)
     if inputs.comment_on is not None and not inputs.dry_run:
         recorder.comment_on(inputs.comment_on, inputs, key, step.clock, step.stop)

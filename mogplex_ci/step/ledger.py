@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import threading
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -12,6 +14,7 @@ from mogplex_ci.run.updates import NextKey, Started, Starting
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Sequence
 
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.updates import Update
 
@@ -28,15 +31,26 @@ class OpenRun(NamedTuple):
     run_id: str = ""
 
 
+class State(NamedTuple):
+    """What a step has saved."""
+
+    base_url: str
+    runs: Sequence[OpenRun]
+    """The oldest first."""
+    is_ours: bool
+    """Whether it was written with the token that was given."""
+
+
 class Ledger:
     """Keeps the open runs of a step and saves them for ``post`` whenever they change.
 
     The runs of a step are in threads of their own, and each saves what it adds before it goes on.
     """
 
-    def __init__(self, platform: Platform, on_error: Callable[[], None]) -> None:
+    def __init__(self, platform: Platform, inputs: ActionInputs, on_error: Callable[[Exception], None]) -> None:
         """``on_error`` is called when the list could not be saved."""
         self._platform = platform
+        self._inputs = inputs
         self._on_error = on_error
         self._open: dict[Hashable, OpenRun] = {}
         """In the order in which they were started."""
@@ -77,20 +91,35 @@ class Ledger:
             else:
                 self._open[run] = entry
             try:
-                self._platform.save_state(_written(list(self._open.values())))
-            except (OSError, UsageError):
-                self._on_error()
+                self._platform.save_state(self._written(), key=self._inputs.idempotency_key)
+            except (OSError, UsageError) as error:
+                self._on_error(error)
+
+    def _written(self) -> str:
+        """Return the state as one line; empty when nothing is left to do."""
+        if not self._open:
+            return ""
+        runs = [run._asdict() for run in self._open.values()]
+        state = json.dumps({"base_url": self._inputs.base_url, "runs": runs}, separators=(",", ":"))
+        return f"{_mac(state, self._inputs.api_key or '')} {state}"
 
 
-def open_runs(platform: Platform) -> list[OpenRun]:
-    """Return what the step saved, oldest first; nothing if what is there is not what it wrote."""
+def saved_state(platform: Platform, *, token: str | None, key: str | None) -> State | None:
+    """Return what the step saved; None if there is nothing, or not what a step writes.
+
+    ``key`` is the idempotency key that the user gave, if so.
+    """
+    mac, _, text = platform.load_state(key=key).partition(" ")
     try:
-        runs = [OpenRun(**entry) for entry in json.loads(platform.load_state() or "[]")]
-    except (ValueError, TypeError, RecursionError):
-        return []
-    return [run for run in runs if all(isinstance(value, str) for value in run)]
+        state = json.loads(text)
+        base_url, runs = str(state["base_url"]), [OpenRun(**run) for run in state["runs"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    if not all(isinstance(value, str) for run in runs for value in run):
+        return None
+    return State(base_url, runs, hmac.compare_digest(mac.encode(), _mac(text, token or "").encode()))
 
 
-def _written(runs: Sequence[OpenRun]) -> str:
-    """Return the state as one line; empty when nothing is left to do."""
-    return json.dumps([run._asdict() for run in runs], separators=(",", ":")) if runs else ""
+def _mac(state: str, token: str) -> str:
+    """Return what only the holder of the token can write: else a file in the repository could cancel a run."""
+    return hmac.new(token.encode(), state.encode(), hashlib.sha256).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, LiteralString, TypeVar
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError, UsageError
@@ -72,7 +72,7 @@ class Recorder:
         self._inputs = inputs
         self._log.start(inputs)
         if not inputs.dry_run and inputs.on_interrupt == "cancel":
-            self._ledger = Ledger(self._platform, self._warn_of_state)
+            self._ledger = Ledger(self._platform, inputs, self._warn_of_state)
         self._reports += reports_for(inputs, self._platform, self.safe)
         if self._platform.terminal is not None and not self._platform.is_debug:
             self._progress = Progress(self._platform.terminal, self.safe)
@@ -159,34 +159,55 @@ class Recorder:
                     known = RunResult(Result.DETACHED, 0, run=update.run, key=update.key, joined=update.joined)
                     self._set_outputs(early_outputs(facts_of(known, self.safe, self._platform, None), self.safe))
 
+    def check_files(self) -> None:
+        """Find out whether outputs and state can be written, before a run is started.
+
+        Raises:
+            UsageError: a file cannot be written.
+        """
+        self._platform.check_files(key=self._inputs.idempotency_key if self._inputs else None)
+
     def count_runs(self, counts: SafeText) -> None:
         """Record how many runs there are of each kind."""
         with self._without_progress():
             self._guarded(lambda: self._log.heartbeat(counts))
 
     def end_run(self, item: Item | None, result: RunResult) -> None:
-        """Record how one run ended."""
+        """Record how one run of several ended."""
         with self._without_progress():
-            run = self._facts_of_run(item, result)
-            self._each_report(lambda report: report.end_run(run))
-            self._ended[item] = run.without_timeline() if item else run
-        if self._ledger and not result.left_behind:
-            self._ledger.close(item)
+            self._end_run(item, self._facts_of_run(item, result))
+        self._close(item, result)
 
     def finish(self, result: RunResult) -> None:
-        """Record how the step ended."""
+        """Record how the step ended: in the outputs first, for a report may fail."""
         if self._progress is not None:
             self._progress.stop()
         if None in self._names:
-            self.end_run(None, result)
-            facts = self._ended[None].facts
+            run = self._facts_of_run(None, result)
+            step = StepFacts(run.facts, [run])
+            self._set_outputs(outputs_of(step, self.safe))
+            self._close(None, result)
+            self._end_run(None, run)
         else:
             facts = facts_of(result, self.safe, self._platform, self._inputs)
             if len({item.inputs.prompt for item in self._names if item}) > 1:
                 facts = facts._replace(title=self.safe.clean(""), task=self.safe.clean(""))
-        step = StepFacts(facts, [self._ended[item] for item in self._names if item in self._ended])
+            step = StepFacts(facts, [self._ended[item] for item in self._names if item in self._ended])
+            self._set_outputs(outputs_of(step, self.safe))
         self._each_report(lambda report: report.end(step))
-        self._set_outputs(outputs_of(step, self.safe))
+        try:
+            self._platform.close()
+        except (OSError, UsageError) as error:
+            self._warn_of_file("Report", "The reports for the CI system", error)
+
+    def _end_run(self, item: Item | None, run: RunFacts) -> None:
+        self._each_report(lambda report: report.end_run(run))
+        self._ended[item] = run.without_timeline()
+
+    def _close(self, item: Item | None, result: RunResult) -> None:
+        """Leave nothing for ``post`` to do about a run that is over."""
+        if self._ledger and not result.left_behind:
+            self._ledger.close(item)
 
     def _facts_of_run(self, item: Item | None, result: RunResult) -> RunFacts:
         inputs = item.inputs if item else self._inputs
@@ -213,29 +234,37 @@ class Recorder:
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""
         for report in list(self._reports):
-            if not self._guarded(partial(call, report)):
+            if not self._guarded(partial(call, report), title=report.title):
                 self._reports.remove(report)
 
-    def _guarded(self, write: Callable[[], None]) -> bool:
+    def _guarded(self, write: Callable[[], None], *, title: str = "") -> bool:
         """Write a part of a report, and return whether that worked; a warning says if not."""
         try:
             write()
+        except OSError as error:
+            self._warn_of_file("Report", title, error)
         except Exception as error:
             self._log.warn("Report", self.safe.line("A report failed: {}", InternalError.of(error).cause))
-            return False
-        return True
+        else:
+            return True
+        return False
 
     def _set_outputs(self, values: Mapping[str, CleanText | None]) -> None:
         try:
             self._platform.set_outputs(values)
-        except (OSError, UsageError):
-            self._log.warn("Outputs", self.safe.line("The outputs could not be written"))
+        except (OSError, UsageError) as error:
+            self._warn_of_file("Outputs", "The outputs", error)
 
     def _warn_of_comment(self, text: SafeText) -> None:
         self._log.warn("Comment", text)
 
-    def _warn_of_state(self) -> None:
-        self._log.warn("State", self.safe.line("What the post step needs could not be written"))
+    def _warn_of_state(self, error: Exception) -> None:
+        self._warn_of_file("State", "What the post step needs", error)
+
+    def _warn_of_file(self, title: LiteralString, what: str, error: Exception) -> None:
+        """Warn that ``what`` could not be written, and why."""
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        self._log.warn(title, self.safe.line("{} could not be written: {}", what, Untrusted(why or "")))
 
 
 def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> Iterator[Report]:

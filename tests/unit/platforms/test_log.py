@@ -89,7 +89,7 @@ def test_gitlab_shows_links_and_the_places_of_warnings_and_errors(tmp_path: Path
     system.annotate(Level.NOTICE, safe_text("Agent"), TEXT)
     system.annotate(Level.WARNING, safe_text("Agent"), TEXT, file=safe_text("src/a.ts"), line=7)
     system.annotate(Level.ERROR, safe_text("Mogplex"), safe_text("The run failed"))
-    system.set_outputs({})
+    system.close()
     workspace = tmp_path / "workspace"
     links = json.loads((workspace / "out" / "a.json").read_text(encoding="utf-8"))
     (link,) = links["Mogplex"]
@@ -106,7 +106,7 @@ def test_a_gitlab_issue_is_the_same_one_in_the_next_pipeline(tmp_path: Path) -> 
     for pipeline in ("1000", "1001"):
         system, _ = platform("gitlab", tmp_path, MOGPLEX_CODE_QUALITY_FILE="q.json", CI_PIPELINE_ID=pipeline)
         system.annotate(Level.ERROR, safe_text("Mogplex"), safe_text(f"Run {pipeline} failed"))
-        system.set_outputs({})
+        system.close()
         (issue,) = json.loads((tmp_path / "workspace" / "q.json").read_text(encoding="utf-8"))
         fingerprints.append(issue["fingerprint"])
     assert fingerprints[0] == fingerprints[1]

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from mogplex_ci.errors import UsageError
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.state import StateFile
-from mogplex_ci.step.ledger import open_runs
+from mogplex_ci.run.updates import Started, Update
+from mogplex_ci.step.ledger import Ledger, saved_state
 from tests.ci_environments import environment
+from tests.unit.report.events import RUN_ID, run
 
+TOKEN = "mog_" + "x" * 32
 NAMES = ("gitlab", "https://gitlab.com", "1000", "agent", "176068")
 STATE = '[{"key":"gitlab-1000","run_id":"r-1"}]'
 
@@ -42,16 +49,42 @@ def test_another_step_keeps_its_own(tmp_path: Path) -> None:
     assert other.load() == "other"
 
 
-@pytest.mark.parametrize(
-    "content", [b"[1, 2]", b'[{"key": 7}]', b'{"key": "k"}', b"\xff", b'"text"', b"[1,2", b"[" * 100_000, b"null"]
-)
-def test_what_is_not_ours_is_no_state(content: bytes, tmp_path: Path) -> None:
+INPUTS = cast(ActionInputs, SimpleNamespace(base_url="https://mogplex.com", api_key=TOKEN, idempotency_key=None))
+
+
+def save(system: Platform) -> str:
+    """Save the state of a step whose run has started, and return it."""
+
+    def updates() -> Generator[Update, None, None]:
+        yield Started(run("pending"), "key-1", joined=False, owned=True)
+
+    list(Ledger(system, INPUTS, lambda error: pytest.fail(str(error))).kept(None, "", updates()))
+    return system.load_state()
+
+
+def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -> None:
     system = github(tmp_path, **{"INPUT_POST-STEP": None})
-    system.save_state(STATE)
-    assert [run.run_id for run in open_runs(system)] == ["r-1"]
-    (path,) = (tmp_path / "workspace" / ".mogplex").glob("*.json")
-    path.write_bytes(content)
-    assert open_runs(system) == []
+    text = save(system)
+    assert TOKEN not in text
+    saved = saved_state(system, token=TOKEN, key=None)
+    assert saved is not None
+    assert ([each.run_id for each in saved.runs], saved.base_url, saved.is_ours) == ([RUN_ID], INPUTS.base_url, True)
+    for token, forged in ((TOKEN[:-1], text), (None, text), (TOKEN, text.replace("mogplex.com", "example.com"))):
+        system.save_state(forged)
+        saved = saved_state(system, token=token, key=None)
+        assert saved is not None
+        assert not saved.is_ours
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "x", "x [1, 2]", 'x {"base_url": "u", "runs": [{"key": 7}]}', 'x {"fleet":"[1,2"}', "x [1,2"),
+        "x " + "[" * 100_000,
+    ],
+)
+def test_what_is_not_ours_is_no_state(content: str, tmp_path: Path) -> None:
+    assert saved_state(github(tmp_path, STATE_runs=content), token=TOKEN, key=None) is None
 
 
 def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""The job log, written so that it never holds the step.
+
+Its reader may leave, its disk may be full, and a pipe may be read by nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Final, TextIO, cast
+
+if TYPE_CHECKING:
+    from mogplex_ci.waiting import Stop
+
+PATIENCE: Final = 5.0
+"""Seconds that a line waits for a reader that has fallen behind."""
+PATIENCE_IN_ALL: Final = 60.0
+"""Seconds that all lines wait together: a reader that takes a line now and then must not hold the step either."""
+STOPPED_PATIENCE: Final = 0.3
+"""Seconds that all lines wait together once a stop signal has come: the CI system kills the job soon."""
+_AT_ONCE: Final = 4096
+"""Bytes: a pipe that has room takes as many without blocking (``PIPE_BUF`` on Linux)."""
+_POLL_SECONDS: Final = 0.1
+
+
+class JobLog:
+    """Writes to ``stream``, such as stdout. What the reader does not take is left out; no method raises."""
+
+    def __init__(self, stream: TextIO, stop: Stop) -> None:
+        """``stop`` shortens the wait for a slow reader."""
+        self.encoding = stream.encoding or "utf-8"
+        self._stream = stream
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._poll: select.poll | None = None
+        """None where there is none, as on Windows, and for a stream in memory."""
+        self._patience = PATIENCE_IN_ALL
+        self._left_out = 0
+        """Lines that the reader did not take."""
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+            descriptor = stream.fileno()
+            self._poll = select.poll()
+            self._poll.register(descriptor, select.POLLOUT)
+
+    def isatty(self) -> bool:
+        """Return whether a person watches."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the stream's descriptor."""
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        """Write lines, as far as the reader takes them."""
+        with self._lock:
+            if self._left_out:
+                text = f"\n… {self._left_out} lines left out here: nothing read the log\n{text}"
+            if not self._put(text.encode(self.encoding, "replace")):
+                self._left_out += 1
+            else:
+                self._left_out = 0
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: every line is written at once."""
+
+    def _put(self, data: bytes) -> bool:
+        """Write ``data`` and return whether all of it was taken."""
+        try:
+            if self._poll is None:
+                self._stream.write(data.decode(self.encoding))
+                self._stream.flush()
+                return True
+            while data:
+                if not self._has_room(self._poll):
+                    return False
+                with contextlib.suppress(BlockingIOError):
+                    data = data[os.write(self._stream.fileno(), data[:_AT_ONCE]) :]
+        except (OSError, ValueError):  # the reader has left, the disk is full, or the stream is closed
+            return False
+        return True
+
+    def _has_room(self, poll: select.poll) -> bool:
+        """Return whether the reader takes more. It is waited for, but not a second time while it takes nothing."""
+        began = time.monotonic()
+        patience = 0.0 if self._left_out else min(PATIENCE, self._patience)
+        while not poll.poll(min(_POLL_SECONDS, patience) * 1000):
+            if self._stop.requested:
+                self._patience = min(self._patience, STOPPED_PATIENCE)
+                patience = min(patience, self._patience)
+            if time.monotonic() - began >= patience:
+                self._patience -= time.monotonic() - began
+                return False
+        self._patience -= time.monotonic() - began
+        return True
+
+
+def job_log(stop: Stop) -> TextIO:
+    """Return stdout as the log of this process's job."""
+    return cast("TextIO", JobLog(sys.stdout, stop))

@@ -1,0 +1,167 @@
+"""The log does not hold the step: its reader leaves, its disk is full, a pipe is read by nobody, or there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.program import ENTRY, GitHubStep
+from tests.waits import LONG, asked, wait_until
+
+SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+ONE = {"repo": "acme/web"}
+FLEET = {"repo": "acme/web acme/api"}
+
+
+@contextlib.contextmanager
+def pipe(*, is_full: bool) -> Iterator[tuple[int, int]]:
+    """A pipe with room for one page, which nothing reads."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    if is_full:
+        os.write(writer, b"." * 4096)
+    try:
+        yield reader, writer
+    finally:
+        for end in (reader, writer):
+            with contextlib.suppress(OSError):
+                os.close(end)
+
+
+@contextlib.contextmanager
+def left_by(emulator: Emulator, moment: str) -> Iterator[int]:
+    """A pipe whose reader leaves at once, after the first line, or when the run's events come."""
+    with pipe(is_full=False) as (reader, writer):
+        if moment == "first line":
+            subprocess.Popen(["head", "-1"], stdin=reader, stdout=subprocess.DEVNULL)
+        elif moment == "events":
+            subprocess.Popen(["grep", "-m1", "sandbox"], stdin=reader, stdout=subprocess.DEVNULL)
+        os.close(reader)
+        yield writer
+
+
+@contextlib.contextmanager
+def stdout(kind: str, emulator: Emulator) -> Iterator[int]:
+    if kind == "full disk":
+        with Path("/dev/full").open("w") as file:
+            yield file.fileno()
+    elif kind.startswith("left at "):
+        with left_by(emulator, kind.removeprefix("left at ")) as writer:
+            yield writer
+    else:
+        with pipe(is_full=kind == "full pipe") as (_, writer):
+            yield writer
+
+
+KINDS = ["full disk", "full pipe", "pipe that fills", "left at once", "left at first line", "left at events"]
+
+
+def start(step: GitHubStep, out: int, *command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*ENTRY, *command],
+        env=SYSTEM | step.environment,
+        cwd=step.workspace,
+        stdout=out,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def step_against(emulator: Emulator, tmp_path: Path, **inputs: str) -> GitHubStep:
+    given = {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it", **inputs}
+    return GitHubStep(tmp_path, inputs=given)
+
+
+@pytest.mark.parametrize("inputs", [ONE, FLEET], ids=["one run", "several"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_run_is_followed_to_its_end(kind: str, inputs: dict[str, str], tmp_path: Path) -> None:
+    with Emulator("success", speed=50) as emulator:
+        step = step_against(emulator, tmp_path, **inputs, **{"result-file": "result.json"})
+        with stdout(kind, emulator) as out, start(step, out) as process:
+            _, err = process.communicate(timeout=LONG)
+        assert (process.returncode, err) == (0, "")
+        assert {run.status for run in emulator.runs} == {"success"}
+    assert step.outputs["result"] == "success"
+    assert (step.workspace / "result.json").exists()
+
+
+@pytest.mark.parametrize("inputs", [ONE, FLEET], ids=["one run", "several"])
+@pytest.mark.parametrize("kind", ["full disk", "full pipe", "left at once"])
+def test_a_stop_signal_cancels_within_five_seconds(kind: str, inputs: dict[str, str], tmp_path: Path) -> None:
+    with Emulator("slow", speed=1) as emulator:
+        step = step_against(emulator, tmp_path, **inputs)
+        with stdout(kind, emulator) as out, start(step, out) as process:
+            wait_until(lambda: len(emulator.runs) == len(inputs["repo"].split()), process)
+            wait_until(asked(emulator, "stream"), process)
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=LONG)
+            assert time.monotonic() - began < 6
+        assert process.returncode == 143
+        assert {run.status for run in emulator.runs} == {"cancelled"}
+    assert step.outputs["result"] == "interrupted"
+
+
+@pytest.mark.parametrize("kind", ["full pipe", "left at once"])
+def test_the_deadline_ends_it(kind: str, tmp_path: Path) -> None:
+    with Emulator("slow", speed=1) as emulator:
+        step = step_against(emulator, tmp_path, **{"timeout": "8s", "on-timeout": "cancel"})
+        began = time.monotonic()
+        with stdout(kind, emulator) as out, start(step, out) as process:
+            process.communicate(timeout=LONG)
+        assert time.monotonic() - began < 20
+        assert (process.returncode, [run.status for run in emulator.runs]) == (1, ["cancelled"])
+    assert step.outputs["result"] == "timeout"
+
+
+@pytest.mark.parametrize("kind", ["full disk", "full pipe", "left at once"])
+def test_post_cancels_without_a_log(kind: str, tmp_path: Path) -> None:
+    with Emulator("slow", speed=1) as emulator:
+        step = step_against(emulator, tmp_path)
+        with step.start() as process:
+            wait_until(asked(emulator, "stream"), process)
+            process.kill()
+        step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
+        with stdout(kind, emulator) as out, start(step, out, "post") as process_of_post:
+            process_of_post.communicate(timeout=LONG)
+        assert (process_of_post.returncode, [run.status for run in emulator.runs]) == (0, ["cancelled"])
+
+
+def test_a_step_without_stdout(tmp_path: Path) -> None:
+    """The descriptor is free then: no file of the step must get it, and with it the log."""
+    with Emulator("success", speed=50) as emulator:
+        step = step_against(emulator, tmp_path, **{"events-file": "events.ndjson"})
+        done = subprocess.run(
+            ENTRY,
+            env=SYSTEM | step.environment,
+            cwd=step.workspace,
+            preexec_fn=lambda: os.close(1),
+            timeout=LONG,
+            check=False,
+        )
+    assert done.returncode == 0
+    lines = (step.workspace / "events.ndjson").read_text(encoding="utf-8").splitlines()
+    assert all(line.startswith("{") for line in lines)
+
+
+def test_what_was_left_out_is_told_once_the_log_is_read(tmp_path: Path) -> None:
+    with Emulator("slow", speed=1) as emulator, pipe(is_full=True) as (reader, writer):
+        step = step_against(emulator, tmp_path)
+        with start(step, writer) as process:
+            wait_until(asked(emulator, "stream"), process)
+            os.close(writer)
+            os.read(reader, 4096)
+            process.send_signal(signal.SIGTERM)
+            with os.fdopen(os.dup(reader), encoding="utf-8") as log:
+                shown = log.read()
+    assert " lines left out here: nothing read the log\n" in shown
+    assert "Interrupted" in shown
