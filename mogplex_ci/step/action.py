@@ -38,11 +38,10 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         tasks, is_fleet, warnings = read_fleet(argv, env, platform.workspace, platform.repository())
         recorder.begin(tasks, warnings)
         reason = reason_to_skip(step, tasks)
-        if reason is None:
-            tasks = include_event(step, tasks)
         if reason is not None:
             outcome.result = skipped(step, reason)
         else:
+            tasks = include_event(step, tasks)
             recorder.check_files()
             outcome.result = (_perform_fleet if is_fleet else _perform)(step, tasks)
     recorder.finish(outcome.result)

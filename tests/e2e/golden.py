@@ -23,6 +23,7 @@ _CHANGING = (
     (re.compile(r"\b\d+(?:(?:\.|&#46;)\d+)?s\b"), "<seconds>"),
     (re.compile(r"(duration[-_]seconds\b[^\d\n]*\n?)\d+", re.IGNORECASE), r"\1<number>"),
     (re.compile(r"(?<=time=\")[\d.]+"), "<number>"),
+    (re.compile(r"\b[0-9a-f]{64}(?= \{\"base_url)"), "<mac>"),
     (re.compile(r"(?<=\"fingerprint\": \")[0-9a-f]{64}"), "<sha256>"),
 )
 """What differs from run to run, and what stands for it."""
