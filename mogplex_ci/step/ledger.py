@@ -14,7 +14,6 @@ from mogplex_ci.run.updates import NextKey, Started, Starting
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Sequence
 
-    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.updates import Update
 
@@ -47,10 +46,13 @@ class Ledger:
     The runs of a step are in threads of their own, and each saves what it adds before it goes on.
     """
 
-    def __init__(self, platform: Platform, inputs: ActionInputs, on_error: Callable[[Exception], None]) -> None:
-        """``on_error`` is called when the list could not be saved."""
-        self._platform = platform
-        self._inputs = inputs
+    def __init__(
+        self, save: Callable[[str], None], base_url: str, token: str, on_error: Callable[[Exception], None]
+    ) -> None:
+        """``save`` keeps the list, in place of the one before; ``on_error`` is told that it could not."""
+        self._save = save
+        self._base_url = base_url
+        self._token = token
         self._on_error = on_error
         self._open: dict[Hashable, OpenRun] = {}
         """In the order in which they were started."""
@@ -91,7 +93,7 @@ class Ledger:
             else:
                 self._open[run] = entry
             try:
-                self._platform.save_state(self._written(), key=self._inputs.idempotency_key)
+                self._save(self._written())
             except (OSError, UsageError) as error:
                 self._on_error(error)
 
@@ -100,8 +102,8 @@ class Ledger:
         if not self._open:
             return ""
         runs = [run._asdict() for run in self._open.values()]
-        state = json.dumps({"base_url": self._inputs.base_url, "runs": runs}, separators=(",", ":"))
-        return f"{_mac(state, self._inputs.api_key or '')} {state}"
+        state = json.dumps({"base_url": self._base_url, "runs": runs}, separators=(",", ":"))
+        return f"{_mac(state, self._token)} {state}"
 
 
 def saved_state(platform: Platform, *, token: str | None, key: str | None) -> State | None:

@@ -72,7 +72,12 @@ class Recorder:
         self._inputs = inputs
         self._log.start(inputs)
         if not inputs.dry_run and inputs.on_interrupt == "cancel":
-            self._ledger = Ledger(self._platform, inputs, self._warn_of_state)
+            self._ledger = Ledger(
+                partial(self._platform.save_state, key=inputs.idempotency_key),
+                inputs.base_url,
+                inputs.api_key or "",
+                self._warn_of_state,
+            )
         self._reports += reports_for(inputs, self._platform, self.safe)
         if self._platform.terminal is not None and not self._platform.is_debug:
             self._progress = Progress(self._platform.terminal, self.safe)

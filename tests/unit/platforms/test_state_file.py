@@ -5,13 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Generator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.state import StateFile
@@ -49,7 +46,7 @@ def test_another_step_keeps_its_own(tmp_path: Path) -> None:
     assert other.load() == "other"
 
 
-INPUTS = cast(ActionInputs, SimpleNamespace(base_url="https://mogplex.com", api_key=TOKEN, idempotency_key=None))
+URL = "https://mogplex.com"
 
 
 def save(system: Platform) -> str:
@@ -58,7 +55,7 @@ def save(system: Platform) -> str:
     def updates() -> Generator[Update, None, None]:
         yield Started(run("pending"), "key-1", joined=False, owned=True)
 
-    list(Ledger(system, INPUTS, lambda error: pytest.fail(str(error))).kept(None, "", updates()))
+    list(Ledger(system.save_state, URL, TOKEN, lambda error: pytest.fail(str(error))).kept(None, "", updates()))
     return system.load_state()
 
 
@@ -68,7 +65,7 @@ def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -
     assert TOKEN not in text
     saved = saved_state(system, token=TOKEN, key=None)
     assert saved is not None
-    assert ([each.run_id for each in saved.runs], saved.base_url, saved.is_ours) == ([RUN_ID], INPUTS.base_url, True)
+    assert ([each.run_id for each in saved.runs], saved.base_url, saved.is_ours) == ([RUN_ID], URL, True)
     for token, forged in ((TOKEN[:-1], text), (None, text), (TOKEN, text.replace("mogplex.com", "example.com"))):
         system.save_state(forged)
         saved = saved_state(system, token=token, key=None)
