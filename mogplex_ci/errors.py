@@ -6,6 +6,7 @@ Both lines are our own words; what the server or the user wrote is in ``detail``
 
 from __future__ import annotations
 
+import errno
 import re
 import traceback
 from math import inf
@@ -23,7 +24,7 @@ exit codes:
   65        the token may not do this
   69        the service cannot be reached
   75        rate limited
-  129, 130, 143  stopped by SIGHUP, SIGINT or SIGTERM
+  129, 130, 131, 143  stopped by SIGHUP, SIGINT, SIGQUIT or SIGTERM
 """
 """For ``--help``."""
 
@@ -318,6 +319,13 @@ class ContextChangedError(MogplexError):
     remedy = "Read it as it is now, then cause the event again: set the label again, or write another comment."
 
 
+class ResourceError(MogplexError):
+    """The machine or the container gives the program too little."""
+
+    code = "RESOURCES"
+    remedy = "Allow it more threads (docker run --pids-limit), memory or open files."
+
+
 class InternalError(MogplexError):
     """The program itself failed."""
 
@@ -325,11 +333,27 @@ class InternalError(MogplexError):
     remedy = "Please report this line at github.com/mogplex/run-action/issues."
 
     @classmethod
-    def of(cls, error: BaseException) -> InternalError:
+    def of(cls, error: BaseException) -> MogplexError:
         """Name the kind and place of an unexpected error; its message may hold anything, so it is left out."""
+        if (lacking := _lacking(error)) is not None:
+            return ResourceError(f"the step cannot have more {lacking}")
         frames = traceback.extract_tb(error.__traceback__)
         place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         return cls(f"an unexpected {type(error).__name__}{place}")
+
+
+def _lacking(error: BaseException) -> str | None:
+    """Return of which resource an unexpected error says that there is no more, or None."""
+    match error:
+        case RuntimeError() if "start new thread" in str(error):  # CPython has no type of its own for it
+            return "threads"
+        case MemoryError() | OSError(errno=errno.ENOMEM):
+            return "memory"
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            return "open files"
+        case OSError(errno=errno.EAGAIN):
+            return "processes"
+    return None
 
 
 class GitHubError(MogplexError):

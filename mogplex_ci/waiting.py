@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+_SIGNALS: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """Stop signals, as far as the system has them."""
 _LONGEST_WAIT: Final = 0.5
 """Seconds. Python runs signal handlers between two waits, and on Windows no signal ends a wait."""
@@ -41,7 +41,7 @@ class Stop:
         self._waiting: list[SimpleQueue[object]] = []
 
     def install(self) -> None:
-        """Handle SIGINT, SIGTERM and SIGHUP. As PID 1, a program without handlers would ignore SIGTERM.
+        """Handle SIGINT, SIGQUIT, SIGTERM and SIGHUP. As PID 1, a program without handlers would ignore SIGTERM.
 
         Windows has no SIGTERM that another process could send: GitHub's runner sends Ctrl-C and then Ctrl-Break, which
         counts as one. SIGHUP stays ignored under ``nohup``.
@@ -59,7 +59,7 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        """The shell's code for the signal: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM."""
+        """The shell's code for the signal: 129 for SIGHUP, 130 for SIGINT, 131 for SIGQUIT, 143 for SIGTERM."""
         return 128 + (self.signal or signal.SIGINT)
 
     @property

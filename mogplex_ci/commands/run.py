@@ -9,7 +9,7 @@ from mogplex_ci.commands.common import RETRY_SECONDS, Parser, checked_as, perfor
 from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid
-from mogplex_ci.inputs.sources import STANDARD_INPUT, read_interruptibly, standard_input
+from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_interruptibly, standard_input
 from mogplex_ci.run.start import Key, OnRerun, Starter
 from mogplex_ci.untrusted import Untrusted
 
@@ -82,7 +82,7 @@ def _prompt(options: argparse.Namespace) -> str:
     if options.prompt and options.prompt_file:
         raise _usage_error("a prompt is given twice: as argument and by --prompt-file")
     name = options.prompt_file or (STANDARD_INPUT if options.prompt == STANDARD_INPUT else "")
-    text = (_read(name) if name else options.prompt).strip()
+    text = (_read(name) if name else as_utf8(options.prompt)).strip()
     if not text:
         raise _usage_error("a prompt is required (as argument, - for standard input, or --prompt-file <file>)")
     problem = inputs()["prompt"].problem(text)

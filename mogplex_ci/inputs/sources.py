@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -74,7 +76,7 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task
     return Gathered(
         values=defaults | values,
         problems=problems + file_problems,
-        warnings=[*_unknown_variables(env), *_ignored_variables(env, run_id=values.get("run-id"))],
+        warnings=[*_unknown_variables(env), *_ignored_outputs(env, run_id=values.get("run-id"))],
         is_complete=flags is not None and not file_problems,
     )
 
@@ -85,10 +87,18 @@ def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     ignored = _variables_from_outputs(env)
     environment = {name: value for name, value in env.items() if name not in ignored}
     values = {name: text for name in inputs() if (text := _given(name, flags or {}, environment))}
+    values |= {"prompt": as_utf8(values["prompt"])} if "prompt" in values else {}
     if not _STARTS.isdisjoint(values) or "run-id" in values:
         return values
     # An earlier job's output, and nothing else says what this job shall do: it follows that job's run.
     return values | ({"run-id": run_id} if (run_id := env.get(_RUN_ID, "").strip()) else {})
+
+
+def as_utf8(text: str) -> str:
+    """Return an argument's or a variable's text read as UTF-8, also where Python takes it for ASCII, by the locale."""
+    if sys.getfilesystemencoding() == "utf-8":
+        return text
+    return os.fsencode(text).decode("utf-8", "surrogateescape")
 
 
 @cache
@@ -220,12 +230,12 @@ def _variables_from_outputs(env: Mapping[str, str]) -> set[str]:
     return set(OUTPUT_VARIABLES & env.keys()) if env.get(_RUN_ID) else set()
 
 
-def _ignored_variables(env: Mapping[str, str], *, run_id: str | None) -> list[Problem]:
-    """Return a warning for each variable that looks like an input and is not used; ``run_id`` is the one in use."""
+def _ignored_outputs(env: Mapping[str, str], *, run_id: str | None) -> list[Problem]:
+    """Return one warning of all variables that look like inputs and are not used; ``run_id`` is the one in use."""
     ignored = _variables_from_outputs(env) & {name for spec in inputs().values() for name in spec.variables}
     names = sorted(name for name in ignored if name != _RUN_ID or env[name].strip() != run_id)
-    fault = "is ignored because it is an output of an earlier job"
-    return [Problem(name, fault, "Set this job's inputs with flags.") for name in names]
+    fault = "set by an earlier job as outputs, and ignored as inputs"
+    return [Problem(", ".join(names), fault, "Set this job's inputs with flags.")] if names else []
 
 
 def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:

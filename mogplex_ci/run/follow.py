@@ -7,6 +7,7 @@ One loop takes the news of a source. Every event is reported once, whichever way
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from math import inf
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -51,6 +52,8 @@ COMMIT_SECONDS: Final = (1.0, 3.0)
 """When the commit of a run that succeeded is looked for, after its end."""
 LEAST_SECONDS: Final = 0.3
 """Time that a request needs to be worth trying."""
+_CLOCK_SKEW: Final = timedelta(days=1)
+"""How much the times of a run and of its events may differ."""
 _BATCH_CHARACTERS: Final = 100_000
 """Characters of the events that are reported together, about; signals and the deadline are looked at in between."""
 
@@ -350,7 +353,7 @@ class Follower:
                 weight += _characters(events[size])
                 size += 1
             batch, events = events[:size], events[size:]
-            additions = tuple(addition for event in batch for addition in self.timeline.add(event))
+            additions = tuple(addition for event in batch for addition in self.timeline.add(_timed(event, self.run)))
             yield EventsArrived(self.run, tuple(batch), additions, self._timers.elapsed(self._reader.now))
             if events and not self._is_stopping:
                 self._reader.stop.check()
@@ -434,6 +437,12 @@ class _Timers:
     def silence(self, now: float) -> float:
         """Return the seconds since the last event or change of status."""
         return now - self._changed_at
+
+
+def _timed(event: Event, run: Run) -> Event:
+    """Return the event without its time where that is long before the run: it would shift the clock of the log."""
+    is_absurd = event.created_at and run.created_at and event.created_at < run.created_at - _CLOCK_SKEW
+    return event._replace(created_at=None) if is_absurd else event
 
 
 def _characters(event: Event) -> int:

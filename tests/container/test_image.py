@@ -213,3 +213,12 @@ def test_labels_name_source_and_licence(image: str) -> None:
     labels = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", image))
     assert labels["org.opencontainers.image.source"] == "https://github.com/mogplex/run-action"
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+
+
+def test_a_container_without_room_for_a_thread_says_so(image: str) -> None:
+    request = ["--dry-run", "--repo", "acme/web", "--prompt", "Fix it"]
+    command = ["docker", "run", "--rm", "--pids-limit", "1", "--network", "none", image, *request]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "the step cannot have more threads. Allow it more threads (docker run --pids-limit)" in done.stdout
+    assert "Please report" not in done.stdout + done.stderr

@@ -38,7 +38,7 @@ def step(image: str, emulator: Emulator, tmp_path: Path) -> Step:
     return Step(image, tmp_path, inputs)
 
 
-@pytest.mark.parametrize(("signal", "exit_code"), [("INT", "130"), ("TERM", "143")])
+@pytest.mark.parametrize(("signal", "exit_code"), [("INT", "130"), ("QUIT", "131"), ("TERM", "143")])
 def test_a_signal_cancels_the_run(step: Step, emulator: Emulator, signal: str, exit_code: str) -> None:
     with running(step) as container:
         docker("kill", "--signal", signal, container)

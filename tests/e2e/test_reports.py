@@ -118,7 +118,7 @@ def test_files_of_an_earlier_step_are_gone_before_a_run_starts(step: GitHubStep,
     assert [path.name for path in folder.iterdir() if path.read_text() == "old"] == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGQUIT, 131), (signal.SIGTERM, 143)])
 def test_an_interrupt_leaves_whole_files_and_no_open_group(
     step: GitHubStep, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:

@@ -18,7 +18,9 @@ import os, runpy, signal, sys
 
 for name in ("O_PATH", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "fchmod", "getuid", "fork", "execvp"):
     delattr(os, name)
-for name in ("SIGKILL", "SIGHUP", "SIGUSR1", "SIGALRM", "SIGPIPE", "siginterrupt", "pthread_sigmask", "alarm"):
+for name in ("SIGKILL", "SIGHUP", "SIGQUIT"):
+    delattr(signal, name)
+for name in ("SIGUSR1", "SIGALRM", "SIGPIPE", "siginterrupt", "pthread_sigmask", "alarm"):
     delattr(signal, name)
 os.supports_dir_fd = set()
 for name in ("fcntl", "termios", "pwd", "grp", "resource", "readline"):

@@ -20,6 +20,9 @@ PLAIN_GIT = {
 }
 
 
+IS_LATEST = str(ROOT / "scripts" / "is_latest.sh")
+
+
 class Clone:
     """A clone whose remote is another folder."""
 
@@ -79,7 +82,9 @@ def test_a_release_is_a_tag_and_leaves_main_alone(clone: Clone) -> None:
 def test_plain_tags_follow_the_highest_version_not_the_latest_release(clone: Clone) -> None:
     clone.release("1.9.0")
     assert clone.release("1.10.0") == ["v1.10", "v1"]
+    assert clone.run(IS_LATEST, "1.10.0") == "true"
     assert clone.release("1.9.1") == ["v1.9"]
+    assert clone.run(IS_LATEST, "1.9.1") == "false"
     assert clone.release("2.0.0") == ["v2.0", "v2"]
     assert {tag: clone.at(tag) for tag in ("v1", "v1.9", "v1.10", "v2")} == {
         "v1": "image 1.10.0",

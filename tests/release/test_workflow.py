@@ -56,7 +56,7 @@ def test_plain_tags_move_after_the_release_is_seen_to_be_immutable() -> None:
     text = steps("release")
     assert (
         text.index("tag_release.sh")
-        < text.index("gh release create")
+        < text.index('gh release create "v$VERSION" --verify-tag --latest="$(scripts/is_latest.sh "$VERSION")"')
         < text.index("immutable")
         < text.index("move_tags.sh")
     )
@@ -97,6 +97,14 @@ def test_a_version_that_has_a_tag_is_not_released_again(version: str, code: int,
     done = run_step(script_of("prepare", "See that it is not released already"), tmp_path, VERSION=version)
     assert done.returncode == code
     assert ("::error::v1.2.3 is released already" in done.stdout) is (code == 1)
+
+
+@pytest.mark.parametrize(("ref", "code"), [("main", 0), ("fix", 1)])
+def test_a_release_from_another_branch_stops_and_says_so(ref: str, code: int, tmp_path: Path) -> None:
+    env = {"GITHUB_REF": f"refs/heads/{ref}", "GITHUB_REF_NAME": ref}
+    done = run_step(script_of("prepare", "Release only from main"), tmp_path, **env)
+    assert done.returncode == code
+    assert done.stdout.strip() == ("::error::A release is made from main, not from fix" if code else "")
 
 
 @pytest.mark.parametrize(("immutable", "code"), [("true", 0), ("false", 1), ("null", 1)])

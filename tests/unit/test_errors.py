@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
-from mogplex_ci.errors import Problem, UsageError, could_be_credential
+from mogplex_ci.errors import InternalError, Problem, UsageError, could_be_credential
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.sanitize.secret_samples import STANDALONE, of, seeded
@@ -61,3 +63,20 @@ def test_the_parts_of_a_message() -> None:
 def test_a_usage_error_names_the_inputs_and_no_value() -> None:
     error = UsageError(Problem("wait", "is wrong", got=Untrusted("maybe")), Problem("prompt", "is missing", "Set it."))
     assert error.cause == "wrong inputs: wait is wrong, prompt is missing"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (RuntimeError("can't start new thread"), "RESOURCES", "the step cannot have more threads"),
+        (MemoryError(), "RESOURCES", "the step cannot have more memory"),
+        (OSError(errno.ENOMEM, "no"), "RESOURCES", "the step cannot have more memory"),
+        (OSError(errno.EMFILE, "no"), "RESOURCES", "the step cannot have more open files"),
+        (OSError(errno.EAGAIN, "no"), "RESOURCES", "the step cannot have more processes"),
+        (OSError(errno.EPERM, "no"), "INTERNAL", "an unexpected PermissionError"),
+        (RuntimeError("other"), "INTERNAL", "an unexpected RuntimeError"),
+    ],
+)
+def test_a_limit_of_the_machine_is_told_from_a_fault_of_the_program(error: Exception, code: str, says: str) -> None:
+    found = InternalError.of(error)
+    assert (found.code, found.cause) == (code, says)

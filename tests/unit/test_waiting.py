@@ -47,7 +47,10 @@ def stopped(program: str, number: signal.Signals) -> str:
             process.kill()
 
 
-@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "SIGINT 130"), (signal.SIGTERM, "SIGTERM 143")])
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(signal.SIGINT, "SIGINT 130"), (signal.SIGTERM, "SIGTERM 143"), (signal.SIGQUIT, "SIGQUIT 131")],
+)
 def test_a_wait_that_no_signal_ends_is_left_soon(number: signal.Signals, said: str) -> None:
     assert stopped(WAITING, number) == said
 

@@ -214,3 +214,12 @@ def test_the_version_of_program_api_and_result_file(terminal: Terminal, flag: st
     assert program == f"mogplex-ci {__version__}"
     assert "API v1" in api
     assert result_file == "result file version 1"
+
+
+@pytest.mark.parametrize("command", [["run"], ["action", "--prompt"]])
+def test_a_prompt_is_utf_8_even_where_python_is_told_otherwise(terminal: Terminal, command: list[str]) -> None:
+    terminal.env |= {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with Emulator("success", speed=1e9) as emulator:
+        ended = terminal.against(emulator).mogplex(*command, "Prüfe es", "--repo", "acme/web")
+        assert ended.code == 0, ended.out + ended.err
+        assert [run.prompt for run in emulator.runs] == ["Prüfe es"]
