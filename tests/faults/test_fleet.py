@@ -21,9 +21,9 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.many import RunEnded
-from mogplex_ci.run.one import Execution, Plan
+from mogplex_ci.run.one import TIMEOUT_BUDGET, Execution, Plan, cancel_unanswered
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.run.start import Key, OnRerun
+from mogplex_ci.run.start import Key, OnRerun, find_repo
 from mogplex_ci.run.updates import EventsArrived, Trouble, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -33,6 +33,7 @@ from tests.faults.world import World
 from tests.slow import mostly_slow
 from tests.unit.report.events import inputs
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
+from tests.waits import LONG
 
 NUMBERS = itertools.count(1)
 
@@ -208,13 +209,12 @@ def struck(world: World, route: str, kind: Kind) -> Played:
     return played
 
 
-@pytest.mark.parametrize(
-    "kind", [SLOW, *mostly_slow(PASSING + PROXIES + UNAUTHORIZED, every=9)], ids=lambda kind: kind.name
-)
-@pytest.mark.parametrize("route", ROUTES)
+STRUCK = [(route, kind) for route in ROUTES for kind in (SLOW, *PASSING, *UNAUTHORIZED)]
+STRUCK += [(route, kind) for route in ROUTES[1:] for kind in PROXIES]  # before the first answer: a wrong address
+
+
+@pytest.mark.parametrize(("route", "kind"), mostly_slow(STRUCK, every=9), ids=str)
 def test_a_fault_that_strikes_one_of_three(world: World, route: str, kind: Kind) -> None:
-    if route == "repos" and kind in PROXIES:
-        pytest.skip("in place of the first answer it is a wrong address")
     played = struck(world, route, kind)
     assert played.ends == ["success"] * 3
     for item in played.items:
@@ -237,6 +237,35 @@ def test_what_ends_one_of_three_ends_no_other(world: World, route: str, kind: Ki
     assert len(well) >= 2
     for item in well:
         played.check_whole(item)
+
+
+@pytest.mark.parametrize("kind", mostly_slow(PROXIES, every=9), ids=lambda kind: kind.name)
+def test_starts_that_a_proxy_answers_to_the_end_leave_each_run_to_post(world: World, kind: Kind) -> None:
+    world.emulator.clear_faults()
+    items = three("slow", "slow", "slow")
+    for item in items:
+        item.fields = {"timeout": 60.0}
+    world.emulator.inject("start", times="always", **kind.fields)
+    played = Played(world, items)
+    assert [played.results[item].left_behind for item in items] == [True] * 3
+    world.emulator.clear_faults()
+    clock, client = world.time.clock(), world.client()
+    try:
+        for item in items:
+            request = item.plan().request(find_repo(client, item.repo, timeout=LONG).id)
+            cancel_unanswered(client, request, item.key, may_be_foreign=False, clock=clock, budget=TIMEOUT_BUDGET)
+    finally:
+        clock.leave()
+        client.close()
+    assert [run.status for item in items for run in played.runs_of(item)] == ["cancelled"] * 3
+
+
+@pytest.mark.parametrize("ignored", ["ignores-cancel-twice", "ignores-cancel"])
+def test_a_cancel_that_changes_nothing_leaves_only_that_run_to_post(world: World, ignored: str) -> None:
+    world.emulator.clear_faults()
+    played = Played(world, three("slow", ignored, "slow"), stop_after=20.0)
+    assert played.seconds <= 25.1
+    assert [played.results[item].left_behind for item in played.items] == [False, ignored == "ignores-cancel", False]
 
 
 def test_each_run_is_retried_and_pauses_as_if_it_were_alone(each_world: World) -> None:

@@ -13,10 +13,10 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.api.transport import Answer
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import Run
-from mogplex_ci.errors import ForeignRunError, MogplexError
+from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
 from mogplex_ci.models import StartRequest
 from mogplex_ci.run.one import TIMEOUT_BUDGET, Execution, Plan, cancel, cancel_unanswered
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.result import Result, RunResult, result_of_error
 from mogplex_ci.run.start import Key, OnRerun
 from mogplex_ci.run.updates import EventsArrived, NextKey, Started, Starting, Update
 from mogplex_ci.untrusted import Untrusted
@@ -156,6 +156,8 @@ class Case:
             end = execution.result
         except Killed:
             pass
+        except RuntimeError as error:  # a fault of ours, as the step's one boundary treats it
+            end = execution.with_known(result_of_error(InternalError.of(error))._replace(left_behind=True))
         finally:
             clock.leave()
             client.close()
