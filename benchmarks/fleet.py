@@ -63,7 +63,7 @@ def _memory() -> float:
         scenario.write_text(FULL_FEED, encoding="utf-8")
         with Emulator(scenario, limits=False, repos=_REPOS) as emulator:
             step = _step(folder, emulator)
-            step.inputs |= {"events-file": "e.ndjson", "result-file": "r.json", "report-file": "r.html"}
+            step.inputs |= {"output-dir": "out"}
             return peak([str(ROOT / "entrypoint.py")], step.environment, folder)
 
 

@@ -375,7 +375,7 @@ class Try:
         self.folder, self.service, self.name = folder, service, name
         folder.mkdir()
         given = {"prompt": f"scenario: {name}", "repo": "acme/web", "base-url": service.url, "api-key": service.token}
-        files = {"events-file": "events.ndjson", "result-file": "result.json", "report-file": "report.html"}
+        files = {"output-dir": "out"}
         identity = {"GITHUB_JOB": name, "GITHUB_RUN_ATTEMPT": str(attempt), "LANG": "C.UTF-8"}
         self._step = GitHubStep(folder, given | files | dict(inputs or {}), identity)
         with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:

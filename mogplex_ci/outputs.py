@@ -47,8 +47,8 @@ _TABLE: Final = (
     Told("detail", file="error.detail"),
     Told("remedy", file="error.remedy"),
     Told("problems", file="error.problems"),
-    Told("sandbox_id", "sandbox-id", "run.sandbox_id", variable=False, early=True),
-    Told("events", "events-count", "events.count", variable=False),
+    Told("sandbox_id", file="run.sandbox_id"),
+    Told("events", file="events.count"),
     Told("events_missing", "events-truncated", "events.truncated"),
     Told("duration", "duration-seconds", "duration_seconds", of_step=True),
     Told("requests", file="requests"),
@@ -56,9 +56,7 @@ _TABLE: Final = (
     Told("tools", file="tools"),
     Told("gates", file="gates"),
     Told("event_sha256", file="event_sha256"),
-    Told("result_file", "result-file", of_step=True),
-    Told("events_file", "events-file", of_step=True),
-    Told("report_file", "report-file", of_step=True),
+    Told("output_dir", "output-dir", variable=False, of_step=True),
     Told("artifact_file", file="artifact_file"),
     Told("artifact", "artifact", variable=False),
     Told("", "results", variable=False, of_step=True),
@@ -67,6 +65,16 @@ OUTPUTS: Final = {told.output: told for told in _TABLE if told.output}
 """By the name on GitHub, in the order of ``action.yml``."""
 IN_FILE: Final = {told.file: told for told in _TABLE if told.file}
 """By the place in the result file."""
+
+
+EVENTS_FILE: Final = "events.ndjson"
+RESULT_FILE: Final = "result.json"
+PAGE_FILE: Final = "report.html"
+JUNIT_FILE: Final = "junit.xml"
+ARTIFACT_FILE: Final = "artifact.json"
+DIAGNOSTICS_FILE: Final = "diagnostics.jsonl"
+WRITTEN_BIT_BY_BIT: Final = (EVENTS_FILE, DIAGNOSTICS_FILE)
+"""Files of ``output-dir`` that grow while the step runs; the others appear when they are whole."""
 
 
 def output_variable(name: str) -> str:

@@ -19,7 +19,6 @@ from tests.github_log import GitHubLog
 from tests.program import ROOT, GitHubStep
 
 PROMPT = "The login page shows no error for a wrong password. Fix it, and open a pull request."
-FILES = {"events-file": "events.ndjson", "result-file": "result.json", "report-file": "report.html"}
 SHOTS: dict[str, tuple[int, Literal["light", "dark"]]] = {
     "report-desktop.png": (1200, "light"),
     "report-phone.png": (390, "dark"),
@@ -35,7 +34,8 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Emulator("success") as emulator:
         step = GitHubStep(
-            Path(folder), inputs={"prompt": PROMPT, "api-key": emulator.token, "poll-interval": "500ms", **FILES}
+            Path(folder),
+            inputs={"prompt": PROMPT, "api-key": emulator.token, "poll-interval": "500ms", "output-dir": "out"},
         )
         show("▸ Run mogplex/run-action@v1")
         for name, value in (step.inputs | {"api-key": "***"}).items():
@@ -43,8 +43,7 @@ def main() -> int:
         step.inputs["base-url"] = emulator.url
         code = play(step, out / "log.txt")
         (out / "summary.md").write_text(step.summary, encoding="utf-8")
-        for file in FILES.values():
-            shutil.copy(step.workspace / file, out)
+        shutil.copytree(step.workspace / "out", out, dirs_exist_ok=True)
         outputs = step.outputs
     print(f"\nThe step ended with {outputs['result']}, exit code {code}.")
     print(f"Pull request: {outputs['pull-request-url'] or 'none'}\n")

@@ -14,6 +14,7 @@ from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, Input, Scope, check, e
 from mogplex_ci.inputs.sources import STANDARD_INPUT, gather, given, read_yaml, standard_input, tasks_asked_for
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import StartRequest
+from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
 from mogplex_ci.platforms.base import github_api
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import decode, inside, read_text, writable
@@ -90,7 +91,7 @@ def read_fleet(
             problems.append(Problem(spec.name, "differs between the tasks", "Set it once, outside tasks."))
     is_fleet = tasks is not None or any(step.is_for_many_repos for step in steps)
     if is_fleet:
-        of_one_run = {"run-id": first.run_id, "comment-on": first.comment_on, "artifact-file": first.artifact_file}
+        of_one_run = {"run-id": first.run_id, "comment-on": first.comment_on}
         for name in (name for name, value in of_one_run.items() if value is not None):
             problems.append(Problem(name, "is for one run, and this step makes several", f"Remove {name}."))
     if problems:
@@ -109,7 +110,7 @@ def read_inputs(
     """Return the inputs, and warnings about what was given but has no effect.
 
     ``repository`` is the CI system's own, the default for ``repo``. ``task`` is one of those that ``task`` names, if it
-    names several. The files that inputs name for writing are created.
+    names several. The folder that ``output-dir`` names is made.
 
     Raises:
         UsageError: with everything that is wrong, not only the first.
@@ -182,8 +183,8 @@ def _value(spec: Input, text: str, workspace: Path) -> object:
             return _read_prompt(workspace, text)
         case "schema-file":
             return _read_schema(workspace, text)
-        case "output-file":
-            return writable(workspace, text, input_name=spec.name)
+        case "output-dir":
+            return _output_dir(workspace, text)
         case "scenario":
             return _scenario(workspace, text)
         case "strategy":
@@ -234,11 +235,9 @@ def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
     if gates and not is_true(values["wait"]):
         fault = f"is false, and {enumeration(gates)} can only be judged when the run has ended"
         yield Problem("wait", fault, "Set wait to true, or judge the run in a later step that has its run-id.")
-    for name in ("artifact-schema", "artifact-file"):
-        if name in values and "artifact" not in values:
-            yield Problem(
-                name, "is given without artifact", "Set artifact to the name of the JSON that the agent commits."
-            )
+    if "artifact-schema" in values and "artifact" not in values:
+        remedy = "Set artifact to the name of the JSON that the agent commits."
+        yield Problem("artifact-schema", "is given without artifact", remedy)
     if "artifact" in values and "run-id" not in values and not _create_branch(values):
         yield Problem("artifact", "needs a branch of the run's own", "Set create-branch to true.")
     if "prompt" in values and "prompt-file" in values:
@@ -321,6 +320,16 @@ def _scenario(workspace: Path, text: str) -> str | Path:
         faults = "; ".join(str(error).replace(f"{path}:", "line ").splitlines())
         raise UsageError(Problem("scenario", "cannot be played", f"Fix {faults}.")) from error
     return path
+
+
+def _output_dir(workspace: Path, name: str) -> Path:
+    """Return the path of the folder. The files that are written bit by bit are created; the others appear when whole.
+
+    Raises:
+        UsageError: it is not in the workspace, or cannot be written.
+    """
+    files = [writable(workspace, f"{name}/{file}", input_name="output-dir") for file in WRITTEN_BIT_BY_BIT]
+    return files[0].parent
 
 
 def _read_prompt(workspace: Path, name: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-OUTPUT_VARIABLES: Final = frozenset(map(output_variable, OUTPUTS))
+OUTPUT_VARIABLES: Final = frozenset(output_variable(name) for name, told in OUTPUTS.items() if told.variable)
 """Outputs as other CI systems hand them to later jobs."""
 STANDARD_INPUT: Final = "-"
 """As ``prompt-file``."""
@@ -155,7 +155,7 @@ _PLACEHOLDERS: Final = {
     "branch": "NAME",
     "count": "NUMBER",
     "duration": "DURATION",
-    "output-file": "FILE",
+    "output-dir": "FOLDER",
     "path": "FILE",
     "prompt": "TEXT",
     "prompt-file": "FILE",

@@ -46,20 +46,15 @@ class DeclaredInputs(NamedTuple):
     protected_paths: Patterns | None
     artifact: str | None
     artifact_schema: Mapping[str, Any] | None
-    artifact_file: Path | None
     github_token: str | None
     allowed_users: frozenset[str]
     allowed_bots: frozenset[str]
     on_blocked: Literal["fail", "skip"]
     max_parallel: int
     fail_fast: bool
+    output_dir: Path | None
     annotations: Literal["all", "errors", "none"]
     summary: bool
-    diagnostics_file: Path | None
-    events_file: Path | None
-    result_file: Path | None
-    report_file: Path | None
-    junit_file: Path | None
     comment_on: int | None
     dry_run: bool
     scenario: str | Path | None

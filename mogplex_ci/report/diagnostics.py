@@ -1,13 +1,13 @@
 """What the program itself does, for people who debug it: requests, waits and decisions.
 
-Written through structlog, redaction first, to the CI system's debug channel and to a file with one JSON object a line.
+Written to the CI system's debug channel and to a file, sanitized, as one JSON object a line.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.report import Report
 from mogplex_ci.sanitize import Sanitizer
@@ -15,7 +15,7 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import open_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from mogplex_ci.run.updates import Update
@@ -30,8 +30,6 @@ class Diagnostics(Report):
 
     def __init__(self, sanitizer: Sanitizer, path: Path | None, debug: Callable[[SafeText], None]) -> None:
         """Write to the file ``path``, replacing what was there, and to ``debug``."""
-        import structlog  # slow to import, and rarely needed
-
         self._sanitizer = sanitizer
         self._path = path
         self._debug = debug
@@ -39,15 +37,10 @@ class Diagnostics(Report):
         if path is not None:
             with open_text(path, append=False):
                 pass
-        self._logger = structlog.wrap_logger(
-            self,
-            processors=[structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"), self._render],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        )
 
     def request(self, method: str, path: str, *, status: int | None, attempt: int, milliseconds: float) -> None:
         """Log a request; ``status`` is None when no answer came."""
-        self._logger.info(
+        self._write(
             "request", method=method, path=path, status=status, attempt=attempt, milliseconds=round(milliseconds, 1)
         )
 
@@ -62,18 +55,17 @@ class Diagnostics(Report):
             fields["status"] = run.status
         if events is not None:
             fields["count"] = len(events)
-        self._logger.info(type(update).__name__, **fields)
+        self._write(type(update).__name__, **fields)
 
-    def info(self, line: SafeText) -> None:
-        """Write a finished line; structlog calls this, in a fleet from the threads of its runs."""
+    def _write(self, event: str, **fields: object) -> None:
+        """Write a line; in a step with several runs their threads do so."""
+        time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        line = self._sanitizer.json(Untrusted({"time": time, "event": event, **fields}))
         with self._lock:
             if self._path is not None:
                 with open_text(self._path, append=True) as file:
                     file.write(line + "\n")
             self._debug(line)
-
-    def _render(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
-        return self._sanitizer.json(Untrusted(dict(event)))
 
 
 def _plain(value: object) -> object:

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import quote
 
-from mogplex_ci.outputs import OUTPUTS
+from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS
 from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, problem, says_more
 from mogplex_ci.run.result import Result
@@ -34,7 +34,7 @@ MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
 BRANCH_LIMIT: Final = 255
 ARTIFACT_LIMIT: Final = 50_000
-"""Characters of the output ``artifact``; a longer one is in ``artifact-file`` only."""
+"""Characters of the output ``artifact``; a longer one is in the file only."""
 ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
 IMAGE: Final = "ghcr.io/mogplex/run-action:1"
@@ -145,10 +145,8 @@ class Facts(NamedTuple):
     next_steps: tuple[NextStep, ...]
     event_sha256: SafeText | None
     """Digest of the event's words, if ``include-event`` put them into the prompt."""
-    events_file: SafeText | None
-    """Paths relative to the workspace; None for a file that was not asked for."""
-    result_file: SafeText | None
-    report_file: SafeText | None
+    output_dir: SafeText | None
+    """Paths relative to the workspace; None for what was not asked for."""
     artifact_file: SafeText | None
 
 
@@ -203,6 +201,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     """Return the facts of a step that ended with ``result``; ``inputs`` is None when they could not be read."""
     run, timeline = result.run, result.timeline
     task = inputs.prompt if inputs else ""
+    folder = inputs.output_dir if inputs else None
     identity = platform.identity()
     repo = safe.repo(result.repo.full_name) if result.repo else None
     words = platform.event_words() if inputs and inputs.include_event and run else ()
@@ -261,10 +260,10 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         artifact=safe.json(result.artifact) if result.artifact is not None else None,
         next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs)),
         event_sha256=safe.identifier(event_text(words).sha256) if words else None,
-        events_file=_file(inputs.events_file, platform, safe) if inputs else None,
-        result_file=_file(inputs.result_file, platform, safe) if inputs else None,
-        report_file=_file(inputs.report_file, platform, safe) if inputs else None,
-        artifact_file=_file(inputs.artifact_file, platform, safe) if inputs and result.artifact is not None else None,
+        output_dir=_relative(folder, platform, safe) if folder else None,
+        artifact_file=(
+            _relative(folder / ARTIFACT_FILE, platform, safe) if folder and result.artifact is not None else None
+        ),
     )
 
 
@@ -340,9 +339,9 @@ def _github(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: s
     return safe.url(f"https://github.com/{repo}/{page}/{quote(name)}") if repo and name else None
 
 
-def _file(path: Path | None, platform: Platform, safe: Sanitizer) -> SafeText | None:
-    """Return the path of a report, as the outputs name it."""
-    return None if path is None else safe.path(path.relative_to(platform.workspace.resolve()).as_posix())
+def _relative(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
+    """Return a path in the workspace, as outputs name it."""
+    return safe.path(path.relative_to(platform.workspace.resolve()).as_posix())
 
 
 def early_outputs(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:

@@ -159,16 +159,19 @@ class ResultFile(FileReport):
     def end_run(self, run: RunFacts) -> None:
         """Keep the part of a run of several."""
         if run.name:
-            named = {
-                "repo": self._safe.repo(run.repo) if run.repo else None,
-                "task": self._safe.clean(run.task) if run.task else None,
-            }
-            self._runs[run.name] = result_of(run.facts, self._safe) | named
+            self._runs[run.name] = result_of(run.facts, self._safe) | _names_of(run, self._safe)
 
     def end(self, step: StepFacts) -> None:
         """Write the file."""
         runs = [self._runs[run.name] for run in step.runs if run.name]
         write_json(self._path, result_of(step.facts, self._safe) | {"runs": runs})
+
+
+def _names_of(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
+    return {
+        "repo": safe.repo(run.repo) if run.repo else None,
+        "task": safe.clean(run.task) if run.task else None,
+    }
 
 
 def write_json(path: Path, value: object) -> None:
@@ -217,11 +220,14 @@ class ArtifactFile(FileReport):
     """The artifact that was asked for, as JSON."""
 
     def end(self, step: StepFacts) -> None:
-        """Write the file, if there is an artifact."""
-        if step.facts.artifact is None:
+        """Write the file, if there is an artifact; of several runs a list of those that have one."""
+        found = [(run, json.loads(run.facts.artifact)) for run in step.runs if run.facts.artifact is not None]
+        if not found:
             discard(self._path)
+        elif step.is_fleet:
+            write_json(self._path, [{**_names_of(run, self._safe), "artifact": artifact} for run, artifact in found])
         else:
-            write_json(self._path, json.loads(step.facts.artifact))
+            write_json(self._path, found[0][1])
 
 
 class JUnitFile(FileReport):

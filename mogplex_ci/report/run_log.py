@@ -140,7 +140,7 @@ class RunLog:
         elif facts.remedy and not is_rejected:
             self._out.line(facts.remedy)
         if len(facts.artifact or "") > ARTIFACT_LIMIT:
-            words = "The artifact is longer than {} characters: the output is empty, and artifact-file gets it whole"
+            words = "The artifact is longer than {} characters: the output is empty, and only output-dir gets it"
             self._warn("Artifact", self._safe.line(words, ARTIFACT_LIMIT))
         for step in facts.next_steps:
             self._say("To ", step.purpose, ": ", step.command)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, LiteralString, TypeVar
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError, UsageError
+from mogplex_ci.outputs import ARTIFACT_FILE, DIAGNOSTICS_FILE, EVENTS_FILE, JUNIT_FILE, PAGE_FILE, RESULT_FILE
 from mogplex_ci.report.comment import Comment, CommentReport
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
@@ -82,8 +83,9 @@ class Recorder:
         if self._platform.terminal is not None and not self._platform.is_debug:
             self._progress = Progress(self._platform.terminal, self.safe)
             self._reports.append(self._progress)
-        if inputs.diagnostics_file is not None or self._platform.is_debug:
-            self.diagnostics = Diagnostics(self.safe, inputs.diagnostics_file, self._platform.debug)
+        if inputs.output_dir is not None or self._platform.is_debug:
+            path = inputs.output_dir / DIAGNOSTICS_FILE if inputs.output_dir else None
+            self.diagnostics = Diagnostics(self.safe, path, self._platform.debug)
             self._reports.append(self.diagnostics)
         for problem in warnings:
             self._log.problem(problem)
@@ -274,15 +276,12 @@ class Recorder:
 
 def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> Iterator[Report]:
     """Yield the reports that ``inputs`` ask for, beside the log."""
-    if inputs.events_file is not None:
-        yield EventsFile(inputs.events_file, safe)
-    if inputs.result_file is not None:
-        yield ResultFile(inputs.result_file, safe)
-    if inputs.junit_file is not None:
-        yield JUnitFile(inputs.junit_file, safe)
-    if inputs.artifact_file is not None:
-        yield ArtifactFile(inputs.artifact_file, safe)
+    if inputs.output_dir is not None:
+        yield EventsFile(inputs.output_dir / EVENTS_FILE, safe)
+        yield ResultFile(inputs.output_dir / RESULT_FILE, safe)
+        yield JUnitFile(inputs.output_dir / JUNIT_FILE, safe)
+        yield ArtifactFile(inputs.output_dir / ARTIFACT_FILE, safe)
     if inputs.summary:
         yield Summary(platform, safe)
-    if inputs.report_file is not None:
-        yield HtmlReport(inputs.report_file, safe)
+    if inputs.output_dir is not None:
+        yield HtmlReport(inputs.output_dir / PAGE_FILE, safe)

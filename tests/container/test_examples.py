@@ -335,7 +335,9 @@ def test_report_result_and_events_are_kept_of_a_failed_run(image: str, tmp_path:
         done = Example(image, tmp_path, EXAMPLES["report"]).run(emulator, "workflow_dispatch", dispatched("Try"))
     assert done.exit_code == 1
     assert [line for line in done.lines() if line.startswith("mogplex/")] == [
+        "mogplex/diagnostics.jsonl",
         "mogplex/events.ndjson",
+        "mogplex/junit.xml",
         "mogplex/report.html",
         "mogplex/result.json",
     ]

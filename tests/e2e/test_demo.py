@@ -14,7 +14,9 @@ import pytest
 from tests.e2e.test_platforms import executable
 from tests.program import ROOT
 
-LEFT = {"log.txt", "summary.md", "report.html", "result.json", "events.ndjson"}
+LEFT = {
+    *("log.txt", "summary.md", "report.html", "result.json", "events.ndjson", "junit.xml", "diagnostics.jsonl"),
+}
 
 
 # Runs the demo where the modules that the first argument names cannot be imported.

@@ -123,8 +123,7 @@ def test_a_terminal_has_a_live_table_of_the_runs(tmp_path: Path, lines: int) -> 
 
 def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubStep, emulator: Emulator) -> None:
     with_tasks(step, repo="acme/web\n  acme/api", max_parallel="4", summary="true")
-    step.inputs |= {"result-file": "result.json", "junit-file": "junit.xml", "report-file": "report.html"}
-    step.inputs |= {"events-file": "events.ndjson"}
+    step.inputs["output-dir"] = "."
     ended = step.run()
     assert ended.code == 1
     assert step.outputs["result"] == "failed"
@@ -327,10 +326,9 @@ MISTAKES = {
         ],
     ),
     "for one run": (
-        {"comment-on": "7", "github-token": "ghs_x", "artifact": "report", "artifact-file": "report.json"},
+        {"comment-on": "7", "github-token": "ghs_x"},
         [
             "comment-on: is for one run, and this step makes several. Remove comment-on.",
-            "artifact-file: is for one run, and this step makes several. Remove artifact-file.",
         ],
     ),
     "no run at once": ({"max-parallel": "0"}, ['max-parallel: "0" is not a whole number from 1 to 999.']),

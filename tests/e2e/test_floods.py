@@ -19,7 +19,7 @@ from tests.program import ENTRY, GitHubStep
 from tests.slow import mostly_slow
 
 MOST_MIB = 200
-FILES = {"events-file": "e.ndjson", "result-file": "r.json", "report-file": "r.html", "junit-file": "j.xml"}
+FILES = {"output-dir": "out"}
 
 
 def events(count: int, **fields: Any) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ def check_success(step: GitHubStep) -> None:
     code, log, peak = followed(step)
     assert code == 0, log[-5_000:]
     assert [line for line in read_log(log).timeline if line.startswith("✔ Run succeeded")]
-    assert json.loads((step.workspace / "r.json").read_text(encoding="utf-8"))["result"] == "success"
+    assert json.loads((step.workspace / "out/result.json").read_text(encoding="utf-8"))["result"] == "success"
     assert peak < MOST_MIB
 
 

@@ -22,7 +22,7 @@ from tests.program import Ended, GitHubStep
 from tests.waits import wait_until
 
 ARTIFACT = Path(__file__).parent / "scenarios" / "artifact.yaml"
-FILES = {"result-file": "result.json", "junit-file": "junit.xml", "report-file": "report.html"}
+FILES = {"output-dir": "."}
 PASSED = check("test", "success")
 
 
@@ -145,14 +145,14 @@ def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: FakeGitHu
     (tmp_path / "workspace").mkdir()
     (tmp_path / "workspace" / "schema.json").write_text('{"type": "object", "required": ["version"]}')
     job = Job(tmp_path, api, ARTIFACT, MOGPLEX_DOTENV="mogplex.env")
-    ended = job.run(artifact="report", artifact_schema="schema.json", artifact_file="out/report.json")
+    ended = job.run(artifact="report", artifact_schema="schema.json")
     assert ended.code == 0, ended.out
     artifact = json.loads(job.step.outputs["artifact"])
     assert artifact["version"] == "1.4.0"
     assert job.step.outputs["artifact"] == json.dumps(artifact, separators=(",", ":"), ensure_ascii=False)
-    assert json.loads((job.step.workspace / "out" / "report.json").read_text()) == artifact
+    assert json.loads((job.step.workspace / "artifact.json").read_text()) == artifact
     assert "mog_0123" not in ended.out + job.step.summary + job.step.outputs["artifact"]
-    assert job.result["artifact_file"] == "out/report.json"
+    assert job.result["artifact_file"] == "artifact.json"
 
 
 def test_an_artifact_that_breaks_its_schema_is_rejected_with_every_fault(tmp_path: Path, api: FakeGitHub) -> None:
@@ -286,7 +286,7 @@ def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: FakeGitHub) -
 
 def test_the_github_token_is_shown_nowhere(tmp_path: Path, api: FakeGitHub) -> None:
     job = Job(tmp_path, api)
-    ended = job.run(require="pull-request", comment_on="7", diagnostics_file="diagnostics.ndjson")
+    ended = job.run(require="pull-request", comment_on="7")
     masked = f"::add-mask::{TOKEN}\n"
     assert masked in ended.out
     written = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())

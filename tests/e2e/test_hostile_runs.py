@@ -91,9 +91,7 @@ def play(
         env |= {"MOGPLEX_REPO": "*/*", "MOGPLEX_MAX_PARALLEL": "9"}
     with Emulator(scenario, world=world, speed=100) as emulator:
         inputs = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "Fix the test"}
-        inputs |= {"MOGPLEX_POLL_INTERVAL": "50ms", "MOGPLEX_JUNIT_FILE": "junit.xml"}
-        inputs |= {"MOGPLEX_RESULT_FILE": "result.json", "MOGPLEX_EVENTS_FILE": "events.ndjson"}
-        inputs |= {"MOGPLEX_REPORT_FILE": "report.html"}
+        inputs |= {"MOGPLEX_POLL_INTERVAL": "50ms", "MOGPLEX_OUTPUT_DIR": "."}
         ended = run_program(env=environment(name, folder) | inputs | env, cwd=workspace)
     assert ended.code == 1, ended.out + ended.err
     if world:

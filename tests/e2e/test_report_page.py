@@ -42,7 +42,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def report_of(scenario: str, folder: Path, **inputs: str) -> Path:
-    step = GitHubStep(folder, inputs={"prompt": "Fix <b>the</b> login", "report-file": "report.html", **inputs})
+    step = GitHubStep(folder, inputs={"prompt": "Fix <b>the</b> login", "output-dir": ".", **inputs})
     with Emulator(scenario, speed=50) as emulator:
         step.inputs |= {"base-url": emulator.url, "api-key": emulator.token, "poll-interval": "100ms"}
         ended = step.run()

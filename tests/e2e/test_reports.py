@@ -20,7 +20,7 @@ from tests.screen import Shown, show
 from tests.waits import asked, wait_until
 
 SPEED = 20
-FILES = {"events-file": "out/events.ndjson", "result-file": "out/result.json", "report-file": "out/report.html"}
+FILES = {"output-dir": "out"}
 BUSY = """
 steps:
   - status: streaming
@@ -46,7 +46,7 @@ def result_of(step: GitHubStep) -> dict[str, Any]:
     """Return the result file, which must be as its schema says."""
     schema = load_schema("result")
     Draft202012Validator.check_schema(schema)
-    result = json.loads((step.workspace / FILES["result-file"]).read_text(encoding="utf-8"))
+    result = json.loads((step.workspace / "out/result.json").read_text(encoding="utf-8"))
     Draft202012Validator(schema).validate(result)
     return dict(result)
 
@@ -67,10 +67,10 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
     assert result["commit"] == step.outputs["commit-sha"]
     assert result["last_words"] == step.outputs["message"]
     assert [phase["name"] for phase in result["phases"]] == ["sandbox", "git", "install", "agent", "delivery"]
-    events = [json.loads(line) for line in (step.workspace / FILES["events-file"]).read_text().splitlines()]
+    events = [json.loads(line) for line in (step.workspace / "out/events.ndjson").read_text().splitlines()]
     assert [event["type"] for event in events][-1] == "finished"
     assert len({event["id"] for event in events}) == len(events) == int(step.outputs["events-count"])
-    page = (step.workspace / FILES["report-file"]).read_text(encoding="utf-8")
+    page = (step.workspace / "out/report.html").read_text(encoding="utf-8")
     assert "Run succeeded" in page
     assert "https://github.com/acme/web/pull/42" in page
 
@@ -99,7 +99,7 @@ def test_the_result_file_tells_every_ending(
     assert told["result"] == result
     assert told["exit_code"] == ended.code
     assert (told["error"] is None) == (ended.code == 0)
-    assert (step.workspace / FILES["report-file"]).stat().st_size > 0
+    assert (step.workspace / "out/report.html").stat().st_size > 0
     assert not [line for line in read_log(ended.out).timeline if "report failed" in line]
 
 
@@ -110,8 +110,8 @@ def test_files_of_an_earlier_step_are_gone_before_a_run_starts(step: GitHubStep,
     folder.mkdir()
     with Emulator("slow") as emulator:
         against(emulator, step).inputs["repo"] = repo
-        for name in FILES.values():
-            (step.workspace / name).write_text("old")
+        for name in (*WRITTEN, "artifact.json"):
+            (folder / name).write_text("old")
         with step.start() as process:
             wait_until(asked(emulator, "start"), process)
             process.kill()
@@ -124,7 +124,7 @@ def test_an_interrupt_leaves_whole_files_and_no_open_group(
 ) -> None:
     scenario = tmp_path / "busy.yaml"
     scenario.write_text(BUSY)
-    events = step.workspace / FILES["events-file"]
+    events = step.workspace / "out/events.ndjson"
     with Emulator(scenario) as emulator, against(emulator, step).start() as process:
         assert process.stdout is not None
         seen = ""
@@ -184,7 +184,7 @@ def test_what_a_step_does_not_write_is_not_loaded(tmp_path: Path) -> None:
     step = GitHubStep(tmp_path, inputs={"prompt": "Fix", "wait": "false"}, env={"PYTHONPROFILEIMPORTTIME": "1"})
     with Emulator("success") as emulator:
         loaded = against(emulator, step).run().err
-        step.inputs["report-file"] = "report.html"
+        step.inputs["output-dir"] = "."
         loaded_for_a_report = step.run().err
     assert "mogplex_ci.report.log" in loaded
     assert not [name for name in ("jinja2", "rich", "mogplex_ci.emulator") if name in loaded]

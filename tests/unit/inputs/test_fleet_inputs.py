@@ -93,7 +93,3 @@ def test_what_holds_for_the_step_is_the_same_in_all_tasks(name: str, values: tup
 def test_what_is_for_one_run_is_refused_for_several(tmp_path: Path) -> None:
     several = ["--repo", "acme/web acme/api"]
     assert refused(tmp_path, *several, "--run-id", "run-1") == ["run-id is for one run, and this step makes several"]
-    artifact = ["--prompt", "x", "--artifact", "report", "--artifact-file", "report.json"]
-    assert refused(tmp_path, *several, *artifact) == ["artifact-file is for one run, and this step makes several"]
-    (step,), _ = read(tmp_path, *artifact)
-    assert step.artifact_file is not None

@@ -127,7 +127,6 @@ def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str, field:
         (["--require", "checks"], "github-token"),
         (["--protected-paths", ".github/"], "github-token"),
         (["--comment-on", "7"], "github-token"),
-        (["--artifact-file", "report.json"], "artifact-file"),
         (["--artifact", "report", "--create-branch", "false"], "artifact"),
     ],
 )
@@ -185,9 +184,9 @@ def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
         ("matrix", "{"),
         ("matrix", "[" * 100_000),
         ("matrix", "9" * 5_000),
-        ("events-file", "../events"),
-        ("events-file", "/etc/passwd"),
-        ("result-file", "."),
+        ("output-dir", "../out"),
+        ("output-dir", "/etc"),
+        ("output-dir", "a\tb"),
         ("task", "lint"),
         ("run-id", "../x"),
         ("retries", "-1"),
@@ -220,7 +219,7 @@ def test_what_is_refused(tmp_path: Path, name: str, value: str) -> None:
         ("root-directory", "packages/api"),
         ("prompt", "x" * 100_000 + "\n"),
         ("idempotency-key", "a b:c"),
-        ("events-file", "out/events.ndjson"),
+        ("output-dir", "out/of the agent"),
         ("allowed-paths", "# docs\n\n  !docs/old\n  docs/**\n*.md"),
         ("protected-paths", "/.github/"),
         ("retries", "3"),
@@ -306,10 +305,11 @@ def test_output_files_do_not_follow_links_out_of_the_workspace(tmp_path: Path) -
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     (workspace / "out").symlink_to(tmp_path)
-    os.mkfifo(workspace / "pipe")
-    assert faulty(workspace, "--result-file", "out/result.json") == ["result-file"]
-    assert faulty(workspace, "--events-file", "pipe") == ["events-file"]
-    assert not (tmp_path / "result.json").exists()
+    (workspace / "pipes").mkdir()
+    os.mkfifo(workspace / "pipes" / "events.ndjson")
+    assert faulty(workspace, "--output-dir", "out") == ["output-dir"]
+    assert faulty(workspace, "--output-dir", "pipes") == ["output-dir"]
+    assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
 
 
 def test_a_task_of_the_run_file_comes_before_its_top(tmp_path: Path) -> None:
@@ -604,7 +604,7 @@ def test_what_is_wrong_with_an_address(tmp_path: Path, value: str, fault: str) -
         ["--prompt=x", "--require=change,pull-request"],
         ["--prompt=x", "--require=checks", "--dry-run"],
         ["--prompt=x", "--protected-paths=.github/", "--allowed-paths=src/", "--comment-on=7", "--dry-run"],
-        ["--prompt=x", "--artifact=report", "--artifact-file=report.json"],
+        ["--prompt=x", "--artifact=report", "--output-dir=out"],
         ["--prompt=x", "--artifact=report", "--branch=a", "--create-branch"],
         ["--run-id=run-1", "--artifact=report", "--timeout=5m", "--on-rerun=auto", "--retries=0"],
     ],
@@ -628,7 +628,7 @@ def test_inputs_that_go_together(tmp_path: Path, argv: list[str]) -> None:
             ["github-token is missing, and needed for allowed-paths, comment-on or require: checks"],
         ),
         (["--prompt=x", "--protected-paths=a"], ["github-token is missing, and needed for protected-paths"]),
-        (["--prompt=x", "--artifact-file=a"], ["artifact-file is given without artifact"]),
+        (["--prompt=x", "--artifact-schema=schema.json"], ["artifact-schema is given without artifact"]),
         (["--prompt=x", "--artifact=a", "--branch=b"], ["artifact needs a branch of the run's own"]),
         (["--prompt=x", "--artifact=a", "--worktree-id=b"], ["artifact needs a branch of the run's own"]),
         (["--prompt=x", "--prompt-file=task.md"], ["prompt is given together with prompt-file"]),
@@ -640,6 +640,7 @@ def test_inputs_that_go_together(tmp_path: Path, argv: list[str]) -> None:
 )
 def test_what_does_not_go_together_is_said(tmp_path: Path, argv: list[str], faults: list[str]) -> None:
     (tmp_path / "task.md").write_text("Fix it")
+    (tmp_path / "schema.json").write_text("{}")
     with pytest.raises(UsageError) as caught:
         read_inputs(argv, {}, tmp_path, "acme/web")
     assert [f"{problem.input} {problem.fault}" for problem in caught.value.problems] == faults

@@ -135,11 +135,7 @@ def inputs(**fields: Any) -> ActionInputs:
         "dry_run": False,
         "include_event": False,
         "summary": True,
-        "events_file": None,
-        "result_file": None,
-        "report_file": None,
-        "junit_file": None,
-        "artifact_file": None,
+        "output_dir": None,
     }
     return cast(ActionInputs, SimpleNamespace(**(known | fields)))
 

@@ -105,7 +105,6 @@ RUNS = st.fixed_dictionaries(
     },
 )
 BATCHES = st.lists(st.lists(EVENTS, max_size=5), max_size=3)
-FILES = {"events_file": "events.ndjson", "result_file": "result.json", "report_file": "r.html", "junit_file": "j.xml"}
 
 
 def happened(run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> tuple[list[Any], RunResult]:
@@ -129,7 +128,7 @@ def github(workspace: Path) -> tuple[GitHubActions, io.StringIO]:
 def written(workspace: Path, run_data: dict[str, Any], batches: list[list[dict[str, Any]]]) -> tuple[str, RunResult]:
     """Write every report of a run with these events, and return the log and the result."""
     (platform, stream), safe = github(workspace), Sanitizer()
-    given_inputs = inputs(**{name: workspace / path for name, path in FILES.items()})
+    given_inputs = inputs(output_dir=workspace)
     log = Log(platform, safe, lambda: 0.0)
     log.start(given_inputs)
     reports = [log, *reports_for(given_inputs, platform, safe)]
@@ -159,11 +158,11 @@ def test_every_report_says_how_the_step_ended(run_data: dict[str, Any], batches:
         times = [line[1:].split("]")[0] for line in log.shown if line.startswith("[")]
         assert times == sorted(times, key=lambda time: (time.count(":"), len(time), time))
         assert f"**{headline}** after " in (workspace / "summary.md").read_text(encoding="utf-8")
-        assert f"<h1>{headline}</h1>" in (workspace / "r.html").read_text(encoding="utf-8")
+        assert f"<h1>{headline}</h1>" in (workspace / "report.html").read_text(encoding="utf-8")
         file = json.loads((workspace / "result.json").read_text(encoding="utf-8"))
         Draft202012Validator(load_schema("result")).validate(file)
         assert file["result"] == result.result.value
-        case = ElementTree.parse(workspace / "j.xml").getroot()[0][0]  # noqa: S314 - ours
+        case = ElementTree.parse(workspace / "junit.xml").getroot()[0][0]  # noqa: S314 - ours
         assert (len(case.findall("failure")) + len(case.findall("error"))) == len(errors)
         lines = (workspace / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
         assert len([json.loads(line) for line in lines]) == file["events"]["count"]
@@ -176,7 +175,7 @@ FleetData = list[tuple[str, dict[str, Any], list[list[dict[str, Any]]]]]
 def fleet_written(workspace: Path, fleet: FleetData) -> tuple[str, StepFacts]:
     """Write every report of a step with these runs, and return the log and the facts."""
     (platform, stream), safe = github(workspace), Sanitizer()
-    given_inputs = inputs(**{name: workspace / path for name, path in FILES.items()})
+    given_inputs = inputs(output_dir=workspace)
     names = [safe.sentence("[", number, " ", Untrusted(repo), "]") for number, (repo, *_) in enumerate(fleet)]
     log = Log(platform, safe, lambda: 0.0)
     log.begin_runs(dict.fromkeys(names, given_inputs), 2)
@@ -214,11 +213,11 @@ def test_every_report_of_a_fleet_says_how_each_run_ended(fleet: FleetData) -> No
             "^<summary>[✔✘→] <code>", (workspace / "summary.md").read_text(encoding="utf-8"), re.MULTILINE
         )
         assert len(folded) == len(runs)
-        assert (workspace / "r.html").read_text(encoding="utf-8").count('<section id="r') == len(runs)
+        assert (workspace / "report.html").read_text(encoding="utf-8").count('<section id="r') == len(runs)
         file = json.loads((workspace / "result.json").read_text(encoding="utf-8"))
         Draft202012Validator(load_schema("result")).validate(file)
         assert [run["result"] for run in file["runs"]] == [run.facts.result.value for run in runs]
-        assert len(ElementTree.parse(workspace / "j.xml").getroot()[0]) == len(runs)  # noqa: S314 - ours
+        assert len(ElementTree.parse(workspace / "junit.xml").getroot()[0]) == len(runs)  # noqa: S314 - ours
         events = (workspace / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
         assert len([json.loads(line) for line in events]) == sum(run["events"]["count"] for run in file["runs"])
 
@@ -244,7 +243,7 @@ def check_the_others_are_shown(folder: Path, log: str, runs: int) -> None:
     shown = ["[00:00]   before", "An event cannot be shown here; the events file would have it", "[00:00]   behind"]
     lines = [line.strip() for line in read_log(log).shown if re.search("before|behind|cannot", line)]
     assert lines == shown * runs
-    assert (folder / "r.html").read_text(encoding="utf-8").count("An event cannot be shown here") == runs
+    assert (folder / "report.html").read_text(encoding="utf-8").count("An event cannot be shown here") == runs
     events = [json.loads(line) for line in (folder / "events.ndjson").read_text().splitlines()]
     assert [event["id"] for event in events] == ["1", "2", "3"] * runs
 

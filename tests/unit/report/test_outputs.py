@@ -29,11 +29,11 @@ from tests.unit.report.events import (
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CHECKPOINT = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl": "https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
 ARTIFACT = Untrusted({"version": "1.4.0"})
-REPORTS = {f"{name}_file": Path.cwd() / "out" / name for name in ("events", "result", "report")}
 NAME = Sanitizer().line("[acme/web]")
 STEPS = (
     facts(
-        result(Result.SUCCESS, *SUCCESSFUL, run=run("success", terminalCommitSha=COMMIT), artifact=ARTIFACT), **REPORTS
+        result(Result.SUCCESS, *SUCCESSFUL, run=run("success", terminalCommitSha=COMMIT), artifact=ARTIFACT),
+        output_dir=Path.cwd() / "out",
     ),
     facts(result(Result.PAUSED, delta(CHECKPOINT), cause="the run is paused", error_code="PAUSED")),
 )
@@ -75,13 +75,9 @@ def test_a_success() -> None:
         "message": "The test compared times of two time zones.\n\nFixed:\n- the test\n- the clock",
         "error": None,
         "error-code": None,
-        "sandbox-id": "vsb_1",
-        "events-count": "13",
         "events-truncated": "false",
         "duration-seconds": "727",
-        "result-file": "out/result",
-        "events-file": "out/events",
-        "report-file": "out/report",
+        "output-dir": "out",
         "artifact": '{"version":"1.4.0"}',
         "results": None,
     }
@@ -99,7 +95,6 @@ def test_a_failure_that_nothing_is_known_of() -> None:
     assert {name: value for name, value in outputs.items() if value} == {
         "result": "error",
         "error": "No route: a b",
-        "events-count": "0",
         "events-truncated": "false",
         "duration-seconds": "727",
     }
@@ -114,7 +109,6 @@ def test_later_steps_have_the_run_before_it_ends() -> None:
         "run-id": RUN_ID,
         "repo-id": "aaaaaaa1-0000-4000-8000-000000000001",
         "harness": "codex",
-        "sandbox-id": "vsb_1",
         "branch": BRANCH,
         "idempotency-key": "key-1",
         "replayed": "true",
