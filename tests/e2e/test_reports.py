@@ -21,6 +21,7 @@ from tests.waits import asked, wait_until
 
 SPEED = 20
 FILES = {"output-dir": "out"}
+WRITTEN = {"diagnostics.jsonl", "events.ndjson", "junit.xml", "report.html", "result.json"}
 BUSY = """
 steps:
   - status: streaming
@@ -56,11 +57,7 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
         ended = against(emulator, step).run()
     assert ended.code == 0, ended.out
     assert {name: step.outputs[name] for name in FILES} == FILES
-    assert sorted(path.name for path in (step.workspace / "out").iterdir()) == [
-        "events.ndjson",
-        "report.html",
-        "result.json",
-    ]
+    assert {path.name for path in (step.workspace / "out").iterdir()} == WRITTEN
     result = result_of(step)
     assert result["result"] == "success"
     assert result["pull_request_url"] == step.outputs["pull-request-url"]
@@ -69,7 +66,7 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
     assert [phase["name"] for phase in result["phases"]] == ["sandbox", "git", "install", "agent", "delivery"]
     events = [json.loads(line) for line in (step.workspace / "out/events.ndjson").read_text().splitlines()]
     assert [event["type"] for event in events][-1] == "finished"
-    assert len({event["id"] for event in events}) == len(events) == int(step.outputs["events-count"])
+    assert len({event["id"] for event in events}) == len(events) == result["events"]["count"]
     page = (step.workspace / "out/report.html").read_text(encoding="utf-8")
     assert "Run succeeded" in page
     assert "https://github.com/acme/web/pull/42" in page
