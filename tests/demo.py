@@ -78,6 +78,8 @@ def left(out: Path) -> Iterator[str]:
         "report.html": "the report, one page for any browser",
         "result.json": "the result, for programs",
         "events.ndjson": "the events, one JSON object a line",
+        "junit.xml": "the result, for systems that show tests",
+        "diagnostics.jsonl": "what the program did, for people who debug it",
     }
     for name, what in files.items():
         yield f"{shown_path(out / name)}: {what}"
