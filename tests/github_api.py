@@ -207,7 +207,7 @@ class FakeGitHub:
             if match.groups() in self.is_empty_between:
                 return 200, {"ahead_by": 0, "behind_by": 0, "files": []}, {}
             return 200, {"ahead_by": self.ahead_by, "behind_by": self.behind_by, "files": self.files[:300]}, {}
-        if match := re.fullmatch(r"/commits/([0-9a-f]+)/(check-suites|check-runs|status)", rest):
+        if match := re.fullmatch(r"/commits/(HEAD|[0-9a-f]+)/(check-suites|check-runs|status)", rest):
             if match[1] != self.commit:
                 return 200, {"total_count": 0, "check_suites": [], "check_runs": [], "statuses": []}, {}
             look = self.looks[0]

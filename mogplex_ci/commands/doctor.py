@@ -16,6 +16,7 @@ from mogplex_ci.commands.common import Style, error_text, perform, program, reme
 from mogplex_ci.errors import (
     EXIT_CODES,
     ForbiddenError,
+    GitHubError,
     MogplexError,
     NotAuthorizedError,
     NotFoundError,
@@ -321,6 +322,29 @@ def _check_job(argv: Sequence[str], env: Mapping[str, str], platform: Platform) 
     yield _check_key(inputs, platform)
     yield from problems
     yield _check_trigger(inputs, platform)
+    if inputs is not None and inputs.github_token is not None:
+        yield _check_github(inputs, inputs.github_token, platform)
+
+
+def _check_github(inputs: ActionInputs, token: str, platform: Platform) -> Finding:
+    """Ask GitHub what the gates would ask, about a branch that is not there and the tip of the default branch."""
+    from mogplex_ci.github_api import GitHubApi
+
+    repo = inputs.repo or ""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        return Finding("github-token", Mark.UNKNOWN, "is tried with one repo, given as owner/name")
+    github = GitHubApi(platform.github_api_url, token, repo)
+    try:
+        github.tip("mogplex-ci/doctor", timeout=CALL_SECONDS)
+        if "pull-request" in inputs.require:
+            github.pull_requests_of("mogplex-ci/doctor", timeout=CALL_SECONDS)
+        if "checks" in inputs.require:
+            github.checks("HEAD", timeout=CALL_SECONDS)
+    except GitHubError as error:
+        return Finding.of_error("github-token", error)
+    finally:
+        github.close()
+    return Finding("github-token", Mark.OK, "may read what the gates need of {}", (repo,))
 
 
 def _check_ci(platform: Platform) -> Finding:

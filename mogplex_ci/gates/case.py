@@ -13,6 +13,7 @@ from mogplex_ci.run.updates import Started, Starting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
+    from datetime import datetime
     from typing import Any, TypeVar
 
     from mogplex_ci.api.client import Client
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 COMMIT_SECONDS: Final = 10.0
 """How long the service may take to record the pushed commit of a run that succeeded."""
 COMMIT_PAUSE: Final = 1.0
+LOOK_PAUSE: Final = 10.0
+"""Seconds between two looks at GitHub; an unchanged answer does not count against its rate limit."""
 _NO_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
+_NO_START: Final = "the service does not tell when the run was started"
 _NO_REPOSITORY: Final = "Give repo as owner/name, one that this Mogplex token lists."
 
 
@@ -88,13 +92,6 @@ class Judge:
         )
 
 
-class Before(NamedTuple):
-    """What the branch was when the step began."""
-
-    commit: str | None
-    """None when it did not exist."""
-
-
 class Evidence(NamedTuple):
     """What GitHub says about the run's work."""
 
@@ -135,8 +132,8 @@ class Case:
         self.result: RunResult
         self.evidence: Evidence | GitHubError | None = None
         """None when GitHub is not asked."""
-        self._before: Before | GitHubError | None = None
-        """None as long as it is not known."""
+        self._before: str | GitHubError | None = None
+        """Tip of the branch when the step began, empty if there was none; None as long as it is not known."""
 
     def close(self) -> None:
         """Give GitHub's connections back."""
@@ -153,10 +150,8 @@ class Case:
             case Started() if update.joined:
                 self._before = None  # it was at work before this step began
             case Started(run) if self._before is None and self.github is not None:
-                if run.creates_branch or run.working_branch is None:
-                    self._before = Before(None)
-                else:
-                    self._before = yield from self._tip_before(self.github, run.working_branch.text)
+                named = None if run.creates_branch else run.working_branch
+                self._before = "" if named is None else (yield from self._tip_before(self.github, named.text))
 
     def collect(self, result: RunResult) -> Generator[Update, None, None]:
         """Learn the judged commit and what it changed. Afterwards ``evidence`` has it, or why GitHub does not tell.
@@ -208,9 +203,13 @@ class Case:
             self.github = self.judge.connect(repo)
         return self.github
 
-    def _tip_before(self, github: GitHubApi, branch: str) -> Generator[Update, None, Before | GitHubError]:
+    def _tip_before(
+        self, github: GitHubApi, branch: str, when: datetime | None = None
+    ) -> Generator[Update, None, str | GitHubError]:
+        """Return the tip of a branch now or at a time, empty when there was none; or why GitHub does not tell."""
+        call = partial(github.tip, branch) if when is None else partial(github.tip_at, branch, when)
         try:
-            return Before((yield from self.judge.ask(partial(github.tip, branch))))
+            return (yield from self.judge.ask(call)) or ""
         except GitHubError as error:
             return error
 
@@ -228,9 +227,12 @@ class Case:
     def _compared(self, github: GitHubApi, branch: str, commit: str) -> Generator[Update, None, Comparison | None]:
         """Compare the judged commit with what the branch was before the run, or else with the base."""
         base = self.result.base_branch.text if self.result.base_branch is not None else ""
-        before = yield from self._known_before(github, branch)
-        if isinstance(before, Before) and before.commit is not None:
-            since = yield from self.judge.ask(partial(github.compare, before.commit, commit))
+        run, before = self.result.run, self._before
+        if before is None:  # the run was at work already: GitHub notes when a branch is pushed
+            when = run.created_at if run is not None else None
+            before = (yield from self._tip_before(github, branch, when)) if when else GitHubError(_NO_START)
+        if isinstance(before, str) and before:
+            since = yield from self.judge.ask(partial(github.compare, before, commit))
             if since.is_descendant:
                 return since
         if not base or base == branch:
@@ -238,18 +240,6 @@ class Case:
         if isinstance(before, GitHubError) and "change" in self.wanted.gates:
             raise before  # against the base, an older commit of the branch would count as this run's
         return (yield from self.judge.ask(partial(github.compare, base, commit)))
-
-    def _known_before(self, github: GitHubApi, branch: str) -> Generator[Update, None, Before | GitHubError]:
-        """Return what the branch was before the run; for one that was at work already, as GitHub noted its pushes."""
-        if self._before is not None:
-            return self._before
-        run = self.result.run
-        if run is None or run.created_at is None:
-            return GitHubError("the service does not tell when the run was started")
-        try:
-            return Before((yield from self.judge.ask(partial(github.tip_at, branch, run.created_at))))
-        except GitHubError as error:
-            return error
 
     def _with_pushed_commit(self, result: RunResult) -> Generator[Update, None, RunResult]:
         """Wait until the service knows the commit that the run pushed.

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import Evidence, Verdict
+from mogplex_ci.gates.case import LOOK_PAUSE, Evidence, Verdict
 from mogplex_ci.run.updates import ChecksAwaited
 from mogplex_ci.untrusted import Untrusted
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mogplex_ci.github_api import Check, Checks
     from mogplex_ci.run.updates import Update
 
-CHECKS_PAUSE: Final = 10.0
-"""Seconds between two looks at the checks; an unchanged answer does not count against GitHub's rate limit."""
 FIRST_CHECK_SECONDS: Final = 90.0
 """How long to wait for the first check of a commit to appear."""
 SAY_SECONDS: Final = 60.0
@@ -95,7 +93,7 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
         time = judge.clock.monotonic()
         if not now.ids and now.is_complete and time >= evidence.known_at + FIRST_CHECK_SECONDS:
             return Verdict("none")
-        if time + CHECKS_PAUSE >= judge.deadline:
+        if time + LOOK_PAUSE >= judge.deadline:
             return _listed("open", now.open)
         if before is None or (now.ids, now.open) != (before.ids, before.open) or time >= said_at + SAY_SECONDS:
             at_work = [check for check in now.open if not check.is_suite]
@@ -103,7 +101,7 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
             yield ChecksAwaited(commit, now.total - len(at_work), now.total, names)
             said_at = time
         before = now
-        judge.stop.sleep(judge.clock, CHECKS_PAUSE)
+        judge.stop.sleep(judge.clock, LOOK_PAUSE)
 
 
 def _verdict(now: Counted, before: Counted | None, *, waits_for_all: bool) -> Verdict | None:

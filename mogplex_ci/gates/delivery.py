@@ -10,15 +10,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import Evidence, Verdict
+from mogplex_ci.gates.case import LOOK_PAUSE, Evidence, Verdict
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from mogplex_ci.gates.case import Case
     from mogplex_ci.run.updates import Update
 
+SETTLE_SECONDS: Final = 30.0
+"""How long GitHub may take to show a pushed commit at the head of its pull request."""
 _PULL_REQUEST: Final = re.compile(r"https://[^/]+/([^/]+/[^/]+)/pull/\d{1,9}/?", re.ASCII)
 
 
@@ -43,30 +45,22 @@ def judge_pull_request(case: Case) -> Generator[Update, None, Verdict]:
         return _told_pull_request(case)
     if branch is None or evidence.commit is None:
         return Verdict("missing")
-    try:
-        found = yield from case.judge.ask(partial(github.pull_requests_of, branch))
-    except GitHubError as error:
-        return case.not_judged(error)
-    own = [item for item in found if item.head[:2] == (case.repository, branch)]
-    matching = [item for item in own if item.is_open and item.head[2] == evidence.commit]
-    if matching:
-        return Verdict("passed", items=(matching[0].url,))
-    is_open = any(item.is_open for item in own)
+    judge = case.judge
+    settled_by = min(evidence.known_at + SETTLE_SECONDS, judge.deadline - LOOK_PAUSE)
+    while True:
+        try:
+            found = yield from judge.ask(partial(github.pull_requests_of, branch))
+        except GitHubError as error:
+            return case.not_judged(error)
+        own = [item for item in found if item.head[:2] == (case.repository, branch)]
+        for item in own:
+            if item.is_open and item.head[2] == evidence.commit:
+                return Verdict("passed", items=(item.url,))
+        is_open = any(item.is_open for item in own)
+        if not is_open or judge.clock.monotonic() >= settled_by:
+            break
+        judge.stop.sleep(judge.clock, LOOK_PAUSE)
     return Verdict("other-commit" if is_open else "not-open" if own else "missing", items=tuple(i.url for i in own[:1]))
-
-
-def judge_allowed_paths(case: Case) -> Generator[Update, None, Verdict]:
-    """Judge whether every path that differs is inside; a renamed file counts with both names."""
-    yield from ()
-    allowed = case.wanted.allowed
-    return _judge_paths(case, lambda path: allowed is not None and allowed.allow(path))
-
-
-def judge_protected_paths(case: Case) -> Generator[Update, None, Verdict]:
-    """Judge whether no path that differs is inside; a renamed file counts with both names."""
-    yield from ()
-    protected = case.wanted.protected
-    return _judge_paths(case, lambda path: protected is not None and not protected.protect(path))
 
 
 def judge_branch(case: Case) -> Generator[Update, None, Verdict]:
@@ -83,7 +77,9 @@ def judge_branch(case: Case) -> Generator[Update, None, Verdict]:
     return Verdict("gone") if tip is None else Verdict("moved", items=(Untrusted(tip),))
 
 
-def _judge_paths(case: Case, is_good: Callable[[str], bool]) -> Verdict:
+def judge_paths(case: Case, *, protects: bool) -> Generator[Update, None, Verdict]:
+    """Judge the paths that differ: whether all are inside, or none; a renamed file counts with both names."""
+    yield from ()
     evidence = case.evidence
     if not isinstance(evidence, Evidence):
         return case.not_judged()
@@ -91,7 +87,11 @@ def _judge_paths(case: Case, is_good: Callable[[str], bool]) -> Verdict:
         return Verdict("unchanged")
     if evidence.comparison is None:
         return Verdict("not-comparable")
-    bad = tuple(path for path in evidence.comparison.paths if not is_good(path.text))
+    paths, allowed, protected = evidence.comparison.paths, case.wanted.allowed, case.wanted.protected
+    if protects:
+        bad = tuple(path for path in paths if protected is None or protected.protect(path.text))
+    else:
+        bad = tuple(path for path in paths if allowed is None or not allowed.allow(path.text))
     if bad:
         return Verdict("bad", items=bad, number=len(bad))
     if not evidence.comparison.is_complete:

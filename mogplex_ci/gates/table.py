@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.gates.artifact import judge_artifact
 from mogplex_ci.gates.checks import judge_checks
-from mogplex_ci.gates.delivery import (
-    judge_allowed_paths,
-    judge_branch,
-    judge_change,
-    judge_protected_paths,
-    judge_pull_request,
-)
+from mogplex_ci.gates.delivery import judge_branch, judge_change, judge_paths, judge_pull_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -136,14 +131,14 @@ _AT_TIP: Final = "the judged commit at the tip of the branch"
 GATES: Final = (
     GateKind("change", "NO_CHANGE", "a change", _READ, False, judge_change, _CHANGE),
     GateKind("pull-request", "NO_PULL_REQUEST", _OPEN_ONE, _READ_PULLS, False, judge_pull_request, _PULL_REQUEST),
-    GateKind("allowed-paths", _PATH, _INSIDE, _READ, True, judge_allowed_paths, _ALLOWED | _PATHS),
+    GateKind("allowed-paths", _PATH, _INSIDE, _READ, True, partial(judge_paths, protects=False), _ALLOWED | _PATHS),
     GateKind(
         "protected-paths",
         _PATH,
         "no changes in protected paths",
         _READ,
         True,
-        judge_protected_paths,
+        partial(judge_paths, protects=True),
         _PROTECTED | _PATHS,
     ),
     GateKind("artifact", "ARTIFACT_MISSING", "the artifact {artifact}", "", False, judge_artifact, _ARTIFACT),

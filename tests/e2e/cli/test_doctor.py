@@ -16,6 +16,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.contract.scripted import serving
 from tests.e2e.cli.terminal import Terminal
+from tests.github_api import TOKEN, FakeGitHub
 from tests.program import Ended
 from tests.require import require
 
@@ -65,6 +66,21 @@ def test_a_job_in_which_all_is_well(terminal: Terminal) -> None:
     assert lines[7] == "✔ repo            acme/web has the id 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
     assert "only a start can tell" in lines[6]
     assert emulator.token not in ended.out
+
+
+def test_a_github_token_is_tried_for_what_the_gates_need(terminal: Terminal) -> None:
+    with Emulator("success") as emulator, FakeGitHub() as api:
+        given = {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_REQUIRE": "pull-request, checks", "GITHUB_API_URL": api.url}
+        terminal.env |= GITHUB | given
+        terminal.against(emulator)
+        api.tips["mogplex-ci/doctor"] = [None]
+        well = terminal.mogplex("doctor", "--prompt", "Fix it")
+        api.fail(status=403, skip=3)  # after a branch, the repository and its pull requests
+        refused = terminal.mogplex("doctor", "--prompt", "Fix it")
+    assert (well.code, marks(well)["github-token"]) == (0, "✔"), well.out
+    assert (refused.code, marks(refused)["github-token"]) == (1, "✘")
+    assert "Give the job the permission checks: read" in refused.out
+    assert {asked.method for asked in api.asked} == {"GET"}
 
 
 def test_the_key_is_the_one_that_a_step_would_use(terminal: Terminal) -> None:

@@ -12,6 +12,7 @@ from mogplex_ci.untrusted import Untrusted
 from tests.github_api import HEAD, FakeGitHub, Look, check
 from tests.unit.gates.judging import BASE, BRANCH, SAME_BRANCH, ended, granted, judged, refused, requires
 from tests.unit.report.events import PULL_REQUEST, SUCCESSFUL, delivery, result
+from tests.virtual_time import VirtualTime
 
 UNTOLD = SUCCESSFUL[:5]
 """Events without a delivery."""
@@ -57,6 +58,14 @@ def test_a_pull_request_is_one_that_is_open_with_the_runs_commit(api: FakeGitHub
     told = judged(api, ended(), PULL)
     assert granted(told) == "its pull request is open"
     assert told.gates[0].items == (Untrusted(PULL_REQUEST),)
+
+
+def test_github_may_take_some_seconds_to_show_the_commit_in_the_pull_request(api: FakeGitHub) -> None:
+    api.add_pull_request(head={"sha": "f" * 40})
+    clock = VirtualTime().clock()
+    clock.ring(15.0, lambda: api.pull_requests[0].update(head={}))
+    assert granted(judged(api, ended(), PULL, clock)) == "its pull request is open"
+    assert clock.monotonic() == 20.0
 
 
 @pytest.mark.parametrize(
