@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Report:
     """Something that is written about a step with one run or several."""
 
-    title = "A report"
+    title = "a report"
     """What a warning calls it."""
 
     def on(self, name: SafeText | None, update: Update) -> None:

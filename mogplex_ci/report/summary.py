@@ -48,7 +48,7 @@ DETAILS: Final = (Detail(60, 50, 20_000), Detail(20, 20, 4_000), Detail(0, 5, 1_
 class Summary(Report):
     """The job summary. Of several runs: a table, a chart of all, and each run's summary folded."""
 
-    title = "The summary"
+    title = "the summary"
 
     def __init__(self, platform: Platform, safe: Sanitizer) -> None:
         self._platform = platform

@@ -205,7 +205,7 @@ class Recorder:
         try:
             self._platform.close()
         except (OSError, UsageError) as error:
-            self._warn_of_file("Report", "The reports for the CI system", error)
+            self._warn_of_file("Report", "the reports for the CI system", error)
 
     def _end_run(self, item: Item | None, run: RunFacts) -> None:
         self._each_report(lambda report: report.end_run(run))
@@ -244,7 +244,7 @@ class Recorder:
             if not self._guarded(partial(call, report), title=report.title):
                 self._reports.remove(report)
 
-    def _guarded(self, write: Callable[[], None], *, title: str = "") -> bool:
+    def _guarded(self, write: Callable[[], None], *, title: str = "a report") -> bool:
         """Write a part of a report, and return whether that worked; a warning says if not."""
         try:
             write()
@@ -260,18 +260,18 @@ class Recorder:
         try:
             self._platform.set_outputs(values)
         except (OSError, UsageError) as error:
-            self._warn_of_file("Outputs", "The outputs", error)
+            self._warn_of_file("Outputs", "the outputs", error)
 
     def _warn_of_comment(self, text: SafeText) -> None:
         self._log.warn("Comment", text)
 
     def _warn_of_state(self, error: Exception) -> None:
-        self._warn_of_file("State", "What the post step needs", error)
+        self._warn_of_file("State", "the state for the post step", error)
 
     def _warn_of_file(self, title: LiteralString, what: str, error: Exception) -> None:
-        """Warn that ``what`` could not be written, and why."""
+        """Warn that ``what`` was not written, and why."""
         why = error.strerror if isinstance(error, OSError) else str(error)
-        self._log.warn(title, self.safe.line("{} could not be written: {}", what, Untrusted(why or "")))
+        self._log.warn(title, self.safe.line("Could not write {}: {}", what, Untrusted(why or "")))
 
 
 def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> Iterator[Report]:

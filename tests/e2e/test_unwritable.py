@@ -1,0 +1,135 @@
+"""Files that cannot be written: outputs and state are tried before a run is started, and a report fails alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.program import ENTRY, GitHubStep, run_program
+from tests.waits import LONG, asked, wait_until
+
+NOBODY = 65534
+is_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+REFUSED = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+"""What runs a program as a root who is refused the files of others."""
+can_refuse = pytest.mark.skipif(os.geteuid() != 0 or shutil.which(REFUSED[0]) is None, reason="needs root and setpriv")
+
+
+def step_against(emulator: Emulator, tmp_path: Path, **inputs: str) -> GitHubStep:
+    return GitHubStep(tmp_path, inputs={"base-url": emulator.url, "api-key": emulator.token, "prompt": "x", **inputs})
+
+
+def run_refused(*argv: str, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*REFUSED, *ENTRY, *argv],
+        env={"PATH": "/usr/bin:/bin"} | env,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+        check=False,
+    )
+
+
+@can_refuse
+@pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STATE"])
+def test_no_run_is_started_when_its_ids_could_not_be_told(variable: str, tmp_path: Path) -> None:
+    with Emulator("success") as emulator:
+        step = step_against(emulator, tmp_path)
+        file = Path(step.environment[variable])
+        os.chown(file, NOBODY, NOBODY)
+        ended = run_refused(env=step.environment, cwd=step.workspace)
+        assert emulator.runs == []
+    assert ended.returncode == 2, ended.stdout
+    assert f"cannot be written (Permission denied): this step runs as user 0, {file.name} belongs to {NOBODY}" in (
+        ended.stdout
+    )
+
+
+def test_a_dotenv_file_that_is_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "mogplex.env").mkdir()
+    with Emulator("success") as emulator:
+        env = {"CI": "true", "MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "x"}
+        ended = run_program("--repo", "acme/web", env=env, cwd=tmp_path)
+        assert (ended.code, emulator.runs) == (2, [])
+    assert 'MOGPLEX_DOTENV: "mogplex.env" is a folder' in ended.out
+
+
+def test_a_report_that_fails_names_its_file_and_costs_nothing_else(tmp_path: Path) -> None:
+    with Emulator("success", speed=50) as emulator:
+        step = step_against(emulator, tmp_path)
+        step.env["GITHUB_STEP_SUMMARY"] = "/dev/full"
+        ended = step.run()
+    assert (ended.code, step.outputs["result"]) == (0, "success")
+    assert "Could not write the summary: No space left on device" in ended.out
+
+
+@is_root
+def test_files_belong_to_the_owner_of_the_workspace(tmp_path: Path) -> None:
+    with Emulator("success", speed=50) as emulator:
+        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_DOTENV": "out/agent/run.env"}
+        os.chown(tmp_path, NOBODY, NOBODY)
+        assert run_program("--repo", "acme/web", "--prompt", "x", env=env, cwd=tmp_path).code == 0
+    made = list(tmp_path.rglob("*"))
+    assert [path.name for path in made] == ["out", "agent", "run.env"]
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(NOBODY, NOBODY)}
+
+
+@can_refuse
+def test_a_folder_that_cannot_be_written_is_no_fault_without_a_ci_system(tmp_path: Path) -> None:
+    """`docker run IMAGE` works in `/`."""
+    with Emulator("success", speed=50) as emulator:
+        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_PROMPT": "x"}
+        os.chown(tmp_path, NOBODY, NOBODY)
+        done = run_refused("--repo", "acme/web", env=env, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "WARNING" not in done.stdout
+
+
+def killed(step: GitHubStep, emulator: Emulator) -> None:
+    with step.start() as process:
+        wait_until(asked(emulator, "stream"), process)
+        process.kill()
+
+
+@pytest.mark.parametrize("forgets", [{"ACT": "true"}, {"FORGEJO_ACTIONS": "true"}, {"GITEA_ACTIONS": "true"}])
+def test_a_runner_that_hands_no_state_to_post(forgets: dict[str, str], tmp_path: Path) -> None:
+    with Emulator("slow") as emulator:
+        step = step_against(emulator, tmp_path, repo="acme/web")
+        step.env |= forgets
+        killed(step, emulator)
+        env = {name: value for name, value in step.environment.items() if name != "INPUT_POST-STEP"}
+        assert run_program("post", env=env, cwd=step.workspace).code == 0
+        assert [run.status for run in emulator.runs] == ["cancelled"]
+
+
+@pytest.mark.parametrize("token", ["", "mog_" + "0" * 32])
+def test_post_needs_the_steps_token(token: str, tmp_path: Path) -> None:
+    with Emulator("slow") as emulator:
+        step = step_against(emulator, tmp_path)
+        killed(step, emulator)
+        env = step.environment | {"STATE_runs": step.state["runs"], "INPUT_API-KEY": token}
+        ended = run_program("post", env=env, cwd=step.workspace)
+        assert emulator.runs[0].status != "cancelled"
+    assert ended.code == 64
+    why = "the state was saved with another token" if token else "MOGPLEX_API_KEY is missing"
+    assert f"Could not cancel 1 run: {why}" in ended.out
+
+
+def test_an_unknown_system_has_a_state_file_with_an_explicit_key(tmp_path: Path) -> None:
+    with Emulator("slow") as emulator:
+        step = step_against(emulator, tmp_path)
+        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_IDEMPOTENCY_KEY": "nightly"}
+        with subprocess.Popen(
+            [*ENTRY, "--prompt", "x", "--repo", "acme/web"], env=env, cwd=step.workspace, stdout=subprocess.DEVNULL
+        ) as process:
+            wait_until(asked(emulator, "stream"))
+            process.kill()
+        assert run_program("post", env=env | {"MOGPLEX_URL": ""}, cwd=step.workspace).code == 0
+        assert [run.status for run in emulator.runs] == ["cancelled"]
+    assert not (step.workspace / ".mogplex").exists()
