@@ -397,6 +397,9 @@ def _check_key(inputs: ActionInputs | None, platform: Platform) -> Finding:
 
 
 def _check_trigger(inputs: ActionInputs | None, platform: Platform) -> Finding:
+    app = platform.unknown_app(Trust(bots=inputs.allowed_bots) if inputs else Trust())
+    if app is not None:
+        return Finding("trigger", Mark.WARNING, "{}: a step would be skipped", (app,))
     reason = platform.untrusted_trigger(Trust())
     if reason is None:
         return Finding("trigger", Mark.OK, "the event can be trusted")

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 from mogplex_ci.commands.common import program
-from mogplex_ci.errors import EXIT_CODES, ForeignRunError, GitHubError, MogplexError, NotAuthorizedError, UsageError
+from mogplex_ci.errors import EXIT_CODES, ForeignRunError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import check_flags, flag_parser, given
 from mogplex_ci.platforms import detect
@@ -118,15 +118,16 @@ class _CleanUp(NamedTuple):
         from mogplex_ci.github_api import GitHubApi  # loads urllib3
 
         safe = self.safe
-        with contextlib.closing(GitHubApi(self.platform.github_api_url, values["github-token"], repository)) as github:
-            try:
+        text = safe.sentence("The job was stopped before its Mogplex run ended; ", safe.message(said))
+        shown = Markdown.of("**{}**{}\n", text, job_link(safe, self.platform.job_url))
+        try:
+            github = GitHubApi(self.platform.github_api_url, values["github-token"], repository)
+            with contextlib.closing(github):
                 comment = Comment(github, int(values["comment-on"]), self.token, SystemClock())
                 comment.is_about(run.run_id, key=None)
-                text = safe.sentence("The job was stopped before its Mogplex run ended; ", safe.message(said))
-                text_of_comment = Markdown.of("**{}**{}\n", text, job_link(safe, self.platform.job_url))
-                comment.write(text_of_comment, CALLS_SECONDS, only_edit=True)
-            except GitHubError as error:
-                self.platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
+                comment.write(shown, CALLS_SECONDS, only_edit=True)
+        except MogplexError as error:  # an address of the API that is none, too
+            self.platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -24,6 +24,7 @@ from mogplex_ci.waiting import StopRequested
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mogplex_ci.errors import MogplexError
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.report.facts import StepFacts
     from mogplex_ci.run.updates import Update
@@ -159,7 +160,7 @@ def job_link(safe: Sanitizer, job_url: SafeText | str | None) -> Markdown:
     return Markdown.of(" · {}", link) if link else Markdown.of("")
 
 
-def not_written(safe: Sanitizer, error: GitHubError) -> SafeText:
+def not_written(safe: Sanitizer, error: MogplexError) -> SafeText:
     """Return the warning that the comment could not be written."""
     return safe.sentence(
         "The comment could not be written: ", safe.message(error.cause), ". ", safe.message(error.remedy)

@@ -239,8 +239,8 @@ def test_a_stranger_cannot_put_the_comment_there_beforehand(tmp_path: Path, api:
     assert api.comments[0]["body"] == own
 
 
-@pytest.mark.parametrize("fault", [None, "cancel"])
-def test_post_says_in_the_comment_that_the_step_was_killed(tmp_path: Path, api: FakeGitHub, fault: str | None) -> None:
+@pytest.mark.parametrize("refused", [False, True])
+def test_post_says_in_the_comment_that_the_step_was_killed(tmp_path: Path, api: FakeGitHub, refused: bool) -> None:
     with Emulator("slow", speed=1) as emulator:
         step = GitHubStep(tmp_path, {"prompt": "Fix it", "post-step": "true", "comment-on": "7", "github-token": TOKEN})
         step.inputs |= {"base-url": emulator.url, "api-key": emulator.token}
@@ -251,14 +251,15 @@ def test_post_says_in_the_comment_that_the_step_was_killed(tmp_path: Path, api: 
         (comment,) = api.comments
         assert "at work" in comment["body"]
         step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
-        if fault:
-            emulator.inject(fault, status=404)
+        if refused:
+            no = {"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}}
+            emulator.inject("cancel", status=403, body=no, times="always")
         ended = step.run("post")
-    said = "it could not be cancelled and may still be running" if fault else "its status is cancelled"
+    said = "it could not be cancelled and may still be running" if refused else "its status is cancelled"
     shown = "".join(text for _, text in rendered(comment["body"]).texts)
     assert f"The job was stopped before its Mogplex run ended; {said}" in shown
     assert len(api.comments) == 1
-    assert (ended.code == 0) is (fault is None)
+    assert (ended.code == 0) is not refused
 
 
 def test_a_comment_that_was_written_without_an_answer_is_found_again(tmp_path: Path, api: FakeGitHub) -> None:
