@@ -72,7 +72,8 @@ for line in sys.stdin:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)  # processes that a test left behind
-        print(code, flush=True)
+        with contextlib.suppress(BrokenPipeError):
+            print(code, flush=True)
 """
 """What the tests import takes longer to load than most of them take to run. Each run is a process group of its own: it
 ends with its leader, and with this process however that ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from mogplex_ci.api.retry import (
     FIRST_PAUSE,
     Backoff,
+    Patience,
     Waiting,
     finish,
     parse_retry_after,
@@ -242,3 +244,13 @@ def test_what_is_yielded_on_the_way_is_handled_in_order() -> None:
     work = retrying(refusals(down(3.0), down(20.0)), clock=VirtualTime().clock(), deadline=300.0)
     assert finish(work, waits.append) == "answer"
     assert [wait.error.retry_after for wait in waits] == [3.0, 20.0]
+
+
+def test_patience_counts_from_the_first_of_the_refusals_in_a_row() -> None:
+    patience, refusal = Patience(), ForbiddenError("no", code="FORBIDDEN", http_status=403)
+    refusal.patience = 10.0
+    assert [patience.left(refusal, now) for now in (100.0, 108.0)] == [10.0, 2.0]
+    assert patience.left(down(), 109.0) == math.inf
+    assert patience.left(refusal, 112.0) == 10.0, "an outage came in between"
+    patience.reset()
+    assert patience.left(refusal, 130.0) == 10.0
