@@ -178,7 +178,7 @@ class AutomationRequiredError(ForbiddenError):
 class OldServiceError(ApiError):
     """The service is older than the call."""
 
-    remedy = "It is an older Mogplex server: ask whoever runs it to update it."
+    remedy = "It is an older Mogplex server: ask its administrator to update it."
 
 
 class StreamMissingError(ApiError):
@@ -190,7 +190,7 @@ class StreamPositionError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """The run or repository does not exist, or belongs to somebody else."""
+    """The run or repository does not exist, or belongs to another user."""
 
     remedy = "Check the id, and that the token belongs to the user who owns it."
 
@@ -283,13 +283,13 @@ class WrongServiceError(UnreachableError):
 
 
 class ForeignRunError(MogplexError):
-    """The run may have been started by somebody else."""
+    """Another job or person may have started the run."""
 
     code = "FOREIGN_RUN"
     remedy = "Cancel it by hand if it is yours."
 
     def __init__(self) -> None:
-        super().__init__("found under the given idempotency-key, it may be somebody else's, and is left alone")
+        super().__init__("your idempotency-key matched a run that this job may not have started")
 
 
 class UntrustedTriggerError(MogplexError):

@@ -55,7 +55,7 @@ API_PATH: Final = "/api/v1/mogplex"
 STREAM_CONNECT_SECONDS: Final = 5.0
 """The service sends the first bytes of a stream at once: silence after the connect means that something buffers it."""
 STREAM_SILENCE_SECONDS: Final = 75.0
-"""Silence after which reading a stream fails; whoever follows a run loses patience earlier."""
+"""Silence after which reading a stream fails; following a run loses patience earlier."""
 
 
 class Client:

@@ -92,7 +92,7 @@ class RunLog:
             case u.EventsMissing():
                 self._events_missing(update)
             case u.Trouble(error):
-                self._say("The API does not answer as it should: ", self._reason(error))
+                self._say("Trouble reaching the API: ", self._reason(error))
             case u.Recovered(after):
                 self._say("The API answers again after ", duration(after))
             case u.Heartbeat():
@@ -106,7 +106,7 @@ class RunLog:
                 self._show_open_calls(ended=True)
                 self._say("Cancelling the run" if run else "Asking for the run's id to cancel it")
             case u.CancelAnswered(status, already_terminal):
-                self._say("The run had already ended: " if already_terminal else "Cancel answered: ", Untrusted(status))
+                self._say("The run had already ended: " if already_terminal else "Cancellation: ", Untrusted(status))
             case u.CancelFailed():
                 self._cancel_failed(update)
             case u.Ended():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mogplex_ci.waiting import Clock, Stop
 
 FIRST_BYTES_SECONDS: Final = 5.0
-"""The service writes to a stream at once; if nothing comes, something in between buffers it."""
+"""The service writes to a stream at once; if nothing comes, a proxy buffers it."""
 SILENCE_SECONDS: Final = 60.0
 """Silence of a stream after which it is opened again."""
 FRUITLESS_STREAMS: Final = 2
@@ -255,9 +255,9 @@ class Stream:
     def _on_silence(self, open_stream: _OpenStream) -> News | None:
         """Read the events once beside a stream that never brought any. If some are new, it must bring them now."""
         if not open_stream.was_heard:
-            return NoStream("something in between buffers the event stream")
+            return NoStream("a proxy seems to buffer the event stream")
         if open_stream.owes_events:
-            return NoStream("something in between holds the event stream back")
+            return NoStream("a proxy seems to hold the event stream back")
         if open_stream.brought_news:
             self._end(open_stream)
             return None

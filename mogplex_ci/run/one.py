@@ -1,4 +1,4 @@
-"""One run, from finding the repository to the result; and cancelling it in time, whatever the API answers first."""
+"""One run, from finding the repository to the result; and cancelling it in time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 INTERRUPT_BUDGET: Final = 4.0
 """Seconds after a stop signal: GitHub kills 10 s after the first one, GitLab 6 s."""
 TIMEOUT_BUDGET: Final = 90.0
-"""Seconds when nobody waits to kill us: long enough for a used-up request limit, which is one of a minute."""
+"""Seconds when no CI system is about to kill us: long enough for a used-up request limit, which is one of a minute."""
 _FIRST_CANCEL_PAUSE: Final = 0.2
 _LONGEST_CANCEL_PAUSE: Final = 5.0
 _LONGEST_CANCEL_CALL: Final = 15.0
@@ -196,7 +196,7 @@ class Execution:
             if self._cancelled is not None and self._cancelled.run is not None:
                 ends = self._clock.monotonic() + READ_TO_END_SECONDS
                 yield from follower.read_to_end(self._cancelled.run, ends)
-                result = result._replace(remedy="") if has_paused else result  # nobody is to answer any more
+                result = result._replace(remedy="") if has_paused else result  # there is nothing left to answer
         yield from follower.end()
         return result
 
@@ -272,7 +272,7 @@ class Execution:
             return cancel(self._client, run.id, clock=self._clock, budget=TIMEOUT_BUDGET)
 
     def _cancel_unanswered(self) -> Iterator[Update]:
-        """Cancel the run whose start was not answered, if there may be one: nobody else could find it."""
+        """Cancel the run whose start was not answered, if there may be one: no other job could find it."""
         starter = self._starter
         if starter is None or starter.key_in_doubt is None:
             return
@@ -317,10 +317,10 @@ def cancel_unanswered(
 ) -> Cancelled:
     """Cancel the run whose start was not answered: ask with the same key for its id first.
 
-    ``may_be_foreign``: the key is the user's own, so a run found under it may be somebody else's.
+    ``may_be_foreign``: the key is the user's own, so another job may have started a run under it.
 
     Raises:
-        ForeignRunError: it may be somebody else's, and was left alone.
+        ForeignRunError: another job may have started it; it was left alone.
         MogplexError: its id could not be learned, or it could not be cancelled, in time.
     """
     ends = clock.monotonic() + budget
@@ -331,7 +331,7 @@ def cancel_unanswered(
 
 
 def cancel_once(client: Client, run_id: str, timeout: float) -> Cancelled:
-    """Send one cancel request. Only a run that is over counts as cancelled, whatever the API answers.
+    """Send one cancel request. Only a run that is over counts as cancelled, not the answer alone.
 
     Raises:
         NotCancelledError: the run still works, and the request has to be sent again.

@@ -1,4 +1,4 @@
-"""Starts a run exactly once, however often the step is tried and whatever answers get lost.
+"""Starts a run exactly once, however often the step is tried and answers get lost.
 
 The idempotency key is derived from what names this step of this workflow run, so every try of the step asks with the
 same key. Keys form a chain (``KEY``, ``KEY-g2``, ``KEY-g3`` ...): when the run under one is dead, the next one is used.
@@ -55,7 +55,7 @@ class Key(NamedTuple):
     base: str
     """First key of the chain."""
     explicit: bool
-    """Given by the user: a run found under it may be somebody else's."""
+    """Given by the user: another job may have started a run under it."""
     attempt: str
     """What names this try among the tries of the step."""
     later_attempt: bool

@@ -56,7 +56,7 @@ class StatusChecks:
         self._plan(self._backoff.seconds_after(error), self.reads_events)
 
     def run_seen(self) -> None:
-        """Somebody else has asked for the run: the next regular check is a full interval away."""
+        """A source has asked for the run: the next regular check is a full interval away."""
         self._plan(self._seconds, reads_events=False)
 
     def _plan(self, seconds: float, reads_events: bool) -> None:

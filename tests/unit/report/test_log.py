@@ -375,7 +375,7 @@ def test_the_way_to_a_run_is_shown() -> None:
         f"Run {RUN_ID} was never queued; next idempotency key: k-g3",
         f"Run {RUN_ID} of an earlier attempt has ended (cancelled); next idempotency key: k-g4",
         "Reading events by polling: this server has no event stream",
-        "The API does not answer as it should: The API did not answer: ::error::x",
+        "Trouble reaching the API: The API did not answer: ::error::x",
     ]
     assert levels(log) == []
 
