@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.table import markdown
 
-NAMES = ("start", "delay", "follow", "memory", "stop", "fleet", "growth", "image")
+NAMES = ("start", "delay", "follow", "memory", "stop", "fleet", "growth", "redaction", "image")
 
 
 def main() -> int:

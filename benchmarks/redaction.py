@@ -1,107 +1,106 @@
 """How many secrets are shown and how many harmless lines are changed: ``python -m benchmarks.redaction``.
 
-Secrets are made anew from a seed: the kinds of ``tests/unit/sanitize/secret_samples.py``, and samples of the rules of
-betterleaks (a package of the dev tools) and, with ``--gitleaks``, of a checkout of gitleaks. Harmless lines are what is
-on the machine; which corpora were read is part of the table, and those that are not there are named.
+Secrets are made anew from a seed: the kinds of ``tests/unit/sanitize/secret_samples.py``, samples of the rules of
+betterleaks, a package of the dev tools, and with ``--gitleaks`` those of a checkout of gitleaks. Rules of which
+something is shown are listed: formats that are missing. Harmless lines are those that the machine has; the table says
+what was read, and what is not there.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
-from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.untrusted import Untrusted
+from benchmarks.table import Row
+from mogplex_ci.sanitize.formats import FORMATS
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.corpus import CORPORA, changed, lines
-from tests.unit.sanitize.encodings import ENCODINGS, Sample, cut, leaks, spoken
 from tests.unit.sanitize.rule_sets import Rule
-from tests.unit.sanitize.secret_samples import FORMS, NAMED, STANDALONE, formed, name_for, seeded
+from tests.unit.sanitize.secret_samples import NAMED, STANDALONE
+from tests.unit.sanitize.shares import ENCODINGS, PARTS, SANITIZER, leak, named, shaped
+from tests.unit.sanitize.slow_texts import seconds
 
-SANITIZER = Sanitizer()
-PARTS = {
-    "in two parts, a pause between": (2, "flush"),
-    "in two parts, a tool call between": (2, "interrupt"),
-    "in three parts, tool calls between": (3, "interrupt"),
+PAGE_EVENTS, EVENT_CHARACTERS = 200, 4096
+"""The largest page of events, as many as the client asks for."""
+NASTY: dict[str, str] = {
+    "-----BEGIN": "-----BEGIN ",
+    "private keys": "-----BEGIN PRIVATE KEY-----A: ",
+    "assignments": "password=",
+    "quotes": '"token": \'',
+    "URLs": "https://a:",
+    "commands": "curl -u a -p ",
+    "escapes": '\\"',
+    "URL escapes": "%22token%3D",
+    "base64": "QUJDREVG",
+    "formats": "eyJ.sk-ghp_",
+    "controls": "\x9d",
 }
 
 
-def shaped(rules: list[Rule], seed: int) -> Iterator[Sample]:
-    """Yield secrets with a shape of their own in a sentence."""
-    for make in STANDALONE.values():
-        secret = make(seeded(seed))
-        if "PRIVATE KEY" not in secret:
-            yield Sample("The agent read ", secret, " and went on.")
-    for rule in rules:
-        if not rule.is_named:
-            for sample in rule_sets.samples(rule, 2, seed):
-                if sample.has_shape and sample.is_plain:
-                    yield Sample.of(f"The agent read {sample.text} and went on.", sample.secret)
+def shares(rules: list[Rule], seed: int) -> dict[str, str]:
+    """Print the shares shown by way, and return the texts of which something is shown, by the kind of their secret."""
+    with_shape, with_name = list(shaped(rules, seed)), list(named(rules, seed))
+    print(f"| way | {len(with_shape)} secrets with a shape: shown | {len(with_name)} with a name: shown |")
+    print("| --- | --- | --- |")
+    missing: dict[str, str] = {}
+    for way in (*ENCODINGS, *PARTS):
+        shown = [[sample for sample in samples if leak(sample, way)] for samples in (with_shape, with_name)]
+        print(f"| {way} | {len(shown[0]) / len(with_shape):.2%} | {len(shown[1]) / len(with_name):.2%} |")
+        missing |= {sample.kind: f"{way}: {sample.text}" for samples in shown for sample in samples}
+    return missing
 
 
-def named(rules: list[Rule], seed: int) -> Iterator[Sample]:
-    """Yield secrets that only their names tell, each in one of the forms."""
-    for template, make in NAMED.values():
-        secret = make(seeded(seed))
-        yield Sample.of(template.format(secret), secret)
-    forms = [form for form in FORMS if "JSON" not in form and form not in ("base64", "URL")]
-    random = seeded(seed)
-    for rule in rules:
-        if rule.is_named:
-            for sample in rule_sets.samples(rule, 1, seed):
-                if sample.is_plain:
-                    form = random.choice(forms)
-                    yield Sample.of(formed(sample.secret, form, name_for(rule.keyword, rule.name)), sample.secret)
+def harmless(names: list[str]) -> None:
+    """Print how many lines of each corpus are changed, and which."""
+    read, found = 0, 0
+    for name, corpus in CORPORA.items():
+        texts = list(lines(corpus())) if name in names else []
+        if not texts:
+            print(f"{name}: {'not on this machine' if name in names else 'not asked for'}")
+            continue
+        masked = changed(SANITIZER, texts)
+        read, found = read + len(texts), found + len(masked)
+        print(f"{name}: {len(masked)} of {len(texts):,} lines changed")
+        for line, shown in masked:
+            print(f"    {line.strip()[:100]}  ->  {shown.strip()[:100]}")
+    print(f"all: {found} of {read:,} lines changed, {1e6 * found / max(read, 1):.1f} in a million")
 
 
-def shown_share(samples: list[Sample], way: str, misses: list[str]) -> float:
-    """Return the share of ``samples`` of which something is shown when they come this ``way``."""
-    random, count = seeded(0), 0
-    for sample in samples:
-        if way in ENCODINGS:
-            sample = ENCODINGS[way](sample)
-            shown: str = SANITIZER.clean(Untrusted(sample.text))
-        else:
-            parts, then = PARTS[way]
-            sample = Sample(f"I look at it.\n{sample.before}", sample.secret, f"{sample.after}\nDone.")
-            deltas = list(cut(sample, parts, random))
-            shown = spoken(deltas, then, SANITIZER)
-        if leaks(sample, shown):
-            count += 1
-            misses.append(f"{way}: {deltas if way in PARTS else sample.text!r}")
-    return count / len(samples)
+def measure() -> list[Row]:
+    """Measure how long a page of each nasty text takes, and what is shown and changed of a few samples."""
+    samples = [*shaped([], 1), *named([], 1)]
+    shown = sum(bool(leak(sample, way)) for sample in samples for way in (*ENCODINGS, *PARTS))
+    texts = list(lines(CORPORA["Python's standard library"](), 100_000))
+    took = {name: _page_seconds(unit) for name, unit in NASTY.items()}
+    worst = max(took, key=lambda name: took[name])
+    return [
+        Row(f"{len(samples)} kinds of secrets in {len(ENCODINGS) + len(PARTS)} ways: shown", [shown], "", limit=0),
+        Row(f"{len(texts):,} harmless lines: changed", [len(changed(SANITIZER, texts))], "", limit=2),
+        Row(f"page of {PAGE_EVENTS} nasty events of 4 KB, the worst ({worst}): CPU", [took[worst]], "s", limit=2),
+    ]
+
+
+def _page_seconds(unit: str) -> float:
+    text = unit * (EVENT_CHARACTERS // len(unit))
+    return 10 * seconds(lambda: [SANITIZER.clean(text) for _ in range(PAGE_EVENTS // 10)], 2)
 
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--gitleaks", type=Path)
+    parser = argparse.ArgumentParser(description="Print how many secrets are shown and harmless lines changed.")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--misses", type=int, default=0)
-    parser.add_argument("--harmless", action="store_true")
-    args = parser.parse_args()
+    parser.add_argument("--gitleaks", type=Path, metavar="FILE", help="config/gitleaks.toml of a checkout of gitleaks")
+    parser.add_argument("--corpora", nargs="*", default=list(CORPORA), choices=CORPORA, help="harmless lines to read")
+    arguments = parser.parse_args()
+    print(f"{len(FORMATS)} formats and private keys; {len(STANDALONE)} kinds and {len(NAMED)} ways to name a secret")
     sets = {"betterleaks": rule_sets.betterleaks()}
-    if args.gitleaks:
-        sets["gitleaks"] = rule_sets.gitleaks(args.gitleaks.read_text())
+    if arguments.gitleaks:
+        sets["gitleaks"] = rule_sets.gitleaks(arguments.gitleaks.read_text(encoding="utf-8"))
     for name, rules in sets.items():
-        kinds = {"shaped": list(shaped(rules, args.seed)), "named": list(named(rules, args.seed))}
-        for way in (*ENCODINGS, *PARTS):
-            shares = []
-            for kind, samples in kinds.items():
-                misses: list[str] = []
-                shares.append(f"{kind} {shown_share(samples, way, misses):7.2%} of {len(samples)}")
-                for miss in misses[: args.misses]:
-                    print("     ", miss[:240])
-            print(f"{name:12} {way:36}", *shares)
-    if args.harmless:
-        for name, paths in CORPORA.items():
-            harmless = list(lines(paths()))
-            if harmless:
-                found = changed(SANITIZER, harmless)
-                print(f"{name}: {len(found)} of {len(harmless):,} ({1e6 * len(found) / len(harmless):.1f} per million)")
-                for line, shown in found[:40]:
-                    print(f"    {line.strip()[:110]}  ->  {shown.strip()[:110]}")
+        print(f"{name}, {len(rules)} rules:")
+        for kind, text in shares(rules, arguments.seed).items():
+            print(f"    shown: {kind}, {text!r:.160}")
+    harmless(arguments.corpora)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import re
 from bisect import bisect_left
 from typing import Final, NamedTuple
 
-from mogplex_ci.sanitize import formats, names
+from mogplex_ci.sanitize import formats
+from mogplex_ci.sanitize.redactor import Redactor
 from mogplex_ci.untrusted import Untrusted
 
 _CHECKPOINT: Final = "<<<MOGPLEX_CHECKPOINT>>>"
@@ -31,13 +32,39 @@ _TAIL: Final = 4096
 """Characters at the end of the text in which a place to cut is looked for."""
 _LONGEST_DELTA: Final = 256 * 1024
 """Characters of one delta that are read; the service knows no limit, and millions of them would take seconds."""
-_UNFINISHED_WORD: Final = r"(?<!\S)\S*[^\s.!?:;)…`*]\Z"
-"""The last word if more of it may come."""
-_SHORT_WORD: Final = r"[A-Za-z][a-z]{0,6}"
+_LAST_WORD: Final = r"(?<!\S)\S+\Z"
+_PLAIN_WORD: Final = r"[A-Za-z][a-z]{0,6}"
 """One that is hardly half a secret, unless a format or a name of secrets begins like this."""
-_NAMES: Final = ("passphrase", "password", "pwd", "secret", "token", "credentials", "key", "authorization", "bearer")
-_SECRET: Final = "Tr0ub4dor3xQ9z"  # noqa: S105 - a sample
+_ENDED_WORD: Final = r".*[.!?:;)…`*]"
+_RANDOM: Final = r"(?=[\w+/=-]{0,60}\d)[\w+/=-]{10}"
+_LONGEST_KIND: Final = 9
+"""Characters behind a format's mark that may still say what kind of secret it is, as in ``dp.st.prd.``."""
+_NAMES: Final = (
+    *("passphrase", "password", "pwd", "secret", "token", "credentials", "key", "authorization", "bearer", "cookie"),
+    *("login", "curl", "mysql", "docker", "redis-cli", "x-", "https://"),
+)
+"""What a word may be the first half of."""
+_NAMING_WORDS: Final = (
+    *("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat", "bearer", "cookie", "x-"),
+    *("login", "docker", "curl", "mysql", "mariadb", "redis-cli", "://", "env ", "arg ", " set "),
+)
+"""One of these stands in every text that names a secret."""
+_SAMPLE: Final = "Tr0ub4dor3xQ9z"
 """What is redacted behind every name of a secret."""
+_WAYS_ON: Final = tuple(
+    way.format(_SAMPLE)
+    for way in (
+        *("{}", " {}", '"{}"', ": {}", '="{}"', '"="{}"', '", "{}"', "a={}", 'a = "{}"', ': a = "{}"', "response={}"),
+        *('" value="{}"', 'value="{}"', "\n  value: {}", "  value: {}", "</a><b>{}</b>", "<b>{}</b>", ">{}</a>"),
+        *("A_SECRET {}", "u password {}", " password {}", "login -p {}", " -p {}", "-p{}", " -a {}"),
+        *("{}@host", "a:letmein", " -u a:letmein"),
+    )
+)
+"""How a text that names a secret may go on; none is a secret without that text."""
+_LONGEST_NAMING: Final = 256
+_MOST_LINES: Final = 3
+"""Lines between which a name and its secret may be divided."""
+_REDACTOR: Final = Redactor((), str)
 
 
 class Checkpoint(NamedTuple):
@@ -103,9 +130,11 @@ class TextBuffer:
         if not self._may_cut(end):
             return []
         tail = self._text[-_TAIL:]
-        if (word := re.search(_UNFINISHED_WORD, tail)) is not None and _may_begin_secret(word[0]):
+        if (word := re.search(_LAST_WORD, tail)) is not None and _may_begin_secret(word[0]):
             tail = tail[: word.start()]
-        if _names_what_follows(tail[-_LONGEST_LINES:]):
+        for _ in range(_MOST_LINES):
+            if not _names_what_follows(tail):
+                break
             tail = tail[: tail.rstrip().rfind("\n") + 1]
         finished = max(end - _TAIL, 0) + len(tail)
         finished = next((stop for start, stop in self._blocks if start < finished < stop), finished)
@@ -184,20 +213,38 @@ def _cut(delta: str) -> str:
 
 
 def _may_begin_secret(word: str) -> bool:
-    if not re.fullmatch(_SHORT_WORD, word) or any(name.startswith(word.lower()) for name in _NAMES):
+    """Whether ``word`` may be the first part of a secret, or of its name."""
+    is_plain = re.fullmatch(_PLAIN_WORD, word)
+    is_ended = re.fullmatch(_ENDED_WORD, word) and not re.search(_RANDOM, word)
+    if not (is_plain or is_ended) or any(name.startswith(word.lower()) for name in _NAMES):
         return True
-    return any(mark.startswith(word) for kind in formats.FORMATS for mark in kind.marks.split())
+    part = word.rpartition("/")[2] or word
+    marks = (mark for kind in formats.FORMATS for mark in kind.marks.split())
+    return any(
+        mark.startswith(part) or (part.startswith(mark) and len(part) < len(mark) + _LONGEST_KIND) for mark in marks
+    )
 
 
 def _names_what_follows(text: str) -> bool:
-    """Whether a secret that followed ``text`` would be known by a name in it."""
-    return any(end > len(text) for _, end in names.find(text + _SECRET))
+    """Whether a secret that followed ``text``, in one of many ways, would be known by a name in it.
+
+    A last word that ends no sentence may be half of what leads to the secret: the text is tried without it, too.
+    """
+    text = text[-_LONGEST_NAMING:]
+    lower = text.lower()
+    if not any(word in lower for word in _NAMING_WORDS):
+        return False
+    word = re.search(_LAST_WORD, text)
+    starts = {text, text[: word.start()] if word and not re.fullmatch(_ENDED_WORD, word[0]) else text}
+    ways = [way for way in _WAYS_ON if way[0].isspace() or not re.search(_SENTENCE_END, text)]
+    return any(end > len(start) for start in starts for way in ways for _, end in _REDACTOR.find(start + way, 1))
 
 
 def _names_nothing(text: str) -> bool:
-    """Whether the last two lines of ``text`` are plain words."""
+    """Whether the last two lines of ``text`` are plain words, and none of them names what follows."""
     lines = text.rsplit("\n", 2)[-2:]
-    return len(text) < _LONGEST_LINES and not _NAMING.intersection("".join(lines))
+    is_plain = len(text) < _LONGEST_LINES and not _NAMING.intersection("".join(lines))
+    return is_plain and not _names_what_follows(f"{text}\n")
 
 
 def _checkpoint(block: str) -> Checkpoint:

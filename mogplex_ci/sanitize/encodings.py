@@ -10,11 +10,14 @@ from functools import cache
 from typing import Final
 
 _ESCAPE: Final = (
-    r"\\\\*(?:u([0-9A-Fa-f]{4})|([nrtbf])|(\W)|)|%(?:25)*([0-7][0-9A-Fa-f])"
+    r"\\\\*(?:u(?!00[89])([0-9A-Fa-f]{4})|([nrtbf])|(\W))|\\\\+|%(?:25)*([0-7][0-9A-Fa-f])"
     r"|%(?:25)*([89A-Fa-f][0-9A-Fa-f](?:%(?:25)*[89A-Fa-f][0-9A-Fa-f])*)"
     r"|&(?:#x([0-9A-Fa-f]{1,5})|#(\d{1,6})|(amp|lt|gt|quot|apos));|\[[\d;]{0,8}m"
 )
-"""A character as an encoding writes it, however often the text was encoded; and what is left of a colour."""
+"""A character as an encoding writes it, however often the text was encoded; and what is left of a colour.
+
+``\\u009b`` is how controls are shown: no more than text.
+"""
 _CHARACTERS: Final = dict(
     zip(("n", "r", "t", "b", "f", "amp", "lt", "gt", "quot", "apos"), "\n\n\t  &<>\"'", strict=True)
 )

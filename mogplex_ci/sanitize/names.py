@@ -54,7 +54,8 @@ _CHARS = {
 _MOST_JUDGED = 300
 """Characters of a value that are looked at before it is called a secret; then all of it is."""
 
-_LINE = r"(?:[^\n\\]|\\.|\\\n){0,200}?"
+_ON = r"(?:(?!\b(?:curl|mysql|mariadb|sshpass|redis-cli|login)\b)(?:[^\n\\]|\\.|\\\n)){0,200}?"
+"""More of a command, up to the next one."""
 _USER = r"(?:-u|--user|--proxy-user)(?:[ \t=]{1,9}|(?=[\w\"']))[\"']?[^\s:\"']{1,100}+:"
 _WORD = r"[\"']?(?P<value>[^\s\"'`\\]++)"
 _LOGIN = r"\b(?:docker|podman|buildah|skopeo|helm|oras|crane|nerdctl|az)\b[^\n]{0,60}? login\b"
@@ -66,11 +67,11 @@ COMMANDS = {
     ),
     "bearer": r"\bbearer[ \t]+(?P<value>(?=[A-Za-z_~+/.-]{0,200}(?:\d|\.\w))[A-Za-z0-9._~+/-]{8,}+=*+)",
     "://": r"://(?:[^\s/:@\"'`<>]{0,200}+:(?P<value>[^\s/\"'`<>]{1,500})|(?P<user>[\w-]{20,200}+))@",
-    "curl": rf"\bcurl\b{_LINE}[ \t]{_USER}{_WORD}",
+    "curl": rf"\bcurl\b{_ON}[ \t]{_USER}{_WORD}",
     "-u": rf"(?<![\w-]){_USER}(?P<likely>(?!\d+(?:\s|\Z))[^\s\"']++)",
-    " login": rf"{_LOGIN}{_LINE}[ \t]-p[ =]?{_WORD}",
-    " -p": rf"{_MYSQL}{_LINE}(?:(?<=sshpass)[ \t]{{1,4}}-p[ \t]{{0,4}}|[ \t]-p){_WORD}",
-    "redis-cli": rf"\bredis-cli\b{_LINE}[ \t]-a[ \t]{{1,4}}{_WORD}",
+    " login": rf"{_LOGIN}{_ON}[ \t]-p[ =]?{_WORD}",
+    " -p": rf"{_MYSQL}{_ON}(?:(?<=sshpass)[ \t]{{1,4}}-p[ \t]{{0,4}}|[ \t]-p){_WORD}",
+    "redis-cli": rf"\bredis-cli\b{_ON}[ \t]-a[ \t]{{1,4}}{_WORD}",
     "login": rf"\blogin\s{{1,9}}\S{{1,100}}\s{{1,9}}passw(?:or)?d\s{{1,9}}{_WORD}",
     " is ": (
         r"(?<!\S)(?P<likely>\S{8,}+) is (?:the|my|your|our|its|a) (?:\w{1,20} ){0,2}"
@@ -80,7 +81,7 @@ COMMANDS = {
 """What has to stand in a text, in lower case, and the expression that is searched then; a named group is the secret."""
 _COOKIES = r"cookie[\"']?[ \t]*[:=][ \t]*[\"']?(?P<pairs>[^\n\"']{1,4000})"
 _COOKIE = (
-    r"(?<![\w-])(?!(?:path|domain|expires|max-age|samesite|version)=)[^=;\s]{1,200}="
+    r"(?<=[;\s=:\"'])(?!(?:path|domain|expires|max-age|samesite|version)=)[^=;\s]{1,200}+="
     r"(?P<value>(?=[^;\s\d]{0,300}\d)[^;\s\\]{8,})"
 )
 

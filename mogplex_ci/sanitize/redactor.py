@@ -86,10 +86,10 @@ class Redactor:
 
     def redact_all(self, texts: Sequence[str]) -> list[str]:
         """Return ``texts`` without secrets, also without those that span several texts, like the lines of a key."""
-        spans = _merged(list(self._find("\n".join(texts), _MOST_ENCODINGS)))
+        spans = _merged(list(self.find("\n".join(texts))))
         return list(_masked(texts, spans)) if spans else list(texts)
 
-    def _find(self, text: str, encodings: int) -> Iterator[tuple[int, int]]:
+    def find(self, text: str, encodings: int = _MOST_ENCODINGS) -> Iterator[tuple[int, int]]:
         """Return where secrets stand in ``text``, and in what it holds in up to so many ``encodings``."""
         yield from self._find_values(text)
         yield from formats.find(text)
@@ -97,7 +97,7 @@ class Redactor:
         for decode in (unescaped, from_base64) if encodings else ():
             decoded = decode(text)
             if decoded.text:
-                yield from (decoded.span(*span) for span in self._find(decoded.text, encodings - 1))
+                yield from (decoded.span(*span) for span in self.find(decoded.text, encodings - 1))
 
     def _find_values(self, text: str) -> Iterator[tuple[int, int]]:
         """Return where in ``text``, whose controls are shown already, known values stand, whatever breaks they have."""

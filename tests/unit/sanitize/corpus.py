@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import subprocess
 import sysconfig
-from collections.abc import Iterator
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -65,7 +69,27 @@ def headers() -> Iterator[Path]:
     yield from sorted(Path("/usr/include").rglob("*.h"))
 
 
-CORPORA = {"stdlib": standard_library, "docs": documents, "headers": headers, "locks": lock_files, "packages": packages}
+def logs() -> Iterator[Path]:
+    """Return the histories of the checkout and of repositories beside it, as ``git log -p`` prints them."""
+    root = Path(__file__).parents[3]
+    for repository in sorted({root, *(git.parent for git in root.parent.glob("*/.git"))}):
+        command = ["git", "-C", str(repository), "log", "-p", "-n", "300", "--", ".", ":!tests", ":!*.lock"]
+        log = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout
+        with tempfile.NamedTemporaryFile("w", suffix=".log", encoding="utf-8") as file:
+            file.write(log)
+            file.flush()
+            yield Path(file.name)
+
+
+CORPORA: dict[str, Callable[[], Iterator[Path]]] = {
+    "lock files": lock_files,
+    "Python's standard library": standard_library,
+    "/usr/share/doc": documents,
+    "C headers": headers,
+    "git logs": logs,
+    "installed packages": packages,
+}
+"""Harmless lines by where they come from; a corpus that the machine lacks is empty."""
 
 
 def _is_about_secrets(path: Path) -> bool:
@@ -77,8 +101,9 @@ def lines(paths: Iterator[Path], limit: int | None = None) -> Iterator[str]:
     count = 0
     for path in paths:
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+            text = raw.decode()
+        except (OSError, UnicodeDecodeError, EOFError, zlib.error):
             continue
         for line in text.splitlines():
             if len(line) <= _LONGEST and line.isprintable() and "***" not in line:
