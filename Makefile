@@ -34,7 +34,7 @@ $(1)/bin/$(PIP) install --quiet --no-deps --only-binary :all: --require-hashes -
 endef
 
 $(RUNTIME): requirements/runtime.txt
-	@echo "Installing the program's libraries into $(VENV): 50 MB, about 20 seconds"
+	@echo "Installing the program's libraries into $(VENV): 55 MB, about 20 seconds"
 	@$(call install,$(VENV),runtime)
 	@$(BIN)/$(PIP) check
 	@touch $@
