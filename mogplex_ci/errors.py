@@ -215,6 +215,10 @@ class RateLimitedError(ApiError):
     remedy = "Wait, run fewer jobs at once (max-parallel), or give the jobs tokens of their own."
 
 
+class NoTurnError(RateLimitedError):
+    """Our own budget has no request left in time; nothing was sent, and the API is well."""
+
+
 class ServerError(ApiError):
     """The API failed (5xx)."""
 

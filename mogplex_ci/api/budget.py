@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.retry import Backoff
-from mogplex_ci.errors import MogplexError, RateLimitedError
+from mogplex_ci.errors import MogplexError, NoTurnError, RateLimitedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -112,7 +112,7 @@ class TokenBudget:
             run: number of the run; of the cancels that wait, that of the highest number is sent first.
 
         Raises:
-            RateLimitedError: the turn would come after ``timeout``; ``retry_after`` says when.
+            NoTurnError: the turn would come after ``timeout``; ``retry_after`` says when.
             StopRequested: a stop signal came, and this thread's work is interruptible.
         """
         ends = clock.monotonic() + timeout
@@ -178,11 +178,11 @@ def _counts(sent: _Sent, now: float, seconds: float) -> bool:
     return sent.answered is None or now - sent.answered < seconds + _MARGIN
 
 
-def _too_many(use: Use, seconds: float) -> RateLimitedError:
+def _too_many(use: Use, seconds: float) -> NoTurnError:
     cause = "the token's limit of 60 requests a minute is used up"
     if use is Use.START:
         cause = "the token's limit of 10 starts a minute, 30 an hour and 150 a day is used up"
-    return RateLimitedError(cause, code="RATE_LIMITED", http_status=429, retry_after=seconds)
+    return NoTurnError(cause, code="RATE_LIMITED", http_status=429, retry_after=seconds)
 
 
 class PollInterval:
@@ -233,6 +233,6 @@ class PollInterval:
 
     def after_error(self, error: MogplexError) -> float:
         """Return the seconds to wait after a failed poll."""
-        if isinstance(error, RateLimitedError):
+        if isinstance(error, RateLimitedError) and not isinstance(error, NoTurnError):
             self._slow_down = min(self._slow_down * _SLOW_DOWN, max(_SLOWEST / self._shortest, 1.0))
         return max(self._backoff.seconds_after(error), self._shortest)

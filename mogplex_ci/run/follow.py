@@ -12,7 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, assert_never
 
 from mogplex_ci.api.retry import retrying
-from mogplex_ci.errors import MogplexError
+from mogplex_ci.errors import MogplexError, NoTurnError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, EventKind, EventPage, Run
 from mogplex_ci.run.ending import LATE_EVENT_PAUSES, Ending, announces
 from mogplex_ci.run.feed import Feed
@@ -397,6 +397,8 @@ class Follower:
         Raises:
             MogplexError: ``error``, when asking again is of no use.
         """
+        if isinstance(error, NoTurnError):
+            return
         now = self._reader.now
         if self._health.failed(now, error):
             self._timers.reported(now)

@@ -347,6 +347,17 @@ def test_runs_that_are_polled_share_the_token_without_a_refusal_or_a_word() -> N
     assert [update for _, update in played.updates if isinstance(update, Trouble)] == []
 
 
+def test_runs_that_share_the_token_all_time_out_at_their_deadline() -> None:
+    """Not all of them get a request for the last second."""
+    world = World.serve(limits=True, api="2026-08")
+    with world.emulator:
+        items = three(*["slow"] * 30)
+        for item in items:
+            item.fields = {"timeout": 300.0}
+        played = Played(world, items, concurrency=30)
+    assert {played.results[item].error_code for item in items} == {"TIMEOUT"}
+
+
 fleets = st.lists(st.sampled_from(["success", "failed", "no-change", "paused"]), min_size=1, max_size=14)
 faults = st.lists(
     st.tuples(
