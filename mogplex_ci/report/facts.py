@@ -191,10 +191,10 @@ class StepFacts(NamedTuple):
         return sum(run.facts.exit_code == 0 for run in self.runs)
 
     def headline(self, safe: Sanitizer) -> SafeText:
-        """Return ``Of 5 runs 3 succeeded``."""
+        """Return ``3 of 5 runs succeeded``."""
         is_detached = any(run.facts.result is Result.DETACHED for run in self.runs)
         verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
-        return safe.line("Of {} {} {}", count(len(self.runs), "run"), self.good, safe.line(verb))
+        return safe.sentence(safe.identifier(str(self.good)) or "0", " of ", count(len(self.runs), "run"), " ", verb)
 
 
 def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None) -> Facts:

@@ -134,7 +134,7 @@ class RunLog:
         if facts.preview_url and not self._is_paused:  # else it was shown with the question
             self._say("Preview: ", facts.preview_url)
         if facts.goes_on and facts.result not in (Result.DETACHED, Result.PAUSED):
-            self._warn("Run goes on", self._safe.line("The run is still working; this step no longer follows it"))
+            self._warn("Run goes on", self._safe.line("The run is still running; this step stopped following it"))
         if facts.remedy and facts.result is Result.SKIPPED:
             self._out.annotate(Level.NOTICE, "Skipped", facts.remedy)
         elif facts.remedy and not is_rejected:
@@ -171,8 +171,8 @@ class RunLog:
             )
         elif started.unexpected:
             message = self._safe.line(
-                "Joined run {} ({}) although this is the first attempt: another use of this step may have started it. "
-                "Give each use a key-suffix of its own",
+                "Joined run {} ({}), started earlier with the same key. Two steps may share a key: "
+                "set key-suffix on each",
                 *(run.id, run.status),
             )
             self._warn("Joined run", message)

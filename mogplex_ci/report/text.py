@@ -55,12 +55,12 @@ def headline(result: Result) -> LiteralString:
 
 
 def count_of_runs(counts: FleetCounts, seconds_to_start: float, safe: Sanitizer) -> SafeText:
-    """Return ``Runs: 3 done, 5 at work, 4 waiting; next start in 12s``.
+    """Return ``Runs: 3 done, 5 running, 4 queued; next start in 12s``.
 
     ``seconds_to_start`` is the time until the token may start another; 0 if none waits for that.
     """
     wait: tuple[Part, ...] = ("; next start in ", duration(seconds_to_start)) if seconds_to_start else ()
-    return safe.sentence(safe.line("Runs: {} done, {} at work, {} waiting", *counts), *wait)
+    return safe.sentence(safe.line("Runs: {} done, {} running, {} queued", *counts), *wait)
 
 
 def says_more(cause: str, result: Result) -> bool:

@@ -266,7 +266,11 @@ class Recorder:
         self._log.warn("Comment", text)
 
     def _warn_of_state(self, error: Exception) -> None:
-        self._warn_of_file("State", "the state for the post step", error)
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        self._log.warn(
+            "State",
+            self.safe.line("Could not save state: the clean-up step cannot cancel this run ({})", Untrusted(why or "")),
+        )
 
     def _warn_of_file(self, title: LiteralString, what: str, error: Exception) -> None:
         """Warn that ``what`` was not written, and why."""

@@ -206,7 +206,7 @@ def test_a_dry_run_of_a_pattern_plays_a_run_for_each_repository(image: str) -> N
     assert "The request for each repository would be" in log
     assert {"[acme/api]", "[acme/mono]", "[acme/web]"} < set(log.splitlines())
     assert "[acme/web] ✔ Run succeeded after " in log
-    assert re.search("^✔ Of 4 runs 4 succeeded after ", log, re.MULTILINE)
+    assert re.search("^✔ 4 of 4 runs succeeded after ", log, re.MULTILINE)
 
 
 def test_labels_name_source_and_licence(image: str) -> None:

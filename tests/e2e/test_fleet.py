@@ -92,7 +92,7 @@ def test_the_log_has_a_line_for_each_turning_point_and_a_group_for_each_run(step
         assert started < ended < group
         own = lines[group : lines.index("::endgroup::", group)]
         assert sum("agent: done after" in line for line in own) == 1
-    assert any(line.startswith("✔ Of 3 runs 3 succeeded after ") for line in lines)
+    assert any(line.startswith("✔ 3 of 3 runs succeeded after ") for line in lines)
     opened = [line for line in lines if line.startswith(("::group::", "::endgroup::"))]
     assert [line.startswith("::group::") for line in opened] == [True, False] * (len(opened) // 2)
 
@@ -101,7 +101,7 @@ def test_the_log_has_a_line_for_each_turning_point_and_a_group_for_each_run(step
 def test_a_terminal_has_a_live_table_of_the_runs(tmp_path: Path, lines: int) -> None:
     inputs = {"MOGPLEX_REPO": "acme/*", "MOGPLEX_PROMPT": "Fix it", "MOGPLEX_MAX_PARALLEL": "2"}
     clock = FakeClock()
-    two_at_work = "Runs: 0 done, 2 at work, 1 waiting"
+    two_at_work = "Runs: 0 done, 2 running, 1 queued"
 
     def go_on(screen: list[str]) -> None:
         if clock.seconds or two_at_work in screen:
@@ -149,7 +149,7 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     assert {event["runId"] for event in events} == {run.id for run in emulator.runs}
     assert len(events) == sum(len(run.events) for run in emulator.runs)
     page = (step.workspace / "report.html").read_text()
-    assert "Of 6 runs 4 succeeded" in page
+    assert "4 of 6 runs succeeded" in page
     assert page.count('<section id="r') == 6
     assert step.summary.count("<summary>✘ <code>") == 2
     assert step.summary.count("\n| <code>acme/web</code> | ") == 3

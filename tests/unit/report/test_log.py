@@ -348,7 +348,7 @@ def test_a_pause_says_what_the_run_asks() -> None:
 def test_a_timeout_says_how_to_follow_the_run() -> None:
     log = log_of(ended=result(Result.TIMEOUT, cause="the timeout passed while the run was streaming"))
     assert levels(log) == ["error", "warning"]
-    assert log.annotations[1].text == "The run is still working; this step no longer follows it"
+    assert log.annotations[1].text == "The run is still running; this step stopped following it"
     assert log.timeline[-2:] == [
         f"To follow the run: mogplex runs events {RUN_ID} --follow",
         f"To cancel the run: mogplex runs cancel {RUN_ID}",
@@ -400,7 +400,7 @@ def test_annotations_that_are_not_wanted_are_lines(wanted: str, made: list[str])
     log = log_of(ended=result(Result.TIMEOUT, cause="the timeout passed"), annotations=wanted)
     assert levels(log) == made
     assert any("The timeout passed" in line for line in log.timeline)
-    assert any("The run is still working" in line for line in log.timeline)
+    assert any("The run is still running" in line for line in log.timeline)
 
 
 def test_never_more_than_ten_annotations_of_a_level() -> None:
