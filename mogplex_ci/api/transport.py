@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection
 
 from mogplex_ci import __version__
 from mogplex_ci.api.contact import FIRST_CONTACT_SECONDS
@@ -73,7 +74,7 @@ class _AnswerAfterInterim(HTTPResponse):
             parse_headers(self.fp)
 
 
-urllib3.connection.HTTPConnection.response_class = _AnswerAfterInterim
+HTTPConnection.response_class = _AnswerAfterInterim
 
 
 class _Session(requests.Session):
