@@ -5,13 +5,22 @@
 import json
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, Input, Scope, check, enumeration, inputs, is_true, nearest
-from mogplex_ci.inputs.sources import STANDARD_INPUT, gather, given, read_yaml, standard_input, tasks_asked_for
+from mogplex_ci.inputs.sources import (
+    STANDARD_INPUT,
+    gather,
+    given,
+    parse_options,
+    read_yaml,
+    standard_input,
+    tasks_asked_for,
+)
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import StartRequest
 from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
@@ -22,8 +31,6 @@ from mogplex_ci.workspace import decode, inside, read_text, writable
 if TYPE_CHECKING:
     from mogplex_ci.gates.patterns import Patterns
 
-_SCENARIO_NAME: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
-"""Every other scenario is a file."""
 _SCHEMA_BYTES: Final = 1_000_000
 
 
@@ -59,7 +66,8 @@ class ActionInputs(DeclaredInputs):
         """Return the body of the start call."""
         values = self._asdict()
         fields = {spec.api_field: values[spec.field] for spec in inputs().values() if spec.api_field is not None}
-        return {"repoId": repo_id} | {name: value for name, value in fields.items() if value is not None}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return {"repoId": repo_id, **given, **self.run_options}
 
 
 def read_fleet(
@@ -185,8 +193,10 @@ def _value(spec: Input, text: str, workspace: Path) -> object:
             return _read_schema(workspace, text)
         case "output-dir":
             return _output_dir(workspace, text)
-        case "scenario":
-            return _scenario(workspace, text)
+        case "dry-run":
+            return is_true(text) if text.lower() in ("true", "false") else _scenario(workspace, text)
+        case "run-options":
+            return _run_options(text)
         case "strategy":
             return json.loads(text) or {}
         case _:
@@ -223,9 +233,9 @@ def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
     if "run-id" in values and shaping:
         remedy = "Remove them, or remove run-id."
         yield Problem("run-id", f"does not go together with {enumeration(shaping)}: that is for a new run", remedy)
-    if "run-id" in values and is_true(values["dry-run"]):
+    if "run-id" in values and _is_dry_run(values):
         yield Problem("run-id", "is given together with dry-run, which has no such run", "Remove one of the two.")
-    if "github-token" not in values and not is_true(values["dry-run"]):
+    if "github-token" not in values and not _is_dry_run(values):
         needs = [name for name in ("allowed-paths", "protected-paths", "comment-on") if name in values]
         needs += ["require: checks"] if "checks" in values.get("require", "") else []
         if needs:
@@ -242,13 +252,16 @@ def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem("artifact", "needs a branch of the run's own", "Set create-branch to true.")
     if "prompt" in values and "prompt-file" in values:
         yield Problem("prompt", "is given together with prompt-file", "Remove one of the two.")
-    if "scenario" in values and not is_true(values["dry-run"]):
-        yield Problem("scenario", "is given without dry-run", "Set dry-run to true, or remove scenario.")
-    for name in ("mode", "worktree-id"):
-        if name in values and values.get("harness") == "mogplex":
-            yield Problem(name, "is not available for the harness mogplex", f"Remove {name}, or use another harness.")
+    if "mode" in values and values.get("harness") == "mogplex":
+        yield Problem("mode", "is not available for the harness mogplex", "Remove mode, or use another harness.")
+    if _has_worktree(values):
+        yield from _worktree_conflicts(values)
     if _create_branch(values) and "branch" in values and values["branch"] == values.get("base-branch"):
         yield Problem("branch", "is the same as base-branch", "Name another one, or set create-branch to false.")
+
+
+def _is_dry_run(values: Mapping[str, str]) -> bool:
+    return values["dry-run"].lower() != "false"
 
 
 def _is_given(values: Mapping[str, str], name: str) -> bool:
@@ -259,7 +272,46 @@ def _create_branch(values: Mapping[str, str]) -> bool | None:
     """Return whether the run gets a branch of its own; None leaves it to the service."""
     if "create-branch" in values:
         return is_true(values["create-branch"])
-    return None if "branch" in values or "worktree-id" in values else True
+    return None if "branch" in values or _has_worktree(values) else True
+
+
+def _has_worktree(values: Mapping[str, str]) -> bool:
+    with suppress(UsageError):  # what is wrong with the options is said where they are read
+        return "worktreeId" in _run_options(values.get("run-options", ""))
+    return False
+
+
+def _worktree_conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what does not go together with a worktree, from which the service takes branch and folder."""
+    taken = [name for name in ("branch", "base-branch", "create-branch", "root-directory") if name in values]
+    if taken:
+        fault = f"names a worktree, which does not go together with {enumeration(taken)}"
+        yield Problem("run-options", fault, "Remove them, or remove worktreeId.")
+    if values.get("harness") == "mogplex":
+        fault = "names a worktree, which is not available for the harness mogplex"
+        yield Problem("run-options", fault, "Remove worktreeId, or use another harness.")
+
+
+def _run_options(text: str) -> Mapping[str, Any]:
+    """Return the fields that are added to the start request.
+
+    Raises:
+        UsageError: it is not a YAML mapping, or has a field that an input sets.
+    """
+    if not text:
+        return {}
+    spec = inputs()["run-options"]
+    try:
+        options = parse_options(text)
+    except ValueError as error:
+        raise UsageError(Problem(spec.name, str(error), spec.kind.remedy)) from error
+    if not all(isinstance(name, str) for name in options):
+        raise UsageError(Problem(spec.name, "has a name that is not text", spec.kind.remedy))
+    owners = {"repoId": "repo"} | {other.api_field: other.name for other in inputs().values() if other.api_field}
+    taken = [f"{name}, which the input {owners[name]} sets" for name in options if name in owners]
+    if taken:
+        raise UsageError(Problem(spec.name, f"has {enumeration(taken)}", "Set the input instead."))
+    return options
 
 
 def _patterns(spec: Input, text: str) -> "Patterns":
@@ -308,17 +360,17 @@ def _scenario(workspace: Path, text: str) -> str | Path:
 
     if text in SHIPPED:
         return text
-    if _SCENARIO_NAME.fullmatch(text):
+    if "/" not in text and not Path(text).suffix:
         near = tuple(map(Untrusted, nearest(text, SHIPPED)))
         remedy = "'mogplex-ci emulator --help' lists them; a YAML file in the workspace can be played, too."
-        raise UsageError(Problem("scenario", "is not a scenario", remedy, Untrusted(text), near))
-    read_yaml(workspace, text, input_name="scenario")  # bounded, and its messages quote nothing
-    path = inside(workspace, text, input_name="scenario")
+        raise UsageError(Problem("dry-run", "is not a scenario", remedy, Untrusted(text), near))
+    read_yaml(workspace, text, input_name="dry-run")  # bounded, and its messages quote nothing
+    path = inside(workspace, text, input_name="dry-run")
     try:
         load_scenario(path)
     except DocumentError as error:
         faults = "; ".join(str(error).replace(f"{path}:", "line ").splitlines())
-        raise UsageError(Problem("scenario", "cannot be played", f"Fix {faults}.")) from error
+        raise UsageError(Problem("dry-run", "cannot be played", f"Fix {faults}.")) from error
     return path
 
 

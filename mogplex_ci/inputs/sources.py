@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
+from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -20,7 +22,7 @@ from mogplex_ci.workspace import read_text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 OUTPUT_VARIABLES: Final = frozenset(output_variable(name) for name, told in OUTPUTS.items() if told.variable)
@@ -34,6 +36,7 @@ _RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
 _RUN_ID: Final = output_variable("run-id")
 _STARTS: Final = frozenset({"prompt", "prompt-file", "run-file"})
 """Inputs that say that a run shall be started."""
+_NULLS: Final = ("", "~", "null", "Null", "NULL")
 _YAML_BYTES: Final = 500_000
 """Enough for the longest prompt. Reading more could take longer than half a second."""
 _NODES: Final = 20_000
@@ -142,7 +145,9 @@ def flag_parser(prog: str) -> argparse.ArgumentParser:
             continue
         text = spec.description + (f" Default: `{spec.default}`." if spec.default else "")
         text = argparse.SUPPRESS if spec.github_expression else text.replace("`", "").replace("%", "%%")
-        if spec.kind.name == "boolean":
+        if spec.kind.name == "dry-run":
+            parser.add_argument(f"--{spec.name}", help=text, metavar="true|NAME|FILE", nargs="?", const="true")
+        elif spec.kind.name == "boolean":
             parser.add_argument(f"--{spec.name}", help=text, metavar="true|false", nargs="?", const="true")
         else:
             placeholder = "|".join(spec.kind.choices) or _PLACEHOLDERS.get(spec.kind.name, "VALUE")
@@ -327,8 +332,30 @@ def read_yaml(workspace: Path, name: str, *, input_name: str) -> dict[str, Any]:
         raise UsageError(Problem(input_name, str(error), remedy, Untrusted(name))) from error
 
 
-def _parse_yaml(text: str) -> dict[str, Any]:
-    """Return the mapping in ``text``.
+def parse_options(text: str) -> dict[str, Any]:
+    """Return the YAML mapping in ``text``, whose plain scalars are numbers, booleans and null where JSON's are.
+
+    Raises:
+        ValueError: it holds something else, or too much.
+    """
+    return _parse_yaml(text, _json_scalar)
+
+
+def _json_scalar(text: str) -> object:
+    if text in _NULLS:
+        return None
+    with suppress(ValueError):
+        value = json.loads(text, parse_constant=str)
+        return value if isinstance(value, bool | int | float) else text
+    return text
+
+
+def _text_scalar(text: str) -> str | None:
+    return None if text in _NULLS else text
+
+
+def _parse_yaml(text: str, plain: Callable[[str], object] = _text_scalar) -> dict[str, Any]:
+    """Return the mapping in ``text``; ``plain`` makes values of scalars without quotes.
 
     Raises:
         ValueError: it holds something else, or too much.
@@ -353,8 +380,7 @@ def _parse_yaml(text: str) -> dict[str, Any]:
             return mapping
 
         def construct_scalar(self, node: yaml.ScalarNode) -> Any:
-            is_null = node.style is None and node.value in ("", "~", "null", "Null", "NULL")
-            return None if is_null else node.value
+            return plain(node.value) if node.style is None else node.value
 
     try:
         document = yaml.load(text, TextLoader)  # noqa: S506 - a BaseLoader makes nothing but text, lists and mappings

@@ -27,9 +27,7 @@ class DeclaredInputs(NamedTuple):
     harness: Literal["codex", "claude-code", "mogplex"] | None
     mode: Literal["SAFE", "AUTO", "YOLO"] | None
     agent: str | None
-    conversation_id: str | None
-    workspace_session_id: str | None
-    worktree_id: str | None
+    run_options: Mapping[str, Any]
     task: str | None
     run_id: str | None
     timeout: float
@@ -56,8 +54,7 @@ class DeclaredInputs(NamedTuple):
     annotations: Literal["all", "errors", "none"]
     summary: bool
     comment_on: int | None
-    dry_run: bool
-    scenario: str | Path | None
+    dry_run: bool | str | Path
     matrix: tuple[str, ...]
     strategy: Mapping[str, Any]
     poll_interval: float

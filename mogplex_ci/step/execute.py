@@ -57,7 +57,7 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[tuple[str,
         step.recorder.show_request(task)
     # A pattern needs a repository that it matches.
     repos = [repo.replace("*", "example").replace("?", "x") for task in tasks for repo in task.repos]
-    with Emulator(inputs.scenario or "success", repos=repos) as emulator:
+    with Emulator("success" if inputs.dry_run is True else inputs.dry_run, repos=repos) as emulator:
         yield emulator.url, emulator.token
 
 
@@ -91,7 +91,7 @@ def execute(step: Step, inputs: ActionInputs, plan: Plan, client: Client) -> Gen
     execution = Execution(client, plan, clock=step.clock, stop=step.stop, began=step.began)
     with outcome_of(step, execution.with_known) as outcome:
         outcome.result = yield from _judged(step, inputs, execution, client)
-    is_rehearsal = inputs.scenario is not None  # ends as the scenario does, so that later steps can be tried
+    is_rehearsal = inputs.dry_run is not True  # ends as the scenario does, so that later steps can be tried
     return outcome.result.as_dry_run() if inputs.dry_run and not is_rehearsal else outcome.result
 
 
@@ -117,7 +117,7 @@ def _judged(
         step.began + inputs.timeout,
         losses=step.recorder.safe.losses,
         own_run=step.platform.env.get("GITHUB_RUN_ID", ""),
-        is_rehearsal=inputs.dry_run,
+        is_rehearsal=bool(inputs.dry_run),
     )
     with contextlib.closing(Case(wanted, judge)) as case:
         for update in execution.perform():

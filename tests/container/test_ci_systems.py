@@ -29,7 +29,7 @@ pytestmark = pytest.mark.container
 POD = claim("docs/enterprise.md", "kind: Pod")
 BITBUCKET = claim("examples/bitbucket/bitbucket-pipelines.yml")
 PROMPT = "Fix the build"
-STEP = f"mogplex-ci --dry-run --scenario no-change --repo acme/web --prompt {shlex.quote(PROMPT)}"
+STEP = f"mogplex-ci --dry-run no-change --repo acme/web --prompt {shlex.quote(PROMPT)}"
 """A short run: what a container costs is not measured here."""
 PULL_REQUEST = ROOT / "tests/e2e/scenarios/pull-request.yaml"
 

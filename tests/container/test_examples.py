@@ -33,7 +33,7 @@ RECIPES = {
         "a fork": "pull_request_target",
         "a bot": "dependabot[bot]",
         "release notes": "gh release create",
-        "rehearsal": "scenario: paused",
+        "rehearsal": "dry-run: paused",
     }.items()
 }
 FORGEJO = claim("examples/forgejo/agent.yml").code

@@ -193,7 +193,7 @@ def test_it_answers_to_both_names(image: str, name: str) -> None:
 
 def dry_run(image: str, repo: str) -> str:
     """Play a short run without a network, and return the log."""
-    options = ["--dry-run", "--scenario", "no-change", "--repo", repo, "--prompt", "Fix the build"]
+    options = ["--dry-run", "no-change", "--repo", repo, "--prompt", "Fix the build"]
     return docker("run", "--rm", "--network", "none", image, *options)
 
 

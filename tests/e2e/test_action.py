@@ -198,7 +198,7 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(tmp_path: Path, status:
     """And names no command that asks the service for a run which it does not have."""
     scenario = tmp_path / "quick.yaml"
     scenario.write_text(f"steps:\n  - status: streaming\n  - status: {status}\n", encoding="utf-8")
-    inputs = ["--repo", "my-org/app", "--prompt", "Fix it", "--scenario", "quick.yaml", "--output-dir", "."]
+    inputs = ["--repo", "my-org/app", "--prompt", "Fix it", "--dry-run", "./quick.yaml", "--output-dir", "."]
     ended = run_program("--dry-run", *inputs, env={}, cwd=tmp_path)
     assert ended.code == code, ended.out
     for text in (ended.out, (tmp_path / "report.html").read_text(encoding="utf-8")):

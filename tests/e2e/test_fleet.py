@@ -210,7 +210,7 @@ def test_without_waiting(step: GitHubStep, emulator: Emulator) -> None:
 
 
 def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_path: Path) -> None:
-    inputs = {"prompt": "Fix it", "repo": "nobody/*", "dry-run": "true", "scenario": "no-change"}
+    inputs = {"prompt": "Fix it", "repo": "nobody/*", "dry-run": "no-change"}
     step = GitHubStep(tmp_path, inputs=inputs)
     ended = step.run()
     assert ended.code == 0, ended.out

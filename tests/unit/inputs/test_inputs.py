@@ -111,7 +111,7 @@ def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str, field:
     text = values.get(name, "docs")
     prompt = {"MOGPLEX_PROMPT": ""} if name == "prompt" else {}
     sent = read(tmp_path, f"--{name}={text}", **prompt).start_request("r")
-    own_branch = {} if name in ("branch", "worktree-id") else {"createBranch": True}
+    own_branch = {} if name == "branch" else {"createBranch": True}
     value = {"mode": "SAFE", "create-branch": False}.get(name, text)
     assert sent == {"repoId": "r", "prompt": "Fix it", **own_branch, field: value}
 
@@ -119,9 +119,9 @@ def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str, field:
 @pytest.mark.parametrize(
     ("argv", "name"),
     [
-        (["--scenario", "failed"], "scenario"),
+        (["--run-options", "worktreeId: w", "--branch", "x"], "run-options"),
         (["--mode", "safe", "--harness", "mogplex"], "mode"),
-        (["--worktree-id", "w", "--harness", "mogplex"], "worktree-id"),
+        (["--run-options", "worktreeId: w", "--harness", "mogplex"], "run-options"),
         (["--branch", "x", "--base-branch", "x", "--create-branch"], "branch"),
         (["--run-id", "run-1"], "run-id"),
         (["--require", "checks"], "github-token"),
@@ -137,15 +137,32 @@ def test_inputs_that_do_not_go_together(tmp_path: Path, argv: list[str], name: s
 def test_a_scenario_is_a_name_or_a_file_in_the_workspace(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("steps: [{status: success}]")
     (tmp_path / "outside.yaml").symlink_to("/etc/hostname")
-    assert read(tmp_path, "--dry-run").scenario is None
-    assert read(tmp_path, "--dry-run", "--scenario", "failed").scenario == "failed"
-    assert read(tmp_path, "--dry-run", "--scenario", "./mine.yaml").scenario == tmp_path.resolve() / "mine.yaml"
-    for name in ("missing.yaml", "outside.yaml", "../x.yaml", "/etc/passwd"):
-        assert faulty(tmp_path, "--dry-run", "--scenario", name) == ["scenario"]
+    assert read(tmp_path, "--dry-run").dry_run is True
+    assert read(tmp_path, "--dry-run", "failed").dry_run == "failed"
+    assert read(tmp_path, "--dry-run", "./mine.yaml").dry_run == tmp_path.resolve() / "mine.yaml"
+    for name in ("missing.yaml", "outside.yaml", "../x.yaml", "/etc/passwd", "faild"):
+        assert faulty(tmp_path, "--dry-run", name) == ["dry-run"]
     for text, remedy in (("steps: [", "See docs/emulator.md."), ("steps: [{part: x}]", "Fix line 1: steps[0]")):
         (tmp_path / "mine.yaml").write_text(text)
-        (problem,) = problems(tmp_path, "--dry-run", "--scenario", "mine.yaml")
+        (problem,) = problems(tmp_path, "--dry-run", "mine.yaml")
         assert problem.remedy.startswith(remedy)
+
+
+def test_run_options_stand_in_the_request_as_they_are(tmp_path: Path) -> None:
+    text = "conversationId: c1\nnew: {list: [1, 1.5, true, null, no, '7'], text: 2026-11-25}\nworktreeId: w"
+    sent = read(tmp_path, "--run-options", text).start_request("r")
+    assert sent == {
+        "repoId": "r",
+        "prompt": "Fix it",
+        "conversationId": "c1",
+        "new": {"list": [1, 1.5, True, None, "no", "7"], "text": "2026-11-25"},
+        "worktreeId": "w",
+    }
+
+
+@pytest.mark.parametrize("text", ["prompt: x", "repoId: x", "- a", "a: [", "a: 1\na: 2", "1: x", "x" * 20_001])
+def test_run_options_that_are_refused(tmp_path: Path, text: str) -> None:
+    assert faulty(tmp_path, "--run-options", text) == ["run-options"]
 
 
 def test_a_branch_is_created_when_none_is_named(tmp_path: Path) -> None:
@@ -242,9 +259,9 @@ def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> Non
 
 
 def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
-    argv = ["--wait=maybe", "--foo", "--dry-run", "--scenario=sucess"]
+    argv = ["--wait=maybe", "--foo", "--dry-run=sucess"]
     found = faulty(tmp_path, *argv, MOGPLEX_PROMPT="", INPUT_TIMEOUT="x", MOGPLEX_HARNESS="y")
-    assert sorted(found) == ["flag --foo", "harness", "prompt", "scenario", "timeout", "wait"]
+    assert sorted(found) == ["dry-run", "flag --foo", "harness", "prompt", "timeout", "wait"]
 
 
 def test_a_flag_without_a_value_is_the_only_fault(tmp_path: Path) -> None:
@@ -320,13 +337,11 @@ def test_a_task_of_the_run_file_comes_before_its_top(tmp_path: Path) -> None:
 
 def test_a_run_file_s_values_are_text_as_written(tmp_path: Path) -> None:
     """YAML 1.1 takes ``no`` for a boolean, ``1.10`` for a number, ``1:30`` for 90 and a date for no text at all."""
-    text = (
-        "branch: no\nbase-branch: 1.10\nroot-directory: 2026-11-25\nharness: ~\nannotations:\nconversation-id: 1:30\n"
-    )
+    text = "branch: no\nbase-branch: 1.10\nroot-directory: 2026-11-25\nharness: ~\nannotations:\nagent: 1:30\n"
     run_file(tmp_path, text)
     read_back = read(tmp_path, "--run-file", "mogplex.yml")
     assert (read_back.branch, read_back.base_branch, read_back.root_directory) == ("no", "1.10", "2026-11-25")
-    assert (read_back.harness, read_back.summary, read_back.conversation_id) == (None, True, "1:30")
+    assert (read_back.harness, read_back.summary, read_back.agent) == (None, True, "1:30")
 
 
 def test_tasks_of_a_run_file_may_share_a_value(tmp_path: Path) -> None:
@@ -357,7 +372,6 @@ def test_the_inputs_that_a_run_file_must_not_set() -> None:
         "on-blocked",
         "include-event",
         "dry-run",
-        "scenario",
     }
     internal = {"matrix", "strategy", "post-step", "poll-interval"}
     assert {name for name, spec in inputs().items() if not spec.is_for_run_file} == never | internal | {
@@ -378,7 +392,7 @@ def test_a_file_that_is_no_yaml_mapping_is_not_quoted(tmp_path: Path) -> None:
         f"%{secret}",
     ):
         run_file(tmp_path, text)
-        for argv in (["--run-file", "mogplex.yml"], ["--dry-run", "--scenario", "mogplex.yml"]):
+        for argv in (["--run-file", "mogplex.yml"], ["--dry-run", "./mogplex.yml"]):
             with pytest.raises(UsageError) as caught:
                 read(tmp_path, *argv)
             (problem,) = caught.value.problems
@@ -595,8 +609,8 @@ def test_what_is_wrong_with_an_address(tmp_path: Path, value: str, fault: str) -
 @pytest.mark.parametrize(
     "argv",
     [
-        ["--prompt=x", "--dry-run", "--scenario=failed"],
-        ["--prompt=x", "--mode=safe", "--worktree-id=w", "--harness=codex"],
+        ["--prompt=x", "--dry-run=failed"],
+        ["--prompt=x", "--mode=safe", "--run-options=worktreeId: w", "--harness=codex"],
         ["--prompt=x", "--harness=mogplex"],
         ["--prompt=x", "--branch=a", "--base-branch=b", "--create-branch"],
         ["--prompt=x", "--branch=a", "--base-branch=a", "--create-branch=false"],
@@ -630,11 +644,14 @@ def test_inputs_that_go_together(tmp_path: Path, argv: list[str]) -> None:
         (["--prompt=x", "--protected-paths=a"], ["github-token is missing, and needed for protected-paths"]),
         (["--prompt=x", "--artifact-schema=schema.json"], ["artifact-schema is given without artifact"]),
         (["--prompt=x", "--artifact=a", "--branch=b"], ["artifact needs a branch of the run's own"]),
-        (["--prompt=x", "--artifact=a", "--worktree-id=b"], ["artifact needs a branch of the run's own"]),
+        (["--prompt=x", "--artifact=a", "--run-options=worktreeId: b"], ["artifact needs a branch of the run's own"]),
         (["--prompt=x", "--prompt-file=task.md"], ["prompt is given together with prompt-file"]),
         (
-            ["--prompt=x", "--mode=safe", "--worktree-id=w", "--harness=mogplex"],
-            [f"{name} is not available for the harness mogplex" for name in ("mode", "worktree-id")],
+            ["--prompt=x", "--mode=safe", "--run-options=worktreeId: w", "--harness=mogplex"],
+            [
+                "mode is not available for the harness mogplex",
+                "run-options names a worktree, which is not available for the harness mogplex",
+            ],
         ),
     ],
 )
