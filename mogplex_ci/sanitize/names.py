@@ -16,7 +16,8 @@ from functools import cache
 from mogplex_ci.sanitize.formats import word_start
 
 _NAME = (
-    r"(?:pass(?:word|wd|phrase|code)?|pwd|psw|secret|token|credentials?|key|auth(?:orization)?|pat)\d{0,2}(?![a-z0-9_])"
+    r"(?:pass(?:word|wd|phrase|code)?|pwd|(?<![a-z])psw|secret|token|credentials?|key|auth(?:orization)?|pat)"
+    r"\d{0,2}(?![a-z0-9_])"
 )
 """How names of secrets end, in lower case."""
 _NAME_STARTS = ("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat")
@@ -72,7 +73,7 @@ COMMANDS = {
     " login": rf"{_LOGIN}{_ON}[ \t]-p[ =]?{_WORD}",
     " -p": rf"{_MYSQL}{_ON}(?:(?<=sshpass)[ \t]{{1,4}}-p[ \t]{{0,4}}|[ \t]-p){_WORD}",
     "redis-cli": rf"\bredis-cli\b{_ON}[ \t]-a[ \t]{{1,4}}{_WORD}",
-    "login": rf"\blogin\s{{1,9}}\S{{1,100}}\s{{1,9}}passw(?:or)?d\s{{1,9}}{_WORD}",
+    "login": r"\blogin\s{1,9}\S{1,100}\s{1,9}passw(?:or)?d\s{1,9}(?P<likely>\S++)",
     " is ": (
         r"(?<!\S)(?P<likely>\S{8,}+) is (?:the|my|your|our|its|a) (?:\w{1,20} ){0,2}"
         r"(?:password|passphrase|secret|token|key)\b"
@@ -228,7 +229,9 @@ def _expected(word: str, before: str, gap: re.Match[str], quote: str) -> tuple[_
     operator, is_spaced = gap["operator"], bool(gap["space"])
     if quote:
         return _Doubt.TEXT, quote
-    if is_flag or (word.isupper() and operator.endswith("=") and (len(operator) > 1 or not is_spaced)):
+    if (is_flag and not gap[0].endswith((" ", "\t"))) or (
+        word.isupper() and operator.endswith("=") and (len(operator) > 1 or not is_spaced)
+    ):
         return _Doubt.NONE, "shell"
     if before.endswith(("?", "&", ";")) or word.lower().startswith(("x-", "private-")):
         return _Doubt.NONE, "code"
