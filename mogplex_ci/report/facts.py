@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS
@@ -15,7 +15,7 @@ from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, problem, says_more
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.sanitize import count, timestamp
+from mogplex_ci.sanitize import CleanText, count, timestamp
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.result import Gate, RunResult
     from mogplex_ci.run.timeline import PhaseSpan, ToolUse
-    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
+    from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
@@ -370,7 +370,7 @@ def _output(told: Told, facts: Facts, safe: Sanitizer) -> CleanText | None:
         return safe.identifier("true" if value else "false")
     if isinstance(value, int | float | Result):
         return safe.identifier(str(plain(value, digits=0)))
-    return cast("CleanText | None", value)
+    return value if isinstance(value, CleanText) else None
 
 
 def _row(run: RunFacts, safe: Sanitizer) -> dict[str, object]:

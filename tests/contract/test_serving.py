@@ -51,7 +51,7 @@ def test_names_file_line_and_field_of_a_bad_scenario(tmp_path: Path) -> None:
 BAD_OPTIONS = {
     "port": (["--port", "70000"], '--port: "70000" is not a port. Use 0 to 65535.'),
     "speed": (["--speed", "fast"], '--speed: "fast" is not a positive number. Use one such as 10 or 0.5.'),
-    "scenario": (["--scenario", "other"], "other: no such scenario: use a file or one of cancelled, claude-code,"),
+    "scenario": (["--scenario", "other"], "other: no such scenario: use a file or one of asks-twice,"),
     "world": (["--world", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),
     "log": (["--port", "0", "--log-requests", "no/such/folder"], "no/such/folder: No such file or directory"),
     "host": (["--host", "192.0.2.1"], "cannot serve on 192.0.2.1 port 8787: Cannot assign requested address"),

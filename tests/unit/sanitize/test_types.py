@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -142,7 +143,11 @@ def test_the_package_that_sanitizes_is_the_only_door() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in made:
                 offenders.append(f"{name}:{node.lineno} makes {ast.unparse(node.func)}")
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("cast") and "Text" in ast.unparse(node):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func).endswith("cast")
+                and made & set(re.findall(r"\w+", ast.unparse(node)))
+            ):
                 offenders.append(f"{name}:{node.lineno} casts to it")
             if isinstance(node, ast.Attribute) and node.attr == "_value" and ast.unparse(node.value) != "self":
                 offenders.append(f"{name}:{node.lineno} opens {ast.unparse(node.value)}")
