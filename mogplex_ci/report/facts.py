@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import LiteralString
 
     from mogplex_ci.inputs.read import ActionInputs
+    from mogplex_ci.models import Run
     from mogplex_ci.outputs import Told
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.result import Gate, RunResult
@@ -199,19 +200,13 @@ class StepFacts(NamedTuple):
 
 def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None) -> Facts:
     """Return the facts of a step that ended with ``result``; ``inputs`` is None when they could not be read."""
-    run, timeline = result.run, result.timeline
-    task = inputs.prompt if inputs else ""
-    folder = inputs.output_dir if inputs else None
-    identity = platform.identity()
-    repo = safe.repo(result.repo.full_name) if result.repo else None
-    words = platform.event_words() if inputs and inputs.include_event and run else ()
+    run, timeline, repo = result.run, result.timeline, safe.repo(result.repo.full_name) if result.repo else None
+    task, folder = (inputs.prompt, inputs.output_dir) if inputs else ("", None)
     branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
-    has_own_branch = branch is not None and branch != base
+    own = branch if branch != base else None
     pull_request_url = safe.url(timeline.pull_request_url)
-    commit = run.terminal_commit if run else None
-    checkpoint = timeline.checkpoint if run and run.is_paused else None
     cause = safe.message(capitalized(result.cause)) if result.cause else None
-    has_work = branch is not None and _has_work(result)
+    has_work, has_artifact = branch is not None and _has_work(result), result.artifact is not None
     return Facts(
         result=result.result,
         exit_code=result.exit_code,
@@ -226,7 +221,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         requests=result.requests_sent,
         title=safe.clean(first_line(task), limit=TITLE_LIMIT),
         task=safe.clean(task, limit=MESSAGE_LIMIT),
-        attempt=safe.identifier(identity.attempt) if identity else None,
+        attempt=_attempt(platform, safe),
         run_id=safe.identifier(run.id) if run else None,
         status=safe.identifier(run.status) if run else None,
         harness=safe.identifier(run.harness) if run else None,
@@ -241,12 +236,12 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         branch_shown=safe.clean(result.branch, limit=BRANCH_LIMIT) if result.branch else None,
         base_branch=base,
         base_shown=safe.clean(result.base_branch, limit=BRANCH_LIMIT) if result.base_branch else None,
-        commit=safe.identifier(commit) if commit and re.fullmatch(_COMMIT, commit.text) else None,
+        commit=_commit(run, safe),
         pull_request_url=pull_request_url,
         pull_request_number=_number(pull_request_url),
-        branch_url=_github(safe, repo, "tree", branch) if has_own_branch else None,
-        compare_url=_github(safe, repo, "compare", f"{base}...{branch}") if has_own_branch and base else None,
-        preview_url=safe.url(checkpoint.preview_url) if checkpoint else None,
+        branch_url=_github(safe, repo, "tree", own),
+        compare_url=_github(safe, repo, "compare", f"{base}...{own}") if own and base else None,
+        preview_url=_preview(result, safe),
         changed=timeline.changed,
         has_work=has_work,
         message=_last_words(timeline, safe),
@@ -259,12 +254,33 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         gates=tuple(gate_facts(gate, safe) for gate in result.gates),
         artifact=safe.json(result.artifact) if result.artifact is not None else None,
         next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs)),
-        event_sha256=safe.identifier(event_text(words).sha256) if words else None,
+        event_sha256=_event_sha256(result, inputs, platform, safe),
         output_dir=_relative(folder, platform, safe) if folder else None,
-        artifact_file=(
-            _relative(folder / ARTIFACT_FILE, platform, safe) if folder and result.artifact is not None else None
-        ),
+        artifact_file=_relative(folder / ARTIFACT_FILE, platform, safe) if folder and has_artifact else None,
     )
+
+
+def _event_sha256(
+    result: RunResult, inputs: ActionInputs | None, platform: Platform, safe: Sanitizer
+) -> SafeText | None:
+    words = platform.event_words() if inputs and inputs.include_event and result.run else ()
+    return safe.identifier(event_text(words).sha256) if words else None
+
+
+def _attempt(platform: Platform, safe: Sanitizer) -> SafeText | None:
+    identity = platform.identity()
+    return safe.identifier(identity.attempt) if identity else None
+
+
+def _commit(run: Run | None, safe: Sanitizer) -> SafeText | None:
+    commit = run.terminal_commit if run else None
+    return safe.identifier(commit) if commit and re.fullmatch(_COMMIT, commit.text) else None
+
+
+def _preview(result: RunResult, safe: Sanitizer) -> SafeText | None:
+    """Return what a run that is paused shows."""
+    checkpoint = result.timeline.checkpoint if result.run and result.run.is_paused else None
+    return safe.url(checkpoint.preview_url) if checkpoint else None
 
 
 def _with_links(gate: Gate) -> Iterator[Untrusted]:
