@@ -18,7 +18,7 @@ _ESCAPE: Final = (
 
 ``\\u009b`` is how controls are shown: no more than text.
 """
-_CHARACTERS: Final = dict(
+_CHARACTERS: Final[dict[str, str]] = dict(
     zip(("n", "r", "t", "b", "f", "amp", "lt", "gt", "quot", "apos"), "\n\n\t  &<>\"'", strict=True)
 )
 _BASE64: Final = r"[A-Za-z0-9+/_-]{24,}(?:[ \t\r]*\n[ \t]*[A-Za-z0-9+/_-]{2,})*"
@@ -78,7 +78,7 @@ def unescaped(text: str) -> Decoded:
 
 
 def _character(match: re.Match[str]) -> str:
-    text = match[match.lastindex or 0]
+    text: str = match[match.lastindex or 0]
     match match.lastindex:
         case 1 | 4 | 6:
             return chr(int(text, 16))

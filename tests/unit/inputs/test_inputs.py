@@ -140,7 +140,7 @@ def test_a_scenario_is_a_name_or_a_file_in_the_workspace(tmp_path: Path) -> None
     assert read(tmp_path, "--dry-run").dry_run is True
     assert read(tmp_path, "--dry-run", "failed").dry_run == "failed"
     assert read(tmp_path, "--dry-run", "./mine.yaml").dry_run == tmp_path.resolve() / "mine.yaml"
-    for name in ("missing.yaml", "outside.yaml", "../x.yaml", "/etc/passwd", "faild"):
+    for name in ("missing.yaml", "outside.yaml", "../x.yaml", "/etc/passwd", "failled"):
         assert faulty(tmp_path, "--dry-run", name) == ["dry-run"]
     for text, remedy in (("steps: [", "See docs/emulator.md."), ("steps: [{part: x}]", "Fix line 1: steps[0]")):
         (tmp_path / "mine.yaml").write_text(text)

@@ -1,7 +1,6 @@
 """Rule sets of other secret scanners, and samples made from their expressions: what the formats are measured against.
 
-betterleaks' rules come with its package; those of gitleaks (``config/gitleaks.toml``) and of trufflehog
-(``pkg/detectors``) are read from clones of their repositories.
+betterleaks' rules come with its package; those of gitleaks (``config/gitleaks.toml``) are read from a clone.
 """
 
 from __future__ import annotations
@@ -88,40 +87,6 @@ def gitleaks(config: str) -> list[Rule]:
         words = re.findall(r"[a-z]{3,}", (entry.get("keywords") or [entry["id"]])[0].lower())
         rules.append(Rule(entry["id"], _python(entry["regex"]), is_named, words[0] if words else "service"))
     return rules
-
-
-def trufflehog(detectors: Path) -> list[Rule]:
-    """Return the expressions for secrets in the folder of trufflehog's detectors."""
-    rules = []
-    for path in sorted(detectors.rglob("*.go")):
-        if path.stem.endswith("_test"):
-            continue
-        source = path.read_text(encoding="utf-8")
-        folder = path.relative_to(detectors).parent.as_posix()
-        for name, prefix, pattern in re.findall(
-            r"(\w*(?:key|token|secret|pat)\w*)\s*=\s*regexp\.MustCompile\("
-            r"(?:(detectors\.PrefixRegex\(\[\]string\{[^}]*\}\))\s*\+\s*)?(?:`([^`]*)`|\"[^\"]*\")\)",
-            source,
-            re.IGNORECASE,
-        ):
-            full_name = f"{folder}:{name}"
-            if pattern and not _NO_SECRETS.search(full_name) and not _OBJECTS.search(full_name):
-                words = re.findall(r'"(\w[^"]*)"', prefix)
-                keyword = re.sub(r"\W", "", words[0]) if words else folder.split("/")[0]
-                if not _is_whole(_python(pattern)):
-                    continue
-                is_named = bool(prefix) or bool(_NEARBY.search(pattern))
-                rules.append(Rule(full_name, _python(pattern), is_named, keyword))
-    return rules
-
-
-def _is_whole(pattern: str) -> bool:
-    """Whether ``pattern`` is all of an expression, not the first part of one that the source puts together."""
-    try:
-        _compiled(pattern)
-    except re.error:
-        return False
-    return True
 
 
 def samples(rule: Rule, count: int, seed: int = 0) -> Iterator[Sample]:
