@@ -51,7 +51,7 @@ class _Arrivals:
             server.server_close()
 
 
-_ALL = ("requests", "yaml", "jsonschema")
+_ALL = ("requests", "yaml", "jsonschema", "structlog")
 """The libraries that the action's parts need, sooner or later."""
 _IMPORTED = """
 import sys

@@ -50,7 +50,7 @@ _USAGE_ERROR: Final = 4
 """Exit code of pytest when a test that it shall run does not exist, among others."""
 _SERVER: Final = """
 import contextlib, os, resource, signal, sys, threading
-import hypothesis.strategies, jinja2, jsonschema, pytest, pytest_cov, pytest_timeout, requests
+import hypothesis.strategies, jinja2, jsonschema, pytest, pytest_cov, pytest_timeout, requests, structlog
 import werkzeug.serving, xdist, yaml
 sys.dont_write_bytecode = True
 parent = int(sys.argv[1])

@@ -1,13 +1,14 @@
 """What the program itself does, for people who debug it: requests, waits and decisions.
 
-Written to the CI system's debug channel and to a file, sanitized, as one JSON object a line.
+Written through structlog, sanitized, to the CI system's debug channel and to a file with one JSON object a line.
 """
 
 from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.report import Report
 from mogplex_ci.sanitize import Sanitizer
@@ -15,9 +16,12 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import open_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
     from pathlib import Path
 
+    from structlog.typing import FilteringBoundLogger
+
+    from mogplex_ci.report.facts import StepFacts
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText
 
@@ -34,19 +38,22 @@ class Diagnostics(Report):
         self._path = path
         self._debug = debug
         self._lock = threading.Lock()
+        self._held: list[tuple[str, dict[str, object]]] = []
+        """What comes before the first request waits for it, because importing structlog would delay it."""
         if path is not None:
             with open_text(path, append=False):
                 pass
 
     def request(self, method: str, path: str, *, status: int | None, attempt: int, milliseconds: float) -> None:
         """Log a request; ``status`` is None when no answer came."""
-        self._write(
+        self._log(
             "request", method=method, path=path, status=status, attempt=attempt, milliseconds=round(milliseconds, 1)
         )
+        self._write_held()
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Log an update: a wait with its reason, or a decision."""
-        fields: dict[str, object] = {}
+        fields: dict[str, object] = {} if name is None else {"name": name}
         for field, value in update._asdict().items():
             if field not in _SHOWN_ELSEWHERE:
                 fields[field] = _plain(value)
@@ -55,17 +62,44 @@ class Diagnostics(Report):
             fields["status"] = run.status
         if events is not None:
             fields["count"] = len(events)
-        self._write(type(update).__name__, **fields)
+        self._log(type(update).__name__, **fields)
 
-    def _write(self, event: str, **fields: object) -> None:
-        """Write a line; in a step with several runs their threads do so."""
+    def end(self, step: StepFacts) -> None:
+        """Write what is held; the result file says how the step ended."""
+        self._write_held()
+
+    def info(self, line: SafeText) -> None:
+        """Write a finished line; structlog calls this."""
+        if self._path is not None:
+            with open_text(self._path, append=True) as file:
+                file.write(line + "\n")
+        self._debug(line)
+
+    def _log(self, event: str, **fields: object) -> None:
+        """Log an event with its time; in a step with several runs their threads do so."""
         time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        line = self._sanitizer.json(Untrusted({"time": time, "event": event, **fields}))
         with self._lock:
-            if self._path is not None:
-                with open_text(self._path, append=True) as file:
-                    file.write(line + "\n")
-            self._debug(line)
+            self._held.append((event, {"time": time, **fields}))
+        if "_logger" in self.__dict__:
+            self._write_held()
+
+    def _write_held(self) -> None:
+        with self._lock:
+            held, self._held = self._held, []
+            for event, fields in held:
+                self._logger.info(event, **fields)
+
+    @cached_property
+    def _logger(self) -> FilteringBoundLogger:
+        import structlog  # slow to import
+
+        logger: FilteringBoundLogger = structlog.wrap_logger(
+            self, processors=[self._render], wrapper_class=structlog.make_filtering_bound_logger("info")
+        )
+        return logger
+
+    def _render(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
+        return self._sanitizer.json(Untrusted(dict(event)))
 
 
 def _plain(value: object) -> object:

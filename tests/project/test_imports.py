@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-SLOW = {"jinja2", "jsonschema", "pathspec", "requests", "ssl", "urllib3", "yaml"}
+SLOW = {"jinja2", "jsonschema", "pathspec", "requests", "ssl", "structlog", "urllib3", "yaml"}
 
 
 @pytest.mark.parametrize(
