@@ -6,12 +6,10 @@ import gc
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from mogplex_ci.commands import COMMANDS, call
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
-from mogplex_ci.api.transport import Transport
+from mogplex_ci.api.transport import Answer, RequestLog, Transport
 from mogplex_ci.errors import (
     GitHubError,
     GitHubNotFoundError,
@@ -24,11 +25,6 @@ from mogplex_ci.errors import (
     WrongServiceError,
 )
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from mogplex_ci.api.transport import Answer, RequestLog
 
 PAGE_SIZE: Final = 100
 MAX_PAGES: Final = 30

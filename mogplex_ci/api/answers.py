@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.models import (
@@ -29,9 +30,6 @@ from mogplex_ci.models import (
     ToolState,
 )
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 _CODE: Final = r"[A-Z][A-Z0-9_]{0,63}"

@@ -10,7 +10,7 @@ from mogplex_ci.api import answers
 from mogplex_ci.api.budget import Use
 from mogplex_ci.api.contact import FIRST_CONTACT_SECONDS, Contact
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
-from mogplex_ci.api.transport import Answer, Transport, media_type_of
+from mogplex_ci.api.transport import Answer, RequestLog, Transport, media_type_of
 from mogplex_ci.errors import (
     ApiError,
     AutomationRequiredError,
@@ -28,7 +28,19 @@ from mogplex_ci.errors import (
     UnavailableError,
     WrongServiceError,
 )
-from mogplex_ci.models import FEED_LIMIT, LIST_LIMIT
+from mogplex_ci.models import (
+    FEED_LIMIT,
+    LIST_LIMIT,
+    Agent,
+    Artifact,
+    Cancelled,
+    EventPage,
+    Repo,
+    Run,
+    Skill,
+    StartedRun,
+    StartRequest,
+)
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
@@ -36,18 +48,6 @@ if TYPE_CHECKING:
 
     from mogplex_ci.api.budget import Turn
     from mogplex_ci.api.stream import EventStream
-    from mogplex_ci.api.transport import RequestLog
-    from mogplex_ci.models import (
-        Agent,
-        Artifact,
-        Cancelled,
-        EventPage,
-        Repo,
-        Run,
-        Skill,
-        StartedRun,
-        StartRequest,
-    )
     from mogplex_ci.waiting import Clock
 
 API_PATH: Final = "/api/v1/mogplex"

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from mogplex_ci.errors import NotAuthorizedError
-
-if TYPE_CHECKING:
-    from mogplex_ci.errors import MogplexError
+from mogplex_ci.errors import MogplexError, NotAuthorizedError
 
 FIRST_CONTACT_SECONDS: Final = 120.0
 """How long a service that has never answered is tried: its address, this network or a proxy may be set up wrongly."""

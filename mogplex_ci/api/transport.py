@@ -7,10 +7,11 @@ import sys
 import time
 import warnings
 from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPResponse, parse_headers
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
@@ -19,14 +20,9 @@ from urllib3.connection import HTTPConnection
 from mogplex_ci import __version__
 from mogplex_ci.api.contact import FIRST_CONTACT_SECONDS
 from mogplex_ci.api.retry import CALL_SECONDS
-from mogplex_ci.errors import NotAuthorizedError, UnreachableError, WrongServiceError
+from mogplex_ci.errors import MogplexError, NotAuthorizedError, UnreachableError, WrongServiceError
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from mogplex_ci.errors import MogplexError
 
 # requests can do without its guess of a text's charset, and says so. The API answers in UTF-8, and loading what guesses
 # takes a twentieth of the time to the first request.

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from typing import Final
 
 COMMANDS: Final = {
     "action": "Perform one CI step: start a run, follow it, exit by how it ended. The default.",

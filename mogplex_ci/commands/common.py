@@ -9,7 +9,7 @@ import sys
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TextIO, TypeAlias, TypeVar
 
 from mogplex_ci.api.retry import Waiting, finish, retrying
 from mogplex_ci.errors import EXIT_CODES, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
@@ -21,7 +21,6 @@ from mogplex_ci.waiting import StopRequested, SystemClock, stop_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-    from typing import TextIO
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.models import Run

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, LiteralString
 from urllib.parse import urlsplit
 
-from mogplex_ci.commands.common import Style, error_text, perform, program, remedy_of
+from mogplex_ci.commands.common import Console, Session, Style, error_text, perform, program, remedy_of
 from mogplex_ci.errors import (
     EXIT_CODES,
     ForbiddenError,
@@ -20,17 +20,18 @@ from mogplex_ci.errors import (
     MogplexError,
     NotAuthorizedError,
     NotFoundError,
+    Problem,
     UnreachableError,
     UntrustedTriggerError,
     UsageError,
     WrongServiceError,
 )
 from mogplex_ci.inputs.declared import inputs, is_uuid
-from mogplex_ci.inputs.read import is_pattern, read_fleet
+from mogplex_ci.inputs.read import ActionInputs, is_pattern, read_fleet
 from mogplex_ci.inputs.sources import flag_parser, gather
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.webhook import Trust
-from mogplex_ci.sanitize import duration
+from mogplex_ci.sanitize import Value, duration
 from mogplex_ci.step.plan import key_of
 from mogplex_ci.untrusted import Untrusted
 
@@ -39,11 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from mogplex_ci.api.client import Client
-    from mogplex_ci.commands.common import Console, Session
-    from mogplex_ci.errors import Problem
-    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.sanitize import Value
 
 SERVICE_CHECKS: Final = ("token", "base-url", "proxy", "tls", "clock", "authentication", "scope", "repo")
 CALL_SECONDS: Final = 10.0

@@ -5,16 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from mogplex_ci.commands.common import Parser, one_of, perform
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.scenario import SHIPPED
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _LAST_PORT: Final = 65535
 _GENERATIONS: Final = ("2026-11", "2026-08")

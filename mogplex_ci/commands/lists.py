@@ -5,15 +5,13 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, LiteralString
 
-from mogplex_ci.commands.common import Parser, checked_as, choose, perform
-from mogplex_ci.models import LIST_LIMIT
+from mogplex_ci.commands.common import Console, Parser, Session, checked_as, choose, perform
+from mogplex_ci.models import LIST_LIMIT, Repo
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mogplex_ci.commands.common import Console, Session
-    from mogplex_ci.models import Repo
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 
 CELL_LIMIT: Final = 100

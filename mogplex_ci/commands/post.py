@@ -10,14 +10,14 @@ from mogplex_ci.errors import EXIT_CODES, ForeignRunError, MogplexError, NotAuth
 from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import check_flags, flag_parser, given
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import Level
+from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
 from mogplex_ci.report.text import problem
 from mogplex_ci.run.one import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.sanitize import Markdown, Sanitizer, count, secrets_of
 from mogplex_ci.step.include_event import with_event
-from mogplex_ci.step.ledger import saved_state
+from mogplex_ci.step.ledger import OpenRun, saved_state
 from mogplex_ci.waiting import SystemClock, stop_of_process
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mogplex_ci.models import Cancelled
-    from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.step.ledger import OpenRun
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

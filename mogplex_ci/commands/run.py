@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from mogplex_ci.commands.common import RETRY_SECONDS, Parser, checked_as, perform
+from mogplex_ci.commands.common import RETRY_SECONDS, Parser, Session, checked_as, perform
 from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
-    from mogplex_ci.commands.common import Session
     from mogplex_ci.run.updates import Started
 
 

@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import finish
-from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Parser, Style, checked_as, choose, perform, run_id
+from mogplex_ci.commands.common import (
+    RETRY_SECONDS,
+    STATUS_STYLES,
+    Console,
+    Parser,
+    Session,
+    Style,
+    checked_as,
+    choose,
+    perform,
+    run_id,
+)
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
 from mogplex_ci.inputs.declared import is_uuid
-from mogplex_ci.models import FEED_LIMIT, EventKind
+from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.run import updates
@@ -19,7 +30,7 @@ from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.one import cancel_once
 from mogplex_ci.run.result import result_of_run
-from mogplex_ci.sanitize import duration, timestamp
+from mogplex_ci.sanitize import Part, SafeText, Sanitizer, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
 
@@ -27,11 +38,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from mogplex_ci.commands.common import Console, Session
-    from mogplex_ci.models import Event, Run
     from mogplex_ci.run.timeline import Timeline
     from mogplex_ci.run.updates import Ended, Update
-    from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
 T = TypeVar("T")
 POLL_INTERVAL: Final = 1.5

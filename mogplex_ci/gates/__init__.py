@@ -6,20 +6,12 @@ Nothing is reverted: branch and pull request stay for people to look at.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Generator
 
-from mogplex_ci.gates.case import Case, Evidence, Judge, Requirements
-from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, outcome_of
-from mogplex_ci.run.result import Gate, Result
-from mogplex_ci.run.updates import GateJudged
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from mogplex_ci.gates.case import Verdict
-    from mogplex_ci.gates.table import GateKind
-    from mogplex_ci.run.result import RunResult
-    from mogplex_ci.run.updates import Update
+from mogplex_ci.gates.case import Case, Evidence, Judge, Requirements, Verdict
+from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, GateKind, outcome_of
+from mogplex_ci.run.result import Gate, Result, RunResult
+from mogplex_ci.run.updates import GateJudged, Update
 
 __all__ = ["Case", "Judge", "Requirements", "judge_run"]
 

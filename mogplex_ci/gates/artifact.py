@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import ApiError, ConflictError, MogplexError, NotFoundError, OldServiceError
-from mogplex_ci.gates.case import Verdict
+from mogplex_ci.gates.case import Case, Verdict
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from mogplex_ci.gates.case import Case
     from mogplex_ci.run.updates import Update
 
 FETCH_SECONDS: Final = 60.0

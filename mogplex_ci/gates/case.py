@@ -5,23 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import GitHubError, MogplexError
-from mogplex_ci.run.updates import Started, Starting
+from mogplex_ci.run.updates import Started, Starting, Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
-    from typing import Any, TypeVar
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.gates.patterns import Patterns
     from mogplex_ci.github_api import Comparison, GitHubApi
     from mogplex_ci.models import Repo
     from mogplex_ci.run.result import RunResult
-    from mogplex_ci.run.updates import Update
     from mogplex_ci.untrusted import Untrusted
     from mogplex_ci.waiting import Clock, Stop
 

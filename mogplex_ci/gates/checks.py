@@ -7,16 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import LOOK_PAUSE, Evidence, Verdict
-from mogplex_ci.run.updates import ChecksAwaited
+from mogplex_ci.gates.case import LOOK_PAUSE, Case, Evidence, Verdict
+from mogplex_ci.run.updates import ChecksAwaited, Update
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from mogplex_ci.gates.case import Case
     from mogplex_ci.github_api import Check, Checks
-    from mogplex_ci.run.updates import Update
 
 FIRST_CHECK_SECONDS: Final = 90.0
 """How long to wait for the first check of a commit to appear."""

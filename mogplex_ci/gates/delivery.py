@@ -10,13 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import LOOK_PAUSE, Evidence, Verdict
+from mogplex_ci.gates.case import LOOK_PAUSE, Case, Evidence, Verdict
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from mogplex_ci.gates.case import Case
     from mogplex_ci.run.updates import Update
 
 SETTLE_SECONDS: Final = 30.0

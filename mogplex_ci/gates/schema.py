@@ -10,16 +10,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from datetime import date
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mogplex_ci.gates.ecma import python_pattern
 from mogplex_ci.waiting import bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _MAPS: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies")
 """Keywords whose values are schemas by name."""

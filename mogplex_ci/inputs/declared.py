@@ -25,19 +25,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import base_url_fault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 PROMPT_LIMIT: Final = 100_000
 """The API's limit, in UTF-16 code units."""

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.platforms.base import Level, Platform, variables
-from mogplex_ci.platforms.system import System, equals
+from mogplex_ci.platforms.system import Env, System, equals
 from mogplex_ci.workspace import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mogplex_ci.platforms.system import Env
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _ESCAPES: Final = str.maketrans({"%": "%AZP25", ";": "%3B", "\r": "%0D", "\n": "%0A", "]": "%5D"})

@@ -15,7 +15,7 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.state import StateFile
 from mogplex_ci.platforms.system import Identity, System, joined, value_of
-from mogplex_ci.platforms.webhook import shown_login
+from mogplex_ci.platforms.webhook import Trust, shown_login
 from mogplex_ci.urls import base_url_fault
 from mogplex_ci.workspace import not_writable, writable, write_whole
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mogplex_ci.platforms.event_words import Words
-    from mogplex_ci.platforms.webhook import Trust
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")

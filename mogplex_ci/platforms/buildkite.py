@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Platform, variables
-from mogplex_ci.platforms.system import System, cloned, counted, differs, equals, joined, repository_of
+from mogplex_ci.platforms.system import Env, System, cloned, counted, differs, equals, joined, repository_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TextIO
 
-    from mogplex_ci.platforms.system import Env
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"

@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.platforms.base import Level, Platform
-from mogplex_ci.platforms.system import System, counted, equals
-from mogplex_ci.platforms.webhook import Webhook
+from mogplex_ci.platforms.system import Env, Identity, System, counted, equals
+from mogplex_ci.platforms.webhook import Trust, Webhook
 from mogplex_ci.workspace import not_writable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mogplex_ci.platforms.event_words import Words
-    from mogplex_ci.platforms.system import Env, Identity
-    from mogplex_ci.platforms.webhook import Trust
     from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _STATE: Final = "runs"

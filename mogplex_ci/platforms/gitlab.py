@@ -9,16 +9,14 @@ import hashlib
 import json
 import secrets
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Platform, annotation_text
-from mogplex_ci.platforms.system import System, differs, equals
+from mogplex_ci.platforms.system import Env, System, differs, equals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TextIO
 
-    from mogplex_ci.platforms.system import Env
     from mogplex_ci.sanitize import SafeText
 
 _COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}

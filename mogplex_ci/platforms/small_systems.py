@@ -7,10 +7,12 @@ What a row knows of its system is in the system's documents, or in its source fo
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
 from mogplex_ci.platforms.base import dotenv
 from mogplex_ci.platforms.system import (
+    Env,
     Exports,
     System,
     cloned,
@@ -23,11 +25,6 @@ from mogplex_ci.platforms.system import (
     path,
     pushed_by,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mogplex_ci.platforms.system import Env
 
 
 def _first_workflow(env: Env) -> str | None:

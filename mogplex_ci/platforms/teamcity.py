@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Platform, annotation_text, variables
 from mogplex_ci.platforms.system import System, is_set, once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TextIO
 
     from mogplex_ci.sanitize import CleanText, SafeText
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mogplex_ci.run.updates import Started, Starting
+from mogplex_ci.run.updates import Started, Starting, Update
 from mogplex_ci.workspace import discard
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mogplex_ci.report.facts import RunFacts, StepFacts
-    from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
 

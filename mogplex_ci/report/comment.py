@@ -13,23 +13,19 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import finish, retrying
-from mogplex_ci.errors import GitHubError
+from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.report import Report
 from mogplex_ci.report.summary import Detail, gates, last_words, top_line, why
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.updates import Started
-from mogplex_ci.sanitize import Markdown
-from mogplex_ci.waiting import StopRequested
+from mogplex_ci.run.updates import Started, Update
+from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer
+from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mogplex_ci.errors import MogplexError
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.report.facts import StepFacts
-    from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import SafeText, Sanitizer
-    from mogplex_ci.waiting import Clock, Stop
 
 CALLS_SECONDS: Final = 15.0
 """How long GitHub is asked for one change of the comment. The run is not followed meanwhile."""

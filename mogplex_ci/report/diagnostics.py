@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from mogplex_ci.report import Report
-from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import open_text
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from mogplex_ci.report.facts import StepFacts
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import SafeText
 
 _SHOWN_ELSEWHERE: Final = ("events", "additions", "run", "repo")
 """Fields of updates that the log and the events file have."""

@@ -7,29 +7,24 @@ from __future__ import annotations
 
 import re
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 from urllib.parse import quote
 
-from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS
+from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS, Told
 from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, problem, says_more
-from mogplex_ci.run.result import Result
-from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.sanitize import CleanText, count, timestamp
+from mogplex_ci.run.result import Gate, Result, RunResult
+from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
+from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, timestamp
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-    from typing import LiteralString
 
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Run
-    from mogplex_ci.outputs import Told
     from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.run.result import Gate, RunResult
-    from mogplex_ci.run.timeline import PhaseSpan, ToolUse
-    from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""

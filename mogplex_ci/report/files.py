@@ -7,15 +7,15 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
-from mogplex_ci.models import EventKind
+from mogplex_ci.models import Event, EventKind
 from mogplex_ci.outputs import IN_FILE
 from mogplex_ci.report import FileReport, Report
-from mogplex_ci.report.facts import GateFacts, plain
+from mogplex_ci.report.facts import Facts, GateFacts, RunFacts, StepFacts, plain
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import PhaseSpan, ToolUse
-from mogplex_ci.run.updates import EventsArrived, Quiet
+from mogplex_ci.run.updates import EventsArrived, Quiet, Update
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import discard, open_text, write_whole
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from mogplex_ci.models import Event
-    from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
-    from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 
 VERSION: Final = 1

@@ -12,7 +12,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.errors import RateLimitedError
+from mogplex_ci.errors import Problem, RateLimitedError
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.system import System
 from mogplex_ci.report import Report, text
@@ -20,18 +20,16 @@ from mogplex_ci.report.log_lines import DETAILS_LIMIT, LogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
-from mogplex_ci.sanitize import count, duration
+from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mogplex_ci.errors import Problem
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.event_words import EventText
     from mogplex_ci.report.facts import RunFacts, StepFacts
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
 LAST_LINES: Final = 30
 """Lines at the end of a run's log that are shown even if the log is too long."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, LiteralString
 
-from mogplex_ci.platforms.base import Level
+from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.report import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mogplex_ci.models import Event, FileLocation
-    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 
 DETAILS_LIMIT: Final = 2_000_000

@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.report import Report
 from mogplex_ci.report.text import doing, headline, mark
 from mogplex_ci.run.timeline import ToolCall
-from mogplex_ci.run.updates import Cancelling, EventsArrived, Retrying, Started, Starting, StatusChanged
-from mogplex_ci.sanitize import clock
+from mogplex_ci.run.updates import Cancelling, EventsArrived, Retrying, Started, Starting, StatusChanged, Update
+from mogplex_ci.sanitize import SafeText, Sanitizer, clock
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import TextIO
 
     from rich.console import RenderableType
     from rich.live import Live
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from mogplex_ci.models import Run
     from mogplex_ci.report.facts import RunFacts
     from mogplex_ci.run.result import Result
-    from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import SafeText, Sanitizer
 
 _LEAST_COLUMNS: Final = 40
 """A narrower terminal has no room for the table."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, LiteralString, assert_never
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.models import FEED_LIMIT
+from mogplex_ci.models import FEED_LIMIT, Event
 from mogplex_ci.platforms.base import Level
 from mogplex_ci.report import text
-from mogplex_ci.report.facts import ARTIFACT_LIMIT, gate_facts
+from mogplex_ci.report.facts import ARTIFACT_LIMIT, Facts, GateFacts, gate_facts
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.timeline import Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall
-from mogplex_ci.sanitize import clock, count, duration
+from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall
+from mogplex_ci.sanitize import Part, SafeText, clock, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
@@ -20,14 +20,10 @@ if TYPE_CHECKING:
 
     from mogplex_ci.errors import MogplexError
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Event
-    from mogplex_ci.report.facts import Facts, GateFacts
     from mogplex_ci.report.log_lines import LogLines
     from mogplex_ci.report.text import EntryText
     from mogplex_ci.run.agent_text import Checkpoint
-    from mogplex_ci.run.timeline import Addition
     from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import Part, SafeText
 
 ITEMS_IN_ANNOTATION: Final = 3
 """Paths, checks or faults that the annotation of a gate names; the log lists all of them."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 from mogplex_ci.report import Report
 from mogplex_ci.report.text import NAME_LIMIT, headline, mark, title_of
 from mogplex_ci.run.result import Result
-from mogplex_ci.sanitize import Markdown, count, duration
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
     from mogplex_ci.run.timeline import ToolCall, ToolUse
-    from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 
 LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
-from mogplex_ci.models import EventKind
+from mogplex_ci.models import Event, EventKind, Run
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.timeline import AgentText, Note, Phase, PhaseEnded, PhaseStarted, ToolCall
-from mogplex_ci.sanitize import count, duration
+from mogplex_ci.run.timeline import AgentText, Entry, Note, Phase, PhaseEnded, PhaseStarted, ToolCall
+from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mogplex_ci.errors import Problem
-    from mogplex_ci.models import Event, Run
     from mogplex_ci.run.many import FleetCounts
-    from mogplex_ci.run.timeline import Entry
-    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 
 NAME_LIMIT: Final = 60
 """Characters of a tool's name where there is little room."""

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Set as AbstractSet
+from typing import Final
 
-from mogplex_ci.models import EventKind
-
-if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
-    from mogplex_ci.models import Run
+from mogplex_ci.models import EventKind, Run
 
 LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
 """Seconds before each reading of late events; two seconds in all."""

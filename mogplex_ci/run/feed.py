@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from mogplex_ci.models import FEED_LIMIT, EventKind
+from mogplex_ci.models import FEED_LIMIT, Event, EventKind, EventPage, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mogplex_ci.models import Event, EventPage, Run
     from mogplex_ci.untrusted import Untrusted
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import MogplexError, NoTurnError
-from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, EventKind, EventPage, Run
+from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run.ending import LATE_EVENT_PAUSES, Ending, announces
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.health import Health
-from mogplex_ci.run.news import Arrived, NoStream, Opened, Polls, RunReader, Stream
+from mogplex_ci.run.news import Arrived, NoStream, Opened, Polls, RunReader, Source, Stream
 from mogplex_ci.run.status_checks import StatusChecks
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import (
@@ -32,6 +32,7 @@ from mogplex_ci.run.updates import (
     StatusChanged,
     Trouble,
     UnknownStatus,
+    Update,
 )
 
 if TYPE_CHECKING:
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
     from mogplex_ci.api.budget import PollInterval
     from mogplex_ci.api.client import Client
-    from mogplex_ci.models import Event
-    from mogplex_ci.run.news import Source
-    from mogplex_ci.run.updates import Update
     from mogplex_ci.waiting import Clock, Stop
 
 QUIET_SECONDS: Final = 2.0

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.api.retry import Patience
-from mogplex_ci.errors import ForbiddenError, NotAuthorizedError, NotFoundError
-
-if TYPE_CHECKING:
-    from mogplex_ci.errors import MogplexError
+from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, NotFoundError
 
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds after the start in which the API may not know the run yet."""

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from signal import SIGTERM
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
+from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
 from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, Started
-from mogplex_ci.waiting import Stop, StopRequested
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
-
-    from mogplex_ci.run.updates import Update
-    from mogplex_ci.waiting import Clock
+from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, Started, Update
+from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 T = TypeVar("T")
 STOP_SECONDS: Final = 5.0

@@ -10,14 +10,13 @@ from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from mogplex_ci.api.retry import Backoff
-from mogplex_ci.api.stream import StreamClosed, StreamItem
+from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import MogplexError, RateLimitedError, StreamMissingError, StreamPositionError
 from mogplex_ci.models import FEED_LIMIT, Event, EventPage, Run
 
 if TYPE_CHECKING:
     from mogplex_ci.api.budget import PollInterval
     from mogplex_ci.api.client import Client
-    from mogplex_ci.api.stream import EventStream
     from mogplex_ci.run.feed import Feed
     from mogplex_ci.run.status_checks import StatusChecks
     from mogplex_ci.waiting import Clock, Stop

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci.api.budget import PollInterval, Use
 from mogplex_ci.api.retry import Backoff, finish, retrying
@@ -15,23 +15,18 @@ from mogplex_ci.errors import (
     ServerError,
     UnknownRepoError,
 )
-from mogplex_ci.models import Cancelled
+from mogplex_ci.models import Cancelled, Repo, Run, StartRequest
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
-from mogplex_ci.run.start import OnRerun, Starter, find_repo
+from mogplex_ci.run.start import Key, OnRerun, Starter, find_repo
 from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Retrying, Started, Starting
-from mogplex_ci.waiting import StopRequested
+from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Retrying, Started, Starting, Update
+from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from typing import TypeVar
 
     from mogplex_ci.api.client import Client
-    from mogplex_ci.models import Repo, Run, StartRequest
-    from mogplex_ci.run.start import Key
-    from mogplex_ci.run.updates import Update
-    from mogplex_ci.waiting import Clock, Stop
 
     T = TypeVar("T")
 

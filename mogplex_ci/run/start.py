@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, UsageError
-from mogplex_ci.run.updates import NextKey, Started
+from mogplex_ci.run.updates import NextKey, Started, Update
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.models import Repo, Run, StartedRun, StartRequest
-    from mogplex_ci.run.updates import Update
     from mogplex_ci.waiting import Clock, Stop
 
 MAX_KEY_LENGTH: Final = 200

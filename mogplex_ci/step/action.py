@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from mogplex_ci.inputs.read import read_fleet
+from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
@@ -20,7 +20,6 @@ from mogplex_ci.waiting import SystemClock, stop_of_process
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.run.result import RunResult
 
 

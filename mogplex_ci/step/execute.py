@@ -6,9 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import InternalError, MogplexError
-from mogplex_ci.run.one import Execution
-from mogplex_ci.run.result import interrupted, result_of_error
-from mogplex_ci.waiting import StopRequested
+from mogplex_ci.run.one import Execution, Plan
+from mogplex_ci.run.result import RunResult, interrupted, result_of_error
+from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo
     from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.run.one import Plan
-    from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.updates import Update
     from mogplex_ci.step.recorder import Recorder
-    from mogplex_ci.waiting import Clock, Stop
 
 
 class Step(NamedTuple):

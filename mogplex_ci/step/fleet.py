@@ -15,8 +15,8 @@ from mogplex_ci.api.contact import Contact
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import is_uuid
-from mogplex_ci.inputs.read import is_pattern
-from mogplex_ci.models import LIST_LIMIT
+from mogplex_ci.inputs.read import ActionInputs, is_pattern
+from mogplex_ci.models import LIST_LIMIT, Repo
 from mogplex_ci.report.text import count_of_runs
 from mogplex_ci.run.many import Fleet, FleetHeartbeat, RunEnded, result_of_fleet
 from mogplex_ci.run.start import FIND_REPO, no_such_repo, repos_named
@@ -27,8 +27,6 @@ from mogplex_ci.untrusted import Untrusted
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Repo
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.one import Plan
     from mogplex_ci.run.result import RunResult

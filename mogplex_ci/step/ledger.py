@@ -9,13 +9,12 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.run.updates import NextKey, Started, Starting
+from mogplex_ci.run.updates import NextKey, Started, Starting, Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Sequence
 
     from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.run.updates import Update
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, LiteralString, TypeVar
 
 from mogplex_ci.api.retry import finish
-from mogplex_ci.errors import InternalError, UsageError
+from mogplex_ci.errors import InternalError, Problem, UsageError
 from mogplex_ci.outputs import ARTIFACT_FILE, DIAGNOSTICS_FILE, EVENTS_FILE, JUNIT_FILE, PAGE_FILE, RESULT_FILE
 from mogplex_ci.report.comment import Comment, CommentReport
 from mogplex_ci.report.diagnostics import Diagnostics
@@ -18,7 +18,7 @@ from mogplex_ci.report.log import SAID_AT_ONCE, Log
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.run.updates import Started
+from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.untrusted import Untrusted
 
@@ -26,13 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from mogplex_ci.errors import Problem
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.platforms.event_words import EventText
     from mogplex_ci.report import Report
     from mogplex_ci.run.start import Key
-    from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
     from mogplex_ci.step.plan import Item
     from mogplex_ci.waiting import Clock, Stop

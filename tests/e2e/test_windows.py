@@ -33,8 +33,7 @@ runpy.run_module("mogplex_ci", run_name="__main__")
 
 @pytest.fixture
 def step(tmp_path: Path) -> GitHubStep:
-    files = {f"{name}-file": f"out/{name}" for name in ("result", "events", "report", "junit", "diagnostics")}
-    return GitHubStep(tmp_path, inputs={"prompt": "Fix it … 🚀", "dry-run": "true", "scenario": "no-change", **files})
+    return GitHubStep(tmp_path, inputs={"prompt": "Fix it … 🚀", "dry-run": "no-change", "output-dir": "out"})
 
 
 @pytest.mark.parametrize("encoding", mostly_slow(["cp1252", "ascii"], every=2))
@@ -60,5 +59,5 @@ def test_a_step_works_without_the_calls_that_windows_lacks(step: GitHubStep) -> 
     assert "could not be written" not in done.stdout
     assert step.outputs["result"] == "success"
     names = {path.name for path in (step.workspace / "out").iterdir()}
-    assert names == {"result", "events", "report", "junit", "diagnostics"}
+    assert names == {"diagnostics.jsonl", "events.ndjson", "junit.xml", "report.html", "result.json"}
     assert all(path.stat().st_size for path in (step.workspace / "out").iterdir())

@@ -85,13 +85,13 @@ def step_against(emulator: Emulator, tmp_path: Path, **inputs: str) -> GitHubSte
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_run_is_followed_to_its_end(kind: str, inputs: dict[str, str], tmp_path: Path) -> None:
     with Emulator("success", speed=50) as emulator:
-        step = step_against(emulator, tmp_path, **inputs, **{"result-file": "result.json"})
+        step = step_against(emulator, tmp_path, **inputs, **{"output-dir": "out"})
         with stdout(kind, emulator) as out, start(step, out) as process:
             _, err = process.communicate(timeout=LONG)
         assert (process.returncode, err) == (0, "")
         assert {run.status for run in emulator.runs} == {"success"}
     assert step.outputs["result"] == "success"
-    assert (step.workspace / "result.json").exists()
+    assert (step.workspace / "out" / "result.json").exists()
 
 
 @pytest.mark.parametrize("inputs", [ONE, FLEET], ids=["one run", "several"])
@@ -139,7 +139,7 @@ def test_post_cancels_without_a_log(kind: str, tmp_path: Path) -> None:
 def test_a_step_without_stdout(tmp_path: Path) -> None:
     """The descriptor is free then: no file of the step must get it, and with it the log."""
     with Emulator("success", speed=50) as emulator:
-        step = step_against(emulator, tmp_path, **{"events-file": "events.ndjson"})
+        step = step_against(emulator, tmp_path, **{"output-dir": "out"})
         done = subprocess.run(
             ENTRY,
             env=SYSTEM | step.environment,
@@ -149,7 +149,7 @@ def test_a_step_without_stdout(tmp_path: Path) -> None:
             check=False,
         )
     assert done.returncode == 0
-    lines = (step.workspace / "events.ndjson").read_text(encoding="utf-8").splitlines()
+    lines = (step.workspace / "out" / "events.ndjson").read_text(encoding="utf-8").splitlines()
     assert all(line.startswith("{") for line in lines)
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mogplex_ci import __version__
 from mogplex_ci.report import FileReport
 from mogplex_ci.report.text import NAME_LIMIT, details_of, entry_text, headline, long_lines, mark
-from mogplex_ci.run.timeline import AgentText, Note, PhaseEnded, PhaseStarted, ToolCall
-from mogplex_ci.sanitize import clock, duration
+from mogplex_ci.run.timeline import AgentText, Entry, Note, PhaseEnded, PhaseStarted, ToolCall, ToolUse
+from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, clock, duration
 from mogplex_ci.workspace import write_whole
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
     from mogplex_ci.run.result import Result
-    from mogplex_ci.run.timeline import Entry, ToolUse
-    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
     from mogplex_ci.untrusted import Untrusted
 
 _MOST_FILTERS: Final = 12
