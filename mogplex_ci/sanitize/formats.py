@@ -237,7 +237,10 @@ FORMATS: Final = (
 _KEY_BEGIN = r"-----\s{0,4}BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?\s{0,4}-----"
 _KEY_EDGE = rf"{_KEY_BEGIN}|KEY(?: BLOCK)?\s{{0,4}}-----"
 _KEY_BREAK = r"[\s\"',|>+*#]*+"
-_KEY_BODY = rf"{_KEY_BREAK}(?:[A-Za-z-]+: [^\n]*+{_KEY_BREAK})*+(?:[A-Za-z0-9+/=]{{16,}}+{_KEY_BREAK})+[A-Za-z0-9+/=]*"
+_KEY_BODY = (
+    rf"{_KEY_BREAK}(?:[A-Za-z-]+: [^\n]*+{_KEY_BREAK})*+(?:[A-Za-z0-9+/=]{{16,}}+{_KEY_BREAK})+"
+    r"(?:(?<!\n\n)[A-Za-z0-9+/=]+)?"  # a blank line ends the key: what follows is another text
+)
 _LOOKS_LIKE_BODY = r"\n|[A-Za-z0-9+/=]{16}"
 
 

@@ -32,9 +32,8 @@ def test_scripts_run_in_the_image_with_no_entrypoint_override(image: str, helper
     project = Project(tmp_path, DOWNSTREAM.replace(PUBLISHED, image))
     images = ["--pull-policy=if-not-present", f"--helper-image={helper_image}", f"--default-image={image}"]
     with Emulator("success", speed=1e9) as emulator:
-        pipeline = project.run(
-            *images, "--network=host", shell=False, MOGPLEX_URL=emulator.url, MOGPLEX_API_KEY=emulator.token
-        )
+        variables = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "CI_PIPELINE_SOURCE": "web"}
+        pipeline = project.run(*images, "--network=host", shell=False, **variables)
         assert pipeline.code == 0, pipeline.log
         first, second = emulator.runs
     assert first.key != second.key
