@@ -61,9 +61,9 @@ class Problem(NamedTuple):
     input: str
     """Name of the input, flag or variable."""
     fault: str
-    """What is wrong, as the rest of a sentence about the value: ``is not a duration``."""
+    """The fault, as the rest of a sentence about the value: ``is not a duration``."""
     remedy: str = ""
-    """What to do, as sentences."""
+    """Advice, as sentences."""
     got: Untrusted | None = None
     """The value, for example of a mistyped name; None for secrets and long texts."""
     near: tuple[Untrusted, ...] = ()
@@ -308,7 +308,7 @@ class UntrustedTriggerError(MogplexError):
 
 
 class UntrustedPromptError(MogplexError):
-    """The prompt contains text that the event attributes to somebody outside the project."""
+    """The prompt contains text that the event attributes to a person outside the project."""
 
     exit_code = 2
     code = "UNTRUSTED_PROMPT"

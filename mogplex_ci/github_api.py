@@ -44,7 +44,7 @@ _NO_COMMIT: Final = "0" * 40
 
 
 class Comparison(NamedTuple):
-    """What a commit changes compared to an earlier one, or to the point where its branch left another branch."""
+    """The changes of a commit compared to an earlier one, or to the point where its branch left another branch."""
 
     ahead_by: int
     """Commits that the later one has and the earlier one has not."""
@@ -94,7 +94,7 @@ class Check(NamedTuple):
 
 
 class Checks(NamedTuple):
-    """What there is about a commit."""
+    """All checks of a commit."""
 
     suites: tuple[Check, ...]
     runs: tuple[Check, ...]

@@ -58,7 +58,7 @@ class Run(NamedTuple):
     updated_at: datetime | None = None
     """Aware; None when the API's text is not a time. New events do not change it."""
     segment: Untrusted | None = None
-    """Id of the part of the run that is at work (``aiCallId``): a run that goes on after a pause has a new one."""
+    """Id of the part of the run that is active (``aiCallId``): a run that goes on after a pause has a new one."""
     agent_id: Untrusted | None = None
     """The agent that was used. None when none was asked for, or the server does not know agents."""
     terminal_commit: Untrusted | None = None
@@ -93,7 +93,7 @@ class Run(NamedTuple):
 
 
 class EventKind(StrEnum):
-    """What an event means, whichever generation of the service wrote it."""
+    """The meaning of an event, whichever generation of the service wrote it."""
 
     ACCEPTED = "accepted"
     """The service accepted the run."""
@@ -117,7 +117,7 @@ class EventKind(StrEnum):
 
 
 class ToolState(NamedTuple):
-    """What a tool event says about its call."""
+    """The state of a tool call, as one of its events reports it."""
 
     name: Untrusted
     call_id: Untrusted | None
@@ -130,7 +130,7 @@ class ToolState(NamedTuple):
 
 
 class GitState(NamedTuple):
-    """What a ``git_sync`` or ``git_delivery`` event says."""
+    """The content of a ``git_sync`` or ``git_delivery`` event."""
 
     working_branch: Untrusted | None
     base_branch: Untrusted | None

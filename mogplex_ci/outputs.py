@@ -1,4 +1,4 @@
-"""What a step tells other programs: one table for the outputs, their variables and the result file."""
+"""A step's results for other programs: one table for the outputs, their variables and the result file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``Untrusted``, the type of text that must not be printed as it is.
 
-Everything the API returns is untrusted: an agent repeats whatever a repository or an issue told it. Such text is held
-in ``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` turns it into text.
+Everything the API returns is untrusted: an agent repeats the text of any repository or issue. Such text is held in
+``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` turns it into text.
 """
 
 # No `from __future__ import annotations`: models.py says why, and every start imports this module, too.

@@ -116,7 +116,7 @@ class Stop:
 
 class _ThisThread(threading.local):
     stop: Stop | None = None
-    """What may end the waits of this thread."""
+    """The stop that may end the waits of this thread."""
 
 
 _this_thread = _ThisThread()

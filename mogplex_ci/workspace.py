@@ -1,8 +1,8 @@
 """Files in the workspace that inputs name. A path that leaves it, directly or by a symbolic link, is refused.
 
 An agent's branch or an earlier step decides what is in the workspace, and may change it while the step runs. Links are
-therefore resolved once, when the inputs are read, and whatever is opened later is opened without following any. Windows
-has no calls that open a file this way: there, links are looked for just before the file is opened.
+therefore resolved once, when the inputs are read, and every later opening follows none. Windows has no
+calls that open a file this way: there, links are looked for just before the file is opened.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def write_whole(path: Path, text: str | Iterator[str]) -> None:
                 _hand_over(file, descriptor if descriptor is not None else folder)
                 stream.writelines([text] if isinstance(text, str) else text)
                 if hasattr(os, "fchmod"):
-                    os.fchmod(file, 0o644)  # whatever the umask: later steps may run as another user
+                    os.fchmod(file, 0o644)  # despite the umask: later steps may run as another user
             os.replace(partial, folder / path.name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
         except BaseException:
             os.unlink(partial, dir_fd=descriptor)

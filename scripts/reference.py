@@ -28,7 +28,7 @@ _SCALAR: Final = ["string", "number", "boolean", "null"]
 """Types of a value in a run file. YAML readers disagree about what ``no`` and ``1.10`` are; to us they are text."""
 
 _TYPES: Final = '''\
-"""What a step is given. Written by `make docs` from schemas/inputs.schema.json; change that."""
+"""The inputs of a step. Written by `make docs` from schemas/inputs.schema.json; change that."""
 
 # No `from __future__ import annotations`, as in models.py.
 

@@ -1,7 +1,7 @@
 """Reads the API's JSON into typed values: the only place that knows the API's field names and payload keys.
 
-What is needed to go on (ids, statuses) is checked, and an answer without it is refused. Everything else may be missing
-or odd: unknown fields, types and states are ignored, as the API asks of its clients.
+Needed values (ids, statuses) are checked, and an answer without them is refused. Everything else may be missing or
+odd: unknown fields, types and states are ignored, as the API asks of its clients.
 """
 
 from __future__ import annotations

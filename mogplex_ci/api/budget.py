@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     """Waits for the turn of a request, at most the given seconds; see ``TokenBudget.turn``."""
 
 SECONDS_PER_REQUEST: Final = 60.0 / 54.0
-"""What one request costs the jobs that share a token: the API allows 60 in any minute, and a few are spare."""
+"""The time that jobs sharing a token need for each request: the API allows 60 in any minute, and a few are spare."""
 STATUS_CHECK_SECONDS: Final = 60.0
 """Time between two status checks beside the events: only ``GET /runs/{id}`` notices that a run's worker died."""
 LONGEST_INTERVAL: Final = 2.0
@@ -43,7 +43,7 @@ _FORGET_SECONDS: Final = 600.0
 
 
 class Use(IntEnum):
-    """What a request is for; when several wait, the one with the lowest number is next."""
+    """The purpose of a request; when several wait, the one with the lowest number is next."""
 
     CANCEL = 0
     START = 1

@@ -1,4 +1,4 @@
-"""What a step knows of the service it talks to. It decides how long a failure is waited out."""
+"""Tracks whether the service has answered and accepted the token. This decides how long a failure is waited out."""
 
 from __future__ import annotations
 

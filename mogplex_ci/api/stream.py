@@ -27,7 +27,7 @@ MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 MAX_WAITING_BYTES: Final = 1_048_576
 """Bytes that are read ahead of the consumer, about; then the reader waits, and with it the service."""
 _ITEM_BYTES: Final = 256
-"""What an item counts besides its data, so that comments do not come for free."""
+"""Overhead that each item counts besides its data, so that comments are not free."""
 _READ_BYTES: Final = 65_536
 
 
@@ -130,7 +130,7 @@ class EventStream:
     def close(self) -> None:
         """End the connection; the service forgets the stream at once.
 
-        The reader closes the response: it may be about to give the connection back to the pool, and nobody else must
+        The reader closes the response: it may be about to give the connection back to the pool, and no other thread may
         close it once another request uses it.
         """
         self._room.close()

@@ -165,7 +165,7 @@ class Transport:
                 stream=True,
             )
             if time.monotonic() > ends:
-                response.close()  # nobody waits for it any more
+                response.close()  # its caller no longer waits
                 raise UnreachableError("the API's answer did not arrive in time")
             if response.status_code == 200:
                 return response
@@ -283,7 +283,7 @@ _NEVER_SENT: Final = (
 
 
 _NO_AUTHORITIES: Final = ("Could not find a suitable TLS CA certificate bundle", "NO_CERTIFICATE_OR_CRL_FOUND")
-"""What requests says about a certificate file that is not there, and OpenSSL about one without a certificate."""
+"""The words of requests for a missing certificate file, and of OpenSSL for a file without a certificate."""
 
 
 def failure_of(error: Exception, host: str) -> MogplexError:

@@ -1,4 +1,4 @@
-"""What the commands for people share: argument parsing, output, and one session with the API."""
+"""Shared parts of the commands for people: argument parsing, output, and one session with the API."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def remedy_of(error: MogplexError) -> str:
 
 
 class Session:
-    """What one command works with: the API's client, the console, the clock and the stop signal."""
+    """The tools of one command: the API's client, the console, the clock and the stop signal."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         """``env`` is the process environment; the token and the service's address come from it."""

@@ -48,7 +48,7 @@ SKEW_SECONDS: Final = 60.0
 """How much the clocks may differ: HTTP dates have whole seconds, and the answer takes its time."""
 _TOKEN: Final = re.compile(r"mog_[0-9A-Za-z]{32}", re.ASCII)
 _STAND_INS: Final = {"prompt": "-", "repo": "owner/name"}
-"""Inputs that only a step needs. Somebody who asks about the token or the network need not give them."""
+"""Inputs that only a step needs. A check of the token or the network works without them."""
 _CHECKED_BEFORE: Final = ("api-key", "base-url")
 """Inputs that have checks of their own."""
 
@@ -78,15 +78,15 @@ class Finding:
     """One line of the report."""
 
     check: LiteralString
-    """What was checked, in one word."""
+    """The subject of the check, in one word."""
     mark: Mark
     template: LiteralString
-    """What was found, for ``Sanitizer.line``, with ``values``."""
+    """The finding, for ``Sanitizer.line``, with ``values``."""
     values: tuple[Value, ...] = ()
     remedy: str = ""
-    """What to do about it."""
+    """Advice to the user."""
     exit_code: int = 0
-    """What a step would exit with because of it."""
+    """The exit code of a step that meets this fault."""
 
     @classmethod
     def of_error(cls, check: LiteralString, error: MogplexError) -> Finding:

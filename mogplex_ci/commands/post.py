@@ -59,7 +59,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 class _CleanUp(NamedTuple):
-    """What cancels the runs of one step."""
+    """Cancels the runs of one step."""
 
     argv: Sequence[str]
     env: Mapping[str, str]

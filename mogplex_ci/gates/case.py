@@ -1,4 +1,4 @@
-"""What gates work with: what is required, whom they ask, and what GitHub says about the run's work."""
+"""Types that the gates share: the requirements, the sources to ask, and GitHub's view of the run's work."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ COMMIT_SECONDS: Final = 10.0
 """How long the service may take to record the pushed commit of a run that succeeded."""
 COMMIT_PAUSE: Final = 1.0
 LOOK_PAUSE: Final = 10.0
-"""Seconds between two looks at GitHub; an unchanged answer does not count against its rate limit."""
+"""Seconds between two queries to GitHub; an unchanged answer does not count against its rate limit."""
 _NO_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
 _NO_START: Final = "the service does not tell when the run was started"
 _NO_REPOSITORY: Final = "Give repo as owner/name, one that this Mogplex token lists."
 
 
 class Requirements(NamedTuple):
-    """What a run must deliver."""
+    """The results that a run must deliver."""
 
     words: frozenset[str] = frozenset()
     """Those of ``require``."""
@@ -91,18 +91,18 @@ class Judge:
 
 
 class Evidence(NamedTuple):
-    """What GitHub says about the run's work."""
+    """GitHub's view of the run's work."""
 
     commit: str | None
     """The judged commit: the one that the run pushed. None when there is no such branch."""
     known_at: float
     """When it was known, as a time of the clock."""
     comparison: Comparison | None
-    """What it changed; None when no comparison shows that, or no gate needs it."""
+    """The commit's changes; None when no comparison shows them, or no gate needs them."""
 
 
 class Verdict(NamedTuple):
-    """What a judge found."""
+    """A judge's finding."""
 
     outcome: str
     """Its name in the gate's row of the table, which has the words for it."""
@@ -115,7 +115,7 @@ class Verdict(NamedTuple):
     cause: str = ""
     """Why it could not be judged, in our words."""
     remedy: str = ""
-    """What to do, in place of the row's words."""
+    """Advice in place of the row's."""
     artifact: Untrusted | None = None
     """Content of an artifact that passed."""
 
@@ -146,7 +146,7 @@ class Case:
                 if github is not None and self._before is None and branch is not None:
                     self._before = yield from self._tip_before(github, branch)
             case Started() if update.joined:
-                self._before = None  # it was at work before this step began
+                self._before = None  # it was running before this step began
             case Started(run) if self._before is None and self.github is not None:
                 named = None if run.creates_branch else run.working_branch
                 self._before = "" if named is None else (yield from self._tip_before(self.github, named.text))
@@ -226,7 +226,7 @@ class Case:
         """Compare the judged commit with what the branch was before the run, or else with the base."""
         base = self.result.base_branch.text if self.result.base_branch is not None else ""
         run, before = self.result.run, self._before
-        if before is None:  # the run was at work already: GitHub notes when a branch is pushed
+        if before is None:  # the run started before this step: GitHub notes when a branch is pushed
             when = run.created_at if run is not None else None
             before = (yield from self._tip_before(github, branch, when)) if when else GitHubError(_NO_START)
         if isinstance(before, str) and before:

@@ -103,7 +103,7 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
 
 
 def _verdict(now: Counted, before: Counted | None, *, waits_for_all: bool) -> Verdict | None:
-    """Return what is certain; None when it may still become good. What is complete must be so at two looks in a row."""
+    """Return what is certain; None when it may still become good. Passing takes two complete answers in a row."""
     if now.failed and (now.is_complete or not waits_for_all):
         return _listed("failed", now.failed)
     if not now.ids or not now.is_complete or before is None or not before.is_complete or now.ids != before.ids:

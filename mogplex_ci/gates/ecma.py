@@ -18,7 +18,7 @@ _SETS: Final = {
     "s": _SPACE,
     "S": _NO_SPACE,
 }
-"""What stands in brackets for an escape. Python's own would also match digits and letters of every script."""
+"""An escape's characters, for use in brackets. Python's own would also match digits and letters of every script."""
 _OUTSIDE: Final = {
     "$": r"\Z",
     ".": r"[^\n\r\u2028\u2029]",

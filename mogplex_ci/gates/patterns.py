@@ -19,7 +19,7 @@ _FAULTS: Final = {
     r"(^|/)\.{1,2}(/|$)": "holds . or .. as a part of a path, which no path in a repository has",
     r"^/*$": "holds a pattern that matches nothing",
 }
-"""What git does not refuse, and no path matches: a pattern that looks like protection and is none."""
+"""Patterns that git accepts and no path matches: they look like protection and give none."""
 
 
 @dataclass(frozen=True, slots=True)

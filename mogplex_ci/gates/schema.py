@@ -26,7 +26,7 @@ _VALUES: Final = ("enum", "const", "default", "examples")
 _PROBES: Final[tuple[object, ...]] = (None, 0, "", [], {})
 """Values on which a schema that refers to itself without end, or to nothing, shows it."""
 _CPU_SECONDS: Final = 60
-"""After which the process ends by itself, when nobody is left who would end it."""
+"""Limit after which the process ends by itself, in case its parent is gone and cannot end it."""
 
 _TIME: Final = r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

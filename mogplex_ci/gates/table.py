@@ -22,12 +22,12 @@ MOST_LISTED: Final = 20
 
 
 class Outcome(NamedTuple):
-    """What a gate may find. ``{number}`` and ``{cause}`` stand for what the verdict says."""
+    """A possible finding of a gate. ``{number}`` and ``{cause}`` stand for the verdict's values."""
 
     found: str
     """As the rest of a sentence about the run: ``it changed nothing``."""
     remedy: str = ""
-    """What to do; empty when the gate passes."""
+    """Advice; empty when the gate passes."""
     code: str = ""
     """Error code in place of the gate's own."""
 

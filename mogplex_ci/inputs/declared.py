@@ -1,4 +1,4 @@
-"""What an input is, and whether a text is one.
+"""The declared inputs, and the check of a text against its declaration.
 
 ``schemas/inputs.schema.json`` declares each input once; the typed inputs (``typed.py``), the body of the start call,
 action.yml, the run file's schema and the reference page follow from it. It is read here without the jsonschema library,
@@ -7,7 +7,7 @@ and ``maxLength`` are used, and a test compares the results with jsonschema's. O
 
 - ``x-scope``: see ``Scope``
 - ``x-field``: the field of the API's start request that it sets; ``x-upper``: the API writes it in upper case
-- ``x-run-file``: false if a run file, which may come from somebody else's branch, must not set it
+- ``x-run-file``: false if a run file, which may come from another person's branch, must not set it
 - ``x-group``: the group that it stands in where people read about it; ``x-secret``: never shown
 - ``x-variables``: more environment variables that set it; ``x-github``: what action.yml fills an internal input with;
   ``x-action``: false if the action does not have it
@@ -48,12 +48,12 @@ _LONGEST_MISTAKE: Final = 400
 
 
 class Kind(NamedTuple):
-    """What text an input takes: an entry of ``$defs`` in the schema, or the choices of one input."""
+    """The texts that an input accepts: an entry of ``$defs`` in the schema, or the choices of one input."""
 
     name: str
     """Name in ``$defs``, or ``choice``."""
     allowed: str
-    """What it takes, in words that may follow "Use"."""
+    """The accepted values, in words that may follow "Use"."""
     choices: tuple[str, ...] = ()
     """The only allowed values; empty when other rules decide."""
     rules: Mapping[str, Any] = MappingProxyType({})
@@ -66,7 +66,7 @@ class Kind(NamedTuple):
 
     @property
     def remedy(self) -> str:
-        """What to do about a wrong value."""
+        """Advice for a wrong value."""
         return f"Use {self.allowed}."
 
     def fault(self, text: str, *, token: str = "") -> str | None:
@@ -92,7 +92,7 @@ class Kind(NamedTuple):
         return more(text) if more else None
 
     def suggestion(self, text: str) -> str | None:
-        """Return a valid value that somebody who wrote ``text``, which is invalid, may have meant."""
+        """Return a valid value that the user may have meant by ``text``, which is invalid."""
         if len(text) > _LONGEST_MISTAKE:
             return None
         candidates = nearest(text.lower(), self.choices) if self.choices else _SUGGESTIONS.get(self.name, _none)(text)
@@ -100,10 +100,10 @@ class Kind(NamedTuple):
 
 
 class Scope(StrEnum):
-    """What an input holds for."""
+    """The scope of an input."""
 
     STEP = "step"
-    """The step as a whole, whatever number of runs it makes."""
+    """The step as a whole, however many runs it makes."""
     START = "start"
     """A run that is started; it has no meaning for one that was started elsewhere."""
     RUN = "run"
@@ -133,7 +133,7 @@ class Input(NamedTuple):
     is_for_action: bool
     """Whether the action has it; else it is a flag and a variable only."""
     github_expression: str | None
-    """What action.yml fills an internal input with; None for the inputs that people set."""
+    """The value of an internal input in action.yml; None for the inputs that people set."""
     variables: tuple[str, ...]
     """Environment variables that set it; the first one that is set wins."""
 
@@ -327,6 +327,6 @@ _SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
     "repos": _repos_suggestions,
     "branch": _branch_suggestions,
 }
-"""What somebody may have meant, by kind. Only valid values are suggested."""
+"""Finders of the value that the user may have meant, by kind. Only valid values are suggested."""
 _NEVER_SHOWN: Final = frozenset({"base-url", "prompt", "matrix", "strategy"})
 """Kinds whose values may hold credentials, or are long."""

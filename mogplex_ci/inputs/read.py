@@ -35,7 +35,7 @@ _SCHEMA_BYTES: Final = 1_000_000
 
 
 class ActionInputs(DeclaredInputs):
-    """What one step was asked to do: a field for each input, named like it.
+    """The task and settings of one step: a field for each input, named like it.
 
     Durations are in seconds, files are inside the workspace; None means not given. ``repo`` is the CI system's own
     unless one is given; for a fleet it is several, separated by white space, and patterns. ``prompt`` is the text of

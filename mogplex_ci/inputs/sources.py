@@ -169,7 +169,7 @@ _PLACEHOLDERS: Final = {
     "root-directory": "FOLDER",
     "schema-file": "FILE",
 }
-"""What the help shows for a value, by kind."""
+"""Placeholders for values in the help, by kind."""
 
 
 def check_flags(argv: Sequence[str]) -> None:

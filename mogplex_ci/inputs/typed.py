@@ -1,4 +1,4 @@
-"""What a step is given. Written by `make docs` from schemas/inputs.schema.json; change that."""
+"""The inputs of a step. Written by `make docs` from schemas/inputs.schema.json; change that."""
 
 # No `from __future__ import annotations`, as in models.py.
 

@@ -1,4 +1,4 @@
-"""What the program asks of a CI system. A platform is a handful of environment look-ups behind this class.
+"""The interface to a CI system. A platform is a handful of environment look-ups behind this class.
 
 ``Platform`` itself answers for a system that offers nothing special: plain lines, and outputs in a dotenv file.
 """
@@ -44,7 +44,7 @@ class Level(StrEnum):
 
 
 class Platform:
-    """A CI system at work; a subclass overrides what its log and its files do differently.
+    """The CI system of this job; a subclass overrides what its log and its files do differently.
 
     The text of every method is ``SafeText`` or ``Markdown`` and is written as it is.
     """
@@ -127,7 +127,7 @@ class Platform:
         return FORK_BUILD if self.system.is_fork(self.env) and not trust.admits(self._caused_by) else None
 
     def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
-        """Return which text in ``prompt`` somebody outside the project wrote, in our own words, or None.
+        """Return which text in ``prompt`` a person outside the project wrote, in our own words, or None.
 
         Only GitHub hands the event to the job. A member may have caused it with an outsider's issue.
         """

@@ -33,7 +33,7 @@ To Markdown a fence is closed by one that is at least as long, to the service by
 
 
 class Words(NamedTuple):
-    """What somebody wrote, as the event brought it: an issue, a pull request, a discussion, a comment or a review."""
+    """The text of an issue, a pull request, a discussion, a comment or a review, as the event brought it."""
 
     name: str
     """For people, such as ``issue #7``."""

@@ -1,6 +1,6 @@
 """The job log, written so that it never holds the step.
 
-Its reader may leave, its disk may be full, and a pipe may be read by nobody.
+Its reader may leave, its disk may be full, and a pipe may have no reader.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Smaller CI systems, one row each: plain lines in the log, outputs in the dotenv file, for some also in their own.
 
-What a row knows of its system is in the system's documents, or in its source for Woodpecker, Drone and Jenkins;
+Each row follows the system's documents, or its source for Woodpecker, Drone and Jenkins;
 ``docs/platforms.md`` says which.
 """
 

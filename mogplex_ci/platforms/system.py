@@ -1,4 +1,4 @@
-"""What the environment of a CI system tells, as rows of a table.
+"""Reads the environment of a CI system: each system is a row of a table.
 
 A cell is a variable's name, or a function of the environment; the functions here make cells.
 """
@@ -23,7 +23,7 @@ def value_of(cell: Cell, env: Env) -> str | None:
 
 
 class Identity(NamedTuple):
-    """What tells one step of one workflow run from all others; the idempotency key is derived from it."""
+    """Identifies one step of one workflow run; the idempotency key is derived from it."""
 
     parts: tuple[str, ...]
     """Server, repository, workflow run, job, matrix values or parallel index, step; the same for each try of it."""
@@ -108,7 +108,7 @@ def path(*variables: str) -> Callable[[Env], str | None]:
 
 
 class System(NamedTuple):
-    """What the environment of a CI system tells. A field without "cell" or "ask" in its type is a variable's name."""
+    """How to read the environment of a CI system. A field without "cell" or "ask" in its type is a variable's name."""
 
     name: str
     """First word of every key; short, lower case."""
@@ -117,7 +117,7 @@ class System(NamedTuple):
     named_by: Cell = ""
     """Without it nothing identifies the step."""
     parts: tuple[Cell, ...] = ()
-    """What the idempotency key is made of, see ``Identity``; a cell that is None is left out."""
+    """Parts of the idempotency key, see ``Identity``; a cell that is None is left out."""
     label: tuple[Cell, ...] = ()
     attempt: Attempt = untold
     """Tells ``Identity.attempt`` and ``Identity.later_attempt``."""

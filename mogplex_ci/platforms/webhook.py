@@ -77,14 +77,14 @@ _PROJECTS_OWN: Final = frozenset(
         *("added", "modified", "removed"),  # files of a commit: people name files in their prompts
     }
 )
-"""Parts that the project chose, or that GitHub made, whoever wrote what they belong to."""
+"""Parts that the project chose, or that GitHub made, even in an object that an outsider wrote."""
 _NO_WORDS: Final = (
     r"(?:.*_)?(?:url|href|compare|at|id|sha|type|association|date|timestamp|event|conclusion|language|status|state"
     r"|reason)"
 )
 """Keys whose strings GitHub makes."""
 _PERMISSIONS: Final = {"discussion": "discussions", "issue": "issues", "pull_request": "pull-requests"}
-"""What has a title, and the permission to read it and its comments."""
+"""Objects that have a title, and the permission to read them and their comments."""
 _NAMED_BY_WORKFLOW: Final = ("schedule", "workflow_dispatch", "repository_dispatch")
 """Events whose runs have the workflow's name as their title, and not a pull request's or commit's."""
 _MERGED: Final = r"Merge pull request #\d+ from ([^/\s]+)/"
@@ -98,7 +98,7 @@ _PIECE: Final = 24
 Fewer would refuse prompts for words that everybody uses: "pull request" alone has 11.
 """
 _ONE_WORD: Final = r"\W*[A-Za-z\u00c0-\u024f]+\W*"
-"""A line such as "## Documentation": it tells nobody to do anything, and prompts of one's own have such words."""
+"""A line such as "## Documentation": it gives no instruction, and the project's own prompts have such words."""
 _MOST_ESCAPED: Final = 2
 """How often one text is escaped at most, for JSON or HTML."""
 _CJK: Final = "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -113,7 +113,7 @@ class Trust(NamedTuple):
     bots: frozenset[str] = frozenset()
     """Logins of apps in lower case, such as ``renovate[bot]``."""
     may_write: Callable[[str], bool] = lambda _login: False
-    """Asks the server whether somebody has write access to the repository."""
+    """Asks the server whether a user has write access to the repository."""
 
     def admits(self, login: str) -> bool:
         """Return whether the inputs let ``login`` cause runs."""
@@ -252,7 +252,7 @@ class Webhook(NamedTuple):
         return _is_same_repository(subject) and self._is_person(user)
 
     def _outsider_texts(self) -> Iterator[tuple[str, str, Object]]:
-        """Yield path, text and author of every field that somebody outside the project wrote.
+        """Yield path, text and author of every field that a person outside the project wrote.
 
         The author is empty where the payload does not say who it is for sure.
         """
@@ -318,7 +318,7 @@ class Webhook(NamedTuple):
 
 
 class _Prompt:
-    """A prompt, to be searched for texts of an event whatever a workflow's expressions made of them."""
+    """A prompt in which texts of an event are found even if a workflow's expressions changed them."""
 
     def __init__(self, prompt: str, own_address: str) -> None:
         """``own_address`` is the repository's page, which many texts and prompts name."""

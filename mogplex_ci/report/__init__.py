@@ -1,4 +1,4 @@
-"""What people and programs read about a step: the log, the summary, files and the HTML report."""
+"""Reports about a step, for people and programs: the log, the summary, files and the HTML report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Report:
     """Something that is written about a step with one run or several."""
 
     title = "a report"
-    """What a warning calls it."""
+    """Its name in a warning."""
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Report an update of the run ``name``, which is None unless the step has several runs."""

@@ -1,8 +1,8 @@
 """``comment-on``: one comment on an issue or pull request, written when the run starts and edited when it ends.
 
 A hidden marker on its first line tells it from other comments, so that a re-run edits it instead of adding another one.
-The marker is made with the Mogplex token: nobody else can write one for a run to come, not even for a known key.
-What the agent wrote stands in a fenced block, where no mention, link, image, heading or HTML takes effect.
+The marker is made with the Mogplex token: no one else can write one for a future run, even with a known key.
+The agent's text stands in a fenced block, where no mention, link, image, heading or HTML takes effect.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the program itself does, for people who debug it: requests, waits and decisions.
+"""The program's own activity, for people who debug it: requests, waits and decisions.
 
 Written through structlog, sanitized, to the CI system's debug channel and to a file with one JSON object a line.
 """
@@ -38,7 +38,7 @@ class Diagnostics(Report):
         self._debug = debug
         self._lock = threading.Lock()
         self._held: list[tuple[str, dict[str, object]]] = []
-        """What comes before the first request waits for it, because importing structlog would delay it."""
+        """Entries from before the first request wait for it, because importing structlog would delay it."""
         if path is not None:
             with open_text(path, append=False):
                 pass

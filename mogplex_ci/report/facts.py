@@ -55,7 +55,7 @@ class NextStep(NamedTuple):
 
 
 class GateFacts(NamedTuple):
-    """What one gate expected of the run, and what is there."""
+    """One gate's expectation of the run, and its finding."""
 
     name: SafeText
     passed: bool
@@ -64,7 +64,7 @@ class GateFacts(NamedTuple):
     found: SafeText
     """``It opened no pull request``."""
     remedy: SafeText | None
-    """What to do; None when it passed."""
+    """Advice; None when it passed."""
     error_code: SafeText | None
     items: tuple[CleanText, ...]
     """Paths, checks or faults that it is about."""
@@ -76,17 +76,17 @@ class Facts(NamedTuple):
     result: Result
     exit_code: int
     cause: SafeText | None
-    """What happened, as a sentence without a full stop; None on success."""
+    """The cause of the result, as a sentence without a full stop; None on success."""
     says_more: bool
     """Whether ``cause`` tells more than the headline does."""
     detail: CleanText | None
-    """What the agent or the service wrote about it; may have several lines."""
+    """The agent's or the service's text about it; may have several lines."""
     remedy: SafeText | None
     error: SafeText | None
     """Cause and detail in one line."""
     error_code: SafeText | None
     problems: tuple[SafeText, ...]
-    """What is wrong with the inputs, one line each."""
+    """Faults of the inputs, one line each."""
     duration: float
     """Seconds since the step began."""
     requests: int
@@ -121,7 +121,7 @@ class Facts(NamedTuple):
     compare_url: SafeText | None
     """GitHub's comparison of the branch with its base."""
     preview_url: SafeText | None
-    """What a paused run shows."""
+    """The preview of a paused run."""
     changed: bool | None
     has_work: bool
     """Whether there is, or may be, something on the branch to look at."""
@@ -135,7 +135,7 @@ class Facts(NamedTuple):
     tools: tuple[ToolUse, ...]
     timeline: Timeline
     gates: tuple[GateFacts, ...]
-    """What was required of the run, as far as it was judged."""
+    """The gates that were judged."""
     artifact: SafeText | None
     """The artifact that was asked for, as compact JSON."""
     next_steps: tuple[NextStep, ...]
@@ -356,7 +356,7 @@ def _relative(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | Non
 
 
 def early_outputs(facts: Facts, safe: Sanitizer) -> dict[str, CleanText | None]:
-    """Return what is known as soon as the run is started, for later steps that run whatever happens."""
+    """Return the outputs that are known once the run is started, for later steps that always run."""
     return {name: _output(told, facts, safe) for name, told in OUTPUTS.items() if told.early}
 
 

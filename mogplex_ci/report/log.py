@@ -50,7 +50,7 @@ class Log(Report):
         self._safe = sanitizer
         self._elapsed = elapsed
         self._step = RunLog(self._out)
-        """What is about no run of several."""
+        """Lines that belong to none of several runs."""
         self._runs: dict[SafeText, tuple[RunLog, _Kept]] = {}
         """The runs of several that are not over."""
         self._wait_ends = 0.0

@@ -1,4 +1,4 @@
-"""What goes on now, at the bottom of a terminal: a line for each run. CI logs have none."""
+"""The current progress at the bottom of a terminal: a line for each run. CI logs have none."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Progress(Report):
             self._show()
 
     def __rich__(self) -> RenderableType:
-        """Return the table as it looks now; of more runs than fit, those that are at work, then those that are over."""
+        """Return the table as it looks now; of more runs than fit, those that are running, then those that are over."""
         from rich.console import Group
         from rich.table import Column, Table
         from rich.text import Text
@@ -96,7 +96,7 @@ class Progress(Report):
         has_begun = any(row.began is not None for row in self._rows.values())
         if self._terminal is None or self._live is not None or self._is_hidden or not has_begun:
             return
-        from rich.console import Console  # needed by nobody but people at a terminal
+        from rich.console import Console  # only needed at a terminal
         from rich.live import Live
         from rich.spinner import Spinner
 
@@ -112,13 +112,13 @@ class Progress(Report):
 
 
 class _Row:
-    """What is shown of one run."""
+    """The line of one run."""
 
     def __init__(self, name: str, text: SafeText) -> None:
         self.name = name
         self.text = text
         self.mark = " "
-        """How it ended; empty while it is at work, and a space before."""
+        """How it ended; empty while it is running, and a space before."""
         self.began: float | None = None
         self.ended: float | None = None
         self._calls: list[ToolCall] = []

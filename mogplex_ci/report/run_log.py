@@ -1,4 +1,4 @@
-"""What the job log says about one run: lines, details folded into groups, and annotations for what needs attention."""
+"""The job log of one run: lines, details folded into groups, and annotations for what needs attention."""
 
 from __future__ import annotations
 

@@ -43,14 +43,14 @@ _NAMES: Final = (
     *("passphrase", "password", "pwd", "secret", "token", "credentials", "key", "authorization", "bearer", "cookie"),
     *("login", "curl", "mysql", "docker", "redis-cli", "x-", "https://"),
 )
-"""What a word may be the first half of."""
+"""Texts of which a plain word may be the first half."""
 _NAMING_WORDS: Final = (
     *("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat", "bearer", "cookie", "x-"),
     *("login", "docker", "curl", "mysql", "mariadb", "redis-cli", "://", "env ", "arg ", " set "),
 )
 """One of these stands in every text that names a secret."""
 _SAMPLE: Final = "Tr0ub4dor3xQ9z"
-"""What is redacted behind every name of a secret."""
+"""A value that is redacted behind every name of a secret."""
 _WAYS_ON: Final = tuple(
     way.format(_SAMPLE)
     for way in (
@@ -68,7 +68,7 @@ _REDACTOR: Final = Redactor((), str)
 
 
 class Checkpoint(NamedTuple):
-    """What a paused run asks."""
+    """The question of a paused run."""
 
     summary: Untrusted | None
     preview_url: Untrusted | None
@@ -81,7 +81,7 @@ class TextBuffer:
     checkpoint block is held back until it is closed, so that it is redacted as a whole. The checkpoint's marks and JSON
     are removed from the text. The pieces joined without a separator are the text: they keep their line feeds.
 
-    Every character is looked at a bounded number of times, whatever the deltas are.
+    Every character is looked at a bounded number of times, however the text is divided into deltas.
     """
 
     def __init__(self) -> None:

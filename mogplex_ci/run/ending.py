@@ -1,4 +1,4 @@
-"""What is still to be read once a run is over: events are written after the terminal status, too."""
+"""The reading of late events once a run is over: the service writes events after the terminal status, too."""
 
 from __future__ import annotations
 

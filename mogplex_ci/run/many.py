@@ -63,7 +63,7 @@ class Fleet(Generic[T]):
 
     ``results`` says how they ended, in the order of the items and without the timelines.
 
-    What goes wrong in one of them, even an exception, touches no other.
+    A failure of one, even an exception, does not affect the others.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Fleet(Generic[T]):
         self._clock = clock
         self._stop = stop
         self._halt = Stop()
-        """What the executions listen to: the process's signals come to the main thread only."""
+        """Stops the executions: the process's signals come to the main thread only."""
         self._began = clock.monotonic()
         self._deadline = deadline
         self._updates: SimpleQueue[object] = SimpleQueue()
@@ -101,7 +101,7 @@ class Fleet(Generic[T]):
 
     @property
     def counts(self) -> FleetCounts:
-        """How many runs are over, at work and not started yet."""
+        """How many runs are over, running and not started yet."""
         working = sum(task.has_started for task in self._working)
         done = len(self.results)
         return FleetCounts(done, working, len(self._items) - done - working)
@@ -128,7 +128,7 @@ class Fleet(Generic[T]):
         self.results = {item: self.results[item] for item in self._items}
 
     def _launch(self) -> None:
-        """Start executions until enough are at work. The budget makes those wait that must not start a run yet."""
+        """Start executions until enough are running. The budget makes those wait that must not start a run yet."""
         while self._waiting and len(self._working) < self._concurrency and not self._halt.requested:
             task = self._waiting.pop(0)
             self._working.append(task)
@@ -139,7 +139,7 @@ class Fleet(Generic[T]):
         """Execute one run and put what it reports into the queue. Runs in a thread of its own."""
         try:
             result = finish(execution, lambda update: self._updates.put((task, update)))
-        except BaseException as error:  # whatever it is, the other runs go on
+        except BaseException as error:  # the other runs go on after any error
             result = result_of_error(InternalError.of(error))._replace(left_behind=True)
         self._updates.put((task, RunEnded(result)))
 

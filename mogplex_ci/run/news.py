@@ -40,7 +40,7 @@ class Opened(NamedTuple):
 
 
 class Arrived(NamedTuple):
-    """What has come on the stream."""
+    """Runs or events have come on the stream."""
 
     runs: tuple[Run, ...]
     events: tuple[Event, ...]

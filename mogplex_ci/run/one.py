@@ -48,7 +48,7 @@ UNLISTED_REPO_SECONDS: Final = 90.0
 
 
 class Plan(NamedTuple):
-    """What the step shall do. Durations are in seconds."""
+    """The plan of one run. Durations are in seconds."""
 
     run_id: str | None
     """Follow this run instead of starting one."""

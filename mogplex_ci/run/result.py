@@ -34,7 +34,7 @@ EXIT_UNAVAILABLE: Final = 69
 
 
 class Gate(NamedTuple):
-    """What one gate expected of a successful run, and what is there."""
+    """One gate's expectation of a successful run, and its finding."""
 
     name: str
     """The input that asks for it, or a word of ``require``."""
@@ -58,15 +58,15 @@ class RunResult:
     result: Result
     exit_code: int
     cause: str = ""
-    """What happened, in our words; empty on success."""
+    """The cause of the result, in our words; empty on success."""
     remedy: str = ""
-    """What the user can do about it, in our words."""
+    """Advice to the user, in our words."""
     detail: Untrusted | None = None
-    """What the run, the server or the user wrote about it."""
+    """The text of the run, the server or the user about it."""
     error_code: str = ""
     """The API's code, or one of ours."""
     problems: tuple[Problem, ...] = ()
-    """What is wrong with the inputs."""
+    """Faults of the inputs."""
     duration: float = 0.0
     """Seconds since the step began."""
     requests_sent: int = 0
@@ -86,7 +86,7 @@ class RunResult:
     artifact: Untrusted | None = None
     """Content of the artifact that was asked for; None unless its gate passed."""
     left_behind: bool = False
-    """A run of this step may be at work without being wanted: it could not be cancelled, or its id is not known."""
+    """An unwanted run of this step may still be running: it could not be cancelled, or its id is not known."""
 
     _replace = replace
     """As a named tuple has it."""

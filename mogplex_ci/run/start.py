@@ -32,13 +32,13 @@ MAX_CHAIN: Final = 10
 _CLOSEST: Final = 3
 """Repository names that an error lists."""
 FIND_REPO: Final = "Use one from 'mogplex repos list', and connect it to Mogplex if it is missing there."
-"""What to do about a repository that the token does not see."""
+"""Advice for a repository that the token does not see."""
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._/-]+", re.ASCII)
 _DIGEST_LENGTH: Final = 16
 
 
 class OnRerun(StrEnum):
-    """What a later try of the same step does with the run of an earlier one."""
+    """How a later try of the same step treats the run of an earlier one."""
 
     AUTO = "auto"
     """Join a live run, report a success, replace a dead one."""
@@ -56,7 +56,7 @@ class Key(NamedTuple):
     explicit: bool
     """Given by the user: another job may have started a run under it."""
     attempt: str
-    """What names this try among the tries of the step."""
+    """Identifies this try among the tries of the step."""
     later_attempt: bool
     """Whether this may be a later try: an earlier one may have used the base key with another request."""
 

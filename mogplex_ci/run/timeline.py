@@ -18,7 +18,7 @@ from mogplex_ci.untrusted import Untrusted
 
 
 class Phase(StrEnum):
-    """What a run goes through, in this order. Not every run reaches every phase."""
+    """The phases of a run, in this order. Not every run reaches every phase."""
 
     SANDBOX = "sandbox"
     """A machine boots."""
@@ -87,7 +87,7 @@ class ToolCall:
 
 
 class AgentText:
-    """What the agent said without a tool call in between."""
+    """The agent's words without a tool call in between."""
 
     def __init__(self, at: float) -> None:
         self.at = at
@@ -116,13 +116,13 @@ class Note(NamedTuple):
 
 
 Entry = PhaseStarted | PhaseEnded | ToolCall | AgentText | Note
-"""What ``Timeline.entries`` holds."""
+"""The types in ``Timeline.entries``."""
 Addition = PhaseStarted | PhaseEnded | ToolCall | TextPiece | Note
-"""What one event adds."""
+"""The types that an event can add."""
 
 
 _NOT_KEPT: Final = Untrusted(None)
-"""In place of the event as the API sent it: a run may have many thousands, and nobody reads that again."""
+"""In place of the event as the API sent it: a run may have many thousands, and they are not read again."""
 _WITHIN_A_MESSAGE: Final = (EventKind.DELIVERY, EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED)
 """The agent's last line can arrive after these; it still belongs to what was said before."""
 
@@ -154,7 +154,7 @@ class ToolUse(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What the events say about how the run ended, since its last pause."""
+    """The run's end according to its events since its last pause."""
 
     pull_request_url: Untrusted | None = None
     changed: bool | None = None
@@ -256,7 +256,7 @@ class Timeline:
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """What the run asked when it paused."""
+        """The question that the run asked when it paused."""
         return self._buffer.checkpoint
 
     @property

@@ -1,4 +1,4 @@
-"""What the run's code reports while it works. The log and the other reports turn updates into text."""
+"""Updates that the run's code reports while it works. The log and the other reports turn them into text."""
 
 # No `from __future__ import annotations`, as in models.py.
 
@@ -70,7 +70,7 @@ class StatusChanged(NamedTuple):
     elapsed: float
     """Seconds since the step began."""
     asks: Checkpoint | None = None
-    """What a run asks that is paused now, as far as its words say it."""
+    """The question of a run that is paused now, as far as its words tell it."""
 
 
 class UnknownStatus(NamedTuple):
@@ -91,7 +91,7 @@ class EventsArrived(NamedTuple):
     run: Run
     events: tuple[Event, ...]
     additions: tuple[Addition, ...]
-    """What they add to the timeline."""
+    """The events' additions to the timeline."""
     elapsed: float
     """Seconds since the step began."""
 
@@ -174,7 +174,7 @@ class CancelAnswered(NamedTuple):
     """The API answered the cancel request."""
 
     status: str
-    """What the API said: ``cancelled``, ``cancellation_requested``, or the status of a run that had ended before."""
+    """The API's answer: ``cancelled``, ``cancellation_requested``, or the status of a run that had ended before."""
     already_terminal: bool
 
 

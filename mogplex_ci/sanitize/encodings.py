@@ -1,4 +1,4 @@
-"""What stands in a text in the encodings of JSON, shells, URLs and HTML, or in base64, and where it stands there."""
+"""Decodes text from JSON, shells, URLs, HTML and base64, and keeps where each piece stood."""
 
 from __future__ import annotations
 

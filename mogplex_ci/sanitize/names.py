@@ -21,13 +21,13 @@ _NAME = (
 )
 """How names of secrets end, in lower case."""
 _NAME_STARTS = ("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat")
-"""One of them begins whatever ``_NAME`` matches."""
+"""One of them begins every match of ``_NAME``."""
 _KEY = (
     r"(?:access|account|admin|api|apim|app|application|auth|bot|client|consumer|customer|deploy|encryption|functions?"
     r"|gateway|hmac|integration|master|merchant|private|root|routing|secret|security|server|service|session"
     r"|shared|signing|ssh|storage|subscription|webhook|write)[_.\- ]?\Z|\bx-[a-z-]{1,12}-\Z"
 )
-"""What stands before ``key`` where it opens something; others sort, cache or press."""
+"""Words before a ``key`` that opens something; others sort, cache or press."""
 
 _QUOTE = r"[rbuf@]{0,2}([\"'`])"
 _TYPE = rf"\??[ \t]?:?[ \t]?&?[a-z_][\w.\[\]<>|?*]{{0,40}}(?:[ \t]\|[ \t]\w{{1,20}}){{0,2}}(?=[ \t]?:?=[ \t]?{_QUOTE})"
@@ -41,7 +41,7 @@ _GAP = (
     rf"|(?P<argument>[\"'][ \t]*,?[ \t]*(?={_QUOTE}))"
     r"|(?P<word>\s+(?!-))"
 )
-"""What may stand between the end of a name and a value, or the quote before it."""
+"""Text between the end of a name and a value, or the quote before it."""
 _SCHEME = r"(?:(bearer|basic|token|api-?key|dpop|hawk|key|negotiate|ntlm|oauth)|[a-z][\w-]{0,30})[ \t]+"
 _CHARS = {
     '"': r"(?:[^\"\\\n]|\\.)",
@@ -51,7 +51,7 @@ _CHARS = {
     "shell": r"[^\s\"'`<>\\]",
     "code": r"[^\s\"'`,;&<>(){}\[\]\\|]",
 }
-"""What a value is made of, by the quote before it or by where it stands."""
+"""Characters of a value, by the quote before it or by its place."""
 _MOST_JUDGED = 300
 """Characters of a value that are looked at before it is called a secret; then all of it is."""
 
@@ -79,7 +79,7 @@ COMMANDS = {
         r"(?:password|passphrase|secret|token|key)\b"
     ),
 }
-"""What has to stand in a text, in lower case, and the expression that is searched then; a named group is the secret."""
+"""Words that a text must have, in lower case, and the expression that is then searched; a named group is the secret."""
 _COOKIES = r"cookie[\"']?[ \t]*[:=][ \t]*[\"']?(?P<pairs>[^\n\"']{1,4000})"
 _COOKIE = (
     r"(?<=[;\s=:\"'])(?!(?:path|domain|expires|max-age|samesite|version)=)[^=;\s]{1,200}+="
@@ -101,7 +101,7 @@ _STAND_IN = (
 _MEMBER = r"[a-z_]\w{0,30}(?:(?:\.|::|->|\?\.)[a-z_]\w{0,30})+"
 _OPERAND = r" (?:\?|\|\||&&|[+*/:-] |[=!]=|is|in|or|if)"
 _OTHER_TEXT = r"[,)\]]|\s+[+%.&|?<>=!:-]|(?-i:[A-Z])[a-z']*(?: [\w'()-]+,?)+[.:!?]\Z"
-"""What a quote holds that ended another text, and a sentence."""
+"""Text behind a quote that ended another text, and a sentence."""
 _OPAQUE = r"[^;,\"'`(){}\\]+"
 
 

@@ -20,7 +20,7 @@ from mogplex_ci.sanitize.redactor import MASK, Redactor
 from mogplex_ci.untrusted import Untrusted
 
 PREFIX: Final = "│\xa0"
-"""Stands in front of every line that somebody else wrote. It is five bytes long, see ``_GITLAB_TIME``."""
+"""Stands in front of every line that the program did not write itself. It is five bytes long, see ``_GITLAB_TIME``."""
 INLINE_LIMIT: Final = 300
 BLOCK_LIMIT: Final = 20_000
 LINE_LIMIT: Final = 2_000
@@ -45,7 +45,7 @@ _PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
 _MARKUP = r"[!-,.:;<-@\[-`{-~]"
 """ASCII punctuation except ``-`` and ``/``, which mean nothing inside a line of markdown."""
 _NOT_IN_DIAGRAMS = r"[^\w .,/()=+@'-]+"
-"""What mermaid may take for syntax, and more."""
+"""Characters that mermaid may take for syntax, and more."""
 
 _LINE_BREAKS = "\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]"
 _TERMINAL = (
@@ -145,7 +145,7 @@ class Markdown(_Text):
 
 
 Value: TypeAlias = Untrusted | str | int | float
-"""What is cleaned before it is shown."""
+"""A value that is cleaned before it is shown."""
 Part: TypeAlias = LiteralString | Untrusted | CleanText | int | None
 """Part of a sentence: our words are literals; None is left out."""
 
@@ -237,7 +237,7 @@ class Sanitizer:
     def losses(self, value: Untrusted) -> list[LiteralString]:
         """Return what ``data`` does to ``value`` beyond masking text in strings; empty when nothing.
 
-        What was checked before it was cleaned, such as an artifact, must not have changed in these ways.
+        A value that was checked before it was cleaned, such as an artifact, must not have changed in these ways.
         """
         return sorted(_Json(value._value, self._scrub).losses)
 
@@ -335,7 +335,7 @@ class _Json:
 
     def __init__(self, value: object, scrub: Callable[[list[str], list[int]], list[tuple[str, int]]]) -> None:
         self.losses: set[LiteralString] = set()
-        """What has changed beside the text in strings."""
+        """Changes other than those to the text in strings."""
         self._texts: list[str] = []
         self._limits: list[int] = []
         """How many characters of each text there is room for."""

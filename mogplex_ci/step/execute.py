@@ -66,7 +66,7 @@ class Outcome:
 
 @contextlib.contextmanager
 def outcome_of(step: Step, with_known: Callable[[RunResult], RunResult] = lambda result: result) -> Iterator[Outcome]:
-    """Make a result of whatever ends the block: the one place where an unforeseen error becomes one.
+    """Turn every end of the block into a result: the one place where an unforeseen error becomes one.
 
     ``with_known`` adds what is known about the run.
     """

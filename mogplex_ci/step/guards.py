@@ -50,7 +50,7 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
         return f"Not started: {outsider}."
     is_named = step.platform.identity() is not None or inputs.idempotency_key or inputs.run_id
     if not is_named and step.platform.env.get("CI"):
-        step.recorder.warn_of_random_key()  # nobody at a terminal tries a step again as a CI system does
+        step.recorder.warn_of_random_key()  # only CI systems retry steps, people at a terminal do not
     is_told_apart = inputs.key_suffix or inputs.matrix or inputs.idempotency_key or inputs.run_id
     if not step.platform.has_clean_up and not is_told_apart:
         step.recorder.warn_of_use_without_action()

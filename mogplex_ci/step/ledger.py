@@ -1,4 +1,4 @@
-"""What ``post`` must cancel: the runs that this step owns and that are not over."""
+"""The runs that ``post`` must cancel: those that this step owns and that are not over."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OpenRun(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a step has saved."""
+    """The saved state of a step."""
 
     base_url: str
     runs: Sequence[OpenRun]

@@ -1,4 +1,4 @@
-"""What a step shall do: its runs, the plan of each, and the key under which it is started."""
+"""The work of a step: its runs, the plan of each, and the key under which it is started."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class Recorder:
         return self._ledger.kept(item, (inputs and inputs.task) or "", updates) if self._ledger else updates
 
     def on(self, item: Item | None, update: Update) -> None:
-        """Record an update. The ids of a single run are written at once: later steps have them whatever happens."""
+        """Record an update. The ids of a single run are written at once: later steps have them in any case."""
         is_logged = item is None or isinstance(update, SAID_AT_ONCE)
         with self._without_progress() if is_logged else contextlib.nullcontext():
             self._each_report(lambda report: report.on(self._names[item], update))

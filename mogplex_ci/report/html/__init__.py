@@ -202,7 +202,7 @@ class Shown:
     text: str
     extra: str
     body: str
-    """What unfolds; empty when there is no more than the line."""
+    """The details that unfold; empty when the line says everything."""
     is_bad: bool
     call: ToolCall | None = None
     filter: int | None = None
