@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.demo import SHOTS, take_screenshot
 from tests.e2e.test_platforms import executable
 from tests.program import ROOT
+from tests.require import require
 
 LEFT = {
     *("log.txt", "summary.md", "report.html", "result.json", "events.ndjson", "junit.xml", "diagnostics.jsonl"),
@@ -37,14 +39,14 @@ def not_shipped() -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("commands", "reason"),
+    ("commands", "reasons"),
     [
-        pytest.param([], "there is no `chromium` on PATH", marks=pytest.mark.slow),
-        (["chromium"], "playwright, which takes them, is not installed (`make test` installs it)"),
+        pytest.param([], ["No screenshots of the report: there is no `chromium` on PATH."], marks=pytest.mark.slow),
+        (["chromium"], [f"No {name}: `chromium` took no screenshot." for name in SHOTS]),
     ],
 )
 def test_the_demo_needs_only_what_is_shipped_and_names_what_it_leaves(
-    commands: list[str], reason: str, tmp_path: Path
+    commands: list[str], reasons: list[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -63,8 +65,20 @@ def test_the_demo_needs_only_what_is_shipped_and_names_what_it_leaves(
     assert done.stderr == ""
     assert "\nPull request: https://github.com/acme/web/pull/42\n" in done.stdout
     assert "::group::" not in done.stdout
-    *named, last = done.stdout.splitlines()[-1 - len(LEFT) :]
+    lines = done.stdout.splitlines()
+    named, last = lines[-len(LEFT) - len(reasons) : -len(reasons)], lines[-len(reasons) :]
     assert {Path(line.split(": ")[0]) for line in named} == {out / name for name in LEFT}
-    assert last == f"No screenshots of the report: {reason}."
+    assert last == reasons
     assert {path.name for path in out.iterdir()} == LEFT
     assert "of an earlier demo" not in (out / "log.txt").read_text()
+
+
+@pytest.mark.browser
+def test_chromium_alone_takes_the_screenshots(tmp_path: Path) -> None:
+    require("chromium")
+    page = tmp_path / "page.html"
+    page.write_text("<style>@media (prefers-color-scheme: dark) { body { background: black } }</style>")
+    for name, (size, scheme) in SHOTS.items():
+        assert take_screenshot(page, tmp_path / name, size, scheme)
+        picture = (tmp_path / name).read_bytes()
+        assert picture[16:24] == b"".join(int(side).to_bytes(4) for side in size.split(","))
