@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a character that the terminal cannot show must not stop a run
             if not stream.isatty():
-                stream.reconfigure(encoding="utf-8", newline="\n")  # what CI systems read, also on Windows
+                stream.reconfigure(encoding="utf-8", newline="\n")  # for CI systems, also on Windows
     try:
         try:
             return _run(sys.argv[1:] if argv is None else argv, os.environ if env is None else env)

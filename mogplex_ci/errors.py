@@ -42,7 +42,7 @@ class MogplexError(Exception):
     patience: float = 0.0
     """Seconds for which the same request is sent again while it fails like this; ``inf``: as long as there is time."""
     patience_before_contact: float = inf
-    """The same until the API has given its first answer: what fails then is probably set up wrongly."""
+    """The same until the API has given its first answer: a failure then probably means a wrong setup."""
 
     def __init__(self, cause: str, *, detail: Untrusted | None = None, remedy: str | None = None) -> None:
         super().__init__(cause)

@@ -128,7 +128,7 @@ class Client:
         return answers.started(self._data(answer))
 
     def run(self, run_id: str, *, timeout: float = CALL_SECONDS, use: Use = Use.READ) -> Run:
-        """Return the run. ``use``: what for."""
+        """Return the run. ``use`` is the purpose of the request."""
         data = self._get(_run_path(run_id), {}, timeout=timeout, use=use)
         return _about(run_id, answers.run(_field(data, "run")))
 
@@ -243,7 +243,7 @@ class Client:
     def _get(
         self, path: str, query: Mapping[str, str], *, timeout: float, newer: str = "", use: Use = Use.READ
     ) -> object:
-        """Return the data that a GET is answered with. ``newer``: what older services do not have."""
+        """Return the data that a GET is answered with. ``newer`` names a feature that older services lack."""
         answer = self._send(use, "GET", path, query=query, timeout=timeout)
         if newer and answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
             raise OldServiceError(f"this service has no {newer}", code="NOT_FOUND", http_status=answer.status)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 _POLL: Final = 0.1
-"""Seconds between two checks for what nobody notifies of, such as a client that has left."""
+"""Seconds between two checks for changes without notice, such as a client that has left."""
 _POLL_FOREIGN_CLOCK: Final = 0.002
 """The same for a clock that a test moves by hand."""
 

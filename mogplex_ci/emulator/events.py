@@ -1,4 +1,4 @@
-"""What the service does to an event before it shows it, with all that it misses.
+"""The service's treatment of an event before it shows it, with all that it misses.
 
 In the payload, keys that sound secret and five token formats are redacted, long and deep values cut. In ``message``
 the newest service redacts the same five formats, the older one nothing. Many formats pass (the service's own ``mog_``

@@ -1,4 +1,4 @@
-"""What can be read besides runs and repositories: agents, skills, and the artifacts that runs commit."""
+"""Resources to read besides runs and repositories: agents, skills, and the artifacts that runs commit."""
 
 from __future__ import annotations
 

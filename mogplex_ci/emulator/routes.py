@@ -47,7 +47,7 @@ _PAGE_NOT_FOUND: Final = b"<!DOCTYPE html><title>404: This page could not be fou
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back to the client, before any fault is applied to it."""
+    """The answer to the client, before any fault is applied to it."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Call:
     route: str
     """Its name, such as ``start`` or ``events``; see the tables above."""
     arguments: Mapping[str, str]
-    """What stands in the path: ``run_id`` or ``slug``."""
+    """The variable parts of the path: ``run_id`` or ``slug``."""
     request: Request
 
     @property

@@ -63,7 +63,7 @@ class State:
     segment: int = 0
     """How often the run was resumed after a pause; only the events of the current segment are shown."""
     dead: Step | None = None
-    """The step at which the worker died, if nobody has noticed yet."""
+    """The step at which the worker died, if this was not noticed yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Scenarios: what happens to a run, and when. YAML files compiled into a flat script of steps."""
+"""Scenarios: the events of a run and their times. YAML files compiled into a flat script of steps."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Scenario:
     kill_failures: int
     """How many cancel calls fail because the agent's command cannot be killed (2026-08 only)."""
     cancel_conflicts: tuple[str, ...]
-    """What the first cancel calls of a run are refused with: ``changed``, ``inactive`` or ``inconsistent``."""
+    """Reasons for which the first cancel calls of a run are refused: ``changed``, ``inactive`` or ``inconsistent``."""
     ignored_cancels: int
     """How many cancel calls are answered with 200 and a live status, and change nothing."""
     artifacts: Mapping[str, Mapping[str, Any]]

@@ -55,7 +55,7 @@ class Server(ThreadedWSGIServer):
         super().shutdown_request(request)
 
     def serve(self) -> None:
-        """Serve until somebody calls ``stop``."""
+        """Serve until ``stop`` is called."""
         self.serve_forever(_POLL)
 
     def stop(self) -> None:

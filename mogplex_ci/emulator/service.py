@@ -1,4 +1,4 @@
-"""A Mogplex in memory: what each route does."""
+"""A Mogplex in memory: the work of each route."""
 
 from __future__ import annotations
 
@@ -251,11 +251,11 @@ class Runs:
         return list(self._by_id.values())
 
     def named(self, run_id: str) -> Run | None:
-        """Return the run with this id, whoever owns it."""
+        """Return the run with this id, of any owner."""
         return self._by_id.get(run_id.lower())
 
     def with_id(self, user: User, run_id: str) -> Run | None:
-        """Return the user's run with this id; somebody else's is not there."""
+        """Return the user's run with this id; another user's is not found."""
         run = self.named(run_id)
         return run if run and run.user.name == user.name else None
 

@@ -20,7 +20,7 @@ _LEGACY_MODES: Final = frozenset({"single", "multi_agent", "council", "review", 
 _MAX_QUOTED: Final = 40
 _BRANCH = re.compile(r"[A-Za-z0-9_./-]+")
 _ENCODED_DOTS = re.compile(r"(?:^|/)%2e(?:%2e)?(?:/|$)", re.IGNORECASE)
-# What JavaScript's trim() removes, which is not what Python's strip() removes.
+# The characters that JavaScript's trim() removes; Python's strip() removes others.
 _WHITE_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" + (
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
@@ -94,7 +94,7 @@ def read_key(header: str | None) -> str:
 
 
 def read_body(data: bytes) -> object:
-    """Parse the request body, whatever its content type says.
+    """Parse the request body; its content type does not matter.
 
     Raises:
         Refused: it is not JSON.

@@ -46,7 +46,7 @@ class Repo:
     hidden: bool
     """A hidden repository is not listed, yet runs can be started on it."""
     api_keys: str = "full"
-    """What its team lets API keys do: ``full``, ``automations`` only, or ``unknown`` when that cannot be read."""
+    """The rights that its team gives to API keys: ``full``, ``automations`` only, or ``unknown`` if unreadable."""
     worktrees: tuple[Worktree, ...] = ()
 
     def worktree(self, worktree_id: str) -> Worktree | None:
@@ -148,7 +148,7 @@ class World:
         return frozenset(repo.id for token in self.tokens.values() for repo in token.user.repos)
 
     def key_policy(self, repo_id: str) -> str:
-        """Return what the team of a repository lets API keys do; ``full`` for one that nobody has."""
+        """Return the rights that a repository's team gives to API keys; ``full`` if it has no owner."""
         repos = (repo for token in self.tokens.values() for repo in token.user.repos)
         return next((repo.api_keys for repo in repos if repo.id == repo_id.lower()), "full")
 

@@ -1,6 +1,6 @@
-"""Gates: what a successful run must have delivered, judged by GitHub, its artifact and, without a token, its events.
+"""Gates: requirements of a successful run, judged by GitHub, its artifact and, without a token, its events.
 
-``judge_run`` turns a successful result into a rejected one when a gate does not pass; what cannot be judged does not.
+``judge_run`` turns a successful result into a rejected one when a gate does not pass or cannot be judged.
 Nothing is reverted: branch and pull request stay for people to look at.
 """
 

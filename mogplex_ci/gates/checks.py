@@ -42,7 +42,7 @@ class Counted(NamedTuple):
     def of(cls, checks: Checks, own_run: str) -> Counted:
         """Count the checks of a commit, but for those of the workflow run ``own_run``, which waits for this step.
 
-        A suite of GitHub Actions counts whatever it holds: it has no runs as long as it waits for approval. Suites of
+        A suite of GitHub Actions always counts: it has no runs as long as it waits for approval. Suites of
         other apps count when they have runs: GitHub makes an empty one for each app, and it stays queued for ever.
         """
         page = re.compile(rf"/actions/runs/{re.escape(own_run)}(/|$)") if own_run else None

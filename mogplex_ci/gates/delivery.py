@@ -99,7 +99,7 @@ def judge_paths(case: Case, *, protects: bool) -> Generator[Update, None, Verdic
 
 
 def _told_pull_request(case: Case) -> Verdict:
-    """Judge by the run's events: what they do not tell is not known."""
+    """Judge by the run's events alone; facts that they do not tell stay unknown."""
     timeline, url = case.result.timeline, case.result.timeline.pull_request_url
     if isinstance(case.evidence, GitHubError):
         return case.not_judged()

@@ -1,4 +1,4 @@
-"""The gates: what asks for each, its error code, its judge, and the words for all that it may find."""
+"""The gates: the input that asks for each, its error code, its judge, and the words for all that it may find."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ GATES: Final = (
 """In the order in which they are judged; checks are the last, since that waits for others."""
 
 BRANCH: Final = GateKind("branch", "BRANCH_MOVED", _AT_TIP, _READ, True, judge_branch, _BRANCH)
-"""Judged after all others, when they passed and one of them asked GitHub: what they judged must be what is there."""
+"""Judged after all others, when they passed and one of them asked GitHub: the judged commit must still be the tip."""
 
 
 def outcome_of(kind: GateKind, verdict: Verdict) -> Outcome:

@@ -1,1 +1,1 @@
-"""The inputs of a step: what they are (``schema``), where they come from (``sources``), typed (``action``)."""
+"""The inputs of a step: declared (``declared``), collected (``sources``), typed (``typed``) and read (``read``)."""

@@ -276,7 +276,7 @@ def _create_branch(values: Mapping[str, str]) -> bool | None:
 
 
 def _has_worktree(values: Mapping[str, str]) -> bool:
-    with suppress(UsageError):  # what is wrong with the options is said where they are read
+    with suppress(UsageError):  # faults of the options are reported where they are read
         return "worktreeId" in _run_options(values.get("run-options", ""))
     return False
 

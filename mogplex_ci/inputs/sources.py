@@ -195,7 +195,7 @@ def _flags(argv: tuple[str, ...]) -> tuple[Mapping[str, str] | None, Sequence[Pr
         flag = error.argument_name
         return None, [Problem(f"flag {flag}", "needs a value", f"Write {flag}=VALUE.")]
     values = {name.replace("_", "-"): value for name, value in vars(known).items() if value is not None}
-    # What follows an unknown flag is its value.
+    # The text after an unknown flag is its value.
     wrong = [word for before, word in pairwise(["", *unknown]) if word.startswith("-") or not before.startswith("-")]
     return values, [_unknown_argument(word) for word in wrong]
 

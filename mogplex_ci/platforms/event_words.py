@@ -19,7 +19,7 @@ INTRODUCTION: Final = (
     "have been changed since."
 )
 _HIDDEN: Final = (
-    r"<!--[\s\S]*?(?:-->|\Z)"  # what is never closed hides the rest of the page
+    r"<!--[\s\S]*?(?:-->|\Z)"  # a comment that is never closed hides the rest of the page
     r"|^ {0,3}\[[^\]\n]+\]:[ \t]*(?:#|<>)[ \t]*[^\n]*"  # [//]: # (a comment)
 )
 _CHECKPOINT: Final = r"(?i)<<<(?=(?:END_)?MOGPLEX_CHECKPOINT)"

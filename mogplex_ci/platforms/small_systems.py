@@ -198,7 +198,7 @@ SMALL_SYSTEMS: Final = (
         parts=("JENKINS_URL", "JOB_NAME", "BUILD_NUMBER", "BUILD_TAG", "STAGE_NAME"),
         label=(_jenkins_tag, "STAGE_NAME"),
         # nothing counts the tries of a ``retry`` in the stage
-        repository=cloned("GIT_URL"),  # what the Git plugin checked out
+        repository=cloned("GIT_URL"),  # the repository that the Git plugin checked out
         workspace="WORKSPACE",
         job_url="BUILD_URL",
         caused_by="CHANGE_AUTHOR",  # of a change request in a multibranch project

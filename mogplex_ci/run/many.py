@@ -153,7 +153,7 @@ class Fleet(Generic[T]):
 
     def _taken(self, found: object) -> Iterator[tuple[T, Update | RunEnded]]:
         """Yield an update from the queue and keep what it says."""
-        task, update = cast("tuple[_Task[T], Update | RunEnded]", found)  # what ``_work`` puts there
+        task, update = cast("tuple[_Task[T], Update | RunEnded]", found)  # ``_work`` puts only these there
         if isinstance(update, Started | RunEnded):
             self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
         if isinstance(update, RunEnded):

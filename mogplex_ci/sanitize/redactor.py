@@ -101,7 +101,7 @@ class Redactor:
 
     def _find_values(self, text: str) -> Iterator[tuple[int, int]]:
         """Return where in ``text``, whose controls are shown already, known values stand, with any line breaks."""
-        if any(sign in text for sign in "\\%&"):  # what looks like an escape may be a part of a value
+        if any(sign in text for sign in "\\%&"):  # an apparent escape may be a part of a value
             for form in self._forms:
                 yield from ((at, at + len(form)) for at in names.occurrences(form, text))
         squeezed = "".join(text.split())
