@@ -277,7 +277,19 @@ def _object_fault(text: str) -> str | None:
     return fault or (None if isinstance(json.loads(text), dict | None) else "is not a JSON object")
 
 
+def _token_fault(text: str) -> str | None:
+    """Return why text is plainly no token of Mogplex. Those of people (OAuth) have no prefix, and pass."""
+    if text.startswith(_QUOTES) or text.endswith(_QUOTES):
+        return "has quotation marks around it"
+    if text.startswith(("$", "%")):
+        return "is the name of a variable or secret instead of its value"
+    if re.match("gh[a-z]_|github_pat_|glpat-|sk-|xox[a-z]-", text):
+        return "is the token of another service, by how it begins"
+    return None
+
+
 _MORE_RULES: Final[Mapping[str, Callable[[str], str | None]]] = {
+    "token": _token_fault,
     "prompt": _prompt_fault,
     "duration": _duration_fault,
     "matrix": _json_fault,
@@ -328,5 +340,6 @@ _SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
     "branch": _branch_suggestions,
 }
 """Finders of the value that the user may have meant, by kind. Only valid values are suggested."""
+_QUOTES: Final = ('"', "'", "`")
 _NEVER_SHOWN: Final = frozenset({"base-url", "prompt", "matrix", "strategy"})
 """Kinds whose values may hold credentials, or are long."""

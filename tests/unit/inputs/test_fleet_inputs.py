@@ -9,6 +9,7 @@ import pytest
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
 
+RUN_ID = "7b0c2f4e-58a1-4d0b-9c39-2f6f1f0f8a11"
 TASKS = """\
 harness: codex
 tasks:
@@ -92,4 +93,4 @@ def test_what_holds_for_the_step_is_the_same_in_all_tasks(name: str, values: tup
 
 def test_what_is_for_one_run_is_refused_for_several(tmp_path: Path) -> None:
     several = ["--repo", "acme/web acme/api"]
-    assert refused(tmp_path, *several, "--run-id", "run-1") == ["run-id is for one run, and this step makes several"]
+    assert refused(tmp_path, *several, "--run-id", RUN_ID) == ["run-id is for one run, and this step makes several"]

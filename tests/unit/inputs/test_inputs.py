@@ -15,6 +15,8 @@ from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs, load_schema
 from mogplex_ci.inputs.read import ActionInputs, read_connection, read_inputs
 from mogplex_ci.untrusted import Untrusted
 
+RUN_ID = "7b0c2f4e-58a1-4d0b-9c39-2f6f1f0f8a11"
+
 
 def read(tmp_path: Path, *argv: str, **env: str) -> ActionInputs:
     return read_inputs(argv, {"MOGPLEX_PROMPT": "Fix it"} | env, tmp_path, "acme/web")[0]
@@ -123,7 +125,7 @@ def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str, field:
         (["--mode", "safe", "--harness", "mogplex"], "mode"),
         (["--run-options", "worktreeId: w", "--harness", "mogplex"], "run-options"),
         (["--branch", "x", "--base-branch", "x", "--create-branch"], "branch"),
-        (["--run-id", "run-1"], "run-id"),
+        (["--run-id", RUN_ID], "run-id"),
         (["--require", "checks"], "github-token"),
         (["--protected-paths", ".github/"], "github-token"),
         (["--comment-on", "7"], "github-token"),
@@ -453,7 +455,7 @@ def test_what_the_runner_takes_for_itself_is_no_unknown_input(tmp_path: Path) ->
 
 
 def test_outputs_of_an_earlier_job_are_no_inputs(tmp_path: Path) -> None:
-    env = {"MOGPLEX_RUN_ID": "run-1", "MOGPLEX_IDEMPOTENCY_KEY": "theirs", "MOGPLEX_BRANCH": "theirs"}
+    env = {"MOGPLEX_RUN_ID": RUN_ID, "MOGPLEX_IDEMPOTENCY_KEY": "theirs", "MOGPLEX_BRANCH": "theirs"}
     read_back = read(tmp_path, **env)
     assert (read_back.idempotency_key, read_back.branch) == (None, None)
     (warning,) = warnings(tmp_path, **env)
@@ -461,15 +463,15 @@ def test_outputs_of_an_earlier_job_are_no_inputs(tmp_path: Path) -> None:
 
 
 def test_without_a_task_an_earlier_jobs_run_is_followed(tmp_path: Path) -> None:
-    outputs = {"MOGPLEX_RUN_ID": "run-1", "MOGPLEX_IDEMPOTENCY_KEY": "theirs", "MOGPLEX_BRANCH": "theirs"}
+    outputs = {"MOGPLEX_RUN_ID": RUN_ID, "MOGPLEX_IDEMPOTENCY_KEY": "theirs", "MOGPLEX_BRANCH": "theirs"}
     followed, warned = read_inputs((), outputs, tmp_path, "acme/web")
-    assert (followed.run_id, followed.prompt, followed.on_interrupt) == ("run-1", "", "detach")
+    assert (followed.run_id, followed.prompt, followed.on_interrupt) == (RUN_ID, "", "detach")
     assert [problem.input for problem in warned] == ["MOGPLEX_BRANCH, MOGPLEX_IDEMPOTENCY_KEY"]
 
 
 def test_a_run_that_is_followed_is_cancelled_only_when_asked_to(tmp_path: Path) -> None:
     def follow(*argv: str) -> ActionInputs:
-        return read_inputs(("--run-id", "run-1", *argv), {}, tmp_path, "acme/web")[0]
+        return read_inputs(("--run-id", RUN_ID, *argv), {}, tmp_path, "acme/web")[0]
 
     assert (follow().on_interrupt, follow().on_timeout) == ("detach", "detach")
     assert follow("--on-interrupt", "cancel").on_interrupt == "cancel"
@@ -620,7 +622,7 @@ def test_what_is_wrong_with_an_address(tmp_path: Path, value: str, fault: str) -
         ["--prompt=x", "--protected-paths=.github/", "--allowed-paths=src/", "--comment-on=7", "--dry-run"],
         ["--prompt=x", "--artifact=report", "--output-dir=out"],
         ["--prompt=x", "--artifact=report", "--branch=a", "--create-branch"],
-        ["--run-id=run-1", "--artifact=report", "--timeout=5m", "--on-rerun=auto", "--retries=0"],
+        [f"--run-id={RUN_ID}", "--artifact=report", "--timeout=5m", "--on-rerun=auto", "--retries=0"],
     ],
 )
 def test_inputs_that_go_together(tmp_path: Path, argv: list[str]) -> None:
@@ -632,9 +634,9 @@ def test_inputs_that_go_together(tmp_path: Path, argv: list[str]) -> None:
     [
         ([], ["prompt is missing"]),
         (["--dry-run"], ["prompt is missing"]),
-        (["--run-id=run-1", "--dry-run"], ["run-id is given together with dry-run, which has no such run"]),
+        ([f"--run-id={RUN_ID}", "--dry-run"], ["run-id is given together with dry-run, which has no such run"]),
         (
-            ["--run-id=run-1", "--prompt=x", "--mode=safe", "--on-rerun=new"],
+            [f"--run-id={RUN_ID}", "--prompt=x", "--mode=safe", "--on-rerun=new"],
             ["run-id does not go together with prompt, mode or on-rerun: that is for a new run"],
         ),
         (
@@ -668,7 +670,7 @@ def test_a_repository_is_needed_where_the_system_names_none(tmp_path: Path) -> N
         read_inputs(["--prompt=x"], {}, tmp_path, None)
     assert [problem.input for problem in caught.value.problems] == ["repo"]
     assert read_inputs(["--prompt=x", "--repo=acme/api"], {}, tmp_path, None)[0].repo == "acme/api"
-    assert read_inputs(["--run-id=run-1"], {}, tmp_path, None)[0].repo is None
+    assert read_inputs([f"--run-id={RUN_ID}"], {}, tmp_path, None)[0].repo is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from mogplex_ci.inputs.declared import check, inputs, load_schema
 
 SCHEMA = load_schema("inputs")
 VALIDATOR = Draft202012Validator(SCHEMA)
-BEYOND_PATTERNS = {"base-url", "prompt", "duration", "matrix", "strategy"}
+BEYOND_PATTERNS = {"token", "base-url", "prompt", "duration", "matrix", "strategy"}
 """Kinds with rules that no pattern can express; their values may be valid by the schema and still be refused."""
 
 
