@@ -68,6 +68,8 @@ class Problem(NamedTuple):
     """The value, for example of a mistyped name; None for secrets and long texts."""
     near: tuple[Untrusted, ...] = ()
     """Values that would be right and look like it."""
+    first: str = ""
+    """What to do before ``near`` is worth a look, as sentences."""
 
     def line(self) -> tuple[LiteralString, tuple[str | Untrusted, ...]]:
         """Return a template for ``Sanitizer.line``, and its values. The template begins with a placeholder.
@@ -79,8 +81,11 @@ class Problem(NamedTuple):
         if self.got is not None and not could_be_credential(self.got.text):
             template = '{}: "{}" {}'
             values.insert(1, self.got)
-        if self.near or self.remedy:
+        if self.first or self.near or self.remedy:
             template += "."
+        if self.first:
+            template += " {}"
+            values.append(self.first)
         if self.near:
             others = ", ".join("{}" for _ in self.near[1:])
             template += " Did you mean " + (others + " or {}?" if others else "{}?")

@@ -16,6 +16,7 @@ and ``maxLength`` are used, and a test compares the results with jsonschema's. O
 and for a kind:
 
 - ``x-allowed``: words that may follow "Use"; ``x-fault``: what is wrong with text that its pattern does not match
+- ``x-refused``: patterns of what is plainly something else, and what is then wrong; looked at first
 - ``x-type``: the type of the typed value; ``x-ignore-case``: text in capitals is the same, as for choices
 
 ``x-removed`` names the successors of inputs that there are no more.
@@ -81,6 +82,8 @@ class Kind(NamedTuple):
             text = text.lower()
         if self.choices:
             return None if text in self.choices else "is not one of the choices"
+        for fault in (said for wrong, said in self.rules.get("x-refused", {}).items() if re.search(wrong, text)):
+            return str(fault)
         most = self.rules.get("maxLength", len(text))
         if len(text) > most:
             return f"has {len(text):,} characters, {most:,} are allowed"
@@ -88,14 +91,14 @@ class Kind(NamedTuple):
             return str(self.rules["x-fault"])
         if self.name == "base-url":
             return base_url_fault(text, allow_http=token == EMULATOR_TOKEN)
-        more = _MORE_RULES.get(self.name)
-        return more(text) if more else None
+        return _MORE_RULES[self.name](text) if self.name in _MORE_RULES else None
 
     def suggestion(self, text: str) -> str | None:
         """Return a valid value that the user may have meant by ``text``, which is invalid."""
         if len(text) > _LONGEST_MISTAKE:
             return None
-        candidates = nearest(text.lower(), self.choices) if self.choices else _SUGGESTIONS.get(self.name, _none)(text)
+        known = _SUGGESTIONS.get(self.name)
+        candidates = known(text) if known else nearest(text.lower(), self.choices)
         return next((candidate for candidate in candidates if self.fault(candidate) is None), None)
 
 
@@ -277,19 +280,7 @@ def _object_fault(text: str) -> str | None:
     return fault or (None if isinstance(json.loads(text), dict | None) else "is not a JSON object")
 
 
-def _token_fault(text: str) -> str | None:
-    """Return why text is plainly no token of Mogplex. Those of people (OAuth) have no prefix, and pass."""
-    if text.startswith(_QUOTES) or text.endswith(_QUOTES):
-        return "has quotation marks around it"
-    if text.startswith(("$", "%")):
-        return "is the name of a variable or secret instead of its value"
-    if re.match("gh[a-z]_|github_pat_|glpat-|sk-|xox[a-z]-", text):
-        return "is the token of another service, by how it begins"
-    return None
-
-
 _MORE_RULES: Final[Mapping[str, Callable[[str], str | None]]] = {
-    "token": _token_fault,
     "prompt": _prompt_fault,
     "duration": _duration_fault,
     "matrix": _json_fault,
@@ -324,22 +315,13 @@ def _repos_suggestions(text: str) -> Iterator[str]:
     yield " ".join(re.split(r"[\s,;]+", text.strip(" ,;")))
 
 
-def _branch_suggestions(text: str) -> Iterator[str]:
-    yield re.sub(r"\s+", "-", text)
-
-
-def _none(_: str) -> Iterator[str]:
-    yield from ()
-
-
-_SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
+_SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterable[str]]]] = {
     "boolean": _boolean_suggestions,
     "duration": _duration_suggestions,
     "repo": _repo_suggestions,
     "repos": _repos_suggestions,
-    "branch": _branch_suggestions,
+    "branch": lambda text: [re.sub(r"\s+", "-", text)],
 }
 """Finders of the value that the user may have meant, by kind. Only valid values are suggested."""
-_QUOTES: Final = ('"', "'", "`")
 _NEVER_SHOWN: Final = frozenset({"base-url", "prompt", "matrix", "strategy"})
 """Kinds whose values may hold credentials, or are long."""

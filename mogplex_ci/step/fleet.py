@@ -19,7 +19,7 @@ from mogplex_ci.inputs.read import ActionInputs, is_pattern
 from mogplex_ci.models import LIST_LIMIT, Repo
 from mogplex_ci.report.text import count_of_runs
 from mogplex_ci.run.many import Fleet, FleetHeartbeat, RunEnded, result_of_fleet
-from mogplex_ci.run.start import FIND_REPO, no_such_repo, repos_named
+from mogplex_ci.run.start import FIND_REPO, INSTALL_APP, no_such_repo, repos_named
 from mogplex_ci.step.execute import Step, execute, service_of
 from mogplex_ci.step.plan import Item, key_of, plan_of
 from mogplex_ci.untrusted import Untrusted
@@ -128,7 +128,7 @@ def find_repos(client: Client, wanted: Sequence[str], *, timeout: float) -> dict
             problems.append(Problem("repo", fault, "Use narrower patterns.", Untrusted(word)))
         elif is_pattern(word) and not matching:
             fault = "matches no repository that this token can see"
-            problems.append(Problem("repo", fault, FIND_REPO, Untrusted(word)))
+            problems.append(Problem("repo", fault, FIND_REPO, Untrusted(word), first=INSTALL_APP))
         elif len(matching) != 1 and not is_pattern(word):
             problems.append(no_such_repo(word, visible, several=bool(matching)))
     if problems:

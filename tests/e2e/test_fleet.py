@@ -305,7 +305,7 @@ MISTAKES = {
         {"repo": "acme/* other/* acme/wbe"},
         [
             'repo: "other/*" matches no repository that this token can see.',
-            'repo: "acme/wbe" is not a repository that this token can see. Did you mean acme/web,',
+            'repo: "acme/wbe" is not a repository that this token can see. Install the Mogplex GitHub App on it,',
         ],
     ),
     "named twice": ({"repo": "acme/web acme/api ACME/web"}, ['repo: "acme/web" is named twice. Name it once.']),
