@@ -80,6 +80,7 @@ def test_a_labeled_issue_gets_one_comment_with_the_pull_request(image: str, tmp_
 
 @pytest.mark.slow
 def test_an_update_that_changes_nothing_fails_the_job(image: str, tmp_path: Path, api: FakeGitHub) -> None:
+    api.files, api.ahead_by = [], 0
     with Emulator("no-change", speed=20) as emulator:
         done = run_example(image, tmp_path, "dependencies", api, emulator, "schedule", {})
     assert done.exit_code == 1

@@ -48,7 +48,14 @@ steps:
 LABELED = {
     "action": "labeled",
     "label": {"name": "agent"},
-    "issue": {"number": 12, "title": "Login", "body": "It fails.", "author_association": "NONE", "user": {"id": 2}},
+    "issue": {
+        "number": 12,
+        "node_id": "I",
+        "title": "Login",
+        "body": "It fails.",
+        "author_association": "NONE",
+        "user": {"id": 2, "login": "eve", "type": "User"},
+    },
     "sender": {"id": 1, "login": "maria", "type": "User"},
 }
 
@@ -83,6 +90,8 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 def test_a_workflow_runs_as_it_stands(
     image: str, emulator: Emulator, api: FakeGitHub, tmp_path: Path, block: Block
 ) -> None:
+    api.watch(emulator)
+    api.words = {"I": {"title": "Login", "body": "It fails."}}
     workflow = as_workflow(block.code) or ""
     repository = tmp_path / "repository"
     (repository / ".mogplex").mkdir(parents=True)
