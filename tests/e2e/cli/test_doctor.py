@@ -188,7 +188,7 @@ def test_what_is_wrong_is_marked_with_a_remedy(
 @pytest.mark.parametrize(
     ("given", "warned", "told"),
     [
-        ({"MOGPLEX_API_KEY": '"mog_EmulatorTokenOpensNothingReal000"'}, "token", "without quotes"),
+        ({"MOGPLEX_API_KEY": "EmulatorTokenOpensNothingReal000"}, "token", "without quotes"),
         ({"MOGPLEX_REPO": "99999999-9999-4999-8999-999999999999"}, "repo", "this token does not list"),
         ({"MOGPLEX_PROMT": "x"}, "inputs", "Did you mean MOGPLEX_PROMPT?"),
     ],
