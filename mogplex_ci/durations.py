@@ -1,7 +1,5 @@
 """Durations as people write them: ``900``, ``15m``, ``1h30m``, ``200ms``."""
 
-from __future__ import annotations
-
 import re
 
 _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}

@@ -1,7 +1,5 @@
 """A step's results for other programs: one table for the outputs, their variables and the result file."""
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 

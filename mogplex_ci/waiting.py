@@ -5,20 +5,16 @@ remembered and takes effect at the next mark, so that no file is left half writt
 marked waits of other threads are woken too.
 """
 
-from __future__ import annotations
-
 import contextlib
 import random
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from functools import cache
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
+from types import FrameType
+from typing import Final, Protocol, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -26,6 +22,26 @@ _SIGNALS: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """Stop signals, as far as the system has them."""
 _LONGEST_WAIT: Final = 0.5
 """Seconds. Python runs signal handlers between two waits, and on Windows no signal ends a wait."""
+
+
+class Clock(Protocol):
+    """Where the program gets time from; tests pass a clock of their own."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some start; never jumps when the machine's time is set."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; a stop signal ends an interruptible wait with ``StopRequested``."""
+        ...
+
+    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
+        """Return the next item of ``queue``, or None after ``seconds``; a stop signal ends an interruptible wait."""
+        ...
+
+    def random(self, low: float, high: float) -> float:
+        """Return a random number between ``low`` and ``high``, so that jobs do not send requests in step."""
+        ...
 
 
 class StopRequested(BaseException):
@@ -179,26 +195,6 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
     if error is not None:
         raise error
     return value
-
-
-class Clock(Protocol):
-    """Where the program gets time from; tests pass a clock of their own."""
-
-    def monotonic(self) -> float:
-        """Return seconds since some start; never jumps when the machine's time is set."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait; a stop signal ends an interruptible wait with ``StopRequested``."""
-        ...
-
-    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
-        """Return the next item of ``queue``, or None after ``seconds``; a stop signal ends an interruptible wait."""
-        ...
-
-    def random(self, low: float, high: float) -> float:
-        """Return a random number between ``low`` and ``high``, so that jobs do not send requests in step."""
-        ...
 
 
 class SystemClock:

@@ -5,8 +5,6 @@ therefore resolved once, when the inputs are read, and every later opening follo
 calls that open a file this way: there, links are looked for just before the file is opened.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

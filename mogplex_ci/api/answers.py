@@ -4,31 +4,15 @@ Needed values (ids, statuses) are checked, and an answer without them is refused
 odd: unknown fields, types and states are ignored, as the API asks of its clients.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from mogplex_ci import models
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.models import (
-    Agent,
-    Artifact,
-    Cancelled,
-    Event,
-    EventKind,
-    EventPage,
-    Failure,
-    FileLocation,
-    GitState,
-    Repo,
-    Run,
-    Skill,
-    StartedRun,
-    ToolState,
-)
+from mogplex_ci.models import EventKind
 from mogplex_ci.untrusted import Untrusted
 
 _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
@@ -103,10 +87,10 @@ def error_code(value: object) -> str | None:
     return value if isinstance(value, str) and re.fullmatch(_CODE, value) else None
 
 
-def repos(data: object) -> list[Repo]:
+def repos(data: object) -> list[models.Repo]:
     """Read ``{repos: [...]}``."""
     return [
-        Repo(
+        models.Repo(
             id=_word(item, "id"),
             full_name=_required_text(item, "full_name"),
             default_branch=_text(item, "default_branch"),
@@ -117,11 +101,11 @@ def repos(data: object) -> list[Repo]:
     ]
 
 
-def run(data: object) -> Run:
+def run(data: object) -> models.Run:
     """Read a run object."""
     item = _object(data)
     branch, runtime = item.get("branch"), item.get("runtime")
-    return Run(
+    return models.Run(
         id=_word(item, "runId"),
         status=_word(item, "status"),
         repo_id=_text(item, "repoId"),
@@ -142,26 +126,26 @@ def run(data: object) -> Run:
     )
 
 
-def started(data: object) -> StartedRun:
+def started(data: object) -> models.StartedRun:
     """Read the answer of the start call: a run object and ``replayed``."""
-    return StartedRun(run=run(data), replayed=_object(data).get("replayed") is True)
+    return models.StartedRun(run=run(data), replayed=_object(data).get("replayed") is True)
 
 
-def page(data: object) -> EventPage:
+def page(data: object) -> models.EventPage:
     """Read ``{run, events: [...]}``."""
     item = _object(data)
-    return EventPage(run=run(item.get("run")), events=events(_list(item, "events")))
+    return models.EventPage(run=run(item.get("run")), events=events(_list(item, "events")))
 
 
-def events(items: list[object]) -> tuple[Event, ...]:
+def events(items: list[object]) -> tuple[models.Event, ...]:
     """Read events. An entry without an id is left out: one odd entry must not hide the others."""
     return tuple(read for item in items if (read := event(item)) is not None)
 
 
-def cancelled(data: object) -> Cancelled:
+def cancelled(data: object) -> models.Cancelled:
     """Read ``{run, status, alreadyTerminal}``."""
     item = _object(data)
-    return Cancelled(
+    return models.Cancelled(
         run=run(item["run"]) if isinstance(item.get("run"), dict) else None,
         status=_word(item, "status"),
         already_terminal=item.get("alreadyTerminal") is True,
@@ -169,12 +153,12 @@ def cancelled(data: object) -> Cancelled:
     )
 
 
-def artifact(data: object) -> Artifact:
+def artifact(data: object) -> models.Artifact:
     """Read ``{artifact: {...}}``."""
     item = _object(_object(data).get("artifact"))
     if "content" not in item:
         raise malformed("the API's answer lacks content")
-    return Artifact(
+    return models.Artifact(
         path=_required_text(item, "path"),
         content=Untrusted(item["content"]),
         commit_sha=_text(item, "commitSha"),
@@ -182,10 +166,10 @@ def artifact(data: object) -> Artifact:
     )
 
 
-def agents(data: object) -> list[Agent]:
+def agents(data: object) -> list[models.Agent]:
     """Read ``{agents: [...]}``."""
     return [
-        Agent(
+        models.Agent(
             id=_required_text(item, "id"),
             name=_required_text(item, "name"),
             model=_text(item, "model"),
@@ -196,10 +180,10 @@ def agents(data: object) -> list[Agent]:
     ]
 
 
-def skills(data: object) -> list[Skill]:
+def skills(data: object) -> list[models.Skill]:
     """Read ``{skills: [...]}``."""
     return [
-        Skill(
+        models.Skill(
             slug=_required_text(item, "slug"),
             name=_required_text(item, "name"),
             source=_text(item, "source"),
@@ -210,7 +194,7 @@ def skills(data: object) -> list[Skill]:
     ]
 
 
-def event(data: object) -> Event | None:
+def event(data: object) -> models.Event | None:
     """Read one event; None when it has no id."""
     event_id = _text(data, "id")
     if not isinstance(data, dict) or event_id is None:
@@ -223,7 +207,7 @@ def event(data: object) -> Event | None:
     is_tool = kind in (EventKind.TOOL_STARTED, EventKind.TOOL_FINISHED)
     is_git = kind in (EventKind.GIT_SYNC, EventKind.DELIVERY)
     is_end = kind in (EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED)
-    return Event(
+    return models.Event(
         id=event_id,
         kind=kind,
         type=_text(data, "type") or Untrusted("event"),
@@ -264,12 +248,12 @@ def _details(word: object, payload: object, *, is_tool: bool) -> Untrusted | Non
     return Untrusted(payload).without(*known) or None
 
 
-def _tool(data: Mapping[str, object], payload: Mapping[str, object]) -> ToolState:
+def _tool(data: Mapping[str, object], payload: Mapping[str, object]) -> models.ToolState:
     state, exit_code = payload.get("state"), payload.get("exit_code")
     failed = state in ("error", "denied") or bool(payload.get("error"))
     milliseconds = payload.get("duration_ms")
     is_duration = isinstance(milliseconds, int | float) and 0 <= milliseconds <= _LONGEST_CALL_MS
-    return ToolState(
+    return models.ToolState(
         name=_text(data, "toolName") or Untrusted("tool"),
         call_id=_text(payload, "toolCallId"),
         failed=failed or (_int(exit_code) not in (0, None)),
@@ -278,9 +262,9 @@ def _tool(data: Mapping[str, object], payload: Mapping[str, object]) -> ToolStat
     )
 
 
-def _git(payload: Mapping[str, object]) -> GitState:
+def _git(payload: Mapping[str, object]) -> models.GitState:
     changed = payload.get("changed")
-    return GitState(
+    return models.GitState(
         working_branch=_text(payload, "working_branch"),
         base_branch=_text(payload, "base_branch"),
         changed=changed if isinstance(changed, bool) else None,
@@ -288,9 +272,9 @@ def _git(payload: Mapping[str, object]) -> GitState:
     )
 
 
-def _end(payload: Mapping[str, object], message: Untrusted | None) -> Failure:
+def _end(payload: Mapping[str, object], message: Untrusted | None) -> models.Failure:
     error = _text(payload, "error")
-    return Failure(
+    return models.Failure(
         error=error,
         exit_code=_int(payload.get("exit_code")),
         code=_text(payload, "failure_code"),
@@ -298,12 +282,12 @@ def _end(payload: Mapping[str, object], message: Untrusted | None) -> Failure:
     )
 
 
-def _location(payload: Mapping[str, object]) -> FileLocation | None:
+def _location(payload: Mapping[str, object]) -> models.FileLocation | None:
     path, line = _text(payload, "path") or _text(payload, "file"), _int(payload.get("line"))
     if path is None or line is None or line < 1:
         return None
     level = payload.get("level") or payload.get("severity")
-    return FileLocation(path, line, is_problem=level in ("warning", "error"))
+    return models.FileLocation(path, line, is_problem=level in ("warning", "error"))
 
 
 def _object(value: object) -> Mapping[str, object]:

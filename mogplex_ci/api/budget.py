@@ -4,24 +4,19 @@
 of each other below the limit together.
 """
 
-from __future__ import annotations
-
 import contextlib
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from mogplex_ci.api.retry import Backoff
 from mogplex_ci.errors import MogplexError, NoTurnError, RateLimitedError
+from mogplex_ci.waiting import Clock
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
-
-    from mogplex_ci.waiting import Clock
-
-    Turn = Callable[["Use", float], AbstractContextManager[float]]
-    """Waits for the turn of a request, at most the given seconds; see ``TokenBudget.turn``."""
+Turn = Callable[["Use", float], AbstractContextManager[float]]
+"""Waits for the turn of a request, at most the given seconds; see ``TokenBudget.turn``."""
 
 SECONDS_PER_REQUEST: Final = 60.0 / 54.0
 """The time that jobs sharing a token need for each request: the API allows 60 in any minute, and a few are spare."""

@@ -1,54 +1,19 @@
 """The v1 API (``/api/v1/mogplex``), one method for each call."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
+from mogplex_ci import errors, models
 from mogplex_ci.api import answers
-from mogplex_ci.api.budget import Use
+from mogplex_ci.api.budget import Turn, Use
 from mogplex_ci.api.contact import FIRST_CONTACT_SECONDS, Contact
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
+from mogplex_ci.api.stream import EventStream
 from mogplex_ci.api.transport import Answer, RequestLog, Transport, media_type_of
-from mogplex_ci.errors import (
-    ApiError,
-    AutomationRequiredError,
-    ConflictError,
-    ForbiddenError,
-    KeyConflictError,
-    MogplexError,
-    NotAuthorizedError,
-    NotFoundError,
-    OldServiceError,
-    RateLimitedError,
-    ServerError,
-    StreamMissingError,
-    StreamPositionError,
-    UnavailableError,
-    WrongServiceError,
-)
-from mogplex_ci.models import (
-    FEED_LIMIT,
-    LIST_LIMIT,
-    Agent,
-    Artifact,
-    Cancelled,
-    EventPage,
-    Repo,
-    Run,
-    Skill,
-    StartedRun,
-    StartRequest,
-)
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from mogplex_ci.api.budget import Turn
-    from mogplex_ci.api.stream import EventStream
-    from mogplex_ci.waiting import Clock
+from mogplex_ci.waiting import Clock
 
 API_PATH: Final = "/api/v1/mogplex"
 
@@ -84,7 +49,7 @@ class Client:
         self.contact = contact or Contact()
         self._turn: Turn = turn or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
-        self._last_page: tuple[bytes, EventPage] | None = None
+        self._last_page: tuple[bytes, models.EventPage] | None = None
         self.has_no_stream = ""
         """Why events of this service are polled; empty while streaming works, or was not tried yet."""
 
@@ -94,14 +59,14 @@ class Client:
         return self._transport.requests_sent
 
     def repos(
-        self, *, query: str = "", repo_id: str = "", limit: int = LIST_LIMIT, timeout: float = CALL_SECONDS
-    ) -> list[Repo]:
+        self, *, query: str = "", repo_id: str = "", limit: int = models.LIST_LIMIT, timeout: float = CALL_SECONDS
+    ) -> list[models.Repo]:
         """List the repositories that the token can see: those whose full name holds ``query``, or the one of an id."""
         wanted = {"limit": str(limit), "q": query, "id": repo_id}
         params = {name: value for name, value in wanted.items() if value}
         return answers.repos(self._get("/repos", params, timeout=timeout))
 
-    def agents(self, *, timeout: float = CALL_SECONDS) -> list[Agent]:
+    def agents(self, *, timeout: float = CALL_SECONDS) -> list[models.Agent]:
         """List the agents that runs of the token can use: the presets first.
 
         Raises:
@@ -110,29 +75,29 @@ class Client:
         """
         return answers.agents(self._get("/agents", {}, timeout=timeout, newer="agents"))
 
-    def skills(self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS) -> list[Skill]:
+    def skills(self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS) -> list[models.Skill]:
         """List the skills of the token's library, and of the repository if one is given, that match ``query``.
 
         Raises:
             OldServiceError: the service has no skills.
             MogplexError: as for every call.
         """
-        wanted = {"limit": str(LIST_LIMIT), "q": query, "repoId": repo_id}
+        wanted = {"limit": str(models.LIST_LIMIT), "q": query, "repoId": repo_id}
         params = {name: value for name, value in wanted.items() if value}
         return answers.skills(self._get("/skills", params, timeout=timeout, newer="skills"))
 
-    def start(self, request: StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> StartedRun:
+    def start(self, request: models.StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> models.StartedRun:
         """Start a run, or learn of the one that ``key`` has started before."""
         headers = {"Idempotency-Key": key}
         answer = self._send(Use.START, "POST", "/runs", json=request, headers=headers, timeout=timeout)
         return answers.started(self._data(answer))
 
-    def run(self, run_id: str, *, timeout: float = CALL_SECONDS, use: Use = Use.READ) -> Run:
+    def run(self, run_id: str, *, timeout: float = CALL_SECONDS, use: Use = Use.READ) -> models.Run:
         """Return the run. ``use`` is the purpose of the request."""
         data = self._get(_run_path(run_id), {}, timeout=timeout, use=use)
         return _about(run_id, answers.run(_field(data, "run")))
 
-    def events(self, run_id: str, *, limit: int = FEED_LIMIT, timeout: float = CALL_SECONDS) -> EventPage:
+    def events(self, run_id: str, *, limit: int = models.FEED_LIMIT, timeout: float = CALL_SECONDS) -> models.EventPage:
         """Return the run and up to ``limit`` events: older servers return the oldest ones, newer ones the newest.
 
         An answer equal to the last one returns the same object again.
@@ -160,7 +125,7 @@ class Client:
         with self._turn(Use.READ, CALL_SECONDS), self._judging():
             answer = self._transport.open(
                 f"{API_PATH}{_run_path(run_id)}/events/stream",
-                query={"limit": str(FEED_LIMIT)},
+                query={"limit": str(models.FEED_LIMIT)},
                 headers=headers,
                 timeout=STREAM_CONNECT_SECONDS,
                 silence=STREAM_SILENCE_SECONDS,
@@ -172,19 +137,21 @@ class Client:
 
                 return EventStream(answer, run_id=run_id, clock=clock)
             answer.close()
-            raise StreamMissingError("something else than a stream answered", code="NOT_FOUND", http_status=200)
+            raise errors.StreamMissingError("something else than a stream answered", code="NOT_FOUND", http_status=200)
         if answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
-            raise StreamMissingError("this service has no event stream", code="NOT_FOUND", http_status=answer.status)
+            raise errors.StreamMissingError(
+                "this service has no event stream", code="NOT_FOUND", http_status=answer.status
+            )
         try:
             self._data(answer)
-        except ApiError as error:
+        except errors.ApiError as error:
             if answer.status == 400 and last_event_id is not None:
                 cause = "the stream cannot be resumed"
-                raise StreamPositionError(cause, code=error.code, http_status=answer.status) from error
+                raise errors.StreamPositionError(cause, code=error.code, http_status=answer.status) from error
             raise
         raise answers.malformed("the API's answer is not a stream")
 
-    def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> Artifact:
+    def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> models.Artifact:
         """Return the JSON file that the run committed as ``path``, which is ``.mogplex/artifacts/NAME.json``.
 
         Only a run that succeeded on a branch that it created has artifacts.
@@ -197,7 +164,7 @@ class Client:
         params = {"path": path}
         return answers.artifact(self._get(f"{_run_path(run_id)}/artifact", params, timeout=timeout, newer="artifacts"))
 
-    def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> Cancelled:
+    def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
         answer = self._send(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout)
         cancelled = answers.cancelled(self._data(answer))
@@ -218,7 +185,7 @@ class Client:
     def _judging(self) -> Iterator[None]:
         try:
             yield
-        except MogplexError as error:
+        except errors.MogplexError as error:
             self.contact.judge(error)
             raise
 
@@ -246,7 +213,7 @@ class Client:
         """Return the data that a GET is answered with. ``newer`` names a feature that older services lack."""
         answer = self._send(use, "GET", path, query=query, timeout=timeout)
         if newer and answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
-            raise OldServiceError(f"this service has no {newer}", code="NOT_FOUND", http_status=answer.status)
+            raise errors.OldServiceError(f"this service has no {newer}", code="NOT_FOUND", http_status=answer.status)
         return self._data(answer)
 
 
@@ -254,21 +221,21 @@ def _run_path(run_id: str) -> str:
     return f"/runs/{quote(run_id, safe='')}"
 
 
-def _about(run_id: str, run: Run) -> Run:
+def _about(run_id: str, run: models.Run) -> models.Run:
     """Return ``run`` if it is the one that was asked for; a cache in between may answer with another one."""
     if run.id.lower() != run_id.lower():
         raise answers.malformed("the API's answer is about another run")
     return run
 
 
-def _not_the_api(answer: Answer) -> MogplexError:
+def _not_the_api(answer: Answer) -> errors.MogplexError:
     """Return the error for an answer without the API's envelope: a proxy or another server gave it."""
     if answer.status in _REFUSALS_OF_PROXIES or answer.status >= 500:
         refusal = _refusal(answer, {})
         refusal.may_have_worked = answer.status != 429  # who counts requests does so before any work
         return refusal
     if media_type_of(answer.headers) == "text/html" or answer.body.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
-        return WrongServiceError(f"a web page came instead of the API's answer (HTTP {answer.status})")
+        return errors.WrongServiceError(f"a web page came instead of the API's answer (HTTP {answer.status})")
     error = answers.malformed(f"unexpected response format (HTTP {answer.status})")
     error.patience_before_contact = FIRST_CONTACT_SECONDS
     return error
@@ -281,32 +248,32 @@ def _field(data: object, name: str) -> object:
 _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html")
 _REFUSALS_OF_PROXIES: Final = (408, 429)
 """Statuses below 500 that say by themselves that asking again may help."""
-_REFUSALS: Final[Mapping[int, tuple[type[ApiError], str, str]]] = {
-    400: (ApiError, "BAD_REQUEST", "the API does not accept this request"),
-    401: (NotAuthorizedError, "UNAUTHORIZED", "the API does not know this token"),
-    403: (ForbiddenError, "FORBIDDEN", "the token may not do this"),
-    404: (NotFoundError, "NOT_FOUND", "the API does not find it"),
-    408: (UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
-    409: (ConflictError, "CONFLICT", "the run's state does not allow this"),
-    429: (RateLimitedError, "RATE_LIMITED", "the API's rate limit is used up"),
-    502: (UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
-    503: (UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
-    504: (UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
+_REFUSALS: Final[Mapping[int, tuple[type[errors.ApiError], str, str]]] = {
+    400: (errors.ApiError, "BAD_REQUEST", "the API does not accept this request"),
+    401: (errors.NotAuthorizedError, "UNAUTHORIZED", "the API does not know this token"),
+    403: (errors.ForbiddenError, "FORBIDDEN", "the token may not do this"),
+    404: (errors.NotFoundError, "NOT_FOUND", "the API does not find it"),
+    408: (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
+    409: (errors.ConflictError, "CONFLICT", "the run's state does not allow this"),
+    429: (errors.RateLimitedError, "RATE_LIMITED", "the API's rate limit is used up"),
+    502: (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
+    503: (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
+    504: (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
 }
 
 
-def _refusal(answer: Answer, error: Mapping[str, object]) -> MogplexError:
+def _refusal(answer: Answer, error: Mapping[str, object]) -> errors.MogplexError:
     kind, code, cause = _REFUSALS.get(
         answer.status,
-        (ServerError, "INTERNAL_ERROR", "the API failed")
+        (errors.ServerError, "INTERNAL_ERROR", "the API failed")
         if answer.status >= 500
-        else (ApiError, "BAD_REQUEST", "the API refused the request"),
+        else (errors.ApiError, "BAD_REQUEST", "the API refused the request"),
     )
     message = error.get("message")
     if error.get("code") == "AUTOMATION_REQUIRED":
-        kind, cause = AutomationRequiredError, "this token may not start runs, only trigger automations"
+        kind, cause = errors.AutomationRequiredError, "this token may not start runs, only trigger automations"
     if error.get("code") == "IDEMPOTENCY_CONFLICT":
-        kind, cause = KeyConflictError, "the idempotency key belongs to a different request"
+        kind, cause = errors.KeyConflictError, "the idempotency key belongs to a different request"
     refusal = kind(
         cause,
         code=answers.error_code(error.get("code")) or code,

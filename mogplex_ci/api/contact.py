@@ -1,7 +1,5 @@
 """Tracks whether the service has answered and accepted the token. This decides how long a failure is waited out."""
 
-from __future__ import annotations
-
 from math import inf
 from typing import Final
 

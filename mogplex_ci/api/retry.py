@@ -1,20 +1,15 @@
 """When and how a failed call is made again: the one retry policy of the program."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Generator
 from contextlib import nullcontext
 from email.utils import parsedate_to_datetime
 from math import inf
 from time import time
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import MogplexError, NotAuthorizedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from mogplex_ci.waiting import Clock, Stop
+from mogplex_ci.waiting import Clock, Stop
 
 T = TypeVar("T")
 Y = TypeVar("Y")

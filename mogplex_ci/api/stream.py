@@ -4,23 +4,19 @@ The protocol is the HTML standard's ``text/event-stream`` as this service writes
 LF only. Characters that Unicode calls line breaks stand raw in the data, so lines are split at LF alone.
 """
 
-from __future__ import annotations
-
 import contextlib
 import threading
+from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api import answers
 from mogplex_ci.errors import StreamBrokenError, UnreachableError
+from mogplex_ci.models import Event, Run
+from mogplex_ci.waiting import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import requests
-
-    from mogplex_ci.models import Event, Run
-    from mogplex_ci.waiting import Clock
 
 MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 """A longer line breaks the stream; the service itself knows no limit (5 MB in one line were seen)."""
@@ -107,7 +103,7 @@ class RecordParser:
 class EventStream:
     """One open connection to a run's event stream."""
 
-    def __init__(self, response: requests.Response, *, run_id: str, clock: Clock) -> None:
+    def __init__(self, response: "requests.Response", *, run_id: str, clock: Clock) -> None:
         self._response = response
         self._run_id = run_id
         self._clock = clock

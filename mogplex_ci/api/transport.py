@@ -1,7 +1,5 @@
 """HTTP as this API needs it: one session, strict redirects, a time limit for the whole answer."""
 
-from __future__ import annotations
-
 import re
 import sys
 import time

@@ -1,8 +1,7 @@
 """The CI systems. ``detect`` returns the one that this process runs under; ``base`` says what each can do."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, TextIO
+from collections.abc import Mapping
+from typing import Final, TextIO
 
 from mogplex_ci.platforms.azure import AZURE, Azure
 from mogplex_ci.platforms.base import PLAIN, Plain, Platform
@@ -10,12 +9,8 @@ from mogplex_ci.platforms.buildkite import BUILDKITE, Buildkite
 from mogplex_ci.platforms.github import FORGEJO, GITHUB, Forgejo, GitHubActions
 from mogplex_ci.platforms.gitlab import GITLAB, GitLab
 from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
+from mogplex_ci.platforms.system import System
 from mogplex_ci.platforms.teamcity import TEAMCITY, TeamCity
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mogplex_ci.platforms.system import System
 
 PLATFORMS: Final[tuple[tuple[System, type[Platform]], ...]] = (
     (FORGEJO, Forgejo),

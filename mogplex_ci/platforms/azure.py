@@ -3,19 +3,14 @@
 Escapes are those of microsoft/azure-pipelines-agent, which looks for ``##vso[`` anywhere in a line.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.platforms.base import Level, Platform, variables
 from mogplex_ci.platforms.system import Env, System, equals
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.workspace import write_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _ESCAPES: Final = str.maketrans({"%": "%AZP25", ";": "%3B", "\r": "%0D", "\n": "%0A", "]": "%5D"})
 

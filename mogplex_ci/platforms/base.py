@@ -3,27 +3,22 @@
 ``Platform`` itself answers for a system that offers nothing special: plain lines, and outputs in a dotenv file.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import OUTPUTS, output_variable
+from mogplex_ci.platforms.event_words import Words
 from mogplex_ci.platforms.state import StateFile
 from mogplex_ci.platforms.system import Identity, System, joined, value_of
 from mogplex_ci.platforms.webhook import Trust, shown_login
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
 from mogplex_ci.workspace import not_writable, writable, write_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from mogplex_ci.platforms.event_words import Words
-    from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
 """Variables that tell a platform what to write and where; they are not inputs."""

@@ -1,17 +1,12 @@
 """Buildkite: log groups; annotations and meta-data through ``buildkite-agent``, when it is there."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Platform, variables
 from mogplex_ci.platforms.system import Env, System, cloned, counted, differs, equals, joined, repository_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from mogplex_ci.sanitize import CleanText, Markdown, SafeText
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0

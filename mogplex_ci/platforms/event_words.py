@@ -5,8 +5,6 @@ them ends their code fence, runs a skill of the service or looks like its marks,
 the page do not see. The same event makes the same bytes: the service compares the bodies of starts with one key.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from typing import Final, NamedTuple

@@ -3,22 +3,17 @@
 The rules are those of actions/runner; escapes and annotation properties are those of @actions/core.
 """
 
-from __future__ import annotations
-
 import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.event_words import Words
 from mogplex_ci.platforms.system import Env, Identity, System, counted, equals
 from mogplex_ci.platforms.webhook import Trust, Webhook
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.workspace import not_writable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from mogplex_ci.platforms.event_words import Words
-    from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _STATE: Final = "runs"
 """Name of the state value."""

@@ -3,21 +3,16 @@
 ``templates/run/template.yml`` and ``examples/gitlab`` show the job's part.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets
 import time
-from typing import TYPE_CHECKING, Final, TextIO
+from collections.abc import Mapping
+from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Platform, annotation_text
 from mogplex_ci.platforms.system import Env, System, differs, equals
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mogplex_ci.sanitize import SafeText
+from mogplex_ci.sanitize import SafeText
 
 _COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
 _COLOUR_OFF: Final = "\x1b[0m"

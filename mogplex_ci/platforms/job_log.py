@@ -3,18 +3,15 @@
 Its reader may leave, its disk may be full, and a pipe may have no reader.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import select
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final, TextIO, cast
+from typing import Final, TextIO, cast
 
-if TYPE_CHECKING:
-    from mogplex_ci.waiting import Stop
+from mogplex_ci.waiting import Stop
 
 PATIENCE: Final = 5.0
 """Seconds that a line waits for a reader that has fallen behind."""
@@ -85,7 +82,7 @@ class JobLog:
             return False
         return True
 
-    def _has_room(self, poll: select.poll) -> bool:
+    def _has_room(self, poll: "select.poll") -> bool:
         """Return whether the reader takes more. It is waited for, but not a second time while it takes nothing."""
         began = time.monotonic()
         patience = 0.0 if self._left_out else min(PATIENCE, self._patience)

@@ -4,27 +4,13 @@ Each row follows the system's documents, or its source for Woodpecker, Drone and
 ``docs/platforms.md`` says which.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from typing import Final
 
+from mogplex_ci.platforms import system
 from mogplex_ci.platforms.base import dotenv
-from mogplex_ci.platforms.system import (
-    Env,
-    Exports,
-    System,
-    cloned,
-    counted,
-    differs,
-    equals,
-    flagged,
-    is_set,
-    once,
-    path,
-    pushed_by,
-)
+from mogplex_ci.platforms.system import Env, Exports, System
 
 
 def _first_workflow(env: Env) -> str | None:
@@ -56,13 +42,13 @@ def _jenkins_tag(env: Env) -> str:
     return env.get("BUILD_TAG", "").removeprefix("jenkins-")
 
 
-_DRONE_PUSHER: Final = pushed_by("DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH")
-_CIRCLECI_REPOSITORY: Final = path("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME")
+_DRONE_PUSHER: Final = system.pushed_by("DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH")
+_CIRCLECI_REPOSITORY: Final = system.path("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME")
 
 SMALL_SYSTEMS: Final = (
     System(
         "circleci",
-        equals("CIRCLECI"),
+        system.equals("CIRCLECI"),
         named_by="CIRCLE_WORKFLOW_ID",
         parts=(_first_workflow, "CIRCLE_JOB", "CIRCLE_NODE_INDEX"),
         label=(_CIRCLECI_REPOSITORY, _first_workflow, "CIRCLE_JOB"),
@@ -71,38 +57,40 @@ SMALL_SYSTEMS: Final = (
         job_url="CIRCLE_BUILD_URL",
         parallel_jobs="CIRCLE_NODE_TOTAL",
         caused_by="CIRCLE_USERNAME",
-        is_fork=is_set("CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"),
+        is_fork=system.is_set("CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"),
         exports=Exports("BASH_ENV", _exported),
     ),
     System(  # names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub repositories
         "bitbucket",
-        is_set("BITBUCKET_BUILD_NUMBER"),
+        system.is_set("BITBUCKET_BUILD_NUMBER"),
         named_by="BITBUCKET_BUILD_NUMBER",
         parts=("BITBUCKET_REPO_UUID", "BITBUCKET_BUILD_NUMBER", "BITBUCKET_STEP_UUID", "BITBUCKET_PARALLEL_STEP"),
         label=("BITBUCKET_REPO_FULL_NAME", "BITBUCKET_BUILD_NUMBER"),
-        attempt=counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
+        attempt=system.counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
         workspace="BITBUCKET_CLONE_DIR",
         parallel_jobs="BITBUCKET_PARALLEL_STEP_COUNT",
         exports=Exports("BITBUCKET_PIPELINES_VARIABLES_PATH", dotenv),  # for ``output-variables``
     ),
     System(  # each entry of a matrix is a workflow with its own number
         "woodpecker",
-        equals("CI", "woodpecker"),
+        system.equals("CI", "woodpecker"),
         named_by="CI_PIPELINE_NUMBER",
         parts=(
             *("CI_SYSTEM_URL", "CI_REPO", "CI_PIPELINE_NUMBER", "CI_WORKFLOW_NAME", "CI_WORKFLOW_NUMBER"),
             "CI_STEP_NAME",
         ),
         label=("CI_REPO", "CI_PIPELINE_NUMBER", "CI_STEP_NAME"),
-        attempt=once,
+        attempt=system.once,
         repository="CI_REPO",
         workspace="CI_WORKSPACE",
         job_url="CI_PIPELINE_URL",
-        caused_by=pushed_by("CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT", "CI_COMMIT_BRANCH", "CI_REPO_DEFAULT_BRANCH"),
+        caused_by=system.pushed_by(
+            "CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT", "CI_COMMIT_BRANCH", "CI_REPO_DEFAULT_BRANCH"
+        ),
     ),
     System(  # before Drone, whose variables it sets too; its build numbers repeat from pipeline to pipeline
         "harness",
-        is_set("HARNESS_EXECUTION_ID"),
+        system.is_set("HARNESS_EXECUTION_ID"),
         named_by="HARNESS_PIPELINE_ID",
         parts=(
             *("HARNESS_ACCOUNT_ID", "HARNESS_ORG_ID", "HARNESS_PROJECT_ID", "HARNESS_PIPELINE_ID"),
@@ -118,14 +106,14 @@ SMALL_SYSTEMS: Final = (
     ),
     System(
         "drone",
-        equals("DRONE"),
+        system.equals("DRONE"),
         named_by="DRONE_BUILD_NUMBER",
         parts=(
             *("DRONE_SYSTEM_HOST", "DRONE_REPO", "DRONE_BUILD_NUMBER", "DRONE_STAGE_NAME", "DRONE_STAGE_NUMBER"),
             "DRONE_STEP_NAME",
         ),
         label=("DRONE_REPO", "DRONE_BUILD_NUMBER", "DRONE_STEP_NAME"),
-        attempt=once,
+        attempt=system.once,
         repository="DRONE_REPO",
         workspace="DRONE_WORKSPACE",
         job_url="DRONE_BUILD_LINK",
@@ -133,63 +121,63 @@ SMALL_SYSTEMS: Final = (
     ),
     System(  # a build of a batch has an ARN of its own
         "codebuild",
-        is_set("CODEBUILD_BUILD_ARN"),
+        system.is_set("CODEBUILD_BUILD_ARN"),
         named_by="CODEBUILD_BUILD_ID",
         parts=("CODEBUILD_BUILD_ARN",),
         label=("CODEBUILD_BUILD_ID",),
-        attempt=once,
-        repository=cloned("CODEBUILD_SOURCE_REPO_URL"),
+        attempt=system.once,
+        repository=system.cloned("CODEBUILD_SOURCE_REPO_URL"),
         workspace="CODEBUILD_SRC_DIR",
     ),
     System(  # a re-run of a pipeline is a new pipeline in the same workflow
         "semaphore",
-        equals("SEMAPHORE"),
+        system.equals("SEMAPHORE"),
         named_by="SEMAPHORE_WORKFLOW_ID",
         parts=(
             *("SEMAPHORE_ORGANIZATION_URL", "SEMAPHORE_PROJECT_ID", "SEMAPHORE_WORKFLOW_ID", _promoted),
             *("SEMAPHORE_BLOCK_NAME", "SEMAPHORE_JOB_NAME", "SEMAPHORE_JOB_INDEX"),
         ),
         label=("SEMAPHORE_GIT_REPO_SLUG", "SEMAPHORE_WORKFLOW_ID", "SEMAPHORE_JOB_NAME"),
-        attempt=flagged("SEMAPHORE_PIPELINE_RERUN", "SEMAPHORE_PIPELINE_ID"),
+        attempt=system.flagged("SEMAPHORE_PIPELINE_RERUN", "SEMAPHORE_PIPELINE_ID"),
         repository="SEMAPHORE_GIT_REPO_SLUG",
         parallel_jobs="SEMAPHORE_JOB_COUNT",
-        is_fork=differs("SEMAPHORE_GIT_PR_SLUG", "SEMAPHORE_GIT_REPO_SLUG"),
+        is_fork=system.differs("SEMAPHORE_GIT_PR_SLUG", "SEMAPHORE_GIT_REPO_SLUG"),
     ),
     System(
         "codefresh",
-        is_set("CF_BUILD_ID"),
+        system.is_set("CF_BUILD_ID"),
         named_by="CF_PIPELINE_NAME",
         parts=("CF_URL", "CF_ACCOUNT", "CF_PIPELINE_NAME", "CF_BUILD_ID", "CF_STEP_NAME"),
         label=("CF_PIPELINE_NAME", "CF_BUILD_ID", "CF_STEP_NAME"),
-        attempt=counted("CF_CURRENT_ATTEMPT"),  # of the step's ``retry``
-        repository=path("CF_REPO_OWNER", "CF_REPO_NAME"),
-        is_fork=equals("CF_PULL_REQUEST_IS_FORK"),
+        attempt=system.counted("CF_CURRENT_ATTEMPT"),  # of the step's ``retry``
+        repository=system.path("CF_REPO_OWNER", "CF_REPO_NAME"),
+        is_fork=system.equals("CF_PULL_REQUEST_IS_FORK"),
     ),
     System(  # "Re-run incomplete" runs a job again in its build, "Re-build" makes a new build
         "appveyor",
-        equals("APPVEYOR"),
+        system.equals("APPVEYOR"),
         named_by="APPVEYOR_BUILD_ID",
         parts=(
             *("APPVEYOR_URL", "APPVEYOR_ACCOUNT_NAME", "APPVEYOR_PROJECT_ID", "APPVEYOR_BUILD_ID"),
             *("APPVEYOR_JOB_NUMBER", "APPVEYOR_JOB_NAME"),
         ),
         label=("APPVEYOR_REPO_NAME", "APPVEYOR_BUILD_ID", "APPVEYOR_JOB_NUMBER"),
-        attempt=flagged("APPVEYOR_RE_RUN_INCOMPLETE", "APPVEYOR_JOB_ID"),
+        attempt=system.flagged("APPVEYOR_RE_RUN_INCOMPLETE", "APPVEYOR_JOB_ID"),
         repository="APPVEYOR_REPO_NAME",
         workspace="APPVEYOR_BUILD_FOLDER",
-        is_fork=differs("APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME", "APPVEYOR_REPO_NAME"),
+        is_fork=system.differs("APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME", "APPVEYOR_REPO_NAME"),
     ),
     System(
         "travis",
-        equals("TRAVIS"),
+        system.equals("TRAVIS"),
         named_by="TRAVIS_BUILD_ID",
         parts=("TRAVIS_BUILD_WEB_URL", "TRAVIS_REPO_SLUG", "TRAVIS_BUILD_ID", "TRAVIS_JOB_NUMBER"),
         label=("TRAVIS_REPO_SLUG", "TRAVIS_JOB_NUMBER"),
-        attempt=flagged("TRAVIS_JOB_RESTARTED"),  # restarts are not counted
+        attempt=system.flagged("TRAVIS_JOB_RESTARTED"),  # restarts are not counted
         repository="TRAVIS_REPO_SLUG",
         workspace="TRAVIS_BUILD_DIR",
         job_url="TRAVIS_JOB_WEB_URL",
-        is_fork=differs("TRAVIS_PULL_REQUEST_SLUG", "TRAVIS_REPO_SLUG"),
+        is_fork=system.differs("TRAVIS_PULL_REQUEST_SLUG", "TRAVIS_REPO_SLUG"),
     ),
     System(  # the cells of a ``matrix`` cannot be told apart: they need a ``key-suffix`` made of their axes
         "jenkins",
@@ -198,11 +186,11 @@ SMALL_SYSTEMS: Final = (
         parts=("JENKINS_URL", "JOB_NAME", "BUILD_NUMBER", "BUILD_TAG", "STAGE_NAME"),
         label=(_jenkins_tag, "STAGE_NAME"),
         # nothing counts the tries of a ``retry`` in the stage
-        repository=cloned("GIT_URL"),  # the repository that the Git plugin checked out
+        repository=system.cloned("GIT_URL"),  # the repository that the Git plugin checked out
         workspace="WORKSPACE",
         job_url="BUILD_URL",
         caused_by="CHANGE_AUTHOR",  # of a change request in a multibranch project
-        is_fork=is_set("CHANGE_FORK"),  # the Branch API plugin sets it for a fork in a multibranch project
+        is_fork=system.is_set("CHANGE_FORK"),  # the Branch API plugin sets it for a fork in a multibranch project
     ),
 )
 """In the order of detection."""

@@ -1,18 +1,14 @@
 """The file that keeps ids for ``post``, for systems that hand nothing else from a job to its clean-up."""
 
-from __future__ import annotations
-
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.workspace import inside, read_text, writable, write_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 _STATE_FOLDER: Final = ".mogplex"
 _STATE_BYTES: Final = 1_000_000

@@ -3,8 +3,6 @@
 A cell is a variable's name, or a function of the environment; the functions here make cells.
 """
 
-# No `from __future__ import annotations`, as in models.py.
-
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias

@@ -1,16 +1,11 @@
 """TeamCity: service messages, which it recognizes anywhere in a line."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, TextIO
+from collections.abc import Mapping
+from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Platform, annotation_text, variables
 from mogplex_ci.platforms.system import System, is_set, once
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mogplex_ci.sanitize import CleanText, SafeText
+from mogplex_ci.sanitize import CleanText, SafeText
 
 # Running a build again makes a new one. Build numbers may repeat, for their format can be changed; the build's address
 # holds its id.

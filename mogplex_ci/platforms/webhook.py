@@ -5,23 +5,19 @@ Payloads: https://docs.github.com/webhooks/webhook-events-and-payloads. Forgejo 
 author associations and without the types of users.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import re
 import unicodedata
 from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from mogplex_ci.platforms.event_words import Words
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    Object = Mapping[str, Any]
+Object = Mapping[str, Any]
 
 WRITERS_ONLY: Final = frozenset(
     {
@@ -137,7 +133,7 @@ class Webhook(NamedTuple):
     """Whether the server says of each user if it is a person or an app."""
 
     @classmethod
-    def read(cls, env: Mapping[str, str], *, users_have_types: bool = True) -> Webhook:
+    def read(cls, env: Mapping[str, str], *, users_have_types: bool = True) -> Self:
         """Return the event that ``env`` names."""
         try:
             payload = json.loads(Path(env.get("GITHUB_EVENT_PATH", "")).read_bytes())

@@ -1,7 +1,5 @@
 """The agent's words: text deltas joined into pieces that can be shown and redacted on their own."""
 
-from __future__ import annotations
-
 import json
 import re
 from bisect import bisect_left

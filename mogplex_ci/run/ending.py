@@ -1,7 +1,5 @@
 """The reading of late events once a run is over: the service writes events after the terminal status, too."""
 
-from __future__ import annotations
-
 from collections.abc import Set as AbstractSet
 from typing import Final
 

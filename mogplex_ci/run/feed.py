@@ -1,16 +1,11 @@
 """Which of a run's events were seen, whichever way they came, and which the service can still list."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, EventPage, Run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.untrusted import Untrusted
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 

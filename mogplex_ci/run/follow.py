@@ -4,43 +4,28 @@ One loop takes the news of a source. Every event is reported once, whichever way
 ``GET /runs/{id}`` says, never the close of a stream or an event. The protocol is described in docs/reliability.md.
 """
 
-from __future__ import annotations
-
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from math import inf
 from typing import TYPE_CHECKING, Final, assert_never
 
+from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import MogplexError, NoTurnError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
+from mogplex_ci.run import updates
 from mogplex_ci.run.ending import LATE_EVENT_PAUSES, Ending, announces
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.health import Health
 from mogplex_ci.run.news import Arrived, NoStream, Opened, Polls, RunReader, Source, Stream
 from mogplex_ci.run.status_checks import StatusChecks
 from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.run.updates import (
-    HEARTBEAT_SECONDS,
-    Ended,
-    EventsArrived,
-    EventsMissing,
-    Heartbeat,
-    Polling,
-    Quiet,
-    Recovered,
-    StatusChanged,
-    Trouble,
-    UnknownStatus,
-    Update,
-)
+from mogplex_ci.run.updates import Update
+from mogplex_ci.waiting import Clock, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
-
-    from mogplex_ci.api.budget import PollInterval
     from mogplex_ci.api.client import Client
-    from mogplex_ci.waiting import Clock, Stop
 
 QUIET_SECONDS: Final = 2.0
 """Time without events after which what is held back is shown."""
@@ -61,7 +46,7 @@ class Follower:
 
     def __init__(
         self,
-        client: Client,
+        client: "Client",
         run: Run,
         *,
         clock: Clock,
@@ -126,9 +111,9 @@ class Follower:
             yield from self._on_events(page.events)
             yield from self._on_run(page.run)
 
-    def end(self) -> Generator[Update, None, Ended]:
+    def end(self) -> Generator[Update, None, updates.Ended]:
         """Report the last update, and return it."""
-        ended = Ended(self.run, self.trouble, tuple(self.timeline.end()))
+        ended = updates.Ended(self.run, self.trouble, tuple(self.timeline.end()))
         yield ended
         return ended
 
@@ -171,7 +156,7 @@ class Follower:
                     self._reader.client.has_no_stream = news.reason
                     source.close()
                     source = self._polls()
-                    yield Polling(news.reason)
+                    yield updates.Polling(news.reason)
                 elif news is not None:
                     yield from self._on_news(news)
         finally:
@@ -207,12 +192,12 @@ class Follower:
         now = self._reader.now
         if now >= self._timers.quiet_at:
             self._timers.quiet_at = inf
-            yield Quiet(tuple(self.timeline.flush_text()))
+            yield updates.Quiet(tuple(self.timeline.flush_text()))
         if now >= self._checks.at and not source.saves_checks and not self._is_over:
             yield from self._check_status()
         if now >= self._timers.heartbeat_at and not self._is_over:
             self._timers.reported(now)
-            yield Heartbeat(self.run, self._timers.elapsed(now), self._timers.silence(now))
+            yield updates.Heartbeat(self.run, self._timers.elapsed(now), self._timers.silence(now))
 
     def _check_status(self) -> Generator[Update, None, None]:
         """Ask for the run, with its events when it is about to end.
@@ -321,7 +306,7 @@ class Follower:
     def _note_missing(self, *, later_ones: bool, out_of_time: bool = False) -> Iterator[Update]:
         if not self.timeline.is_incomplete:
             self.timeline.is_incomplete = True
-            yield EventsMissing(self.run, later_ones, out_of_time)
+            yield updates.EventsMissing(self.run, later_ones, out_of_time)
 
     def _on_events(self, events: Iterable[Event]) -> Generator[Update, None, bool]:
         """Report those of ``events`` that were not seen before; return whether there were any."""
@@ -352,7 +337,7 @@ class Follower:
                 size += 1
             batch, events = events[:size], events[size:]
             additions = tuple(addition for event in batch for addition in self.timeline.add(_timed(event, self.run)))
-            yield EventsArrived(self.run, tuple(batch), additions, self._timers.elapsed(self._reader.now))
+            yield updates.EventsArrived(self.run, tuple(batch), additions, self._timers.elapsed(self._reader.now))
             if events and not self._is_stopping:
                 self._reader.stop.check()
             if events and self._reader.now > self._reader.deadline:
@@ -371,7 +356,7 @@ class Follower:
         self._feed.end_seen = self._feed.end_seen or self.run.is_paused
         asks = self.timeline.checkpoint if self.run.is_paused else None
         self._timers.changed(self._reader.now)
-        yield StatusChanged(self.run, self._timers.elapsed(self._reader.now), asks)
+        yield updates.StatusChanged(self.run, self._timers.elapsed(self._reader.now), asks)
         yield from self._name_status()
         return True
 
@@ -387,7 +372,7 @@ class Follower:
         is_known = self.run.is_terminal or self.run.is_paused or self.run.status in LIVE_STATUSES
         if not is_known and self.run.status not in self._named_statuses:
             self._named_statuses.add(self.run.status)
-            yield UnknownStatus(self.run)
+            yield updates.UnknownStatus(self.run)
 
     def _on_trouble(self, error: MogplexError) -> Iterator[Update]:
         """Report trouble when it begins.
@@ -400,7 +385,7 @@ class Follower:
         now = self._reader.now
         if self._health.failed(now, error):
             self._timers.reported(now)
-            yield Trouble(error)
+            yield updates.Trouble(error)
         self._checks.at = max(self._checks.at, self._health.not_before)
 
     def _recover(self) -> Iterator[Update]:
@@ -408,7 +393,7 @@ class Follower:
         seconds = self._health.answered(now)
         if seconds is not None:
             self._timers.reported(now)
-            yield Recovered(seconds)
+            yield updates.Recovered(seconds)
 
 
 class _Timers:
@@ -417,13 +402,13 @@ class _Timers:
     def __init__(self, began: float, now: float) -> None:
         self.quiet_at = inf
         """When to show what is held back."""
-        self.heartbeat_at = now + HEARTBEAT_SECONDS
+        self.heartbeat_at = now + updates.HEARTBEAT_SECONDS
         self._began = began
         self._changed_at = now
 
     def reported(self, now: float) -> None:
         """Note that something was reported."""
-        self.heartbeat_at = now + HEARTBEAT_SECONDS
+        self.heartbeat_at = now + updates.HEARTBEAT_SECONDS
 
     def changed(self, now: float) -> None:
         """Note a new event or status."""

@@ -1,7 +1,5 @@
 """Whether the API answers, and until when it asks to be left alone."""
 
-from __future__ import annotations
-
 from math import inf
 from typing import Final
 

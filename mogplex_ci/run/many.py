@@ -1,7 +1,5 @@
 """Many runs in one step: each is executed in a thread of its own, and their updates come out one after the other."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass

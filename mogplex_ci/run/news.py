@@ -3,23 +3,21 @@
 A source does the waiting and the requests. What the news mean is decided in ``follow``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import Backoff
 from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import MogplexError, RateLimitedError, StreamMissingError, StreamPositionError
 from mogplex_ci.models import FEED_LIMIT, Event, EventPage, Run
+from mogplex_ci.run.feed import Feed
+from mogplex_ci.run.status_checks import StatusChecks
+from mogplex_ci.waiting import Clock, Stop
 
 if TYPE_CHECKING:
-    from mogplex_ci.api.budget import PollInterval
     from mogplex_ci.api.client import Client
-    from mogplex_ci.run.feed import Feed
-    from mogplex_ci.run.status_checks import StatusChecks
-    from mogplex_ci.waiting import Clock, Stop
 
 FIRST_BYTES_SECONDS: Final = 5.0
 """The service writes to a stream at once; if nothing comes, a proxy buffers it."""
@@ -79,7 +77,7 @@ class Source(Protocol):
 class RunReader:
     """Asks the API about one run. A stop signal ends each call, and none outlasts ``deadline`` by much."""
 
-    client: Client
+    client: "Client"
     run_id: str
     clock: Clock
     stop: Stop
@@ -153,6 +151,38 @@ class Polls:
 
     def close(self) -> None:
         """See ``Source``."""
+
+
+class _OpenStream:
+    """One connection, and what was heard on it."""
+
+    def __init__(self, stream: EventStream, segments: int, now: float) -> None:
+        """``segments``: how many the run had when it was opened."""
+        self.stream = stream
+        self.segments = segments
+        self.silent_at = now + FIRST_BYTES_SECONDS
+        """When it counts as silent."""
+        self.was_heard = False
+        self.brought_news = False
+        self.owes_events = False
+        """Whether the service has events that should have come on it."""
+        self.is_closed = False
+
+    def receive(self, first: StreamItem, feed: Feed, now: float) -> Arrived:
+        """Return ``first`` and what has come already."""
+        items = [first]
+        while len(items) < _MOST_AT_ONCE and not self.is_closed:
+            match self.stream.next(0.0):
+                case StreamItem() as item:
+                    items.append(item)
+                case StreamClosed():
+                    self.is_closed = True
+                case None:
+                    break
+        self.was_heard, self.owes_events, self.silent_at = True, False, now + SILENCE_SECONDS
+        events = tuple(item.event for item in items if item.event is not None)
+        self.brought_news = self.brought_news or feed.has_news(events)
+        return Arrived(tuple(item.run for item in items if item.run is not None), events)
 
 
 class Stream:
@@ -270,35 +300,3 @@ class Stream:
         else:
             self.close()
         return page
-
-
-class _OpenStream:
-    """One connection, and what was heard on it."""
-
-    def __init__(self, stream: EventStream, segments: int, now: float) -> None:
-        """``segments``: how many the run had when it was opened."""
-        self.stream = stream
-        self.segments = segments
-        self.silent_at = now + FIRST_BYTES_SECONDS
-        """When it counts as silent."""
-        self.was_heard = False
-        self.brought_news = False
-        self.owes_events = False
-        """Whether the service has events that should have come on it."""
-        self.is_closed = False
-
-    def receive(self, first: StreamItem, feed: Feed, now: float) -> Arrived:
-        """Return ``first`` and what has come already."""
-        items = [first]
-        while len(items) < _MOST_AT_ONCE and not self.is_closed:
-            match self.stream.next(0.0):
-                case StreamItem() as item:
-                    items.append(item)
-                case StreamClosed():
-                    self.is_closed = True
-                case None:
-                    break
-        self.was_heard, self.owes_events, self.silent_at = True, False, now + SILENCE_SECONDS
-        events = tuple(item.event for item in items if item.event is not None)
-        self.brought_news = self.brought_news or feed.has_news(events)
-        return Arrived(tuple(item.run for item in items if item.run is not None), events)

@@ -1,18 +1,13 @@
 """When to ask for the run itself beside its events: once a minute, and soon after an event that ends it."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import Backoff
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mogplex_ci.api.budget import PollInterval
-    from mogplex_ci.errors import MogplexError
-    from mogplex_ci.waiting import Clock
+from mogplex_ci.errors import MogplexError
+from mogplex_ci.waiting import Clock
 
 PAUSED_SECONDS: Final = 10.0
 """Time between two checks of a run that waits for a person's answer."""

@@ -4,8 +4,6 @@ One timeline is built for each run, while its events arrive. The log shows what 
 report, the outputs and the result file read the finished timeline.
 """
 
-# No `from __future__ import annotations`, as in models.py.
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

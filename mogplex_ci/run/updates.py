@@ -1,7 +1,5 @@
 """Updates that the run's code reports while it works. The log and the other reports turn them into text."""
 
-# No `from __future__ import annotations`, as in models.py.
-
 from typing import Final, NamedTuple
 
 from mogplex_ci.api.retry import Waiting
