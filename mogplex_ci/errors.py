@@ -153,15 +153,36 @@ class NotAuthorizedError(ApiError):
 class MissingTokenError(NotAuthorizedError):
     """The step was given no token."""
 
-    remedy = (
-        "Set api-key from a secret. A secret is empty when its name is misspelt or it is not visible to this job, and "
-        "in pull requests from forks and Dependabot's runs; there, on-blocked: skip ends the step quietly."
-    )
-
-    def __init__(self) -> None:
+    def __init__(self, system: str) -> None:
+        """``system`` is the CI system's name, which decides what to do about it."""
         super().__init__(
-            "there is no token: neither api-key nor MOGPLEX_API_KEY is set", code="UNAUTHORIZED", http_status=0
+            "there is no token: neither api-key nor MOGPLEX_API_KEY is set",
+            code="UNAUTHORIZED",
+            http_status=0,
+            remedy=f"{_SECRETS.get(system, _SECRETS[''])} Where that is intended, on-blocked: skip ends the step "
+            "without failing it.",
         )
+
+
+_SECRETS: Final = {
+    "": "Set MOGPLEX_API_KEY from a secret. It is empty when the name is misspelt or this job may not see the secret.",
+    "github": "Set api-key from a secret. It is empty when its name is misspelt or this job may not see it, as in pull "
+    "requests from forks; Dependabot's runs see Dependabot's own secrets only.",
+    "gitlab": "Set MOGPLEX_API_KEY as a CI/CD variable. A protected variable exists only in pipelines of protected "
+    "branches and tags, one with an environment scope only in jobs of that environment.",
+    "azure": "Map the secret variable in the step, env: MOGPLEX_API_KEY: $(MOGPLEX_API_KEY): Azure Pipelines does not "
+    "do that by itself. Builds of forks get no secrets unless the pipeline's settings allow it.",
+    "bitbucket": "Set MOGPLEX_API_KEY as a repository variable. One of a deployment exists only in its steps.",
+    "circleci": "Set MOGPLEX_API_KEY in the project's settings, or name its context in the workflow's job. Builds of "
+    "forked pull requests get no secrets unless the project's settings allow it.",
+    "drone": "Set MOGPLEX_API_KEY with from_secret. Secrets are not shown to pull requests unless they allow it.",
+    "jenkins": "Bind the credential in the pipeline, such as MOGPLEX_API_KEY = credentials('mogplex-api-key').",
+    "semaphore": "List the secret under secrets: of the job's block. Pull requests from forks get none by default.",
+    "travis": "Set MOGPLEX_API_KEY in the repository's settings. Pull requests from forks get no encrypted variables.",
+    "woodpecker": "Set MOGPLEX_API_KEY with from_secret. A secret exists only for the events that it allows, by "
+    "default not for pull requests.",
+}
+"""How a job gets a secret, by CI system, as the systems' documents on secrets say; empty for any other."""
 
 
 class ForbiddenError(ApiError):

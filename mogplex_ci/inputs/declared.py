@@ -19,7 +19,7 @@ and for a kind:
 - ``x-refused``: patterns of what is plainly something else, and what is then wrong; looked at first
 - ``x-type``: the type of the typed value; ``x-ignore-case``: text in capitals is the same, as for choices
 
-``x-removed`` names the successors of inputs that there are no more.
+``x-instead`` names the input for a name that people try, or that an input had before.
 """
 
 from __future__ import annotations
@@ -216,8 +216,8 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str
 
 
 def successor_of(name: str) -> str:
-    """Return what to use instead of an input that there is no more, as a remedy; empty for any other name."""
-    successor = load_schema("inputs")["x-removed"].get(name)
+    """Return the input to use in place of ``name``, as a remedy; empty if none is known."""
+    successor = load_schema("inputs")["x-instead"].get(name)
     return f"Use {successor} instead." if successor else ""
 
 

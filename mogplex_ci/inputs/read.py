@@ -144,9 +144,16 @@ def read_inputs(
     typed["prompt"] = typed["prompt_file"] or typed["prompt"]
     typed["create_branch"] = _create_branch(values)
     typed["matrix"] = _matrix(values["matrix"], typed["strategy"])
-    return ActionInputs(**{spec.field: typed[spec.field] for spec in inputs().values() if spec.is_typed}), (
-        gathered.warnings
-    )
+    read = ActionInputs(**{spec.field: typed[spec.field] for spec in inputs().values() if spec.is_typed})
+    return read, [*gathered.warnings, *_warnings(read, env)]
+
+
+def _warnings(read: ActionInputs, env: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield warnings about inputs that the job does not leave room for. Only GitLab tells a job its own timeout."""
+    seconds = env.get("CI_JOB_TIMEOUT", "")
+    if read.wait and not read.dry_run and seconds.isdecimal() and read.timeout >= int(seconds):
+        fault = f"is {read.timeout:,.10g} s, and the job's own is {int(seconds):,} s: the job is killed first"
+        yield Problem("timeout", fault, "Lower it, or raise the job's timeout.")
 
 
 def _typed(

@@ -17,6 +17,7 @@ from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, did_you_mean, inputs, 
 from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.base import VARIABLES
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.urls import DOCS
 from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import read_text
 
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    import yaml
+
 OUTPUT_VARIABLES: Final = frozenset(output_variable(name) for name, told in OUTPUTS.items() if told.variable)
 """Outputs as other CI systems hand them to later jobs."""
 STANDARD_INPUT: Final = "-"
 """As ``prompt-file``."""
 ALL_TASKS: Final = "all"
 """As ``task``: every task of the run file."""
+SEE_INPUTS: Final = f"See {DOCS}/inputs-and-outputs.md."
 _RUNNER_INPUTS: Final = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})
 """GitHub's runner takes these two from ``with:`` for itself, in every step with a container."""
 _RUN_ID: Final = output_variable("run-id")
@@ -247,16 +251,16 @@ def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
     known = {variable for spec in inputs().values() for variable in spec.variables}
     known |= OUTPUT_VARIABLES | set(VARIABLES)
     github = {spec.github_variable for spec in inputs().values() if spec.is_for_action} | _RUNNER_INPUTS
-    otherwise = "See docs/inputs-and-outputs.md."
+    names = {variable.removeprefix("MOGPLEX_"): variable for variable in known - OUTPUT_VARIABLES}
     problems = []
     for variable in sorted(env):
         prefix, _, rest = variable.partition("_")
         name = rest.lower().replace("_", "-")
         if prefix == "MOGPLEX" and variable not in known:
-            remedy = successor_of(name) or did_you_mean(variable, known, otherwise=otherwise)
-            problems.append(Problem(variable[:100], "is not an input", remedy))
+            near = f"Did you mean {names[close[0]]}?" if (close := nearest(rest, names)) else SEE_INPUTS
+            problems.append(Problem(variable[:100], "is not an input", successor_of(name) or near))
         elif prefix == "INPUT" and variable not in github:
-            remedy = successor_of(name) or did_you_mean(name, inputs(), otherwise=otherwise)
+            remedy = successor_of(name) or did_you_mean(name, inputs(), otherwise=SEE_INPUTS)
             remedy = f"Set {inputs()[name].variables[0]}." if name in inputs() else remedy
             problems.append(Problem(rest.lower()[:100], "is not an input", remedy))
     return problems
@@ -326,7 +330,7 @@ def read_yaml(workspace: Path, name: str, *, input_name: str) -> dict[str, Any]:
     try:
         return _parse_yaml(text)
     except ValueError as error:
-        remedy = "See docs/emulator.md."
+        remedy = f"See {DOCS}/emulator.md."
         if input_name == "run-file":
             remedy = "Write names and values, such as 'prompt: Fix the tests'."
         raise UsageError(Problem(input_name, str(error), remedy, Untrusted(name))) from error
@@ -374,10 +378,14 @@ def _parse_yaml(text: str, plain: Callable[[str], object] = _text_scalar) -> dic
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            mapping = super().construct_mapping(node, deep)
-            if len(mapping) < len(node.value):
-                raise ValueError(f"has a name twice, see the mapping in line {node.start_mark.line + 1}")
-            return mapping
+            lines: dict[str, int] = {}
+            for name in (name for name, _ in node.value if isinstance(name, yaml.ScalarNode)):
+                line = name.start_mark.line + 1
+                if name.value in lines:
+                    shown = "a name" if could_be_credential(name.value) else f"the name {name.value}"
+                    raise ValueError(f"has {shown} twice, see line {lines[name.value]} and line {line}")
+                lines[name.value] = line
+            return super().construct_mapping(node, deep)
 
         def construct_scalar(self, node: yaml.ScalarNode) -> Any:
             return plain(node.value) if node.style is None else node.value
@@ -386,9 +394,7 @@ def _parse_yaml(text: str, plain: Callable[[str], object] = _text_scalar) -> dic
         document = yaml.load(text, TextLoader)  # noqa: S506 - a BaseLoader makes nothing but text, lists and mappings
         size = _expanded_size(document, {})
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", see line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ValueError(f"is not YAML{where}") from error
+        raise ValueError(f"is not YAML{_why_not_yaml(error)}") from error
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
     if not isinstance(document, dict):
@@ -396,6 +402,15 @@ def _parse_yaml(text: str, plain: Callable[[str], object] = _text_scalar) -> dic
     if size > _EXPANDED_SIZE:
         raise ValueError("has aliases that expand to too much text")
     return document
+
+
+def _why_not_yaml(error: yaml.YAMLError) -> str:
+    """Return PyYAML's reason and place. A reason is cut where it quotes more of the file than one character."""
+    reason = str(getattr(error, "problem", None) or getattr(error, "reason", ""))
+    shown = re.match(r"""(?:[^'"]|'(?:<[a-z ]*>|\\?.)')*""", reason)
+    why = f": {shown[0].strip()}" if shown and shown[0] else ""
+    mark = getattr(error, "problem_mark", None)
+    return why + (f", see line {mark.line + 1}, column {mark.column + 1}" if mark else "")
 
 
 def _expanded_size(node: object, known: dict[int, int]) -> int:
@@ -431,5 +446,5 @@ def _structure_problems(document: dict[str, Any]) -> list[Problem]:
 def _unknown_name(name: str, properties: Mapping[str, object]) -> Problem:
     if name in inputs():
         return Problem("run-file", "must not be set in a run file", "Set it in the job.", Untrusted(name))
-    remedy = successor_of(name) or did_you_mean(name, properties, otherwise="See docs/inputs-and-outputs.md.")
+    remedy = successor_of(name) or did_you_mean(name, properties, otherwise=SEE_INPUTS)
     return Problem("run-file", "is not an input", remedy, Untrusted(name))

@@ -77,8 +77,8 @@ class Log(Report):
         self._out.warn(title, message)
 
     def problem(self, fault: Problem) -> None:
-        """Say what is wrong with an input."""
-        self._out.line(text.problem(self._safe, fault))
+        """Warn of an input that has no effect."""
+        self._out.warn("Inputs", text.problem(self._safe, fault))
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""

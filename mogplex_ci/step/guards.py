@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _ASK_SECONDS: Final = 10.0
 """How long GitHub is asked before a run is started."""
+_RANDOM_KEY: Final = (
+    "Nothing here identifies this job, so its key is random and a retry starts a second run; "
+    "give all tries the same MOGPLEX_IDEMPOTENCY_KEY"
+)
+_WITHOUT_ACTION: Final = (
+    "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
+    "matrix would share one run. Set key-suffix to {} (or matrix to {}), and run 'mogplex-ci post' in a later "
+    "step with 'if: always()'"
+)
 
 
 def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
@@ -42,7 +51,7 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
             raise UntrustedPromptError(words)
     if inputs.api_key is None:  # before the event: it is what a fork's pull request lacks
         if inputs.on_blocked != "skip":
-            raise MissingTokenError
+            raise MissingTokenError(step.platform.name)
         return "There is no api-key, as in a fork's pull request."
     if (outsider := step.platform.untrusted_trigger(trust)) is not None:
         if inputs.on_blocked != "skip":
@@ -50,10 +59,10 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
         return f"Not started: {outsider}."
     is_named = step.platform.identity() is not None or inputs.idempotency_key or inputs.run_id
     if not is_named and step.platform.env.get("CI"):
-        step.recorder.warn_of_random_key()  # only CI systems retry steps, people at a terminal do not
+        step.recorder.warn("Idempotency key", _RANDOM_KEY)  # only CI systems retry steps, people at a terminal do not
     is_told_apart = inputs.key_suffix or inputs.matrix or inputs.idempotency_key or inputs.run_id
     if not step.platform.has_clean_up and not is_told_apart:
-        step.recorder.warn_of_use_without_action()
+        step.recorder.warn("No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}", "${{ toJson(matrix) }}")
     return None
 
 
@@ -70,7 +79,7 @@ def trust_of(step: Step, inputs: ActionInputs) -> Trust:
         try:
             return ask_github(step, inputs, lambda github, left: github.may_write(login, timeout=left)) or False
         except GitHubError as error:
-            step.recorder.warn_of_unknown_permission(error.cause)
+            step.recorder.warn("Permission", "GitHub could not be asked who has write access: {}", error.cause)
             return False
 
     return Trust(inputs.allowed_users, inputs.allowed_bots, may_write)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mogplex_ci.platforms.event_words import EventText
     from mogplex_ci.report import Report
     from mogplex_ci.run.start import Key
-    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
+    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, Value
     from mogplex_ci.step.plan import Item
     from mogplex_ci.waiting import Clock, Stop
 
@@ -117,32 +117,13 @@ class Recorder:
         """Show the request that would be sent if this were no dry run."""
         self._log.request(inputs)
 
-    def warn_of_random_key(self) -> None:
-        """Warn that a retry of the step starts a second run."""
-        text = self.safe.line(
-            "Nothing here identifies this job, so its key is random and a retry starts a second run; "
-            "give all tries the same MOGPLEX_IDEMPOTENCY_KEY"
-        )
-        self._log.warn("Idempotency key", text)
-
-    def warn_of_unknown_permission(self, cause: str) -> None:
-        """Warn that GitHub could not be asked who may write to the repository, so that only the event tells."""
-        self._log.warn("Permission", self.safe.line("GitHub could not be asked who has write access: {}", cause))
+    def warn(self, title: LiteralString, template: LiteralString, *values: Value) -> None:
+        """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""
+        self._log.warn(title, self.safe.line(template, *values))
 
     def show_left_out(self, event: EventText) -> None:
         """Show what the event's words have that readers of the page do not see; it is not in the prompt."""
         self._log.left_out(event)
-
-    def warn_of_use_without_action(self) -> None:
-        """Warn about what only the action has: a post step, and the values of the matrix."""
-        text = self.safe.line(
-            "This step does not use the action: no post step cancels the run if the step is killed, and the jobs of a "
-            "matrix would share one run. Set key-suffix to {} (or matrix to {}), and run 'mogplex-ci post' in a later "
-            "step with 'if: always()'",
-            "${{ strategy.job-index }}",
-            "${{ toJson(matrix) }}",
-        )
-        self._log.warn("No post step", text)
 
     def follow(self, work: Generator[Update, None, T]) -> T:
         """Record the updates of ``work``, which are about no run of several, until it is done; return its result."""

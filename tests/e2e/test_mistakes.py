@@ -6,6 +6,7 @@ A process for each would cost far more than the mistakes do; ``test_action.py`` 
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import yaml
 
 from mogplex_ci.cli import main
 from mogplex_ci.emulator import Emulator
+from tests.ci_environments import ENVIRONMENTS
 from tests.github_log import read_log
 from tests.program import GitHubStep
 
@@ -38,7 +40,7 @@ def signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake["says"][0][:60])
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: (mistake["says"] or mistake["warns"])[0][:60])
 def test_a_mistake_gets_its_message(
     mistake: dict[str, Any],
     emulator: Emulator,
@@ -46,11 +48,17 @@ def test_a_mistake_gets_its_message(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    step = step_with(mistake, emulator, tmp_path)
+    step, is_gitlab = step_with(mistake, emulator, tmp_path), mistake.get("system") == "gitlab"
     monkeypatch.chdir(step.workspace)
-    code = main(mistake.get("flags", ()), step.environment)
+    code = main(mistake.get("flags", ()), gitlab_job(step) if is_gitlab else step.environment)
     log, errors = capsys.readouterr()
-    assert [error.text for error in read_log(log).annotations if error.level == "error"] == mistake["says"]
+    annotations = (
+        re.findall(r"\x1b\[\d+m(\w+): [^:]+: (.*)\x1b", log)
+        if is_gitlab
+        else [(found.level, found.text) for found in read_log(log).annotations]
+    )
+    assert [text for level, text in annotations if level.lower() == "error"] == mistake["says"]
+    assert [text for level, text in annotations if level.lower() == "warning"] == mistake.get("warns", [])
     assert mistake.get("advises", "") in log
     assert code == mistake.get("exit", 2)
     assert errors == ""
@@ -77,6 +85,12 @@ def step_with(mistake: dict[str, Any], emulator: Emulator, folder: Path) -> GitH
     for name in mistake.get("pipes", ()):
         os.mkfifo(step.workspace / name)
     return step
+
+
+def gitlab_job(step: GitHubStep) -> dict[str, str]:
+    """Return the environment of a job on GitLab with the inputs of ``step``."""
+    job = {name: value.format(folder=step.folder) for name, value in ENVIRONMENTS["gitlab"].items()}
+    return job | {f"MOGPLEX_{name.upper().replace('-', '_')}": value for name, value in step.inputs.items()} | step.env
 
 
 def content_of(content: str | dict[str, Any]) -> bytes:

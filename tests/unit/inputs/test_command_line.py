@@ -8,7 +8,15 @@ import pytest
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import inputs
-from mogplex_ci.inputs.sources import OUTPUT_VARIABLES, check_flags, flag_parser, gather, given, tasks_asked_for
+from mogplex_ci.inputs.sources import (
+    OUTPUT_VARIABLES,
+    SEE_INPUTS,
+    check_flags,
+    flag_parser,
+    gather,
+    given,
+    tasks_asked_for,
+)
 
 WORD = "arguments contain a word that is not expected"
 
@@ -85,13 +93,13 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
     ("env", "warned"),
     [
         ({"MOGPLEX_TMEOUT": "5m"}, ["MOGPLEX_TMEOUT: Did you mean MOGPLEX_TIMEOUT?"]),
-        ({"MOGPLEX_QQQQQQQQQQQQQQ": ""}, ["MOGPLEX_QQQQQQQQQQQQQQ: See docs/inputs-and-outputs.md."]),
+        ({"MOGPLEX_QQQQQQQQQQQQQQ": ""}, [f"MOGPLEX_QQQQQQQQQQQQQQ: {SEE_INPUTS}"]),
         ({"INPUT_TMEOUT": "5m"}, ["tmeout: Did you mean timeout?"]),
-        ({"INPUT_ZZZ": "5m", "ZZZ": "5m"}, ["zzz: See docs/inputs-and-outputs.md."]),
+        ({"INPUT_ZZZ": "5m", "ZZZ": "5m"}, [f"zzz: {SEE_INPUTS}"]),
         ({"INPUT_ARGS": "", "INPUT_ENTRYPOINT": "", "INPUT_TIMEOUT": "", "MOGPLEX_DEBUG": "1"}, []),
         (dict.fromkeys(OUTPUT_VARIABLES, ""), []),
-        ({f"MOGPLEX_{'Z' * 200}": ""}, [f"MOGPLEX_{'Z' * 92}: See docs/inputs-and-outputs.md."]),
-        ({f"INPUT_{'Z' * 200}": ""}, [f"{'z' * 100}: See docs/inputs-and-outputs.md."]),
+        ({f"MOGPLEX_{'Z' * 200}": ""}, [f"MOGPLEX_{'Z' * 92}: {SEE_INPUTS}"]),
+        ({f"INPUT_{'Z' * 200}": ""}, [f"{'z' * 100}: {SEE_INPUTS}"]),
         ({"MOGPLEX_RUN_ID": "run-1"}, []),
         ({"MOGPLEX_RUN_ID": " run-1 "}, []),
         (
