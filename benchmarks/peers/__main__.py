@@ -308,13 +308,21 @@ def _ended(run: Run) -> float:
     return datetime.fromisoformat(str(run.detail()["updatedAt"])).timestamp()
 
 
-def row(fault: Fault, tool: str, outcome: Outcome) -> str:
-    """Return a row of the table."""
-    codes = ", ".join(str(code) if code >= 0 else signal.Signals(-code).name for code in outcome.codes)
-    seconds = "–" if outcome.seconds is None else f"{outcome.seconds:.1f}"
-    events = "–" if outcome.lost is None else f"{outcome.lost}, {outcome.doubled}"
-    cells = [fault.name, tool, codes, outcome.started, events, outcome.left, outcome.obeyed, seconds]
-    return f"| {' | '.join(map(str, cells))} | {'✔' if outcome.whole else '✘'} |"
+def row(fault: Fault, outcomes: Sequence[Outcome]) -> str:
+    """Return a row of the table: what came of each tool."""
+    return f"| {' | '.join([fault.name, *(cell(fault, outcome) for outcome in outcomes)])} |"
+
+
+def cell(fault: Fault, outcome: Outcome) -> str:
+    """Say whether a tool came through, how long it took, and what went wrong."""
+    if outcome.whole:
+        return "✔" if outcome.seconds is None else f"✔ {outcome.seconds:.1f} s"
+    wrong = [f"started {outcome.started}, not {fault.jobs}"] if outcome.missing else []
+    if not outcome.succeeded:
+        names = (str(code) if code >= 0 else signal.Signals(-code).name for code in outcome.codes)
+        wrong.append(f"exit {', '.join(names)}")
+    counts = {"lost": outcome.lost, "doubled": outcome.doubled, "left": outcome.left, "obeyed": outcome.obeyed}
+    return f"✘ {', '.join([*wrong, *(f'{count} {name}' for name, count in counts.items() if count)])}"
 
 
 def main() -> int:
@@ -329,10 +337,9 @@ def main() -> int:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         playing = {case: pool.submit(play, *case) for case in slowest_first}
     outcomes = {case: playing[case].result() for case in cases}
-    print("| what goes wrong | tool | exit | runs | events lost, doubled | left | obeyed | s from end to exit | |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for case, outcome in outcomes.items():
-        print(row(*case, outcome))
+    print(f"| fault | {' | '.join(TOOLS)} |\n|{' --- |' * (1 + len(TOOLS))}")
+    for fault in faults:
+        print(row(fault, [outcomes[fault, tool] for tool in TOOLS]))
     print()
     wrong = [fault for fault in faults if fault.goes_wrong]
     through = {tool: sum(outcomes[fault, tool].whole for fault in wrong) for tool in TOOLS}

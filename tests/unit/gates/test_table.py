@@ -20,7 +20,7 @@ def missing(kind: GateKind) -> Iterator[str]:
     """What there is still to do for a gate."""
     pages = {
         name: (ROOT / name).read_text(encoding="utf-8")
-        for name in ("action.yml", "docs/recipes.md", "docs/troubleshooting.md")
+        for name in ("action.yml", "docs/recipes.md", "docs/security.md", "docs/troubleshooting.md")
     }
     if kind is not BRANCH and kind.name not in inputs():
         if inputs()["require"].kind.fault(kind.name) is not None:
@@ -35,9 +35,11 @@ def missing(kind: GateKind) -> Iterator[str]:
     row = "BRANCH_MOVED" if kind is BRANCH else kind.name
     if not re.search(rf"^\|?.*`(require: )?{row}`", pages["docs/recipes.md"], re.MULTILINE):
         yield f"add {kind.name} to “Require a result” in docs/recipes.md"
-    for permission in filter(None, kind.needs.split(", ")):
-        if f"`{permission}`" not in pages["docs/recipes.md"]:
-            yield f"name {permission} in docs/recipes.md"
+    permissions = ", ".join(f"`{permission}`" for permission in kind.needs.split(", ")) if kind.needs else "none"
+    if kind is not BRANCH and not re.search(
+        rf"^\| `(require: )?{kind.name}` \| {permissions}(:| )", pages["docs/security.md"], re.MULTILINE
+    ):
+        yield f"name {permissions} for {kind.name} in the table “Permissions” of docs/security.md"
     for code in {kind.code, *(outcome.code for outcome in kind.outcomes.values())} - {""}:
         if f"`{code}`" not in pages["docs/troubleshooting.md"]:
             yield f"explain {code} in docs/troubleshooting.md"
@@ -56,7 +58,7 @@ def test_what_a_new_gate_lacks_is_named() -> None:
         "say what licence means in the description of require in inputs.schema.json",
         "add licence to the names of gates in result.schema.json",
         "add licence to “Require a result” in docs/recipes.md",
-        "name packages: read in docs/recipes.md",
+        "name `packages: read` for licence in the table “Permissions” of docs/security.md",
         "explain NO_LICENCE in docs/troubleshooting.md",
     ]
 

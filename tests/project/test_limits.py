@@ -1,0 +1,74 @@
+"""The page of limits has the program's numbers, and the page about rolling out has the times that follow from them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mogplex_ci import durations, github_api, models
+from mogplex_ci.api import budget, stream, transport
+from mogplex_ci.api.budget import TokenBudget, Use
+from mogplex_ci.gates import artifact, checks
+from mogplex_ci.inputs import declared, read, sources
+from mogplex_ci.report import facts, files, html, log_lines, summary
+from mogplex_ci.run import start
+from mogplex_ci.sanitize import sanitizer
+from mogplex_ci.step import fleet
+from tests.program import ROOT
+from tests.virtual_time import VirtualTime
+
+LIMITS, ROLLOUT = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("limits.md", "rollout.md"))
+TEXT = (sanitizer.LINES_LIMIT, sanitizer.LINE_LIMIT, sanitizer.BLOCK_LIMIT)
+ROWS: dict[str, tuple[float, ...]] = {
+    "requests": (budget.REQUESTS.most,),
+    "starts of runs": tuple(limit.most for limit in budget.STARTS),
+    "prompt |": (declared.PROMPT_LIMIT,),
+    "listed events": (models.FEED_LIMIT,),
+    "`timeout`": (durations.MAX_SECONDS / 86_400,),
+    "runs in one step": (fleet.MOST_RUNS,),
+    "repositories that": (models.LIST_LIMIT,),
+    "idempotency key": (start.MAX_KEY_LENGTH,),
+    "keys of one chain": (start.MAX_CHAIN,),
+    "run file, prompt file": (sources._YAML_BYTES,),
+    "schema of": (read._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),
+    "changed files": (github_api.MAX_COMPARED_FILES - 1,),
+    "wait for the first check": (checks.FIRST_CHECK_SECONDS,),
+    "answer of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
+    "a text in the log": TEXT,
+    "details": (log_lines.DETAILS_LIMIT,),
+    "annotations": (log_lines.ANNOTATIONS_LIMIT,),
+    "job summary": (summary.LIMIT,),
+    "HTML report": (html.LIMIT,),
+    "output `message`": (facts.MESSAGE_LIMIT,),
+    "output `artifact`": (facts.ARTIFACT_LIMIT,),
+    "a piece of the agent's text": (files._TEXT_LIMIT,),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_limit_is_the_programs(row: str) -> None:
+    (line,) = (line for line in LIMITS.splitlines() if line.startswith(f"| {row}"))
+    numbers = [float(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", line)]
+    assert [number for number in ROWS[row] if number not in numbers] == []
+
+
+def test_the_last_start_is_when_the_page_says() -> None:
+    units = {"minute": 60, "hour": 3600}
+    rows = re.findall(
+        r"^\| (\d+) \| after (\d+) (minute|hour)s? \| after (\d+) (minute|hour)s? \|", ROLLOUT, re.MULTILINE
+    )
+    assert len(rows) == 3
+    for number, *times in rows:
+        for tokens, (count, unit) in enumerate(zip(times[::2], times[1::2], strict=True), 1):
+            assert last_start(int(number) // tokens) // units[unit] == int(count), number
+
+
+def last_start(runs: int) -> float:
+    """Return the seconds until the last of so many runs starts."""
+    clock, token = VirtualTime().clock(), TokenBudget()
+    began = clock.monotonic()
+    for _ in range(runs):
+        with token.turn(Use.START, 1e9, clock=clock):
+            pass
+    return clock.monotonic() - began
