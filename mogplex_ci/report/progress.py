@@ -8,11 +8,9 @@ import time
 from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.report import Report
-from mogplex_ci.report.text import doing, headline, mark
-from mogplex_ci.run.timeline import ToolCall
+from mogplex_ci.report.text import Activity, headline, mark
 from mogplex_ci.run.updates import Cancelling, EventsArrived, Retrying, Started, Starting, StatusChanged, Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, clock
-from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -121,8 +119,7 @@ class _Row:
         """How it ended; empty while it is running, and a space before."""
         self.began: float | None = None
         self.ended: float | None = None
-        self._calls: list[ToolCall] = []
-        """Calls that have not ended yet."""
+        self._activity = Activity()
 
     @property
     def place(self) -> int:
@@ -139,10 +136,9 @@ class _Row:
             case Cancelling():
                 self.text = safe.line("Cancelling the run")
             case Retrying():
-                self._calls = []
+                self._activity = Activity()
             case EventsArrived(run):
-                calls = [*self._calls, *(entry for entry in update.additions if isinstance(entry, ToolCall))]
-                self._calls = [call for call in calls if call.finish is None]
+                self._activity.on(update.additions)
                 self._run(run, safe)
             case Started(run) | StatusChanged(run):
                 self._run(run, safe)
@@ -152,5 +148,5 @@ class _Row:
         self.ended, self.mark, self.text = time.monotonic(), mark(result), safe.line(headline(result))
 
     def _run(self, run: Run, safe: Sanitizer) -> None:
-        call = self._calls[-1] if self._calls else None
-        self.text = safe.sentence("Run ", Untrusted(run.status), *((": ", *doing(call)) if call else ()))
+        call = self._activity.call
+        self.text = safe.sentence("Run ", self._activity.state(run), ": " if call else None, *call)

@@ -11,7 +11,7 @@ from mogplex_ci.report import text
 from mogplex_ci.report.facts import ARTIFACT_LIMIT, Facts, GateFacts, gate_facts
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall
+from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall, ToolUse
 from mogplex_ci.sanitize import Part, SafeText, clock, count, duration
 from mogplex_ci.untrusted import Untrusted
 
@@ -33,7 +33,8 @@ class RunLog:
     """Writes about one run.
 
     Times in brackets count from the run's first event and never go backwards: a tool call gets its line when it ends,
-    or when nothing else comes for a while. Times in sentences count from the start of the step.
+    or when nothing else comes for a while. Calls of one tool about which there is nothing to say share a line when
+    something else comes. Times in sentences count from the start of the step.
     """
 
     def __init__(self, out: LogLines) -> None:
@@ -50,6 +51,11 @@ class RunLog:
         self._at = 0.0
         """Time of the last line, in seconds since the run's first event."""
         self._is_paused = False
+        self._activity = text.Activity()
+        self._batch: list[ToolCall] = []
+        """Ended calls of one tool, one after another, that have no line yet: their lines would be all alike."""
+        self._batch_began = 0.0
+        """When the first of them was added, in seconds since the step began."""
 
     def start(self, inputs: ActionInputs) -> None:
         """Use ``inputs`` from here on."""
@@ -57,11 +63,11 @@ class RunLog:
 
     def on(self, update: Update) -> None:
         """Write what happened."""
+        if not isinstance(update, u.EventsArrived | u.Quiet):
+            self._write_batch()
         match update:
             case Waiting(error, seconds):
-                self._say(
-                    "Trying again in ", duration(seconds), ": ", text.reason(self._safe, error.cause, error.detail)
-                )
+                self._say("Trying again in ", duration(seconds), ": ", self._reason(error))
             case u.Starting():
                 self._starting(update)
             case u.NextKey():
@@ -81,6 +87,10 @@ class RunLog:
             case u.Polling(why):
                 self._say("Reading events by polling: ", Untrusted(why))
             case u.EventsArrived():
+                if not self._batch or update.elapsed - self._batch_began >= u.HEARTBEAT_SECONDS:
+                    self._write_batch()
+                    self._batch_began = update.elapsed
+                self._activity.on(update.additions)
                 self._add(update.additions)
             case u.Quiet(additions):
                 self._add(additions)
@@ -94,7 +104,7 @@ class RunLog:
             case u.Heartbeat():
                 self._heartbeat(update)
             case u.ChecksAwaited(commit, complete, total, names):
-                waits_for = (", waiting for ", *text.joined(", ", *names[:ITEMS_IN_ANNOTATION])) if names else ()
+                waits_for = (", waiting for ", *text.join_present(", ", *names[:ITEMS_IN_ANNOTATION])) if names else ()
                 self._say("Checks of ", Untrusted(commit[:7]), ": ", complete, " of ", total, " complete", *waits_for)
             case u.GateJudged(gate):
                 self._gate(gate_facts(gate, self._safe))
@@ -114,6 +124,7 @@ class RunLog:
     def end(self, facts: Facts) -> None:
         """Write how the step ended, annotate a failure once or each wrong input, and say what to do next."""
         self._show_open_calls(ended=True)
+        self._write_batch()
         figures: tuple[Part, ...] = ()
         if facts.run_id:
             figures = (", ", count(facts.events, "event"), ", ", count(facts.requests, "request"))
@@ -181,7 +192,7 @@ class RunLog:
             self._say("Started run ", Untrusted(run.id), " (", Untrusted(run.status), ")")
         if started.agent_ignored:
             self._warn("Agent", self._safe.line("This service does not know agents: the agent input was not used"))
-        self._say("Branch: ", *text.place(run), *((", harness: ", run.harness) if run.harness else ()))
+        self._say("Branch: ", *text.branch_words(run), *((", harness: ", run.harness) if run.harness else ()))
         if self._inputs is None or self._inputs.dry_run:
             return
         self._say("To follow the run elsewhere: mogplex runs events ", Untrusted(run.id), " --follow")
@@ -199,7 +210,7 @@ class RunLog:
         self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, ")")
         self._calls.clear()
         self._finishes.clear()
-        self._at, self._is_paused = 0.0, False
+        self._at, self._is_paused, self._activity = 0.0, False, text.Activity()
 
     def _gate(self, gate: GateFacts) -> None:
         """Say whether the run passed a gate, and annotate when it did not."""
@@ -208,7 +219,7 @@ class RunLog:
             return
         lines = [line for item in gate.items for line in self._safe.block(Untrusted(item))]
         self._group(self._safe.sentence("✘ ", gate.name, ": ", gate.found), lines)
-        listed = text.joined(", ", *gate.items[:ITEMS_IN_ANNOTATION])
+        listed = text.join_present(", ", *gate.items[:ITEMS_IN_ANNOTATION])
         more: Part = ", …" if len(gate.items) > ITEMS_IN_ANNOTATION else None
         shown: tuple[Part, ...] = (": ", *listed, more) if listed else ()
         words = self._safe.sentence(
@@ -225,11 +236,10 @@ class RunLog:
             self._say("Preview: ", url)
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
-        call = next((call for call in reversed(self._calls) if call.finish is None), None)
-        doing: tuple[Part, ...] = (" (", *text.doing(call), ")") if call else ()
+        call = self._activity.call
         self._say(
-            *("Still ", Untrusted(beat.run.status), " after ", duration(beat.elapsed)),
-            *(", ", duration(beat.silence), " since the last event", *doing),
+            *("Still ", self._activity.state(beat.run), " after ", duration(beat.elapsed)),
+            *(", ", duration(beat.silence), " since the last event", *((" (", *call, ")") if call else ())),
         )
 
     def _events_missing(self, update: u.EventsMissing) -> None:
@@ -278,6 +288,8 @@ class RunLog:
                 self._say("An event cannot be shown here; the events file would have it")
 
     def _write(self, addition: Addition) -> None:
+        if not isinstance(addition, ToolCall):
+            self._write_batch()
         match addition:
             case PhaseStarted():
                 self._phase(addition.at, text.phase_started(addition, self._safe), addition)
@@ -305,22 +317,40 @@ class RunLog:
         elif call.finish is not None and self._finishes.get(call) is not call.finish:
             start_is_shown = self._calls.pop(call, is_known)
             self._finishes[call] = call.finish
-            self._call_line(call, None if start_is_shown else call.start, call.finish)
+            self._call_ended(call, None if start_is_shown else call.start, call.finish)
 
     def _show_open_calls(self, *, ended: bool = False) -> None:
         """Write the starts that were held back; ``ended``: their ends are not expected any more."""
         for call, is_shown in self._calls.items():
-            if not is_shown:
+            details = [] if is_shown else self._out.details(call.start)
+            words = text.tool_call(call, call.start, None, unfinished=ended)
+            if not is_shown and (ended or words.words or details):
                 self._calls[call] = True
-                self._call_line(call, call.start, None, unfinished=ended)
+                self._write_batch()
+                self._call_line(call.at, words, details)
 
-    def _call_line(
-        self, call: ToolCall, start: Event | None, finish: Event | None, *, unfinished: bool = False
-    ) -> None:
-        at = call.ended if finish and call.ended is not None else call.at
-        words = text.tool_call(call, start, finish, unfinished=unfinished)
-        title = self._timed(at, "✘" if words.is_bad else " ", *words.parts())
-        self._group(title, [*self._out.details(start), *self._out.details(finish)])
+    def _call_ended(self, call: ToolCall, start: Event | None, finish: Event) -> None:
+        """Write a line for the call, or add it to those that share one; one that failed alone gets its own at once."""
+        words = text.tool_call(call, start, finish)
+        details = [*self._out.details(start), *self._out.details(finish)]
+        if call in self._batch:
+            self._batch.remove(call)
+        is_alike = not words.words and not details and start is call.start
+        if self._batch and not (is_alike and self._batch[0].name == call.name):
+            self._write_batch()
+        if is_alike:
+            self._batch.append(call)
+        if call.failed or not is_alike:
+            self._call_line(call.at if call.ended is None else call.ended, words, details)
+
+    def _write_batch(self) -> None:
+        batch, self._batch = self._batch, []
+        if not all(call.failed for call in batch):  # each that failed has a line already
+            words = text.tool_calls(ToolUse(batch[0].name, batch))
+            self._call_line(max(call.ended or call.at for call in batch), words, [])
+
+    def _call_line(self, at: float, words: EntryText, details: list[SafeText]) -> None:
+        self._group(self._timed(at, "✘" if words.is_bad else " ", *words.parts()), details)
 
     def _agent_text(self, piece: TextPiece) -> None:
         """Write what the agent says: short text behind its time, longer text, and what follows directly, below it."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
-from mogplex_ci.models import Event, EventKind, Run
+from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Run
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.timeline import AgentText, Entry, Note, Phase, PhaseEnded, PhaseStarted, ToolCall
+from mogplex_ci.run.timeline import Addition, AgentText, Entry, Note, Phase, PhaseEnded, PhaseStarted, ToolCall, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mogplex_ci.errors import Problem
     from mogplex_ci.run.many import FleetCounts
@@ -24,6 +24,17 @@ LONG_LINE: Final = 160
 TITLE_LIMIT: Final = 100
 """Characters of a task's first line."""
 
+_NEXT_PHASE: Final = dict(zip(Phase, [*list(Phase)[1:], Phase.DELIVERY], strict=True))
+_DOES: Final[dict[str, LiteralString]] = {
+    "pending": "pending",
+    "awaiting_input": "paused",
+    Phase.SANDBOX: "starting its sandbox",
+    Phase.GIT: "checking out the repository",
+    Phase.INSTALL: "installing the agent",
+    Phase.AGENT: "working",
+    Phase.DELIVERY: "finishing",
+}
+"""By phase, or by status where no event tells the phase; every other status is that of a run that goes on."""
 _GOOD: Final = frozenset({Result.SUCCESS, Result.DRY_RUN})
 _NEUTRAL: Final = frozenset({Result.DETACHED, Result.SKIPPED, Result.PAUSED})
 _HEADLINES: Final[dict[Result, LiteralString]] = {
@@ -88,7 +99,7 @@ def first_line(task: str) -> str:
     return next(filter(None, lines), "")
 
 
-def place(run: Run) -> list[Part]:
+def branch_words(run: Run) -> list[Part]:
     """Return on which branch a run works. An event may name another one later."""
     base: Part = run.base_branch or "the default branch"
     if run.working_branch is None or run.working_branch == run.base_branch:
@@ -96,10 +107,44 @@ def place(run: Run) -> list[Part]:
     return [run.working_branch, " (new, from " if run.creates_branch else " (based on ", base, ")"]
 
 
-def joined(separator: LiteralString, *parts: Part) -> list[Part]:
+def join_present(separator: LiteralString, *parts: Part) -> list[Part]:
     """Return the parts that are there, with ``separator`` between them."""
     pieces: list[Part] = [piece for part in parts if part for piece in (separator, part)]
     return pieces[1:]
+
+
+class Activity:
+    """What a run does now. Its events tell that sooner than its status, which is asked for once a minute."""
+
+    def __init__(self) -> None:
+        self._phase: Phase | None = None
+        """The phase that began last, as far as events tell."""
+        self._calls: list[ToolCall] = []
+        """Calls that have not ended."""
+
+    def on(self, additions: Iterable[Addition]) -> None:
+        """Take what events have added to the run's timeline."""
+        for entry in additions:
+            if isinstance(entry, PhaseStarted):
+                self._phase = entry.phase
+            elif isinstance(entry, PhaseEnded):
+                self._phase = _NEXT_PHASE[entry.phase]
+            elif isinstance(entry, ToolCall):
+                self._calls.append(entry)
+        self._calls = [call for call in self._calls if call.finish is None]
+
+    def state(self, run: Run) -> LiteralString:
+        """Return one word or two for what ``run`` does."""
+        known: str | None = self._phase if run.status in LIVE_STATUSES else None
+        return _DOES.get(known or run.status, "running")
+
+    @property
+    def call(self) -> list[Part]:
+        """The tool call that the agent waits for, as words; empty when there is none."""
+        if not self._calls:
+            return []
+        call = self._calls[-1]
+        return EntryText(call.name, tool_call(call, call.start, None).words).parts()
 
 
 class EntryText(NamedTuple):
@@ -139,7 +184,7 @@ def phase_started(entry: PhaseStarted, safe: Sanitizer) -> EntryText:
     if event is None:
         return EntryText(entry.phase.value, ["started"])
     url = safe.url(event.git.pull_request_url) if event.git else None
-    return EntryText(entry.phase.value, joined(": ", event.message or "started", url))
+    return EntryText(entry.phase.value, join_present(": ", event.message or "started", url))
 
 
 def phase_ended(entry: PhaseEnded) -> EntryText:
@@ -150,7 +195,7 @@ def phase_ended(entry: PhaseEnded) -> EntryText:
         ended: LiteralString = "stopped after " if entry.failed else "done after "
         return EntryText(phase, [ended, took, ", ", count(entry.calls, "tool call")], is_bad=entry.failed)
     if entry.phase is Phase.SANDBOX:
-        return EntryText(phase, joined(": ", "ready", message), [took])
+        return EntryText(phase, join_present(": ", "ready", message), [took])
     return EntryText(phase, [message or "done"], [took])
 
 
@@ -159,12 +204,20 @@ def tool_call(call: ToolCall, start: Event | None, finish: Event | None, *, unfi
 
     ``unfinished``: its end is not expected any more.
     """
-    said = joined(" → ", *(_message(call, event) for event in (start, finish) if event))
+    said = join_present(" → ", *(_message(call, event) for event in (start, finish) if event))
     if finish is None:
         return EntryText(call.name, said, ["unfinished" if unfinished else "started"])
     state: Part = "denied" if call.denied else "failed" if call.failed else None
     took = duration(call.seconds) if call.seconds is not None else None
-    return EntryText(call.name, said, joined(", ", state, took), is_bad=call.failed)
+    return EntryText(call.name, said, join_present(", ", state, took), is_bad=call.failed)
+
+
+def tool_calls(use: ToolUse) -> EntryText:
+    """Return the words for calls of one tool in a row, if there is nothing to say about each of them."""
+    if len(use.calls) == 1:
+        return tool_call(use.calls[0], None, use.calls[0].finish)
+    failed: tuple[Part, ...] = (", ", use.failed, " failed") if use.failed else ()
+    return EntryText(None, [use.name, " ×", len(use.calls), *failed, ", ", duration(use.seconds)])
 
 
 def title_of(call: ToolCall) -> Untrusted:
@@ -173,18 +226,13 @@ def title_of(call: ToolCall) -> Untrusted:
     return next(filter(None, (_message(call, event) for event in events)), call.name)
 
 
-def doing(call: ToolCall) -> list[Part]:
-    """Return what the agent does while ``call`` is open."""
-    return EntryText(call.name, tool_call(call, call.start, None).words).parts()
-
-
 def note(entry: Note, safe: Sanitizer) -> EntryText:
     """Return the words for any other event."""
     event, end = entry.event, entry.event.end
     has_code = end is not None and end.exit_code is not None
     code = safe.sentence("exit code ", end.exit_code) if end and has_code else None
-    extra = joined(", ", code, end.code if end else None)
-    return EntryText(event.label, joined("", event.message), extra, is_bad=event.kind is EventKind.FAILED)
+    extra = join_present(", ", code, end.code if end else None)
+    return EntryText(event.label, join_present("", event.message), extra, is_bad=event.kind is EventKind.FAILED)
 
 
 def details_of(event: Event | None, safe: Sanitizer) -> CleanText | None:

@@ -21,6 +21,7 @@ from mogplex_ci.run.updates import (
     StatusChanged,
     Trouble,
     UnknownStatus,
+    Update,
 )
 from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog
@@ -166,23 +167,71 @@ def test_without_ids_a_call_ends_the_oldest_of_its_tool() -> None:
     ]
 
 
-def test_a_call_that_ends_twice_is_listed_with_both_ends() -> None:
+def test_a_call_that_ends_twice_has_the_end_that_counts() -> None:
     feed = Feed()
     started, done = call("Bash", 0, 2, key="c")
     _, failed = call("Bash", 0, 5, key="c", state="error")
     log = log_of_each(feed.arrived(*items) for items in ([started, done], [failed], []))
-    assert before_the_end(log)[1:] == ["[00:02]   Bash (2s)", "[00:05] ✘ Bash (failed, 5s)"]
+    assert before_the_end(log)[1:] == ["[00:05] ✘ Bash (failed, 5s)"]
 
 
-def test_a_start_is_shown_at_once_when_nothing_else_comes() -> None:
+def test_calls_of_one_tool_share_a_line_and_those_that_failed_have_one_too() -> None:
+    many = [call("Command", at, at + 3, state="error" if at in (9, 30) else "done") for at in range(0, 36, 3)]
+    log = log_of_events(
+        *(item for each in many for item in each),
+        *(*call("Read", 36, 37), *call("Read", 37, 39), *call("Command", 39, 40)),
+        *(event("tool_started", "Testing", 40, "Command"), event("tool_finished", None, 41, "Command", code=3)),
+        *(*call("Command", 42, 43), delta("Done.\n\n", 44)),
+    )
+    assert before_the_end(log)[1:] == [
+        *("[00:12] ✘ Command (failed, 3s)", "[00:33] ✘ Command (failed, 3s)", "[00:36]   Command ×12, 2 failed, 36s"),
+        *("[00:39]   Read ×2, 3s", "[00:40]   Command (1s)"),
+        *("▸ [00:41]   Command: Testing (1s)", "    │ code: 3", "[00:43]   Command (1s)", "[00:44]   agent: Done."),
+    ]
+
+
+@pytest.mark.parametrize("speed", [10, 40])
+def test_calls_that_share_a_line_do_not_keep_the_log_silent(speed: int) -> None:
+    """Whoever watches the log sees one within a minute: the line comes after half of one, or with the heartbeat."""
     feed = Feed()
-    started, finished = call("Bash", 3, 100)
+    updates: list[Update] = []
+    for number in range(6):
+        arrived = feed.arrived(*call("Bash", number * speed, number * speed + 1))
+        updates += [arrived._replace(elapsed=float(number * speed)), feed.quiet()]
+        if speed > 30:
+            updates.append(Heartbeat(run(), elapsed=number * speed + 30, silence=30))
+    lines = [line for line in before_the_end(log_of(*updates, feed.ended())) if "Bash" in line]
+    assert lines == (
+        [f"[00:{number}1]   Bash ×3, 3s" for number in (2, 5)]
+        if speed == 10
+        else [f"[0{at // 60}:{at % 60:02}]   Bash (1s)" for at in range(1, 240, 40)]
+    )
+
+
+def test_a_start_with_words_is_shown_at_once_when_nothing_else_comes() -> None:
+    feed = Feed()
+    started = event("tool_started", "Running npm test", 3, "shell")
+    finished = event("tool_finished", "shell finished", 100, "shell")
     updates = (lambda: feed.arrived(started), feed.quiet, feed.quiet, lambda: feed.arrived(finished), feed.ended)
     log = log_of_each(update() for update in updates)
     assert before_the_end(log) == [
         "[00:00] ● agent: started",
-        "[00:00]   Bash (started)",
-        "[01:37]   Bash (1m 37s)",
+        "[00:00]   shell: Running npm test (started)",
+        "[01:37]   shell (1m 37s)",
+    ]
+
+
+def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() -> None:
+    feed = Feed()
+    beat = Heartbeat(run("pending"), elapsed=30, silence=30)
+    paused = Heartbeat(run("awaiting_input"), elapsed=30, silence=30)
+    log = log_of(
+        *(beat, feed.arrived(*SUCCESSFUL[:2]), beat, feed.arrived(*SUCCESSFUL[2:6]), beat),
+        *(feed.arrived(event("tool_started", None, 3, "Bash")), beat, paused),
+    )
+    assert [re.sub(" after .*event", "", line) for line in before_the_end(log) if line.startswith("Still")] == [
+        *("Still pending", "Still checking out the repository", "Still working"),
+        *("Still working (Bash)", "Still paused (Bash)"),
     ]
 
 
@@ -195,7 +244,7 @@ def test_an_unfinished_call_is_not_swallowed() -> None:
         ended=result(Result.INTERRUPTED, run=run("cancelled"), cause="stopped by SIGTERM"),
     )
     assert before_the_end(log)[1:] == [
-        "Still streaming after 3m 10s, 1m 01s since the last event (shell: Running npm test)",
+        "Still working after 3m 10s, 1m 01s since the last event (shell: Running npm test)",
         "[00:00]   shell: Running npm test (unfinished)",
         "Cancelling the run",
     ]
