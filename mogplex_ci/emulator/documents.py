@@ -54,20 +54,29 @@ def load(path: Path, schema: str) -> Document:
     Raises:
         DocumentError: the file cannot be read, is not YAML, or breaks the schema.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-        text = data.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DocumentError(f"{path}: cannot be read: {reason}") from None
-    if len(data) > _MAX_BYTES:
-        raise DocumentError(f"{path}: is larger than {_MAX_BYTES} bytes")
-    document = _parse(str(path), text)
+    document = _parse(str(path), read_text(path, _MAX_BYTES))
     mistakes = [document.describe(path, message) for path, message in errors_of(document.value, schema_of(schema))]
     if mistakes:
         raise DocumentError("\n".join(mistakes))
     return document
+
+
+def read_text(path: Path, max_bytes: int) -> str:
+    """Return the text of the file at ``path``.
+
+    Raises:
+        DocumentError: it cannot be read, is not UTF-8, or is larger than ``max_bytes``.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+        text = data.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise DocumentError(f"{path}: cannot be read: {reason}") from None
+    if len(data) > max_bytes:
+        raise DocumentError(f"{path}: is larger than {max_bytes} bytes")
+    return text
 
 
 def schema_of(name: str) -> dict[str, Any]:

@@ -265,13 +265,16 @@ class Run:
     def present(self, record: Record) -> dict[str, Any]:
         """Return an event as the API shows it."""
         step = record.step
-        message = self._render(step.message, step)
+        message, payload = self._render(step.message, step), self._render(step.payload, step)
+        if not self.scenario.is_recorded:
+            message = redact_text(message) if self._newest and message is not None else message
+            payload = sanitize_payload(payload)
         return {
             "id": record.id,
             "type": self._render(step.event, step),
             "toolName": self._render(step.tool, step),
-            "message": redact_text(message) if self._newest and message is not None else message,
-            "payload": sanitize_payload(self._render(step.payload, step)),
+            "message": message,
+            "payload": payload,
             "createdAt": self._clock.stamp(self.created + record.order[0], microseconds=record.microseconds),
         }
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.emulator.documents import Document, DocumentError, FieldPath, load
 from mogplex_ci.emulator.faults import Fault
+from mogplex_ci.emulator.recording import SUFFIXES, load_recording
 
 _FOLDER: Final = Path(__file__).with_name("scenarios")
 _PARTS: Final = Path(__file__).with_name("parts")
@@ -91,6 +92,8 @@ class Scenario:
     artifacts: Mapping[str, Mapping[str, Any]]
     """Files below ``.mogplex/artifacts`` that the run commits, by name without ``.json``."""
     faults: tuple[Fault, ...]
+    is_recorded: bool
+    """Whether its events are as a service showed them once: cut and redacted already."""
 
 
 class ScenarioSet:
@@ -116,7 +119,7 @@ class ScenarioSet:
 
 
 def load_scenario(name: str | Path) -> Scenario:
-    """Read a shipped scenario by name, or a file by its path.
+    """Read a shipped scenario by name, or a file by its path: a scenario, or the recording of a run.
 
     Raises:
         DocumentError: no such scenario, or the file is wrong.
@@ -124,8 +127,10 @@ def load_scenario(name: str | Path) -> Scenario:
     if str(name) in SHIPPED:
         return _shipped(str(name))
     path = Path(name)
-    if not path.exists() and path.suffix not in (".yaml", ".yml"):
+    if not path.exists() and path.suffix not in (".yaml", ".yml", *SUFFIXES):
         raise DocumentError(f"{name}: no such scenario: use a file or one of {', '.join(SHIPPED)}")
+    if path.suffix in SUFFIXES:
+        return _compile(load_recording(path), path.stem, is_recorded=True)
     return _compile(load(path, "scenario"), path.stem)
 
 
@@ -151,7 +156,7 @@ def render(value: Any, variables: Mapping[str, object]) -> Any:
     return value
 
 
-def _compile(document: Document, name: str) -> Scenario:
+def _compile(document: Document, name: str, *, is_recorded: bool = False) -> Scenario:
     fields = document.value
     variables = {key: _variable(value) for key, value in fields.get("variables", {}).items()}
     _check_variables(document, fields["steps"], ("steps",), _RUN_VARIABLES | variables.keys())
@@ -172,6 +177,7 @@ def _compile(document: Document, name: str) -> Scenario:
         ignored_cancels=fields.get("ignored_cancels", 0),
         artifacts=fields.get("artifacts", {}),
         faults=tuple(Fault.from_fields(fault) for fault in fields.get("faults", ())),
+        is_recorded=is_recorded,
     )
 
 

@@ -363,15 +363,19 @@ def _scenario(workspace: Path, text: str) -> str | Path:
         UsageError: there is no such scenario, or the file cannot be played.
     """
     from mogplex_ci.emulator import DocumentError  # only dry runs need it
+    from mogplex_ci.emulator.recording import MAX_BYTES, SUFFIXES
     from mogplex_ci.emulator.scenario import SHIPPED, load_scenario
 
     if text in SHIPPED:
         return text
     if "/" not in text and not Path(text).suffix:
         near = tuple(map(Untrusted, nearest(text, SHIPPED)))
-        remedy = "'mogplex-ci emulator --help' lists them; a YAML file in the workspace can be played, too."
+        remedy = "'mogplex-ci emulator --help' lists them; a YAML file or an events.ndjson in the workspace plays, too."
         raise UsageError(Problem("dry-run", "is not a scenario", remedy, Untrusted(text), near))
-    read_yaml(workspace, text, input_name="dry-run")  # bounded, and its messages quote nothing
+    if Path(text).suffix in SUFFIXES:
+        read_text(workspace, text, input_name="dry-run", max_bytes=MAX_BYTES)
+    else:
+        read_yaml(workspace, text, input_name="dry-run")  # bounded, and its messages quote nothing
     path = inside(workspace, text, input_name="dry-run")
     try:
         load_scenario(path)

@@ -20,6 +20,9 @@ class Report:
     title = "a report"
     """Its name in a warning."""
 
+    def before_runs(self) -> None:
+        """Prepare for several runs, before the first of them is started in a thread of its own."""
+
     def on(self, name: SafeText | None, update: Update) -> None:
         """Report an update of the run ``name``, which is None unless the step has several runs."""
 
@@ -37,6 +40,10 @@ class FileReport(Report):
         self._path = path
         self.title = path.name
         self._safe = sanitizer
+
+    def before_runs(self) -> None:
+        """Remove the file of an earlier step: a step that is killed must not leave another one's success behind."""
+        discard(self._path)
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Remove the file of an earlier step as soon as there will be a new one."""

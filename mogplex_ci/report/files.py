@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
-from mogplex_ci.models import Event, EventKind
+from mogplex_ci.models import Event, EventKind, Run
 from mogplex_ci.outputs import IN_FILE
 from mogplex_ci.report import FileReport, Report
 from mogplex_ci.report.facts import Facts, GateFacts, RunFacts, StepFacts, plain
@@ -15,7 +15,7 @@ from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import PhaseSpan, ToolUse
-from mogplex_ci.run.updates import EventsArrived, Quiet, Update
+from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Update
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import discard, open_text, write_whole
 
@@ -94,7 +94,8 @@ class EventLines:
         try:
             if message is None and not self.run_id:
                 return self._safe.json(event.data)
-            data = self._safe.data(event.data)
+            # What is not shown hides nothing beside it: a piece of a private key would hide all that follows.
+            data = self._safe.data(event.data if message is None else event.data.without("message"))
             added = {"runId": self._safe.identifier(self.run_id)} if self.run_id else {}
             changed = {"message": message} if message is not None else {}
             data = {**added, **data, **changed} if isinstance(data, dict) else data
@@ -106,7 +107,7 @@ class EventLines:
 class EventsFile(Report):
     """The events of all runs, written as they come. If the step is killed, the agent's last paragraph may be missing.
 
-    With several runs, each line has its run's id.
+    With several runs, each line has its run's id. The last line of each run that ended, or pauses, says how.
     """
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
@@ -117,6 +118,10 @@ class EventsFile(Report):
         self._is_ours = False
         """Whether this step has written to it; the first update empties what an earlier one left."""
 
+    def before_runs(self) -> None:
+        """Empty the file of an earlier step."""
+        self._write(())
+
     def on(self, name: SafeText | None, update: Update) -> None:
         """Append the events that are ready."""
         lines = self._runs.setdefault(name, EventLines(self._safe))
@@ -126,6 +131,8 @@ class EventsFile(Report):
                 self._write(lines.add(events))
             case Quiet():
                 self._write(lines.quiet())
+            case Ended(run=run) if run.is_terminal or run.is_paused:
+                self._write([*lines.end(), self._end_of(run)])
             case _:
                 self._write(())
 
@@ -137,6 +144,12 @@ class EventsFile(Report):
     def end(self, step: StepFacts) -> None:
         """Empty the file if there was no update at all."""
         self._write(())
+
+    def _end_of(self, run: Run) -> str:
+        """Return how a run ended, as ``runs events --follow --json`` has it, and what else a dry run plays of it."""
+        known = {"error": run.error, "terminalCommitSha": run.terminal_commit}
+        told = {name: value.text for name, value in known.items() if value}
+        return self._safe.json(Untrusted({"runId": run.id, "status": run.status, **told}))
 
     def _write(self, lines: Iterable[str]) -> None:
         text = "".join(f"{line}\n" for line in lines)

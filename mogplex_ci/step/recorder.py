@@ -94,6 +94,7 @@ class Recorder:
         for item in items:
             self._names[item] = self._name_of(item)
         names = {name: item.inputs for item, name in self._names.items() if item and name}
+        self._each_report(lambda report: report.before_runs())
         self._log.begin_runs(names, items[0].inputs.max_parallel)
         if self._progress is not None:
             self._progress.begin(names, counts)

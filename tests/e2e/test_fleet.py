@@ -147,7 +147,10 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     assert {(case.get("classname"), case.get("name")) for case in suite.findall("testcase")} == set(found)
     events = [json.loads(line) for line in (step.workspace / "events.ndjson").read_text().splitlines()]
     assert {event["runId"] for event in events} == {run.id for run in emulator.runs}
-    assert len(events) == sum(len(run.events) for run in emulator.runs)
+    assert {event["runId"]: event["status"] for event in events if "status" in event} == {
+        run.id: run.status for run in emulator.runs
+    }
+    assert len(events) == sum(len(run.events) + 1 for run in emulator.runs)
     page = (step.workspace / "report.html").read_text()
     assert "4 of 6 runs succeeded" in page
     assert page.count('<section id="r') == 6

@@ -65,6 +65,7 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
     assert result["last_words"] == step.outputs["message"]
     assert [phase["name"] for phase in result["phases"]] == ["sandbox", "git", "install", "agent", "delivery"]
     events = [json.loads(line) for line in (step.workspace / "out/events.ndjson").read_text().splitlines()]
+    assert events.pop() == {"runId": result["run"]["id"], "status": "success", "terminalCommitSha": result["commit"]}
     assert [event["type"] for event in events][-1] == "finished"
     assert len({event["id"] for event in events}) == len(events) == result["events"]["count"]
     page = (step.workspace / "out/report.html").read_text(encoding="utf-8")

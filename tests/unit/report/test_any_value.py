@@ -165,7 +165,7 @@ def test_every_report_says_how_the_step_ended(run_data: dict[str, Any], batches:
         case = ElementTree.parse(workspace / "junit.xml").getroot()[0][0]  # noqa: S314 - ours
         assert (len(case.findall("failure")) + len(case.findall("error"))) == len(errors)
         lines = (workspace / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
-        assert len([json.loads(line) for line in lines]) == file["events"]["count"]
+        assert len([line for line in map(json.loads, lines) if "status" not in line]) == file["events"]["count"]
 
 
 FleetData = list[tuple[str, dict[str, Any], list[list[dict[str, Any]]]]]
@@ -219,7 +219,8 @@ def test_every_report_of_a_fleet_says_how_each_run_ended(fleet: FleetData) -> No
         assert [run["result"] for run in file["runs"]] == [run.facts.result.value for run in runs]
         assert len(ElementTree.parse(workspace / "junit.xml").getroot()[0]) == len(runs)  # noqa: S314 - ours
         events = (workspace / "events.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
-        assert len([json.loads(line) for line in events]) == sum(run["events"]["count"] for run in file["runs"])
+        counts = [run["events"]["count"] for run in file["runs"]]
+        assert len([line for line in map(json.loads, events) if "status" not in line]) == sum(counts)
 
 
 def unshowable() -> list[list[dict[str, Any]]]:
@@ -245,7 +246,7 @@ def check_the_others_are_shown(folder: Path, log: str, runs: int) -> None:
     assert lines == shown * runs
     assert (folder / "report.html").read_text(encoding="utf-8").count("An event cannot be shown here") == runs
     events = [json.loads(line) for line in (folder / "events.ndjson").read_text().splitlines()]
-    assert [event["id"] for event in events] == ["1", "2", "3"] * runs
+    assert [event["id"] for event in events if "id" in event] == ["1", "2", "3"] * runs
 
 
 def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""Recordings: the ``events.ndjson`` that a step with ``output-dir`` wrote, translated into the fields of a scenario."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from mogplex_ci.emulator.documents import Document, DocumentError, errors_of, field_name, read_text
+
+SUFFIXES: Final = (".ndjson", ".jsonl")
+"""Of files that are recordings, not scenarios."""
+MAX_BYTES: Final = 64 * 1024 * 1024
+_LONGEST_PAUSE: Final = 2.0
+_SHORTEST_PAUSE: Final = 0.001
+"""Between two events, so that they keep their order: events of the same time have none."""
+_ACCEPTED: Final = "External Mogplex run accepted"
+"""Message of the first event, which the emulator writes for every run by itself."""
+_OF_END: Final = ("failed", "cancel_requested", "cancelled")
+"""Events that a run can have before it is at work."""
+_CUT_OFF: Final = "The recording stops here; it does not tell how the run ended."
+_TEXT: Final = {"type": ["string", "null"], "description": "a text"}
+_LINE: Final = {
+    "type": "object",
+    "description": "a line is an event, or a run's end, as JSON",
+    "anyOf": [{"required": ["type"]}, {"required": ["runId", "status"]}, {"required": ["unreadable"]}],
+    "properties": {
+        "type": {"type": "string", "description": "the type of an event"},
+        "toolName": _TEXT,
+        "message": _TEXT,
+        "payload": {"type": ["object", "null"], "description": "an object"},
+        "createdAt": _TEXT,
+        "runId": {"type": "string", "description": "the id of a run"},
+        "status": {"type": "string", "description": "a status"},
+        "error": _TEXT,
+        "terminalCommitSha": _TEXT,
+    },
+}
+
+
+def load_recording(path: Path) -> Document:
+    """Return the scenario that plays a recorded run.
+
+    A recording without an end, of a step that did not see one, ends as ``failed`` with an error that says so.
+
+    Raises:
+        DocumentError: the file cannot be read, has a broken line, or holds no run or several.
+    """
+    lines = list(_lines(path))
+    if not lines:
+        raise DocumentError(f"{path}:1: no run is recorded here")
+    has_end = _is_end(lines[-1])
+    end = lines.pop() if has_end else {"status": "failed", "error": _CUT_OFF}
+    events = [line for line in lines if "type" in line and line.get("message") != _ACCEPTED]
+    error = end.get("error")
+    if has_end and not events and end["status"] == "failed":  # nothing took the run up
+        fields: dict[str, Any] = {"queue_failure": {"error": error or ""}, "steps": []}
+    else:
+        accepted = _time(lines[0]) if lines else None
+        steps = [*_steps(events, accepted), {"status": end["status"], "error": error}]
+        commit = end.get("terminalCommitSha")
+        fields = {"steps": [*steps, {"commit": commit}] if commit else steps}
+    return Document(str(path), {**_literal(fields), "variables": {"braces": "{{"}}, {})
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    run_id, has_ended = None, False
+    for number, text in enumerate(read_text(path, MAX_BYTES).split("\n"), 1):
+        if not text.strip():
+            continue
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            raise DocumentError(f"{path}:{number}: not valid JSON") from None
+        if mistakes := errors_of(line, _LINE):
+            where, message = mistakes[0]
+            raise DocumentError(f"{path}:{number}: {field_name(where)}: {message}")
+        if has_ended or (run_id is not None and line.get("runId", run_id) != run_id):
+            raise DocumentError(f"{path}:{number}: another run begins here, and only one can be played")
+        run_id, has_ended = line.get("runId", run_id), _is_end(line)
+        yield line
+
+
+def _is_end(line: dict[str, Any]) -> bool:
+    return "status" in line and "type" not in line
+
+
+def _steps(events: list[dict[str, Any]], began: datetime | None) -> Iterator[dict[str, Any]]:
+    """Yield the steps of ``events``, and the statuses that they imply."""
+    before, status = began, "pending"
+    for event in events:
+        pause, before = _pause(before, _time(event)), _time(event) or before
+        kind = event["type"]
+        if kind == "started" and status == "finished":
+            yield {"status": "awaiting_input"}
+        if (kind == "started" and status == "finished") or (kind not in _OF_END and status == "pending"):
+            yield {"after": pause, "status": "streaming"}
+            pause, status = _SHORTEST_PAUSE, "streaming"
+        if kind == "finished":
+            status = kind
+        yield {
+            "after": pause,
+            "event": kind,
+            "tool": event.get("toolName"),
+            "message": event.get("message"),
+            "payload": event.get("payload") or {},
+        }
+
+
+def _pause(before: datetime | None, now: datetime | None) -> float:
+    """Return the seconds between two events, as they are played."""
+    seconds = (now - before).total_seconds() if before and now else 0.0
+    return min(max(seconds, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+
+
+def _time(event: dict[str, Any]) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(event.get("createdAt") or "")
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _literal(value: Any) -> Any:
+    """Return ``value`` with its texts such that they are played as they stand, also those that look like variables."""
+    if isinstance(value, str):
+        return value.replace("{{", "{{ braces }}")
+    if isinstance(value, dict):
+        return {_literal(key): _literal(item) for key, item in value.items()}
+    return [_literal(item) for item in value] if isinstance(value, list) else value

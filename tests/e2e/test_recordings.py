@@ -1,0 +1,62 @@
+"""A recorded run is played again: the ``events.ndjson`` of one step is what the next one sees."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.emulator.scenario import SHIPPED
+from tests.documents import claim
+from tests.e2e.golden import normalized
+from tests.program import GitHubStep, run_program
+from tests.slow import mostly_slow
+
+COMMAND = claim("docs/emulator.md", "--dry-run events.ndjson").code
+SPEED = 20
+LONG = {"cancel-ignored": 400, "kill-fails": 400, "slow": 2000}
+"""Speeds at which no silence is longer than the pauses that are played."""
+PLAYED = [name for name in SHIPPED if name != "dead-worker"]  # whose end is only seen after a minute's silence
+OF_THE_SERVICE = re.compile(
+    r"(?<=Started run )\S+ \(\w+\)|(?:Trouble reaching the API|The API answers again).*\n|(?<= events), \d+ requests?"
+)
+"""Parts of a log that tell how the service answered, which is not recorded."""
+SPLIT = re.compile(r"(?<=agent:)\n│\s")
+"""How words are laid out depends on the pieces in which they come, and those around a secret are recorded in one."""
+TIMES = re.compile(r"\b(?:\d+m )?\d+(?:\.\d+)?s\b|(?<=\[)\d\d:\d\d(?=\])")
+
+
+def played(step: GitHubStep, scenario: str | Path, speed: float) -> tuple[int, str, dict[str, str]]:
+    """Return exit code, log and outputs of a step, without ids and times."""
+    with Emulator(scenario, speed=speed) as emulator:
+        step.inputs |= {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it", "output-dir": "out"}
+        ended = step.run()
+    outputs = {name: normalized(value) for name, value in step.outputs.items()}
+    for name in ("run-id", "duration-seconds"):
+        outputs.pop(name)
+    log = SPLIT.sub(" ", TIMES.sub("<time>", OF_THE_SERVICE.sub("", ended.out)))
+    return ended.code, normalized(log), outputs
+
+
+@pytest.mark.parametrize("scenario", mostly_slow(PLAYED, every=5))
+def test_a_recorded_run_ends_and_reads_the_same_when_it_is_played(scenario: str, tmp_path: Path) -> None:
+    first, second = GitHubStep(tmp_path / "first"), GitHubStep(tmp_path / "second")
+    recorded = played(first, scenario, LONG.get(scenario, SPEED))
+    again = played(second, first.workspace / "out/events.ndjson", 1)
+    assert (again[0], again[2]) == (recorded[0], recorded[2])
+    assert again[1].splitlines() == recorded[1].splitlines()
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
+def test_a_dry_run_plays_a_recording_and_a_cut_off_one_fails(tmp_path: Path, *, is_cut_off: bool) -> None:
+    step = GitHubStep(tmp_path)
+    played(step, "no-change", SPEED)
+    lines = (step.workspace / "out/events.ndjson").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "events.ndjson").write_text("".join(lines[: -1 if is_cut_off else None]), encoding="utf-8")
+    ended = run_program(*shlex.split(COMMAND)[1:], env={}, cwd=tmp_path)
+    assert ended.code == is_cut_off, ended.out
+    assert ("The recording stops here; it does not tell how the run ended" in ended.out) == is_cut_off
+    assert "No code changes to deliver" in ended.out
