@@ -13,17 +13,14 @@ import yaml
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import inputs
-from tests.documents import Block, claim
+from tests.documents import claim
 from tests.gitlab import Pipeline, Project
 from tests.program import ROOT
 from tests.slow import mostly_slow
 
 pytestmark = pytest.mark.node
 SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
-SHOWN = [
-    claim("README.md", "\n  script: mogplex-ci action"),
-    claim("docs/recipes.md", "\n  script: [mogplex-ci action]"),
-]
+SHOWN = claim("README.md", "\n  script: mogplex-ci action")
 EXAMPLES = {
     name: claim(f"examples/gitlab/{name}.gitlab-ci.yml").code
     for name in ("component", "downstream", "job", "matrix", "scheduled")
@@ -73,9 +70,8 @@ def test_a_plain_job(tmp_path: Path, emulator: Emulator) -> None:
     assert not (project.folder / ".mogplex").exists()
 
 
-@pytest.mark.parametrize("job", mostly_slow(SHOWN, every=2), ids=str)
-def test_the_job_of_a_page(tmp_path: Path, emulator: Emulator, job: Block) -> None:
-    pipeline = run(Project(tmp_path, job.code), emulator, *yaml.safe_load(job.code), source="schedule")
+def test_the_job_of_the_readme(tmp_path: Path, emulator: Emulator) -> None:
+    pipeline = run(Project(tmp_path, SHOWN.code), emulator, *yaml.safe_load(SHOWN.code))
     assert pipeline.code == 0, pipeline.log
     assert [body["repoId"] for body in started(emulator)] == ["5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"]
 
