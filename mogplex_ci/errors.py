@@ -390,7 +390,7 @@ class GitHubError(MogplexError):
     """GitHub's API refused a request."""
 
     code = "GITHUB"
-    remedy = "Check that github-token may read this repository's contents, pull requests and checks."
+    remedy = "Check that github-token is a current token with access to this repository."
 
 
 class GitHubNotFoundError(GitHubError):

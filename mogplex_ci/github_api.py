@@ -38,8 +38,9 @@ _WORDS: Final = (
 )
 _NO_HISTORY_REMEDY: Final = "Let the run work on a branch of its own: set create-branch."
 _NETWORK_REMEDY: Final = "Check the proxy settings and the network between this runner and GitHub's API."
+_SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
 _CONTENTS: Final = "contents: read"
-_COMMENTS: Final = "pull-requests: write (for an issue, issues: write)"
+_COMMENTS: Final = "issues: write (of a pull request, pull-requests: write)"
 _NO_COMMIT: Final = "0" * 40
 
 
@@ -196,13 +197,15 @@ class GitHubApi:
         )
         return _mapping(data).get("permission") in ("admin", "write")
 
-    def words(self, node_ids: Sequence[str], *, timeout: float = CALL_SECONDS) -> list[tuple[str, str] | None]:
+    def words(
+        self, node_ids: Sequence[str], *, needs: str, timeout: float = CALL_SECONDS
+    ) -> list[tuple[str, str] | None]:
         """Return title and body of issues, comments and their like; None for what is not there, or not shown.
 
         In GraphQL, for REST has no discussions: ``api_url`` has to be without the ``/v3`` of GitHub Enterprise Server.
         """
         body = {"query": _WORDS, "variables": {"ids": list(node_ids)}}
-        answer = _mapping(self._send("POST", "/graphql", body, timeout=timeout))
+        answer = _mapping(self._send("POST", "/graphql", body, needs=needs, timeout=timeout))
         nodes = [*_list(_mapping(answer.get("data") or {}).get("nodes") or []), *(None for _ in node_ids)]
         items = [node if isinstance(node, dict) else None for node in nodes[: len(node_ids)]]
         return [None if item is None else (str(item.get("title") or ""), str(item.get("body") or "")) for item in items]
@@ -226,7 +229,11 @@ class GitHubApi:
 
     def create_comment(self, issue: int, body: str, *, timeout: float = CALL_SECONDS) -> int:
         """Comment on an issue or pull request, and return the comment's id."""
-        data = _mapping(self._send("POST", f"{self._repo}/issues/{issue}/comments", {"body": body}, timeout=timeout))
+        data = _mapping(
+            self._send(
+                "POST", f"{self._repo}/issues/{issue}/comments", {"body": body}, needs=_COMMENTS, timeout=timeout
+            )
+        )
         number = data.get("id")
         if not isinstance(number, int):
             raise GitHubUnavailableError("GitHub's answer has no comment id")
@@ -234,7 +241,7 @@ class GitHubApi:
 
     def edit_comment(self, comment: int, body: str, *, timeout: float = CALL_SECONDS) -> None:
         """Replace the text of a comment."""
-        self._send("PATCH", f"{self._repo}/issues/comments/{comment}", {"body": body}, timeout=timeout)
+        self._send("PATCH", f"{self._repo}/issues/comments/{comment}", {"body": body}, needs=_COMMENTS, timeout=timeout)
 
     def _counted(self, path: str, name: str, needs: str, timeout: float) -> tuple[list[Mapping[str, object]], bool]:
         """Return the items of a list, and whether they are as many as GitHub says that there are."""
@@ -272,8 +279,8 @@ class GitHubApi:
             self._cached[key] = (answer.headers["ETag"], data)
         return data
 
-    def _send(self, method: str, path: str, body: object, *, timeout: float) -> object:
-        return _data(self._answer(method, path, json=body, headers=_HEADERS, timeout=timeout), _COMMENTS)
+    def _send(self, method: str, path: str, body: object, *, needs: str, timeout: float) -> object:
+        return _data(self._answer(method, path, json=body, headers=_HEADERS, timeout=timeout), needs)
 
     def _answer(
         self,
@@ -316,7 +323,10 @@ def _refusal(answer: Answer, needs: str) -> GitHubError:
         error.retry_after = wait
         return error
     if answer.status == 401:
-        return GitHubError("GitHub does not accept github-token")
+        remedy = "Set it to ${{ github.token }}, or to another current token."
+        return GitHubError("GitHub does not accept github-token", remedy=remedy)
+    if answer.status == 403 and "X-GitHub-SSO" in answer.headers:
+        return GitHubError("github-token is not authorized for the organization's single sign-on", remedy=_SSO_REMEDY)
     remedy = f"Give the job the permission {needs}, and github-token access to this repository."
     if answer.status == 403:
         return GitHubError("github-token may not do this", remedy=remedy)

@@ -117,6 +117,7 @@ class CommentReport(Report):
         self._safe = sanitizer
         self._key = key
         self._has_run = False
+        self._refused_with = ""
         self._job_url = job_url
         self._stop = stop
         self._warn = warn
@@ -145,7 +146,9 @@ class CommentReport(Report):
         try:
             self._comment.write(text, seconds, stop=None if self._stop.requested else self._stop)
         except GitHubError as error:
-            self._warn(not_written(self._safe, error))
+            if self._refused_with != error.cause:  # said once, not when the run starts and again when it ends
+                self._refused_with = error.cause
+                self._warn(not_written(self._safe, error))
         except StopRequested:
             pass  # the loop that follows the run notices it next
 

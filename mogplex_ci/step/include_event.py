@@ -63,17 +63,18 @@ def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...])
         ContextChangedError: they differ, or GitHub does not show them.
     """
     node_ids = [item.node_id for item in words]
+    needs = enumeration(sorted({f"{item.permission}: read" for item in words}))
     api_url = step.platform.github_api_url.removesuffix("/v3")
     try:
-        live = ask_github(step, inputs, lambda github, left: github.words(node_ids, timeout=left), api_url)
+        live = ask_github(step, inputs, lambda github, left: github.words(node_ids, needs=needs, timeout=left), api_url)
     except GitHubError as error:
-        raise ContextChangedError(f"the event's text could not be compared with GitHub's: {error.cause}") from error
+        cause = f"the event's text could not be compared with GitHub's: {error.cause}"
+        raise ContextChangedError(cause, remedy=error.remedy) from error
     for item, now in zip(words, live or [], strict=False):
         if now is None:
-            needed = enumeration(sorted({f"{item.permission}: read" for item in words}))
             raise ContextChangedError(
                 f"GitHub does not show {item.name} to github-token, so it cannot be compared with the event",
-                remedy=f"Give the job the permission {needed}. If {item.name} was deleted, there is nothing to do.",
+                remedy=f"Give the job the permission {needs}. If {item.name} was deleted, there is nothing to do.",
             )
         if as_compared(item.title, item.body) != as_compared(*now):
             raise ContextChangedError(f"{item.name} was edited after the event")

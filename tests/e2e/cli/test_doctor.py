@@ -33,11 +33,11 @@ GITHUB = {
 CHECKS = ["token", "base-url", "proxy", "tls", "clock", "authentication", "scope", "repo"]
 CHECKS += ["ci", "key", "inputs", "trigger"]
 OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
-READ_ONLY = """\
+LIMITED = """\
 users:
   - name: ada
-    tokens: [{token: mog_EmulatorTokenThatMayOnlyRead0000, scopes: [read]}]
-    repos: [{id: 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001, full_name: acme/web, default_branch: main}]
+    tokens: [{{token: mog_EmulatorTokenThatMayOnlyRead0000, {rights}}}]
+    repos: [{{id: 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001, full_name: acme/web, default_branch: main}}]
 """
 
 
@@ -58,7 +58,8 @@ def test_a_job_in_which_all_is_well(terminal: Terminal) -> None:
     with Emulator("success") as emulator:
         ended = terminal.against(emulator).mogplex("doctor", "--prompt", "Fix it")
         assert emulator.runs == []
-        assert "start" not in [request.route for request in emulator.requests]
+        (probe,) = [request for request in emulator.requests if request.route == "start"]
+        assert "idempotency-key" not in {name for name, value in probe.headers.items() if value}
     assert (ended.code, ended.err) == (0, "")
     assert marks(ended) == dict.fromkeys(CHECKS, "✔")
     lines = ended.out.splitlines()
@@ -68,18 +69,31 @@ def test_a_job_in_which_all_is_well(terminal: Terminal) -> None:
     assert emulator.token not in ended.out
 
 
-def test_a_github_token_is_tried_for_what_the_gates_need(terminal: Terminal) -> None:
+@pytest.mark.parametrize(
+    ("inputs", "skip", "permission"),
+    [
+        ({"REQUIRE": "change"}, 0, "contents: read"),
+        ({"ALLOWED_PATHS": "src/**"}, 0, "contents: read"),
+        ({"REQUIRE": "pull-request, checks"}, 2, "pull-requests: read"),  # after a branch and the repository
+        ({"REQUIRE": "pull-request, checks"}, 3, "checks: read"),
+        ({"REQUIRE": "checks"}, 4, "statuses: read"),
+        ({"COMMENT_ON": "7"}, 0, "issues: write (of a pull request, pull-requests: write)"),
+    ],
+)
+def test_a_github_token_is_tried_for_what_the_inputs_need(
+    terminal: Terminal, inputs: dict[str, str], skip: int, permission: str
+) -> None:
     with Emulator("success") as emulator, FakeGitHub() as api:
-        given = {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_REQUIRE": "pull-request, checks", "GITHUB_API_URL": api.url}
-        terminal.env |= GITHUB | given
+        given = {f"MOGPLEX_{name}": value for name, value in inputs.items()}
+        terminal.env |= GITHUB | given | {"MOGPLEX_GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": api.url}
         terminal.against(emulator)
         api.tips["mogplex-ci/doctor"] = [None]
         well = terminal.mogplex("doctor", "--prompt", "Fix it")
-        api.fail(status=403, skip=3)  # after a branch, the repository and its pull requests
+        api.fail(status=403, skip=skip)
         refused = terminal.mogplex("doctor", "--prompt", "Fix it")
     assert (well.code, marks(well)["github-token"]) == (0, "✔"), well.out
     assert (refused.code, marks(refused)["github-token"]) == (1, "✘")
-    assert "Give the job the permission checks: read" in refused.out
+    assert refused.out.count(f"Give the job the permission {permission}, and") == 1
     assert {asked.method for asked in api.asked} == {"GET"}
 
 
@@ -99,7 +113,7 @@ def test_somebody_who_only_asks_about_the_token_need_not_describe_a_run(terminal
     assert ended.code == 0
     assert marks(ended)["authentication"] == marks(ended)["scope"] == "✔"
     assert marks(ended)["repo"] == marks(ended)["inputs"] == "?"
-    assert marks(ended)["ci"] == "?"
+    assert marks(ended)["ci"] == marks(ended)["trigger"] == "?"
     assert "!" not in marks(ended).values()
 
 
@@ -202,14 +216,20 @@ def test_what_is_odd_is_a_warning(terminal: Terminal, given: dict[str, str], war
     assert told in line
 
 
-def test_a_token_that_may_only_read(terminal: Terminal, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rights", "told"),
+    [
+        ("scopes: [read]", "Use a token with the write scope"),
+        ("access: automations", "This token may only trigger automations"),
+    ],
+)
+def test_a_token_that_may_not_start_runs(terminal: Terminal, tmp_path: Path, rights: str, told: str) -> None:
     world = tmp_path / "world.yaml"
-    world.write_text(READ_ONLY)
+    world.write_text(LIMITED.format(rights=rights))
     with Emulator("success", world=world) as emulator:
         ended = terminal.against(emulator).mogplex("doctor", "--repo", "acme/web", "--prompt", "Fix it")
-    assert ended.code == 65
-    assert marks(ended)["scope"] == "✘"
-    assert "Use a token with the write scope" in ended.out
+    assert (ended.code, marks(ended)["authentication"], marks(ended)["scope"]) == (65, "✔", "✘")
+    assert told in ended.out
 
 
 class _Answer(BaseHTTPRequestHandler):
