@@ -65,8 +65,10 @@ def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 def _print_help() -> int:
     from mogplex_ci.commands.common import overview, program
+    from mogplex_ci.errors import EXIT_CODES
 
-    sys.stdout.write(overview(program(), COMMANDS, example='run --repo acme/web "Fix the flaky tests"'))
+    example = f'example:\n  {program()} run --repo acme/web "Fix the flaky tests"'
+    sys.stdout.write(overview(program(), COMMANDS, f"{example}\n\n{EXIT_CODES}"))
     return 0
 
 

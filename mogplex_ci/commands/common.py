@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TextIO, TypeAlias, TypeVar
 
 from mogplex_ci.api.retry import Waiting, finish, retrying
-from mogplex_ci.errors import EXIT_CODES, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
+from mogplex_ci.errors import KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
 from mogplex_ci.inputs.declared import enumeration, inputs, is_uuid, nearest
+from mogplex_ci.inputs.flags import epilog
 from mogplex_ci.run.start import find_repo
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
 from mogplex_ci.untrusted import Untrusted
@@ -45,7 +46,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=f"{program()} {command}",
             description=description,
-            epilog=f"example:\n  {program()} {example}\n\n{EXIT_CODES}",
+            epilog=epilog(program(), example),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -98,7 +99,7 @@ def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> 
     if word in ("-h", "--help"):
         summaries = {name: parser.description or "" for name, parser in parsers.items()}
         example = next(iter(parsers.values())).example
-        sys.stdout.write(overview(f"{program()} {command}", summaries, example=example))
+        sys.stdout.write(overview(f"{program()} {command}", summaries, epilog(program(), example)))
         raise SystemExit(0)
     if word not in parsers:
         remedy = f"Use {enumeration(list(parsers))}."
@@ -109,14 +110,11 @@ def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> 
     return word, parsers[word].read(argv[1:])
 
 
-def overview(prog: str, commands: Mapping[str, str], *, example: str) -> str:
-    """Return the help text of a program or command with subcommands; ``commands`` has a summary of each."""
+def overview(prog: str, commands: Mapping[str, str], end: str) -> str:
+    """Return the help of what has subcommands; ``commands`` has a summary of each, ``end`` is the last part."""
     width = max(map(len, commands))
     lines = "".join(f"  {name:<{width}}  {summary}\n" for name, summary in commands.items())
-    return (
-        f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\n"
-        f"'{prog} COMMAND --help' tells more.\n\nexample:\n  {program()} {example}\n\n{EXIT_CODES}"
-    )
+    return f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\n'{prog} COMMAND --help' tells more.\n\n{end}\n"
 
 
 def checked_as(name: str, flag: str) -> Callable[[str], str]:

@@ -24,8 +24,9 @@ from mogplex_ci.errors import (
     WrongServiceError,
 )
 from mogplex_ci.inputs.declared import inputs, is_uuid
+from mogplex_ci.inputs.flags import flag_parser
 from mogplex_ci.inputs.read import ActionInputs, is_pattern, read_fleet
-from mogplex_ci.inputs.sources import flag_parser, gather
+from mogplex_ci.inputs.sources import gather
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.webhook import Trust
 from mogplex_ci.sanitize import Value, duration
@@ -190,9 +191,11 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command: the flags of a step, and ``--json``."""
-    parser = flag_parser(f"{program()} doctor")
-    parser.description = "Check what a step needs, without starting anything. Takes the flags and variables of a step."
-    parser.epilog = f"example:\n  {program()} doctor --repo acme/web\n\nIts exit code is that of a step."
+    description = (
+        "Check what a step needs, without starting anything. Takes the flags and variables of a step,\n"
+        "and exits with the code that the step would have."
+    )
+    parser = flag_parser(f"{program()} doctor", description, example="doctor --repo acme/web")
     parser.add_argument("--json", action="store_true", help="print JSON, one finding a line")
     return parser
 

@@ -6,9 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 from mogplex_ci.commands.common import program
-from mogplex_ci.errors import EXIT_CODES, ForeignRunError, MogplexError, NotAuthorizedError, UsageError
+from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
+from mogplex_ci.inputs.flags import check_flags, flag_parser
 from mogplex_ci.inputs.read import read_connection, read_inputs
-from mogplex_ci.inputs.sources import check_flags, flag_parser, given
+from mogplex_ci.inputs.sources import given
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.job_log import job_log
@@ -130,7 +131,9 @@ class _CleanUp(NamedTuple):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command: the flags of the step that it cleans up after."""
-    parser = flag_parser(f"{program()} post")
-    parser.description = "Cancel what a killed step left running. Takes the flags and variables of that step."
-    parser.epilog = f"example:\n  {program()} post\n\n{EXIT_CODES}"
-    return parser
+    description = (
+        "Cancel what a killed step left running. It knows the runs from what that step saved.\n"
+        "Only a start that was never answered needs the step's other inputs, too: its task and repository."
+    )
+    shown = ("api-key", "idempotency-key", "github-token", "comment-on")
+    return flag_parser(f"{program()} post", description, example="post", shown=shown)

@@ -210,15 +210,12 @@ def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
     return get_close_matches(word, list(known), n=count)
 
 
-def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """Return ``Did you mean NAME?``, or ``otherwise`` when no known word is close."""
-    return next((f"Did you mean {name}?" for name in nearest(word, known)), otherwise)
-
-
-def successor_of(name: str) -> str:
-    """Return the input to use in place of ``name``, as a remedy; empty if none is known."""
-    successor = load_schema("inputs")["x-instead"].get(name)
-    return f"Use {successor} instead." if successor else ""
+def instead_of(name: str, known: Mapping[str, str], *, otherwise: str) -> str:
+    """Return what to write for a name that is no input, as a remedy. ``known``: names, and how each is written."""
+    tried = load_schema("inputs")["x-instead"].get(name)
+    if tried in known:
+        return f"Use {known[tried]} instead."
+    return next((f"Did you mean {known[near]}?" for near in nearest(name.lower(), known)), otherwise)
 
 
 def enumeration(words: Sequence[str]) -> str:

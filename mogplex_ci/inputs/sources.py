@@ -8,12 +8,12 @@ import re
 import sys
 from contextlib import suppress
 from functools import cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mogplex_ci.durations import MAX_SECONDS
-from mogplex_ci.errors import EXIT_CODES, Problem, UsageError, could_be_credential
-from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, did_you_mean, inputs, load_schema, nearest, successor_of
+from mogplex_ci.errors import Problem, UsageError, could_be_credential
+from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, instead_of, load_schema, nearest
+from mogplex_ci.inputs.flags import flags_of
 from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.base import VARIABLES
 from mogplex_ci.untrusted import Untrusted
@@ -22,8 +22,7 @@ from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import read_text
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import yaml
@@ -66,7 +65,7 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task
 
     ``task`` is taken instead of the one that the inputs name.
     """
-    flags, wrong_flags = _flags(tuple(argv))
+    flags, wrong_flags = flags_of(tuple(argv))
     problems = list(wrong_flags)
     values = given(argv, env)
     if task is not None:
@@ -90,7 +89,7 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task
 
 def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     """Return the text of the inputs that flags and environment set, by name."""
-    flags, _ = _flags(tuple(argv))
+    flags, _ = flags_of(tuple(argv))
     ignored = _variables_from_outputs(env)
     environment = {name: value for name, value in env.items() if name not in ignored}
     values = {name: text for name in inputs() if (text := _given(name, flags or {}, environment))}
@@ -130,98 +129,6 @@ def read_interruptibly(source: str | int) -> bytes:
         return bounded(read, MAX_SECONDS)
 
 
-def flag_parser(prog: str) -> argparse.ArgumentParser:
-    """Return a parser with a flag for every input except the token, which other processes could see."""
-    import argparse  # slow to import, and CI systems set variables instead
-
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        usage=f"{prog} [--NAME VALUE ...]",
-        description="One CI step: start a Mogplex run, follow it, and exit with its result.\n"
-        "Each flag can also be given as a variable, such as MOGPLEX_TIMEOUT for --timeout.",
-        epilog=f"example:\n  MOGPLEX_API_KEY=mog_… {prog} --repo acme/web --prompt 'Fix the test'\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        exit_on_error=False,
-    )
-    for spec in inputs().values():
-        if spec.is_secret:
-            continue
-        text = spec.description + (f" Default: `{spec.default}`." if spec.default else "")
-        text = argparse.SUPPRESS if spec.github_expression else text.replace("`", "").replace("%", "%%")
-        if spec.kind.name == "dry-run":
-            parser.add_argument(f"--{spec.name}", help=text, metavar="true|NAME|FILE", nargs="?", const="true")
-        elif spec.kind.name == "boolean":
-            parser.add_argument(f"--{spec.name}", help=text, metavar="true|false", nargs="?", const="true")
-        else:
-            placeholder = "|".join(spec.kind.choices) or _PLACEHOLDERS.get(spec.kind.name, "VALUE")
-            parser.add_argument(f"--{spec.name}", help=text, metavar=placeholder)
-    return parser
-
-
-_PLACEHOLDERS: Final = {
-    "base-url": "URL",
-    "branch": "NAME",
-    "count": "NUMBER",
-    "duration": "DURATION",
-    "output-dir": "FOLDER",
-    "path": "FILE",
-    "prompt": "TEXT",
-    "prompt-file": "FILE",
-    "positive": "NUMBER",
-    "repos": "OWNER/NAME",
-    "root-directory": "FOLDER",
-    "schema-file": "FILE",
-}
-"""Placeholders for values in the help, by kind."""
-
-
-def check_flags(argv: Sequence[str]) -> None:
-    """Raise what is wrong with the command line of a command that takes the step's flags.
-
-    Raises:
-        UsageError: there is a flag that does not exist, one without a value, or another word.
-    """
-    if problems := _flags(tuple(argv))[1]:
-        raise UsageError(*problems)
-
-
-@cache
-def _flags(argv: tuple[str, ...]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:
-    """Return the flags' values by input, None when they cannot be told, and what is wrong with the command line."""
-    if not argv:
-        return {}, []
-    from argparse import ArgumentError
-
-    try:
-        known, unknown = flag_parser("mogplex-ci").parse_known_args(argv)
-    except ArgumentError as error:  # a flag without a value; nothing else can be wrong
-        flag = error.argument_name
-        return None, [Problem(f"flag {flag}", "needs a value", f"Write {flag}=VALUE.")]
-    values = {name.replace("_", "-"): value for name, value in vars(known).items() if value is not None}
-    # The text after an unknown flag is its value.
-    wrong = [word for before, word in pairwise(["", *unknown]) if word.startswith("-") or not before.startswith("-")]
-    return values, [_unknown_argument(word) for word in wrong]
-
-
-def _unknown_argument(word: str) -> Problem:
-    """Return what is wrong with an argument. Only a flag's name is shown: the rest may be a secret."""
-    flag = word.partition("=")[0]
-    if re.fullmatch(r"--?[A-Za-z][A-Za-z-]{0,30}", flag):
-        secrets = {f"--{spec.name}": spec.variables[0] for spec in inputs().values() if spec.is_secret}
-        close = nearest(flag.lower(), [*(f"--{name}" for name in inputs()), "--help", "--version"])
-        if successor := successor_of(flag.removeprefix("--")):
-            remedy = successor
-        elif close and close[0] in secrets:
-            remedy = f"Set {secrets[close[0]]}: other processes can see command lines."
-        else:
-            remedy = f"Did you mean {close[0]}?" if close else "See --help."
-        return Problem(f"flag {flag}", "does not exist", remedy)
-    return Problem(
-        "arguments", "contain a word that is not expected", "Write --NAME VALUE, and quote spaces; see --help."
-    )
-
-
 def _given(name: str, flags: Mapping[str, str], env: Mapping[str, str]) -> str:
     """Return the first text that is not blank, without the white space around it; empty when there is none."""
     spec = inputs()[name]
@@ -247,23 +154,21 @@ def _ignored_outputs(env: Mapping[str, str], *, run_id: str | None) -> list[Prob
     return [Problem(", ".join(names), fault, "Set this job's inputs with flags.")] if names else []
 
 
-def _unknown_variables(env: Mapping[str, str]) -> list[Problem]:
-    known = {variable for spec in inputs().values() for variable in spec.variables}
-    known |= OUTPUT_VARIABLES | set(VARIABLES)
-    github = {spec.github_variable for spec in inputs().values() if spec.is_for_action} | _RUNNER_INPUTS
-    names = {variable.removeprefix("MOGPLEX_"): variable for variable in known - OUTPUT_VARIABLES}
-    problems = []
+def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:
+    ours = {variable for spec in inputs().values() for variable in spec.variables} | set(VARIABLES)
+    known = {_name_of(variable): variable for variable in ours}
+    on_github = {spec.name: spec.name for spec in inputs().values() if spec.is_for_action}
     for variable in sorted(env):
-        prefix, _, rest = variable.partition("_")
-        name = rest.lower().replace("_", "-")
-        if prefix == "MOGPLEX" and variable not in known:
-            near = f"Did you mean {names[close[0]]}?" if (close := nearest(rest, names)) else SEE_INPUTS
-            problems.append(Problem(variable[:100], "is not an input", successor_of(name) or near))
-        elif prefix == "INPUT" and variable not in github:
-            remedy = successor_of(name) or did_you_mean(name, inputs(), otherwise=SEE_INPUTS)
-            remedy = f"Set {inputs()[name].variables[0]}." if name in inputs() else remedy
-            problems.append(Problem(rest.lower()[:100], "is not an input", remedy))
-    return problems
+        name = _name_of(variable)
+        if variable.startswith("MOGPLEX_") and variable not in ours | OUTPUT_VARIABLES:
+            yield Problem(variable[:100], "is not an input", instead_of(name, known, otherwise=SEE_INPUTS))
+        elif variable.startswith("INPUT_") and name not in on_github and variable not in _RUNNER_INPUTS:
+            remedy = f"Set {known[name]}." if name in known else instead_of(name, on_github, otherwise=SEE_INPUTS)
+            yield Problem(name[:100], "is not an input", remedy)
+
+
+def _name_of(variable: str) -> str:
+    return variable.partition("_")[2].lower().replace("_", "-")
 
 
 def _read_run_file(workspace: Path, name: str, task: str | None) -> tuple[dict[str, str], list[Problem]]:
@@ -446,5 +351,5 @@ def _structure_problems(document: dict[str, Any]) -> list[Problem]:
 def _unknown_name(name: str, properties: Mapping[str, object]) -> Problem:
     if name in inputs():
         return Problem("run-file", "must not be set in a run file", "Set it in the job.", Untrusted(name))
-    remedy = successor_of(name) or did_you_mean(name, properties, otherwise=SEE_INPUTS)
+    remedy = instead_of(name, {known: known for known in (*inputs(), *properties)}, otherwise=SEE_INPUTS)
     return Problem("run-file", "is not an input", remedy, Untrusted(name))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from mogplex_ci.inputs.flags import flag_parser
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
-from mogplex_ci.inputs.sources import flag_parser
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.sanitize import Sanitizer, secrets_of

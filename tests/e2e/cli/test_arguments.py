@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mogplex_ci import __version__
@@ -189,12 +191,20 @@ def test_help_lists_the_commands_and_exit_codes(terminal: Terminal, ask: list[st
     "command",
     ["--prompt x", *COMMANDS, "runs get", "runs events", "runs artifact", "runs cancel", *LISTS],
 )
-def test_every_command_has_help_with_an_example_and_exit_codes(terminal: Terminal, command: str) -> None:
+def test_every_command_has_help_with_an_example_and_says_where_the_exit_codes_are(
+    terminal: Terminal, command: str
+) -> None:
     ended = terminal.mogplex(*command.split(), "--help")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("usage: ")
     assert "example:\n" in ended.out
-    assert "exit codes:\n" in ended.out
+    is_step = command in ("--prompt x", "action")
+    assert ended.out.count("exit codes:" if is_step else "exit codes: 'mogplex --help' lists them") == 1
+
+
+def test_the_help_of_post_has_what_post_takes(terminal: Terminal) -> None:
+    flags = re.findall(r"^  (--[a-z-]+)", terminal.mogplex("post", "--help").out, re.MULTILINE)
+    assert flags == ["--idempotency-key", "--comment-on"]
 
 
 @pytest.mark.parametrize("command", ["run", "runs events", "post"])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import inputs
+from mogplex_ci.inputs.flags import check_flags, flag_parser
 from mogplex_ci.inputs.sources import (
     OUTPUT_VARIABLES,
     SEE_INPUTS,
-    check_flags,
-    flag_parser,
     gather,
     given,
     tasks_asked_for,
@@ -61,9 +61,9 @@ def test_what_is_wrong_with_a_command_line(argv: list[str], faults: list[str]) -
         ("--TIMEOUT", "Did you mean --timeout?"),
         ("--halp", "Did you mean --help?"),
         ("--zzz", "See --help."),
-        ("--api-key", "Set MOGPLEX_API_KEY: other processes can see command lines."),
-        ("--api-kye", "Set MOGPLEX_API_KEY: other processes can see command lines."),
-        ("--github-token", "Set MOGPLEX_GITHUB_TOKEN: other processes can see command lines."),
+        ("--api-key", "Did you mean MOGPLEX_API_KEY? Other processes can see command lines."),
+        ("--api-kye", "Did you mean MOGPLEX_API_KEY? Other processes can see command lines."),
+        ("--github-token", "Did you mean MOGPLEX_GITHUB_TOKEN? Other processes can see command lines."),
     ],
 )
 def test_what_to_do_about_an_unknown_flag(flag: str, remedy: str) -> None:
@@ -84,9 +84,13 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
         "--base-url URL",
         "--agent VALUE",
         "Default: 30m.",
+        "Time and end: --timeout DURATION",
+        "MOGPLEX_API_KEY: Mogplex token",
     ):
         assert shown in words
     assert "`" not in text
+    titles = re.findall(r"^([A-Z].*):$", text, re.MULTILINE)
+    assert titles == list(dict.fromkeys(spec.group for spec in inputs().values() if not spec.github_expression))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.inputs.declared import check, did_you_mean, enumeration, inputs, is_uuid, nearest
+from mogplex_ci.inputs.declared import check, enumeration, inputs, instead_of, is_uuid, nearest
 from mogplex_ci.untrusted import Untrusted
 
 
@@ -131,8 +131,8 @@ def test_the_nearest_words() -> None:
     assert nearest("agnt", ["agent", "agents", "harness"]) == ["agent"]
     assert nearest("agnt", ["agents", "agent", "harness"], count=2) == ["agent", "agents"]
     assert nearest("zzz", ["agent"]) == []
-    assert did_you_mean("agnt", ["agent"]) == "Did you mean agent?"
-    assert did_you_mean("zzz", ["agent"], otherwise="See --help.") == "See --help."
+    assert instead_of("agnt", {"agent": "agent"}, otherwise="") == "Did you mean agent?"
+    assert instead_of("zzz", {"agent": "agent"}, otherwise="See --help.") == "See --help."
 
 
 @pytest.mark.parametrize(
