@@ -17,7 +17,7 @@ from typing import Any, Final
 import yaml
 
 from mogplex_ci.inputs.declared import Input, enumeration, inputs, load_schema
-from mogplex_ci.outputs import OUTPUTS, output_variable
+from mogplex_ci.outputs import OUTPUTS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACTION: Final = ROOT / "action.yml"
@@ -52,8 +52,7 @@ _PAGE: Final = """\
 <!-- Written by `make docs` from action.yml and mogplex_ci/schemas/inputs.schema.json; change those. -->
 # Inputs and outputs
 
-Reference of every input and output of a step: names, defaults, allowed values and variables. [Recipes](recipes.md)
-show them in use.
+Every input and output of a step. [Recipes](recipes.md) show them in use.
 
 ## How an input is given
 
@@ -64,36 +63,35 @@ show them in use.
 | every other CI | variable `MOGPLEX_NAME` | `MOGPLEX_ON_TIMEOUT: cancel` |
 | [run file](recipes.md#keep-prompts-in-a-file) | `name: value` | `on-timeout: cancel` |
 
-The first place that has a value wins: flag, `with:`, variable, run file, default. A blank value counts as not given.
-All wrong values are reported at once, with exit code 2, and nothing is sent. An input that does not exist is a warning
-that names the nearest one. The token has no flag, because other processes can see command lines.
+The first place that has a value wins, then comes the default. A blank value counts as not given. All wrong values
+are reported at once, each with what is allowed, with exit code 2, and nothing is sent. An input that does not exist
+is a warning that names the nearest one. The token has no flag, because other processes can see command lines.
 
 ## Inputs
 
-| input | variable | allowed | meaning |
-| --- | --- | --- | --- |
+| input | meaning |
+| --- | --- |
 {inputs}
 
-`poll-interval` is a flag and a variable only. `action.yml` fills `matrix` and `strategy` from GitHub's contexts, and
-sets `post-step`, which says that a step is the action; leave them alone there. On a system whose matrix this program
-does not know, set `MOGPLEX_MATRIX` to the job's values as JSON, and `MOGPLEX_STRATEGY` to an object such as
-`{{"job-index": 0, "job-total": 4}}`. A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set
-{not_for_run_file}: it may come from a branch that anybody can propose, and these decide where the token goes, or lift a
-guard.
+`poll-interval` is a flag and a variable only. `action.yml` fills `matrix`, `strategy` and `post-step`; leave them
+alone there. On a system whose matrix this program does not know, set `MOGPLEX_MATRIX` to the job's values as JSON,
+and `MOGPLEX_STRATEGY` to an object such as `{{"job-index": 0, "job-total": 4}}`. A [run
+file](../mogplex_ci/schemas/run-file.schema.json) must not set {not_for_run_file}: anybody can propose a change to
+it, and these decide where the token goes, or lift a guard.
 
 ## Outputs
 
-On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables in a dotenv file,
-`mogplex.env` unless `MOGPLEX_DOTENV` names another; [platforms](platforms.md) says how each CI system passes them on.
-`run-id`, `status`, `branch`, `repo-id` and `idempotency-key` are written as soon as the run is started, and all of
-them at the end, whatever the result.
+On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables `MOGPLEX_NAME` in a
+dotenv file, `mogplex.env` unless `MOGPLEX_DOTENV` names another; [platforms](platforms.md) says how each CI system
+passes them on. `run-id`, `status`, `branch`, `repo-id` and `idempotency-key` are written as soon as the run is
+started, and all of them at the end, whatever the result.
 
-| output | variable | meaning |
-| --- | --- | --- |
+| output | meaning |
+| --- | --- |
 {outputs}
 
-A value that another program might act on, such as a branch name with a `$` in it, is left out of the
-dotenv file. The result file has all of them.
+A variable whose value another program might act on, such as a branch name with a `$` in it, is left out; the result
+file has it.
 """
 
 
@@ -203,13 +201,12 @@ def _in_run_file(spec: Input, source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _input_row(spec: Input) -> str:
-    variables = ", ".join(f"`{variable}`" for variable in spec.variables)
-    allowed = ", ".join(f"`{choice}`" for choice in spec.kind.choices) or spec.kind.allowed
-    return _row(f"`{spec.name}`", variables, allowed, _description(spec))
+    others = enumeration([f"`{variable}`" for variable in spec.variables[1:]])
+    return _row(f"`{spec.name}`", f"{_description(spec)} Also the variable {others}." if others else _description(spec))
 
 
 def _output_row(name: str, description: str) -> str:
-    return _row(f"`{name}`", f"`{output_variable(name)}`" if OUTPUTS[name].variable else "none", description)
+    return _row(f"`{name}`", description if OUTPUTS[name].variable else f"{description} No variable.")
 
 
 def _row(*cells: str) -> str:
