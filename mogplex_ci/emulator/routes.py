@@ -42,7 +42,12 @@ _STATUS: Final = {
 }
 _JSON: Final = {"content-type": "application/json"}
 _HTML: Final = {"content-type": "text/html; charset=utf-8"}
-_PAGE_NOT_FOUND: Final = b"<!DOCTYPE html><title>404: This page could not be found.</title>\n"
+_PAGE_NOT_FOUND: Final = (
+    b'<!DOCTYPE html><html><head><meta charSet="utf-8"/><meta name="robots" content="noindex"/>'
+    b"<title>404: This page could not be found.</title></head>"
+    b"<body><h1>404</h1><h2>This page could not be found.</h2></body></html>"
+)
+_NO_CACHE: Final = "private, no-cache, no-store, max-age=0, must-revalidate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,8 @@ class Routes:
                 return Answer(405)
             return Answer(204, {"allow": ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))})
         except NotFound:
-            return Answer(404, {**_HTML, "content-length": str(len(_PAGE_NOT_FOUND))}, _PAGE_NOT_FOUND)
+            length = str(len(_PAGE_NOT_FOUND))
+            return Answer(404, {**_HTML, "cache-control": _NO_CACHE, "content-length": length}, _PAGE_NOT_FOUND)
         return Call(str(endpoint), {name: str(value) for name, value in arguments.items()}, request)
 
 
@@ -143,4 +149,5 @@ def authorization(request: Request) -> str:
 
 
 def _redirect(status: int, location: str) -> Answer:
-    return Answer(status, {"location": location}, location.encode())
+    refresh = {"refresh": f"0;url={location}"} if status == 308 else {}  # Next.js sets it for old browsers
+    return Answer(status, {"location": location, **refresh}, location.encode())
