@@ -1,4 +1,4 @@
-"""Troubleshooting has every exit code and error code, and quotes messages that the program has."""
+"""Troubleshooting has every exit code, error code, message of a step and title of a warning, and quotes no others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from mogplex_ci.errors import ApiError, MogplexError
+from mogplex_ci.gates.table import _FOR_ALL, BRANCH, GATES
 from tests.documents import claim
 from tests.program import ROOT
 
@@ -47,6 +48,62 @@ def test_every_error_code_is_explained() -> None:
     codes |= {text for text in written if re.fullmatch("[A-Z]{3,}(_[A-Z]+)*", text)}
     explained = set(re.findall("`([A-Z_]+)`", PAGE))
     assert {code for code in codes - NO_CODES if code not in explained} == set()
+
+
+RAISERS = {error.__name__ for error in errors()} - {"UsageError"} | {"malformed", "_set_up_wrongly"}
+REASONS = re.compile("(the event|the run|the service|this job) ")
+"""How functions begin that return why a step ended, or was not started."""
+
+
+def written(node: ast.expr | None) -> Iterator[str]:
+    """Yield the texts that an expression may be, as the page writes them: with … for what is filled in."""
+    match node:
+        case ast.Constant(value=str(text)) if text:
+            yield text
+        case ast.JoinedStr():
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        case ast.IfExp():
+            yield from [*written(node.body), *written(node.orelse)]
+
+
+def messages(tree: ast.Module) -> Iterator[str]:
+    """Yield the causes of errors and results, and the titles of warnings, that are written in a module."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[first, *others]):
+                if name in RAISERS:
+                    yield from written(first)
+                if name == "RunResult":
+                    yield from (text for argument in others[1:2] for text in written(argument))
+                if name in ("warn", "_warn", "_warn_of_file"):
+                    yield from (f"| {title} |" for title in written(first))
+            case ast.Assign(targets=[ast.Name(id="cause")], value=value):
+                yield from written(value)
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+                causes = [value for name, value in zip(names, values, strict=False) if ast.unparse(name) == "cause"]
+                yield from (text for value in causes for text in written(value))
+            case ast.Return(value=ast.Tuple(elts=[value, *_]) | value) if value is not None:
+                yield from filter(REASONS.match, written(value))
+            case ast.AnnAssign(target=ast.Name(id="_REFUSALS"), value=ast.Dict(values=rows)):
+                yield from (text for row in rows if isinstance(row, ast.Tuple) for text in written(row.elts[2]))
+
+
+MESSAGES = {
+    message: str(path.relative_to(ROOT))
+    for part in ("api", "gates", "platforms", "report", "run", "step", "errors.py", "github_api.py")
+    for path in sorted((ROOT / "mogplex_ci").glob(part if part.endswith(".py") else f"{part}/**/*.py"))
+    for message in messages(ast.parse(path.read_text()))
+} | {
+    outcome.found.partition(":")[0].replace("{number}", "…"): "gates/table.py"
+    for outcomes in (_FOR_ALL, *(gate.outcomes for gate in (*GATES, BRANCH)))
+    for outcome in outcomes.values()
+    if outcome.remedy
+}
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_every_message_of_a_step_is_explained(message: str) -> None:
+    assert message.casefold() in " ".join(PAGE.split()).casefold(), MESSAGES[message]
 
 
 @pytest.mark.parametrize("message", QUOTED)
