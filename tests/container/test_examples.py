@@ -22,20 +22,25 @@ pytestmark = pytest.mark.container
 
 EXAMPLES = {
     name: claim(f"examples/workflows/{name}.yml").code
-    for name in ("comment", "fix-build", "label", "monorepo", "nightly", "outputs", "report", "review")
+    for name in (
+        *("bot", "comment", "fix-build", "fork-review", "label", "monorepo", "nightly", "outputs", "report"),
+        *("release-notes", "review"),
+    )
 }
 RECIPES = {
     name: as_workflow(claim("docs/recipes.md", containing).code) or ""
-    for name, containing in {
-        "fix-build": "/workflows/fix-build.yml@",
-        "nightly": "/workflows/nightly.yml@",
-        "label": "/workflows/label.yml@",
-        "a fork": "pull_request_target",
-        "a bot": "dependabot[bot]",
-        "release notes": "gh release create",
-        "rehearsal": "dry-run: paused",
-    }.items()
+    for name, containing in {"fix-build": "/workflows/fix-build.yml@", "rehearsal": "dry-run: paused"}.items()
 }
+CALLER = """
+on: {on}
+jobs:
+  agent:
+    permissions: {{issues: write}}
+    uses: acme/.github/.github/workflows/{name}.yml@main
+    with: {inputs}
+    secrets:
+      MOGPLEX_API_KEY: ${{{{ secrets.MOGPLEX_API_KEY }}}}
+"""
 FORGEJO = claim("examples/forgejo/agent.yml").code
 UPLOAD = "actions/upload-artifact@b7c566a772e6b6bfb58ed0dc250532a479d7789f"
 UPLOAD_STAND_IN = """
@@ -152,10 +157,11 @@ def test_a_failing_build_is_left_alone(image: str, tmp_path: Path, event: dict[s
 @pytest.mark.slow
 def test_nightly_upkeep_with_a_prompt_of_the_callers(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, RECIPES["nightly"]).run(emulator, "schedule", {})
+        caller = CALLER.format(on="{schedule: [{cron: 17 3 * * *}]}", name="nightly", inputs="{prompt: Run the tests.}")
+        done = Example(image, tmp_path, caller).run(emulator, "schedule", {})
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
-    assert run.prompt == "Remove code that nothing uses. Run the tests."
+    assert run.prompt == "Run the tests."
 
 
 ISSUE = {"title": "Login `$(id)`", "body": "It fails.\n"}
@@ -184,8 +190,8 @@ def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Pa
 def test_a_label_of_the_callers_choice_starts_an_agent(image: str, tmp_path: Path, api: FakeGitHub) -> None:
     api.words = {"I": ISSUE}
     with Emulator("success", speed=20) as emulator:
-        example = Example(image, tmp_path, RECIPES["label"])
-        done = example.run_beside(api, emulator, "issues", labeled("robot", PERSON))
+        caller = CALLER.format(on="{issues: {types: [labeled]}}", name="label", inputs="{label: robot}")
+        done = Example(image, tmp_path, caller).run_beside(api, emulator, "issues", labeled("robot", PERSON))
         assert len(emulator.runs) == 1
     assert done.exit_code == 0, done.log
 
@@ -262,9 +268,8 @@ def test_a_label_has_a_forks_pull_request_reviewed(image: str, tmp_path: Path) -
         "user": STRANGER,
     }
     event = {"action": "labeled", "label": {"name": "agent-review"}, "pull_request": pull_request, "sender": PERSON}
-    workflow = RECIPES["a fork"]
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, workflow).run(emulator, "pull_request_target", event)
+        done = Example(image, tmp_path, EXAMPLES["fork-review"]).run(emulator, "pull_request_target", event)
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert "`git fetch origin pull/7/head`" in run.prompt
@@ -277,7 +282,7 @@ def test_a_label_has_a_forks_pull_request_reviewed(image: str, tmp_path: Path) -
 def test_a_bots_pull_request_is_adapted(image: str, tmp_path: Path) -> None:
     bot = {**APP, "login": "dependabot[bot]"}
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, RECIPES["a bot"]).run(emulator, "pull_request", pushed(bot))
+        done = Example(image, tmp_path, EXAMPLES["bot"]).run(emulator, "pull_request", pushed(bot))
         (run,) = emulator.runs
     assert "Job failed" in done.log  # the tests do
     assert run.request.working_branch == "feature/login"
@@ -287,7 +292,7 @@ def test_a_bots_pull_request_is_adapted(image: str, tmp_path: Path) -> None:
 def test_release_notes_become_a_draft(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
         event = {"ref": "refs/tags/v1.2.3"}
-        done = Example(image, tmp_path, RECIPES["release notes"]).run(emulator, "push", event)
+        done = Example(image, tmp_path, EXAMPLES["release-notes"]).run(emulator, "push", event)
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert "the tag v1.2.3" in run.prompt
@@ -297,7 +302,6 @@ def test_release_notes_become_a_draft(image: str, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_the_example_for_forgejo(image: str, tmp_path: Path) -> None:
     """Its runner is made of act. It names the action by its whole address."""

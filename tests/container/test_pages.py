@@ -71,7 +71,7 @@ WORKFLOWS = claim_all(is_workflow_without_needs)
 COMMANDS = claim_all(lambda block: block.language == "sh" and block.code.startswith("docker run"))
 RUN_FILE = claim("docs/recipes.md", "# .mogplex/tasks.yaml")
 CONTAINER_JOB = claim("docs/enterprise.md", "\n    container: ghcr.io/")
-MATRIX = claim("docs/recipes.md", "repos list --matrix")
+MATRIX = claim("examples/workflows/matrix.yml")
 PROXY = claim("docs/enterprise.md", "HTTPS_PROXY: http://proxy.example.com:3128")
 DOCKERFILE = claim("docs/enterprise.md", "FROM ghcr.io/")
 IMAGE_ALONE = claim("docs/enterprise.md", "uses: docker://")
@@ -158,13 +158,14 @@ def test_a_matrix_of_repositories_runs_as_it_stands(image: str, emulator: Emulat
     repository = tmp_path / "repository"
     repository.mkdir()
     reach = f"docker run --network=host --env=MOGPLEX_URL={emulator.url}"
-    workflow = as_workflow(MATRIX.code.replace("docker run", reach).replace(PUBLISHED, image)) or ""
+    workflow = MATRIX.code.replace("docker run", reach).replace(PUBLISHED, image)
     done = act(
         workspace(repository, workflow, image),
         f"--local-repository=mogplex/run-action@v1={repository}",
         f"--container-options=--volume={shutil.which('docker')}:/usr/local/bin/docker:ro",
         f"--env=MOGPLEX_URL={emulator.url}",
         f"--secret=MOGPLEX_API_KEY={emulator.token}",
+        event="workflow_dispatch",
     )
     assert done.exit_code == 0, done.log
     assert {run.repo.full_name for run in emulator.runs} == {"acme/web", "other/tools"}
