@@ -242,6 +242,6 @@ class VirtualFleet(Fleet[T]):
 
     clocks: dict[T, VirtualClock]
 
-    def _work(self, task: Any, execution: Any) -> None:
-        super()._work(task, execution)
-        self.clocks[task.item].leave()  # not before the fleet has been told of the end
+    def _work(self, item: Any, execution: Any) -> None:
+        super()._work(item, execution)
+        self.clocks[item].leave()  # not before the fleet has been told of the end

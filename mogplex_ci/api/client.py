@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -62,8 +63,7 @@ class Client:
         self, *, query: str = "", repo_id: str = "", limit: int = models.LIST_LIMIT, timeout: float = CALL_SECONDS
     ) -> list[models.Repo]:
         """List the repositories that the token can see: those whose full name holds ``query``, or the one of an id."""
-        wanted = {"limit": str(limit), "q": query, "id": repo_id}
-        params = {name: value for name, value in wanted.items() if value}
+        params = {"limit": str(limit), "q": query, "id": repo_id}
         return answers.repos(self._get("/repos", params, timeout=timeout))
 
     def agents(self, *, timeout: float = CALL_SECONDS) -> list[models.Agent]:
@@ -82,8 +82,7 @@ class Client:
             OldServiceError: the service has no skills.
             MogplexError: as for every call.
         """
-        wanted = {"limit": str(models.LIST_LIMIT), "q": query, "repoId": repo_id}
-        params = {name: value for name, value in wanted.items() if value}
+        params = {"limit": str(models.LIST_LIMIT), "q": query, "repoId": repo_id}
         return answers.skills(self._get("/skills", params, timeout=timeout, newer="skills"))
 
     def start(self, request: models.StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> models.StartedRun:
@@ -119,29 +118,28 @@ class Client:
             StreamPositionError: the service does not know ``last_event_id``, or it belongs to another run.
             MogplexError: as for every call.
         """
-        headers = {"Accept": "text/event-stream"}
+        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
         if last_event_id is not None:
             headers["Last-Event-ID"] = last_event_id
         with self._turn(Use.READ, CALL_SECONDS), self._judging():
-            answer = self._transport.open(
+            answer = self._transport.send(
+                "GET",
                 f"{API_PATH}{_run_path(run_id)}/events/stream",
                 query={"limit": str(models.FEED_LIMIT)},
                 headers=headers,
                 timeout=STREAM_CONNECT_SECONDS,
                 silence=STREAM_SILENCE_SECONDS,
             )
-        if not isinstance(answer, Answer):
-            if media_type_of(answer.headers) == "text/event-stream":
+        missing = partial(errors.StreamMissingError, code="NOT_FOUND", http_status=answer.status)
+        media_type = media_type_of(answer.headers)
+        if answer.stream is not None:
+            if media_type == "text/event-stream":
                 self.contact.answered(accepts_token=True)
-                from mogplex_ci.api.stream import EventStream  # the start of a run does without
-
-                return EventStream(answer, run_id=run_id, clock=clock)
-            answer.close()
-            raise errors.StreamMissingError("something else than a stream answered", code="NOT_FOUND", http_status=200)
-        if answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
-            raise errors.StreamMissingError(
-                "this service has no event stream", code="NOT_FOUND", http_status=answer.status
-            )
+                return EventStream(answer.stream, run_id=run_id, clock=clock)
+            answer.stream.close()
+            raise missing("something else than a stream answered")
+        if answer.status in (404, 405) and media_type != "application/json":
+            raise missing("this service has no event stream")
         try:
             self._data(answer)
         except errors.ApiError as error:
@@ -211,7 +209,8 @@ class Client:
         self, path: str, query: Mapping[str, str], *, timeout: float, newer: str = "", use: Use = Use.READ
     ) -> object:
         """Return the data that a GET is answered with. ``newer`` names a feature that older services lack."""
-        answer = self._send(use, "GET", path, query=query, timeout=timeout)
+        given = {name: value for name, value in query.items() if value}
+        answer = self._send(use, "GET", path, query=given, timeout=timeout)
         if newer and answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
             raise errors.OldServiceError(f"this service has no {newer}", code="NOT_FOUND", http_status=answer.status)
         return self._data(answer)

@@ -6,10 +6,9 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import partial
 from http import HTTPStatus
 from http.client import HTTPResponse, parse_headers
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
@@ -36,14 +35,13 @@ _CHUNK_BYTES: Final = 65_536
 
 
 class Answer(NamedTuple):
-    """A whole answer: status, headers (names in any case) and body."""
+    """An answer: status, headers (names in any case) and the whole body, or what a stream is read from."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-T = TypeVar("T", bound="requests.Response | Answer")
+    stream: requests.Response | None = None
+    """The open response, if a stream was asked for and the status is 200."""
 
 
 class _BearerAuth(AuthBase):
@@ -118,8 +116,12 @@ class Transport:
         json: object = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = CALL_SECONDS,
+        silence: float | None = None,
     ) -> Answer:
         """Send one request and read its whole answer within ``timeout`` seconds.
+
+        ``silence`` asks for a stream: its headers must arrive within ``timeout`` seconds, and later reads fail after
+        ``silence`` seconds without a byte. Redirects are followed as far as they are trusted.
 
         Raises:
             UnreachableError: no connection, or no whole answer in time.
@@ -127,75 +129,37 @@ class Transport:
             NotAuthorizedError: the service redirects to its login page.
         """
         ends = time.monotonic() + timeout
+        url = self._base + path
 
-        def exchange(url: str, query: Mapping[str, str] | None, left: float) -> Answer:
-            with self._session.request(
+        def exchange(left: float) -> Answer:
+            response = self._session.request(
                 method,
                 url,
                 params=query,
                 json=json,
                 headers=headers,
-                timeout=(min(CONNECT_SECONDS, left), min(CALL_SECONDS, left)),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return Answer(response.status_code, response.headers, _read_body(response, ends))
-
-        return self._redirected(method, path, query, exchange, ends)
-
-    def open(
-        self, path: str, *, query: Mapping[str, str], headers: Mapping[str, str], timeout: float, silence: float
-    ) -> requests.Response | Answer:
-        """Send a GET whose answer is read as it comes. Returns the open response, or the whole answer unless it is 200.
-
-        The headers must arrive within ``timeout`` seconds; later reads fail after ``silence`` seconds without a byte.
-        Raises what ``send`` raises.
-        """
-        ends = time.monotonic() + timeout
-
-        def exchange(url: str, query: Mapping[str, str] | None, left: float) -> requests.Response | Answer:
-            response = self._session.get(
-                url,
-                params=query,
-                headers={"Accept-Encoding": "identity", **headers},
-                timeout=(min(CONNECT_SECONDS, left), silence),  # ``_exchange`` bounds the wait for the headers
+                timeout=(min(CONNECT_SECONDS, left), silence or min(CALL_SECONDS, left)),
                 allow_redirects=False,
                 stream=True,
             )
-            if time.monotonic() > ends:
-                response.close()  # its caller no longer waits
-                raise UnreachableError("the API's answer did not arrive in time")
-            if response.status_code == 200:
-                return response
+            if silence and response.status_code == 200 and time.monotonic() <= ends:
+                return Answer(response.status_code, response.headers, b"", response)
             with response:
                 return Answer(response.status_code, response.headers, _read_body(response, ends))
 
-        return self._redirected("GET", path, query, exchange, ends)
+        for _ in range(_MAX_REDIRECTS + 1):
+            answer = self._exchange(method, url, exchange, ends)
+            location = answer.headers.get("Location")
+            if not 300 <= answer.status < 400 or location is None:
+                return answer
+            url, query = _redirect_target(url, location, answer.status, method), None
+        raise WrongServiceError("the API redirects in circles")
 
     def close(self) -> None:
         """Give the connections back."""
         self._session.close()
 
-    def _redirected(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None,
-        exchange: Callable[[str, Mapping[str, str] | None, float], T],
-        ends: float,
-    ) -> T:
-        """Return what ``exchange(url, query, seconds left)`` returns, redirects followed as far as they are trusted."""
-        url = self._base + path
-        for _ in range(_MAX_REDIRECTS + 1):
-            answer = self._exchange(method, url, partial(exchange, url, query), ends)
-            location = answer.headers.get("Location")
-            status = _status_of(answer)
-            if not 300 <= status < 400 or location is None:
-                return answer
-            url, query = _redirect_target(url, location, status, method), None
-        raise WrongServiceError("the API redirects in circles")
-
-    def _exchange(self, method: str, url: str, exchange: Callable[[float], T], ends: float) -> T:
+    def _exchange(self, method: str, url: str, exchange: Callable[[float], Answer], ends: float) -> Answer:
         began = time.monotonic()
         left = max(ends - began, 0.05)
         request = (method, urlsplit(url).path)
@@ -204,7 +168,7 @@ class Transport:
         status: int | None = None
         try:
             answer = bounded(lambda: exchange(left), left)
-            status = _status_of(answer)
+            status = answer.status
             return answer
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise failure_of(error, urlsplit(url).netloc) from error
@@ -222,21 +186,16 @@ def media_type_of(headers: Mapping[str, str]) -> str:
     return headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
-def _status_of(answer: requests.Response | Answer) -> int:
-    return answer.status if isinstance(answer, Answer) else answer.status_code
-
-
 def _read_body(response: requests.Response, ends: float) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    for chunk in response.iter_content(_CHUNK_BYTES):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
+    content = response.iter_content(_CHUNK_BYTES)
+    body = bytearray()
+    while time.monotonic() <= ends:
+        if (chunk := next(content, None)) is None:
+            return bytes(body)
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
             raise UnreachableError(f"the API's answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
-        if time.monotonic() > ends:
-            raise UnreachableError("the API's answer did not arrive in time")
-    return b"".join(chunks)
+    raise UnreachableError("the API's answer did not arrive in time")
 
 
 def _redirect_target(url: str, location: str, status: int, method: str) -> str:

@@ -2,14 +2,12 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from queue import SimpleQueue
 from signal import SIGTERM
 from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from mogplex_ci.api.retry import finish
-from mogplex_ci.errors import InternalError
-from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error
+from mogplex_ci.run.result import Result, RunResult, interrupted
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, Started, Update
 from mogplex_ci.waiting import Clock, Stop, StopRequested
@@ -34,34 +32,12 @@ class FleetCounts(NamedTuple):
     """Not started yet."""
 
 
-class FleetHeartbeat(NamedTuple):
-    """No run has started or ended for a while."""
-
-    counts: FleetCounts
-    elapsed: float
-    """Seconds since the fleet began."""
-
-
-class RunEnded(NamedTuple):
-    """One run is over; it is the last that is reported about it."""
-
-    result: RunResult
-
-
-@dataclass(eq=False)
-class _Task(Generic[T]):
-    """One item on its way through the fleet."""
-
-    item: T
-    has_started: bool = False
-
-
 class Fleet(Generic[T]):
     """Runs one execution for each item, a few at a time.
 
     ``results`` says how they ended, in the order of the items and without the timelines.
 
-    A failure of one, even an exception, does not affect the others.
+    A failure of one does not affect the others.
     """
 
     def __init__(
@@ -77,6 +53,7 @@ class Fleet(Generic[T]):
     ) -> None:
         """``execute`` is iterated in a thread of its own for each item; the stop that it gets ends it early.
 
+        It raises nothing: every error is a result.
         ``fail_fast``: the first run that does not succeed stops the others. The times are those of ``clock``.
         """
         self.results: dict[T, RunResult] = {}
@@ -91,8 +68,9 @@ class Fleet(Generic[T]):
         self._began = clock.monotonic()
         self._deadline = deadline
         self._updates: SimpleQueue[object] = SimpleQueue()
-        self._waiting = [_Task(item) for item in items]
-        self._working: list[_Task[T]] = []
+        self._waiting = list(items)
+        self._working: dict[T, bool] = {}
+        """The items at work, and whether their runs have started."""
         self._failed_first = False
         """Whether a failure has stopped the others."""
         self._heartbeat_at = clock.monotonic() + HEARTBEAT_SECONDS
@@ -100,12 +78,14 @@ class Fleet(Generic[T]):
     @property
     def counts(self) -> FleetCounts:
         """How many runs are over, running and not started yet."""
-        working = sum(task.has_started for task in self._working)
+        working = sum(self._working.values())
         done = len(self.results)
         return FleetCounts(done, working, len(self._items) - done - working)
 
-    def perform(self) -> Iterator[tuple[T | None, Update | FleetHeartbeat | RunEnded]]:
-        """Yield the updates of all runs, each with its item; None for what concerns the fleet.
+    def perform(self) -> Iterator[tuple[T, Update | RunResult] | None]:
+        """Yield the updates of all runs and at last their results, each with its item.
+
+        None says that no run has started or ended for a while.
 
         A stop signal, and ``fail_fast``, end the executions, which then cancel what they own.
         """
@@ -117,29 +97,26 @@ class Fleet(Generic[T]):
                 break
             found = self._next()
             if found is not None:
-                yield from self._taken(found)
+                yield from self._dispatch(found)
             if self._stop.requested:
                 yield from self._stop_all()
             elif self._clock.monotonic() >= self._heartbeat_at:
                 self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
-                yield None, FleetHeartbeat(self.counts, self._clock.monotonic() - self._began)
+                yield None
         self.results = {item: self.results[item] for item in self._items}
 
     def _launch(self) -> None:
         """Start executions until enough are running. The budget makes those wait that must not start a run yet."""
         while self._waiting and len(self._working) < self._concurrency and not self._halt.requested:
-            task = self._waiting.pop(0)
-            self._working.append(task)
-            execution = self._execute(task.item, self._halt)
-            threading.Thread(target=self._work, args=(task, execution), daemon=True).start()
+            item = self._waiting.pop(0)
+            self._working[item] = False
+            execution = self._execute(item, self._halt)
+            threading.Thread(target=self._work, args=(item, execution), daemon=True).start()
 
-    def _work(self, task: _Task[T], execution: Generator[Update, None, RunResult]) -> None:
+    def _work(self, item: T, execution: Generator[Update, None, RunResult]) -> None:
         """Execute one run and put what it reports into the queue. Runs in a thread of its own."""
-        try:
-            result = finish(execution, lambda update: self._updates.put((task, update)))
-        except BaseException as error:  # the other runs go on after any error
-            result = result_of_error(InternalError.of(error))._replace(left_behind=True)
-        self._updates.put((task, RunEnded(result)))
+        result = finish(execution, lambda update: self._updates.put((item, update)))
+        self._updates.put((item, result))
 
     def _next(self) -> object | None:
         """Return what comes next from any run; None when a heartbeat is due, or at a stop signal."""
@@ -149,24 +126,24 @@ class Fleet(Generic[T]):
         except StopRequested:
             return None
 
-    def _taken(self, found: object) -> Iterator[tuple[T, Update | RunEnded]]:
+    def _dispatch(self, found: object) -> Iterator[tuple[T, Update | RunResult]]:
         """Yield an update from the queue and keep what it says."""
-        task, update = cast("tuple[_Task[T], Update | RunEnded]", found)  # ``_work`` puts only these there
-        if isinstance(update, Started | RunEnded):
+        item, update = cast("tuple[T, Update | RunResult]", found)  # ``_work`` puts only these there
+        if isinstance(update, Started | RunResult):
             self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
-        if isinstance(update, RunEnded):
-            self._working.remove(task)
-            result = self._explained(update.result)
-            self.results[task.item] = result._replace(timeline=Timeline())  # thirty full ones are too much to keep
-            yield task.item, RunEnded(result)
+        if isinstance(update, RunResult):
+            del self._working[item]
+            result = self._with_cause(update)
+            self.results[item] = result._replace(timeline=Timeline())  # thirty full ones are too much to keep
+            yield item, result
             if self._fail_fast and result.exit_code != 0 and not self._halt.requested:
                 self._failed_first = True
                 self._halt.request(SIGTERM)
         elif not isinstance(update, Heartbeat):
-            task.has_started = task.has_started or isinstance(update, Started)
-            yield task.item, update
+            self._working[item] = self._working[item] or isinstance(update, Started)
+            yield item, update
 
-    def _explained(self, result: RunResult) -> RunResult:
+    def _with_cause(self, result: RunResult) -> RunResult:
         """Return ``result`` with the reason why the run was stopped, when another one's failure is that."""
         if not self._failed_first or result.result is not Result.INTERRUPTED:
             return result
@@ -174,20 +151,20 @@ class Fleet(Generic[T]):
         cause = "another run failed, and fail-fast is set"
         return result._replace(result=ended, exit_code=1, cause=cause, error_code="FAIL_FAST")
 
-    def _give_up_waiting(self) -> Iterator[tuple[T, RunEnded]]:
+    def _give_up_waiting(self) -> Iterator[tuple[T, RunResult]]:
         """End what was not launched: the fleet stops, or the timeout has passed."""
         waiting, self._waiting = self._waiting, []
-        for task in waiting:
+        for item in waiting:
             if self._halt.requested:
-                result = self._explained(interrupted(self._halt))
+                result = self._with_cause(interrupted(self._halt))
             else:
                 cause, remedy = "the timeout passed before the run could start", "Raise timeout or max-parallel."
                 result = RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
             result = result._replace(duration=self._clock.monotonic() - self._began)
-            self.results[task.item] = result
-            yield task.item, RunEnded(result)
+            self.results[item] = result
+            yield item, result
 
-    def _stop_all(self) -> Iterator[tuple[T, Update | RunEnded]]:
+    def _stop_all(self) -> Iterator[tuple[T, Update | RunResult]]:
         """Have all executions cancel what they own, and report what they do for ``STOP_SECONDS``."""
         ends = self._clock.monotonic() + STOP_SECONDS
         self._halt.request(self._stop.signal or SIGTERM)
@@ -195,12 +172,12 @@ class Fleet(Generic[T]):
         while self._working and (left := ends - self._clock.monotonic()) > 0:
             found = self._clock.next_item(self._updates, left)
             if found is not None:
-                yield from self._taken(found)
-        for task in self._working:
+                yield from self._dispatch(found)
+        for item in self._working:
             result = interrupted(self._halt)._replace(duration=self._clock.monotonic() - self._began, left_behind=True)
-            self.results[task.item] = result
-            yield task.item, RunEnded(result)
-        self._working = []
+            self.results[item] = result
+            yield item, result
+        self._working = {}
 
 
 def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:

@@ -1,13 +1,12 @@
 """One CI step with many runs: a run for each repository and task, in this one process under one token budget."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import re
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections.abc import Generator, Sequence
+from typing import Final
 
 from mogplex_ci.api.budget import STARTS, TokenBudget
 from mogplex_ci.api.client import Client
@@ -17,23 +16,18 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.inputs.read import ActionInputs, is_pattern
 from mogplex_ci.models import LIST_LIMIT, Repo
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report.text import count_of_runs
-from mogplex_ci.run.many import Fleet, FleetHeartbeat, RunEnded, result_of_fleet
+from mogplex_ci.run.many import Fleet, result_of_fleet
+from mogplex_ci.run.one import Plan
+from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.start import FIND_REPO, INSTALL_APP, no_such_repo, repos_named
-from mogplex_ci.sanitize import duration
-from mogplex_ci.step.execute import Step, execute, service_of
+from mogplex_ci.run.updates import Update
+from mogplex_ci.sanitize import SafeText, duration
+from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
 from mogplex_ci.step.plan import Item, key_of, plan_of
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-
-    from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.run.one import Plan
-    from mogplex_ci.run.result import RunResult
-    from mogplex_ci.run.updates import Update
-    from mogplex_ci.sanitize import SafeText
-    from mogplex_ci.waiting import Stop
+from mogplex_ci.waiting import Stop
 
 _M_ARENA_MAX: Final = -8
 """From glibc's ``malloc.h``."""
@@ -64,9 +58,10 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
             return Client(url, token, diagnostics=recorder.diagnostics, turn=turn, contact=contact)
 
         def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
-            with contextlib.closing(connect(item.number)) as client:
-                updates = execute(step._replace(stop=halt), item.inputs, item.plan, client)
-                return (yield from recorder.kept(item, updates))
+            part = step._replace(stop=halt)
+            with outcome_of(part) as outcome, contextlib.closing(connect(item.number)) as client:
+                outcome.result = yield from recorder.kept(item, execute(part, item.inputs, item.plan, client))
+            return outcome.result
 
         words = [word for task in tasks for word in task.repos]
         with contextlib.closing(connect(0)) as client:
@@ -93,13 +88,14 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
             return count_of_runs(fleet.counts, wait, recorder.safe)
 
         recorder.begin_runs(items, counts)
-        for item, update in fleet.perform():
-            if item is None or isinstance(update, FleetHeartbeat):
-                recorder.count_runs(counts())
-            elif isinstance(update, RunEnded):
-                recorder.end_run(item, update.result)
-            else:
-                recorder.on(item, update)
+        for news in fleet.perform():
+            match news:
+                case None:
+                    recorder.count_runs(counts())
+                case (item, RunResult() as result):
+                    recorder.end_run(item, result)
+                case (item, update):
+                    recorder.on(item, update)
     result = result_of_fleet([fleet.results[item] for item in items], stop)
     return result._replace(duration=step.duration)
 

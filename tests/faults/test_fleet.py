@@ -20,7 +20,6 @@ from mogplex_ci.api.budget import TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.report.log import Log
-from mogplex_ci.run.many import RunEnded
 from mogplex_ci.run.one import TIMEOUT_BUDGET, Execution, Plan, cancel_unanswered
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.start import Key, OnRerun, find_repo
@@ -95,7 +94,7 @@ class Played:
         self.world = world
         self.items = items
         self.budget = TokenBudget()
-        self.updates: list[tuple[Item | None, object]] = []
+        self.updates: list[tuple[Item, object]] = []
         stop, time = Stop(), world.time
         clock = time.clock()
         began = clock.monotonic()
@@ -113,7 +112,7 @@ class Played:
         )
         self._clocks = fleet.clocks = {}
         try:
-            self.updates = list(fleet.perform())
+            self.updates = [news for news in fleet.perform() if news is not None]
         finally:
             self.seconds = clock.monotonic() - began
             clock.leave()
@@ -163,7 +162,7 @@ class Played:
         assert seen is not None
         assert seen.id == run.id
         assert self.shown(item) == [Untrusted(event["id"]) for event in run.events]
-        assert sum(isinstance(update, RunEnded) for one, update in self.updates if one is item) == 1
+        assert sum(isinstance(update, RunResult) for one, update in self.updates if one is item) == 1
 
 
 def three(*scenarios: str) -> list[Item]:
@@ -330,7 +329,7 @@ def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None
     )
     log.begin_runs(dict.fromkeys(names.values(), inputs()), 12)
     for item, update in played.updates:
-        if item is not None and not isinstance(update, RunEnded):
+        if not isinstance(update, RunResult):
             log.on(names[item], cast("Update", update))
     said = [line for line in stream.getvalue().splitlines() if "limit of 10 starts a minute" in line]
     assert len(said) == 1
@@ -403,4 +402,4 @@ def test_a_stop_signal_at_any_moment_of_a_random_fleet(
             assert len(runs) <= 1
             is_over = all(run.status in ("success", "failed", "cancelled") for run in runs)
             assert is_over or played.results[item].left_behind or played.ends[items.index(item)] == "paused"
-            assert sum(isinstance(update, RunEnded) for one, update in played.updates if one is item) == 1
+            assert sum(isinstance(update, RunResult) for one, update in played.updates if one is item) == 1

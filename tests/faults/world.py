@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.api.transport import Answer
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
@@ -242,15 +241,14 @@ def set_trip(client: Client, trip: Trip) -> None:
                 try:
                     trip.action()
                 except Killed:
-                    if not isinstance(answer, Answer):
-                        answer.raw.shutdown()  # the kernel closes a killed process's connections
+                    if answer.stream is not None:
+                        answer.stream.raw.shutdown()  # the kernel closes a killed process's connections
                     raise
             return answer
 
         return sending
 
     transport.send = tripping(transport.send)  # type: ignore[method-assign]  # of this transport only
-    transport.open = tripping(transport.open)  # type: ignore[method-assign]  # of this transport only
 
 
 def ids(run: Run) -> list[Untrusted]:
