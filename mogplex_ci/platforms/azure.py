@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from mogplex_ci.platforms.base import Level, Platform, variables
+from mogplex_ci.platforms.base import Level, Place, Platform, variables
 from mogplex_ci.platforms.system import Env, System, equals
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.workspace import write_whole
@@ -62,15 +62,13 @@ class Azure(Platform):
         """End the group."""
         self._write("##[endgroup]")
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
-    ) -> None:
+    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Log an issue of the run. Azure has none below a warning, so a notice is a plain line."""
         if level is Level.NOTICE:
-            super().annotate(level, title, text, file=file, line=line)
+            super().annotate(level, title, text, place)
             return
-        place = {"sourcepath": file or "", "linenumber": str(line) if file and line else ""}
-        self._command("task.logissue", {"type": level.value, **place}, f"{title}: {text}")
+        where = {"sourcepath": place.file, "linenumber": str(place.line)} if place else {}
+        self._command("task.logissue", {"type": level.value, **where}, f"{title}: {text}")
 
     def debug(self, text: SafeText) -> None:
         """Print a line that is shown in the colour of ``system.debug``."""

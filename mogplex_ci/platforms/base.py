@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import OUTPUTS, output_variable
@@ -36,6 +36,13 @@ class Level(StrEnum):
     NOTICE = "notice"
     WARNING = "warning"
     ERROR = "error"
+
+
+class Place(NamedTuple):
+    """The line of a file that an annotation is about."""
+
+    file: SafeText
+    line: int
 
 
 class Platform:
@@ -143,11 +150,9 @@ class Platform:
     def close_group(self) -> None:
         """End the group."""
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
-    ) -> None:
+    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Show ``text`` where the system lists errors and warnings, and always in the log."""
-        self._write(f"{level.value.upper()}: {annotation_text(title, text, file, line)}")
+        self._write(f"{level.value.upper()}: {annotation_text(title, text, place)}")
 
     def link(self, label: SafeText, url: SafeText) -> None:
         """Show a link beside the job, where the system can."""
@@ -288,10 +293,10 @@ def replace_block(path: Path, old: str, new: str) -> None:
     path.write_bytes(theirs + end_of_line + new.encode())
 
 
-def annotation_text(title: SafeText, text: SafeText, file: SafeText | None, line: int | None) -> str:
+def annotation_text(title: SafeText, text: SafeText, place: Place | None) -> str:
     """Return an annotation as one line, for a system without fields for its parts."""
-    place = "" if file is None else f" ({file})" if line is None else f" ({file}:{line})"
-    return f"{title}: {text}{place}"
+    where = f" ({place.file}:{place.line})" if place else ""
+    return f"{title}: {text}{where}"
 
 
 class Plain(Platform):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, TextIO
 
-from mogplex_ci.platforms.base import Level, Platform, variables
+from mogplex_ci.platforms.base import Level, Place, Platform, variables
 from mogplex_ci.platforms.system import Env, System, cloned, counted, differs, equals, joined, repository_of
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
@@ -59,16 +59,12 @@ class Buildkite(Platform):
         """End the group before the next line, unless that is a header anyway."""
         self._after_group = True
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
-    ) -> None:
+    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Print a line, and annotate the build with warnings and errors; the summary there has the notices."""
         self._end_group()
-        super().annotate(level, title, text, file=file, line=line)
+        super().annotate(level, title, text, place)
         if level in _STYLES:
-            from mogplex_ci.sanitize import Markdown
-
-            where = "" if file is None else f" {Markdown.code(file)}"
+            where = f" {Markdown.code(place.file)}" if place else ""
             content = f"**{title}**{where}: {Markdown.code(text)}\n\n"
             with suppress(OSError):  # the line is in the log
                 self._annotate(_STYLES[level], f"-{level.value}", content)

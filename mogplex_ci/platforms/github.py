@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.event_words import Words
 from mogplex_ci.platforms.system import Env, Identity, System, counted, equals
 from mogplex_ci.platforms.webhook import Trust, Webhook
@@ -106,12 +106,10 @@ class GitHubActions(Platform):
         """End the group."""
         self._command("endgroup", {}, "")
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
-    ) -> None:
+    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Annotate the step, or a line of a file."""
-        properties = {"title": title, "file": file or "", "line": str(line) if file and line else ""}
-        self._command(level.value, properties, text)
+        where = {"file": place.file, "line": str(place.line)} if place else {}
+        self._command(level.value, {"title": title, **where}, text)
 
     def debug(self, text: SafeText) -> None:
         """Print a line that only step debug logging shows."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Final, TextIO
 
-from mogplex_ci.platforms.base import Level, Platform, annotation_text
+from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
 from mogplex_ci.platforms.system import Env, System, differs, equals
 from mogplex_ci.sanitize import SafeText
 
@@ -78,15 +78,13 @@ class GitLab(Platform):
         """End the section."""
         self._write(f"{_ERASE}section_end:{self._marker()}\r{_ERASE}")
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
-    ) -> None:
+    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Print a coloured line; warnings and errors go into the code quality report as well."""
-        shown = annotation_text(title, text, file, line)
+        shown = annotation_text(title, text, place)
         self._write(f"{_COLOURS[level]}{level.value.upper()}: {shown}{_COLOUR_OFF}")
         if level in _SEVERITIES:
-            path = file or self.env.get("CI_CONFIG_PATH") or ".gitlab-ci.yml"
-            self._issues.append(self._issue(_SEVERITIES[level], title, text, path, line or 1))
+            path, line = place or (self.env.get("CI_CONFIG_PATH") or ".gitlab-ci.yml", 1)
+            self._issues.append(self._issue(_SEVERITIES[level], title, text, path, line))
 
     def link(self, label: SafeText, url: SafeText) -> None:
         """Show a link on the job's page, from the annotations report."""

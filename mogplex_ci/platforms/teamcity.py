@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, TextIO
 
-from mogplex_ci.platforms.base import Level, Platform, annotation_text, variables
+from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text, variables
 from mogplex_ci.platforms.system import System, is_set, once
 from mogplex_ci.sanitize import CleanText, SafeText
 
@@ -39,11 +39,9 @@ class TeamCity(Platform):
         """End the block."""
         self._message("blockClosed", name=self._block)
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
-    ) -> None:
+    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Report an error as a build problem, which fails the build, and anything else as a message."""
-        shown = annotation_text(title, text, file, line)
+        shown = annotation_text(title, text, place)
         if level is Level.ERROR:
             self._message("buildProblem", description=shown)
         else:

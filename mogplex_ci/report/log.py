@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import Problem, RateLimitedError
-from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import System
 from mogplex_ci.report import Report, text
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, LogLines
@@ -180,9 +180,7 @@ class _Kept(Platform):
         """Keep the title as a line: groups do not nest."""
         self.line(title)
 
-    def annotate(
-        self, level: Level, title: SafeText, text: SafeText, *, file: SafeText | None = None, line: int | None = None
-    ) -> None:
+    def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Keep the text as a line; ``Log`` annotates how the run ended."""
         self.line(self._safe.sentence(title, ": ", text))
 

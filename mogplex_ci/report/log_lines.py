@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, LiteralString
 
-from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.report import text
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class LogLines:
             return
         self._annotated[level] += 1
         self._located[level] += 1
-        self.platform.annotate(level, self.safe.line("Agent"), message, file=path, line=location.line)
+        self.platform.annotate(level, self.safe.line("Agent"), message, Place(path, location.line))
 
     def details(self, event: Event | None) -> list[SafeText]:
         """Return what an event holds beyond its message; nothing once the log has no room for it."""

@@ -18,7 +18,7 @@ from mogplex_ci.run import updates
 from mogplex_ci.run.ending import LATE_EVENT_PAUSES, Ending, announces
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.health import Health
-from mogplex_ci.run.news import Arrived, NoStream, Opened, Polls, RunReader, Source, Stream
+from mogplex_ci.run.news import Arrived, NoStream, Opened, Polls, RunReader, Stream
 from mogplex_ci.run.status_checks import StatusChecks
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Update
@@ -141,7 +141,7 @@ class Follower:
 
     def _take_news(self) -> Generator[Update, None, None]:
         """Take the news of the run until it is over or time is up."""
-        source: Source = self._polls() if self._is_polled else Stream(self._reader, self._feed, self._interval)
+        source: Polls | Stream = self._polls() if self._is_polled else Stream(self._reader, self._feed, self._interval)
         try:
             while True:
                 yield from self._run_timers(source)
@@ -183,11 +183,11 @@ class Follower:
             case _:
                 assert_never(news)
 
-    def _next_timer(self, source: Source) -> float:
+    def _next_timer(self, source: Polls | Stream) -> float:
         check_at = inf if source.saves_checks else self._checks.at
         return min(self._last_check_at, check_at, self._timers.quiet_at, self._timers.heartbeat_at)
 
-    def _run_timers(self, source: Source) -> Iterator[Update]:
+    def _run_timers(self, source: Polls | Stream) -> Iterator[Update]:
         """Do what is due: show what was held back, check the run's status, send a heartbeat."""
         now = self._reader.now
         if now >= self._timers.quiet_at:

@@ -5,7 +5,7 @@ A source does the waiting and the requests. What the news mean is decided in ``f
 
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import Backoff
@@ -51,26 +51,6 @@ class NoStream(NamedTuple):
 
 
 News = Opened | Arrived | NoStream | Run | EventPage
-
-
-class Source(Protocol):
-    """Brings the news of one run."""
-
-    saves_checks: bool
-    """Whether it makes the status checks itself, so that they cost no requests beside its own."""
-
-    def next(self, until: float) -> News | None:
-        """Return the next news; None at the time ``until``, or earlier when there is something to plan anew.
-
-        Raises:
-            MogplexError: the API gave no usable answer. The source has planned its next request.
-            StopRequested: a stop signal came.
-        """
-        ...
-
-    def close(self) -> None:
-        """Give the connection back."""
-        ...
 
 
 @dataclass
@@ -124,6 +104,7 @@ class Polls:
 
     def __init__(self, reader: RunReader, feed: Feed, checks: StatusChecks, interval: PollInterval) -> None:
         self.saves_checks = interval.is_shared
+        """Whether it makes the status checks itself, so that they cost no requests beside its own."""
         self._reader = reader
         self._feed = feed
         self._checks = checks
@@ -133,7 +114,12 @@ class Polls:
         self._due = reader.now + interval.first()
 
     def next(self, until: float) -> News | None:
-        """See ``Source``."""
+        """Return the next news; None at the time ``until``, or earlier when there is something to plan anew.
+
+        Raises:
+            MogplexError: the API gave no usable answer. The source has planned its next request.
+            StopRequested: a stop signal came.
+        """
         self._reader.sleep_until(min(until, self._due))
         if self._reader.now < self._due:
             return None
@@ -150,7 +136,7 @@ class Polls:
         return answer
 
     def close(self) -> None:
-        """See ``Source``."""
+        """Give the connection back, of which it has none."""
 
 
 class _OpenStream:
@@ -206,7 +192,7 @@ class Stream:
         self._fruitless = 0
 
     def next(self, until: float) -> News | None:
-        """See ``Source``."""
+        """See ``Polls``."""
         if self._open is not None:
             return self._read(self._open, until)
         if self._fruitless >= FRUITLESS_STREAMS:
@@ -220,7 +206,7 @@ class Stream:
         return None if self._reader.now < self._open_at else self._connect()
 
     def close(self) -> None:
-        """See ``Source``."""
+        """Give the connection back."""
         if self._open is not None:
             self._open.stream.close()
             self._open = None

@@ -183,25 +183,8 @@ class CancelFailed(NamedTuple):
     error: MogplexError
 
 
-Update = (
-    Waiting
-    | Starting
-    | NextKey
-    | Started
-    | Retrying
-    | StatusChanged
-    | UnknownStatus
-    | Polling
-    | EventsArrived
-    | Quiet
-    | EventsMissing
-    | Trouble
-    | Recovered
-    | Heartbeat
-    | Ended
-    | ChecksAwaited
-    | GateJudged
-    | Cancelling
-    | CancelAnswered
-    | CancelFailed
-)
+StartUpdate = Waiting | Starting | NextKey | Started | Retrying
+NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
+ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
+EndUpdate = Ended | ChecksAwaited | GateJudged | Cancelling | CancelAnswered | CancelFailed
+Update = StartUpdate | NewsUpdate | ServiceUpdate | EndUpdate

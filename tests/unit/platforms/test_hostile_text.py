@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import Level
+from mogplex_ci.platforms.base import Level, Place
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.npm import node_environment, node_modules
 from tests.oracles.ci_logs import READERS, Command, github, obeyed
+from tests.safe_text import safe_text
 from tests.unit.sanitize.hostile_text import COMMANDS, WORDS, hostile
 
 SANITIZER = Sanitizer()
@@ -37,7 +38,8 @@ def said(name: str, text: str, folder: Path) -> str:
         platform.line(shown)
     platform.close_group()
     for level in LEVELS:
-        platform.annotate(level, title, line, file=SANITIZER.path(value), line=7)
+        path = SANITIZER.path(value)
+        platform.annotate(level, title, line, Place(path, 7) if path else None)
     platform.debug(line)
     if (url := SANITIZER.url(value)) is not None:
         platform.link(title, url)
@@ -104,7 +106,7 @@ def test_commands_are_escaped_as_the_toolkit_escapes_them() -> None:
     for text in texts:
         message, title = SANITIZER.line("It says {}", Untrusted(text)), SANITIZER.line("Agent {}", Untrusted(text))
         secret = f"first {text}\nsecond\r\nthird\rfourth"
-        platform.annotate(Level.ERROR, title, message, file=SANITIZER.path("src/a.ts"), line=7)
+        platform.annotate(Level.ERROR, title, message, Place(safe_text("src/a.ts"), 7))
         platform.open_group(title)
         platform.mask(secret)
         given_to_core.append((title, message, secret))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.sanitize import Markdown
 from tests.ci_environments import environment
 from tests.safe_text import safe_text
@@ -26,7 +26,7 @@ def platform(name: str, folder: Path, **changes: str) -> tuple[Platform, io.Stri
 
 def said(name: str, folder: Path, level: Level) -> str:
     system, stream = platform(name, folder)
-    system.annotate(level, safe_text("Agent"), TEXT, file=safe_text("src/a.ts"), line=7)
+    system.annotate(level, safe_text("Agent"), TEXT, Place(safe_text("src/a.ts"), 7))
     return stream.getvalue()
 
 
@@ -54,19 +54,12 @@ def test_a_warning_at_a_line_of_a_file(name: str, expected: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("file", "line", "properties"),
-    [
-        ("src/a.ts", None, "title=Agent,file=src/a.ts"),
-        (None, 7, "title=Agent"),
-        (None, None, "title=Agent"),
-        ("a,b: c%.ts", 1, "title=Agent,file=a%2Cb%3A c%25.ts,line=1"),
-    ],
+    ("file", "properties"), [(None, "title=Agent"), ("a,b: c%.ts", "title=Agent,file=a%2Cb%3A c%25.ts,line=1")]
 )
-def test_github_is_told_of_a_line_only_with_its_file(
-    file: str | None, line: int | None, properties: str, tmp_path: Path
-) -> None:
+def test_github_is_told_of_a_line_of_a_file(file: str | None, properties: str, tmp_path: Path) -> None:
     system, stream = platform("github", tmp_path)
-    system.annotate(Level.ERROR, safe_text("Agent"), safe_text("x"), file=safe_text(file) if file else None, line=line)
+    place = Place(safe_text(file), 1) if file else None
+    system.annotate(Level.ERROR, safe_text("Agent"), safe_text("x"), place)
     assert stream.getvalue() == f"::error {properties}::x\n"
 
 
@@ -87,7 +80,7 @@ def test_gitlab_shows_links_and_the_places_of_warnings_and_errors(tmp_path: Path
     system, _ = platform("gitlab", tmp_path, MOGPLEX_CODE_QUALITY_FILE="q.json", MOGPLEX_ANNOTATIONS_FILE="out/a.json")
     system.link(safe_text("Mogplex run r-1"), safe_text("https://mogplex.com/api/v1/mogplex/runs/r-1"))
     system.annotate(Level.NOTICE, safe_text("Agent"), TEXT)
-    system.annotate(Level.WARNING, safe_text("Agent"), TEXT, file=safe_text("src/a.ts"), line=7)
+    system.annotate(Level.WARNING, safe_text("Agent"), TEXT, Place(safe_text("src/a.ts"), 7))
     system.annotate(Level.ERROR, safe_text("Mogplex"), safe_text("The run failed"))
     system.close()
     workspace = tmp_path / "workspace"

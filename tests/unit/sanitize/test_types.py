@@ -18,7 +18,7 @@ import sys
 from collections.abc import Mapping
 from mogplex_ci.models import Event
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count
 
 def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[str, object]) -> None:
@@ -37,7 +37,7 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
     platform.debug(str(42))  # both
     platform.annotate(Level.ERROR, title, "raw")  # both
     platform.annotate(Level.ERROR, event.type, title)  # both
-    platform.annotate(Level.ERROR, title, title, file="a.py")  # both
+    platform.annotate(Level.ERROR, title, title, Place("a.py", 1))  # both
     platform.set_outputs({"branch": "main"})  # both
     platform.set_outputs({"branch": event.data})  # both
     sys.stdout.write(event.data)  # both
