@@ -29,6 +29,10 @@ exit codes:
 """For ``--help``."""
 
 
+TOKENS_PAGE: Final = "mogplex.com/settings/api-keys (Settings → Mogplex Keys)"
+"""The documents' address, and the name that the newest Mogplex gives the page."""
+
+
 class MogplexError(Exception):
     """Base of all errors that a user sees."""
 
@@ -147,7 +151,7 @@ class NotAuthorizedError(ApiError):
     """No token, or the API does not know it."""
 
     exit_code = 64
-    remedy = "Check that api-key holds a current Mogplex token (mog_…); issue one at mogplex.com/settings/api-keys."
+    remedy = f"Check that api-key holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}."
 
 
 class MissingTokenError(NotAuthorizedError):
@@ -196,7 +200,7 @@ class AutomationRequiredError(ForbiddenError):
     """The token, or the repository's team policy, allows automations only."""
 
     remedy = (
-        "This token may only trigger automations. Its owner can give it full access at mogplex.com/settings/api-keys, "
+        f"This token may only trigger automations. Its owner can give it full access at {TOKENS_PAGE}, "
         "and a team's owner can allow direct runs in the team's settings; or trigger an automation instead."
     )
 

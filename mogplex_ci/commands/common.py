@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TextIO, TypeAlias, TypeVar
 
 from mogplex_ci.api.retry import Waiting, finish, retrying
-from mogplex_ci.errors import KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
+from mogplex_ci.errors import TOKENS_PAGE, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
 from mogplex_ci.inputs.declared import enumeration, inputs, is_uuid, nearest
 from mogplex_ci.inputs.flags import epilog
 from mogplex_ci.run.start import find_repo
@@ -255,7 +255,7 @@ def error_text(error: MogplexError) -> Text:
 def remedy_of(error: MogplexError) -> str:
     """Return what to do at a command line; the errors' own remedies name the action's inputs."""
     if isinstance(error, NotAuthorizedError):
-        return "Set MOGPLEX_API_KEY to a current token (mog_…); issue one at mogplex.com/settings/api-keys."
+        return f"Set MOGPLEX_API_KEY to a current token (mog_…); issue one at {TOKENS_PAGE}."
     if isinstance(error, KeyConflictError):
         return "Use another --idempotency-key for this request, or leave it out."
     return error.remedy

@@ -6,13 +6,15 @@ Everything here may be printed or written as it is: text is sanitized, and what 
 from __future__ import annotations
 
 import re
+import sys
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 from urllib.parse import quote
 
 from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS, Told
 from mogplex_ci.platforms.event_words import event_text
-from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, problem, says_more
+from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, last_line, problem, says_more
 from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, timestamp
@@ -20,7 +22,6 @@ from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Run
@@ -40,6 +41,13 @@ _IN_RESULTS: Final = (
     "duration-seconds",
 )
 """Outputs that an object of ``results`` has, beside ``repo`` and ``task``."""
+_AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
+"""Results of which the agent's last line may tell the reason."""
+FOLLOW: Final = "runs events {} --follow"
+CANCEL: Final = "runs cancel {}"
+_WHILE_IT_GOES_ON: Final[dict[LiteralString, LiteralString]] = {"follow the run": FOLLOW, "cancel the run": CANCEL}
+_WHEN_IT_IS_OVER: Final[dict[LiteralString, LiteralString]] = {"read the run's events again": "runs events {}"}
+"""Purposes and arguments of commands."""
 _COMMIT: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
@@ -49,9 +57,7 @@ class NextStep(NamedTuple):
     purpose: LiteralString
     """Continues the word "To"."""
     command: SafeText
-    """For a shell, with ``mogplex`` installed."""
-    anywhere: SafeText
-    """The same where nothing but Docker, or git, is installed."""
+    """For a shell where the log is read."""
 
 
 class GateFacts(NamedTuple):
@@ -84,6 +90,8 @@ class Facts(NamedTuple):
     remedy: SafeText | None
     error: SafeText | None
     """Cause and detail in one line."""
+    annotation: SafeText | None
+    """The same, the agent's last line and the remedy."""
     error_code: SafeText | None
     problems: tuple[SafeText, ...]
     """Faults of the inputs, one line each."""
@@ -201,6 +209,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     own = branch if branch != base else None
     pull_request_url = safe.url(timeline.pull_request_url)
     cause = safe.message(capitalized(result.cause)) if result.cause else None
+    error = safe.sentence(cause, ": ", result.detail) if cause and result.detail else cause
     has_work, has_artifact = branch is not None and _has_work(result), result.artifact is not None
     return Facts(
         result=result.result,
@@ -209,7 +218,8 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         says_more=says_more(result.cause, result.result),
         detail=safe.clean(result.detail) if result.detail else None,
         remedy=safe.message(result.remedy) if result.remedy else None,
-        error=safe.sentence(cause, ": ", result.detail) if cause and result.detail else cause,
+        error=error,
+        annotation=_annotation(result, error, safe) if error else None,
         error_code=safe.identifier(result.error_code),
         problems=tuple(problem(safe, fault) for fault in result.problems),
         duration=result.duration,
@@ -253,6 +263,19 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         output_dir=_relative(folder, platform, safe) if folder else None,
         artifact_file=_relative(folder / ARTIFACT_FILE, platform, safe) if folder and has_artifact else None,
     )
+
+
+def _annotation(result: RunResult, error: SafeText, safe: Sanitizer) -> SafeText:
+    """Return what failed, the agent's last line if that may tell why, and what to do."""
+    words = result.timeline.last_words if result.result in _AGENT_KNOWS_WHY else None
+    last = last_line(words.text) if words else ""
+    said: tuple[Part, ...] = (" The agent's last line: ", Untrusted(last), _full_stop(last)) if last else ()
+    advice: tuple[Part, ...] = (" ", Untrusted(result.remedy)) if result.remedy else ()
+    return safe.sentence(error, _full_stop(error), *said, *advice)
+
+
+def _full_stop(text: str) -> LiteralString:
+    return "" if text.endswith((".", "!", "?", "…")) else "."
 
 
 def _event_sha256(
@@ -312,24 +335,27 @@ def _next_steps(
     """Yield what may be done next; ``branch`` is the one to look at, if there is anything on it."""
     if result.run is None or inputs is None or inputs.dry_run:  # no service knows a run that was only played
         return
-    base_url = inputs.base_url
     if branch is not None:
         command = safe.sentence("git fetch origin ", branch, " && git switch ", branch)
-        yield NextStep("look at the work", command, command)
-    if result.run_goes_on:
-        yield _command("follow the run", "runs events {} --follow", result.run.id, safe, base_url)
-        yield _command("cancel the run", "runs cancel {}", result.run.id, safe, base_url)
-    else:
-        yield _command("read the run's events again", "runs events {}", result.run.id, safe, base_url)
+        yield NextStep("look at the work", command)
+    steps = _WHILE_IT_GOES_ON if result.run_goes_on else _WHEN_IT_IS_OVER
+    for purpose, arguments in steps.items():
+        yield NextStep(purpose, command_line(arguments, result.run.id, inputs.base_url, safe))
 
 
-def _command(purpose: LiteralString, arguments: LiteralString, run_id: str, safe: Sanitizer, base_url: str) -> NextStep:
-    """Return a command of this program, for a machine that has it and for one that does not."""
+def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: Sanitizer) -> SafeText:
+    """Return a command of this program, for the machine on which the log is read.
+
+    That one has the program if this is its terminal; else it needs nothing but Docker.
+    """
+    is_here = sys.stdout.isatty() and Path(sys.argv[0]).name in ("mogplex", "mogplex-ci")
     server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
-    address: tuple[Part, ...] = (" -e MOGPLEX_URL=", server) if server else ()
+    address: tuple[Part, ...] = ("MOGPLEX_URL=", server, " ") if server else ()
     given = safe.line(arguments, run_id)
-    anywhere = safe.sentence("docker run --rm -e MOGPLEX_API_KEY", *address, " ", IMAGE, " ", given)
-    return NextStep(purpose, safe.sentence("mogplex ", given), anywhere)
+    if is_here:
+        return safe.sentence(*address, "mogplex ", given)
+    option: Part = "-e " if server else None
+    return safe.sentence("docker run --rm -it -e MOGPLEX_API_KEY ", option, *address, IMAGE, " ", given)
 
 
 def _last_words(timeline: Timeline, safe: Sanitizer) -> CleanText | None:

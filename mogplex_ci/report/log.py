@@ -132,8 +132,8 @@ class Log(Report):
         took = (" after ", duration(facts.duration)) if facts.run_id else ()
         said = (run.name, " ", text.mark(facts.result), " ", text.headline(facts.result), *took, *link)
         self._out.say(*said)
-        if facts.exit_code != 0 and facts.error:
-            self._out.annotate(Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.error))
+        if facts.exit_code != 0 and facts.annotation:
+            self._out.annotate(Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.annotation))
         if lines := kept.all():
             self._out.fold(self._safe.sentence(run.name, " The run's log"), lines)
 

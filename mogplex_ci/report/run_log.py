@@ -8,7 +8,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.models import FEED_LIMIT, Event
 from mogplex_ci.platforms.base import Level
 from mogplex_ci.report import text
-from mogplex_ci.report.facts import ARTIFACT_LIMIT, Facts, GateFacts, gate_facts
+from mogplex_ci.report.facts import ARTIFACT_LIMIT, CANCEL, FOLLOW, Facts, GateFacts, command_line, gate_facts
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall, ToolUse
@@ -134,8 +134,8 @@ class RunLog:
         for problem in facts.problems:
             self._out.annotate(Level.ERROR, "Mogplex", problem)
         is_rejected = facts.result is Result.REJECTED  # each gate that failed has told what and why
-        if facts.error and not facts.problems and not is_rejected:
-            self._out.annotate(Level.ERROR, "Mogplex", facts.error)
+        if facts.annotation and not facts.problems and not is_rejected:
+            self._out.annotate(Level.ERROR, "Mogplex", facts.annotation)
         if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self._safe)):
             self._group(self._safe.line("The full message"), lines)
         if facts.preview_url and not self._is_paused:  # else it was shown with the question
@@ -144,8 +144,6 @@ class RunLog:
             self._warn("Run goes on", self._safe.line("The run is still running; this step stopped following it"))
         if facts.remedy and facts.result is Result.SKIPPED:
             self._out.annotate(Level.NOTICE, "Skipped", facts.remedy)
-        elif facts.remedy and not is_rejected:
-            self._out.line(facts.remedy)
         if len(facts.artifact or "") > ARTIFACT_LIMIT:
             words = "The artifact is longer than {} characters: the output is empty, and only output-dir gets it"
             self._warn("Artifact", self._safe.line(words, ARTIFACT_LIMIT))
@@ -195,7 +193,7 @@ class RunLog:
         self._say("Branch: ", *text.branch_words(run), *((", harness: ", run.harness) if run.harness else ()))
         if self._inputs is None or self._inputs.dry_run:
             return
-        self._say("To follow the run elsewhere: mogplex runs events ", Untrusted(run.id), " --follow")
+        self._say("To follow the run elsewhere: ", command_line(FOLLOW, run.id, self._inputs.base_url, self._safe))
         url = self._safe.url(f"{self._inputs.base_url.rstrip('/')}/api/v1/mogplex/runs/{run.id}")
         if url is not None:
             self._out.platform.link(self._safe.line("Mogplex run {}", run.id), url)
@@ -257,7 +255,8 @@ class RunLog:
     def _cancel_failed(self, failed: u.CancelFailed) -> None:
         by_hand: tuple[Part, ...] = ()
         if failed.run and self._inputs and not self._inputs.dry_run:
-            by_hand = (". To cancel it by hand: mogplex runs cancel ", Untrusted(failed.run.id))
+            command = command_line(CANCEL, failed.run.id, self._inputs.base_url, self._safe)
+            by_hand = (". To cancel it by hand: ", command)
         message = self._safe.sentence("The run may go on. ", self._reason(failed.error), *by_hand)
         self._warn("Run not cancelled", message)
 

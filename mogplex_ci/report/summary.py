@@ -207,7 +207,7 @@ def last_words(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdo
 
 def _next(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     if facts.next_steps:
-        commands = "\n".join(f"# {step.purpose}\n{step.anywhere}" for step in facts.next_steps)
+        commands = "\n".join(f"# {step.purpose}\n{step.command}" for step in facts.next_steps)
         yield Markdown.of("**Next**\n\n{}\n", safe.fence(commands, language="sh"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Run
@@ -97,6 +98,11 @@ def first_line(task: str) -> str:
     """Return the first line of a task that has text, without the marks of a heading; empty when there is none."""
     lines = (line.strip().lstrip("#").strip() for line in task[:10_000].splitlines())
     return next(filter(None, lines), "")
+
+
+def last_line(words: str) -> str:
+    """Return the last line of the agent's words that says something; empty when there is none."""
+    return next((line.strip() for line in reversed(words.splitlines()) if re.search(r"\w", line)), "")
 
 
 def branch_words(run: Run) -> list[Part]:

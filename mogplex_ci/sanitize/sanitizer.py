@@ -188,10 +188,10 @@ class Sanitizer:
     def message(self, text: Untrusted | str) -> SafeText:
         """Return ``text``, such as the cause of an error, as one line.
 
-        It stands behind the prefix unless it begins with a letter.
+        It stands behind the prefix unless it begins with a letter or a digit.
         """
         shown = self._inline(text)
-        return self._own_line(shown if shown[:1].isalpha() else PREFIX + shown)
+        return self._own_line(shown if shown[:1].isalnum() else PREFIX + shown)
 
     def block(self, value: Value, *, limit: int = BLOCK_LIMIT) -> list[SafeText]:
         """Return the lines of ``value``, each behind the prefix, at most ``limit`` characters in all."""

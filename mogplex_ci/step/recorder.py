@@ -45,7 +45,7 @@ class Recorder:
     """
 
     def __init__(self, platform: Platform, sanitizer: Sanitizer, elapsed: Callable[[], float]) -> None:
-        """Until ``begin`` only the log is written. ``elapsed`` tells how many seconds the step has taken."""
+        """Until ``begin`` only log and summary are written. ``elapsed`` tells how many seconds the step has taken."""
         self.diagnostics: Diagnostics | None = None
         self._platform = platform
         self.safe = sanitizer
@@ -54,7 +54,7 @@ class Recorder:
         self._ledger: Ledger | None = None
         """None if ``post`` shall cancel nothing."""
         self._log = Log(platform, sanitizer, elapsed)
-        self._reports: list[Report] = [self._log]
+        self._reports: list[Report] = [self._log, Summary(platform, sanitizer)]
         self._progress: Progress | None = None
         self._names: dict[Item | None, SafeText | None] = {None: None}
         """The runs of a step with several; None is the run of any other step."""
@@ -77,7 +77,7 @@ class Recorder:
                 inputs.api_key or "",
                 self._warn_of_state,
             )
-        self._reports += reports_for(inputs, self._platform, self.safe)
+        self._reports[1:] = reports_for(inputs, self._platform, self.safe)
         if self._platform.terminal is not None and not self._platform.is_debug:
             self._progress = Progress(self._platform.terminal, self.safe)
             self._reports.append(self._progress)

@@ -45,6 +45,7 @@ from tests.unit.report.events import (
 )
 
 STARTED = Started(run("pending"), "key-1", joined=False, owned=True)
+DOCKER = "docker run --rm -it -e MOGPLEX_API_KEY ghcr.io/mogplex/run-action:1"
 COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
 FAILURE: dict[str, Any] = {
     "cause": "the run failed",
@@ -75,7 +76,7 @@ def test_a_run_from_its_start_to_its_pull_request() -> None:
         "Starting a run on acme/web, idempotency key github-acme/web-1-build-0123456789abcdef",
         f"Started run {RUN_ID} (pending)",
         f"Branch: {BRANCH} (new, from main), harness: codex",
-        f"To follow the run elsewhere: mogplex runs events {RUN_ID} --follow",
+        f"To follow the run elsewhere: {DOCKER} runs events {RUN_ID} --follow",
         "[00:00] ● sandbox: External Mogplex run accepted",
         "[00:14] ● sandbox: ready: Harness run started: codex (14s)",
         f"[00:17] ● git: Synchronized {BRANCH} (3s)",
@@ -92,7 +93,7 @@ def test_a_run_from_its_start_to_its_pull_request() -> None:
         "✔ Run succeeded after 12m 07s, 13 events, 31 requests",
         f"Notice: {PULL_REQUEST}",
         f"To look at the work: git fetch origin {BRANCH} && git switch {BRANCH}",
-        f"To read the run's events again: mogplex runs events {RUN_ID}",
+        f"To read the run's events again: {DOCKER} runs events {RUN_ID}",
     ]
     (install,) = log.groups
     assert install.title == "Details of install"
@@ -304,18 +305,34 @@ def test_a_failure_is_one_error_although_the_service_tells_it_twice() -> None:
     )
     log = log_of_events(*twice, ended=result(Result.FAILED, *twice, **FAILURE))
     assert levels(log) == ["error"]
-    assert log.annotations[0].text == "The run failed: Tests fail"
+    assert log.annotations[0].text == "The run failed: Tests fail. Read what the agent did last."
     assert "[00:00] ✘ failed: Harness run failed (exit code 1, command_failed)" in log.timeline
-    assert log.timeline[-2:] == [
-        "Read what the agent did last.",
-        f"To read the run's events again: mogplex runs events {RUN_ID}",
-    ]
+    assert log.timeline[-1] == f"To read the run's events again: {DOCKER} runs events {RUN_ID}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "said"),
+    [
+        (
+            Result.FAILED,
+            "I look.\n\nnpm ci answers E401\n```\n",
+            "Tests fail. The agent's last line: npm ci answers E401. Read",
+        ),
+        (Result.FAILED, "Why does it fail?", "Tests fail. The agent's last line: Why does it fail? Read"),
+        (Result.CANCELLED, "I look.", "Tests fail. Read"),
+    ],
+)
+def test_the_error_has_the_agents_last_line_where_that_may_tell_why(kind: Result, words: str, said: str) -> None:
+    log = log_of(ended=result(kind, delta(words), **FAILURE))
+    assert [found.text for found in log.annotations] == [f"The run failed: {said} what the agent did last."]
 
 
 def test_a_long_error_is_one_annotation_and_complete_in_a_group() -> None:
     failure = FAILURE | {"detail": Untrusted("one\n::error::two")}
     log = log_of(ended=result(Result.FAILED, **failure))
-    assert [annotation.text for annotation in log.annotations] == ["The run failed: one ::error::two"]
+    assert [annotation.text for annotation in log.annotations] == [
+        "The run failed: one ::error::two. Read what the agent did last."
+    ]
     assert [(group.title, group.lines) for group in log.groups] == [
         ("The full message", ["│ one", "│ ::error::two"]),
     ]
@@ -386,11 +403,10 @@ def test_a_pause_says_what_the_run_asks() -> None:
         "Preview: https://preview.example",
         "→ Run paused after 12m 07s, 2 events, 31 requests",
         f"Notice: {PULL_REQUEST}",
-        "Error: The run is paused and waits for an answer: Is this fine?",
-        "Answer it in Mogplex; the run then goes on.",
+        "Error: The run is paused and waits for an answer: Is this fine? Answer it in Mogplex; the run then goes on.",
         f"To look at the work: git fetch origin {BRANCH} && git switch {BRANCH}",
-        f"To follow the run: mogplex runs events {RUN_ID} --follow",
-        f"To cancel the run: mogplex runs cancel {RUN_ID}",
+        f"To follow the run: {DOCKER} runs events {RUN_ID} --follow",
+        f"To cancel the run: {DOCKER} runs cancel {RUN_ID}",
     ]
 
 
@@ -399,15 +415,15 @@ def test_a_timeout_says_how_to_follow_the_run() -> None:
     assert levels(log) == ["error", "warning"]
     assert log.annotations[1].text == "The run is still running; this step stopped following it"
     assert log.timeline[-2:] == [
-        f"To follow the run: mogplex runs events {RUN_ID} --follow",
-        f"To cancel the run: mogplex runs cancel {RUN_ID}",
+        f"To follow the run: {DOCKER} runs events {RUN_ID} --follow",
+        f"To cancel the run: {DOCKER} runs cancel {RUN_ID}",
     ]
 
 
 def test_a_run_that_could_not_be_cancelled_is_a_warning() -> None:
     failed = CancelFailed(run(), UnreachableError("the API did not answer"))
     log = log_of(failed, ended=result(Result.INTERRUPTED, cause="stopped by SIGINT"))
-    expected = f"The run may go on. The API did not answer. To cancel it by hand: mogplex runs cancel {RUN_ID}"
+    expected = f"The run may go on. The API did not answer. To cancel it by hand: {DOCKER} runs cancel {RUN_ID}"
     assert f"Warning: {expected}" in log.timeline
 
 
@@ -505,4 +521,4 @@ def test_details_stop_before_they_drown_the_result() -> None:
     assert sum("The log is long" in line for line in log.timeline) == 1
     assert "[02:29]   flood 149" in log.timeline
     assert any(line.startswith("[03:20]   agent: words 299 yyy") for line in log.timeline)
-    assert "Error: The run failed: Tests fail" in log.timeline
+    assert any(line.startswith("Error: The run failed: Tests fail. ") for line in log.timeline)

@@ -71,7 +71,7 @@ def test_what_is_not_there_or_not_known_is_said(ended: RunResult, shown: str) ->
 
 
 def test_commands_run_where_nothing_but_docker_is_installed() -> None:
-    docker = "docker run --rm -e MOGPLEX_API_KEY ghcr.io/mogplex/run-action:1"
+    docker = "docker run --rm -it -e MOGPLEX_API_KEY ghcr.io/mogplex/run-action:1"
     assert (
         f"```sh\n# look at the work\ngit fetch origin {BRANCH} && git switch {BRANCH}\n"
         f"# read the run's events again\n{docker} runs events {RUN_ID}\n```\n"
