@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS, Told
 from mogplex_ci.platforms.event_words import event_text
-from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, last_line, problem, says_more
+from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, headline, last_line, problem
 from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, timestamp
@@ -83,8 +83,6 @@ class Facts(NamedTuple):
     exit_code: int
     cause: SafeText | None
     """The cause of the result, as a sentence without a full stop; None on success."""
-    says_more: bool
-    """Whether ``cause`` tells more than the headline does."""
     detail: CleanText | None
     """The agent's or the service's text about it; may have several lines."""
     remedy: SafeText | None
@@ -153,6 +151,11 @@ class Facts(NamedTuple):
     """Paths relative to the workspace; None for what was not asked for."""
     artifact_file: SafeText | None
 
+    @property
+    def says_more(self) -> bool:
+        """Whether ``cause`` tells more than the headline does."""
+        return capitalized((self.cause or "").removeprefix("The ")) != headline(self.result)
+
 
 class RunFacts(NamedTuple):
     """One run that is over. Times are seconds since the step began."""
@@ -208,18 +211,16 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
     own = branch if branch != base else None
     pull_request_url = safe.url(timeline.pull_request_url)
-    cause = safe.message(capitalized(result.cause)) if result.cause else None
-    error = safe.sentence(cause, ": ", result.detail) if cause and result.detail else cause
+    cause, error, annotation = _why(result, safe)
     has_work, has_artifact = branch is not None and _has_work(result), result.artifact is not None
     return Facts(
         result=result.result,
         exit_code=result.exit_code,
         cause=cause,
-        says_more=says_more(result.cause, result.result),
         detail=safe.clean(result.detail) if result.detail else None,
         remedy=safe.message(result.remedy) if result.remedy else None,
         error=error,
-        annotation=_annotation(result, error, safe) if error else None,
+        annotation=annotation,
         error_code=safe.identifier(result.error_code),
         problems=tuple(problem(safe, fault) for fault in result.problems),
         duration=result.duration,
@@ -265,13 +266,17 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     )
 
 
-def _annotation(result: RunResult, error: SafeText, safe: Sanitizer) -> SafeText:
-    """Return what failed, the agent's last line if that may tell why, and what to do."""
+def _why(result: RunResult, safe: Sanitizer) -> tuple[SafeText | None, SafeText | None, SafeText | None]:
+    """Return the cause, the cause with its detail, and that with the agent's last line and the remedy."""
+    if not result.cause:
+        return None, None, None
+    cause = safe.message(capitalized(result.cause))
+    error = safe.sentence(cause, ": ", result.detail) if result.detail else cause
     words = result.timeline.last_words if result.result in _AGENT_KNOWS_WHY else None
     last = last_line(words.text) if words else ""
     said: tuple[Part, ...] = (" The agent's last line: ", Untrusted(last), _full_stop(last)) if last else ()
     advice: tuple[Part, ...] = (" ", Untrusted(result.remedy)) if result.remedy else ()
-    return safe.sentence(error, _full_stop(error), *said, *advice)
+    return cause, error, safe.sentence(error, _full_stop(error), *said, *advice)
 
 
 def _full_stop(text: str) -> LiteralString:

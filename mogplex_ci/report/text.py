@@ -72,11 +72,6 @@ def count_of_runs(counts: FleetCounts, seconds_to_start: float, safe: Sanitizer)
     return safe.sentence(safe.line("Runs: {} done, {} running, {} queued", *counts), *wait)
 
 
-def says_more(cause: str, result: Result) -> bool:
-    """Whether ``cause`` tells more than the headline does."""
-    return capitalized(cause.removeprefix("the ")) != headline(result)
-
-
 def capitalized(text: str) -> str:
     """Return ``text`` with its first letter in upper case."""
     return text[:1].upper() + text[1:]
