@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.table import Row
-from mogplex_ci.sanitize.formats import FORMATS
+from mogplex_ci.sanitize.formats import formats
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.corpus import CORPORA, changed, lines
 from tests.unit.sanitize.rule_sets import Rule
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--gitleaks", type=Path, metavar="FILE", help="config/gitleaks.toml of a checkout of gitleaks")
     parser.add_argument("--corpora", nargs="*", default=list(CORPORA), choices=CORPORA, help="harmless lines to read")
     arguments = parser.parse_args()
-    print(f"{len(FORMATS)} formats and private keys; {len(STANDALONE)} kinds and {len(NAMED)} ways to name a secret")
+    print(f"{len(formats())} formats and private keys; {len(STANDALONE)} kinds and {len(NAMED)} ways to name a secret")
     sets = {"betterleaks": rule_sets.betterleaks()}
     if arguments.gitleaks:
         sets["gitleaks"] = rule_sets.gitleaks(arguments.gitleaks.read_text(encoding="utf-8"))

@@ -36,7 +36,7 @@ _PLAIN_WORD: Final = r"[A-Za-z][a-z]{0,6}"
 _ENDED_WORD: Final = r".*[.!?:;)…`*]"
 _RANDOM: Final = r"(?=[\w+/=-]{0,60}\d)[\w+/=-]{10}"
 _LONGEST_KIND: Final = 9
-"""Characters behind a format's mark that may still say what kind of secret it is, as in ``dp.st.prd.``."""
+"""Characters behind a format's prefix that may still say what kind of secret it is, as in ``dp.st.prd.``."""
 _NAMES: Final = (
     *("passphrase", "password", "pwd", "secret", "token", "credentials", "key", "authorization", "bearer", "cookie"),
     *("login", "curl", "mysql", "docker", "redis-cli", "x-", "https://"),
@@ -217,9 +217,10 @@ def _may_begin_secret(word: str) -> bool:
     if not (is_plain or is_ended) or any(name.startswith(word.lower()) for name in _NAMES):
         return True
     part = word.rpartition("/")[2] or word
-    marks = (mark for kind in formats.FORMATS for mark in kind.marks.split())
+    prefixes = (prefix for kind in formats.formats() for prefix in kind.prefixes)
     return any(
-        mark.startswith(part) or (part.startswith(mark) and len(part) < len(mark) + _LONGEST_KIND) for mark in marks
+        prefix.startswith(part) or (part.startswith(prefix) and len(part) < len(prefix) + _LONGEST_KIND)
+        for prefix in prefixes
     )
 
 

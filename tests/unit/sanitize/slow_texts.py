@@ -11,7 +11,6 @@ from re import _parser as parser  # type: ignore[attr-defined]  # private, but t
 from typing import Any, NamedTuple
 
 from mogplex_ci.sanitize import encodings, formats, names, redactor, sanitizer
-from mogplex_ci.sanitize.formats import FORMATS
 from tests.unit.sanitize.rule_sets import members
 
 _GUARDS = ("", "-----BEGIN PRIVATE KEY-----", "cookie: a=", "bearer ", "password: |\n ", "##", "\\")
@@ -21,8 +20,8 @@ _NAMES = ("password", "--token", "<secret", "authorization", "x-api-key", '("api
 
 def expressions() -> Iterator[tuple[tuple[str, ...], str]]:
     """Return every expression of the package, and what stands before the place where it is tried."""
-    for format_ in FORMATS:
-        yield tuple(format_.marks.split()), format_.rest
+    for format_ in formats.formats():
+        yield tuple(format_.prefixes), format_.pattern
     for module, leads in (
         (sanitizer, _GUARDS),
         (redactor, _GUARDS),
