@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import subprocess
 import sysconfig
 import tempfile
@@ -124,5 +123,7 @@ def changed(sanitizer: Sanitizer, harmless: list[str]) -> list[tuple[str, str]]:
 
 
 def _across(sanitizer: Sanitizer, chunk: list[str]) -> list[tuple[str, str]]:
-    text = "\n".join(chunk)
-    return [(text[:200], json.dumps(sanitizer.clean(text, limit=10**7))[:200])]
+    """Return the line before a mask that covers several lines, and what stands there instead."""
+    shown = sanitizer.clean("\n".join(chunk), limit=CHUNK * (_LONGEST + 1)).splitlines()
+    at = next(at for at, line in enumerate(shown) if "***" in line)
+    return [(chunk[at], shown[at])]

@@ -17,6 +17,8 @@ from re import _constants as kinds  # type: ignore[attr-defined]  # private, but
 from re import _parser as parser  # type: ignore[attr-defined]  # private, but there is no other parser
 from typing import Any, NamedTuple
 
+from mogplex_ci.sanitize.formats import Format
+
 _NEARBY = re.compile(
     r"=\|>\|:\{1,3\}=|\[=:\|\]\{1,3\}|\[\\n\\r\]\)\{0,|\[\\s\\S\]\{0,|\.\{0,\d|\(\?:=>\|:=\|=\|:\)|\\s\)\{0,|secret\[|AccountKey"
 )
@@ -89,6 +91,25 @@ def gitleaks(config: str) -> list[Rule]:
     return rules
 
 
+def of_format(known: Format, prefix: str, seed: int = 0) -> Sample:
+    """Return a secret of this format: characters of its alphabet, or what its expression matches behind ``prefix``.
+
+    Letters are added to what stands before the prefix, up to the most that belongs to the secret.
+    """
+    random = randomness.Random(f"{known.secret} {prefix} {seed}")  # noqa: S311 - no real secret
+    while True:
+        maker = _Maker(random)
+        body = maker.make(_parsed(known.pattern, re.ASCII))
+        before = maker.before[: -len(prefix)]  # the assertion ends with the prefix, or with as many dots
+        if not (known.before or maker.before.endswith(prefix)):
+            before = ""  # it is about something else
+        before = ("abcdef" * 9)[: max(int(known.before or 0) - len(before), 0)] + before
+        text = before + prefix + body
+        match = re.compile(known.pattern, re.ASCII).match(text, len(before + prefix))
+        if match and match.end() == len(text):
+            return Sample(text, match[match.lastindex] if match.lastindex else text, True)
+
+
 def samples(rule: Rule, count: int, seed: int = 0) -> Iterator[Sample]:
     """Return texts that ``rule`` matches, made anew from its expression."""
     random = randomness.Random(f"{rule.name} {seed}")  # noqa: S311 - no real secret
@@ -118,6 +139,8 @@ class _Maker:
     def __init__(self, random: randomness.Random) -> None:
         self._random = random
         self._groups: dict[int, str] = {}
+        self.before = ""
+        """What the last assertion wants before the text."""
         self.fixed = 0
         """Length of the longest run of literal characters."""
 
@@ -155,7 +178,9 @@ class _Maker:
             return self.make(argument)
         if kind is kinds.GROUPREF:
             return self._groups.get(argument, "")
-        return ""  # anchors and assertions
+        if kind is kinds.ASSERT and argument[0] < 0:
+            self.before = self.make(argument[1])
+        return ""  # anchors and other assertions
 
 
 _TEXT = string.ascii_letters + string.digits
@@ -188,8 +213,8 @@ _CATEGORIES: dict[Any, str] = {
 
 
 @cache
-def _parsed(pattern: str) -> Any:
-    return parser.parse(pattern)
+def _parsed(pattern: str, flags: int = 0) -> Any:
+    return parser.parse(pattern, flags)
 
 
 @cache

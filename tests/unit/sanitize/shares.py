@@ -6,13 +6,14 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import pairwise
+from itertools import cycle, pairwise
 from random import Random
 from typing import NamedTuple
 from urllib.parse import quote
 
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize.formats import formats
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.rule_sets import Rule
@@ -46,8 +47,16 @@ class Sample(NamedTuple):
         return Sample(encode(self.before), encode(self.secret), encode(self.after), self.kind)
 
 
+def listed(seed: int) -> Iterator[Sample]:
+    """Yield secrets of every prefix of every format, in a sentence."""
+    for known in formats():
+        for prefix in known.prefixes:
+            sample = rule_sets.of_format(known, prefix, seed)
+            yield Sample.of(f"The agent read {sample.text} and went on.", sample.secret, f"{known.secret}, {prefix}")
+
+
 def shaped(rules: list[Rule], seed: int) -> Iterator[Sample]:
-    """Yield secrets with a shape of their own, in a sentence."""
+    """Yield secrets with a shape of their own that others describe, in a sentence."""
     for kind, make in STANDALONE.items():
         if "PRIVATE KEY" not in (secret := make(seeded(seed))):
             yield Sample.of(f"The agent read {secret} and went on.", secret, kind)
@@ -62,12 +71,11 @@ def named(rules: list[Rule], seed: int) -> Iterator[Sample]:
     for kind, (template, make) in NAMED.items():
         secret = make(seeded(seed))
         yield Sample.of(template.format(secret), secret, kind)
-    forms = [form for form in FORMS if "JSON" not in form and form not in ("base64", "URL")]
-    random = seeded(seed)
+    forms = cycle(form for form in FORMS if form not in ("base64", "URL"))
     for rule in rules:
         for sample in rule_sets.samples(rule, 1, seed) if rule.is_named else ():
             if sample.is_plain:
-                form = random.choice(forms)
+                form = next(forms)
                 text = formed(sample.secret, form, name_for(rule.keyword, rule.name))
                 yield Sample.of(text, sample.secret, f"{rule.name}, {form}")
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize.formats import Format, formats
 from mogplex_ci.untrusted import Untrusted
+from tests.unit.sanitize.rule_sets import of_format
 from tests.unit.sanitize.secret_samples import (
     ALNUM,
     NAMED,
     PLACES,
     STANDALONE,
-    WEB,
-    Maker,
     of,
     placed,
     seeded,
@@ -255,22 +255,12 @@ def test_a_format_begins_a_word_or_follows_an_escape(before: str, begins: bool) 
             assert shown == f"{lead}{before}{'***' if begins else token} end"
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        *map(
-            STANDALONE.__getitem__, ("Azure client secret", "Azure DevOps", "Azure storage key", "Azure AI", "Tableau")
-        ),
-        *map(STANDALONE.__getitem__, ("Terraform", "Mailchimp", "Salesforce session")),
-        of((ALNUM, 52), "AzFu", (WEB, 8)),
-        of(("123456789", 16), "|", (WEB, 27)),
-        of((ALNUM, 6), "_", (ALNUM, 29), "_mmk"),
-    ],
-)
-def test_of_what_stands_before_a_mark_no_more_is_masked_than_belongs_to_the_secret(make: Maker) -> None:
-    secret = make(seeded(24))
-    for before in ("", "x", "xyz", "key: "):
-        assert SANITIZER.clean(Untrusted(f"{before}{secret} end")) == f"{before}*** end"
+@pytest.mark.parametrize("known", [known for known in formats() if known.before], ids=lambda known: known.secret)
+def test_of_what_stands_before_a_prefix_no_more_is_masked_than_belongs_to_the_secret(known: Format) -> None:
+    for prefix in known.prefixes:
+        secret = of_format(known, prefix).text
+        for before in ("", "x", "xyz", "key: "):
+            assert SANITIZER.clean(Untrusted(f"{before}{secret} end")) == f"{before}*** end", prefix
 
 
 def test_of_many_texts_in_base64_only_the_one_with_a_secret_is_masked() -> None:

@@ -1,4 +1,7 @@
-"""Secrets of every kind stay hidden in whatever way they reach a log; ``benchmarks.redaction`` prints the shares."""
+"""How much is shown of secrets that are made anew, in every way to a log, and how many harmless lines are changed.
+
+``benchmarks.redaction`` prints the figures. The tables of ``test_secrets.py`` say what is a secret and what is none.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,18 @@ from functools import cache
 
 import pytest
 
+from mogplex_ci.sanitize.formats import Format, formats
+from tests.program import ROOT
+from tests.slow import mostly_slow
 from tests.unit.sanitize import rule_sets
+from tests.unit.sanitize.corpus import changed, lines, lock_files, packages, standard_library
 from tests.unit.sanitize.rule_sets import Rule
 from tests.unit.sanitize.secret_samples import NAMED, STANDALONE
-from tests.unit.sanitize.shares import ENCODINGS, PARTS, Sample, leak, named, shaped, spoken
+from tests.unit.sanitize.shares import ENCODINGS, PARTS, SANITIZER, Sample, leak, listed, named, shaped, spoken
 
 SEED = 3
+MOST_CHANGED = 15
+"""Harmless lines of a million that may be changed."""
 
 
 @cache
@@ -21,8 +30,8 @@ def rules() -> list[Rule]:
 
 @pytest.mark.parametrize("way", [*ENCODINGS, *PARTS])
 def test_no_secret_with_a_shape_of_its_own_is_shown(way: str) -> None:
-    samples = list(shaped(rules(), SEED))
-    assert len(samples) > 500
+    samples = [*listed(SEED), *shaped(rules(), SEED)]
+    assert len(samples) > 700
     assert {sample.kind: sample.text for sample in samples if leak(sample, way)} == {}
 
 
@@ -32,6 +41,34 @@ def test_at_most_one_in_a_hundred_secrets_with_a_name_is_shown(way: str) -> None
     shown = {sample.kind: sample.text for sample in samples if leak(sample, way)}
     assert len(shown) <= len(samples) / 100, shown
     assert not shown.keys() & NAMED.keys()
+
+
+@pytest.mark.parametrize("source", mostly_slow([lock_files, standard_library, packages], every=3))
+def test_harmless_lines_stay_as_they_are(source: object) -> None:
+    assert callable(source)
+    harmless = list(lines(source(), 300_000))
+    assert len(harmless) > 1_000
+    found = changed(SANITIZER, harmless)
+    assert len(found) <= MOST_CHANGED * len(harmless) / 1_000_000, found
+
+
+def test_betterleaks_finds_nothing_in_the_logs_of_a_whole_step() -> None:
+    betterleaks = pytest.importorskip("betterleaks", reason="betterleaks has no package for this Python")
+    logs = sorted((ROOT / "tests" / "e2e" / "golden").rglob("*.*"))
+    assert logs
+    for log in logs:
+        found = betterleaks.scan_string(log.read_text(encoding="utf-8"))
+        assert [one for one in found if one.confidence != "low"] == [], log
+
+
+@pytest.mark.parametrize("known", [known for known in formats() if known.before], ids=lambda known: known.secret)
+def test_a_secret_is_hidden_whose_first_letters_were_shown_before_a_tool_call(known: Format) -> None:
+    """A few letters are shown as a word; the mark of such a secret stands behind them."""
+    for prefix in known.prefixes:
+        text = rule_sets.of_format(known, prefix, SEED).text
+        for size in range(1, 8 if text[0].isalpha() else 1):
+            shown = spoken([f"It is {text[:size]}", f"{text[size:]} and more.\n"], "interrupt")
+            assert text[size + 2 : size + 9] not in shown, (prefix, size)
 
 
 @pytest.mark.parametrize("kind", ["Mogplex", "JWT", "Telegram", "Slack webhook", "SendGrid"])
