@@ -406,7 +406,7 @@ class Try:
     @property
     def events(self) -> list[str]:
         """The lines of its file of events."""
-        file = self._step.workspace / "events.ndjson"
+        file = self._step.workspace / "out" / "events.ndjson"
         return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
     @property

@@ -23,7 +23,7 @@ from mogplex_ci.inputs.sources import (
 )
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import StartRequest
-from mogplex_ci.outputs import WRITTEN_BIT_BY_BIT
+from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
 from mogplex_ci.platforms.base import github_api
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import decode, inside, read_text, writable
@@ -138,6 +138,9 @@ def read_inputs(
         problems += _missing(values, repository)
     typed, unusable = _typed(values, {problem.input for problem in wrong}, workspace)
     problems += unusable
+    if typed.get("output_dir") and typed.get("dry_run") == typed["output_dir"] / EVENTS_FILE:
+        fault = "is a file that this step would replace, because output-dir is its folder"
+        problems.append(Problem("dry-run", fault, "Use another output-dir.", Untrusted(values["dry-run"])))
     if problems:
         raise UsageError(*problems, *gathered.warnings)  # a misspelt name may be why another input is missing
     typed["repo"] = typed["repo"] or repository

@@ -96,6 +96,8 @@ class Facts(NamedTuple):
     duration: float
     """Seconds since the step began."""
     requests: int
+    dry_run: SafeText | None
+    """A sentence that says what a dry run played; None when the step was none."""
     title: CleanText
     """The task's first line; empty when there is no task."""
     task: CleanText
@@ -123,7 +125,7 @@ class Facts(NamedTuple):
     pull_request_url: SafeText | None
     pull_request_number: int | None
     branch_url: SafeText | None
-    """GitHub's page of the branch, when it is one of its own."""
+    """GitHub's page of the branch, when it is one of its own and no dry run's."""
     compare_url: SafeText | None
     """GitHub's comparison of the branch with its base."""
     preview_url: SafeText | None
@@ -155,6 +157,16 @@ class Facts(NamedTuple):
     def says_more(self) -> bool:
         """Whether ``cause`` tells more than the headline does."""
         return capitalized((self.cause or "").removeprefix("The ")) != headline(self.result)
+
+    @property
+    def pull_request_link(self) -> SafeText | None:
+        """The pull request's address; None also in a dry run, whose pull request may not exist."""
+        return None if self.dry_run else self.pull_request_url
+
+    @property
+    def compare_link(self) -> SafeText | None:
+        """The comparison's address; None also in a dry run, whose branch does not exist."""
+        return None if self.dry_run else self.compare_url
 
 
 class RunFacts(NamedTuple):
@@ -210,6 +222,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     task, folder = (inputs.prompt, inputs.output_dir) if inputs else ("", None)
     branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
     own = branch if branch != base else None
+    played = inputs and what_is_played(inputs, platform, safe)
     pull_request_url = safe.url(timeline.pull_request_url)
     cause, error, annotation = _why(result, safe)
     has_work, has_artifact = branch is not None and _has_work(result), result.artifact is not None
@@ -225,6 +238,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         problems=tuple(problem(safe, fault) for fault in result.problems),
         duration=result.duration,
         requests=result.requests_sent,
+        dry_run=safe.sentence("Dry run: nothing was sent, and ", played, " was played.") if played else None,
         title=safe.clean(first_line(task), limit=TITLE_LIMIT),
         task=safe.clean(task, limit=MESSAGE_LIMIT),
         attempt=_attempt(platform, safe),
@@ -245,7 +259,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         commit=_commit(run, safe),
         pull_request_url=pull_request_url,
         pull_request_number=_number(pull_request_url),
-        branch_url=_github(safe, repo, "tree", own),
+        branch_url=None if played else _github(safe, repo, "tree", own),
         compare_url=_github(safe, repo, "compare", f"{base}...{own}") if own and base else None,
         preview_url=_preview(result, safe),
         changed=timeline.changed,
@@ -379,6 +393,17 @@ def _number(pull_request_url: SafeText | None) -> int | None:
 
 def _github(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None) -> SafeText | None:
     return safe.url(f"https://github.com/{repo}/{page}/{quote(name)}") if repo and name else None
+
+
+def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
+    """Return the name of the scenario, or the path of the file, that a dry run plays; None when there is none."""
+    match inputs.dry_run:
+        case False:
+            return None
+        case True | str() as name:
+            return safe.line("the scenario {}", "success" if name is True else name)
+        case path:
+            return _relative(path, platform, safe)
 
 
 def _relative(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:

@@ -16,6 +16,7 @@ from mogplex_ci.errors import Problem, RateLimitedError
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import System
 from mogplex_ci.report import Report, text
+from mogplex_ci.report.facts import what_is_played
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, LogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
@@ -84,9 +85,13 @@ class Log(Report):
         """Show the start request of a dry run, with the token hidden."""
         line = self._safe.line
         body = json.dumps(inputs.start_request(inputs.repo or ""), indent=2, ensure_ascii=False)
-        which = "The request for each repository" if inputs.is_for_many_repos else "The request"
+        which: LiteralString = "The request for each repository" if inputs.is_for_many_repos else "The request"
+        played = what_is_played(inputs, self._out.platform, self._safe)
         self._out.group(
-            line("Dry run: nothing is sent to {}. {} would be", inputs.base_url, which),
+            self._safe.sentence(
+                *("Dry run: nothing is sent to ", Untrusted(inputs.base_url), ", and ", played, " is played. "),
+                *(which, " would be"),
+            ),
             [line("POST /api/v1/mogplex/runs"), line("Authorization: Bearer ***"), *self._safe.block(Untrusted(body))],
         )
 
@@ -128,7 +133,7 @@ class Log(Report):
         log, kept = self._runs.pop(run.name)
         facts = run.facts
         log.end(facts)
-        link: tuple[Part, ...] = (": ", facts.pull_request_url) if facts.pull_request_url else ()
+        link: tuple[Part, ...] = (": ", facts.pull_request_link) if facts.pull_request_link else ()
         took = (" after ", duration(facts.duration)) if facts.run_id else ()
         said = (run.name, " ", text.mark(facts.result), " ", text.headline(facts.result), *took, *link)
         self._out.say(*said)

@@ -226,8 +226,10 @@ class RunLog:
         self._out.annotate(Level.ERROR, "Mogplex", words)
 
     def _paused(self, asks: Checkpoint | None) -> None:
-        """Say that the run waits for an answer, and what it asks."""
-        self._say("The run is paused: it waits for a person's answer in Mogplex")
+        """Say that the run has paused, what it asks, and whether it waits for an answer."""
+        is_cancelled = self._inputs is not None and self._inputs.on_pause == "cancel"
+        what = "on-pause cancels it" if is_cancelled else "it waits for a person's answer in Mogplex"
+        self._say("The run is paused: ", what)
         if asks is not None and asks.summary:
             self._say("It asks: ", asks.summary)
         if asks is not None and (url := self._safe.url(asks.preview_url)):
@@ -266,17 +268,17 @@ class RunLog:
     def _delivery(self, facts: Facts) -> None:
         """Say what the run delivered, or that this is unknown."""
         is_unknown = facts.changed is None and facts.pull_request_url is None
-        if facts.pull_request_url:
-            self._out.annotate(Level.NOTICE, "Pull request", facts.pull_request_url)
-            self._out.platform.link(self._safe.line("Pull request"), facts.pull_request_url)
+        if facts.pull_request_link:
+            self._out.annotate(Level.NOTICE, "Pull request", facts.pull_request_link)
+            self._out.platform.link(self._safe.line("Pull request"), facts.pull_request_link)
         elif facts.changed is False:
             self._warn("No change", self._safe.line("The run changed nothing in the repository"))
         elif is_unknown and facts.events_missing:
             self._say("Pull request and change: unknown (events are missing)")
         elif is_unknown and facts.has_work:
             self._say("Pull request and change: unknown (no event reports them)")
-        if facts.compare_url and not facts.pull_request_url and (facts.has_work or facts.events_missing):
-            self._say("Compare: ", facts.compare_url)
+        if facts.compare_link and not facts.pull_request_url and (facts.has_work or facts.events_missing):
+            self._say("Compare: ", facts.compare_link)
 
     def _add(self, additions: Iterable[Addition]) -> None:
         """Write what was added to the timeline. What cannot be shown must not hide what comes after it."""
@@ -291,7 +293,8 @@ class RunLog:
             self._write_batch()
         match addition:
             case PhaseStarted():
-                self._phase(addition.at, text.phase_started(addition, self._safe), addition)
+                is_real = self._inputs is None or not self._inputs.dry_run
+                self._phase(addition.at, text.phase_started(addition, self._safe, links=is_real), addition)
             case PhaseEnded():
                 self._phase(addition.at, text.phase_ended(addition), addition)
             case ToolCall():

@@ -68,6 +68,7 @@ class Summary(Report):
         said, facts = step.headline(self._safe), step.facts
         parts = [
             Markdown.of("## {}\n", self._safe.sentence(mark(facts.result), " ", facts.title or said)),
+            *([Markdown.of("{}\n", facts.dry_run)] if facts.dry_run else []),
             Markdown.of("**{}** after {} · {}\n", said, duration(facts.duration), count(facts.requests, "request")),
             _table(step, self._safe),
             _chart(step, self._safe),
@@ -97,7 +98,7 @@ def _table(step: StepFacts, safe: Sanitizer) -> Markdown:
 def _table_row(run: RunFacts, safe: Sanitizer, *, has_tasks: bool) -> Markdown:
     facts = run.facts
     label = Markdown.of("#{}", facts.pull_request_number) if facts.pull_request_number else None
-    link = safe.link(facts.pull_request_url, label) if facts.pull_request_url else None
+    link = safe.link(facts.pull_request_link, label) if facts.pull_request_link else label
     branch = safe.markdown(facts.branch_shown) if facts.branch_shown else Markdown.of("")
     result = Markdown.of("{} {}", safe.sentence(mark(facts.result)), Markdown.of(headline(facts.result)))
     cells = [
@@ -151,6 +152,8 @@ def _top(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     """Yield the title, and the line with what matters most."""
     said, symbol = headline(facts.result), mark(facts.result)
     yield Markdown.of("## {}\n", safe.sentence(symbol, " ", facts.title or said))
+    if facts.dry_run:
+        yield Markdown.of("{}\n", facts.dry_run)
     yield Markdown.of("{}\n", top_line(facts, safe))
 
 
@@ -161,12 +164,12 @@ def top_line(facts: Facts, safe: Sanitizer) -> Markdown:
     if facts.pull_request_url:
         number = facts.pull_request_number
         label = Markdown.of("Pull request") if number is None else Markdown.of("Pull request #{}", number)
-        line.append(safe.link(facts.pull_request_url, label) or label)
+        line.append(safe.link(facts.pull_request_link, label) or label)
     elif facts.changed is False:
         line.append(Markdown.of("no change"))
     elif facts.run_id and facts.has_work:
         unknown = Markdown.of("pull request and change unknown")
-        line.append(safe.link(facts.compare_url, unknown) or unknown)
+        line.append(safe.link(facts.compare_link, unknown) or unknown)
     if facts.branch_shown:
         name = safe.markdown(facts.branch_shown)
         line.append(safe.link(facts.branch_url, name) or name)

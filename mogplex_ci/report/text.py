@@ -179,12 +179,12 @@ def entry_text(entry: Entry, safe: Sanitizer) -> EntryText:
             return note(entry, safe)
 
 
-def phase_started(entry: PhaseStarted, safe: Sanitizer) -> EntryText:
-    """Return the words for the start of a phase."""
+def phase_started(entry: PhaseStarted, safe: Sanitizer, *, links: bool = True) -> EntryText:
+    """Return the words for the start of a phase; without ``links``, no address of a pull request."""
     event = entry.event
     if event is None:
         return EntryText(entry.phase.value, ["started"])
-    url = safe.url(event.git.pull_request_url) if event.git else None
+    url = safe.url(event.git.pull_request_url) if event.git and links else None
     return EntryText(entry.phase.value, join_present(": ", event.message or "started", url))
 
 

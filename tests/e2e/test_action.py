@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.program import GitHubStep, run_program
 from tests.waits import LONG, asked, wait_until
 
 SPEED = 20
+PAGE = "https://github.com/acme/web/pull"
 
 
 @pytest.fixture
@@ -195,15 +197,22 @@ def test_dry_run_needs_no_token_and_shows_the_request(tmp_path: Path) -> None:
     [("success", 0, "success"), ("failed", 1, "failed"), ("awaiting_input", 1, "paused")],
 )
 def test_dry_run_of_a_scenario_ends_as_the_scenario_does(tmp_path: Path, status: str, code: int, result: str) -> None:
-    """And names no command that asks the service for a run which it does not have."""
-    scenario = tmp_path / "quick.yaml"
-    scenario.write_text(f"steps:\n  - status: streaming\n  - status: {status}\n", encoding="utf-8")
-    inputs = ["--repo", "my-org/app", "--prompt", "Fix it", "--dry-run", "./quick.yaml", "--output-dir", "."]
-    ended = run_program("--dry-run", *inputs, env={}, cwd=tmp_path)
+    """And says so at the top of its reports, where nothing asks for or leads to a run, branch or pull request."""
+    step = GitHubStep(tmp_path, inputs={"prompt": "Fix it", "dry-run": "./quick.yaml", "output-dir": "."})
+    delivery = {"stage": "git_delivery", "working_branch": "agent/1", "changed": True, "pull_request_url": f"{PAGE}/1"}
+    steps = [{"status": "streaming"}, {"event": "log", "message": "Ready", "payload": delivery}, {"status": status}]
+    (step.workspace / "quick.yaml").write_text(json.dumps({"steps": steps}), encoding="utf-8")
+    ended = step.run()
     assert ended.code == code, ended.out
-    for text in (ended.out, (tmp_path / "report.html").read_text(encoding="utf-8")):
-        assert not re.search(r"mogplex runs|run-action:1 runs|git fetch", text)
-    assert f"MOGPLEX_RESULT={result}\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")
+    reports = [step.summary, (step.workspace / "report.html").read_text(encoding="utf-8").split("<main>")[1]]
+    assert "Dry run: nothing is sent to https://mogplex.com, and quick.yaml is played" in ended.out.splitlines()[0]
+    for text in (ended.out, *reports):
+        assert not re.search(r"mogplex runs|run-action:1 runs|git fetch|tree/agent|\.\.\.agent", text)
+    assert [f"{PAGE}/1" in text for text in (ended.out, step.summary)] == [False, False]
+    assert f'href="{PAGE}/1"' not in reports[1]  # it is in the event's text
+    for text in reports:
+        assert "Dry run: nothing was sent, and quick.yaml was played." in html.unescape(text[:200])
+    assert (step.outputs["result"], step.outputs["pull-request-url"]) == (result, f"{PAGE}/1")
 
 
 def test_a_prompt_on_standard_input(tmp_path: Path) -> None:

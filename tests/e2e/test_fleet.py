@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import signal
@@ -217,7 +218,8 @@ def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_pat
     step = GitHubStep(tmp_path, inputs=inputs)
     ended = step.run()
     assert ended.code == 0, ended.out
-    assert "The request for each repository would be" in ended.out
+    assert "and the scenario no-change is played. The request for each repository would be" in ended.out
+    assert "Dry run: nothing was sent, and the scenario no-change was played." in html.unescape(step.summary[:300])
     assert step.outputs["result"] == "success"
     assert [(row["repo"], row["result"]) for row in results(step)] == [("nobody/example", "success")]
 

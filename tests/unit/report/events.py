@@ -133,6 +133,7 @@ def inputs(**fields: Any) -> ActionInputs:
         "base_url": "https://mogplex.com",
         "annotations": "all",
         "dry_run": False,
+        "on_pause": "detach",
         "include_event": False,
         "summary": True,
         "output_dir": None,

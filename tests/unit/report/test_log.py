@@ -408,6 +408,8 @@ def test_a_pause_says_what_the_run_asks() -> None:
         f"To follow the run: {DOCKER} runs events {RUN_ID} --follow",
         f"To cancel the run: {DOCKER} runs cancel {RUN_ID}",
     ]
+    cancelled = log_of(paused, ended=result(Result.PAUSED), on_pause="cancel").timeline
+    assert cancelled[:2] == ["The run is paused: on-pause cancels it", "It asks: Is this fine?"]
 
 
 def test_a_timeout_says_how_to_follow_the_run() -> None:
