@@ -123,7 +123,6 @@ class Facts(NamedTuple):
     commit: SafeText | None
     """Id of the pushed tip."""
     pull_request_url: SafeText | None
-    pull_request_number: int | None
     branch_url: SafeText | None
     """GitHub's page of the branch, when it is one of its own and no dry run's."""
     compare_url: SafeText | None
@@ -157,6 +156,12 @@ class Facts(NamedTuple):
     def says_more(self) -> bool:
         """Whether ``cause`` tells more than the headline does."""
         return capitalized((self.cause or "").removeprefix("The ")) != headline(self.result)
+
+    @property
+    def pull_request_number(self) -> int | None:
+        """The number that ends the pull request's address."""
+        match = re.search(r"/pull/(\d{1,9})$", self.pull_request_url or "", re.ASCII)
+        return int(match[1]) if match else None
 
     @property
     def pull_request_link(self) -> SafeText | None:
@@ -223,7 +228,6 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
     own = branch if branch != base else None
     played = inputs and what_is_played(inputs, platform, safe)
-    pull_request_url = safe.url(timeline.pull_request_url)
     cause, error, annotation = _why(result, safe)
     has_work, has_artifact = branch is not None and _has_work(result), result.artifact is not None
     return Facts(
@@ -257,8 +261,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         base_branch=base,
         base_shown=safe.clean(result.base_branch, limit=BRANCH_LIMIT) if result.base_branch else None,
         commit=_commit(run, safe),
-        pull_request_url=pull_request_url,
-        pull_request_number=_number(pull_request_url),
+        pull_request_url=safe.url(timeline.pull_request_url),
         branch_url=None if played else _github(safe, repo, "tree", own),
         compare_url=_github(safe, repo, "compare", f"{base}...{own}") if own and base else None,
         preview_url=_preview(result, safe),
@@ -384,11 +387,6 @@ def _last_words(timeline: Timeline, safe: Sanitizer) -> CleanText | None:
         return None
     text = safe.clean(words, limit=MESSAGE_LIMIT)
     return text if len(text) <= MESSAGE_LIMIT else safe.clean(words, limit=MESSAGE_LIMIT - 100)
-
-
-def _number(pull_request_url: SafeText | None) -> int | None:
-    match = re.search(r"/pull/(\d{1,9})$", pull_request_url or "", re.ASCII)
-    return int(match[1]) if match else None
 
 
 def _github(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None) -> SafeText | None:
