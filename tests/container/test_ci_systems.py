@@ -26,7 +26,7 @@ from tests.waits import wait_until
 
 pytestmark = pytest.mark.container
 
-POD = claim("docs/enterprise.md", "kind: Pod")
+POD = claim("examples/kubernetes/pod.yaml")
 BITBUCKET = claim("examples/bitbucket/bitbucket-pipelines.yml")
 PROMPT = "Fix the build"
 STEP = f"mogplex-ci --dry-run no-change --repo acme/web --prompt {shlex.quote(PROMPT)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,8 +21,9 @@ from tests.require import require
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 
-MIRROR = claim("docs/enterprise.md", "name: Mirror run-action")
+MIRROR = claim("examples/workflows/mirror.yml")
 VERIFY = claim("SECURITY.md", "cosign verify")
+(COSIGN_ACTION,) = re.findall("uses: (sigstore/[^ ]+)", MIRROR.code)
 VERSION = "1.2.3"
 # bcrypt of "password", as htpasswd writes it
 LOGIN = "mirror:$2b$04$JYe5.sGb5aJzWaegY5Z3geKgN6z9E/KL3AOLDABbuX.r8ZPQF.tYq\n"
@@ -112,7 +114,7 @@ def test_the_mirror_workflow_copies_the_image_and_makes_an_action_that_names_the
         done = act(
             workspace(job / "repository", workflow),
             "--platform=ubuntu-24.04=-self-hosted",
-            f"--local-repository=sigstore/cosign-installer@v4={job / 'cosign-installer'}",
+            f"--local-repository={COSIGN_ACTION}={job / 'cosign-installer'}",
             f"--input=version={VERSION}",
             "--secret=REGISTRY_PASSWORD=password",
             "--secret=GITHUB_TOKEN=github-token",
