@@ -2,7 +2,7 @@
 
 A hidden marker on its first line tells it from other comments, so that a re-run edits it instead of adding another one.
 The marker is made with the Mogplex token: no one else can write one for a future run, even with a known key.
-The agent's text stands in a fenced block, where no mention, link, image, heading or HTML takes effect.
+The agent's text is a quote, in which no mention, link, image, heading or HTML takes effect.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ CALLS_SECONDS: Final = 15.0
 """How long GitHub is asked for one change of the comment. The run is not followed meanwhile."""
 STOPPED_SECONDS: Final = 0.5
 """The same after a stop signal: the CI system kills the job five seconds after it."""
-_DETAIL: Final = Detail(calls=0, tools=0, text=6_000)
-"""GitHub takes 65,536 characters in all; the longest comment has eight such texts."""
+_DETAIL: Final = Detail(calls=0, tools=0, text=3_000)
+"""GitHub takes 65,536 characters. The longest comment has eight such texts, two of them escaped to sixfold length."""
 _MARKER: Final = "<!-- run-action "
 _DIGITS: Final = 32
 """Hexadecimal digits of a digest in the marker."""
@@ -129,7 +129,7 @@ class CommentReport(Report):
         self._comment.is_about(update.run.id, key=None if update.followed else self._key)
         if not self._has_run:
             self._has_run = True
-            said = Markdown.of("**The Mogplex run is at work**")
+            said = Markdown.of("**The Mogplex run is running**")
             self._write(Markdown.of("{}{}\n", said, job_link(self._safe, self._job_url)), CALLS_SECONDS)
 
     def end(self, step: StepFacts) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 from mogplex_ci.report import Report
@@ -22,8 +21,6 @@ LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""
 LIMIT_OF_RUNS: Final = LIMIT * 8 // 10
 """Bytes of the summary for the parts of several runs; the table and the chart have the rest."""
-WIDTH: Final = 100
-"""Characters of a line in a fenced block, about what GitHub shows without scrolling."""
 TALL: Final = 12
 """Tasks from which on the chart is folded."""
 _LAST_SECOND: Final = 30 * 86_400.0
@@ -113,18 +110,13 @@ def _table_row(run: RunFacts, safe: Sanitizer, *, has_tasks: bool) -> Markdown:
 
 
 def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
-    """Return all runs as a mermaid chart; times count from the beginning of the step. Empty when none was started."""
+    """Return all runs as a mermaid chart; times count from the beginning of the step. Empty for fewer than two."""
     bars = [
-        chart_bar(
-            safe.diagram_label(run.label),
-            "done" if run.facts.exit_code == 0 else "crit",
-            run.began,
-            run.ended,
-        )
+        chart_bar(safe.diagram_label(run.label), "crit" if run.facts.exit_code else "done", run.began, run.ended)
         for run in step.runs
         if run.facts.run_id
     ]
-    return chart_of(bars, step.facts.duration) if bars else Markdown.of("")
+    return chart_of(bars, step.facts.duration) if len(bars) > 1 else Markdown.of("")
 
 
 def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown:
@@ -183,7 +175,7 @@ def why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     elif facts.cause and facts.says_more:
         yield Markdown.of("**{}**\n", facts.cause)
     if facts.detail and facts.result is not Result.REJECTED:  # then it is one of a gate's items
-        yield Markdown.of("{}\n", safe.fence(_wrapped(facts.detail), limit=detail.text))
+        yield Markdown.of("{}\n", safe.quote(facts.detail, limit=detail.text))
     if facts.preview_url:
         yield Markdown.of("{}\n", safe.link(facts.preview_url, Markdown.of("Preview")) or facts.preview_url)
     if facts.remedy and facts.result is not Result.REJECTED:
@@ -203,15 +195,15 @@ def gates(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
 
 
 def last_words(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
-    """Yield what the agent said last, in a block that nothing in it can end."""
+    """Yield what the agent said last."""
     if facts.message:
-        yield Markdown.of("**The agent's last words**\n\n{}\n", safe.fence(_wrapped(facts.message), limit=detail.text))
+        yield Markdown.of("### The agent's last words\n\n{}\n", safe.quote(facts.message, limit=detail.text))
 
 
 def _next(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     if facts.next_steps:
         commands = "\n".join(f"# {step.purpose}\n{step.command}" for step in facts.next_steps)
-        yield Markdown.of("**Next**\n\n{}\n", safe.fence(commands, language="sh"))
+        yield Markdown.of("### Next\n\n{}\n", safe.fence(commands, language="sh"))
 
 
 def _ids(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
@@ -238,18 +230,15 @@ def _ids(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
 
 
 def _time(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
-    """Yield the chart, folded when it is tall."""
-    chart = gantt(facts, safe, most_calls=detail.calls)
-    if chart is None:
-        return
+    """Yield how long the phases took, and a chart if there are calls to draw beside them, folded when it is tall."""
+    took = [Markdown.of("{} {}", Markdown.of(name), duration(end - start)) for name, start, end in facts.spans]
+    if took:
+        yield Markdown.of("### Where the time went\n\n{}\n", Markdown.joined(" · ", took))
     calls = sum(len(use.calls) for use in facts.tools)
-    title = Markdown.of("Where the time went")
-    if detail.calls < calls:
-        title = Markdown.of("{}: the {} longest of {} calls", title, detail.calls, calls)
-    if len(facts.spans) + min(calls, detail.calls) > TALL:
-        yield folded(title, chart)
-    else:
-        yield Markdown.of("**{}**\n\n{}", title, chart)
+    shown = min(calls, detail.calls)
+    if shown > 1 and (chart := gantt(facts, safe, most_calls=shown)) is not None:
+        title = Markdown.of("Phases and the {} longest of {} tool calls", shown, calls)
+        yield folded(title, chart) if len(took) + shown > TALL else chart
 
 
 def _tools(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
@@ -314,16 +303,6 @@ def _time_of(seconds: float) -> Markdown:
     hours, minute = divmod(minutes, 60)
     day, hour = divmod(hours, 24)
     return Markdown.of("2000-01-{:02} {:02}:{:02}:{:02}.{:03}", day + 1, hour, minute, second, milliseconds)
-
-
-def _wrapped(text: CleanText) -> str:
-    """Return ``text`` with its long lines wrapped: a fenced block does not wrap them."""
-    return "\n".join(
-        textwrap.fill(line, WIDTH, replace_whitespace=False, break_long_words=False, break_on_hyphens=False)
-        if len(line) > WIDTH
-        else line
-        for line in text.split("\n")
-    )
 
 
 def folded(title: Markdown, content: Markdown) -> Markdown:

@@ -42,8 +42,13 @@ _URL = rf"https://[A-Za-z0-9.-]{{1,253}}(?::{_PORT})?(?:[/?#][A-Za-z0-9._~%&+,=:
 _REPO = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}"
 _KEY = r"[A-Za-z0-9][A-Za-z0-9 ._/:@+=,-]{0,199}"
 _PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
-_MARKUP = r"[!-,.:;<-@\[-`{-~]"
-"""ASCII punctuation except ``-`` and ``/``, which mean nothing inside a line of markdown."""
+_MARKUP = (
+    r"(?<=@)(?=\S)|(?<=#)(?=\d)|(?<=GH-)(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)"  # what GitHub makes links of
+    r"|[`*~\[\]<|$]|\\(?=[!-/:-@\[-`{-~]|\Z)|&(?=[#\w])"
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # inside a word it means nothing
+    r"|#(?=#*\Z)|\A(?:[>#+=:-]|\d{1,9}[.)])"  # the end of a heading; the start of a line
+)
+"""Places in a text, and characters at the end of a match, where markdown may obey."""
 _NOT_IN_DIAGRAMS = r"[^\w .,/()=+@'-]+"
 """Characters that mermaid may take for syntax, and more."""
 
@@ -216,6 +221,15 @@ class Sanitizer:
         text = self.clean(value, limit=limit)
         bar = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
         return str.__new__(Markdown, f"{bar}{language}\n{text}\n{bar}")
+
+    def quote(self, value: Value, *, limit: int = BLOCK_LIMIT) -> Markdown:
+        """Return ``value`` as a quote, whose lines wrap and stay apart; it has to stand on lines of its own."""
+        lines = []
+        for line in self.clean(value, limit=limit).split("\n"):
+            text = line.lstrip(" \t")
+            indent = len(line[: len(line) - len(text)].expandtabs(4))
+            lines.append(f"> {'&nbsp;' * min(indent, 40)}{_escaped(text)}<br>" if text else ">")
+        return str.__new__(Markdown, "\n".join(lines))
 
     def link(self, url: Untrusted | str | None, label: Markdown | None = None) -> Markdown | None:
         """Return a link with ``label``, or with the URL itself; None when it is no https URL without credentials."""
@@ -510,14 +524,14 @@ def _bounded(seconds: float) -> float:
 def _escaped(text: str) -> str:
     """Return ``text`` on one line with its markup as character references, which markdown takes for plain characters.
 
-    Mail addresses and mentions are found after references are decoded: a ``wbr``, which only allows a line break,
-    keeps the halves apart.
+    Addresses, mentions and issues are found after references are decoded: a ``wbr``, which only allows a line break,
+    keeps their parts apart.
     """
-    return re.sub(_MARKUP, _reference, text.replace("\n", " "))
+    return _compiled(_MARKUP).sub(_reference, text.replace("\n", " "))
 
 
 def _reference(match: re.Match[str]) -> str:
-    return "&#64;<wbr>" if match[0] == "@" else f"&#{ord(match[0])};"
+    return f"{match[0][:-1]}&#{ord(match[0][-1])};" if match[0] else "<wbr>"
 
 
 def _has_gitlab_time(text: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize import Markdown, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.oracles.github_markdown import rendered
 from tests.unit.sanitize.hostile_text import hostile
@@ -48,6 +48,36 @@ def test_inline_text_is_code_and_nothing_else(text: str) -> None:
     page = rendered(f"before {SANITIZER.markdown(Untrusted(text))} after")
     assert page.elements == ["p", "code"]
     assert page.code == shown
+
+
+@given(markup)
+@example("C:\\ \\* \\")
+@example("1. one")
+@example("a_b __c__ _d_")
+@example("www.evil.example")
+@example("ada@evil.example mailto:ada@evil.example xmpp:ada@evil.example/a")
+def test_a_sentence_is_nothing_but_a_sentence(text: str) -> None:
+    shown = SANITIZER.sentence("A ", Untrusted(text))
+    for page in (rendered(Markdown.of("{}\n", shown)), rendered(Markdown.of("{}\n", SANITIZER.message(text)))):
+        assert page.elements == ["p"]
+    assert "".join(text for _, text in rendered(Markdown.of("{}", shown)).texts).strip() == shown.strip()
+
+
+@given(markup)
+@example("1. one\n- two\n===\n:-:\n    four\n---\n#\n> five")
+@example("a\n\n\nb\n")
+def test_a_quote_keeps_its_lines_and_nothing_else(text: str) -> None:
+    page = rendered(SANITIZER.quote(Untrusted(text)))
+    assert {re.sub(" .*", "", element) for element in page.elements} <= {"blockquote", "p", "br"}
+    lines = [line.replace("\xa0", " ").strip() for line in "".join(text for _, text in page.texts).split("\n")]
+    clean = SANITIZER.clean(Untrusted(text))
+    assert [line for line in lines if line] == [line.strip() for line in clean.split("\n") if line.strip()]
+
+
+def test_what_means_nothing_in_markdown_stays_as_it_is() -> None:
+    plain = 'It\'s "50 %" (a/b, c-d; e.f = g + h): MOGPLEX_API_KEY & C:\\Users! # x? {y} ^'
+    assert Markdown.of("{}", SANITIZER.line(plain)) == plain
+    assert Markdown.of("{}", SANITIZER.line("3. *a* @b #1")) == "3&#46; &#42;a&#42; @<wbr>b #<wbr>1"
 
 
 @given(markup)
