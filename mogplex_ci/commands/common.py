@@ -143,6 +143,17 @@ def one_of(name: str, *choices: str) -> Callable[[str], str]:
     return check
 
 
+def whole_number(flag: str, least: int, most: int) -> Callable[[str], int]:
+    """Return an argparse type for ``flag`` that accepts whole numbers from ``least`` to ``most``."""
+
+    def check(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise UsageError(Problem(flag, f"is not a whole number from {least} to {most}", got=Untrusted(text)))
+        return int(text)
+
+    return check
+
+
 def run_id(text: str) -> str:
     """Argparse type of a run's id."""
     text = text.strip()

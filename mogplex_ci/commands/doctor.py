@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
+from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 from urllib.parse import urlsplit
@@ -52,24 +52,15 @@ _NO_BRANCH: Final = "mogplex-ci/doctor"
 """A branch that is not there: the answers are small."""
 
 
-class Mark(StrEnum):
-    """How good a finding is."""
+class Mark(Enum):
+    """How good a finding is: its word, its sign, the sign for terminals that are not UTF-8, and its style."""
 
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
+    OK = ("ok", "✔", "v", Style.GOOD)
+    WARNING = ("warning", "!", "!", Style.WARNING)
+    FAILED = ("failed", "✘", "x", Style.BAD)
     """A step would fail because of it."""
-    UNKNOWN = "unknown"
+    UNKNOWN = ("unknown", "?", "?", Style.PLAIN)
     """It could not be checked, or there is nothing to check."""
-
-
-SIGNS: Final[Mapping[Mark, tuple[LiteralString, LiteralString, Style]]] = {
-    Mark.OK: ("✔", "v", Style.GOOD),
-    Mark.WARNING: ("!", "!", Style.WARNING),
-    Mark.FAILED: ("✘", "x", Style.BAD),
-    Mark.UNKNOWN: ("?", "?", Style.PLAIN),
-}
-"""Sign of a finding, its form for terminals that are not UTF-8, and style."""
 
 
 class Finding(NamedTuple):
@@ -235,17 +226,15 @@ def _of_problem(check: LiteralString, problem: Problem) -> Finding:
 
 
 def _print(check: LiteralString, finding: Finding, console: Console, *, as_json: bool) -> None:
-    line = console.safe.line
+    line, (word, sign, plain_sign, style) = console.safe.line, finding.mark.value
     if as_json:
         message = line(f"{check}: {finding.template}", *finding.values).removeprefix(f"{check}: ")
-        fields = {"check": check, "mark": finding.mark.value, "message": message, "remedy": finding.remedy}
-        console.json(Untrusted(fields))
+        console.json(Untrusted({"check": check, "mark": word, "message": message, "remedy": finding.remedy}))
         return
-    sign, plain_sign, style = SIGNS[finding.mark]
     template = f"{sign if console.is_unicode else plain_sign} {check:<14}  {finding.template}"
-    if finding.remedy:
-        template += " → {}" if console.is_unicode else " -> {}"
-    console.line(line(template, *finding.values, *([finding.remedy] if finding.remedy else [])), style)
+    remedy = [finding.remedy] if finding.remedy else []
+    arrow = " → {}" if console.is_unicode else " -> {}"
+    console.line(line(template + arrow * len(remedy), *finding.values, *remedy), style)
 
 
 def _check_token(job: Job) -> Iterator[Finding]:

@@ -8,13 +8,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mogplex_ci.commands.common import Parser, one_of, perform
+from mogplex_ci.commands.common import Parser, one_of, perform, whole_number
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.scenario import SHIPPED
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.untrusted import Untrusted
 
-_LAST_PORT: Final = 65535
 _GENERATIONS: Final = ("2026-11", "2026-08")
 _DESCRIPTION: Final = f"""\
 Serve a local Mogplex that answers like the real service, for tests of workflows.
@@ -72,7 +71,13 @@ def _print_address(emulator: Emulator) -> None:
 def parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser("emulator", _DESCRIPTION, example="emulator --port 8787 --scenario success --speed 10")
-    parser.add_argument("--port", type=_port, default=8787, metavar="N", help="port; 0 picks a free one (default 8787)")
+    parser.add_argument(
+        "--port",
+        type=whole_number("--port", 0, 65535),
+        default=8787,
+        metavar="N",
+        help="port; 0 picks a free one (default 8787)",
+    )
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to bind (default 127.0.0.1)")
     parser.add_argument(
         "--scenario",
@@ -94,13 +99,6 @@ def parser() -> Parser:
     parser.add_argument("--no-limits", action="store_true", help="lift the service's rate limits")
     parser.add_argument("--log-requests", metavar="FILE", help="append every request to FILE, a line of JSON each")
     return parser
-
-
-def _port(text: str) -> int:
-    """Argparse type of ``--port``."""
-    if not text.isascii() or not text.isdigit() or int(text) > _LAST_PORT:
-        raise UsageError(Problem("--port", "is not a port", f"Use 0 to {_LAST_PORT}.", Untrusted(text)))
-    return int(text)
 
 
 def _speed(text: str) -> float:

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final, LiteralString
+from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 from mogplex_ci.commands.common import Console, Parser, Session, checked_as, choose, perform
-from mogplex_ci.models import LIST_LIMIT, Repo
+from mogplex_ci.models import LIST_LIMIT
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import argparse
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
+    from mogplex_ci.sanitize import CleanText, Part, Sanitizer
 
 CELL_LIMIT: Final = 100
 """Characters in a cell of a table that has others behind it."""
 
 
-def repos(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """List the repositories that the token can see, and return the exit code."""
-    return perform(env, lambda session: _repos(session, argv))
+class _Item(NamedTuple):
+    """A row of a table."""
 
-
-def agents(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """List the agents that runs of the token can use, and return the exit code."""
-    return perform(env, lambda session: _agents(session, argv))
-
-
-def skills(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """List the skills that prompts can invoke, and return the exit code."""
-    return perform(env, lambda session: _skills(session, argv))
+    id: str
+    cells: tuple[Untrusted | None, ...]
+    """The others; the last one may be long."""
+    data: Untrusted
+    """The API's object."""
 
 
 def parsers() -> Mapping[str, Mapping[str, Parser]]:
@@ -53,81 +50,76 @@ def parsers() -> Mapping[str, Mapping[str, Parser]]:
     return {"repos": {"list": repos}, "agents": {"list": agents}, "skills": {"list": skills}}
 
 
-def _repos(session: Session, argv: Sequence[str]) -> int:
-    _, options = choose("repos", parsers()["repos"], argv)
-    repos = session.call(lambda timeout: session.client.repos(query=options.q.strip(), timeout=timeout))
-    console, safe = session.console, session.console.safe
-    if options.matrix:
-        _print_matrix(repos, console)
+def _repos(session: Session, options: argparse.Namespace) -> Iterator[_Item]:
+    for repo in session.call(lambda timeout: session.client.repos(query=options.q.strip(), timeout=timeout)):
+        root = [Untrusted(f"root={repo.root_directory.text}")] if repo.root_directory else []
+        yield _Item(repo.id, (repo.full_name, repo.default_branch, *root), repo.data)
+
+
+def _agents(session: Session, _options: argparse.Namespace) -> Iterator[_Item]:
+    for agent in session.call(lambda timeout: session.client.agents(timeout=timeout)):
+        yield _Item(agent.id.text, (agent.name, agent.model, agent.description), agent.data)
+
+
+def _skills(session: Session, options: argparse.Namespace) -> Iterator[_Item]:
+    query, repo_id = options.q.strip(), session.repo_id(options.repo) if options.repo else ""
+    for skill in session.call(lambda timeout: session.client.skills(query=query, repo_id=repo_id, timeout=timeout)):
+        yield _Item(skill.slug.text, (skill.source, skill.name, skill.description), skill.data)
+
+
+class _Listing(NamedTuple):
+    """A command that lists something."""
+
+    fetch: Callable[[Session, argparse.Namespace], Iterator[_Item]]
+    one: LiteralString
+    many: LiteralString
+    remedy: LiteralString
+    """Advice for a list that is as long as one answer of the API can be."""
+
+
+_NARROW: Final = "; narrow them with --q"
+_LISTINGS: Final = {
+    "repos": _Listing(_repos, "repository", "repositories", _NARROW),
+    "agents": _Listing(_agents, "agent", "agents", ""),
+    "skills": _Listing(_skills, "skill", "skills", _NARROW),
+}
+
+
+def _list(command: str, argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Print what can be listed, and return the exit code."""
+    return perform(env, lambda session: _print_list(session, command, argv))
+
+
+repos, agents, skills = (partial(_list, command) for command in _LISTINGS)
+
+
+def _print_list(session: Session, command: str, argv: Sequence[str]) -> int:
+    _, options = choose(command, parsers()[command], argv)
+    listing, console = _LISTINGS[command], session.console
+    items = list(listing.fetch(session, options))
+    if options.json:
+        for item in items:
+            console.json(item.data)
+    elif "matrix" in options and options.matrix:
+        _print_matrix(items, console)
     else:
-        rows = [
-            [
-                _id(repo.id, safe),
-                safe.clean(repo.full_name, limit=CELL_LIMIT),
-                safe.clean(repo.default_branch or "-", limit=CELL_LIMIT),
-                *([safe.line("root={}", repo.root_directory)] if repo.root_directory else []),
-            ]
-            for repo in repos
-        ]
-        _print([repo.data for repo in repos], rows, console, as_json=options.json)
-    _warn_of_length(len(repos), "repository", "repositories", console, remedy="; narrow them with --q")
+        _print_table([list(_cells(item, console.safe)) for item in items], console)
+    if not items:
+        console.warn("no " + listing.one + " found")
+    elif len(items) >= LIST_LIMIT:
+        console.warn("only the first {} " + listing.many + " are listed" + listing.remedy, LIST_LIMIT)
     return 0
 
 
-def _agents(session: Session, argv: Sequence[str]) -> int:
-    _, options = choose("agents", parsers()["agents"], argv)
-    agents = session.call(lambda timeout: session.client.agents(timeout=timeout))
-    safe = session.console.safe
-    rows = [
-        [
-            _id(agent.id.text, safe),
-            safe.clean(agent.name, limit=CELL_LIMIT),
-            safe.clean(agent.model or "-", limit=CELL_LIMIT),
-            safe.clean(agent.description or "-"),
-        ]
-        for agent in agents
-    ]
-    _print([agent.data for agent in agents], rows, session.console, as_json=options.json)
-    _warn_of_length(len(agents), "agent", "agents", session.console)
-    return 0
+def _cells(item: _Item, safe: Sanitizer) -> Iterator[CleanText]:
+    yield safe.key(item.id) or safe.message(item.id)  # such as ``preset:Code Reviewer``; it begins a line
+    *cells, last = item.cells
+    yield from (safe.clean(cell or "-", limit=CELL_LIMIT) for cell in cells)
+    yield safe.clean(last or "-")
 
 
-def _skills(session: Session, argv: Sequence[str]) -> int:
-    _, options = choose("skills", parsers()["skills"], argv)
-    repo_id = session.repo_id(options.repo) if options.repo else ""
-    skills = session.call(
-        lambda timeout: session.client.skills(query=options.q.strip(), repo_id=repo_id, timeout=timeout)
-    )
-    safe = session.console.safe
-    rows = [
-        [
-            _id(skill.slug.text, safe),
-            safe.clean(skill.source or "-", limit=CELL_LIMIT),
-            safe.clean(skill.name, limit=CELL_LIMIT),
-            safe.clean(skill.description or "-"),
-        ]
-        for skill in skills
-    ]
-    _print([skill.data for skill in skills], rows, session.console, as_json=options.json)
-    _warn_of_length(len(skills), "skill", "skills", session.console, remedy="; narrow them with --q")
-    return 0
-
-
-def _id(text: str, safe: Sanitizer) -> SafeText:
-    """Return an id, which begins a line: ids such as ``preset:Code Reviewer`` have the characters of keys."""
-    return safe.key(text) or safe.message(text)
-
-
-def _print(
-    objects: Sequence[Untrusted], rows: Sequence[Sequence[CleanText]], console: Console, *, as_json: bool
-) -> None:
-    """Print ``objects`` as JSON, one a line, or ``rows`` as a table. The first cell of a row is ``SafeText``."""
-    if as_json:
-        for item in objects:
-            console.json(item)
-        return
-    columns = zip_longest(*(row[:-1] for row in rows), fillvalue="")
-    widths = [max(map(len, column)) for column in columns]
+def _print_table(rows: Sequence[Sequence[CleanText]], console: Console) -> None:
+    widths = [max(map(len, column)) for column in zip_longest(*(row[:-1] for row in rows), fillvalue="")]
     for *cells, last in rows:
         parts: list[Part] = []
         for cell, width in zip(cells, widths, strict=False):
@@ -135,19 +127,9 @@ def _print(
         console.line(console.safe.sentence(*parts, last))
 
 
-def _print_matrix(repos: Sequence[Repo], console: Console) -> None:
+def _print_matrix(repos: Sequence[_Item], console: Console) -> None:
     """Print the names. A workflow may put them into a command, so anything but a plain ``owner/name`` is left out."""
-    names = [name for repo in repos if (name := console.safe.repo(repo.full_name)) is not None]
+    names = [name for repo in repos if (name := console.safe.repo(repo.cells[0])) is not None]
     if len(names) < len(repos):
         console.warn("{} repositories with unusual names are left out", len(repos) - len(names))
     console.json(Untrusted(names))
-
-
-def _warn_of_length(
-    count: int, one: LiteralString, many: LiteralString, console: Console, *, remedy: LiteralString = ""
-) -> None:
-    """Warn when a list is empty, or as long as one answer of the API can be."""
-    if not count:
-        console.warn("no " + one + " found")
-    elif count >= LIST_LIMIT:
-        console.warn("only the first {} " + many + " are listed" + remedy, LIST_LIMIT)

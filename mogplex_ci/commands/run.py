@@ -12,6 +12,7 @@ from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_interruptibly, standard_input
 from mogplex_ci.run.start import Key, OnRerun, Starter
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.workspace import decode
 
 if TYPE_CHECKING:
     import argparse
@@ -32,13 +33,10 @@ def parser() -> Parser:
     parser.add_argument("--prompt-file", default="", metavar="FILE", help="file with the task, in UTF-8")
 
     def add(flag: str, text: str, *, metavar: str = "", name: str = "") -> None:
-        choices = inputs()[name or flag.removeprefix("--")].kind.choices
+        spec = inputs()[name or flag.removeprefix("--")]
+        kind, shown = checked_as(spec.name, flag), metavar or "|".join(spec.kind.choices)
         parser.add_argument(
-            flag,
-            type=checked_as(name or flag.removeprefix("--"), flag),
-            choices=choices or None,
-            metavar=metavar or "|".join(choices),
-            help=text,
+            flag, dest=spec.field, type=kind, choices=spec.kind.choices or None, metavar=shown, help=text
         )
 
     add("--repo", "repository: its id, or owner/name", metavar="ID|NAME")
@@ -93,13 +91,11 @@ def _prompt(options: argparse.Namespace) -> str:
 def _read(name: str) -> str:
     try:
         content = standard_input() if name == STANDARD_INPUT else read_interruptibly(name)
-        if len(content) > PROMPT_FILE_BYTES:
-            raise _file_error(name, f"is larger than {PROMPT_FILE_BYTES:,} bytes")
-        return content.decode("utf-8-sig")
     except OSError as error:
-        raise _file_error(name, f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise _file_error(name, f"is not UTF-8 at byte {error.start:,}") from error
+        remedy = "Give a file, or - for standard input."
+        fault = f"cannot be read ({error.strerror})"
+        raise UsageError(Problem("--prompt-file", fault, remedy, Untrusted(name))) from error
+    return decode(content, name, input_name="--prompt-file", max_bytes=PROMPT_FILE_BYTES)
 
 
 def _start(session: Session, options: argparse.Namespace, prompt: str) -> Started:
@@ -109,20 +105,10 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
         MogplexError: the API refuses, or gives no usable answer.
         StopRequested: a stop signal came.
     """
-    fields = {
-        "harness": options.harness,
-        "mode": options.mode.upper() if options.mode else None,
-        "agentId": options.agent,
-        "baseBranch": options.base_branch,
-        "workingBranch": options.branch,
-        "createBranch": options.create_branch,
-        "rootDirectory": options.root,
-    }
-    request = {
-        "repoId": session.repo_id(options.repo),
-        "prompt": prompt,
-        **{name: value for name, value in fields.items() if value},
-    }
+    request: dict[str, object] = {"repoId": session.repo_id(options.repo), "prompt": prompt}
+    for spec in inputs().values():
+        if spec.api_field and spec.name != "prompt" and (value := getattr(options, spec.field, None)):
+            request[spec.api_field] = value.upper() if spec.is_upper else value
     key = Key(options.idempotency_key or str(uuid.uuid4()), explicit=True, attempt="", later_attempt=False)
     starter = Starter(session.client, request, key, OnRerun.ATTACH, clock=session.clock, stop=session.stop)
     try:
@@ -138,10 +124,6 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
 def _is_listed(session: Session, repo: str) -> bool:
     """Whether the token sees the repository; the API answers an unknown id like an outage."""
     return not is_uuid(repo) or bool(session.call(lambda timeout: session.client.repos(repo_id=repo, timeout=timeout)))
-
-
-def _file_error(name: str, fault: str) -> UsageError:
-    return UsageError(Problem("--prompt-file", fault, "Give a UTF-8 file, or - for standard input.", Untrusted(name)))
 
 
 def _usage_error(fault: str) -> UsageError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mogplex_ci.api.budget import PollInterval
@@ -18,10 +17,12 @@ from mogplex_ci.commands.common import (
     choose,
     perform,
     run_id,
+    whole_number,
 )
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
 from mogplex_ci.inputs.declared import is_uuid
+from mogplex_ci.inputs.read import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
@@ -46,9 +47,6 @@ POLL_INTERVAL: Final = 1.5
 """Shortest pause between polls, in seconds; the documented command has the same."""
 RETRY_SECONDS_FOR_OTHER_IDS: Final = 3.0
 """How long a request about a run whose id is not a UUID is retried."""
-_ARTIFACT: Final = re.compile(
-    r"(?:\.mogplex/artifacts/)?(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,199})(?:\.json)?", re.ASCII
-)
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -85,26 +83,15 @@ def parsers() -> Mapping[str, Parser]:
         help="longest time to wait, in seconds or such as 15m (default 1800)",
     )
     events.add_argument(
-        "--limit", type=_limit, default=FEED_LIMIT, metavar="N", help=f"without --follow: at most N, 1 to {FEED_LIMIT}"
+        "--limit",
+        type=whole_number("--limit", 1, FEED_LIMIT),
+        default=FEED_LIMIT,
+        metavar="N",
+        help=f"without --follow: at most N, 1 to {FEED_LIMIT}",
     )
-    artifact.add_argument("name", type=_artifact_path, metavar="NAME", help="NAME of .mogplex/artifacts/NAME.json")
+    name = checked_as("artifact", "NAME")
+    artifact.add_argument("name", type=name, metavar="NAME", help="NAME of .mogplex/artifacts/NAME.json")
     return {"get": get, "events": events, "artifact": artifact, "cancel": cancel}
-
-
-def _limit(text: str) -> int:
-    """Argparse type of ``--limit``."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= FEED_LIMIT:
-        raise UsageError(Problem("--limit", f"is not from 1 to {FEED_LIMIT}", got=Untrusted(text)))
-    return int(text)
-
-
-def _artifact_path(text: str) -> str:
-    """Argparse type of an artifact: a name, or its path in the repository. Returns the path."""
-    match = _ARTIFACT.fullmatch(text)
-    if match is None:
-        remedy = "Use letters, digits, - and _, such as report for .mogplex/artifacts/report.json."
-        raise UsageError(Problem("NAME", "is not the name of an artifact", remedy, Untrusted(text)))
-    return f".mogplex/artifacts/{match['name']}.json"
 
 
 def _runs(session: Session, argv: Sequence[str]) -> int:
@@ -299,11 +286,12 @@ class PrettyLines:
 
 
 def _artifact(session: Session, options: argparse.Namespace) -> int:
+    path = artifact_path(options.name)
     try:
         artifact = _call(
             session,
             options.run_id,
-            lambda timeout: session.client.artifact(options.run_id, options.name, timeout=timeout),
+            lambda timeout: session.client.artifact(options.run_id, path, timeout=timeout),
         )
     except NotFoundError as error:
         error.remedy = (

@@ -3,20 +3,12 @@
 ``schemas/inputs.schema.json`` declares each input once; the typed inputs (``typed.py``), the body of the start call,
 action.yml, the run file's schema and the reference page follow from it. It is read here without the jsonschema library,
 which would take longer to load than everything else before the first request. Only the keywords ``enum``, ``pattern``
-and ``maxLength`` are used, and a test compares the results with jsonschema's. Ours are, for an input:
-
-- ``x-scope``: see ``Scope``
-- ``x-field``: the field of the API's start request that it sets; ``x-upper``: the API writes it in upper case
-- ``x-run-file``: false if a run file, which may come from another person's branch, must not set it
-- ``x-group``: the group that it stands in where people read about it; ``x-secret``: never shown
-- ``x-variables``: more environment variables that set it; ``x-github``: what action.yml fills an internal input with;
-  ``x-action``: false if the action does not have it
-- ``x-typed``: false if it has no typed value of its own
-
-and for a kind:
+and ``maxLength`` are used, and a test compares the results with jsonschema's. Ours are, for an input, those that
+``Input`` has a field for, such as ``x-api-field`` for ``api_field``, and for a kind:
 
 - ``x-allowed``: words that may follow "Use"; ``x-fault``: what is wrong with text that its pattern does not match
 - ``x-refused``: patterns of what is plainly something else, and what is then wrong; looked at first
+- ``x-placeholder``: stands for a value in the help; ``x-is-shown``: false if values may hold credentials, or are long
 - ``x-type``: the type of the typed value; ``x-ignore-case``: text in capitals is the same, as for choices
 
 ``x-instead`` names the input for a name that people try, or that an input had before.
@@ -114,31 +106,33 @@ class Scope(StrEnum):
 
 
 class Input(NamedTuple):
-    """One input."""
+    """One input. The fields from ``group`` on are the schema's keywords."""
 
     name: str
     description: str
     """Markdown."""
-    group: str
     default: str | None
     """Empty where the program reads a missing text as an empty one."""
     kind: Kind
+    group: str
+    """Title under which people read about it."""
     scope: Scope
-    api_field: str | None
-    """Field of the start request that it sets."""
-    is_upper: bool
-    """Whether the API writes its value in upper case."""
-    is_typed: bool
-    """Whether ``ActionInputs`` has a field for it."""
-    is_secret: bool
-    is_for_run_file: bool
-    """Whether a run file may set it; not what decides where the token goes, or lifts a guard."""
-    is_for_action: bool
-    """Whether the action has it; else it is a flag and a variable only."""
-    github_expression: str | None
-    """The value of an internal input in action.yml; None for the inputs that people set."""
     variables: tuple[str, ...]
-    """Environment variables that set it; the first one that is set wins."""
+    """Environment variables that set it; the first one that is set wins. The schema has those besides its own."""
+    api_field: str | None = None
+    """Field of the start request that it sets."""
+    is_upper: bool = False
+    """Whether the API writes its value in upper case."""
+    is_typed: bool = True
+    """Whether ``ActionInputs`` has a field for it."""
+    is_secret: bool = False
+    is_for_run_file: bool = True
+    """Whether a run file, which may come from another person's branch, may set it: not what decides where the token
+    goes, or lifts a guard."""
+    is_for_action: bool = True
+    """Whether the action has it; else it is a flag and a variable only."""
+    github_expression: str | None = None
+    """The value of an internal input in action.yml; None for the inputs that people set."""
 
     @property
     def field(self) -> str:
@@ -155,7 +149,7 @@ class Input(NamedTuple):
         fault = self.kind.fault(text, token=token)
         if fault is None:
             return None
-        if self.is_secret or self.kind.name in _NEVER_SHOWN:
+        if self.is_secret or not self.kind.rules.get("x-is-shown", True):
             return Problem(self.name, fault, self.kind.remedy)
         suggestion = self.kind.suggestion(text)
         if suggestion is None:
@@ -226,22 +220,10 @@ def enumeration(words: Sequence[str]) -> str:
 def _input(name: str, entry: Mapping[str, Any]) -> Input:
     choices = tuple(entry.get("enum", ()))
     kind = Kind("choice", enumeration(choices), choices) if choices else kinds()[entry["$ref"].rpartition("/")[2]]
-    return Input(
-        name=name,
-        description=entry["description"],
-        group=entry["x-group"],
-        default=entry.get("default"),
-        kind=kind,
-        scope=Scope(entry["x-scope"]),
-        api_field=entry.get("x-field"),
-        is_upper=entry.get("x-upper", False),
-        is_typed=entry.get("x-typed", True),
-        is_secret=entry.get("x-secret", False),
-        is_for_run_file=entry.get("x-run-file", True),
-        is_for_action=entry.get("x-action", True),
-        github_expression=entry.get("x-github"),
-        variables=("MOGPLEX_" + name.upper().replace("-", "_"), *entry.get("x-variables", ())),
-    )
+    given = {key[2:].replace("-", "_"): value for key, value in entry.items() if key.startswith("x-")}
+    variables = ("MOGPLEX_" + name.upper().replace("-", "_"), *given.get("variables", ()))
+    known = given | {"scope": Scope(given["scope"]), "variables": variables}
+    return Input(name, entry["description"], entry.get("default"), kind, **known)
 
 
 def _prompt_fault(text: str) -> str | None:
@@ -320,5 +302,3 @@ _SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterable[str]]]] = {
     "branch": lambda text: [re.sub(r"\s+", "-", text)],
 }
 """Finders of the value that the user may have meant, by kind. Only valid values are suggested."""
-_NEVER_SHOWN: Final = frozenset({"base-url", "prompt", "matrix", "strategy"})
-"""Kinds whose values may hold credentials, or are long."""

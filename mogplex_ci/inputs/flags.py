@@ -19,23 +19,6 @@ _DESCRIPTION: Final = """\
 One CI step: start a Mogplex run, follow it, and exit with its result.
 Each flag can also be given as a variable, such as MOGPLEX_TIMEOUT for --timeout. Secrets have a variable only, for
 other processes can see command lines."""
-_PLACEHOLDERS: Final = {
-    "base-url": "URL",
-    "branch": "NAME",
-    "count": "NUMBER",
-    "dry-run": "true|NAME|FILE",
-    "duration": "DURATION",
-    "output-dir": "FOLDER",
-    "path": "FILE",
-    "prompt": "TEXT",
-    "prompt-file": "FILE",
-    "positive": "NUMBER",
-    "repos": "OWNER/NAME",
-    "root-directory": "FOLDER",
-    "schema-file": "FILE",
-    "boolean": "true|false",
-}
-"""Placeholders for values in the help, by kind."""
 
 
 def epilog(program: str, example: str) -> str:
@@ -74,7 +57,7 @@ def flag_parser(
             group.add_argument(
                 f"--{spec.name}",
                 help=_help(spec).replace("%", "%%") if is_shown else argparse.SUPPRESS,
-                metavar="|".join(spec.kind.choices) or _PLACEHOLDERS.get(spec.kind.name, "VALUE"),
+                metavar="|".join(spec.kind.choices) or spec.kind.rules.get("x-placeholder", "VALUE"),
                 nargs="?" if may_stand_alone else None,
                 const="true" if may_stand_alone else None,
             )

@@ -196,7 +196,7 @@ def _value(spec: Input, text: str, workspace: Path) -> object:
         case "patterns":
             return _patterns(spec, text)
         case "artifact":
-            return _artifact_path(text)
+            return artifact_path(text)
         case "prompt-file":
             return _read_prompt(workspace, text)
         case "schema-file":
@@ -333,7 +333,7 @@ def _patterns(spec: Input, text: str) -> "Patterns":
         raise UsageError(Problem(spec.name, str(error), spec.kind.remedy, Untrusted(text))) from error
 
 
-def _artifact_path(name: str) -> str:
+def artifact_path(name: str) -> str:
     """Return the path of the artifact ``NAME``, ``NAME.json`` or ``.mogplex/artifacts/NAME.json``."""
     return f".mogplex/artifacts/{name.removeprefix('.mogplex/artifacts/').removesuffix('.json')}.json"
 

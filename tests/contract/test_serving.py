@@ -49,7 +49,7 @@ def test_names_file_line_and_field_of_a_bad_scenario(tmp_path: Path) -> None:
 
 
 BAD_OPTIONS = {
-    "port": (["--port", "70000"], '--port: "70000" is not a port. Use 0 to 65535.'),
+    "port": (["--port", "70000"], '--port: "70000" is not a whole number from 0 to 65535'),
     "speed": (["--speed", "fast"], '--speed: "fast" is not a positive number. Use one such as 10 or 0.5.'),
     "scenario": (["--scenario", "other"], "other: no such scenario: use a file or one of asks-twice,"),
     "world": (["--world", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),

@@ -83,11 +83,11 @@ def test_a_prompt_from_standard_input_or_a_file(terminal: Terminal, arguments: l
             (
                 "run --repo acme/web --prompt-file missing.md",
                 '--prompt-file: "missing.md" cannot be read (No such file or directory). '
-                "Give a UTF-8 file, or - for standard input.",
+                "Give a file, or - for standard input.",
             ),
             (
                 "run --repo acme/web --prompt-file latin.md",
-                '--prompt-file: "latin.md" is not UTF-8 at byte 1. Give a UTF-8 file, or - for standard input.',
+                '--prompt-file: "latin.md" is not UTF-8 text, see byte 1. Save the file as UTF-8.',
             ),
             ("run --repo acme/web Fix it", 'run: "it" is not expected here. Quote text with spaces.'),
             (
@@ -125,20 +125,20 @@ def test_a_prompt_from_standard_input_or_a_file(terminal: Terminal, arguments: l
                 f"runs events {ID} --follow --timeout soon",
                 '--timeout: "soon" is not a duration. Use 900, 15m or 1h30m.',
             ),
-            (f"runs events {ID} --limit 201", '--limit: "201" is not from 1 to 200'),
-            (f"runs events {ID} --limit ten", '--limit: "ten" is not from 1 to 200'),
+            (f"runs events {ID} --limit 201", '--limit: "201" is not a whole number from 1 to 200'),
+            (f"runs events {ID} --limit ten", '--limit: "ten" is not a whole number from 1 to 200'),
             (f"runs events {ID} --exit-status", "--exit-status: is given without --follow. Add --follow."),
             (
                 f"runs artifact {ID} ../secrets",
                 'NAME: "../secrets" is not the name of an artifact. '
-                "Use letters, digits, - and _, such as report for .mogplex/artifacts/report.json.",
+                "Use a name of letters, digits, _ and -, such as report.",
             ),
             (f"runs events {ID} --limit", "--limit: needs a value. Write --limit=VALUE."),
             ("repos list --json --matrix", "--matrix: does not go together with --json"),
             ("agents", "agents: needs a subcommand. Use list."),
             ("rnu --repo acme/web", 'command: "rnu" is not a command. Did you mean run? See --help.'),
             ("help nope", 'command: "nope" is not a command. See --help.'),
-            ("emulator --port x", '--port: "x" is not a port. Use 0 to 65535.'),
+            ("emulator --port x", '--port: "x" is not a whole number from 0 to 65535'),
             ("emulator --speed 0", '--speed: "0" is not a positive number. Use one such as 10 or 0.5.'),
             ("emulator --spee 3", 'emulator: "--spee" is not a flag. Did you mean --speed?'),
             ("emulator --api 2025", '--api: "2025" is not one of the choices. Use 2026-11 or 2026-08.'),
