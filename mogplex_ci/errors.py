@@ -305,10 +305,6 @@ class UnreachableError(MogplexError):
     remedy = "Check base-url (MOGPLEX_URL), the proxy settings and the network between this machine and the API."
 
 
-class StreamBrokenError(UnreachableError):
-    """The event stream ended in the middle, or sent what cannot be used."""
-
-
 class WrongServiceError(UnreachableError):
     """Something else answers in the API's place: a web page, a redirect elsewhere. Later it may be a proxy's doing."""
 

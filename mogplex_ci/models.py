@@ -139,7 +139,7 @@ class GitState(NamedTuple):
     pull_request_url: Untrusted | None
 
 
-class Failure(NamedTuple):
+class RunEnd(NamedTuple):
     """Why a run ended, from an event that ends it."""
 
     error: Untrusted | None
@@ -177,7 +177,7 @@ class Event(NamedTuple):
     """Payload fields that no other attribute carries and that matter to a reader; None when there are none."""
     tool: ToolState | None = None
     git: GitState | None = None
-    end: Failure | None = None
+    end: RunEnd | None = None
     location: FileLocation | None = None
 
 

@@ -1,4 +1,4 @@
-"""Stop signals and time: what every wait of the program listens to.
+"""Stop signals and time, to which every wait of the program listens.
 
 A stop signal ends only work that is marked with ``Stop.interrupting``: waits and network calls. Everywhere else it is
 remembered and takes effect at the next mark, so that no file is left half written. Signals reach the main thread only;

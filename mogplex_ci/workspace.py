@@ -176,7 +176,7 @@ def _open(path: Path, flags: int) -> int:
     if stat.S_ISREG(os.fstat(file).st_mode):
         return file
     os.close(file)
-    raise IsADirectoryError if path.is_dir() else OSError("not a regular file")
+    raise _no_file(path)
 
 
 def _make_folder(folder: Path) -> None:
@@ -205,16 +205,14 @@ def _check_before_opening(path: Path) -> None:
     Raises:
         OSError: ``path`` is there, and no regular file.
     """
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if stat.S_ISLNK(mode):
+    if path.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError
-    if not stat.S_ISREG(mode):
-        raise OSError("not a regular file")
+    if path.exists() and not path.is_file():
+        raise _no_file(path)
+
+
+def _no_file(path: Path) -> OSError:
+    return IsADirectoryError() if path.is_dir() else OSError("not a regular file")
 
 
 def _flags(*names: str) -> int:

@@ -272,9 +272,9 @@ def _git(payload: Mapping[str, object]) -> models.GitState:
     )
 
 
-def _end(payload: Mapping[str, object], message: Untrusted | None) -> models.Failure:
+def _end(payload: Mapping[str, object], message: Untrusted | None) -> models.RunEnd:
     error = _text(payload, "error")
-    return models.Failure(
+    return models.RunEnd(
         error=error,
         exit_code=_int(payload.get("exit_code")),
         code=_text(payload, "failure_code"),

@@ -101,7 +101,7 @@ class TokenBudget:
         """Wait until a request for ``use`` may be sent, and count what is sent inside. Yields the seconds left.
 
         Args:
-            use: what the request is for.
+            use: the purpose of the request.
             timeout: seconds that waiting and the request may take together.
             clock: time and waits; all callers' clocks show the same time.
             run: number of the run; of the cancels that wait, that of the highest number is sent first.
@@ -138,7 +138,11 @@ class TokenBudget:
                         self._waiting.remove(place)  # in the same moment, or it would count twice
                         return sent
                 if now + seconds > ends:
-                    raise _too_many(use, seconds)
+                    limit = (
+                        "10 starts a minute, 30 an hour and 150 a day" if use is Use.START else "60 requests a minute"
+                    )
+                    cause = f"the token's limit of {limit} is used up"
+                    raise NoTurnError(cause, code="RATE_LIMITED", http_status=429, retry_after=seconds)
                 clock.sleep(seconds)
         except BaseException:
             with self._lock:
@@ -148,7 +152,7 @@ class TokenBudget:
     def _seconds_for(self, use: Use, now: float, ahead: Sequence[tuple[int, int]]) -> float:
         """Return the seconds until a request for ``use`` fits, behind those that are ``ahead`` of it."""
         longest = max(limit.seconds for limit in (self._requests, *self._starts))
-        self._sent = [sent for sent in self._sent if _counts(sent, now, longest)]
+        self._sent = [sent for sent in self._sent if sent.answered is None or now - sent.answered < longest + _MARGIN]
         most = self._requests.most - (0 if use is Use.CANCEL else self._kept_free)
         seconds = self._wait_of(Limit(most, self._requests.seconds), self._sent, now, len(ahead))
         if use is Use.START:
@@ -167,17 +171,6 @@ class TokenBudget:
             return 0.0
         leaves = counted[min(excess, len(counted)) - 1] if counted else now
         return max(leaves + limit.seconds + _MARGIN - now, 0.01)
-
-
-def _counts(sent: _Sent, now: float, seconds: float) -> bool:
-    return sent.answered is None or now - sent.answered < seconds + _MARGIN
-
-
-def _too_many(use: Use, seconds: float) -> NoTurnError:
-    cause = "the token's limit of 60 requests a minute is used up"
-    if use is Use.START:
-        cause = "the token's limit of 10 starts a minute, 30 an hour and 150 a day is used up"
-    return NoTurnError(cause, code="RATE_LIMITED", http_status=429, retry_after=seconds)
 
 
 class PollInterval:

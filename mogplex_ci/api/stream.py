@@ -11,7 +11,6 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api import answers
-from mogplex_ci.errors import StreamBrokenError, UnreachableError
 from mogplex_ci.models import Event, Run
 from mogplex_ci.waiting import Clock
 
@@ -35,11 +34,8 @@ class StreamItem(NamedTuple):
     event: Event | None = None
 
 
-class StreamClosed(NamedTuple):
-    """The stream is over. By itself that says nothing about the run."""
-
-    error: StreamBrokenError | None
-    """Why, if it did not end properly."""
+class StreamClosed:
+    """The stream is over, or broke. By itself that says nothing about the run."""
 
 
 class Record(NamedTuple):
@@ -64,7 +60,7 @@ class RecordParser:
         """Yield the records that ``chunk`` completes.
 
         Raises:
-            StreamBrokenError: a record is longer than the limit, or is not UTF-8.
+            ValueError: a record is longer than the limit, or is not UTF-8.
         """
         self._rest += chunk
         start = 0
@@ -75,7 +71,7 @@ class RecordParser:
         del self._rest[:start]
         self._searched = len(self._rest)
         if len(self._rest) > self._max_line:
-            raise StreamBrokenError("the event stream sent a line that is too long")
+            raise ValueError("the event stream sent a line that is too long")
 
     def _read_line(self, line: bytes) -> Iterator[Record]:
         if not line:
@@ -87,16 +83,13 @@ class RecordParser:
             yield Record("", "")
             return
         field, _, value = line.partition(b":")
-        try:
-            text = value.removeprefix(b" ").decode()
-        except UnicodeDecodeError as error:
-            raise StreamBrokenError("the event stream sent text that is not UTF-8") from error
+        text = value.removeprefix(b" ").decode()
         if field == b"event":
             self._name = text
         elif field == b"data":
             self._data_size += len(line)
             if self._data_size > self._max_line:
-                raise StreamBrokenError("the event stream sent a record that is too long")
+                raise ValueError("the event stream sent a record that is too long")
             self._data.append(text)
 
 
@@ -134,36 +127,26 @@ class EventStream:
             self._response.raw.shutdown()  # wakes the reader, which a plain close would not
 
     def _read(self) -> None:
-        error: StreamBrokenError | None = None
         parser = RecordParser()
-        try:
+        # The connection breaks, sends what cannot be used, or the consumer closes it while it is read.
+        with contextlib.suppress(Exception), contextlib.closing(self._response):
             while chunk := self._response.raw.read1(_READ_BYTES, decode_content=True):
                 for record in parser.feed(chunk):
                     size = len(record.data) + _ITEM_BYTES
                     if not self._room.take(size):
                         return
                     self._items.put((self._item(record), size))
-        except UnreachableError as broken:  # a record that cannot be used
-            error = StreamBrokenError(broken.cause)
-        except Exception:  # the connection broke, or the consumer closed it while it was read
-            error = StreamBrokenError("the event stream broke off")
-        finally:
-            with contextlib.suppress(Exception):
-                self._response.close()
-        self._items.put((StreamClosed(error), 0))
+        self._items.put((StreamClosed(), 0))
 
     def _item(self, record: Record) -> StreamItem:
         if not record.data:
             return StreamItem()
-        try:
-            data = answers.read_json(record.data)
-        except ValueError as error:
-            raise StreamBrokenError("the event stream sent something that is not JSON") from error
+        data = answers.read_json(record.data)
         if record.name != "run":
             return StreamItem(event=answers.event(data))
         run = answers.run(data)
         if run.id.lower() != self._run_id.lower():
-            raise StreamBrokenError("the event stream is about another run")
+            raise ValueError("the event stream is about another run")
         return StreamItem(run=run)
 
 

@@ -27,7 +27,7 @@ def judge_change(case: Case) -> Generator[Update, None, Verdict]:
     """Judge whether the run changed the repository."""
     yield from ()
     if not isinstance(case.evidence, Evidence):
-        changed = None if case.evidence else case.result.timeline.changed
+        changed = None if case.evidence else case.result.timeline.outcome.changed
         return case.not_judged() if changed is None else Verdict("told" if changed else "unchanged")
     comparison = case.evidence.comparison
     if case.evidence.commit is None:
@@ -100,11 +100,11 @@ def judge_paths(case: Case, *, protects: bool) -> Generator[Update, None, Verdic
 
 def _told_pull_request(case: Case) -> Verdict:
     """Judge by the run's events alone; facts that they do not tell stay unknown."""
-    timeline, url = case.result.timeline, case.result.timeline.pull_request_url
+    timeline, url = case.result.timeline, case.result.timeline.outcome.pull_request_url
     if isinstance(case.evidence, GitHubError):
         return case.not_judged()
     if url is None:
-        is_known = timeline.changed is not None and not timeline.is_incomplete
+        is_known = timeline.outcome.changed is not None and not timeline.is_incomplete
         return Verdict("missing") if is_known else case.not_judged()
     if case.repository is None:
         return case.not_judged()

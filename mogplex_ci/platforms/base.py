@@ -14,7 +14,7 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.event_words import Words
 from mogplex_ci.platforms.state import StateFile
-from mogplex_ci.platforms.system import Identity, System, joined, value_of
+from mogplex_ci.platforms.system import Identity, System, value_of
 from mogplex_ci.platforms.webhook import Trust, shown_login
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
@@ -69,7 +69,7 @@ class Platform:
         if not value_of(system.named_by, env):
             return None
         parts = tuple(part for cell in system.parts if (part := value_of(cell, env)) is not None)
-        label = joined(*(value_of(cell, env) or "" for cell in system.label))
+        label = "-".join(filter(None, (value_of(cell, env) for cell in system.label)))
         attempt, later_attempt = system.attempt(env)
         return Identity(parts, label, attempt, later_attempt)
 
@@ -223,10 +223,6 @@ class Platform:
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()
-
-    def _values(self, *variables: str) -> tuple[str, ...]:
-        """Return the variables' values; empty for one that is not set."""
-        return tuple(self.env.get(variable, "") for variable in variables)
 
     def _write_file(self, variable: str, text: str, *, default: str) -> None:
         """Write a file in the workspace; ``variable`` may name another one than ``default``.

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Place, Platform, variables
-from mogplex_ci.platforms.system import Env, System, cloned, counted, differs, equals, joined, repository_of
+from mogplex_ci.platforms.system import Env, System, cloned, counted, differs, equals, repository_of
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
@@ -72,7 +72,7 @@ class Buildkite(Platform):
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Write the dotenv file, and the build's meta-data: ``mogplex:STEP_KEY:MOGPLEX_RUN_ID`` and so on."""
         super().set_outputs(outputs)
-        step = joined(*self._values("BUILDKITE_STEP_KEY", "BUILDKITE_PARALLEL_JOB"))
+        step = "-".join(filter(None, map(self.env.get, ("BUILDKITE_STEP_KEY", "BUILDKITE_PARALLEL_JOB"))))
         for name, value in variables(outputs).items():
             # Meta-data cannot be empty, and each call is a request.
             if value and self._meta_data.get(name) != value:

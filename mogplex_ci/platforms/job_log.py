@@ -25,7 +25,7 @@ _POLL_SECONDS: Final = 0.1
 
 
 class JobLog:
-    """Writes to ``stream``, such as stdout. What the reader does not take is left out; no method raises."""
+    """Writes to ``stream``, such as stdout. Leaves out the lines that the reader does not take; no method raises."""
 
     def __init__(self, stream: TextIO, stop: Stop) -> None:
         """``stop`` shortens the wait for a slow reader."""

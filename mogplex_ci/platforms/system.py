@@ -85,7 +85,7 @@ def differs(source: Cell, own: Cell) -> Ask:
 def pushed_by(login: str, event: str, branch: str, default: str) -> Callable[[Env], str | None]:
     """Return the cell for the login of the user who pushed to a branch, or opened the pull request, that is built.
 
-    None for other events and for pushes to the default branch: what an app pushes there has been merged.
+    None for other events and for pushes to the default branch: an app pushes there by merging.
     """
 
     def pusher(env: Env) -> str | None:
@@ -144,8 +144,3 @@ def repository_of(clone_url: str) -> str | None:
     """Return the path in a clone URL, such as ``owner/name``; None when it is no URL of a repository on a server."""
     match = re.fullmatch(r"(?:\w+://[^/]+/|[^/:]+:)([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", clone_url, re.ASCII)
     return match[1] if match else None
-
-
-def joined(*words: str) -> str:
-    """Return the words that are not empty with hyphens between them, for an ``Identity.label``."""
-    return "-".join(filter(None, words))

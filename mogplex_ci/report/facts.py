@@ -261,11 +261,11 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         base_branch=base,
         base_shown=safe.clean(result.base_branch, limit=BRANCH_LIMIT) if result.base_branch else None,
         commit=_commit(run, safe),
-        pull_request_url=safe.url(timeline.pull_request_url),
+        pull_request_url=safe.url(timeline.outcome.pull_request_url),
         branch_url=None if played else _github(safe, repo, "tree", own),
         compare_url=_github(safe, repo, "compare", f"{base}...{own}") if own and base else None,
         preview_url=_preview(result, safe),
-        changed=timeline.changed,
+        changed=timeline.outcome.changed,
         has_work=has_work,
         message=_last_words(timeline, safe),
         started=timestamp(timeline.started) if timeline.started else None,
@@ -344,9 +344,9 @@ def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
 def _has_work(result: RunResult) -> bool:
     """Whether there is something on the branch, or may be: not every server and harness says what was delivered."""
     timeline, run = result.timeline, result.run
-    if run is None or result.result is Result.DRY_RUN or timeline.changed is False:
+    if run is None or result.result is Result.DRY_RUN or timeline.outcome.changed is False:
         return False
-    if timeline.changed or timeline.pull_request_url:
+    if timeline.outcome.changed or timeline.outcome.pull_request_url:
         return True
     return run.status == "success" and (timeline.agent_worked or timeline.is_incomplete)
 

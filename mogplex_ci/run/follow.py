@@ -32,13 +32,13 @@ QUIET_SECONDS: Final = 2.0
 LAST_CHECK_SECONDS: Final = 1.0
 """How long before the deadline the run is checked once more, so that one that ended in time is not reported as late."""
 COMMIT_SECONDS: Final = (1.0, 3.0)
-"""When the commit of a run that succeeded is looked for, after its end."""
+"""Times after its end at which a run that succeeded is asked for its commit."""
 LEAST_SECONDS: Final = 0.3
 """Time that a request needs to be worth trying."""
 _CLOCK_SKEW: Final = timedelta(days=1)
 """How much the times of a run and of its events may differ."""
 _BATCH_CHARACTERS: Final = 100_000
-"""Characters of the events that are reported together, about; signals and the deadline are looked at in between."""
+"""Characters of the events that are reported together, about; signals and the deadline are checked in between."""
 
 
 class Follower:
@@ -58,13 +58,14 @@ class Follower:
         """``began`` is the time of ``clock`` at which the step began."""
         self.run = run
         self.timeline = Timeline()
+        self._began = began
         self._reader = RunReader(client, run.id, clock, stop)
         self._interval = interval
         self._waits_while_paused = waits_while_paused
         self._feed = Feed(run)
         self._health = Health(clock.monotonic())
         self._checks = StatusChecks(clock, interval)
-        self._timers = _Timers(began, clock.monotonic())
+        self._timers = _Timers(clock.monotonic())
         self._ending = Ending(clock.monotonic())
         self._is_stopping = False
         """Whether a stop signal was obeyed already, and only what is there is shown."""
@@ -85,7 +86,7 @@ class Follower:
         if self._is_over:
             ended = self._reader.now
             yield from self._read_late_events()
-            yield from self._look_for_commit(ended)
+            yield from self._await_commit(ended)
 
     def read_to_end(self, run: Run, deadline: float) -> Generator[Update, None, None]:
         """Report what came with the end of ``run``, which this step has cancelled. Then comes ``end``.
@@ -197,7 +198,7 @@ class Follower:
             yield from self._check_status()
         if now >= self._timers.heartbeat_at and not self._is_over:
             self._timers.reported(now)
-            yield updates.Heartbeat(self.run, self._timers.elapsed(now), self._timers.silence(now))
+            yield updates.Heartbeat(self.run, now - self._began, now - self._timers.changed_at)
 
     def _check_status(self) -> Generator[Update, None, None]:
         """Ask for the run, with its events when it is about to end.
@@ -255,7 +256,7 @@ class Follower:
             if not news and has_last and self._is_polled:
                 break
 
-    def _look_for_commit(self, ended: float) -> Generator[Update, None, None]:
+    def _await_commit(self, ended: float) -> Generator[Update, None, None]:
         """Ask for the run again while the commit that it pushed is not known: that follows the end, or never comes."""
         for seconds in COMMIT_SECONDS:
             has_pushed = self.run.status == "success" and self.run.has_own_branch and self.run.has_terminal_commit
@@ -281,12 +282,12 @@ class Follower:
             self._ending.page_read(self._reader.now, has_events=has_events, end_seen=end_seen)
             status_is_news = yield from self._on_run(page.run)
         if len(page.events) >= FEED_LIMIT and self._feed.lists_newest is None:
-            yield from self._find_out_what_is_listed(page)
+            yield from self._learn_which_are_listed(page)
         if is_gap:
             yield from self._note_missing(later_ones=False)
         return status_is_news or has_events
 
-    def _find_out_what_is_listed(self, page: EventPage) -> Iterator[Update]:
+    def _learn_which_are_listed(self, page: EventPage) -> Iterator[Update]:
         """Find out which events a full page holds.
 
         Older servers return the first ones, so their pages begin with the run's acceptance; asked for one event, they
@@ -337,7 +338,7 @@ class Follower:
                 size += 1
             batch, events = events[:size], events[size:]
             additions = tuple(addition for event in batch for addition in self.timeline.add(_timed(event, self.run)))
-            yield updates.EventsArrived(self.run, tuple(batch), additions, self._timers.elapsed(self._reader.now))
+            yield updates.EventsArrived(self.run, tuple(batch), additions, self._reader.now - self._began)
             if events and not self._is_stopping:
                 self._reader.stop.check()
             if events and self._reader.now > self._reader.deadline:
@@ -356,7 +357,7 @@ class Follower:
         self._feed.end_seen = self._feed.end_seen or self.run.is_paused
         asks = self.timeline.checkpoint if self.run.is_paused else None
         self._timers.changed(self._reader.now)
-        yield updates.StatusChanged(self.run, self._timers.elapsed(self._reader.now), asks)
+        yield updates.StatusChanged(self.run, self._reader.now - self._began, asks)
         yield from self._name_status()
         return True
 
@@ -399,12 +400,12 @@ class Follower:
 class _Timers:
     """When something is to be said though nothing comes."""
 
-    def __init__(self, began: float, now: float) -> None:
+    def __init__(self, now: float) -> None:
         self.quiet_at = inf
         """When to show what is held back."""
         self.heartbeat_at = now + updates.HEARTBEAT_SECONDS
-        self._began = began
-        self._changed_at = now
+        self.changed_at = now
+        """When the last event or change of status came."""
 
     def reported(self, now: float) -> None:
         """Note that something was reported."""
@@ -412,16 +413,8 @@ class _Timers:
 
     def changed(self, now: float) -> None:
         """Note a new event or status."""
-        self._changed_at = now
+        self.changed_at = now
         self.reported(now)
-
-    def elapsed(self, now: float) -> float:
-        """Return the seconds since the step began."""
-        return now - self._began
-
-    def silence(self, now: float) -> float:
-        """Return the seconds since the last event or change of status."""
-        return now - self._changed_at
 
 
 def _timed(event: Event, run: Run) -> Event:

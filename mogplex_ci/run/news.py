@@ -1,6 +1,6 @@
 """Where the news of a run come from: the service's event stream, or polls where there is none.
 
-A source does the waiting and the requests. What the news mean is decided in ``follow``.
+A source does the waiting and the requests. ``follow`` decides about the news.
 """
 
 from dataclasses import dataclass

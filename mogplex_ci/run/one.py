@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci.api.budget import PollInterval, Use
@@ -42,7 +43,7 @@ SHOW_REST_BUDGET: Final = INTERRUPT_BUDGET + 0.4
 READ_TO_END_SECONDS: Final = 3.0
 """How long after a cancelled run's end its last events are read."""
 SECONDS_BEFORE_RETRY: Final = 15.0
-"""Time between a failed run and its retry: what limits a model or a sandbox is seldom over sooner."""
+"""Time between a failed run and its retry: the limits of a model or a sandbox seldom end sooner."""
 UNLISTED_REPO_SECONDS: Final = 90.0
 """How long to try a repo id that the token does not list: a hidden one starts, an unknown one is answered 503."""
 
@@ -115,7 +116,7 @@ class Execution:
         return result._replace(
             duration=self._clock.monotonic() - self._began,
             requests_sent=self._client.requests_sent,
-            timeline=self._timeline,
+            timeline=self._follower.timeline if self._follower else Timeline(),
             repo=self._repo,
             run=self._run,
             key=self._started.key if self._started else "",
@@ -130,10 +131,6 @@ class Execution:
         return self._started is not None and self._started.owned and run is not None and not run.is_terminal
 
     @property
-    def _timeline(self) -> Timeline:
-        return self._follower.timeline if self._follower is not None else Timeline()
-
-    @property
     def _run(self) -> Run | None:
         """The run as last seen."""
         if self._cancelled is not None and self._cancelled.run is not None:
@@ -143,12 +140,16 @@ class Execution:
         return self._started.run if self._started else None
 
     def _work(self) -> Generator[Update, None, RunResult]:
-        if self._plan.run_id is not None:
-            started = yield from self._attach(self._plan.run_id)
+        plan = self._plan
+        if plan.run_id is not None:
+            started = yield from self._attach(plan.run_id)
             return (yield from self._result_of(started))
-        self._repo = yield from self._find_repo(self._plan.repo, is_id=self._plan.repo_is_id)
-        starter = self._starter_for(self._repo)
-        retries_left = self._plan.retries
+        self._repo = yield from self._find_repo(plan.repo, is_id=plan.repo_is_id)
+        repo_id = self._repo.id if self._repo else plan.repo
+        starter = self._starter = Starter(
+            self._client, plan.request(repo_id), plan.key, plan.on_rerun, clock=self._clock, stop=self._stop
+        )
+        retries_left = plan.retries
         while True:
             started = yield from self._start(starter, self._repo)
             result = yield from self._result_of(started)
@@ -186,8 +187,8 @@ class Execution:
         run, result = follower.run, result_of_run(follower.run, follower.timeline, follower.trouble)
         has_paused = run.is_paused and self._plan.on_pause != "wait"
         cancels = self._plan.on_pause == "cancel" if has_paused else self._plan.cancel_on_timeout
-        if cancels and not run.is_terminal:
-            yield from self._cancel(started, run, self._cancel_patiently)
+        if cancels:
+            yield from self._cancel(quickly=False)
             if self._cancelled is not None and self._cancelled.run is not None:
                 ends = self._clock.monotonic() + READ_TO_END_SECONDS
                 yield from follower.read_to_end(self._cancelled.run, ends)
@@ -206,14 +207,6 @@ class Execution:
             return find_repo(self._client, name, timeout=timeout)
 
         return (yield from retrying(find, clock=self._clock, deadline=self._deadline, stop=self._stop))
-
-    def _starter_for(self, repo: Repo | None) -> Starter:
-        plan = self._plan
-        repo_id = repo.id if repo else plan.repo
-        self._starter = Starter(
-            self._client, plan.request(repo_id), plan.key, plan.on_rerun, clock=self._clock, stop=self._stop
-        )
-        return self._starter
 
     def _start(self, starter: Starter, repo: Repo | None) -> Generator[Update, None, Started]:
         yield Starting(repo.id if repo else self._plan.repo, repo, starter.next_key)
@@ -242,29 +235,26 @@ class Execution:
         """Cancel what this step owns, then show what the service has: the CI system kills a few seconds later."""
         ends = self._clock.monotonic() + SHOW_REST_BUDGET
         if self._plan.cancel_on_interrupt:
-            run = self._run
-            if self._started is not None and run is not None and not run.is_terminal:
-                yield from self._cancel(self._started, run, self._cancel_quickly)
+            yield from self._cancel(quickly=True)
             yield from self._cancel_unanswered()
         if self._follower is not None:
             yield from self._follower.show_rest(ends - self._clock.monotonic())
             yield from self._follower.end()
         return interrupted(self._stop)
 
-    def _cancel(self, started: Started, run: Run, ask: Callable[[Run], Cancelled]) -> Iterator[Update]:
+    def _cancel(self, *, quickly: bool) -> Iterator[Update]:
+        """Cancel the run if it is this step's and not over. A stop signal ends it unless it is to be quick anyway."""
+        started, run = self._started, self._run
+        if started is None or run is None or run.is_terminal:
+            return
         if not started.owned:
             yield CancelFailed(run, ForeignRunError())
             return
         yield Cancelling(run)
-        yield self._answer_of(lambda: ask(run), run)
-
-    def _cancel_quickly(self, run: Run) -> Cancelled:
-        return cancel(self._client, run.id, clock=self._clock, budget=INTERRUPT_BUDGET)
-
-    def _cancel_patiently(self, run: Run) -> Cancelled:
-        """Cancel after the step's own deadline; a stop signal still ends it at once."""
-        with self._stop.interrupting():
-            return cancel(self._client, run.id, clock=self._clock, budget=TIMEOUT_BUDGET)
+        budget = INTERRUPT_BUDGET if quickly else TIMEOUT_BUDGET
+        with nullcontext() if quickly else self._stop.interrupting():
+            answer = self._answer_of(lambda: cancel(self._client, run.id, clock=self._clock, budget=budget), run)
+        yield answer
 
     def _cancel_unanswered(self) -> Iterator[Update]:
         """Cancel the run whose start was not answered, if there may be one: no other job could find it."""

@@ -112,7 +112,7 @@ class RunResult:
     @property
     def may_pass(self) -> bool:
         """Whether the run failed for a reason that may pass, and not because of the agent's work."""
-        if self.result is not Result.FAILED or self.run is None or self.timeline.changed is not None:
+        if self.result is not Result.FAILED or self.run is None or self.timeline.outcome.changed is not None:
             return False
         code = self.timeline.outcome.failure_code
         is_limited = code is not None and code.one_of("rate_limited") is not None
@@ -179,7 +179,7 @@ def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:
         return "the service could not queue the run", _RETRY_LATER
     if code is not None:
         return "the run failed", _FAILURE_REMEDIES[code]
-    if timeline.changed is not None or timeline.outcome.delivery_failed:
+    if timeline.outcome.changed is not None or timeline.outcome.delivery_failed:
         return "the run failed while it delivered the changes", "Check that the Mogplex GitHub App may push here."
     if timeline.agent_worked:
         did_something = timeline.last_words is not None or timeline.calls

@@ -155,7 +155,9 @@ class Outcome:
     """The run's end according to its events since its last pause."""
 
     pull_request_url: Untrusted | None = None
+    """The pull request that the run opened."""
     changed: bool | None = None
+    """Whether the run changed anything; None when no delivery event was seen."""
     failure: Untrusted | None = None
     """Why the run failed, in the agent's or the service's words."""
     failure_code: Untrusted | None = None
@@ -178,7 +180,7 @@ class Timeline:
         """Time of the newest event, in seconds since the first."""
         self.event_count = 0
         self.is_incomplete = False
-        """Whether the service has events that could not be read: what is unknown then stays unknown."""
+        """Whether the service has events that could not be read: unknown facts then stay unknown."""
         self.branch: Untrusted | None = None
         """The branch worked on; the run object does not always know it."""
         self.base_branch: Untrusted | None = None
@@ -218,16 +220,6 @@ class Timeline:
         for phase in (Phase.AGENT, Phase.DELIVERY):
             self._reached.pop(phase, None)
         self._buffer.checkpoint = None
-
-    @property
-    def changed(self) -> bool | None:
-        """Whether the run changed anything; None when no delivery event was seen."""
-        return self.outcome.changed
-
-    @property
-    def pull_request_url(self) -> Untrusted | None:
-        """The pull request that the run opened."""
-        return self.outcome.pull_request_url
 
     def flush_text(self) -> list[Addition]:
         """Return the agent's words that can be shown because nothing more has come for a while."""

@@ -95,7 +95,7 @@ class EventsArrived(NamedTuple):
 
 
 class Quiet(NamedTuple):
-    """No event has come for two seconds: what was held back can be shown."""
+    """No event has come for two seconds: text that was held back can be shown."""
 
     additions: tuple[Addition, ...]
     """The agent's words so far that do not end a paragraph."""

@@ -170,7 +170,7 @@ def test_an_artifact_is_read_when_the_pushed_commit_is_known(world: World, api: 
 
 def test_what_no_event_tells_is_asked_of_github(world: World, api: FakeGitHub) -> None:
     played = world.new_case("no-last-event").play()
-    assert played.end.timeline.changed is None
+    assert played.end.timeline.outcome.changed is None
     holds(world, api, played)
     wanted = Requirements(frozenset({"change", "pull-request"}))
     assert Judged(world, api).run(played.end, wanted).result is Result.SUCCESS

@@ -220,7 +220,7 @@ def test_events_that_fall_between_two_polls_are_said_to_be_missing(world: World)
     assert played.end.timeline.is_incomplete
     assert played.shown == [event for event in ids(case.run) if event in set(played.shown)]
     assert played.shown[-1] == ids(case.run)[-1]
-    assert played.end.timeline.changed
+    assert played.end.timeline.outcome.changed
 
 
 def test_the_oldest_events_are_all_that_an_older_service_shows(old_world: World) -> None:
@@ -230,7 +230,7 @@ def test_the_oldest_events_are_all_that_an_older_service_shows(old_world: World)
     (missing,) = played.of(EventsMissing)
     assert missing.later_ones
     assert played.shown == ids(case.run)[:FEED_LIMIT]
-    assert played.end.timeline.changed is None
+    assert played.end.timeline.outcome.changed is None
 
 
 @pytest.mark.parametrize("scenario", ["many-events", "flood"])
@@ -315,7 +315,7 @@ def test_a_run_that_is_resumed_and_ends_between_two_checks_loses_nothing(world: 
     played = case.play(on_pause="wait")
     assert (played.result, played.end.cause) == ("failed", "the run failed")
     assert len(set(played.shown)) == len(played.shown) == len(case.run.written())
-    assert played.end.timeline.changed is None
+    assert played.end.timeline.outcome.changed is None
     assert not played.end.timeline.is_incomplete
 
 
@@ -459,7 +459,7 @@ def test_events_that_come_after_the_end_are_reported(world: World) -> None:
     words = played.end.timeline.last_words
     assert words is not None
     assert words.text.endswith("That was all.")
-    assert played.end.timeline.pull_request_url is not None
+    assert played.end.timeline.outcome.pull_request_url is not None
     *_, first, second, third = [at for route, at in played.asked if route == "events"]
     assert [second - first, third - second] == pytest.approx([0.25, 0.6], abs=0.002)
 

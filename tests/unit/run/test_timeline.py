@@ -202,9 +202,9 @@ def test_what_is_nothing_else_is_a_note() -> None:
 @pytest.mark.parametrize("events", [SUCCESSFUL, SUCCESSFUL_BEFORE], ids=["newest", "before"])
 def test_the_facts_of_a_success(events: tuple[dict[str, Any], ...]) -> None:
     found = timeline(*events)
-    assert (found.branch, found.base_branch, found.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
+    assert (found.branch, found.base_branch, found.outcome.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
     assert (found.outcome.failure, found.outcome.failure_code, found.outcome.delivery_failed) == (None, None, False)
-    assert found.pull_request_url == Untrusted(PULL_REQUEST)
+    assert found.outcome.pull_request_url == Untrusted(PULL_REQUEST)
     assert [kind.value for kind in found.outcome.kinds] == ["finished"]
 
 
@@ -214,7 +214,7 @@ def test_the_facts_of_a_failure() -> None:
         event("failed", "Harness failed", 90, exit_code=1, failure_code="rate_limited", error="429"),
         event("failed", "Run failed", 91),
     )
-    assert (found.outcome.failure, found.outcome.failure_code, found.changed) == (
+    assert (found.outcome.failure, found.outcome.failure_code, found.outcome.changed) == (
         Untrusted("429"),
         Untrusted("rate_limited"),
         None,
@@ -226,12 +226,12 @@ def test_the_facts_of_a_failure() -> None:
 def test_a_later_event_about_git_erases_nothing() -> None:
     again = event("git_sync", "Repository synchronized", 210)
     found = timeline(*SUCCESSFUL, again, event("log", "checked", 211) | {"payload": {"stage": "git_sync"}})
-    assert (found.branch, found.base_branch, found.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
-    assert found.pull_request_url == Untrusted(PULL_REQUEST)
+    assert (found.branch, found.base_branch, found.outcome.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
+    assert found.outcome.pull_request_url == Untrusted(PULL_REQUEST)
 
 
 def test_a_later_delivery_that_changes_nothing_is_the_last_word() -> None:
-    assert timeline(delivery(changed=True), delivery(210, changed=False)).changed is False
+    assert timeline(delivery(changed=True), delivery(210, changed=False)).outcome.changed is False
 
 
 def test_what_no_report_shows_of_an_event_is_not_kept() -> None:
