@@ -211,11 +211,11 @@ class OldServiceError(ApiError):
     remedy = "It is an older Mogplex server: ask its administrator to update it."
 
 
-class StreamMissingError(ApiError):
+class StreamMissingError(MogplexError):
     """The service has no event stream: an older version."""
 
 
-class StreamPositionError(ApiError):
+class StreamPositionError(MogplexError):
     """The service does not know the event to resume the stream from."""
 
 
@@ -303,6 +303,12 @@ class UnreachableError(MogplexError):
     exit_code = 69
     code = "UNREACHABLE"
     remedy = "Check base-url (MOGPLEX_URL), the proxy settings and the network between this machine and the API."
+
+
+class SetupError(UnreachableError):
+    """The same where the address, this network or a proxy may be set up wrongly if the API has never answered."""
+
+    patience_before_contact = 120.0
 
 
 class WrongServiceError(UnreachableError):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mogplex_ci import models
-from mogplex_ci.errors import UnreachableError
+from mogplex_ci.errors import SetupError
 from mogplex_ci.models import EventKind
 from mogplex_ci.untrusted import Untrusted
 
@@ -75,11 +75,9 @@ def _whole_number(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
-def malformed(cause: str) -> UnreachableError:
+def malformed(cause: str) -> SetupError:
     """Return the error for an answer that came but cannot be used."""
-    return UnreachableError(
-        cause, remedy="Check that base-url is a Mogplex service; a proxy may have answered in its place."
-    )
+    return SetupError(cause, remedy="Check that base-url is a Mogplex service; a proxy may have answered in its place.")
 
 
 def error_code(value: object) -> str | None:

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
 from mogplex_ci import errors, models
 from mogplex_ci.api import answers
 from mogplex_ci.api.budget import Turn, Use
-from mogplex_ci.api.contact import FIRST_CONTACT_SECONDS, Contact
-from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
+from mogplex_ci.api.retry import CALL_SECONDS, Contact, parse_retry_after
 from mogplex_ci.api.stream import EventStream
 from mogplex_ci.api.transport import Answer, RequestLog, Transport, media_type_of
 from mogplex_ci.untrusted import Untrusted
@@ -130,22 +128,20 @@ class Client:
                 timeout=STREAM_CONNECT_SECONDS,
                 silence=STREAM_SILENCE_SECONDS,
             )
-        missing = partial(errors.StreamMissingError, code="NOT_FOUND", http_status=answer.status)
         media_type = media_type_of(answer.headers)
         if answer.stream is not None:
             if media_type == "text/event-stream":
                 self.contact.answered(accepts_token=True)
                 return EventStream(answer.stream, run_id=run_id, clock=clock)
             answer.stream.close()
-            raise missing("something else than a stream answered")
+            raise errors.StreamMissingError("something else than a stream answered")
         if answer.status in (404, 405) and media_type != "application/json":
-            raise missing("this service has no event stream")
+            raise errors.StreamMissingError("this service has no event stream")
         try:
             self._data(answer)
         except errors.ApiError as error:
             if answer.status == 400 and last_event_id is not None:
-                cause = "the stream cannot be resumed"
-                raise errors.StreamPositionError(cause, code=error.code, http_status=answer.status) from error
+                raise errors.StreamPositionError("the stream cannot be resumed") from error
             raise
         raise answers.malformed("the API's answer is not a stream")
 
@@ -235,9 +231,7 @@ def _not_the_api(answer: Answer) -> errors.MogplexError:
         return refusal
     if media_type_of(answer.headers) == "text/html" or answer.body.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
         return errors.WrongServiceError(f"a web page came instead of the API's answer (HTTP {answer.status})")
-    error = answers.malformed(f"unexpected response format (HTTP {answer.status})")
-    error.patience_before_contact = FIRST_CONTACT_SECONDS
-    return error
+    return answers.malformed(f"unexpected response format (HTTP {answer.status})")
 
 
 def _field(data: object, name: str) -> object:

@@ -21,6 +21,10 @@ LATEST: Final = 2.0
 """Seconds after the time that the server asked to wait until, within which the request is sent again."""
 CALL_SECONDS: Final = 30.0
 """Longest time for one request."""
+UNKNOWN_TOKEN_SECONDS: Final = 10.0
+"""How long a token is tried that the service has never accepted."""
+ACCEPTED_TOKEN_SECONDS: Final = 60.0
+"""The same once it was accepted: the service answers 401 whenever its database cannot look the token up."""
 _LAST_TRY_SECONDS: Final = 1.0
 """How long before the deadline the last try is made."""
 _SHORTEST_SHARE: Final = 0.8
@@ -75,6 +79,26 @@ class Patience:
     def reset(self) -> None:
         """Note a usable answer."""
         self._since = None
+
+
+class Contact:
+    """Whether the API has ever answered, and accepted the token. The runs of one step share it."""
+
+    def __init__(self) -> None:
+        self._has_answered = False
+        self._accepts_token = False
+
+    def answered(self, *, accepts_token: bool) -> None:
+        """Note an answer in the API's own envelope."""
+        self._has_answered = True
+        self._accepts_token = self._accepts_token or accepts_token
+
+    def judge(self, error: MogplexError) -> None:
+        """Set how long ``error`` is waited out."""
+        if isinstance(error, NotAuthorizedError):
+            error.patience = ACCEPTED_TOKEN_SECONDS if self._accepts_token else UNKNOWN_TOKEN_SECONDS
+        elif error.patience == inf and not self._has_answered:
+            error.patience = error.patience_before_contact
 
 
 def retrying(

@@ -15,9 +15,8 @@ import urllib3
 from urllib3.connection import HTTPConnection
 
 from mogplex_ci import __version__
-from mogplex_ci.api.contact import FIRST_CONTACT_SECONDS
 from mogplex_ci.api.retry import CALL_SECONDS
-from mogplex_ci.errors import MogplexError, NotAuthorizedError, UnreachableError, WrongServiceError
+from mogplex_ci.errors import MogplexError, NotAuthorizedError, SetupError, UnreachableError, WrongServiceError
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded
 
@@ -271,17 +270,17 @@ def _unreachable(error: Exception, host: str) -> UnreachableError:
     if isinstance(error, requests.exceptions.Timeout | TimeoutError):
         return UnreachableError("the API did not answer in time")
     if (fault := _verification_fault(error)) is not None:
-        return _set_up_wrongly(
+        return SetupError(
             f"the TLS certificate of {host} could not be verified",
-            "If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file.",
+            remedy="If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file.",
             detail=fault,
         )
     if isinstance(error, requests.exceptions.SSLError):
-        return _set_up_wrongly(f"no TLS connection to {host} could be made")
+        return SetupError(f"no TLS connection to {host} could be made")
     if isinstance(reason, urllib3.exceptions.NameResolutionError):
-        return _set_up_wrongly(f"the host name {host} cannot be resolved")
+        return SetupError(f"the host name {host} cannot be resolved")
     if isinstance(getattr(reason, "__cause__", None), ConnectionRefusedError):
-        return _set_up_wrongly(f"{host} refuses the connection")
+        return SetupError(f"{host} refuses the connection")
     if isinstance(error, requests.exceptions.ConnectionError):
         return UnreachableError(f"the connection to {host} failed")
     return UnreachableError("the API's answer could not be read")
@@ -291,9 +290,3 @@ def _verification_fault(error: Exception) -> Untrusted | None:
     """Return what OpenSSL says is wrong with a certificate; None when it is another error."""
     found = re.search(r"CERTIFICATE_VERIFY_FAILED\W*(?:certificate verify failed: )?([\w .,'-]*)", str(error))
     return Untrusted(found[1].strip()) if found else None
-
-
-def _set_up_wrongly(cause: str, remedy: str | None = None, *, detail: Untrusted | None = None) -> UnreachableError:
-    error = UnreachableError(cause, remedy=remedy, detail=detail)
-    error.patience_before_contact = FIRST_CONTACT_SECONDS
-    return error

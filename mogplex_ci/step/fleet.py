@@ -10,8 +10,7 @@ from typing import Final
 
 from mogplex_ci.api.budget import STARTS, TokenBudget
 from mogplex_ci.api.client import Client
-from mogplex_ci.api.contact import Contact
-from mogplex_ci.api.retry import retrying
+from mogplex_ci.api.retry import Contact, retrying
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.inputs.read import ActionInputs, is_pattern
