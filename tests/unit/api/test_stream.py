@@ -30,7 +30,6 @@ from mogplex_ci.errors import (
     SetupError,
     StreamMissingError,
     StreamPositionError,
-    UnreachableError,
     WrongServiceError,
 )
 from mogplex_ci.untrusted import Untrusted
@@ -389,7 +388,7 @@ JSON_403 = JSON_400.replace(b"BAD_REQUEST", b"FORBIDDEN")
         (500, "application/json", b"{}", ServerError),
         (502, "text/html", b"<title>Bad gateway</title>", ServerError),
         (503, "text/html", b"", ServerError),
-        (204, "", b"", UnreachableError),
+        (204, "", b"", SetupError),
     ],
 )
 def test_an_answer_that_is_no_stream_says_what_to_do(
