@@ -328,6 +328,16 @@ class ForeignRunError(MogplexError):
         super().__init__("your idempotency-key matched a run that this job may not have started")
 
 
+class RoundUnknownError(MogplexError):
+    """A round of ``repair`` was started for other faults than those found now, so that its run's id is not known."""
+
+    code = "ROUND_UNKNOWN"
+    remedy = "Look at the branch and its checks. Nothing was started; to start over, use another key-suffix."
+
+    def __init__(self, number: int, branch: Untrusted) -> None:
+        super().__init__(f"round {number} exists, but was started for other faults than those found now", detail=branch)
+
+
 class UntrustedTriggerError(MogplexError):
     """An outsider may have caused the event that started this job."""
 

@@ -6,6 +6,7 @@ untrusted like everything else that comes from outside. Facts: docs.github.com/r
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
@@ -153,6 +154,19 @@ class GitHubApi:
             if len(pushes) in (0, PAGE_SIZE):
                 raise GitHubError("GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY)
         return None if tip == _NO_COMMIT else _commit(tip)
+
+    def file(self, path: str, commit: str, *, timeout: float = CALL_SECONDS) -> bytes | None:
+        """Return a file of a commit; None if there is none. Empty for a folder and for more than 1 MiB."""
+        query = {"ref": commit}
+        try:
+            data = self._get(f"{self._repo}/contents/{quote(path)}", query, needs=_CONTENTS, timeout=timeout)
+        except GitHubNotFoundError:
+            return None
+        content = data.get("content") if isinstance(data, dict) and data.get("encoding") == "base64" else ""
+        try:
+            return base64.b64decode(content if isinstance(content, str) else "")
+        except ValueError as error:
+            raise GitHubUnavailableError("GitHub's answer is not base64") from error
 
     def compare(self, base: str, head: str, *, timeout: float = CALL_SECONDS) -> Comparison:
         """Compare two branches or commits."""

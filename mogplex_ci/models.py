@@ -242,5 +242,15 @@ class Skill(NamedTuple):
     """The whole object as the API sent it."""
 
 
+class Repair(NamedTuple):
+    """The part of a later round's start that the round before it decides: all other inputs stay."""
+
+    branch: str
+    """The branch that the round before worked on, and this one goes on with."""
+    base_branch: str
+    report: str
+    """What the gates rejected, to stand behind the task."""
+
+
 StartRequest: TypeAlias = Mapping[str, object]
 """The body of ``POST /runs``, by the API's names: ``repoId``, ``prompt`` and what else was asked for."""

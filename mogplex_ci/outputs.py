@@ -53,6 +53,8 @@ _TABLE: Final = (
     Told("spans", file="phases"),
     Told("tools", file="tools"),
     Told("gates", file="gates"),
+    Told("rounds", file="rounds"),
+    Told("round_count", "rounds"),
     Told("event_sha256", file="event_sha256"),
     Told("output_dir", "output-dir", variable=False, of_step=True),
     Told("artifact_file", file="artifact_file"),

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -121,12 +122,18 @@ class FakeGitHub:
         """What GitHub noted, the newest first; None: it does not tell."""
         self.looks: list[Look] = [Look()]
         """What each look at the checks finds; the last one stays."""
+        self.rounds: list[Look] = []
+        """What there is about the commit of each run, in order; without any, ``looks`` tell of the newest one."""
+        self.contents: list[dict[str, bytes]] = []
+        """The files that each run has pushed, in order."""
         self.permissions: dict[str, str] = {}
         """What each user may do with the repository; others may read it."""
         self.words: dict[str, dict[str, str] | None] = {}
         """Title and body by node id, for GraphQL; None for what the token may not read."""
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
+        self.runs: Callable[[], list[Any]] = list
+        """Returns all runs of the emulator."""
         self.run: Callable[[], Any] = lambda: None
         """Returns the emulator's run whose work is in the repository; None for one of a test's own."""
         self._lock = threading.Lock()
@@ -155,6 +162,7 @@ class FakeGitHub:
 
     def watch(self, emulator: Any) -> None:
         """Hold the work of the emulator's newest run."""
+        self.runs = lambda: emulator.runs
         self.run = lambda: emulator.runs[-1] if emulator.runs else None
 
     def add_pull_request(self, number: int = 42, **fields: Any) -> None:
@@ -199,6 +207,12 @@ class FakeGitHub:
             if (tip := looks.pop(0) if len(looks) > 1 else looks[0]) is None:
                 return 404, {"message": "Not Found"}, {}
             return 200, {"ref": f"refs/heads/{match[1]}", "object": {"type": "commit", "sha": tip}}, {}
+        if match := re.fullmatch(r"/contents/(.+)", rest):
+            pushed = [run.commit_sha for run in self.runs()]
+            content = self.contents[pushed.index(query["ref"])].get(match[1]) if query["ref"] in pushed else None
+            if content is None:
+                return 404, {"message": "Not Found"}, {}
+            return 200, {"type": "file", "encoding": "base64", "content": b64encode(content).decode()}, {}
         if rest == "":
             return 200, {"full_name": REPOSITORY}, {}
         if rest == "/activity" and self.pushes is not None:
@@ -208,10 +222,11 @@ class FakeGitHub:
                 return 200, {"ahead_by": 0, "behind_by": 0, "files": []}, {}
             return 200, {"ahead_by": self.ahead_by, "behind_by": self.behind_by, "files": self.files[:300]}, {}
         if match := re.fullmatch(r"/commits/(HEAD|[0-9a-f]+)/(check-suites|check-runs|status)", rest):
-            if match[1] != self.commit:
-                return 200, {"total_count": 0, "check_suites": [], "check_runs": [], "statuses": []}, {}
-            look = self.looks[0]
-            if match[2] == "status" and len(self.looks) > 1 and query["page"] == "1":
+            pushed = [run.commit_sha for run in self.runs()]
+            look = self.looks[0] if match[1] == self.commit else Look()
+            if self.rounds and match[1] in pushed:
+                look = self.rounds[pushed.index(match[1])]
+            elif match[1] == self.commit and match[2] == "status" and len(self.looks) > 1 and query["page"] == "1":
                 self.looks.pop(0)  # the last call of a look
             name, items, missing = {
                 "check-suites": ("check_suites", look.all_suites(), 0),

@@ -10,6 +10,7 @@ from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError,
 from mogplex_ci.inputs.flags import check_flags, flag_parser
 from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import given
+from mogplex_ci.models import Repair
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.job_log import job_log
@@ -19,6 +20,7 @@ from mogplex_ci.run.one import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.sanitize import Markdown, Sanitizer, count, secrets_of
 from mogplex_ci.step.include_event import with_event
 from mogplex_ci.step.ledger import OpenRun, saved_state
+from mogplex_ci.step.plan import inputs_of_round
 from mogplex_ci.waiting import SystemClock, stop_of_process
 
 if TYPE_CHECKING:
@@ -100,6 +102,8 @@ class _CleanUp(NamedTuple):
             workspace, repository = self.platform.workspace, self.platform.repository()
             inputs, _ = read_inputs(self.argv, self.env, workspace, repository, task=run.task or None)
             inputs = with_event(inputs, self.platform.event_words())
+            if run.report:
+                inputs = inputs_of_round(inputs, Repair(run.branch, run.base_branch, run.report))
             return cancel_unanswered(
                 client,
                 inputs.start_request(run.repo_id),

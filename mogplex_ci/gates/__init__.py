@@ -35,7 +35,9 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
         artifact = artifact or verdict.artifact
         gates.append(_gate(kind, verdict, case))
         yield GateJudged(gates[-1])
-    asked_github = isinstance(case.evidence, Evidence) and any(kind.needs for kind in wanted)
+    asked_github = isinstance(case.evidence, Evidence) and (
+        case.judge.repairs > 0 or any(kind.needs for kind in wanted)
+    )
     if asked_github and all(gate.passed for gate in gates):
         gates.append(_gate(BRANCH, (yield from BRANCH.judge(case)), case))
         yield GateJudged(gates[-1])
@@ -66,4 +68,5 @@ def _gate(kind: GateKind, verdict: Verdict, case: Case) -> Gate:
         "" if passed else outcome.code or kind.code,
         verdict.items[:MOST_LISTED],
         verdict.links[:MOST_LISTED],
+        outcome.can_be_repaired,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import retrying
-from mogplex_ci.errors import ApiError, ConflictError, MogplexError, NotFoundError, OldServiceError
+from mogplex_ci.errors import ApiError, ConflictError, GitHubError, MogplexError, NotFoundError, OldServiceError
 from mogplex_ci.gates.case import Case, Verdict
 from mogplex_ci.untrusted import Untrusted
 
@@ -22,6 +24,20 @@ VALIDATION_SECONDS: Final = 10.0
 
 def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:
     """Fetch the artifact, and judge it by its schema and by what is left of it when it is handed on."""
+    read = _read_from_github if case.judge.repairs and case.github is not None else _read_from_service
+    content = yield from read(case)
+    if isinstance(content, Verdict):
+        return content
+    if losses := case.judge.losses(content):
+        return Verdict("changed", items=tuple(map(Untrusted, losses)), number=len(losses))
+    faults = _faults(case, content)
+    if faults:
+        return Verdict("invalid", items=tuple(map(Untrusted, faults)), number=len(faults))
+    return Verdict("passed", artifact=content)
+
+
+def _read_from_service(case: Case) -> Generator[Update, None, Untrusted | Verdict]:
+    """Return the artifact as the service has it, or the verdict that there is none."""
     run, path, judge = case.result.run, case.wanted.artifact or "", case.judge
     if run is None:
         return Verdict("missing")
@@ -37,12 +53,30 @@ def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:
     commit, sha = case.commit, artifact.commit_sha
     if commit is not None and sha is not None and sha.text != commit:
         return Verdict("other-commit", items=(sha,))
-    if losses := judge.losses(artifact.content):
-        return Verdict("changed", items=tuple(map(Untrusted, losses)), number=len(losses))
-    faults = _faults(case, artifact.content)
-    if faults:
-        return Verdict("invalid", items=tuple(map(Untrusted, faults)), number=len(faults))
-    return Verdict("passed", artifact=artifact.content)
+    return artifact.content
+
+
+def _read_from_github(case: Case) -> Generator[Update, None, Untrusted | Verdict]:
+    """Return the same from the judged commit: the service has artifacts only of runs that created their branch."""
+    github, commit, path = case.github, case.commit, case.wanted.artifact or ""
+    if github is None or isinstance(case.evidence, GitHubError):
+        return case.not_judged()
+    if commit is None:
+        return Verdict("missing")
+    try:
+        content = yield from case.judge.ask(partial(github.file, path, commit))
+    except GitHubError as error:
+        return case.not_judged(error)
+    if content is None:
+        return Verdict("missing")
+    try:
+        return Untrusted(json.loads(content, parse_constant=_refuse))
+    except (ValueError, RecursionError):
+        return Verdict("no-json")
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(constant)  # NaN and its like are no JSON
 
 
 def _faults(case: Case, content: Untrusted) -> list[str]:

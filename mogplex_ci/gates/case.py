@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 COMMIT_SECONDS: Final = 10.0
 """How long the service may take to record the pushed commit of a run that succeeded."""
 COMMIT_PAUSE: Final = 1.0
-LOOK_PAUSE: Final = 10.0
+CHECK_PAUSE: Final = 10.0
 """Seconds between two queries to GitHub; an unchanged answer does not count against its rate limit."""
 _NO_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
 _NO_START: Final = "the service does not tell when the run was started"
@@ -72,9 +72,11 @@ class Judge:
     own_run: str = ""
     """Id of the workflow run of GitHub Actions that this job belongs to, which waits for this very step."""
     is_rehearsal: bool = False
-    """Leaves out the gates that only GitHub can judge."""
-    waits_for_all: bool = False
-    """Waits until all checks are complete, though one has failed."""
+    """Leaves out the gates that only GitHub can judge, unless ``rehearsed`` tells what they find."""
+    rehearsed: Sequence[Mapping[str, Sequence[str]]] = ()
+    """What the gates reject in each round of a rehearsal, by the gate's name."""
+    repairs: int = 0
+    """How many rounds may follow the first one: with any, all checks are waited for, though one has failed."""
 
     def ask(self, call: Callable[..., T]) -> Generator[Update, None, T]:
         """Return what ``call(timeout=seconds)`` returns; it is made again until it is answered or the deadline comes.
@@ -121,28 +123,37 @@ class Verdict(NamedTuple):
 
 
 class Case:
-    """One run, what it must deliver, and GitHub's word on it."""
+    """The runs of one task, what they must deliver, and GitHub's word on the newest one."""
 
-    def __init__(self, wanted: Requirements, judge: Judge) -> None:
+    def __init__(self, wanted: Requirements, judge: Judge, branch: str | None = None) -> None:
+        """``branch`` is the one that the runs are asked to work on; None if the first one has a branch of its own."""
         self.wanted = wanted
         self.judge = judge
+        self._asked_branch = branch
         self.github: GitHubApi | None = None
         self.result: RunResult
         self.evidence: Evidence | GitHubError | None = None
         """None when GitHub is not asked."""
         self._before: str | GitHubError | None = None
-        """Tip of the branch when the step began, empty if there was none; None as long as it is not known."""
+        """Tip of the branch before the first run, empty if there was none; None as long as it is not known."""
+        self._had_ended = False
+        """Whether the run had ended before this step asked for it: a later round may have pushed since."""
+        self.round = 1
 
     def close(self) -> None:
         """Give GitHub's connections back."""
         if self.github is not None:
             self.github.close()
 
-    def watch(self, update: Update, branch: str | None) -> Generator[Update, None, None]:
-        """Note what the branch is before the run works on it: ``branch`` if one is asked for, else the run's own."""
+    def watch(self, update: Update) -> Generator[Update, None, None]:
+        """Note what the branch is before the first run works on it."""
+        if isinstance(update, Started):
+            self._had_ended = update.joined and update.run.is_terminal
+        if self.round > 1:
+            return  # before all rounds is before the first one
         match update:
             case Starting():
-                github = self._connected(update.repo)
+                github, branch = self._connected(update.repo), self._asked_branch
                 if github is not None and self._before is None and branch is not None:
                     self._before = yield from self._tip_before(github, branch)
             case Started() if update.joined:
@@ -157,13 +168,34 @@ class Case:
         Raises:
             StopRequested: a stop signal came.
         """
-        self.result = yield from self._with_pushed_commit(result)
+        self.result, self.evidence = (yield from self._with_pushed_commit(result)), None
         if self._connected(result.repo) is None:
             return
         try:
             self.evidence = yield from self._collected()
         except GitHubError as error:
             self.evidence = error
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the run certainly pushed nothing."""
+        if isinstance(self.evidence, Evidence) and self.evidence.commit in (None, self._before):
+            return True
+        return self.result.timeline.outcome.changed is False
+
+    def begin_round(self) -> None:
+        """Judge another run on the same branch from now on."""
+        self.round += 1
+
+    def is_later_round(self, head: str) -> Generator[Update, None, bool]:
+        """Return whether the commit ``head`` may be that of a later round, which an earlier try of the step started.
+
+        Raises:
+            GitHubError: GitHub does not tell.
+        """
+        if not (self.judge.repairs and self._had_ended and self.github and self.commit):
+            return False
+        return (yield from self.judge.ask(partial(self.github.compare, self.commit, head))).is_descendant
 
     @property
     def branch(self) -> str | None:
@@ -215,7 +247,10 @@ class Case:
         github, branch = self.github, self.branch
         if github is None or branch is None:
             return Evidence(None, self.judge.clock.monotonic(), None)
-        commit = self.commit or (yield from self.judge.ask(partial(github.tip, branch)))
+        run, asks_for_tip = self.result.run, partial(github.tip, branch)
+        if self.judge.repairs and self._had_ended and run is not None and run.updated_at is not None:
+            asks_for_tip = partial(github.tip_at, branch, run.updated_at)
+        commit = self.commit or (yield from self.judge.ask(asks_for_tip))
         known_at = self.judge.clock.monotonic()
         needs_comparison = self.wanted.gates & {"change", "allowed-paths", "protected-paths"}
         if commit is None or not needs_comparison:
@@ -229,6 +264,7 @@ class Case:
         if before is None:  # the run started before this step: GitHub notes when a branch is pushed
             when = run.created_at if run is not None else None
             before = (yield from self._tip_before(github, branch, when)) if when else GitHubError(_NO_START)
+            self._before = before
         if isinstance(before, str) and before:
             since = yield from self.judge.ask(partial(github.compare, before, commit))
             if since.is_descendant:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import LOOK_PAUSE, Case, Evidence, Verdict
+from mogplex_ci.gates.case import CHECK_PAUSE, Case, Evidence, Verdict
 from mogplex_ci.run.updates import ChecksAwaited, Update
 from mogplex_ci.untrusted import Untrusted
 
@@ -86,12 +86,12 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
             now = Counted.of((yield from judge.ask(partial(github.checks, commit))), judge.own_run)
         except GitHubError as error:
             return case.not_judged(error)
-        if (verdict := _verdict(now, before, waits_for_all=judge.waits_for_all)) is not None:
+        if (verdict := _verdict(now, before, waits_for_all=judge.repairs > 0)) is not None:
             return verdict
         time = judge.clock.monotonic()
         if not now.ids and now.is_complete and time >= evidence.known_at + FIRST_CHECK_SECONDS:
             return Verdict("none")
-        if time + LOOK_PAUSE >= judge.deadline:
+        if time + CHECK_PAUSE >= judge.deadline:
             return _listed("open", now.open)
         if before is None or (now.ids, now.open) != (before.ids, before.open) or time >= said_at + SAY_SECONDS:
             at_work = [check for check in now.open if not check.is_suite]
@@ -99,14 +99,19 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
             yield ChecksAwaited(commit, now.total - len(at_work), now.total, names)
             said_at = time
         before = now
-        judge.stop.sleep(judge.clock, LOOK_PAUSE)
+        judge.stop.sleep(judge.clock, CHECK_PAUSE)
 
 
 def _verdict(now: Counted, before: Counted | None, *, waits_for_all: bool) -> Verdict | None:
-    """Return what is certain; None when it may still become good. Passing takes two complete answers in a row."""
-    if now.failed and (now.is_complete or not waits_for_all):
+    """Return what is certain; None when it may still become good. Passing takes two complete answers in a row.
+
+    ``waits_for_all``: so does failing, so that the same checks are found to have failed whenever that is asked.
+    """
+    was_complete = before is not None and before.is_complete and now.ids == before.ids
+    is_settled = now.is_complete and was_complete and len(now.ids) > 0
+    if now.failed and (is_settled or not waits_for_all):
         return _listed("failed", now.failed)
-    if not now.ids or not now.is_complete or before is None or not before.is_complete or now.ids != before.ids:
+    if not is_settled:
         return None
     if not any(check.conclusion == "success" for check in now.passed):
         return _listed("skipped", now.passed)

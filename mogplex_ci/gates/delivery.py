@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import LOOK_PAUSE, Case, Evidence, Verdict
+from mogplex_ci.gates.case import CHECK_PAUSE, Case, Evidence, Verdict
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
@@ -45,20 +45,20 @@ def judge_pull_request(case: Case) -> Generator[Update, None, Verdict]:
     if branch is None or evidence.commit is None:
         return Verdict("missing")
     judge = case.judge
-    settled_by = min(evidence.known_at + SETTLE_SECONDS, judge.deadline - LOOK_PAUSE)
+    settled_by = min(evidence.known_at + SETTLE_SECONDS, judge.deadline - CHECK_PAUSE)
     while True:
         try:
             found = yield from judge.ask(partial(github.pull_requests_of, branch))
+            own = [item for item in found if item.head[:2] == (case.repository, branch)]
+            for item in (item for item in own if item.is_open):
+                if item.head[2] == evidence.commit or (yield from case.is_later_round(item.head[2])):
+                    return Verdict("passed", items=(item.url,))
         except GitHubError as error:
             return case.not_judged(error)
-        own = [item for item in found if item.head[:2] == (case.repository, branch)]
-        for item in own:
-            if item.is_open and item.head[2] == evidence.commit:
-                return Verdict("passed", items=(item.url,))
         is_open = any(item.is_open for item in own)
         if not is_open or judge.clock.monotonic() >= settled_by:
             break
-        judge.stop.sleep(judge.clock, LOOK_PAUSE)
+        judge.stop.sleep(judge.clock, CHECK_PAUSE)
     return Verdict("other-commit" if is_open else "not-open" if own else "missing", items=tuple(i.url for i in own[:1]))
 
 
@@ -88,11 +88,12 @@ def judge_paths(case: Case, *, protects: bool) -> Generator[Update, None, Verdic
         return Verdict("not-comparable")
     paths, allowed, protected = evidence.comparison.paths, case.wanted.allowed, case.wanted.protected
     if protects:
-        bad = tuple(path for path in paths if protected is None or protected.protect(path.text))
+        bad = [path for path in paths if protected is None or protected.protect(path.text)]
     else:
-        bad = tuple(path for path in paths if allowed is None or not allowed.allow(path.text))
+        bad = [path for path in paths if allowed is None or not allowed.allow(path.text)]
     if bad:
-        return Verdict("bad", items=bad, number=len(bad))
+        bad.sort(key=lambda path: path.text)
+        return Verdict("bad", items=tuple(bad), number=len(bad))
     if not evidence.comparison.is_complete:
         return Verdict("too-many")
     return Verdict("unchanged" if evidence.comparison.is_empty else "passed")

@@ -30,6 +30,11 @@ class Outcome(NamedTuple):
     """Advice; empty when the gate passes."""
     code: str = ""
     """Error code in place of the gate's own."""
+    can_be_repaired: bool = True
+    """Whether the agent can do something about it."""
+
+
+_for_people: Final = partial(Outcome, can_be_repaired=False)
 
 
 class GateKind(NamedTuple):
@@ -50,7 +55,7 @@ class GateKind(NamedTuple):
 
 
 _READ_WHY: Final = "Read what the agent said; the task may be done already, or needs to be more specific."
-_LOOK: Final = "Look at the branch: nothing was reverted. Change the task or the patterns."
+_READ_BRANCH: Final = "Look at the branch: nothing was reverted. Change the task or the patterns."
 _OWN_BRANCH: Final = "Let the run work on a branch of its own: set create-branch."
 _COMMIT_IT: Final = "Ask the agent to write it there and to commit it with git add --force: .mogplex/ is often ignored."
 _ASK_FOR_JSON: Final = "Ask the agent for one JSON document in a regular file."
@@ -60,8 +65,8 @@ _TOLD: Final = "; GitHub was not asked"
 _INVALID: Final = "ARTIFACT_INVALID"
 
 _FOR_ALL: Final = {
-    "not-judged": Outcome("this could not be judged: {cause}", "{remedy}", NOT_JUDGED),
-    "not-comparable": Outcome("no comparison shows what it changed", _OWN_BRANCH, NOT_JUDGED),
+    "not-judged": _for_people("this could not be judged: {cause}", "{remedy}", NOT_JUDGED),
+    "not-comparable": _for_people("no comparison shows what it changed", _OWN_BRANCH, NOT_JUDGED),
 }
 _CHANGE: Final = {
     "passed": Outcome("it changed the repository"),
@@ -74,33 +79,35 @@ _PULL_REQUEST: Final = {
     "passed": Outcome("its pull request is open"),
     "told": Outcome(f"its delivery event names a pull request{_TOLD}"),
     "missing": Outcome("it opened no pull request", _APP),
-    "not-open": Outcome("its pull request is closed or merged", "Reopen it, or let the run use a new branch."),
-    "other-commit": Outcome("its pull request has another commit at its head", _WHO_PUSHED),
-    "foreign": Outcome(_FOREIGN, "Give github-token, and read what the agent did."),
+    "not-open": _for_people("its pull request is closed or merged", "Reopen it, or let the run use a new branch."),
+    "other-commit": _for_people("its pull request has another commit at its head", _WHO_PUSHED),
+    "foreign": _for_people(_FOREIGN, "Give github-token, and read what the agent did."),
 }
 _TOO_MANY: Final = "it changed 300 files or more, and GitHub lists no more"
 _PATHS: Final = {
     "unchanged": Outcome("it changed nothing"),
-    "too-many": Outcome(_TOO_MANY, "Look at the branch by hand, or make the task smaller."),
+    "too-many": _for_people(_TOO_MANY, "Look at the branch by hand, or make the task smaller."),
 }
 _ALLOWED: Final = {
     "passed": Outcome("all paths that it changed are allowed"),
-    "one-bad": Outcome("it changed a path outside the allowed ones", _LOOK),
-    "bad": Outcome("it changed {number} paths outside the allowed ones", _LOOK),
+    "one-bad": Outcome("it changed a path outside the allowed ones", _READ_BRANCH),
+    "bad": Outcome("it changed {number} paths outside the allowed ones", _READ_BRANCH),
 }
 _PROTECTED: Final = {
     "passed": Outcome("it changed no protected path"),
-    "one-bad": Outcome("it changed a protected path", _LOOK),
-    "bad": Outcome("it changed {number} protected paths", _LOOK),
+    "one-bad": Outcome("it changed a protected path", _READ_BRANCH),
+    "bad": Outcome("it changed {number} protected paths", _READ_BRANCH),
 }
 _ARTIFACT: Final = {
     "passed": Outcome("its artifact is there"),
     "missing": Outcome("it committed no such artifact", _COMMIT_IT),
-    "old-service": Outcome("this service has no artifacts", "Ask for an update of the Mogplex server."),
-    "no-branch": Outcome("its artifact cannot be read", "Artifacts need a branch of the run's own: set create-branch."),
-    "not-read": Outcome("its artifact cannot be read: {cause}", "{remedy}", NOT_JUDGED),
+    "old-service": _for_people("this service has no artifacts", "Ask for an update of the Mogplex server."),
+    "no-branch": _for_people(
+        "its artifact cannot be read", "Artifacts need a branch of the run's own: set create-branch."
+    ),
+    "not-read": _for_people("its artifact cannot be read: {cause}", "{remedy}", NOT_JUDGED),
     "no-json": Outcome("its artifact is not a JSON file of at most 1 MiB", _ASK_FOR_JSON, _INVALID),
-    "other-commit": Outcome("its artifact is of another commit than the judged one", _WHO_PUSHED, _INVALID),
+    "other-commit": _for_people("its artifact is of another commit than the judged one", _WHO_PUSHED, _INVALID),
     "changed": Outcome("its artifact holds what cannot be handed on as it is", _SMALLER, _INVALID),
     "invalid": Outcome("its artifact does not satisfy the schema", "Give the agent the schema in its task.", _INVALID),
 }
@@ -111,14 +118,14 @@ _CHECKS: Final = {
     "failed": Outcome("{number} checks failed", "Open the failed checks."),
     "one-failed": Outcome("a check failed", "Open the failed check."),
     "skipped": Outcome("none of its checks did anything: all were skipped", _SEE_WHY),
-    "none": Outcome("its commit has no checks", "Add a workflow for pull requests, or do not require checks."),
+    "none": _for_people("its commit has no checks", "Add a workflow for pull requests, or do not require checks."),
     "no-commit": Outcome("it pushed no commit that could have checks", _READ_WHY),
-    "open": Outcome("its checks were not complete when the timeout passed", "Raise timeout.", "TIMEOUT"),
+    "open": _for_people("its checks were not complete when the timeout passed", "Raise timeout.", "TIMEOUT"),
 }
 _BRANCH: Final = {
     "passed": Outcome("its branch is still at the judged commit"),
-    "moved": Outcome("its branch moved on from the judged commit", _WHO_PUSHED),
-    "gone": Outcome("its branch is gone", "See who deleted it, and run the job again."),
+    "moved": _for_people("its branch moved on from the judged commit", _WHO_PUSHED),
+    "gone": _for_people("its branch is gone", "See who deleted it, and run the job again."),
 }
 
 _PATH: Final = "PATH_NOT_ALLOWED"

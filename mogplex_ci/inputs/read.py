@@ -25,6 +25,7 @@ from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import StartRequest
 from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
 from mogplex_ci.platforms.base import github_api
+from mogplex_ci.platforms.event_words import leaves_fence_open
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import decode, inside, read_text, writable
 
@@ -141,10 +142,14 @@ def read_inputs(
     if typed.get("output_dir") and typed.get("dry_run") == typed["output_dir"] / EVENTS_FILE:
         fault = "is a file that this step would replace, because output-dir is its folder"
         problems.append(Problem("dry-run", fault, "Use another output-dir.", Untrusted(values["dry-run"])))
+    prompt = typed.get("prompt_file") or typed.get("prompt") or ""
+    if typed.get("repair") and leaves_fence_open(prompt):
+        remedy = "Close it: a later round gets its report in a fence of its own."
+        problems.append(Problem("prompt", "opens a code fence that it does not close", remedy))
     if problems:
         raise UsageError(*problems, *gathered.warnings)  # a misspelt name may be why another input is missing
     typed["repo"] = typed["repo"] or repository
-    typed["prompt"] = typed["prompt_file"] or typed["prompt"]
+    typed["prompt"] = prompt
     typed["create_branch"] = _create_branch(values)
     typed["matrix"] = _matrix(values["matrix"], typed["strategy"])
     read = ActionInputs(**{spec.field: typed[spec.field] for spec in inputs().values() if spec.is_typed})
@@ -187,7 +192,7 @@ def _value(spec: Input, text: str, workspace: Path) -> object:
             return is_true(text)
         case "duration":
             return parse_duration(text)
-        case "count" | "positive":
+        case "count" | "positive" | "repairs":
             return int(text)
         case "requirements":
             return frozenset(re.findall(r"[a-z-]+", text))
@@ -248,6 +253,7 @@ def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
     if "github-token" not in values and not _is_dry_run(values):
         needs = [name for name in ("allowed-paths", "protected-paths", "comment-on") if name in values]
         needs += ["require: checks"] if "checks" in values.get("require", "") else []
+        needs += ["repair with artifact"] if _is_given(values, "repair") and "artifact" in values else []
         if needs:
             remedy = "Set it to ${{ github.token }}, or to a token that may read this repository."
             yield Problem("github-token", f"is missing, and needed for {enumeration(needs)}", remedy)
@@ -255,6 +261,9 @@ def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
     if gates and not is_true(values["wait"]):
         fault = f"is false, and {enumeration(gates)} can only be judged when the run has ended"
         yield Problem("wait", fault, "Set wait to true, or judge the run in a later step that has its run-id.")
+    if not gates and _is_given(values, "repair"):
+        remedy = "Say with require, allowed-paths, protected-paths or artifact what the run must deliver."
+        yield Problem("repair", "has nothing to judge a run by", remedy)
     if "artifact-schema" in values and "artifact" not in values:
         remedy = "Set artifact to the name of the JSON that the agent commits."
         yield Problem("artifact-schema", "is given without artifact", remedy)

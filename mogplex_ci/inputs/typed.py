@@ -44,6 +44,7 @@ class DeclaredInputs(NamedTuple):
     protected_paths: Patterns | None
     artifact: str | None
     artifact_schema: Mapping[str, Any] | None
+    repair: int
     github_token: str | None
     allowed_users: frozenset[str]
     allowed_bots: frozenset[str]

@@ -71,12 +71,12 @@ def event_text(words: tuple[Words, ...]) -> EventText:
         invisible.extend(taken)
         hidden.extend(re.findall(_HIDDEN, visible, re.MULTILINE))
         shown = re.sub(_HIDDEN, "", visible, flags=re.MULTILINE)
-        return re.sub("`(?=``)", "` ", re.sub(_CHECKPOINT, "<< <", shown)).strip()
+        return shown.strip()
 
     blocks = [INTRODUCTION.format(words[0].name)]
     for item in words:
         text = "\n\n".join(filter(None, map(seen, (item.title, item.body)))) or "(no text)"
-        blocks.append(f"{item.name[0].upper()}{item.name[1:]}, by {item.author}:\n\n{_FENCE}text\n{text}\n{_FENCE}")
+        blocks.append(f"{item.name[0].upper()}{item.name[1:]}, by {item.author}:\n\n{fenced(text)}")
     return EventText("\n\n".join(blocks), tuple(hidden), tuple(invisible))
 
 
@@ -84,6 +84,12 @@ def as_compared(title: str, body: str) -> tuple[str, str]:
     """Return words as they are compared with what is at GitHub: line breaks and space around them do not count."""
     title, body = ("\n".join(text.splitlines()).strip() for text in (title, body))
     return title, body
+
+
+def fenced(text: str) -> str:
+    """Return ``text`` as a code block that nothing in it ends, without the service's marks."""
+    text = re.sub("`(?=``)", "` ", re.sub(_CHECKPOINT, "<< <", text))
+    return f"{_FENCE}text\n{text}\n{_FENCE}"
 
 
 def leaves_fence_open(prompt: str) -> bool:

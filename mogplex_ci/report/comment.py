@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.report import Report
-from mogplex_ci.report.summary import Detail, gates, last_words, top_line, why
+from mogplex_ci.report.summary import Detail, gates, last_words, rounds, top_line, why
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer
@@ -138,7 +138,7 @@ class CommentReport(Report):
         if not self._has_run or facts.run_id is None:
             return
         parts = [Markdown.of("{}{}\n", top_line(facts, self._safe), job_link(self._safe, self._job_url))]
-        parts += [part for section in (why, gates, last_words) for part in section(facts, self._safe, _DETAIL)]
+        parts += [part for section in (why, rounds, gates, last_words) for part in section(facts, self._safe, _DETAIL)]
         seconds = STOPPED_SECONDS if facts.result is Result.INTERRUPTED else CALLS_SECONDS
         self._write(Markdown.joined("\n", parts), seconds)
 

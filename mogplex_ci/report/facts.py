@@ -15,7 +15,7 @@ from urllib.parse import quote
 from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS, Told
 from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, headline, last_line, problem
-from mogplex_ci.run.result import Gate, Result, RunResult
+from mogplex_ci.run.result import Gate, Result, Round, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, timestamp
 from mogplex_ci.untrusted import Untrusted
@@ -34,6 +34,8 @@ ARTIFACT_LIMIT: Final = 50_000
 """Characters of the output ``artifact``; a longer one is in the file only."""
 ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
+ITEMS_IN_LINE: Final = 3
+"""Paths, checks or faults of a gate that one line names; the log and the files list all of them."""
 IMAGE: Final = "ghcr.io/mogplex/run-action:1"
 DEFAULT_BASE_URL: Final = "https://mogplex.com"
 _IN_RESULTS: Final = (
@@ -74,6 +76,24 @@ class GateFacts(NamedTuple):
     error_code: SafeText | None
     items: tuple[CleanText, ...]
     """Paths, checks or faults that it is about."""
+
+
+class RoundFacts(NamedTuple):
+    """One run of a step with ``repair``, as the gates judged it."""
+
+    run_id: SafeText | None
+    commit: SafeText | None
+    """The judged commit; None when it is not known."""
+    found: SafeText
+    """``A check failed: test``, or that all passed."""
+    gates: tuple[GateFacts, ...]
+    ended: SafeText | None
+    """Why no other round followed although it was rejected."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate passed."""
+        return all(gate.passed for gate in self.gates)
 
 
 class Facts(NamedTuple):
@@ -143,6 +163,8 @@ class Facts(NamedTuple):
     timeline: Timeline
     gates: tuple[GateFacts, ...]
     """The gates that were judged."""
+    rounds: tuple[RoundFacts, ...]
+    """With ``repair``: every run that was judged."""
     artifact: SafeText | None
     """The artifact that was asked for, as compact JSON."""
     next_steps: tuple[NextStep, ...]
@@ -172,6 +194,11 @@ class Facts(NamedTuple):
     def compare_link(self) -> SafeText | None:
         """The comparison's address; None also in a dry run, whose branch does not exist."""
         return None if self.dry_run else self.compare_url
+
+    @property
+    def round_count(self) -> int | None:
+        """How many runs were judged; None without ``repair``."""
+        return len(self.rounds) or None
 
 
 class RunFacts(NamedTuple):
@@ -226,10 +253,9 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     run, timeline, repo = result.run, result.timeline, safe.repo(result.repo.full_name) if result.repo else None
     task, folder = (inputs.prompt, inputs.output_dir) if inputs else ("", None)
     branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
-    own = branch if branch != base else None
+    own, has_work = branch if branch != base else None, branch is not None and _has_work(result)
     played = inputs and what_is_played(inputs, platform, safe)
     cause, error, annotation = _why(result, safe)
-    has_work, has_artifact = branch is not None and _has_work(result), result.artifact is not None
     return Facts(
         result=result.result,
         exit_code=result.exit_code,
@@ -275,11 +301,12 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         tools=tuple(timeline.tools()),
         timeline=timeline,
         gates=tuple(gate_facts(gate, safe) for gate in result.gates),
+        rounds=tuple(_round_facts(each, safe) for each in result.rounds),
         artifact=safe.json(result.artifact) if result.artifact is not None else None,
         next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs)),
         event_sha256=_event_sha256(result, inputs, platform, safe),
         output_dir=_relative(folder, platform, safe) if folder else None,
-        artifact_file=_relative(folder / ARTIFACT_FILE, platform, safe) if folder and has_artifact else None,
+        artifact_file=_relative(folder / ARTIFACT_FILE, platform, safe) if folder and result.artifact else None,
     )
 
 
@@ -338,6 +365,31 @@ def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
         remedy=safe.message(gate.remedy) if gate.remedy and not gate.passed else None,
         error_code=None if gate.passed else safe.identifier(gate.error_code),
         items=tuple(safe.clean(item, limit=ITEM_LIMIT) for item in _with_links(gate)),
+    )
+
+
+def faults_line(faults: Sequence[Gate], safe: Sanitizer) -> SafeText:
+    """Return what gates rejected in one line: ``A check failed: test``."""
+    parts: list[Part] = []
+    for gate in faults:
+        names: list[Part] = [part for item in gate.items[:ITEMS_IN_LINE] for part in (", ", item)]
+        parts += [
+            "; " if parts else None,
+            safe.message(capitalized(gate.found)),
+            *([": "] if names else []),
+            *names[1:],
+        ]
+        parts += [", …"] if len(gate.items) > ITEMS_IN_LINE else []
+    return safe.sentence(*parts) if parts else safe.line("All gates passed")
+
+
+def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
+    return RoundFacts(
+        safe.identifier(this.run_id),
+        safe.identifier(this.commit),
+        faults_line(this.faults, safe),
+        tuple(gate_facts(gate, safe) for gate in this.gates),
+        safe.message(this.ended) if this.ended else None,
     )
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from mogplex_ci.models import Event, EventKind, Run
 from mogplex_ci.outputs import IN_FILE
 from mogplex_ci.report import FileReport, Report
-from mogplex_ci.report.facts import Facts, GateFacts, RunFacts, StepFacts, plain
+from mogplex_ci.report.facts import Facts, GateFacts, RoundFacts, RunFacts, StepFacts, plain
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.result import Result
@@ -218,8 +218,8 @@ def _in_file(value: object, safe: Sanitizer) -> object:
                 "failed": value.failed,
                 "seconds": round(value.seconds, 3),
             }
-        case GateFacts():
-            return value._asdict()
+        case GateFacts() | RoundFacts():
+            return {name: _in_file(part, safe) for name, part in value._asdict().items()}
         case tuple():
             return [_in_file(item, safe) for item in value]
         case _:
@@ -277,7 +277,9 @@ def _run_case(suite: ElementTree.Element, facts: Facts, class_name: CleanText, n
         why = ElementTree.SubElement(case, kind, message=message, type=facts.error_code or result.value)
         why.text = _xml(facts.detail) or None
     if facts.run_id:
-        ElementTree.SubElement(case, "system-out").text = f"Run {facts.run_id}: {result.value}"
+        lines = [f"Run {facts.run_id}: {result.value}"]
+        lines += [f"Round {number}, run {each.run_id}: {each.found}" for number, each in enumerate(facts.rounds, 1)]
+        ElementTree.SubElement(case, "system-out").text = _xml("\n".join(lines))
 
 
 def _case(suite: ElementTree.Element, class_name: str, name: str, seconds: float) -> ElementTree.Element:

@@ -36,7 +36,17 @@ LAST_LINES: Final = 30
 """Lines at the end of a run's log that are shown even if the log is too long."""
 _LEAST_ROOM: Final = 20_000
 SAID_AT_ONCE: Final = (
-    *(u.NextKey, u.Retrying, u.Started, u.StatusChanged, u.UnknownStatus, u.EventsMissing, u.Trouble, u.Recovered),
+    *(
+        u.NextKey,
+        u.Retrying,
+        u.NextRound,
+        u.Started,
+        u.StatusChanged,
+        u.UnknownStatus,
+        u.EventsMissing,
+        u.Trouble,
+        u.Recovered,
+    ),
     *(u.Cancelling, u.CancelFailed, Waiting),
 )
 """Updates that are a line of the log as soon as they come, also of one run of many."""

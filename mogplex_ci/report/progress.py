@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.report import Report
 from mogplex_ci.report.text import Activity, headline, mark
-from mogplex_ci.run.updates import Cancelling, EventsArrived, Retrying, Started, Starting, StatusChanged, Update
+from mogplex_ci.run.updates import Cancelling, EventsArrived, NextRound, Retrying, Started, Starting, StatusChanged
 from mogplex_ci.sanitize import SafeText, Sanitizer, clock
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mogplex_ci.models import Run
     from mogplex_ci.report.facts import RunFacts
     from mogplex_ci.run.result import Result
+    from mogplex_ci.run.updates import Update
 
 _LEAST_COLUMNS: Final = 40
 """A narrower terminal has no room for the table."""
@@ -135,7 +136,7 @@ class _Row:
                 self.text = safe.line("Starting the run")
             case Cancelling():
                 self.text = safe.line("Cancelling the run")
-            case Retrying():
+            case Retrying() | NextRound():
                 self._activity = Activity()
             case EventsArrived(run):
                 self._activity.on(update.additions)

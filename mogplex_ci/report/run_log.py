@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, LiteralString, assert_never
+from typing import TYPE_CHECKING, LiteralString, assert_never
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.models import FEED_LIMIT, Event
 from mogplex_ci.platforms.base import Level
 from mogplex_ci.report import text
-from mogplex_ci.report.facts import ARTIFACT_LIMIT, CANCEL, FOLLOW, Facts, GateFacts, command_line, gate_facts
+from mogplex_ci.report.facts import (
+    ARTIFACT_LIMIT,
+    CANCEL,
+    FOLLOW,
+    ITEMS_IN_LINE,
+    Facts,
+    GateFacts,
+    command_line,
+    faults_line,
+    gate_facts,
+)
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall, ToolUse
@@ -24,9 +34,6 @@ if TYPE_CHECKING:
     from mogplex_ci.report.text import EntryText
     from mogplex_ci.run.agent_text import Checkpoint
     from mogplex_ci.run.updates import Update
-
-ITEMS_IN_ANNOTATION: Final = 3
-"""Paths, checks or faults that the annotation of a gate names; the log lists all of them."""
 
 
 class RunLog:
@@ -56,6 +63,8 @@ class RunLog:
         """Ended calls of one tool, one after another, that have no line yet: their lines would be all alike."""
         self._batch_began = 0.0
         """When the first of them was added, in seconds since the step began."""
+        self._rejected: list[SafeText] = []
+        """What gates found that did not pass, until it is known whether another round repairs it."""
 
     def start(self, inputs: ActionInputs) -> None:
         """Use ``inputs`` from here on."""
@@ -74,8 +83,8 @@ class RunLog:
                 self._next_key(update)
             case u.Started():
                 self._started(update)
-            case u.Retrying():
-                self._retrying(update)
+            case u.Retrying() | u.NextRound():
+                self._another_run(update)
             case u.StatusChanged(run, elapsed, asks):
                 self._out.platform.debug(self._safe.line("Status {} after {}", run.status, duration(elapsed)))
                 if run.is_paused and not self._is_paused:
@@ -104,7 +113,7 @@ class RunLog:
             case u.Heartbeat():
                 self._heartbeat(update)
             case u.ChecksAwaited(commit, complete, total, names):
-                waits_for = (", waiting for ", *text.join_present(", ", *names[:ITEMS_IN_ANNOTATION])) if names else ()
+                waits_for = (", waiting for ", *text.join_present(", ", *names[:ITEMS_IN_LINE])) if names else ()
                 self._say("Checks of ", Untrusted(commit[:7]), ": ", complete, " of ", total, " complete", *waits_for)
             case u.GateJudged(gate):
                 self._gate(gate_facts(gate, self._safe))
@@ -125,6 +134,10 @@ class RunLog:
         """Write how the step ended, annotate a failure once or each wrong input, and say what to do next."""
         self._show_open_calls(ended=True)
         self._write_batch()
+        for rejected in self._rejected:
+            self._out.annotate(Level.ERROR, "Mogplex", rejected)
+        if facts.rounds and facts.rounds[-1].ended:
+            self._say("No further round: ", facts.rounds[-1].ended)
         figures: tuple[Part, ...] = ()
         if facts.run_id:
             figures = (", ", count(facts.events, "event"), ", ", count(facts.requests, "request"))
@@ -198,32 +211,35 @@ class RunLog:
         if url is not None:
             self._out.platform.link(self._safe.line("Mogplex run {}", run.id), url)
 
-    def _retrying(self, update: u.Retrying) -> None:
+    def _another_run(self, update: u.Retrying | u.NextRound) -> None:
         """Say why another run follows; its times count anew."""
         self._show_open_calls(ended=True)
-        result = update.result
-        why = text.reason(self._safe, result.cause, result.detail)
-        self._say("Run ", Untrusted(update.run.id), ": ", why)
-        left = self._safe.line("{} retries left" if update.retries_left > 1 else "{} retry left", update.retries_left)
-        self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, ")")
+        if isinstance(update, u.NextRound):
+            self._rejected.clear()
+            self._say("Round ", update.number, " of ", update.most, ": ", faults_line(update.faults, self._safe))
+        else:
+            result, left = update.result, update.retries_left
+            self._say("Run ", Untrusted(update.run.id), ": ", text.reason(self._safe, result.cause, result.detail))
+            words = self._safe.line("{} retries left" if left > 1 else "{} retry left", left)
+            self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", words, ")")
         self._calls.clear()
         self._finishes.clear()
         self._at, self._is_paused, self._activity = 0.0, False, text.Activity()
 
     def _gate(self, gate: GateFacts) -> None:
-        """Say whether the run passed a gate, and annotate when it did not."""
+        """Say whether the run passed a gate; what it did not pass is annotated unless a later round repairs it."""
         if gate.passed:
             self._say("✔ ", gate.name, ": ", gate.found)
             return
         lines = [line for item in gate.items for line in self._safe.block(Untrusted(item))]
         self._group(self._safe.sentence("✘ ", gate.name, ": ", gate.found), lines)
-        listed = text.join_present(", ", *gate.items[:ITEMS_IN_ANNOTATION])
-        more: Part = ", …" if len(gate.items) > ITEMS_IN_ANNOTATION else None
+        listed = text.join_present(", ", *gate.items[:ITEMS_IN_LINE])
+        more: Part = ", …" if len(gate.items) > ITEMS_IN_LINE else None
         shown: tuple[Part, ...] = (": ", *listed, more) if listed else ()
         words = self._safe.sentence(
             gate.name, ": ", gate.found, *shown, ". Expected: ", gate.expected, ". ", gate.remedy
         )
-        self._out.annotate(Level.ERROR, "Mogplex", words)
+        self._rejected.append(words)
 
     def _paused(self, asks: Checkpoint | None) -> None:
         """Say that the run has paused, what it asks, and whether it waits for an answer."""

@@ -132,7 +132,7 @@ def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown
 def _parts(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield the parts, each of which ends with a line feed. One that fails must not cost the others."""
     parts: list[Callable[[Facts, Sanitizer, Detail], Iterator[Markdown]]]
-    parts = [_top, why, gates, last_words, _next, _time, _tools, _ids]
+    parts = [_top, why, rounds, gates, last_words, _next, _time, _tools, _ids]
     for part in parts:
         try:
             yield from list(part(facts, safe, detail))
@@ -192,6 +192,14 @@ def gates(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
         yield Markdown.of("- {} **{}**: {}\n", mark_of_it, gate.name, words)
         if gate.items and not gate.passed:
             yield Markdown.of("\n{}\n", safe.fence(Untrusted("\n".join(gate.items)), limit=detail.text))
+
+
+def rounds(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
+    """Yield what was found in each round of ``repair``, and why there was no other one."""
+    for number, each in enumerate(facts.rounds, 1):
+        said = safe.markdown(each.found)
+        ended = Markdown.of(". No further round: {}", each.ended) if each.ended else Markdown.of("")
+        yield Markdown.of("- {} Round {}: {}{}\n", Markdown.of("✔" if each.passed else "✘"), number, said, ended)
 
 
 def last_words(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:

@@ -16,7 +16,7 @@ from mogplex_ci.errors import (
     ServerError,
     UnknownRepoError,
 )
-from mogplex_ci.models import Cancelled, Repo, Run, StartRequest
+from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
 from mogplex_ci.run.start import Key, OnRerun, Starter, find_repo
@@ -73,6 +73,8 @@ class Plan(NamedTuple):
     """Jobs that use the token at the same time."""
     found: Repo | None = None
     """The repository, if it has been looked up already."""
+    repair: Repair | None = None
+    """In a later round of ``repair``: the part of the request that the inputs do not tell."""
 
 
 class Execution:
@@ -209,7 +211,7 @@ class Execution:
         return (yield from retrying(find, clock=self._clock, deadline=self._deadline, stop=self._stop))
 
     def _start(self, starter: Starter, repo: Repo | None) -> Generator[Update, None, Started]:
-        yield Starting(repo.id if repo else self._plan.repo, repo, starter.next_key)
+        yield Starting(repo.id if repo else self._plan.repo, repo, starter.next_key, self._plan.repair)
         if repo is not None:
             return (yield from starter.start(self._deadline))
         try:

@@ -49,6 +49,26 @@ class Gate(NamedTuple):
     """Paths, checks or faults."""
     links: tuple[Untrusted | None, ...] = ()
     """Addresses of the items, in the same order; empty when they have none."""
+    can_be_repaired: bool = True
+    """Whether the agent can do something about it."""
+
+
+class Round(NamedTuple):
+    """One run of a step with ``repair``, as the gates judged it."""
+
+    run_id: str
+    commit: str | None
+    """The judged commit; None when it is not known."""
+    gates: tuple[Gate, ...]
+    report: str = ""
+    """What the next round is told: the same for the same faults."""
+    ended: str = ""
+    """Why no other round followed although it was rejected, in our words."""
+
+    @property
+    def faults(self) -> tuple[Gate, ...]:
+        """The gates that rejected the run."""
+        return tuple(gate for gate in self.gates if not gate.passed)
 
 
 @dataclass(frozen=True)
@@ -85,6 +105,8 @@ class RunResult:
     """Gates that were judged, in order."""
     artifact: Untrusted | None = None
     """Content of the artifact that was asked for; None unless its gate passed."""
+    rounds: tuple[Round, ...] = ()
+    """With ``repair``: the runs that were judged, in order. All else is about the last one."""
     left_behind: bool = False
     """An unwanted run of this step may still be running: it could not be cancelled, or its id is not known."""
 

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.api.retry import retrying
-from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, UsageError
+from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, RoundUnknownError, UsageError
 from mogplex_ci.run.updates import NextKey, Started, Update
 from mogplex_ci.untrusted import Untrusted
 
@@ -60,6 +60,12 @@ class Key(NamedTuple):
     """Identifies this try among the tries of the step."""
     later_attempt: bool
     """Whether this may be a later try: an earlier one may have used the base key with another request."""
+    round: int = 1
+    """The round of ``repair`` that it starts."""
+
+    def of_round(self, number: int) -> Key:
+        """Return the key of a later round: ``KEY-r2``, with a chain of its own."""
+        return self._replace(base=_extended(self.base, f"r{number}"), round=number)
 
     def chain(self, on_rerun: OnRerun) -> list[str]:
         """Return the keys to try, in order."""
@@ -161,7 +167,10 @@ class Starter:
             key, has_next = self.next_key, self.has_next_key
             try:
                 answer, is_first = yield from self._ask(key, deadline)
-            except KeyConflictError:
+            except KeyConflictError as error:
+                if self._key.round > 1:
+                    branch = Untrusted(self.request.get("workingBranch"))
+                    raise RoundUnknownError(self._key.round, branch) from error
                 if not has_next or not self._may_replace_request:
                     raise
                 run, never_queued = None, False

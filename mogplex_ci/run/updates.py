@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
-from mogplex_ci.models import Event, Repo, Run
+from mogplex_ci.models import Event, Repair, Repo, Run
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Gate, RunResult
 from mogplex_ci.run.timeline import Addition
@@ -21,6 +21,8 @@ class Starting(NamedTuple):
     repo: Repo | None
     """None when the token does not list it."""
     key: str
+    repair: Repair | None = None
+    """In a later round of ``repair``: the part of the request that the inputs do not tell."""
 
 
 class NextKey(NamedTuple):
@@ -161,6 +163,17 @@ class GateJudged(NamedTuple):
     gate: Gate
 
 
+class NextRound(NamedTuple):
+    """Gates rejected the run; another one is started to repair its work."""
+
+    number: int
+    """Of the round that is started; the first run is round 1."""
+    most: int
+    """Rounds that there may be."""
+    faults: tuple[Gate, ...]
+    """The gates that rejected the run."""
+
+
 class Cancelling(NamedTuple):
     """This step cancels its run."""
 
@@ -183,7 +196,7 @@ class CancelFailed(NamedTuple):
     error: MogplexError
 
 
-StartUpdate = Waiting | Starting | NextKey | Started | Retrying
+StartUpdate = Waiting | Starting | NextKey | Started | Retrying | NextRound
 NewsUpdate = StatusChanged | UnknownStatus | EventsArrived | Quiet | EventsMissing
 ServiceUpdate = Polling | Trouble | Recovered | Heartbeat
 EndUpdate = Ended | ChecksAwaited | GateJudged | Cancelling | CancelAnswered | CancelFailed

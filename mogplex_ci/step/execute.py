@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import InternalError, MogplexError
+from mogplex_ci.gates import Case, Judge, Requirements
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import RunResult, interrupted, result_of_error
+from mogplex_ci.step.plan import plan_of_round
+from mogplex_ci.step.rounds import Rounds
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:
@@ -84,28 +88,27 @@ def outcome_of(step: Step, with_known: Callable[[RunResult], RunResult] = lambda
 
 
 def execute(step: Step, inputs: ActionInputs, plan: Plan, client: Client) -> Generator[Update, None, RunResult]:
-    """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates."""
-    execution = Execution(client, plan, clock=step.clock, stop=step.stop, began=step.began)
-    with outcome_of(step, execution.with_known) as outcome:
-        outcome.result = yield from _judged(step, inputs, execution, client)
+    """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates.
+
+    With ``repair``, a run that was rejected may be followed by others; the result is the last one's.
+    """
+
+    def begin(plan: Plan) -> Execution:
+        return Execution(client, plan, clock=step.clock, stop=step.stop, began=step.began)
+
+    with contextlib.closing(_case_of(step, inputs, client)) as case:
+        rounds = Rounds(plan, case, begin, partial(plan_of_round, inputs, plan), step.recorder.safe)
+        with outcome_of(step, rounds.with_known) as outcome:
+            outcome.result = (yield from rounds.perform())._replace(duration=step.duration)
     is_rehearsal = inputs.dry_run is not True  # ends as the scenario does, so that later steps can be tried
     return outcome.result.as_dry_run() if inputs.dry_run and not is_rehearsal else outcome.result
 
 
-def _judged(
-    step: Step, inputs: ActionInputs, execution: Execution, client: Client
-) -> Generator[Update, None, RunResult]:
-    """Execute a run, and judge a successful one by the gates. A dry run skips those that only GitHub can judge."""
-    from mogplex_ci.gates.case import Requirements
-
+def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
+    """Return what the gates judge. A dry run skips those that only GitHub can judge, unless the scenario tells."""
     wanted = Requirements(
         inputs.require, inputs.allowed_paths, inputs.protected_paths, inputs.artifact, inputs.artifact_schema
     )
-    if not wanted.gates:
-        yield from execution.perform()
-        return execution.result
-    from mogplex_ci.gates import Case, Judge, judge_run
-
     judge = Judge(
         client,
         _github(step, inputs),
@@ -115,13 +118,9 @@ def _judged(
         losses=step.recorder.safe.losses,
         own_run=step.platform.env.get("GITHUB_RUN_ID", ""),
         is_rehearsal=bool(inputs.dry_run),
+        repairs=inputs.repair,
     )
-    with contextlib.closing(Case(wanted, judge)) as case:
-        for update in execution.perform():
-            yield from case.watch(update, inputs.branch)
-            yield update
-        judged = yield from judge_run(execution.result, case)
-    return judged._replace(duration=step.duration)
+    return Case(wanted, judge, inputs.branch)
 
 
 def _github(step: Step, inputs: ActionInputs) -> Callable[[Repo], GitHubApi] | None:

@@ -27,6 +27,10 @@ class OpenRun(NamedTuple):
     task: str = ""
     """Name of the task in the run file; empty when there is none."""
     run_id: str = ""
+    branch: str = ""
+    base_branch: str = ""
+    report: str = ""
+    """Of a later round, as long as its id is not known: what the inputs do not tell about its start."""
 
 
 class State(NamedTuple):
@@ -76,12 +80,12 @@ class Ledger:
 
     def _on(self, run: Hashable, task: str, update: Update) -> None:
         if isinstance(update, Starting):
-            self._set(run, OpenRun(update.key, update.repo_id, task))
+            self._set(run, OpenRun(update.key, update.repo_id, task, "", *(update.repair or ())))
         elif isinstance(update, NextKey) and run in self._open:
             self._set(run, self._open[run]._replace(key=update.key, run_id=""))
         elif isinstance(update, Started):
             known = self._open.get(run, OpenRun(update.key))
-            self._set(run, known._replace(run_id=update.run.id) if update.owned else None)
+            self._set(run, known._replace(run_id=update.run.id, report="") if update.owned else None)
 
     def _set(self, run: Hashable, entry: OpenRun | None) -> None:
         with self._lock:
@@ -100,7 +104,7 @@ class Ledger:
         """Return the state as one line; empty when nothing is left to do."""
         if not self._open:
             return ""
-        runs = [run._asdict() for run in self._open.values()]
+        runs = [{name: value for name, value in run._asdict().items() if value} for run in self._open.values()]
         state = json.dumps({"base_url": self._base_url, "runs": runs}, separators=(",", ":"))
         return f"{_mac(state, self._token)} {state}"
 

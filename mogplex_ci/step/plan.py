@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.run.one import Plan
 from mogplex_ci.run.start import Key, OnRerun, derive_key
 
 if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Repo
+    from mogplex_ci.models import Repair, Repo
     from mogplex_ci.platforms.base import Platform
 
 
@@ -34,6 +35,22 @@ def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:
         poll_interval=inputs.poll_interval,
         jobs_per_token=max(inputs.jobs_per_token, platform.parallel_jobs),
     )
+
+
+def plan_of_round(inputs: ActionInputs, plan: Plan, number: int, repair: Repair, repo: Repo | None) -> Plan | None:
+    """Return the plan of a later round of ``plan``; None if the prompt leaves no room for the report."""
+    inputs = inputs_of_round(inputs, repair)
+    if declared()["prompt"].kind.fault(inputs.prompt) is not None:
+        return None
+    return plan._replace(
+        request=inputs.start_request, key=plan.key.of_round(number), found=repo or plan.found, repair=repair
+    )
+
+
+def inputs_of_round(inputs: ActionInputs, repair: Repair) -> ActionInputs:
+    """Return the inputs of a later round: the task with the report behind it, on the branch of the round before."""
+    prompt, base = f"{inputs.prompt}\n\n{repair.report}", repair.base_branch or inputs.base_branch
+    return inputs._replace(prompt=prompt, branch=repair.branch, base_branch=base, create_branch=None)
 
 
 def key_of(inputs: ActionInputs, platform: Platform, label: str = "", parts: tuple[str, ...] = ()) -> Key:

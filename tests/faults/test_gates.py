@@ -83,7 +83,7 @@ class Judged:
         case = Case(wanted, self._judge)
         if result.run is not None:
             for update in (starting(), Started(result.run, "key", joined=False, owned=True)):
-                finish(case.watch(update, None))
+                finish(case.watch(update))
         work = judge_run(result, case)
         try:
             while True:

@@ -49,12 +49,12 @@ def judged(
     """Judge a run that this process started, or ``joined``; ``branch`` is the one that it was asked to work on."""
     connect = (lambda repo: GitHubApi(api.url, TOKEN, repo.full_name.text)) if api is not None else None
     clock = clock or VirtualTime().clock()
-    case = Case(wanted, Judge(Client(NO_SERVICE, ""), connect, clock, Stop(), timeout, **fields))
+    case = Case(wanted, Judge(Client(NO_SERVICE, ""), connect, clock, Stop(), timeout, **fields), branch)
     said = [] if said is None else said
     try:
         assert success.run is not None
         for update in (starting(), Started(success.run, "key", joined=joined, owned=True)):
-            said += case.watch(update, branch)
+            said += case.watch(update)
         work = judge_run(success, case)
         while True:
             said.append(next(work))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.gates.case import LOOK_PAUSE
+from mogplex_ci.gates.case import CHECK_PAUSE
 from mogplex_ci.platforms.base import github_api
 from mogplex_ci.run.result import Result
 from tests.github_api import HEAD, FakeGitHub, Look, check, status, suite
@@ -74,7 +74,7 @@ def test_checks_that_take_too_long_are_a_timeout_and_not_given_up_early(timeout:
     judgement = judged(api, ended(), CHECKS, clock, timeout=timeout)
     found = "its checks were not complete when the timeout passed"
     assert refused(judgement, Result.TIMEOUT) == (found, "TIMEOUT")
-    assert timeout - LOOK_PAUSE <= clock.monotonic() <= timeout
+    assert timeout - CHECK_PAUSE <= clock.monotonic() <= timeout
 
 
 def test_all_gates_judge_one_commit_and_the_branch_must_still_be_there(api: FakeGitHub) -> None:

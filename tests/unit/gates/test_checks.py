@@ -71,7 +71,7 @@ def test_the_log_is_told_what_is_waited_for_when_it_changes_and_once_a_minute(ap
 
 def test_with_repair_the_rest_is_waited_for_when_one_has_failed(api: FakeGitHub) -> None:
     api.looks = [Look([FAILED, check("c", None)]), Look([FAILED, check("c", "failure")])]
-    judgement = judged(api, ended(), CHECKS, waits_for_all=True)
+    judgement = judged(api, ended(), CHECKS, repairs=1)
     assert [item.text for item in judgement.gates[0].items] == ["b", "c"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mogplex_ci.outputs import OUTPUTS
 from mogplex_ci.report.facts import Facts, RunFacts, StepFacts, early_outputs, outputs_of
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.result import Result, Round, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
@@ -36,6 +36,7 @@ STEPS = (
         output_dir=Path.cwd() / "out",
     ),
     facts(result(Result.PAUSED, delta(CHECKPOINT), cause="the run is paused", error_code="PAUSED")),
+    facts(result(rounds=(Round("", COMMIT, ()),))),
 )
 
 
@@ -77,6 +78,7 @@ def test_a_success() -> None:
         "error-code": None,
         "events-truncated": "false",
         "duration-seconds": "727",
+        "rounds": None,
         "output-dir": "out",
         "artifact": '{"version":"1.4.0"}',
         "results": None,

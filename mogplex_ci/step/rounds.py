@@ -1,0 +1,101 @@
+"""The runs of one task: the gates judge each, and with ``repair`` another round goes on with what they rejected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mogplex_ci.gates import judge_run
+from mogplex_ci.gates.repair import reason_to_end, report_of
+from mogplex_ci.models import Repair, Repo
+from mogplex_ci.run.result import Result, Round, RunResult
+from mogplex_ci.run.updates import NextRound, Update
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from mogplex_ci.gates import Case
+    from mogplex_ci.run.one import Execution, Plan
+    from mogplex_ci.sanitize import Sanitizer
+
+
+class Rounds:
+    """Executes the runs of one task, never two at once. Each but the first works on the branch of the one before."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        case: Case,
+        begin: Callable[[Plan], Execution],
+        follow_up: Callable[[int, Repair, Repo | None], Plan | None],
+        safe: Sanitizer,
+    ) -> None:
+        """``plan`` is that of the first run. ``begin`` makes what executes a plan, ``follow_up`` that of a round."""
+        self._case = case
+        self._begin = begin
+        self._follow_up = follow_up
+        self._safe = safe
+        self._timeout = plan.timeout
+        self._execution = begin(plan)
+        self._rounds: list[Round] = []
+        self._last: RunResult | None = None
+        """Of the last round that was judged."""
+
+    def perform(self) -> Generator[Update, None, RunResult]:
+        """Execute runs until one is not rejected, or no other round may follow; return the result of the last one.
+
+        Raises:
+            StopRequested: a stop signal came while a run was judged.
+        """
+        case, most = self._case, self._case.judge.repairs + 1
+        if not case.wanted.gates:
+            yield from self._execution.perform()
+            return self._execution.result
+        while True:
+            for update in self._execution.perform():
+                yield from case.watch(update)
+                yield update
+            result = yield from judge_run(self._execution.result, case)
+            if most == 1:
+                return result
+            if not result.gates:  # it failed, paused, or was not started
+                return self._with_rounds(result)
+            following = self._next_plan(result)
+            self._last = self._with_rounds(result)
+            if following is None:
+                return self._last
+            yield NextRound(len(self._rounds) + 1, most, self._rounds[-1].faults)
+            self._execution = self._begin(following)
+            case.begin_round()
+
+    def with_known(self, result: RunResult) -> RunResult:
+        """Return ``result`` with all that is known about the newest run and the rounds."""
+        return self._with_rounds(self._execution.with_known(result))
+
+    def _with_rounds(self, result: RunResult) -> RunResult:
+        if result.run is None and self._last is not None:  # the next round was not started
+            known = self._last.ended_as(result)
+            result = known._replace(left_behind=result.left_behind, requests_sent=result.requests_sent)
+        return result._replace(rounds=tuple(self._rounds))
+
+    def _next_plan(self, result: RunResult) -> Plan | None:
+        """Note the round that was judged, and return the plan of the next one, if there is to be one."""
+        case, run = self._case, result.run
+        this = Round(run.id if run else "", case.commit, result.gates)
+        this = this._replace(report=report_of(this.faults, self._safe))
+        self._rounds.append(this)
+        if result.result is not Result.REJECTED:
+            return None
+        time_left = (case.judge.deadline - case.judge.clock.monotonic()) / self._timeout
+        reason = reason_to_end(
+            self._rounds, most=case.judge.repairs + 1, unchanged=case.is_unchanged, time_left=time_left
+        )
+        following, branch = None, case.branch
+        if not reason and branch is None:
+            reason = "the service does not tell its branch"
+        elif not reason and branch is not None:
+            base = result.base_branch.text if result.base_branch is not None else ""
+            repair = Repair(branch, base, this.report)
+            following = self._follow_up(len(self._rounds) + 1, repair, result.repo)
+            reason = "" if following else "the prompt leaves no room for the report"
+        self._rounds[-1] = this._replace(ended=reason)
+        return following

@@ -1,0 +1,118 @@
+"""Repair: real processes against the emulator and a stand-in of GitHub's API, which tells each run's checks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mogplex_ci.emulator import Emulator
+from mogplex_ci.inputs.declared import load_schema
+from tests.github_api import TOKEN, FakeGitHub, Look, check
+from tests.github_log import read_log
+from tests.program import GitHubStep
+from tests.waits import asked, wait_until
+
+RED, GREEN = Look([check("test", "failure")]), Look([check("test", "success")])
+LINT = Look([check("lint", "failure"), check("test", "success")])
+
+
+@pytest.fixture
+def api() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as api:
+        yield api
+
+
+def step_of(folder: Path, api: FakeGitHub, emulator: Emulator, **inputs: str) -> GitHubStep:
+    api.watch(emulator)
+    given = {"prompt": "Fix it", "require": "checks", "repair": "3", "github-token": TOKEN, "output-dir": "."}
+    given |= {"base-url": emulator.url, "api-key": emulator.token} | inputs
+    return GitHubStep(folder, given, {"GITHUB_API_URL": api.url})
+
+
+def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(tmp_path: Path, api: FakeGitHub) -> None:
+    api.rounds = [RED, LINT, GREEN]
+    with Emulator(speed=50) as emulator:
+        step = step_of(tmp_path, api, emulator, **{"comment-on": "7"})
+        ended = step.run()
+        runs = emulator.runs
+    assert (ended.code, step.outputs["result"], step.outputs["rounds"]) == (0, "success", "3"), ended.out
+    assert {run.request.working_branch for run in runs} == {step.outputs["branch"]}
+    assert [run.request.create_branch for run in runs] == [True, False, False]
+    assert (step.outputs["run-id"], step.outputs["idempotency-key"]) == (runs[-1].id, f"{runs[0].key}-r3")
+    assert "Round 2 of 4: A check failed: test\n" in ended.out
+    assert "Round 3 of 4: A check failed: lint\n" in ended.out
+    assert [found for found in read_log(ended.out).annotations if found.level == "error"] == []
+    assert runs[1].request.prompt.startswith("Fix it\n\n")
+    assert "- test\n" in runs[1].request.prompt
+    assert "github.com" not in runs[1].request.prompt
+    result = json.loads((step.workspace / "result.json").read_text())
+    Draft202012Validator(load_schema("result")).validate(result)
+    assert [each["commit"] for each in result["rounds"]] == [run.commit_sha for run in runs]
+    assert [each["found"] for each in result["rounds"]] == [
+        "A check failed: test",
+        "A check failed: lint",
+        "All gates passed",
+    ]
+    for text in (step.summary, api.comments[0]["body"], (step.workspace / "report.html").read_text()):
+        assert "lint" in text
+    assert "Round 3" in step.summary
+    suite = ElementTree.parse(step.workspace / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    assert [case.get("name") for case in suite] == ["Fix it", "checks", "branch"]
+    assert "Round 2, run " in (suite[0].findtext("system-out") or "")
+
+
+def test_the_same_faults_end_it_and_say_so(tmp_path: Path, api: FakeGitHub) -> None:
+    api.rounds = [RED, RED]
+    with Emulator(speed=50) as emulator:
+        step = step_of(tmp_path, api, emulator)
+        ended = step.run()
+        assert len(emulator.runs) == 2
+    assert (ended.code, step.outputs["result"], step.outputs["error-code"]) == (1, "rejected", "CHECKS_FAILED")
+    assert "No further round: the same faults came twice" in ended.out
+    assert "No further round" in step.summary
+    (error,) = [found.text for found in read_log(ended.out).annotations if found.level == "error"]
+    assert error.startswith("checks: A check failed: test")
+
+
+def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_it_again(
+    tmp_path: Path, api: FakeGitHub
+) -> None:
+    api.rounds = [RED, Look(), GREEN]
+    with Emulator(speed=3) as emulator:
+        step = step_of(tmp_path / "one", api, emulator, **{"post-step": "true"})
+        with step.start() as process:
+            wait_until(lambda: len(emulator.runs) == 2 and emulator.runs[1].id in str(step.state), process)
+            process.kill()
+        step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
+        assert step.run("post").code == 0
+        assert [run.status for run in emulator.runs] == ["success", "cancelled"]
+        again = step_of(tmp_path / "two", api, emulator)
+        again.env |= {"GITHUB_RUN_ATTEMPT": "2"}
+        assert again.run().code == 0
+        first, second, third = emulator.runs
+    assert third.key == f"{first.key}-r2-g2"
+    assert third.request.prompt == second.request.prompt
+    assert again.outputs["rounds"] == "2"
+
+
+def test_post_finds_a_round_whose_start_was_never_answered(tmp_path: Path, api: FakeGitHub) -> None:
+    api.rounds = [RED]
+    with Emulator(speed=3) as emulator:
+        step = step_of(tmp_path, api, emulator, **{"post-step": "true"})
+        with step.start() as process:
+            wait_until(lambda: len(emulator.runs) == 1, process)
+            emulator.inject("start", delay=60.0)
+            wait_until(lambda: "-r2" in str(step.state), process)
+            wait_until(asked(emulator, "start", times=2), process)
+            process.kill()
+        emulator.clear_faults()
+        step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
+        assert step.run("post").code == 0
+        first, second = emulator.runs
+    assert (second.key, second.status) == (f"{first.key}-r2", "cancelled")
+    assert second.request.working_branch == first.request.working_branch

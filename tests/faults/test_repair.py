@@ -1,0 +1,246 @@
+"""Repair in virtual time: which rounds follow a run that the gates reject, what they are told, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from signal import SIGINT, SIGTERM, Signals
+
+import pytest
+
+from mogplex_ci.gates import Case, Judge, Requirements
+from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.inputs.read import read_inputs
+from mogplex_ci.run.one import Execution, Plan
+from mogplex_ci.run.result import RunResult, interrupted
+from mogplex_ci.run.updates import NextRound, Started, Update
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.step.plan import plan_of_round
+from mogplex_ci.step.rounds import Rounds
+from mogplex_ci.waiting import Stop, StopRequested
+from tests.faults import world as worlds
+from tests.faults.world import World
+from tests.github_api import TOKEN, FakeGitHub, Look, check
+
+RED, GREEN = Look([check("test", "failure")]), Look([check("test", "success")])
+LINT = Look([check("lint", "failure"), check("test", "success")])
+REPORT = ".mogplex/artifacts/report.json"
+NEVER = Look([check("test", None)])
+
+
+@pytest.fixture
+def api() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as api:
+        api.add_pull_request()
+        api.files = [{"filename": "src/login.tsx"}]
+        yield api
+
+
+class Step:
+    """A step with ``repair``, which may be tried several times."""
+
+    def __init__(self, world: World, api: FakeGitHub, scenario: str = "success", **inputs: str) -> None:
+        self.case = world.new_case(scenario)
+        given = {"repair": "2", "require": "checks", "timeout": "30m", "prompt": f"scenario: {scenario}"} | inputs
+        env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
+        env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": world.emulator.token}
+        self.inputs, _ = read_inputs([], env, Path("/"), "acme/web")
+        self._world, self._api = world, api
+        api.runs = lambda: self.case.runs
+        api.run = lambda: self.case.runs[-1] if self.case.runs else None
+        self.seconds = 0.0
+
+    def play(self, *, watch: Callable[[Update], object] = lambda _: None, stop: Stop | None = None) -> RunResult:
+        """Try the step; ``watch`` is called with every update."""
+        clock, client, stop = self._world.time.clock(), self._world.client(), stop or Stop()
+        began = clock.monotonic()
+
+        def begin(plan: Plan) -> Execution:
+            return Execution(client, plan, clock=clock, stop=stop, began=began)
+
+        judge = Judge(
+            client,
+            lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
+            clock,
+            stop,
+            began + self.inputs.timeout,
+            repairs=self.inputs.repair,
+        )
+        case = Case(Requirements(self.inputs.require, artifact=self.inputs.artifact), judge, self.inputs.branch)
+        plan = self.case._plan(
+            request=self.inputs.start_request, timeout=self.inputs.timeout, retries=self.inputs.retries
+        )
+        rounds = Rounds(plan, case, begin, partial(plan_of_round, self.inputs, plan), Sanitizer())
+        work = rounds.perform()
+        try:
+            while True:
+                watch(next(work))
+        except StopIteration as end:
+            result: RunResult = end.value
+            return result
+        except StopRequested:
+            return rounds.with_known(interrupted(stop))
+        finally:
+            self.seconds = clock.monotonic() - began
+            clock.leave()
+            client.close()
+            case.close()
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """What the keys of its runs add to the step's own."""
+        return [run.key.removeprefix(self.case.key) for run in self.case.runs]
+
+
+def in_round_2(update: Update) -> bool:
+    return isinstance(update, Started) and update.key.endswith("-r2")
+
+
+def stop_when(condition: Callable[[Update], bool], stop: Stop, number: Signals) -> Callable[[Update], None]:
+    def watch(update: Update) -> None:
+        if condition(update):
+            stop.request(number)
+
+    return watch
+
+
+def outcome(result: RunResult) -> tuple[str, str, int]:
+    return result.result.value, result.error_code, len(result.rounds)
+
+
+@pytest.mark.parametrize(
+    ("looks", "inputs", "expected", "keys", "why"),
+    [
+        ([RED, LINT, GREEN], {}, ("success", "", 3), ["", "-r2", "-r3"], ""),
+        ([GREEN], {}, ("success", "", 1), [""], ""),
+        ([RED, LINT, RED], {}, ("rejected", "CHECKS_FAILED", 3), ["", "-r2", "-r3"], "the same faults came twice"),
+        ([RED, RED], {}, ("rejected", "CHECKS_FAILED", 2), ["", "-r2"], "the same faults came twice"),
+        ([RED, LINT], {"repair": "1"}, ("rejected", "CHECKS_FAILED", 2), ["", "-r2"], "all rounds are used up"),
+        ([Look()], {}, ("rejected", "CHECKS_FAILED", 1), [""], "the agent can do nothing about the gate checks"),
+        ([RED, NEVER], {}, ("timeout", "TIMEOUT", 2), ["", "-r2"], ""),
+        ([RED], {"timeout": "20s"}, ("rejected", "CHECKS_FAILED", 1), [""], "less than a tenth of the timeout is left"),
+        ([RED], {"repair": "0"}, ("rejected", "CHECKS_FAILED", 0), [""], ""),
+    ],
+)
+def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
+    world: World,
+    api: FakeGitHub,
+    looks: list[Look],
+    inputs: dict[str, str],
+    expected: tuple[str, str, int],
+    keys: list[str],
+    why: str,
+) -> None:
+    api.rounds = looks
+    step = Step(world, api, **inputs)
+    result = step.play()
+    assert (outcome(result), step.keys) == (expected, keys)
+    assert (result.rounds[-1].ended if result.rounds else "") == why
+    first, *others = step.case.runs
+    assert {run.request.working_branch for run in step.case.runs} == {first.request.working_branch}
+    assert {run.request.base_branch for run in step.case.runs} == {"main"}
+    assert first.request.create_branch
+    assert not any(run.request.create_branch for run in others)
+    assert result.run is not None
+    assert result.run.id == step.case.runs[-1].id
+
+
+def test_a_killed_step_goes_on_in_the_round_where_it_was(world: World, api: FakeGitHub) -> None:
+    """A re-run judges the first round again at its own commit, and follows the run of the second one."""
+    api.rounds = [RED, GREEN]
+    step = Step(world, api)
+
+    def kill(update: Update) -> None:
+        if in_round_2(update):
+            raise worlds.Killed
+
+    with pytest.raises(worlds.Killed):
+        step.play(watch=kill)
+    step.case.attempt = 2
+    assert outcome(step.play()) == ("success", "", 2)
+    assert step.keys == ["", "-r2"]
+
+
+def test_a_finished_repair_is_found_again(world: World, api: FakeGitHub) -> None:
+    api.rounds = [RED, LINT, GREEN]
+    step = Step(world, api)
+    first = step.play()
+    step.case.attempt = 2
+    second = step.play()
+    assert (outcome(second), step.keys) == (("success", "", 3), ["", "-r2", "-r3"])
+    assert [each._replace(commit=None) for each in second.rounds] == [
+        each._replace(commit=None) for each in first.rounds
+    ]
+
+
+def test_a_round_that_was_started_for_other_faults_is_left_alone(world: World, api: FakeGitHub) -> None:
+    api.rounds = [RED, GREEN]
+    step = Step(world, api)
+    step.play()
+    api.rounds = [LINT, GREEN]
+    step.case.attempt = 2
+    result = step.play()
+    assert outcome(result) == ("error", "ROUND_UNKNOWN", 1)
+    assert (result.exit_code, step.keys) == (1, ["", "-r2"])
+    assert result.detail is not None
+    assert result.detail.text == step.case.runs[0].request.working_branch
+    assert result.run is not None
+    assert result.run.id == step.case.runs[0].id
+
+
+def test_a_stop_signal_in_the_second_round_cancels_its_run(world: World, api: FakeGitHub) -> None:
+    api.rounds = [RED, GREEN]
+    step, stop = Step(world, api), Stop()
+    result = step.play(watch=stop_when(in_round_2, stop, SIGTERM), stop=stop)
+    assert (outcome(result), result.exit_code) == (("interrupted", "INTERRUPTED", 1), 143)
+    assert [run.status for run in step.case.runs] == ["success", "cancelled"]
+
+
+def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: FakeGitHub) -> None:
+    api.rounds = [RED, GREEN]
+    step, stop = Step(world, api), Stop()
+    result = step.play(watch=stop_when(lambda update: isinstance(update, NextRound), stop, SIGINT), stop=stop)
+    assert (outcome(result), step.keys) == (("interrupted", "INTERRUPTED", 1), [""])
+    assert not result.left_behind
+
+
+def test_retries_and_rounds_count_apart(world: World, api: FakeGitHub) -> None:
+    api.rounds = [Look(), RED, GREEN]
+    step = Step(world, api, "queue-fails-once", retries="1")
+    assert outcome(step.play()) == ("success", "", 2)
+    assert step.keys == ["", "-g2", "-r2"]
+
+
+def test_a_round_whose_run_died_is_started_again_by_the_next_try(world: World, api: FakeGitHub) -> None:
+    api.rounds = [RED, Look(), GREEN]
+    step, stop = Step(world, api), Stop()
+    step.play(watch=stop_when(in_round_2, stop, SIGTERM), stop=stop)
+    step.case.attempt = 2
+    assert outcome(step.play()) == ("success", "", 2)
+    assert step.keys == ["", "-r2", "-r2-g2"]
+
+
+@pytest.mark.parametrize(
+    ("contents", "expected"),
+    [
+        ([{}, {REPORT: b'{"ok": true}'}], ("success", "", 2)),
+        ([{REPORT: b"[NaN]"}, {REPORT: b"[1]"}], ("success", "", 2)),
+        ([{REPORT: b"{"}, {}], ("rejected", "ARTIFACT_MISSING", 2)),
+    ],
+)
+def test_an_artifact_of_any_round_is_read_at_its_commit(
+    world: World, api: FakeGitHub, contents: list[dict[str, bytes]], expected: tuple[str, str, int]
+) -> None:
+    api.contents = contents
+    step = Step(world, api, require="", artifact="report", repair="1")
+    result = step.play()
+    assert outcome(result) == expected
+    assert (result.artifact is not None) is (expected[0] == "success")
+
+
+def test_what_github_refuses_to_tell_is_not_repaired(world: World, api: FakeGitHub) -> None:
+    api.fail(status=403, times=10_000)
+    result = Step(world, api).play()
+    assert outcome(result) == ("rejected", "NOT_JUDGED", 1)
+    assert result.rounds[0].ended == "the agent can do nothing about the gate checks"
