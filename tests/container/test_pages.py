@@ -19,7 +19,6 @@ from mogplex_ci.emulator import Emulator
 from tests.container.act import act, workspace
 from tests.container.images import BASE, docker
 from tests.container.registry import Registry
-from tests.container.test_examples import UPLOAD_STAND_IN
 from tests.documents import Block, as_workflow, claim, claim_all
 from tests.github_api import TOKEN, FakeGitHub
 from tests.https_proxy import HttpsProxy, certificate
@@ -38,9 +37,7 @@ users:
       - {id: 5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0002, full_name: other/tools, installation_id: 40001}
 """
 SCENARIO = """
-description: A run that opens a pull request, and answers with a JSON document.
-artifacts:
-  licences: {json: {licences: [MIT]}}
+description: A run that opens a pull request.
 steps:
   - {after: 500ms, part: launch}
   - {after: 500ms, part: deliver}
@@ -96,17 +93,11 @@ def test_a_workflow_runs_as_it_stands(
     repository = tmp_path / "repository"
     (repository / ".mogplex").mkdir(parents=True)
     (repository / ".mogplex" / "tasks.yaml").write_text(RUN_FILE.code)
-    (repository / "ci").mkdir()
-    (repository / "ci" / "licences.schema.json").write_text('{"required": ["licences"]}')
     workspace(repository, workflow, image)
-    upload = tmp_path / "upload"
-    upload.mkdir()
-    (upload / "action.yml").write_text(UPLOAD_STAND_IN)
     (tmp_path / "event.json").write_text(json.dumps(LABELED))
     done = act(
         repository,
         f"--local-repository=mogplex/run-action@v1={repository}",
-        f"--local-repository=actions/upload-artifact@v6={upload}",
         f"--eventpath={tmp_path / 'event.json'}",
         f"--platform=ubuntu-latest={image}",  # it has jq, as GitHub's own machines do
         f"--env=MOGPLEX_URL={emulator.url}",
