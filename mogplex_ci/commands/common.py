@@ -6,7 +6,6 @@ import argparse
 import json
 import re
 import sys
-from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TextIO, TypeAlias, TypeVar
@@ -15,6 +14,7 @@ from mogplex_ci.api.retry import Waiting, finish, retrying
 from mogplex_ci.errors import TOKENS_PAGE, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
 from mogplex_ci.inputs.declared import enumeration, inputs, is_uuid, nearest
 from mogplex_ci.inputs.flags import epilog
+from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.run.start import find_repo
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
 from mogplex_ci.untrusted import Untrusted
@@ -164,15 +164,6 @@ def run_id(text: str) -> str:
     return text
 
 
-class Style(Enum):
-    """How a line looks on a terminal: the parameter of ANSI's SGR sequence."""
-
-    PLAIN = ""
-    GOOD = "32"
-    WARNING = "33"
-    BAD = "31"
-
-
 STATUS_STYLES = {
     "success": Style.GOOD,
     "failed": Style.BAD,
@@ -246,9 +237,7 @@ class Console:
             self._write(sys.stderr, self.safe.line("hint: {}", remedy), Style.PLAIN)
 
     def _write(self, stream: TextIO, text: str, style: Style) -> None:
-        if style is not Style.PLAIN and self._colours and stream.isatty():
-            text = f"\x1b[{style.value}m{text}\x1b[0m"
-        stream.write(text + "\n")
+        stream.write((style.on(text) if self._colours and stream.isatty() else text) + "\n")
         stream.flush()
 
 

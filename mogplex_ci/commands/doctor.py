@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 from urllib.parse import urlsplit
 
-from mogplex_ci.commands.common import Console, Session, Style, error_text, perform, program, remedy_of
+from mogplex_ci.commands.common import Console, Session, error_text, perform, program, remedy_of
 from mogplex_ci.errors import (
     ApiError,
     ForbiddenError,
@@ -28,6 +28,7 @@ from mogplex_ci.inputs.flags import flag_parser
 from mogplex_ci.inputs.read import ActionInputs, is_pattern, read_fleet
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.platforms import detect
+from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.platforms.webhook import Trust
 from mogplex_ci.sanitize import Value, duration
 from mogplex_ci.step.plan import key_of

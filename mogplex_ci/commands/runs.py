@@ -12,7 +12,6 @@ from mogplex_ci.commands.common import (
     Console,
     Parser,
     Session,
-    Style,
     checked_as,
     choose,
     perform,
@@ -24,6 +23,7 @@ from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
 from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.inputs.read import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
+from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.run import updates

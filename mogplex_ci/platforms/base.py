@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TextIO
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.event_words import Words
+from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.platforms.state import StateFile
 from mogplex_ci.platforms.system import Identity, System, value_of
 from mogplex_ci.platforms.webhook import Trust, shown_login
@@ -26,6 +27,12 @@ VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE
 _PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
 """A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would act on."""
 
+_STYLES: Final = {
+    r"(\[[^]]*\] )?✔": Style.GOOD,
+    r"(\[[^]]*\] )?✘|ERROR: ": Style.BAD,
+    r"(\[[^]]*\] )?→|WARNING: ": Style.WARNING,
+}
+"""By how a line begins; a time or a run's name in brackets may stand before it."""
 FORK_BUILD: Final = "this job builds a pull request from a fork"
 """Why a trigger is not trusted, for systems with a variable that says so."""
 
@@ -309,6 +316,12 @@ class Plain(Platform):
         """The log's stream when it is a terminal that can redraw lines, and no CI system's."""
         watched = self._stream.isatty() and self.env.get("TERM", "dumb") != "dumb" and not self.env.get("CI")
         return self._stream if watched else None
+
+    def _write(self, text: str) -> None:
+        """Write a line; on a terminal in the style of the mark or level that it begins with."""
+        styles = _STYLES if self.terminal is not None and not self.env.get("NO_COLOR") else {}
+        style = next((style for beginning, style in styles.items() if re.match(beginning, text)), Style.PLAIN)
+        super()._write(style.on(text))
 
 
 PLAIN: Final = System("plain", matches=lambda env: True)

@@ -9,6 +9,7 @@ import select
 import sys
 import threading
 import time
+from enum import Enum
 from typing import Final, TextIO, cast
 
 from mogplex_ci.waiting import Stop
@@ -22,6 +23,19 @@ STOPPED_PATIENCE: Final = 0.3
 _AT_ONCE: Final = 4096
 """Bytes: a pipe that has room takes as many without blocking (``PIPE_BUF`` on Linux)."""
 _POLL_SECONDS: Final = 0.1
+
+
+class Style(Enum):
+    """How a line looks on a terminal: the parameter of ANSI's SGR sequence."""
+
+    PLAIN = ""
+    GOOD = "32"
+    WARNING = "33"
+    BAD = "31"
+
+    def on(self, text: str) -> str:
+        """Return ``text`` in this style."""
+        return f"\x1b[{self.value}m{text}\x1b[0m" if self.value else text
 
 
 class JobLog:

@@ -135,6 +135,12 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
         for repo in ("acme/web", "acme/api")
         for task in ("docs", "tests", "lint")
     }
+    *_, titles, _, _, _, _, _, _, last = [line for line in ended.out.splitlines() if re.match("Result|[✔✘] ", line)]
+    assert re.split("  +", titles.strip()) == ["Result", "Repository", "Task", "Time", "Pull request"]
+    assert len(re.findall(r"^✘ failed +acme/(?:api|web) +tests +[\d.]+s *$", ended.out, re.MULTILINE)) == 2
+    row = r"^✔ success +acme/web +docs +[\d.]+s +https://github.com/acme/web/pull/42 *$"
+    assert len(re.findall(row, ended.out, re.MULTILINE)) == 1
+    assert last.startswith("✘ 4 of 6 runs succeeded after ")
     assert ended.out.count("::error ") == 2  # one for each failed run, none for the step
     assert "[acme/api tests] " in ended.out
     content = json.loads((step.workspace / "result.json").read_text())

@@ -175,7 +175,13 @@ def test_a_ci_system_with_a_terminal_has_none(step: GitHubStep) -> None:
 
 
 def test_diagnostics_on_a_terminal_have_it_to_themselves(step: GitHubStep) -> None:
-    assert "\x1b" not in on_a_terminal(step, MOGPLEX_DEBUG="1").raw
+    assert "\x1b" not in on_a_terminal(step, MOGPLEX_DEBUG="1", NO_COLOR="1").raw
+
+
+def test_a_terminal_shows_in_colour_how_the_run_ended(step: GitHubStep) -> None:
+    raw = on_a_terminal(step, MOGPLEX_DEBUG="1").raw
+    assert re.search(r"\x1b\[31m\[00:0\d\] ✘ Command \(failed, .*\)\x1b\[0m\r?\n", raw)
+    assert re.search(r"\x1b\[32m✔ Run succeeded after .*\x1b\[0m\r?\n", raw)
 
 
 def test_what_a_step_does_not_write_is_not_loaded(tmp_path: Path) -> None:
