@@ -117,6 +117,7 @@ def outcome_of(played: Played, service: ScriptedService, expected: dict[str, Any
         "methods": sorted({request.method for request in requests}),
         "resumed_after": [int(request.headers.get("last-event-id", "0")[:8]) or None for request in streams],
         "paths": [request.path for request in requests],
+        "accepted": [request.headers["accept"] for request in streams],
         "stream_paths": [request.path for request in streams],
         "keys": [request.headers["idempotency-key"] for request in starts],
         "bodies": [json.loads(request.body) for request in starts],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -19,9 +18,8 @@ from mogplex_ci.api.retry import (
     parse_retry_after,
     retrying,
 )
-from mogplex_ci.errors import ForbiddenError, MogplexError, RateLimitedError, ServerError, UnreachableError
-from mogplex_ci.waiting import Stop, StopRequested
-from tests.virtual_time import VirtualClock, VirtualTime
+from mogplex_ci.errors import ForbiddenError, MogplexError, RateLimitedError, ServerError
+from tests.virtual_time import VirtualTime
 
 SEEDS = range(50)
 
@@ -38,20 +36,6 @@ def refusals(*errors: MogplexError) -> Callable[[float], str]:
     return call
 
 
-def ask(
-    call: Callable[[float], str], *, clock: VirtualClock | None = None, stop: Stop | None = None, deadline: float = 300
-) -> tuple[str, list[Waiting], float]:
-    """Return the answer, the waits, and how long it all took."""
-    clock = clock or VirtualTime().clock()
-    work = retrying(call, clock=clock, deadline=deadline, stop=stop or Stop())
-    waits: list[Waiting] = []
-    try:
-        while True:
-            waits.append(next(work))
-    except StopIteration as end:
-        return str(end.value), waits, clock.monotonic()
-
-
 def limited(retry_after: float | None) -> MogplexError:
     return RateLimitedError("limited", code="RATE_LIMITED", http_status=429, retry_after=retry_after)
 
@@ -60,85 +44,12 @@ def down(retry_after: float | None = None) -> MogplexError:
     return ServerError("down", code="INTERNAL_ERROR", http_status=500, retry_after=retry_after)
 
 
-def test_what_passes_is_waited_out() -> None:
-    answer, waits, seconds = ask(refusals(down(), UnreachableError("gone"), limited(60.0), down(20.0)))
-    assert answer == "answer"
-    assert [type(wait.error) for wait in waits] == [ServerError, UnreachableError, RateLimitedError, ServerError]
-    assert seconds == pytest.approx(sum(wait.seconds for wait in waits))
-
-
-@pytest.mark.parametrize("seconds", [0.0, 1.0, 60.0, 250.0])
-@pytest.mark.parametrize("error", [limited, down])
-def test_retry_after_is_kept_to_within_two_seconds(error: Callable[[float], MogplexError], seconds: float) -> None:
-    for seed in SEEDS:
-        (wait,) = ask(refusals(error(seconds)), clock=VirtualTime().clock(seed))[1]
-        assert seconds <= wait.seconds <= seconds + 2.0
-
-
 def test_a_success_lets_the_pauses_begin_anew() -> None:
     backoff = Backoff(VirtualTime().clock())
     for _ in range(9):
         backoff.seconds_after(down())
     backoff.reset()
     assert backoff.seconds_after(down()) <= FIRST_PAUSE
-
-
-def test_what_does_not_pass_is_raised_at_once() -> None:
-    clock = VirtualTime().clock()
-    with pytest.raises(ForbiddenError):
-        ask(refusals(ForbiddenError("no", code="FORBIDDEN", http_status=403)), clock=clock)
-    assert clock.monotonic() == 0.0
-
-
-@pytest.mark.parametrize("error", [limited(1800.0), down(400.0), limited(300.0)])
-def test_a_wait_beyond_the_deadline_ends_at_once(error: MogplexError) -> None:
-    clock = VirtualTime().clock()
-    with pytest.raises(MogplexError) as raised:
-        ask(refusals(error), clock=clock)
-    assert raised.value is error
-    assert clock.monotonic() == 0.0
-
-
-def test_it_is_tried_until_the_deadline_and_not_after_it() -> None:
-    for seed in SEEDS:
-        clock = VirtualTime().clock(seed)
-        with pytest.raises(ServerError):
-            ask(refusals(*(down() for _ in range(10_000))), clock=clock)
-        assert 298.0 <= clock.monotonic() < 300.0
-
-
-def test_an_outage_is_noticed_to_be_over_within_ten_seconds() -> None:
-    clock = VirtualTime().clock()
-
-    def call(_timeout: float) -> str:
-        if clock.monotonic() < 1234.5:
-            raise down()
-        return "answer"
-
-    assert 1234.5 <= ask(call, clock=clock, deadline=1e6)[2] <= 1244.5
-
-
-def test_a_stop_signal_ends_the_wait_at_once() -> None:
-    clock, stop = VirtualTime().clock(), Stop()
-    clock.ring(10.0, lambda: stop.request(signal.SIGTERM))
-    with pytest.raises(StopRequested):
-        ask(refusals(limited(60.0)), clock=clock, stop=stop)
-    assert clock.monotonic() == 10.0
-    assert stop.exit_code == 143
-
-
-def test_a_stop_signal_that_came_before_leaves_nothing_to_send() -> None:
-    stop = Stop()
-    stop.request(signal.SIGINT)
-    calls: list[float] = []
-
-    def call(timeout: float) -> str:
-        calls.append(timeout)
-        return "answer"
-
-    with pytest.raises(StopRequested):
-        ask(call, stop=stop)
-    assert calls == []
 
 
 @pytest.mark.parametrize(
@@ -182,7 +93,7 @@ def test_no_try_is_given_more_time_than_is_left() -> None:
         raise down()
 
     with pytest.raises(ServerError):
-        ask(call, clock=clock, deadline=20.0)
+        finish(retrying(call, clock=clock, deadline=20.0))
     assert len(given) > 3
     assert all(timeout <= max(left, 0.3) for left, timeout in given)
     assert given[-1][0] >= 0.9, "the last try is made a second before the deadline"

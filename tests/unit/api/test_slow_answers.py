@@ -79,14 +79,6 @@ def test_work_that_is_done_in_time_returns_and_raises_as_it_is() -> None:
         bounded(lambda: time.sleep(LONG), 0.01)
 
 
-def test_what_was_never_sent_cannot_have_worked() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(UnreachableError) as raised:
-        Client(f"http://127.0.0.1:{port}", TOKEN).repos()
-    assert not raised.value.may_have_worked
-
-
 def test_what_was_cut_off_may_have_worked() -> None:
     with peer(lambda _: None) as url, pytest.raises(UnreachableError) as raised:
         Client(url, TOKEN).repos()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import signal
 import socket
 import threading
 import time
@@ -33,7 +32,7 @@ from mogplex_ci.errors import (
     WrongServiceError,
 )
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Stop, StopRequested, SystemClock
+from mogplex_ci.waiting import SystemClock
 from tests.unit.api.peers import TOKEN, peer
 from tests.waits import LONG, wait_until
 
@@ -94,32 +93,6 @@ def test_records_do_not_depend_on_where_the_bytes_are_split(stream: tuple[bytes,
     assert found == records_of(whole)
 
 
-def test_records_do_not_depend_on_reads_of_single_bytes() -> None:
-    whole = f": connected\n\nid: 7\r\nevent: log\r\ndata: {ODD}\r\n\r\ndata:one\ndata: two\n\n".encode()
-    parser = RecordParser()
-    found = [record for index in range(len(whole)) for record in parser.feed(whole[index : index + 1])]
-    assert found == [Record("", ""), Record("log", ODD), Record("message", "one\ntwo")]
-
-
-@pytest.mark.parametrize("split", [1, 7, 1000])
-def test_a_line_of_any_length_is_read_up_to_the_limit(split: int) -> None:
-    parser = RecordParser(max_line=5000)
-    whole = b"data: " + b"x" * 4000 + b"\n\n"
-    found = [record for at in range(0, len(whole), split) for record in parser.feed(whole[at : at + split])]
-    assert found == [Record("message", "x" * 4000)]
-
-
-@pytest.mark.parametrize(
-    "whole",
-    [b"data: " + b"x" * 6000, b"x" * 6000, b"\r" * 6000, b": " + b"x" * 6000, b"data: xxxxxxxx\n" * 500],
-    ids=["data", "field", "CR", "comment", "many lines"],
-)
-def test_what_is_longer_than_the_limit_breaks_the_stream(whole: bytes) -> None:
-    parser = RecordParser(max_line=5000)
-    with pytest.raises(ValueError, match="too long"):
-        [list(parser.feed(whole[at : at + 100])) for at in range(0, len(whole), 100)]
-
-
 def test_a_limit_holds_for_each_line_and_each_record() -> None:
     parser = RecordParser(max_line=20)
     assert list(parser.feed(b"x" * 20)) == []
@@ -136,12 +109,6 @@ def test_a_line_may_have_eight_mebibytes() -> None:
     assert list(parser.feed(b"x" * 8 * 1024 * 1024)) == []
     with pytest.raises(ValueError, match="too long"):
         list(parser.feed(b"x"))
-
-
-@pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f"])
-def test_bytes_that_are_no_text_break_the_stream(bad: bytes) -> None:
-    with pytest.raises(UnicodeDecodeError):
-        list(RecordParser().feed(b"data: " + bad + b"\n\n"))
 
 
 # The connection: real HTTP.
@@ -275,13 +242,6 @@ def test_a_run_is_the_same_in_any_case() -> None:
     assert item.run.id == RUN_ID.upper()
 
 
-def test_a_silent_stream_stays_open() -> None:
-    with opened(sends(CHUNKED, chunk(CONNECTED), then=10 * LONG)) as stream:
-        assert stream.next(LONG) == StreamItem()
-        assert stream.next(0.0) is None
-        assert stream.next(0.05) is None
-
-
 def test_a_reader_that_is_not_listened_to_reads_no_more() -> None:
     sent = [0]
     bytes_of_an_event = record("log", event_object(1, "x" * 10_000))
@@ -341,22 +301,6 @@ def test_a_stream_that_nobody_reads_can_be_closed() -> None:
         wait_until(lambda: readers() == 0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_signal_ends_the_wait_for_an_event(number: signal.Signals) -> None:
-    stop = Stop()
-    before = signal.signal(signal.SIGUSR1, lambda *_: stop.request(number))
-    timer = threading.Timer(0.05, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1))
-    try:
-        with opened(sends(CHUNKED, chunk(CONNECTED), then=10 * LONG)) as stream:
-            assert stream.next(LONG) == StreamItem()
-            timer.start()
-            with pytest.raises(StopRequested), stop.interrupting():
-                stream.next(LONG)
-            assert stop.signal is number
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-
-
 # Answers that are no stream.
 
 JSON_404 = b'{"ok":false,"error":{"code":"NOT_FOUND","message":"Run not found"}}'
@@ -412,31 +356,6 @@ def test_a_stream_does_not_follow_a_redirect_to_another_host() -> None:
     head = b"HTTP/1.1 307 X\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\n\r\n"
     with peer(sends(head)) as url, pytest.raises(WrongServiceError):
         Client(url, TOKEN).stream(RUN_ID, last_event_id=None, clock=SystemClock())
-
-
-def test_what_is_asked_for() -> None:
-    requests: list[bytes] = []
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            for _ in range(2):
-                connection, _ = listener.accept()
-                with connection:
-                    requests.append(connection.recv(65536))
-                    connection.sendall(CHUNKED + LAST_CHUNK)
-
-        threading.Thread(target=serve, daemon=True).start()
-        for last in (None, "e7"):
-            client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", TOKEN)
-            assert read(client.stream(RUN_ID, last_event_id=last, clock=SystemClock())) == []
-            client.close()
-    first, second = (request.decode() for request in requests)
-    assert first.startswith(f"GET /api/v1/mogplex/runs/{RUN_ID}/events/stream?limit=200 HTTP/1.1\r\n")
-    assert "Accept: text/event-stream\r\n" in first
-    assert f"Authorization: Bearer {TOKEN}\r\n" in first
-    assert "Last-Event-ID" not in first
-    assert "Last-Event-ID: e7\r\n" in second
 
 
 def readers() -> int:
