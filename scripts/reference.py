@@ -84,7 +84,7 @@ it, and these decide where the token goes, or lift a guard.
 On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables `MOGPLEX_NAME` in a
 dotenv file, `mogplex.env` unless `MOGPLEX_DOTENV` names another; [platforms](platforms.md) says how each CI system
 passes them on. `run-id`, `status`, `branch`, `repo-id` and `idempotency-key` are written as soon as the run is
-started, and all of them at the end, whatever the result.
+started, and all of them at the end.
 
 | output | meaning |
 | --- | --- |
