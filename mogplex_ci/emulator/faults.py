@@ -96,11 +96,11 @@ class Fault:
             return Answer(answer.status, {"content-type": "application/json"}, GARBAGE)
         if self.status is None:
             return answer
-        if isinstance(self.body, str):
-            return Answer(
-                self.status, {"content-type": "text/plain; charset=utf-8", **self.headers}, self.body.encode()
-            )
-        return Answer(self.status, {"content-type": "application/json", **self.headers}, json.dumps(self.body).encode())
+        body, kind = self.body, "text/plain; charset=utf-8"
+        if not isinstance(body, str):
+            body, kind = json.dumps(body), "application/json"
+        own = {name.lower(): value for name, value in self.headers.items()}
+        return Answer(self.status, {"content-type": kind, **own}, body.encode())
 
 
 class FaultPlan:
