@@ -306,7 +306,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs)),
         event_sha256=_event_sha256(result, inputs, platform, safe),
         output_dir=_relative(folder, platform, safe) if folder else None,
-        artifact_file=_relative(folder / ARTIFACT_FILE, platform, safe) if folder and result.artifact else None,
+        artifact_file=_relative(folder / ARTIFACT_FILE, platform, safe) if folder and result.artifact is not None else None,
     )
 
 
