@@ -91,6 +91,8 @@ class Scenario:
     """How many cancel calls are answered with 200 and a live status, and change nothing."""
     artifacts: Mapping[str, Mapping[str, Any]]
     """Files below ``.mogplex/artifacts`` that the run commits, by name without ``.json``."""
+    rounds: tuple[Mapping[str, list[str]], ...]
+    """What a client's gates find after each run of a step: nothing that the service says."""
     faults: tuple[Fault, ...]
     is_recorded: bool
     """Whether its events are as a service showed them once: cut and redacted already."""
@@ -176,6 +178,7 @@ def _compile(document: Document, name: str, *, is_recorded: bool = False) -> Sce
         cancel_conflicts=tuple(fields.get("cancel_conflicts", ())),
         ignored_cancels=fields.get("ignored_cancels", 0),
         artifacts=fields.get("artifacts", {}),
+        rounds=tuple(fields.get("rounds", ())),
         faults=tuple(Fault.from_fields(fault) for fault in fields.get("faults", ())),
         is_recorded=is_recorded,
     )

@@ -7,11 +7,16 @@ Nothing is reverted: branch and pull request stay for people to look at.
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Final
 
 from mogplex_ci.gates.case import Case, Evidence, Judge, Requirements, Verdict
 from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, GateKind, outcome_of
 from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.run.updates import GateJudged, Update
+from mogplex_ci.untrusted import Untrusted
+
+_REJECTED: Final = {"change": "unchanged", "pull-request": "missing", "artifact": "invalid", "checks": "failed"}
+"""The outcome of a gate that rejects a run in a rehearsal, where it has another name than for paths."""
 
 __all__ = ["Case", "Judge", "Requirements", "judge_run"]
 
@@ -26,12 +31,12 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
         return result
     yield from case.collect(result)
     wanted = [kind for kind in GATES if kind.name in case.wanted.gates]
-    if case.judge.is_rehearsal:
+    if case.judge.rehearsed == ():
         wanted = [kind for kind in wanted if not kind.is_for_github]
     gates: list[Gate] = []
     artifact = None
     for kind in wanted:
-        verdict = yield from kind.judge(case)
+        verdict = _rehearsed(kind, case) if case.judge.rehearsed else (yield from kind.judge(case))
         artifact = artifact or verdict.artifact
         gates.append(_gate(kind, verdict, case))
         yield GateJudged(gates[-1])
@@ -53,6 +58,15 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
         detail=first.items[0] if first.items else None,
         error_code=first.error_code,
     )
+
+
+def _rehearsed(kind: GateKind, case: Case) -> Verdict:
+    """Return what the scenario says that a gate finds in this round; the last one stands for all that follow."""
+    rounds = case.judge.rehearsed or ()
+    items = rounds[min(case.round, len(rounds)) - 1].get(kind.name)
+    if items is None:
+        return Verdict("passed", number=1)
+    return Verdict(_REJECTED.get(kind.name, "bad"), items=tuple(map(Untrusted, sorted(items))), number=len(items))
 
 
 def _gate(kind: GateKind, verdict: Verdict, case: Case) -> Gate:

@@ -71,10 +71,11 @@ class Judge:
     """Tells what cleaning would change in an artifact."""
     own_run: str = ""
     """Id of the workflow run of GitHub Actions that this job belongs to, which waits for this very step."""
-    is_rehearsal: bool = False
-    """Leaves out the gates that only GitHub can judge, unless ``rehearsed`` tells what they find."""
-    rehearsed: Sequence[Mapping[str, Sequence[str]]] = ()
-    """What the gates reject in each round of a rehearsal, by the gate's name."""
+    rehearsed: Sequence[Mapping[str, Sequence[str]]] | None = None
+    """In a rehearsal: what the gates reject in each round, by the gate's name; all others pass.
+
+    Empty: the gates that only GitHub can judge are left out, and the others judge.
+    """
     repairs: int = 0
     """How many rounds may follow the first one: with any, all checks are waited for, though one has failed."""
 

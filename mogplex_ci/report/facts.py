@@ -305,8 +305,8 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         artifact=safe.json(result.artifact) if result.artifact is not None else None,
         next_steps=tuple(_next_steps(result, safe, branch if has_work else None, inputs)),
         event_sha256=_event_sha256(result, inputs, platform, safe),
-        output_dir=_relative(folder, platform, safe) if folder else None,
-        artifact_file=_relative(folder / ARTIFACT_FILE, platform, safe) if folder and result.artifact is not None else None,
+        output_dir=_path(folder, platform, safe) if folder else None,
+        artifact_file=_path(folder / ARTIFACT_FILE, platform, safe) if folder and result.artifact is not None else None,
     )
 
 
@@ -453,10 +453,10 @@ def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) ->
         case True | str() as name:
             return safe.line("the scenario {}", "success" if name is True else name)
         case path:
-            return _relative(path, platform, safe)
+            return _path(path, platform, safe)
 
 
-def _relative(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
+def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
     """Return a path in the workspace, as outputs name it."""
     return safe.path(path.relative_to(platform.workspace.resolve()).as_posix())
 

@@ -15,7 +15,7 @@ from mogplex_ci.step.rounds import Rounds
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.github_api import GitHubApi
@@ -117,10 +117,19 @@ def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
         step.began + inputs.timeout,
         losses=step.recorder.safe.losses,
         own_run=step.platform.env.get("GITHUB_RUN_ID", ""),
-        is_rehearsal=bool(inputs.dry_run),
+        rehearsed=_rehearsed_by(inputs),
         repairs=inputs.repair,
     )
     return Case(wanted, judge, inputs.branch)
+
+
+def _rehearsed_by(inputs: ActionInputs) -> Sequence[Mapping[str, Sequence[str]]] | None:
+    """Return what the scenario of a dry run lets the gates find in each round; None for a real step."""
+    if not inputs.dry_run:
+        return None
+    from mogplex_ci.emulator.scenario import load_scenario
+
+    return () if inputs.dry_run is True else load_scenario(inputs.dry_run).rounds
 
 
 def _github(step: Step, inputs: ActionInputs) -> Callable[[Repo], GitHubApi] | None:

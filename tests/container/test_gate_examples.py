@@ -11,11 +11,11 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
 from tests.documents import claim
-from tests.github_api import TOKEN, FakeGitHub
+from tests.github_api import TOKEN, FakeGitHub, Look, check
 
 pytestmark = pytest.mark.container
 
-NAMES = ("artifact", "dependencies", "issue", "start-and-wait")
+NAMES = ("artifact", "dependencies", "issue", "start-and-wait", "until-green")
 EXAMPLES = {name: claim(f"examples/workflows/{name}.yml").code for name in NAMES}
 SCHEMA = {"type": "object", "required": ["version"], "properties": {"version": {"type": "string"}}}
 ANSWERS = """
@@ -93,6 +93,19 @@ def test_an_update_that_touches_the_workflows_fails_the_job(image: str, tmp_path
         done = run_example(image, tmp_path, "dependencies", api, emulator, "schedule", {})
     assert done.exit_code == 1
     assert "It changed a protected path: .github/workflows/ci.yml" in done.log
+
+
+@pytest.mark.slow
+def test_a_task_is_worked_on_until_its_checks_are_green(image: str, tmp_path: Path, api: FakeGitHub) -> None:
+    api.rounds = [Look([check("test", "failure")]), Look([check("test", "success")])]
+    with Emulator("success", speed=20) as emulator:
+        done = run_example(
+            image, tmp_path, "until-green", api, emulator, "workflow_dispatch", {"inputs": {"task": "Fix"}}
+        )
+        first, second = emulator.runs
+    assert done.exit_code == 0, done.log
+    assert second.request.working_branch == first.request.working_branch
+    assert "Round 2 of 3: A check failed: test" in done.lines()
 
 
 @pytest.mark.slow

@@ -38,6 +38,7 @@ ENDS = {
     "paused": "awaiting_input",
     "queue-failure": "failed",
     "rate-limited": "failed",
+    "repaired": "success",
     "resumed": "success",
     "asks-twice": "success",
     "cancel-ignored": "success",

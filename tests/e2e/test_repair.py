@@ -116,3 +116,14 @@ def test_post_finds_a_round_whose_start_was_never_answered(tmp_path: Path, api: 
         first, second = emulator.runs
     assert (second.key, second.status) == (f"{first.key}-r2", "cancelled")
     assert second.request.working_branch == first.request.working_branch
+
+
+def test_a_rehearsal_shows_a_repair_without_any_service(tmp_path: Path) -> None:
+    inputs = {"dry-run": "repaired", "prompt": "Fix it", "repo": "acme/web", "repair": "2", "output-dir": "."}
+    step = GitHubStep(tmp_path, inputs | {"require": "checks, pull-request", "protected-paths": ".github/"})
+    ended = step.run()
+    assert (ended.code, step.outputs["result"], step.outputs["rounds"]) == (0, "success", "2"), ended.out
+    faults = "It changed a protected path: .github/workflows/test.yml; A check failed: test"
+    assert f"Round 2 of 3: {faults}\n" in ended.out
+    assert "✔ checks: Its only check passed" in ended.out
+    assert "Dry run" in step.summary

@@ -86,7 +86,7 @@ def test_without_a_token_the_delivery_event_names_the_pull_request(
 @pytest.mark.parametrize("wanted", [CHECKS, ALLOWED, PROTECTED], ids=["checks", "allowed", "protected"])
 def test_what_only_github_knows_does_not_pass_without_a_token(wanted: Requirements) -> None:
     assert refused(judged(None, ended(delivery(changed=True)), wanted))[1] == "NOT_JUDGED"
-    rehearsal = judged(None, ended(delivery(changed=True)), wanted, is_rehearsal=True)
+    rehearsal = judged(None, ended(delivery(changed=True)), wanted, rehearsed=())
     assert (rehearsal.result, rehearsal.gates) == (Result.SUCCESS, ())
 
 
