@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
@@ -13,7 +12,7 @@ from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, dur
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from mogplex_ci.errors import Problem
     from mogplex_ci.run.many import FleetCounts
@@ -237,13 +236,8 @@ def note(entry: Note, safe: Sanitizer) -> EntryText:
 
 
 def details_of(event: Event | None, safe: Sanitizer) -> CleanText | None:
-    """Return what an event holds beyond its message, one ``name.name: value`` a line; None when there is nothing.
-
-    Text of several lines stands indented below its name.
-    """
-    if event is None or event.details is None:
-        return None
-    return safe.clean("\n".join(_lines(safe.data(event.details), "")))
+    """Return what an event holds beyond its message; None when there is nothing."""
+    return None if event is None or event.details is None else safe.details(event.details)
 
 
 def long_lines(message: Untrusted | CleanText | None, safe: Sanitizer) -> list[SafeText]:
@@ -261,18 +255,3 @@ def _message(call: ToolCall, event: Event) -> Untrusted | None:
         f"{call.name.text} {state}" for state in ("started", "finished", "failed", "denied")
     ]
     return None if says_nothing else message
-
-
-def _lines(value: object, name: str) -> Iterator[str]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _lines(item, f"{name}.{key}" if name else key)
-        return
-    label = f"{name}: " if name else ""
-    if not isinstance(value, str):
-        yield label + json.dumps(value, ensure_ascii=False)
-    elif "\n" in (text := value.strip("\n")):
-        yield label.rstrip()
-        yield from (f"  {line}".rstrip() for line in text.split("\n"))
-    else:
-        yield label + text

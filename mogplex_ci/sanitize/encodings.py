@@ -6,7 +6,8 @@ import base64
 import binascii
 import re
 from bisect import bisect
-from functools import cache
+from functools import cache, cached_property
+from itertools import accumulate
 from typing import Final
 
 _ESCAPE: Final = (
@@ -29,22 +30,23 @@ class Decoded:
     """A text put together from pieces that know where in another text they stand."""
 
     def __init__(self) -> None:
-        self.text = ""
         self._pieces: list[str] = []
-        self._starts: list[int] = []
         self._spans: list[tuple[int, int]] = []
 
     def add(self, piece: str, start: int, end: int) -> None:
         """Append ``piece``, which stands at ``start`` to ``end``; if it is not as long as that, it is decoded."""
         if piece:
-            self._starts.append(self._starts[-1] + len(self._pieces[-1]) if self._pieces else 0)
             self._pieces.append(piece)
             self._spans.append((start, end))
 
-    def complete(self) -> Decoded:
-        """Put the pieces together as ``text``."""
-        self.text = "".join(self._pieces)
-        return self
+    @cached_property
+    def text(self) -> str:
+        """All pieces."""
+        return "".join(self._pieces)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return list(accumulate(map(len, self._pieces), initial=0))
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where what ``text[start:end]`` holds stands; what is decoded counts as a whole."""
@@ -61,20 +63,17 @@ class Decoded:
 
 def unescaped(text: str) -> Decoded:
     """Return the lines of ``text`` that hold escapes, without these."""
-    decoded, here = Decoded(), -1
+    decoded, here, line_end = Decoded(), 0, 0
     for match in _compiled(_ESCAPE).finditer(text):
-        line = text.rfind("\n", max(here, 0), match.start()) + 1
-        if line and here >= 0:
-            end = text.find("\n", here) + 1
-            decoded.add(text[here:end], here, end)
-        here = line or max(here, 0)
-        decoded.add(text[here : match.start()], here, match.start())
-        decoded.add(_character(match), *match.span())
-        here = match.end()
-    if here >= 0:
-        end = text.find("\n", here) % (len(text) + 1)
-        decoded.add(text[here:end], here, end)
-    return decoded.complete()
+        start, end = match.span()
+        if start >= line_end:
+            decoded.add(text[here:line_end], here, line_end)
+            here, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", start) + 1 or len(text)
+        decoded.add(text[here:start], here, start)
+        decoded.add(_character(match), start, end)
+        here = end
+    decoded.add(text[here:line_end], here, line_end)
+    return decoded
 
 
 def _character(match: re.Match[str]) -> str:
@@ -101,7 +100,7 @@ def from_base64(text: str) -> Decoded:
             if not shown or len(line[0]) % 4:
                 decoded.add("\n", line.end(), line.end())
         decoded.add("\n", block.end(), block.end())
-    return decoded.complete()
+    return decoded
 
 
 def _from_base64(line: str) -> str:

@@ -16,18 +16,20 @@ from functools import cache
 from mogplex_ci.sanitize.formats import word_start
 
 _NAME = (
-    r"(?:pass(?:word|wd|phrase|code)?|pwd|(?<![a-z])psw|secret|token|credentials?|key|auth(?:orization)?|pat)"
-    r"\d{0,2}(?![a-z0-9_])"
+    r"(?:pass(?:word|wd|phrase|code)|(?<=[_-])(?:pass|pat|auth)|(?<=\")auth(?=\")|pwd|(?<![a-z])psw|secret"
+    r"|(?<!publickey)token|credentials?|authorization|key)\d{0,2}(?![a-z0-9_])"
 )
-"""How names of secrets end, in lower case."""
+"""How names of secrets end, in lower case; .NET's PublicKeyToken is none."""
 _NAME_STARTS = ("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat")
 """One of them begins every match of ``_NAME``."""
-_KEY = (
-    r"(?:access|account|admin|api|apim|app|application|auth|bot|client|consumer|customer|deploy|encryption|functions?"
-    r"|gateway|hmac|integration|master|merchant|private|root|routing|secret|security|server|service|session"
-    r"|shared|signing|ssh|storage|subscription|webhook|write)[_.\- ]?\Z|\bx-[a-z-]{1,12}-\Z"
+_OPENING_KEYS = (
+    *("access", "account", "admin", "api", "apim", "app", "application", "auth", "bot", "client", "consumer"),
+    *("customer", "deploy", "encryption", "function", "functions", "gateway", "hmac", "integration", "master"),
+    *("merchant", "private", "root", "routing", "secret", "security", "server", "service", "session", "shared"),
+    *("signing", "ssh", "storage", "subscription", "webhook", "write"),
 )
 """Words before a ``key`` that opens something; others sort, cache or press."""
+_HEADER = r"(?<![a-z])x-[a-z-]{1,12}-\Z"
 
 _QUOTE = r"[rbuf@]{0,2}([\"'`])"
 _TYPE = rf"\??[ \t]?:?[ \t]?&?[a-z_][\w.\[\]<>|?*]{{0,40}}(?:[ \t]\|[ \t]\w{{1,20}}){{0,2}}(?=[ \t]?:?=[ \t]?{_QUOTE})"
@@ -39,7 +41,7 @@ _GAP = (
     r"|[\"']?[ \t]*\n[ \t]*value:[ \t]*|</[\w.-]{1,40}>\s{0,60}<[\w.-]{1,40}>)"
     r"|(?P<element>>\s{0,60}(?:<!\[CDATA\[)?)"
     rf"|(?P<argument>[\"'][ \t]*,?[ \t]*(?={_QUOTE}))"
-    r"|(?P<word>\s+(?!-))"
+    r"|(?P<word>(?:[ \t]|\\\n)+(?!-))"
 )
 """Text between the end of a name and a value, or the quote before it."""
 _SCHEME = r"(?:(bearer|basic|token|api-?key|dpop|hawk|key|negotiate|ntlm|oauth)|[a-z][\w-]{0,30})[ \t]+"
@@ -52,7 +54,7 @@ _CHARS = {
     "code": r"[^\s\"'`,;&<>(){}\[\]\\|]",
 }
 """Characters of a value, by the quote before it or by its place."""
-_MOST_JUDGED = 300
+_JUDGED = {place: f"{char}{{1,{300 if len(place) == 1 else 100}}}+" for place, char in _CHARS.items()}
 """Characters of a value that are looked at before it is called a secret; then all of it is."""
 
 _ON = r"(?:(?!\b(?:curl|mysql|mariadb|sshpass|redis-cli|login)\b)(?:[^\n\\]|\\.|\\\n)){0,200}?"
@@ -67,7 +69,7 @@ COMMANDS = {
         rf"[^\n]{{0,500}}?(?:response|signature)={_WORD}"
     ),
     "bearer": r"\bbearer[ \t]+(?P<value>(?=[A-Za-z_~+/.-]{0,200}(?:\d|\.\w))[A-Za-z0-9._~+/-]{8,}+=*+)",
-    "://": r"://(?:[^\s/:@\"'`<>]{0,200}+:(?P<value>[^\s/\"'`<>]{1,500})|(?P<user>[\w-]{20,200}+))@",
+    "://": r"://(?:[^\s/:@\"'`<>()\[\]{}]{0,200}+:(?P<value>[^\s/\"'`<>]{1,500})|(?P<user>[\w-]{20,200}+))@",
     "curl": rf"\bcurl\b{_ON}[ \t]{_USER}{_WORD}",
     "-u": rf"(?<![\w-]){_USER}(?P<likely>(?!\d+(?:\s|\Z))[^\s\"']++)",
     " login": rf"{_LOGIN}{_ON}[ \t]-p[ =]?{_WORD}",
@@ -87,20 +89,20 @@ _COOKIE = (
 )
 
 _STAND_IN = (
-    r"\$[\w({]|<[\w .-]{0,60}>?\Z|\{|%(?:[({sdvr]|\w{1,60}%)|#\{|\W{0,4}\*\*\*|\*+\Z|\[?redacted|x{3,}\Z|\.{3}|…"
-    r"|arn:aws|[a-z]{1,20} +[{$%<]|[a-z_ -]{0,80}(?:token|key|passw(?:or)?d|secret|here|credentials?)\Z"
+    r"\$[\w({]|<[\w .-]{0,60}>?\Z|\(|--[a-z][a-z-]*\Z|\{|%(?:[({sdvr]|\w{1,60}%)|#\{|\W{0,4}\*\*\*|\*+\Z|\[?redacted|x{3,}\Z|\.{3}|…"
+    r"|arn:aws|[a-z]{1,20} +[{$%<]|[a-z_ -]{0,80}(?:token|key|passw(?:or)?d|secret|here|credentials?)(?: \W+)?\Z"
     r"|#[0-9a-f]{3,8}\Z|(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*\Z"
     r"|(?:[\w.-]{1,60}:){0,3}[\^~<>=v ]*\d+(?:\.[\dx*]+){1,3}(?:[-+][\w.+-]*)?(?::[a-z]{4,10})?\Z"
     r"|(?:[a-z]{1,5}|argument|bearer|boolean|change|digest|include|inherit|instead|missing|number|object|option|optional"
-    r"|parameter|passwd|required|same-origin|should|string|undefined|without)[.:!?,]*\Z"
+    r"|parameter|passw(?:or)?d\d?|required|same-origin|should|string|undefined|without)[.:!?,]*\Z"
     r"|(?-i:[A-Z]+|[A-Z][A-Z0-9]*_[A-Z0-9_]*)[\])}>.,;:]*\Z"
     r"|(?:args|config|context|core|ctx|env|github|inputs|matrix|needs|options|opts|os|params|process|props|req|request"
     r"|secrets|self|settings|steps|this|vars)(?:\.|->|\?\.)[a-z_]"
 )
-"""Placeholders, paths, versions, constants, members of objects, and what stands behind a secret's name in prose."""
+"""Placeholders, paths, versions, constants, options, members of objects, and words behind a secret's name in prose."""
 _MEMBER = r"[a-z_]\w{0,30}(?:(?:\.|::|->|\?\.)[a-z_]\w{0,30})+"
 _OPERAND = r" (?:\?|\|\||&&|[+*/:-] |[=!]=|is|in|or|if)"
-_OTHER_TEXT = r"[,)\]]|\s+[+%.&|?<>=!:-]|(?-i:[A-Z])[a-z']*(?: [\w'()-]+,?)+[.:!?]\Z"
+_OTHER_TEXT = r"[,)\]`]|\s+[+%.&|?<>=!:-]|(?-i:[A-Z])[a-z']*(?: [\w'()-]+,?)+[.:!?]\Z"
 """Text behind a quote that ended another text, and a sentence."""
 _OPAQUE = r"[^;,\"'`(){}\\]+"
 
@@ -123,7 +125,7 @@ def find(text: str) -> Iterator[tuple[int, int]]:
     lower = _lower(text)
     done = 0
     for name in _names(lower):
-        if name.start() >= done and (place := _behind(text, lower, *name.span())):
+        if name.start() >= done and (place := _behind(text, *name.span())):
             yield place
             done = place[1]
     for mark, pattern in COMMANDS.items():
@@ -140,7 +142,7 @@ def find(text: str) -> Iterator[tuple[int, int]]:
 def is_secret_name(name: str) -> bool:
     """Whether ``name``, the key of an object, calls its value a secret."""
     lower = _lower(name[-100:])
-    return any(end.end() == len(lower) and _is_name(lower, *end.span()) for end in _names(lower))
+    return any(end.end() == len(lower) for end in _names(lower))
 
 
 def is_secret_value(value: str, name: str) -> bool:
@@ -157,7 +159,14 @@ def _names(lower: str) -> Iterator[re.Match[str]]:
     for at in sorted(at for start in _NAME_STARTS for at in occurrences(start, lower)):
         if at >= end and (match := _compiled(_NAME).match(lower, at)):
             end = match.end()
-            yield match
+            if lower[at] != "k" or _opens(lower[max(at - 20, 0) : at]):
+                yield match
+
+
+def _opens(before: str) -> bool:
+    """Whether a key behind ``before`` opens something."""
+    words = before[:-1] if before.endswith(("_", ".", "-", " ")) else before
+    return words.endswith(_OPENING_KEYS) or bool(before.endswith("-") and _compiled(_HEADER).search(before))
 
 
 def occurrences(part: str, text: str) -> Iterator[int]:
@@ -168,25 +177,15 @@ def occurrences(part: str, text: str) -> Iterator[int]:
         at = text.find(part, at + 1)
 
 
-def _is_name(lower: str, at: int, end: int) -> bool:
-    """Whether the name that ends with the ending ``lower[at:end]`` is that of a secret."""
-    before = lower[max(at - 20, 0) : at]
-    if lower.startswith("key", at):
-        return bool(_compiled(_KEY).search(before))
-    if lower.startswith(("auth", "pass", "pat"), at) and end - at < 7:
-        return before.endswith(("_", "-")) or lower[at - 1 : end + 1] == '"auth"'
-    return not before.endswith("publickey")  # .NET's PublicKeyToken
-
-
 def _lower(text: str) -> str:
     """Return ``text`` in lower case and of the same length; only ``İ`` grows in lower case."""
     return text.lower() if text.isascii() else text.replace("\u0130", "i").lower()
 
 
-def _behind(text: str, lower: str, at: int, end: int) -> tuple[int, int] | None:
-    """Return the place of the secret behind the name that ends with ``text[at:end]``, if it is one and one is there."""
+def _behind(text: str, at: int, end: int) -> tuple[int, int] | None:
+    """Return the place of the secret behind the name that ends with ``text[at:end]``, if one is there."""
     gap = _compiled(_GAP).match(text, end)
-    if gap is None or not _is_name(lower, at, end):
+    if gap is None:
         return None
     start = word_start(text, at, 60, "-.")
     word, before = text[start:end], text[max(start - 9, 0) : start]
@@ -200,7 +199,7 @@ def _behind(text: str, lower: str, at: int, end: int) -> tuple[int, int] | None:
     if expected is None:
         return None
     doubt, chars = expected
-    value = _compiled(f"{_CHARS[chars]}{{1,{_MOST_JUDGED}}}+").match(text, here)
+    value = _compiled(_JUDGED[chars]).match(text, here)
     if value is None:
         return _block(text, start, gap.end())
     if chars in ("code", "shell") and _is_code_or_prose(value[0], text[value.end() : value.end() + 3]):
@@ -216,14 +215,15 @@ def _expected(word: str, before: str, gap: re.Match[str], quote: str) -> tuple[_
     is_flag = word.startswith("-")
     match gap.lastgroup:
         case "element":
-            return (_Doubt.TEXT, "element") if before.endswith("<") else None
+            is_group = before.endswith(("P<", "?<"))  # of a regular expression
+            return (_Doubt.TEXT, "element") if before.endswith("<") and not is_group and quote != "`" else None
         case "pair":
             return _Doubt.NONE, quote or "code"
         case "argument":
             doubt = _Doubt.NONE if is_flag else _Doubt.CODE
             return (doubt, quote) if is_flag or before[:-1].rstrip().endswith("(") else None
         case "word":
-            doubt = _Doubt.CODE if before.endswith(" set ") else _Doubt.NONE
+            doubt = _Doubt.CODE if before.endswith(" set ") or word == "--auth" else _Doubt.NONE
             is_known = is_flag or before.endswith(("ENV ", "ARG ", "setx ", "setenv ", " set "))
             return (doubt, quote or "shell") if is_known else None
     operator, is_spaced = gap["operator"], bool(gap["space"])
@@ -244,35 +244,44 @@ def _block(text: str, start: int, end: int) -> tuple[int, int] | None:
     line = text[max(start - 200, 0) : start].rpartition("\n")[2]
     indent = len(line) - len(line.lstrip(" -"))
     block = match and _compiled(rf"(?:[ ]{{{indent + 1},}}+[^\n]*+(?:\n|\Z)|[ ]*+\n)*+").match(text, match.end())
-    return (block.start(), block.start() + len(block[0].rstrip())) if block and block[0].strip() else None
+    if not block or not _is_secret(block[0].strip(), "", _Doubt.NONE):
+        return None
+    return block.start(), block.start() + len(block[0].rstrip())
 
 
 def _is_code_or_prose(value: str, behind: str) -> bool:
     """Whether ``value`` without quotes is called, is an operand, or is a word with more words behind it."""
     if behind[:1] in ("(", "[", "{"):
         return True
-    continued = _OPERAND if _has_digit(value) else rf"{_OPERAND}| [a-z(]"
-    return value.replace(".", "").isidentifier() and bool(_compiled(continued).match(behind))
+    is_operand, is_prose = _compiled(_OPERAND).match(behind), _compiled(" [a-z(]").match(behind)
+    return value.replace(".", "").isidentifier() and bool(is_operand or (is_prose and not _has_digit(value)))
 
 
 def _is_secret(value: str, name: str, doubt: _Doubt) -> bool:
     """Whether ``value`` behind ``name``, which is in lower case, is a secret."""
-    value = value[:_MOST_JUDGED]
+    value = value[:300]
     value = value.rstrip(".:!?*") if doubt >= _Doubt.WORD else value
-    if len(value) < 3 or _compiled(_STAND_IN).match(value) or (doubt and _compiled(_OTHER_TEXT).match(value)):
+    if len(value) < 3 or (doubt and not _may_be_secret(value, name, doubt)):
         return False
-    if doubt is _Doubt.NONE or (doubt is _Doubt.TEXT and not name.endswith(("token", "auth", "pat", "credentials"))):
+    return not (_compiled(_STAND_IN).match(value) or (doubt and _compiled(_OTHER_TEXT).match(value)))
+
+
+def _may_be_secret(value: str, name: str, doubt: _Doubt) -> bool:
+    """Whether ``value`` looks like a secret where it may be something else."""
+    if doubt is _Doubt.TEXT and not name.endswith(("token", "auth", "pat", "credentials")):
         return True
     is_password = "pass" in name or "pwd" in name or "psw" in name
+    if doubt is _Doubt.WORD and is_password and value.isalpha() and value.islower() and "pass" not in value:
+        return len(value) >= 6
+    if not _has_digit(value):
+        return False
     digits = value.replace("_", "").replace(".", "")
     if (digits.isdigit() and len(digits) < 10) or (value[:2].lower() == "0x" and len(value) <= 18):
         return is_password and len(value) >= 4
-    if doubt is _Doubt.WORD and is_password and value.isalpha() and value.islower() and "pass" not in value:
-        return len(value) >= 6
     is_its_name = name.endswith("token") and "token" in value.lower() and value.isidentifier()
     if is_its_name or _compiled(_MEMBER).fullmatch(value):
         return False
-    return _has_digit(value) and len(value) >= (4 if is_password else 6) and bool(_compiled(_OPAQUE).fullmatch(value))
+    return len(value) >= (4 if is_password else 6) and bool(_compiled(_OPAQUE).fullmatch(value))
 
 
 def _has_digit(value: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -248,6 +248,18 @@ class Sanitizer:
         """
         return _Json(value._value, self._scrub).value
 
+    def details(self, value: Untrusted) -> CleanText:
+        """Return a JSON value as text, one ``name.name: value`` a line; text of several lines stands below its name."""
+
+        def shown(texts: Sequence[str], limits: Sequence[int]) -> list[tuple[str, int]]:
+            return [
+                (show_controls(text[:limit]), max(len(text) - limit, 0))
+                for text, limit in zip(texts, limits, strict=True)
+            ]
+
+        plain = _Json(value._value, shown, BLOCK_LIMIT + self._margin).value
+        return self.clean("\n".join(_lines(plain, "")))
+
     def losses(self, value: Untrusted) -> list[LiteralString]:
         """Return what ``data`` does to ``value`` beyond masking text in strings; empty when nothing.
 
@@ -326,11 +338,12 @@ class Sanitizer:
         Only what can be shown is read, and a margin, since a secret may begin near the limit. When there is more, the
         margin is not shown: a secret that begins in it was not read to its end.
         """
-        windows = [text[: limit + self._margin] for text, limit in zip(texts, limits, strict=True)]
-        redacted = self._redactor.redact_all([show_controls(window) for window in windows])
+        rooms = [limit + self._margin for limit in limits]
+        shown = [show_controls(text[:room]) for text, room in zip(texts, rooms, strict=True)]
+        redacted = self._redactor.redact_all([text[:room] for text, room in zip(shown, rooms, strict=True)])
         scrubbed = []
-        for text, window, clean, limit in zip(texts, windows, redacted, limits, strict=True):
-            unread = len(text) - len(window)
+        for text, seen, clean, limit, room in zip(texts, shown, redacted, limits, rooms, strict=True):
+            unread = max(len(text) - room, 0) + max(len(seen) - room, 0)
             end = min(limit, max(len(clean) - self._margin, 0)) if unread else limit
             scrubbed.append((break_markers(_start(clean, end)), unread + max(len(clean) - end, 0)))
         return scrubbed
@@ -347,13 +360,15 @@ class _Json:
     All texts are cleaned at once: a secret may span several of them.
     """
 
-    def __init__(self, value: object, scrub: Callable[[list[str], list[int]], list[tuple[str, int]]]) -> None:
+    def __init__(
+        self, value: object, scrub: Callable[[list[str], list[int]], list[tuple[str, int]]], room: int = JSON_TOTAL
+    ) -> None:
         self.losses: set[LiteralString] = set()
         """Changes other than those to the text in strings."""
         self._texts: list[str] = []
         self._limits: list[int] = []
         """How many characters of each text there is room for."""
-        self._room, self._nodes = JSON_TOTAL, JSON_NODES
+        self._room, self._nodes = room, JSON_NODES
         shape = self._taken(value)
         self._clean = [
             self._mark(_cut(text, len(text), missing)) if missing else text
@@ -433,6 +448,21 @@ class _Json:
                     keys[at] = f"{name} ({numbers[name] + 1})"
                 taken.add(keys[at])
         return keys
+
+
+def _lines(value: object, name: str) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _lines(item, f"{name}.{key}" if name else key)
+        return
+    label = f"{name}: " if name else ""
+    if not isinstance(value, str):
+        yield label + json.dumps(value, ensure_ascii=False)
+    elif "\n" in (text := value.strip("\n")):
+        yield label.rstrip()
+        yield from (f"  {line}".rstrip() for line in text.split("\n"))
+    else:
+        yield label + text
 
 
 class _Place(NamedTuple):

@@ -96,12 +96,12 @@ def test_a_line_begins_with_a_character_of_ours(template: str) -> None:
         ("no route", "no route"),
         ("é", "é"),
         ("a: b", "a: b"),
-        ("1 of 2", "│\xa01 of 2"),
+        ("1 of 2", "1 of 2"),
         (":: x", "│\xa0:: x"),
         ("", "│\xa0"),
     ],
 )
-def test_a_message_stands_behind_the_prefix_unless_it_begins_with_a_letter(text: str, shown: str) -> None:
+def test_a_message_stands_behind_the_prefix_unless_it_begins_with_a_letter_or_a_digit(text: str, shown: str) -> None:
     assert SANITIZER.message(text) == shown
 
 
