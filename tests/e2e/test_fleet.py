@@ -160,7 +160,8 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     assert len(events) == sum(len(run.events) + 1 for run in emulator.runs)
     page = (step.workspace / "report.html").read_text()
     assert "4 of 6 runs succeeded" in page
-    assert page.count('<section id="r') == 6
+    assert page.count('<details class="card"') == 6
+    assert page.count('<details class="card" open>') == 2
     assert step.summary.count("<summary>✘ <code>") == 2
     assert step.summary.count("\n| <code>acme/web</code> | ") == 3
     assert "```mermaid\ngantt" in step.summary

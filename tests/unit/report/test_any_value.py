@@ -213,7 +213,7 @@ def test_every_report_of_a_fleet_says_how_each_run_ended(fleet: FleetData) -> No
             "^<summary>[✔✘→] <code>", (workspace / "summary.md").read_text(encoding="utf-8"), re.MULTILINE
         )
         assert len(folded) == len(runs)
-        assert (workspace / "report.html").read_text(encoding="utf-8").count('<section id="r') == len(runs)
+        assert (workspace / "report.html").read_text(encoding="utf-8").count('<details class="card"') == len(runs)
         file = json.loads((workspace / "result.json").read_text(encoding="utf-8"))
         Draft202012Validator(load_schema("result")).validate(file)
         assert [run["result"] for run in file["runs"]] == [run.facts.result.value for run in runs]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import Problem
-from mogplex_ci.report.html import Scale, page
+from mogplex_ci.report.html import Picture, page
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -81,6 +81,20 @@ def test_work_without_a_pull_request_can_be_compared() -> None:
     assert ">Compare the branch</a>" in text
 
 
+def test_calls_that_go_on_at_the_same_time_do_not_cover_each_other() -> None:
+    calls = [*call("Bash", 0, 50), *call("Bash", 10, 20), *call("Bash", 20, 30), *call("Bash", 15, 100)]
+    text = page_of(result(Result.SUCCESS, *sorted(calls, key=lambda item: str(item["createdAt"]))))
+    bars = re.findall(r'class="bar call" x="([\d.]+)%" y="(\d+)" width="([\d.]+)%"', text)
+    assert [(x, y, width) for x, y, width in bars] == [
+        *(("0.0", "59", "50.0"), ("10.0", "76", "10.0"), ("20.0", "76", "10.0"), ("15.0", "93", "85.0")),
+    ]
+
+
+def test_a_fence_in_the_agents_words_keeps_its_lines() -> None:
+    text = page_of(result(Result.SUCCESS, delta("So:\n\n```\nif x:\n    y()\n```\n"), *call("Bash", 1, 2)))
+    assert "So:\n\n```\nif x:\n    y()\n```</span>" in text
+
+
 def test_a_run_with_many_tools_has_a_dozen_filters() -> None:
     items = [item for number in range(40) for item in call(f"tool {number}", number, number)]
     text = page_of(result(Result.SUCCESS, *items))
@@ -101,7 +115,7 @@ def test_the_agents_words_are_one_entry_between_tool_calls() -> None:
 
 @pytest.mark.parametrize("seconds", [0, 0.4, 59, 3_599, 90_000, 30 * 86_400, 9_999 * 366 * 86_400])
 def test_bars_and_ticks_stay_inside(seconds: float) -> None:
-    scale = Scale(seconds)
+    scale = Picture(seconds)
     bars = [
         scale.bar(0, seconds, "k", "t"),
         scale.bar(seconds, seconds, "k", "t"),
