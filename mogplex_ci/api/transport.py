@@ -25,7 +25,6 @@ from mogplex_ci.waiting import bounded
 sys.modules.setdefault("charset_normalizer", None)  # type: ignore[arg-type]  # None refuses the import
 with warnings.catch_warnings(action="ignore"):
     import requests
-    from requests.auth import AuthBase
 
 CONNECT_SECONDS: Final = 5.0
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
@@ -41,17 +40,6 @@ class Answer(NamedTuple):
     body: bytes
     stream: requests.Response | None = None
     """The open response, if a stream was asked for and the status is 200."""
-
-
-class _BearerAuth(AuthBase):
-    """Sets the token. Passed as ``auth``, it also keeps requests from reading a ``.netrc`` instead."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 class _AnswerAfterInterim(HTTPResponse):
@@ -93,12 +81,17 @@ class Transport:
 
     def __init__(self, base_url: str, token: str, *, diagnostics: RequestLog | None = None) -> None:
         """``base_url`` is the service's base URL without the API's path."""
+
+        def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["Authorization"] = f"Bearer {token}"
+            return request
+
         self._diagnostics = diagnostics
         self._attempts: Counter[tuple[str, str]] = Counter()
         """How often each request was sent since it last succeeded."""
         self._base = base_url.rstrip("/")
         self._session = _Session()
-        self._session.auth = _BearerAuth(token)
+        self._session.auth = authorize  # with it, requests does not read a ``.netrc`` instead
         # Plain http is for loopback: a proxy would see the token in the clear.
         self._session.trust_env = not self._base.startswith("http:")
         self._session.headers["User-Agent"] = f"mogplex-ci/{__version__}"
@@ -250,17 +243,13 @@ def failure_of(error: Exception, host: str) -> MogplexError:
             remedy="Check REQUESTS_CA_BUNDLE. In a container it needs the container's path, and a workspace has the "
             "file only after a checkout.",
         )
-    unreachable = _unreachable(error, host)
-    unreachable.may_have_worked = not isinstance(_reason_of(error), _NEVER_SENT)
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    unreachable = _unreachable(error, reason, host)
+    unreachable.may_have_worked = not isinstance(reason, _NEVER_SENT)
     return unreachable
 
 
-def _reason_of(error: Exception) -> object:
-    return getattr(error.args[0], "reason", None) if error.args else None
-
-
-def _unreachable(error: Exception, host: str) -> UnreachableError:
-    reason = _reason_of(error)
+def _unreachable(error: Exception, reason: object, host: str) -> UnreachableError:
     if isinstance(error, requests.exceptions.ProxyError):
         return UnreachableError(
             "the proxy could not be used", remedy="Check HTTPS_PROXY and NO_PROXY in this job's environment."

@@ -61,14 +61,10 @@ class Platform:
     def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
         """``system`` knows what ``env`` tells; ``stream`` is the job log."""
         self.system = system
+        self.name = system.name
         self.env = env
         self._stream = stream
         self._exported = ""
-
-    @property
-    def name(self) -> str:
-        """See ``System``."""
-        return self.system.name
 
     def identity(self) -> Identity | None:
         """Return what identifies this step, or None when the environment does not tell."""

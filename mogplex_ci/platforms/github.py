@@ -122,20 +122,17 @@ class GitHubActions(Platform):
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Append to the step's output file; a later value replaces an earlier one."""
-        self._append("GITHUB_OUTPUT", {name: value or "" for name, value in outputs.items()})
+        self._append("GITHUB_OUTPUT", "".join(_entry(name, value or "") for name, value in outputs.items()))
 
     def write_summary(self, markdown: Markdown) -> None:
         """Append to the job's summary."""
-        path = self.env.get("GITHUB_STEP_SUMMARY")
-        if path:
-            with Path(path).open("a", encoding="utf-8", newline="\n") as file:
-                file.write(markdown)
+        self._append("GITHUB_STEP_SUMMARY", markdown)
 
     def check_files(self, *, key: str | None = None) -> None:
         """See ``Platform``."""
         for variable in ("GITHUB_OUTPUT", *(["GITHUB_STATE"] if self.has_clean_up else [])):
             try:
-                self._append(variable, {})
+                self._append(variable, "")
             except OSError as error:
                 raise not_writable(variable, Path(self.env[variable]), error) from error
         if not self._runner_keeps_state and (file := self._state_file(key)) is not None:
@@ -152,7 +149,7 @@ class GitHubActions(Platform):
         Where the runner may lose it, and for a later step of the job that runs ``mogplex-ci post``, there is a file.
         """
         if self.has_clean_up:
-            self._append("GITHUB_STATE", {_STATE: state})
+            self._append("GITHUB_STATE", _entry(_STATE, state))
         if not self._runner_keeps_state:
             super().save_state(state, key=key)
 
@@ -169,11 +166,11 @@ class GitHubActions(Platform):
         given = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items() if value)
         self._write(f"::{name}{' ' + given if given else ''}::{_escape_data(data)}")
 
-    def _append(self, variable: str, values: Mapping[str, str]) -> None:
-        path = self.env.get(variable)
-        if path:
+    def _append(self, variable: str, text: str) -> None:
+        """Append to the file that ``variable`` names, if it names one."""
+        if path := self.env.get(variable):
             with Path(path).open("a", encoding="utf-8", newline="\n") as file:
-                file.write("".join(_entry(name, value) for name, value in values.items()))
+                file.write(text)
 
 
 class Forgejo(GitHubActions):

@@ -1,21 +1,12 @@
 """One run, from finding the repository to the result; and cancelling it in time."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval, Use
 from mogplex_ci.api.retry import Backoff, finish, retrying
-from mogplex_ci.errors import (
-    ConflictError,
-    ForeignRunError,
-    MogplexError,
-    NotCancelledError,
-    NotFoundError,
-    ServerError,
-    UnknownRepoError,
-)
 from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
@@ -25,11 +16,9 @@ from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Ret
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-
     from mogplex_ci.api.client import Client
 
-    T = TypeVar("T")
+T = TypeVar("T")
 
 INTERRUPT_BUDGET: Final = 4.0
 """Seconds after a stop signal: GitHub kills 10 s after the first one, GitLab 6 s."""
@@ -85,7 +74,7 @@ class Execution:
 
     result: RunResult
 
-    def __init__(self, client: Client, plan: Plan, *, clock: Clock, stop: Stop, began: float) -> None:
+    def __init__(self, client: "Client", plan: Plan, *, clock: Clock, stop: Stop, began: float) -> None:
         """``began`` is the time of ``clock`` from which the timeout counts."""
         self._client = client
         self._plan = plan
@@ -104,10 +93,10 @@ class Execution:
         """Do the step's work, and leave nothing of it behind when a stop signal comes."""
         try:
             result = yield from self._work()
-        except MogplexError as error:
+        except errors.MogplexError as error:
             result = result_of_error(error)
             yield from self._cancel_unanswered()
-            is_lost = isinstance(error, NotFoundError)
+            is_lost = isinstance(error, errors.NotFoundError)
             self._left_behind = self._left_behind or (self._owns_live_run and not is_lost)
         except StopRequested:
             result = yield from self._interrupted()
@@ -217,8 +206,8 @@ class Execution:
         try:
             deadline = self._clock.monotonic() + UNLISTED_REPO_SECONDS
             return (yield from starter.start(min(self._deadline, deadline)))
-        except ServerError as error:
-            raise UnknownRepoError(error) from error
+        except errors.ServerError as error:
+            raise errors.UnknownRepoError(error) from error
 
     def _follower_of(self, run: Run) -> Follower:
         plan = self._plan
@@ -250,7 +239,7 @@ class Execution:
         if started is None or run is None or run.is_terminal:
             return
         if not started.owned:
-            yield CancelFailed(run, ForeignRunError())
+            yield CancelFailed(run, errors.ForeignRunError())
             return
         yield Cancelling(run)
         budget = INTERRUPT_BUDGET if quickly else TIMEOUT_BUDGET
@@ -281,13 +270,13 @@ class Execution:
         """Cancel and keep the API's answer."""
         try:
             self._cancelled = ask()
-        except MogplexError as error:
-            self._left_behind = not isinstance(error, ForeignRunError)
+        except errors.MogplexError as error:
+            self._left_behind = not isinstance(error, errors.ForeignRunError)
             return CancelFailed(run, error)
         return CancelAnswered(self._cancelled.status, self._cancelled.already_terminal)
 
 
-def cancel(client: Client, run_id: str, *, clock: Clock, budget: float) -> Cancelled:
+def cancel(client: "Client", run_id: str, *, clock: Clock, budget: float) -> Cancelled:
     """Cancel the run, trying again for ``budget`` seconds.
 
     The service may answer that a run's state has just changed, or with 200 and a status that is not terminal: then the
@@ -300,7 +289,7 @@ def cancel(client: Client, run_id: str, *, clock: Clock, budget: float) -> Cance
 
 
 def cancel_unanswered(
-    client: Client, request: StartRequest, key: str, *, may_be_foreign: bool, clock: Clock, budget: float
+    client: "Client", request: StartRequest, key: str, *, may_be_foreign: bool, clock: Clock, budget: float
 ) -> Cancelled:
     """Cancel the run whose start was not answered: ask with the same key for its id first.
 
@@ -313,11 +302,11 @@ def cancel_unanswered(
     ends = clock.monotonic() + budget
     started = _within(budget, clock, lambda timeout: client.start(request, key, timeout=timeout))
     if may_be_foreign and started.replayed:
-        raise ForeignRunError
+        raise errors.ForeignRunError
     return cancel(client, started.run.id, clock=clock, budget=ends - clock.monotonic())
 
 
-def cancel_once(client: Client, run_id: str, timeout: float) -> Cancelled:
+def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
     """Send one cancel request. Only a run that is over counts as cancelled, not the answer alone.
 
     Raises:
@@ -329,11 +318,11 @@ def cancel_once(client: Client, run_id: str, timeout: float) -> Cancelled:
         answer = client.cancel(run_id, timeout=timeout)
         if answer.run is not None and answer.run.is_terminal:
             return answer
-    except ConflictError as error:  # "Run state changed; retry cancellation", or "Run is no longer active"
+    except errors.ConflictError as error:  # "Run state changed; retry cancellation", or "Run is no longer active"
         refusal = error
     run = client.run(run_id, timeout=timeout / 2, use=Use.CANCEL)
     if not run.is_terminal:
-        raise NotCancelledError(run.status, refusal)
+        raise errors.NotCancelledError(run.status, refusal)
     was_cancelled = answer is not None and not answer.already_terminal and run.status == "cancelled"
     return Cancelled(run, run.status, already_terminal=not was_cancelled, data=run.data)
 

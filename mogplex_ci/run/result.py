@@ -1,7 +1,5 @@
 """How a step ended: the one place where a run's state becomes a result and an exit code."""
 
-# No `from __future__ import annotations`, as in models.py.
-
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, NamedTuple

@@ -4,26 +4,23 @@ The idempotency key is derived from what names this step of this workflow run, s
 same key. Keys form a chain (``KEY``, ``KEY-g2``, ``KEY-g3`` ...): when the run under one is dead, the next one is used.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
+from collections.abc import Generator, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, RoundUnknownError, UsageError
+from mogplex_ci.models import Repo, Run, StartedRun, StartRequest
 from mogplex_ci.run.updates import NextKey, Started, Update
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Clock, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-
     from mogplex_ci.api.client import Client
-    from mogplex_ci.models import Repo, Run, StartedRun, StartRequest
-    from mogplex_ci.waiting import Clock, Stop
 
 MAX_KEY_LENGTH: Final = 200
 """The API's limit, in characters."""
@@ -63,7 +60,7 @@ class Key(NamedTuple):
     round: int = 1
     """The round of ``repair`` that it starts."""
 
-    def of_round(self, number: int) -> Key:
+    def of_round(self, number: int) -> Self:
         """Return the key of a later round: ``KEY-r2``, with a chain of its own."""
         return self._replace(base=_extended(self.base, f"r{number}"), round=number)
 
@@ -93,7 +90,7 @@ def _with_digest(readable: str, name: str) -> str:
     return f"{readable[: MAX_KEY_LENGTH - _DIGEST_LENGTH - 1]}-{digest}"
 
 
-def find_repo(client: Client, full_name: str, *, timeout: float) -> Repo:
+def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
     """Return the repository whose full name is ``full_name``. Case matters only between names that differ in it alone.
 
     The API starts runs by id, and answers an id it does not know like an outage: hence the lookup.
@@ -129,7 +126,7 @@ class Starter:
     """The start of one run."""
 
     def __init__(
-        self, client: Client, request: StartRequest, key: Key, on_rerun: OnRerun, *, clock: Clock, stop: Stop
+        self, client: "Client", request: StartRequest, key: Key, on_rerun: OnRerun, *, clock: Clock, stop: Stop
     ) -> None:
         self.request = request
         self.key_in_doubt: str | None = None
