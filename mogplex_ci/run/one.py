@@ -145,22 +145,17 @@ class Execution:
             started = yield from self._start(starter, self._repo)
             result = yield from self._result_of(started)
             has_time = self._clock.monotonic() + SECONDS_BEFORE_RETRY < self._deadline
-            if not (retries_left and result.may_pass and starter.has_next_key and has_time):
+            if not (retries_left and result.may_pass and len(starter.keys) > 1 and has_time):
                 return result
             yield Retrying(started.run, result, retries_left, SECONDS_BEFORE_RETRY)
             retries_left -= 1
             self._stop.sleep(self._clock, SECONDS_BEFORE_RETRY)
-            starter.use_next_key()
+            del starter.keys[0]
 
     def _attach(self, run_id: str) -> Generator[Update, None, Started]:
         """Return the run that something else started. This step may cancel it only if its inputs say so."""
         plan = self._plan
-        run = yield from retrying(
-            lambda timeout: self._client.run(run_id, timeout=timeout),
-            clock=self._clock,
-            deadline=self._deadline,
-            stop=self._stop,
-        )
+        run = yield from self._answer_to(lambda timeout: self._client.run(run_id, timeout=timeout))
         repo_id = run.repo_id
         if repo_id is not None:
             self._repo = yield from self._find_repo(repo_id.text, is_id=True)
@@ -197,10 +192,14 @@ class Execution:
                 return next(iter(self._client.repos(repo_id=name, timeout=timeout)), None)
             return find_repo(self._client, name, timeout=timeout)
 
-        return (yield from retrying(find, clock=self._clock, deadline=self._deadline, stop=self._stop))
+        return (yield from self._answer_to(find))
+
+    def _answer_to(self, call: Callable[[float], T]) -> Generator[Update, None, T]:
+        """Make a call until it is answered, the step's deadline comes, or a stop signal."""
+        return retrying(call, clock=self._clock, deadline=self._deadline, stop=self._stop)
 
     def _start(self, starter: Starter, repo: Repo | None) -> Generator[Update, None, Started]:
-        yield Starting(repo.id if repo else self._plan.repo, repo, starter.next_key, self._plan.repair)
+        yield Starting(repo.id if repo else self._plan.repo, repo, starter.keys[0], self._plan.repair)
         if repo is not None:
             return (yield from starter.start(self._deadline))
         try:

@@ -129,28 +129,15 @@ class Starter:
         self, client: "Client", request: StartRequest, key: Key, on_rerun: OnRerun, *, clock: Clock, stop: Stop
     ) -> None:
         self.request = request
+        self.keys = key.chain(on_rerun)
+        """The keys that are left; the next request has the first of them."""
         self.key_in_doubt: str | None = None
         """The key of a request that may have started a run whose id is not known."""
         self._client = client
         self._key = key
         self._on_rerun = on_rerun
-        self._chain = key.chain(on_rerun)
         self._clock = clock
         self._stop = stop
-
-    @property
-    def next_key(self) -> str:
-        """The key of the next request."""
-        return self._chain[0]
-
-    @property
-    def has_next_key(self) -> bool:
-        """Whether the chain has another key."""
-        return len(self._chain) > 1
-
-    def use_next_key(self) -> None:
-        """Leave the present key: the run under it failed, and a retry starts another one."""
-        del self._chain[0]
 
     def start(self, deadline: float) -> Generator[Update, None, Started]:
         """Start the run, or find the one that this step has started before.
@@ -160,26 +147,28 @@ class Starter:
             StopRequested: a stop signal came; see ``key_in_doubt``.
         """
         may_requeue = self._on_rerun is not OnRerun.ATTACH
+        # A key that belongs to another request may belong to an earlier try of this step.
+        may_replace_request = self._on_rerun is OnRerun.AUTO and self._key.later_attempt
         while True:
-            key, has_next = self.next_key, self.has_next_key
+            key, *others = self.keys
             try:
                 answer, is_first = yield from self._ask(key, deadline)
             except KeyConflictError as error:
                 if self._key.round > 1:
                     branch = Untrusted(self.request.get("workingBranch"))
                     raise RoundUnknownError(self._key.round, branch) from error
-                if not has_next or not self._may_replace_request:
+                if not others or not may_replace_request:
                     raise
                 run, never_queued = None, False
             else:
                 run, joined = answer.run, answer.replayed and is_first
                 was_dead = joined and run.is_dead and self._on_rerun is OnRerun.AUTO
                 was_not_queued = answer.replayed and run.never_queued and may_requeue
-                if not has_next or not (was_dead or was_not_queued):
+                if not others or not (was_dead or was_not_queued):
                     return self._started(answer, run, key, joined=joined)
                 may_requeue, never_queued = may_requeue and was_dead, run.never_queued
-            self.use_next_key()
-            yield NextKey(run, self.next_key, never_queued=never_queued)
+            self.keys = others
+            yield NextKey(run, others[0], never_queued=never_queued)
 
     def _started(self, answer: StartedRun, run: Run, key: str, *, joined: bool) -> Started:
         return Started(
@@ -190,11 +179,6 @@ class Starter:
             unexpected=joined and not self._key.explicit and not self._key.later_attempt,
             agent_ignored="agentId" in self.request and run.agent_id is None,
         )
-
-    @property
-    def _may_replace_request(self) -> bool:
-        """Whether a key that belongs to another request may belong to an earlier try of this step."""
-        return self._on_rerun is OnRerun.AUTO and self._key.later_attempt
 
     def _ask(self, key: str, deadline: float) -> Generator[Update, None, tuple[StartedRun, bool]]:
         """Return the answer, and whether it is the first one: after a lost answer the run may be this process's own."""

@@ -50,19 +50,6 @@ def shown(played: Played) -> list[str]:
     return [known[each] for each in played.shown]
 
 
-def test_repeated_and_shuffled_events_are_shown_once_and_in_order(old_world: World) -> None:
-    case = old_world.new_case()
-    one, two, three, four = (event(number) for number in range(1, 5))
-    answers(
-        case,
-        ("streaming", [two, one, two, two]),
-        ("streaming", [three, one, two]),
-        ("streaming", [one, three, two]),
-        ("success", [event(5, "finished"), four, three, two, one]),
-    )
-    assert shown(case.play()) == ["e1", "e2", "e3", "e4", "e5"]
-
-
 def test_an_event_that_is_a_year_older_than_its_run_does_not_set_the_clock(old_world: World) -> None:
     case = old_world.new_case()
     case.play(wait=False)
@@ -87,15 +74,6 @@ def test_equal_times_keep_the_order_of_the_feed_and_odd_times_their_place(old_wo
     ]
     answers(case, ("success", feed))
     assert shown(case.play()) == ["e1", "e2", "e9", "e4", "e3", "e5", "e6"]
-
-
-def test_types_that_nobody_has_heard_of_and_entries_that_are_no_events(old_world: World) -> None:
-    case = old_world.new_case()
-    odd: list[Any] = [None, 7, "text", [], {}, {"id": 7}, {"id": None, "type": "log"}]
-    answers(case, ("success", [*odd, event(1, "quantum_leap"), {"id": "e2"}, event(3, "finished")]))
-    played = case.play()
-    assert shown(played) == ["e1", "e2", "e3"]
-    assert played.result == "success"
 
 
 def test_the_end_is_reported_after_the_events_that_came_with_it(old_world: World) -> None:
