@@ -197,7 +197,8 @@ def _in_run_file(spec: Input, source: Mapping[str, Any]) -> dict[str, Any]:
     capitals = [choice.upper() for choice in spec.kind.choices]
     choices = {"enum": [*spec.kind.choices, *capitals, None]} if spec.kind.choices else {}
     default = {"default": spec.default} if spec.default else {}
-    return {"description": spec.description, "type": _SCALAR, **rules, **choices, **default}
+    types = [*_SCALAR, "object"] if spec.name == "run-options" else _SCALAR
+    return {"description": spec.description, "type": types, **rules, **choices, **default}
 
 
 def _input_row(spec: Input) -> str:

@@ -22,7 +22,7 @@ from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import yaml
@@ -185,6 +185,9 @@ def _read_run_file(workspace: Path, name: str, task: str | None) -> tuple[dict[s
         if task not in tasks:
             return {}, [_unknown_task(task, tasks)]
         document |= tasks[task] or {}
+    options = document.get("run-options")
+    if isinstance(options, dict):
+        document["run-options"] = json.dumps(_options(options))  # JSON is YAML
     return {name: text for name, value in document.items() if value and (text := value.strip())}, []
 
 
@@ -247,24 +250,29 @@ def parse_options(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it holds something else, or too much.
     """
-    return _parse_yaml(text, _json_scalar)
+    return {_options(name): _options(value) for name, value in _parse_yaml(text).items()}
 
 
-def _json_scalar(text: str) -> object:
-    if text in _NULLS:
-        return None
+class _Plain(str):
+    """A scalar without quotes."""
+
+    __slots__ = ()
+
+
+def _options(node: Any) -> Any:
+    """Return a value of a run file as ``run-options`` has it."""
+    if isinstance(node, dict):
+        return {_options(name): _options(value) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_options(value) for value in node]
     with suppress(ValueError):
-        value = json.loads(text, parse_constant=str)
-        return value if isinstance(value, bool | int | float) else text
-    return text
+        value = json.loads(node, parse_constant=str) if isinstance(node, _Plain) else node
+        return value if isinstance(value, bool | int | float) else node
+    return node
 
 
-def _text_scalar(text: str) -> str | None:
-    return None if text in _NULLS else text
-
-
-def _parse_yaml(text: str, plain: Callable[[str], object] = _text_scalar) -> dict[str, Any]:
-    """Return the mapping in ``text``; ``plain`` makes values of scalars without quotes.
+def _parse_yaml(text: str) -> dict[str, Any]:
+    """Return the mapping in ``text``, whose scalars are text as written, or None for null.
 
     Raises:
         ValueError: it holds something else, or too much.
@@ -293,7 +301,9 @@ def _parse_yaml(text: str, plain: Callable[[str], object] = _text_scalar) -> dic
             return super().construct_mapping(node, deep)
 
         def construct_scalar(self, node: yaml.ScalarNode) -> Any:
-            return plain(node.value) if node.style is None else node.value
+            if node.style is not None:
+                return node.value
+            return None if node.value in _NULLS else _Plain(node.value)
 
     try:
         document = yaml.load(text, TextLoader)  # noqa: S506 - a BaseLoader makes nothing but text, lists and mappings

@@ -132,8 +132,7 @@ def test_bitbucket(image: str, tmp_path: Path) -> None:
     clone = "/opt/atlassian/pipelines/agent/build"
     shutil.copy(PULL_REQUEST, tmp_path)
     variables = {
-        "MOGPLEX_DRY_RUN": "true",
-        "MOGPLEX_SCENARIO": PULL_REQUEST.name,
+        "MOGPLEX_DRY_RUN": PULL_REQUEST.name,
         "BITBUCKET_BUILD_NUMBER": "7",
         "BITBUCKET_CLONE_DIR": clone,
         "BITBUCKET_PIPELINES_VARIABLES_PATH": f"{clone}/variables",

@@ -1,4 +1,4 @@
-"""The code in the documents: every input, output, variable and flag that it uses is there, every value is allowed."""
+"""The code in the documents and examples: every input, output, variable and flag that it uses is there, every value is allowed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from mogplex_ci.inputs.sources import OUTPUT_VARIABLES
 from mogplex_ci.outputs import OUTPUTS
 from mogplex_ci.platforms.base import VARIABLES
 from tests.documents import blocks
+from tests.program import ROOT
 
+TEMPLATE = (ROOT / "templates" / "run" / "template.yml").read_text(encoding="utf-8")
 IMAGE = re.compile(r"ghcr\.io/mogplex/run-action\S*")
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
 def shown(*languages: str) -> list[Any]:
-    """Return the code of every block in the pages that is in one of the languages, named by its place."""
+    """Return the code of every block and example in one of the languages, or in any, named by its place."""
     return [
-        pytest.param(block.code, id=str(block))
-        for block in blocks()
-        if block.page.endswith(".md") and block.language in languages
+        pytest.param(block.code, id=str(block)) for block in blocks() if not languages or block.language in languages
     ]
 
 
-@pytest.mark.parametrize("block", shown("yaml"))
+@pytest.mark.parametrize("block", shown("yaml", "yml"))
 def test_a_step_uses_inputs_that_exist(block: str) -> None:
     for step in steps(list(yaml.safe_load_all(block))):
         given = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in step.items()}
@@ -38,7 +38,7 @@ def test_a_step_uses_inputs_that_exist(block: str) -> None:
         assert check(known) == []
 
 
-@pytest.mark.parametrize("block", shown("yaml", "sh"))
+@pytest.mark.parametrize("block", [*shown(), TEMPLATE])
 def test_outputs_and_variables_exist(block: str) -> None:
     assert set(re.findall(r"steps\.agent\.outputs\.([\w-]+)", block)) <= set(OUTPUTS)
     variables = {variable for spec in inputs().values() for variable in spec.variables}

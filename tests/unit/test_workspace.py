@@ -16,7 +16,7 @@ def text_of(workspace: Path, name: str) -> str:
 
 
 def file_for(workspace: Path, name: str) -> Path:
-    return writable(workspace, name, input_name="result-file")
+    return writable(workspace, name, input_name="output-dir")
 
 
 @pytest.fixture(autouse=True, params=["this system", "as on macOS", "as on Windows"])

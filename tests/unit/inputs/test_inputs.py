@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -150,9 +151,12 @@ def test_a_scenario_is_a_name_or_a_file_in_the_workspace(tmp_path: Path) -> None
         assert problem.remedy.startswith(remedy)
 
 
-def test_run_options_stand_in_the_request_as_they_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["flag", "text", "mapping"])
+def test_run_options_stand_in_the_request_as_they_are(tmp_path: Path, form: str) -> None:
     text = "conversationId: c1\nnew: {list: [1, 1.5, true, null, no, '7'], text: 2026-11-25}\nworktreeId: w"
-    sent = read(tmp_path, "--run-options", text).start_request("r")
+    run_file(tmp_path, f"run-options:{' |' if form == 'text' else ''}\n{textwrap.indent(text, '  ')}\n")
+    given = ["--run-options", text] if form == "flag" else ["--run-file", "mogplex.yml"]
+    sent = read(tmp_path, *given).start_request("r")
     assert sent == {
         "repoId": "r",
         "prompt": "Fix it",
