@@ -1,4 +1,4 @@
-"""The code in the documents and examples: every input, output, variable and flag that it uses is there, every value is allowed."""
+"""The code in documents and examples: every input, output, variable and flag is there, every value is allowed."""
 
 from __future__ import annotations
 
