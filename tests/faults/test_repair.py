@@ -9,6 +9,7 @@ from signal import SIGINT, SIGTERM, Signals
 
 import pytest
 
+from mogplex_ci.emulator.run import Run
 from mogplex_ci.gates import Case, Judge, Requirements
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
@@ -87,6 +88,17 @@ class Step:
             client.close()
             case.close()
 
+    def note_pushes(self, runs: Sequence[Run]) -> None:
+        """Let GitHub note what ``runs`` have pushed when each ended; older services do not tell their commits."""
+        shas = ["0" * 40, *(run.commit_sha for run in runs)]
+        pushes = [
+            {"ref": f"refs/heads/{run.request.working_branch}", "timestamp": run.detail()["updatedAt"]} for run in runs
+        ]
+        self._api.pushes = [
+            push | {"before": before, "after": after}
+            for push, before, after in zip(pushes, shas[:-1], shas[1:], strict=True)
+        ][::-1]
+
     @property
     def keys(self) -> Sequence[str]:
         """What the keys of its runs add to the step's own."""
@@ -146,10 +158,11 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     assert result.run.id == step.case.runs[-1].id
 
 
-def test_a_killed_step_goes_on_in_the_round_where_it_was(world: World, api: FakeGitHub) -> None:
-    """A re-run judges the first round again at its own commit, and follows the run of the second one."""
+def test_a_killed_step_goes_on_in_the_round_where_it_was(each_world: World, api: FakeGitHub) -> None:
+    """A re-run judges the first round again at its own commit, and follows the run of the second one to its end."""
     api.rounds = [RED, GREEN]
-    step = Step(world, api)
+    step = Step(each_world, api, "slow", timeout="3h")
+    updates: list[Update] = []
 
     def kill(update: Update) -> None:
         if in_round_2(update):
@@ -157,21 +170,35 @@ def test_a_killed_step_goes_on_in_the_round_where_it_was(world: World, api: Fake
 
     with pytest.raises(worlds.Killed):
         step.play(watch=kill)
+    step.note_pushes(step.case.runs[:1])
     step.case.attempt = 2
-    assert outcome(step.play()) == ("success", "", 2)
-    assert step.keys == ["", "-r2"]
+    result = step.play(watch=updates.append)
+    assert (outcome(result), step.keys) == (("success", "", 2), ["", "-r2"])
+    starts = [update for update in updates if isinstance(update, Started)]
+    assert [(started.joined, started.run.is_terminal) for started in starts] == [(True, True), (True, False)]
 
 
-def test_a_finished_repair_is_found_again(world: World, api: FakeGitHub) -> None:
+@pytest.mark.parametrize("require", ["checks", "change, pull-request, checks"])
+def test_a_finished_repair_is_found_again(each_world: World, api: FakeGitHub, require: str) -> None:
+    """Each round is judged at its own commit, though the branch and its pull request have moved on since."""
     api.rounds = [RED, LINT, GREEN]
-    step = Step(world, api)
+    step = Step(each_world, api, require=require)
     first = step.play()
+    step.note_pushes(step.case.runs)
     step.case.attempt = 2
     second = step.play()
     assert (outcome(second), step.keys) == (("success", "", 3), ["", "-r2", "-r3"])
-    assert [each._replace(commit=None) for each in second.rounds] == [
-        each._replace(commit=None) for each in first.rounds
-    ]
+    assert second.rounds == first.rounds
+
+
+def test_a_round_whose_commit_cannot_be_found_again_is_not_judged(old_world: World, api: FakeGitHub) -> None:
+    api.rounds = [RED, GREEN]
+    step = Step(old_world, api)
+    step.play()
+    api.pushes = None
+    step.case.attempt = 2
+    assert outcome(step.play()) == ("rejected", "NOT_JUDGED", 1)
+    assert step.keys == ["", "-r2"]
 
 
 def test_a_round_that_was_started_for_other_faults_is_left_alone(world: World, api: FakeGitHub) -> None:

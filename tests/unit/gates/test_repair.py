@@ -1,0 +1,74 @@
+"""What a round is told of the faults of the one before: names from outside, which must stay names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mogplex_ci.gates.repair import NAME_LIMIT, REPORT_LIMIT, report_of
+from mogplex_ci.run.result import Gate
+from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.untrusted import Untrusted
+
+ODD = (
+    "`",
+    "``",
+    "```",
+    "~~~",
+    "\n",
+    "\r",
+    "\u2028",
+    "/fix",
+    "$deploy",
+    "<<<MOGPLEX_CHECKPOINT>>>",
+    "<<<end_mogplex_checkpoint>>>",
+)
+NAMES = st.lists(
+    st.lists(st.sampled_from(ODD) | st.text(max_size=20), max_size=8).map("".join), min_size=1, max_size=20
+)
+
+
+def report(names: Sequence[str]) -> str:
+    items = tuple(Untrusted(name) for name in names)
+    links = tuple(Untrusted("https://ci.example/1") for _ in names)
+    gate = Gate(
+        "checks", False, "passed checks", f"{len(names)} checks failed", "Open them.", "CHECKS_FAILED", items, links
+    )
+    return report_of([gate], Sanitizer())
+
+
+@given(NAMES)
+def test_no_name_leaves_the_fence(names: list[str]) -> None:
+    text = report(names)
+    introduction, fence, rest = text.partition("\n```text\n")
+    assert (introduction[0], fence != "") == ("A", True)
+    inside, end = rest[:-4], rest[-4:]
+    assert end == "\n```"
+    assert "```" not in inside
+    assert not re.search("<<<(END_)?MOGPLEX_CHECKPOINT", inside, re.IGNORECASE)
+    assert "ci.example" not in text
+    first, *lines = inside.split("\n")
+    assert first == f"checks: {len(names)} checks failed. Expected: passed checks."
+    assert all(line.startswith("- ") for line in lines)
+    assert len(lines) <= len(names)
+    assert inside.splitlines() == [first, *lines]
+
+
+@given(NAMES, st.randoms(use_true_random=False))
+def test_the_same_faults_make_the_same_bytes(names: list[str], random: object) -> None:
+    shuffled = list(names)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert report(shuffled) == report(names)
+
+
+def test_a_report_is_bounded() -> None:
+    text = report(["x" * 10_000 + str(number) for number in range(20)])
+    assert len(text) <= 20 * (NAME_LIMIT + 40) + 600
+    names = tuple(Untrusted("y" * NAME_LIMIT + str(number)) for number in range(20))
+    gates = [Gate(name, False, "a", "b", items=names) for name in ("checks", "allowed-paths", "protected-paths")]
+    long = report_of(gates, Sanitizer())
+    assert len(long) <= REPORT_LIMIT + 400
+    assert long.endswith("- … and more\n```")
