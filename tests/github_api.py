@@ -112,6 +112,8 @@ class FakeGitHub:
         self.pull_requests: list[dict[str, Any]] = []
         self.files: list[dict[str, str]] = []
         """Files of every comparison, as GitHub lists them."""
+        self.changes: list[list[dict[str, str]]] = []
+        """The same for the commit of each run, in order; without any, ``files`` is what all have changed."""
         self.ahead_by = 1
         self.behind_by = 0
         self.is_empty_between: set[tuple[str, str]] = set()
@@ -220,7 +222,9 @@ class FakeGitHub:
         if match := re.fullmatch(r"/compare/(.+)\.\.\.(.+)", rest):
             if match.groups() in self.is_empty_between:
                 return 200, {"ahead_by": 0, "behind_by": 0, "files": []}, {}
-            return 200, {"ahead_by": self.ahead_by, "behind_by": self.behind_by, "files": self.files[:300]}, {}
+            pushed = [run.commit_sha for run in self.runs()]
+            files = self.changes[pushed.index(match[2])] if self.changes and match[2] in pushed else self.files
+            return 200, {"ahead_by": self.ahead_by, "behind_by": self.behind_by, "files": files[:300]}, {}
         if match := re.fullmatch(r"/commits/(HEAD|[0-9a-f]+)/(check-suites|check-runs|status)", rest):
             pushed = [run.commit_sha for run in self.runs()]
             look = self.looks[0] if match[1] == self.commit else Look()
