@@ -54,6 +54,9 @@ class Rounds:
             for update in self._execution.perform():
                 yield from case.watch(update)
                 yield update
+            outcome = self._execution.result.timeline.outcome
+            if self._last is not None and outcome.pull_request_url is None:  # it is open since an earlier round
+                outcome.pull_request_url = self._last.timeline.outcome.pull_request_url
             result = yield from judge_run(self._execution.result, case)
             if most == 1:
                 return result

@@ -50,12 +50,22 @@ class Step:
         self._world, self._api = world, api
         api.runs = lambda: self.case.runs
         api.run = lambda: self.case.runs[-1] if self.case.runs else None
-        self.seconds = 0.0
+        self.elapsed: Callable[[], float]
+        """Tells how many seconds the try takes."""
 
-    def play(self, *, watch: Callable[[Update], object] = lambda _: None, stop: Stop | None = None) -> RunResult:
-        """Try the step; ``watch`` is called with every update."""
+    def play(
+        self,
+        *,
+        watch: Callable[[Update], object] = lambda _: None,
+        stop: Stop | None = None,
+        stop_after: float | None = None,
+    ) -> RunResult:
+        """Try the step; ``watch`` is called with every update, and a stop signal comes after so many seconds."""
         clock, client, stop = self._world.time.clock(), self._world.client(), stop or Stop()
+        if stop_after is not None:
+            clock.ring(stop_after, lambda: stop.request(SIGTERM))
         began = clock.monotonic()
+        self.elapsed = lambda: clock.monotonic() - began
 
         def begin(plan: Plan) -> Execution:
             return Execution(client, plan, clock=clock, stop=stop, began=began)
@@ -83,7 +93,6 @@ class Step:
         except StopRequested:
             return rounds.with_known(interrupted(stop))
         finally:
-            self.seconds = clock.monotonic() - began
             clock.leave()
             client.close()
             case.close()
@@ -271,3 +280,38 @@ def test_what_github_refuses_to_tell_is_not_repaired(world: World, api: FakeGitH
     result = Step(world, api).play()
     assert outcome(result) == ("rejected", "NOT_JUDGED", 1)
     assert result.rounds[0].ended == "the agent can do nothing about the gate checks"
+
+
+def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: FakeGitHub) -> None:
+    """The emulator picks the scenario of the second round by the name of the check that failed."""
+    api.rounds = [Look([check("scenario: no-last-event", "failure")]), GREEN]
+    result = Step(world, api, prompt="Fix it").play()
+    assert outcome(result) == ("success", "", 2)
+    assert result.timeline.outcome.changed is None
+    assert result.timeline.outcome.pull_request_url is not None
+
+
+@pytest.mark.parametrize("timeout", range(10, 100, 6))
+def test_the_deadline_holds_in_each_stage(world: World, api: FakeGitHub, timeout: int) -> None:
+    api.rounds = [RED, LINT, GREEN]
+    step = Step(world, api, timeout=f"{timeout}s")
+    rounds_began: list[float] = []
+
+    def watch(update: Update) -> None:
+        if isinstance(update, NextRound):
+            rounds_began.append(step.elapsed())
+
+    result = step.play(watch=watch)
+    assert step.elapsed() <= timeout + 1.0
+    assert max(rounds_began, default=0.0) <= 0.9 * timeout
+    assert (result.result.value == "success") is (len(result.rounds) == 3 and not result.rounds[-1].faults)
+
+
+@pytest.mark.parametrize("seconds", range(1, 90, 8))
+def test_a_stop_signal_at_any_moment_leaves_no_run_at_work(world: World, api: FakeGitHub, seconds: int) -> None:
+    api.rounds = [RED, LINT, GREEN]
+    step, stop = Step(world, api), Stop()
+    at_work: list[int] = []
+    result = step.play(watch=lambda _: at_work.append(len(step.case.live)), stop=stop, stop_after=float(seconds))
+    assert result.result.value in ("interrupted", "success")
+    assert (step.case.live, max(at_work)) == ([], 1)
