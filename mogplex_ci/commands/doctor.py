@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from mogplex_ci.api.client import Client
     from mogplex_ci.api.transport import Answer
+    from mogplex_ci.github_api import GitHubApi
 
 CALL_SECONDS: Final = 10.0
 SKEW_SECONDS: Final = 60.0
@@ -422,23 +423,27 @@ def _check_github(job: Job) -> Iterator[Finding]:
     paths = {"allowed-paths": step.allowed_paths, "protected-paths": step.protected_paths}
     gates = step.require | {name for name, patterns in paths.items() if patterns is not None}
     needed = {permission for gate in GATES if gate.name in gates for permission in gate.needs.split(", ")}
-    url, token, limited = job.platform.github_api_url, step.github_token, {"timeout": CALL_SECONDS}
+    url, token = job.platform.github_api_url, step.github_token
     with contextlib.closing(GitHubApi(url, token, repo)) as github:
-        if "contents: read" in needed:
-            github.tip(_NO_BRANCH, **limited)
-        if "pull-requests: read" in needed:
-            github.pull_requests_of(_NO_BRANCH, **limited)
-        if "checks: read" in needed:
-            github.checks("HEAD", **limited)
+        for permission in (permission for permission in GITHUB_CALLS if permission in needed):
+            GITHUB_CALLS[permission](github)
     if needed:
         yield Finding(Mark.OK, "may read what the gates need of {}", (repo,))
     if step.comment_on is not None and own:
         with contextlib.closing(GitHubApi(url, token, own)) as github:
-            github.find_comment(step.comment_on, re.compile("(?!)"), **limited)
+            github.find_comment(step.comment_on, re.compile("(?!)"), timeout=CALL_SECONDS)
         yield Finding(Mark.OK, "may read comments of {}; whether it may write one, only a step can tell", (own,))
     elif not needed:
         yield Finding(Mark.UNKNOWN, "no gate and no comment needs it; it only tells who has write access")
 
+
+GITHUB_CALLS: Final[Mapping[str, Callable[[GitHubApi], object]]] = {
+    "contents: read": lambda github: github.tip(_NO_BRANCH, timeout=CALL_SECONDS),
+    "pull-requests: read": lambda github: github.pull_requests_of(_NO_BRANCH, timeout=CALL_SECONDS),
+    "checks: read": lambda github: github.checks("HEAD", timeout=CALL_SECONDS),
+    "statuses: read": lambda github: github.checks("HEAD", timeout=CALL_SECONDS),
+}
+"""A call for each permission that a gate needs."""
 
 CHECKS: Final[Mapping[LiteralString, Callable[[Job], Iterator[Finding]]]] = {
     "token": _check_token,

@@ -106,17 +106,16 @@ def test_a_mode_in_any_case_is_sent_in_upper_case(tmp_path: Path, text: str) -> 
     assert read(tmp_path, "--mode", text).start_request("1")["mode"] == "YOLO"
 
 
-@pytest.mark.parametrize(
-    ("name", "field"), [(spec.name, spec.api_field) for spec in inputs().values() if spec.api_field]
-)
-def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str, field: str) -> None:
-    values = {"harness": "codex", "create-branch": "false", "mode": "safe"}
-    text = values.get(name, "docs")
+@pytest.mark.parametrize("name", [spec.name for spec in inputs().values() if spec.api_field])
+def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str) -> None:
+    spec = inputs()[name]
+    text = spec.kind.choices[0] if spec.kind.choices else "false" if spec.kind.name == "boolean" else "docs"
     prompt = {"MOGPLEX_PROMPT": ""} if name == "prompt" else {}
     sent = read(tmp_path, f"--{name}={text}", **prompt).start_request("r")
     own_branch = {} if name == "branch" else {"createBranch": True}
-    value = {"mode": "SAFE", "create-branch": False}.get(name, text)
-    assert sent == {"repoId": "r", "prompt": "Fix it", **own_branch, field: value}
+    value = False if text == "false" else text.upper() if spec.is_upper else text
+    expected: dict[str, object] = {"repoId": "r", "prompt": "Fix it", **own_branch}
+    assert sent == expected | {str(spec.api_field): value}
 
 
 @pytest.mark.parametrize(

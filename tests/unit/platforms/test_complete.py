@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from mogplex_ci import platforms
-from mogplex_ci.outputs import OUTPUTS
+from mogplex_ci.inputs.declared import load_schema
+from mogplex_ci.outputs import IN_FILE, OUTPUTS
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
@@ -106,3 +107,12 @@ def test_an_output_is_described(name: str) -> None:
     assert declared.get("description"), f"describe the output {name} under `outputs` in action.yml"
     page = (ROOT / "docs" / "inputs-and-outputs.md").read_text(encoding="utf-8")
     assert f"| `{name}` |" in page, f"write the row of {name} in docs/inputs-and-outputs.md with `make docs`"
+
+
+@pytest.mark.parametrize("place", IN_FILE)
+def test_what_the_result_file_has_is_in_its_schema(place: str) -> None:
+    rules = load_schema("result")
+    for name in place.split("."):
+        choices = [rules, *rules.get("oneOf", [])]
+        (rules,) = [found for each in choices if (found := each.get("properties", {}).get(name))] or [None]
+        assert rules, f"describe {place} in mogplex_ci/schemas/result.schema.json"
