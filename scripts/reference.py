@@ -8,6 +8,7 @@ A test fails when one of the files is not what this writes.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -203,7 +204,8 @@ def _in_run_file(spec: Input, source: Mapping[str, Any]) -> dict[str, Any]:
 
 def _input_row(spec: Input) -> str:
     others = enumeration([f"`{variable}`" for variable in spec.variables[1:]])
-    return _row(f"`{spec.name}`", f"{_description(spec)} Also the variable {others}." if others else _description(spec))
+    meaning = re.sub(r" Default: none\.$", "", _description(spec))
+    return _row(f"`{spec.name}`", f"{meaning} Also the variable {others}." if others else meaning)
 
 
 def _output_row(name: str, description: str) -> str:
