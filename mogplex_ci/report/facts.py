@@ -14,14 +14,24 @@ from urllib.parse import quote
 
 from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS, Told
 from mogplex_ci.platforms.event_words import event_text
-from mogplex_ci.report.text import TITLE_LIMIT, capitalized, first_line, headline, last_line, problem
+from mogplex_ci.report.text import (
+    NAME_LIMIT,
+    TITLE_LIMIT,
+    capitalized,
+    first_line,
+    headline,
+    join_present,
+    last_line,
+    mark,
+    problem,
+)
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
-from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, timestamp
+from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Run
@@ -76,6 +86,11 @@ class GateFacts(NamedTuple):
     error_code: SafeText | None
     items: tuple[CleanText, ...]
     """Paths, checks or faults that it is about."""
+
+    def with_items(self, safe: Sanitizer) -> SafeText:
+        """Return what was found, and the first of the items."""
+        names = join_present(", ", *self.items[:ITEMS_IN_LINE], "…" if len(self.items) > ITEMS_IN_LINE else None)
+        return safe.sentence(self.found, ": " if names else None, *names)
 
 
 class RoundFacts(NamedTuple):
@@ -179,6 +194,27 @@ class Facts(NamedTuple):
         """Whether ``cause`` tells more than the headline does."""
         return capitalized((self.cause or "").removeprefix("The ")) != headline(self.result)
 
+    def listed(self) -> dict[LiteralString, CleanText | LiteralString | int]:
+        """Return names and values of everything that is known, as far as it is short."""
+        changed: dict[bool | None, LiteralString | None] = {True: "yes", False: "nothing"}
+        values: dict[LiteralString, CleanText | LiteralString | int | None] = {
+            "Repository": self.repo,
+            "Branch": self.branch_shown,
+            "Base branch": self.base_shown,
+            "Changed": changed.get(self.changed, "unknown" if self.has_work else None),
+            "Commit": self.commit,
+            "Run": self.run_id,
+            "Joined": "an earlier attempt started it" if self.joined else None,
+            "Status": self.status,
+            "Harness": self.harness,
+            "Started": self.started,
+            "Attempt": self.attempt,
+            "Events": self.events if self.run_id else None,
+            "More events": "the service does not list them" if self.events_missing else None,
+            "Requests": self.requests if self.run_id else None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
     @property
     def pull_request_number(self) -> int | None:
         """The number that ends the pull request's address."""
@@ -246,6 +282,21 @@ class StepFacts(NamedTuple):
         is_detached = any(run.facts.result is Result.DETACHED for run in self.runs)
         verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
         return safe.sentence(safe.identifier(str(self.good)) or "0", " of ", count(len(self.runs), "run"), " ", verb)
+
+    def table(self, safe: Sanitizer) -> dict[LiteralString, list[CleanText]]:
+        """Return a table of the runs: the cells by column. A column that would be empty is left out."""
+        none = safe.clean("")
+        ends = [(run, run.facts) for run in self.runs]
+        columns: dict[LiteralString, list[CleanText]] = {
+            "Result": [safe.sentence(mark(end.result), " ", Untrusted(end.result.value)) for _, end in ends],
+            "Repository": [safe.clean(run.repo or "", limit=NAME_LIMIT) for run, _ in ends],
+            "Task": [safe.clean(run.task or "", limit=NAME_LIMIT) for run, _ in ends],
+            "Time": [duration(end.duration) if end.run_id else none for _, end in ends],
+            "Pull request": [
+                end.pull_request_link or (safe.line("no change") if end.changed is False else none) for _, end in ends
+            ],
+        }
+        return {name: cells for name, cells in columns.items() if any(cells)}
 
 
 def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: ActionInputs | None) -> Facts:
@@ -368,28 +419,17 @@ def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
     )
 
 
-def faults_line(faults: Sequence[Gate], safe: Sanitizer) -> SafeText:
+def faults_line(gates: Iterable[GateFacts], safe: Sanitizer) -> SafeText:
     """Return what gates rejected in one line: ``A check failed: test``."""
-    parts: list[Part] = []
-    for gate in faults:
-        names: list[Part] = [part for item in gate.items[:ITEMS_IN_LINE] for part in (", ", item)]
-        parts += [
-            "; " if parts else None,
-            safe.message(capitalized(gate.found)),
-            *([": "] if names else []),
-            *names[1:],
-        ]
-        parts += [", …"] if len(gate.items) > ITEMS_IN_LINE else []
-    return safe.sentence(*parts) if parts else safe.line("All gates passed")
+    found = [gate.with_items(safe) for gate in gates if not gate.passed]
+    return safe.sentence(*join_present("; ", *found)) if found else safe.line("All gates passed")
 
 
 def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
+    gates = tuple(gate_facts(gate, safe) for gate in this.gates)
+    ended = safe.message(this.ended) if this.ended else None
     return RoundFacts(
-        safe.identifier(this.run_id),
-        safe.identifier(this.commit),
-        faults_line(this.faults, safe),
-        tuple(gate_facts(gate, safe) for gate in this.gates),
-        safe.message(this.ended) if this.ended else None,
+        safe.identifier(this.run_id), safe.identifier(this.commit), faults_line(gates, safe), gates, ended
     )
 
 

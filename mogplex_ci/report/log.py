@@ -21,11 +21,11 @@ from mogplex_ci.report.log_lines import DETAILS_LIMIT, LogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
-from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration
+from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.platforms.event_words import EventText
@@ -157,8 +157,10 @@ class Log(Report):
         if not step.is_fleet:
             return
         facts = step.facts
-        for line in _table(step, self._safe):
-            self._out.line(line)
+        columns = [[self._safe.line(name), *cells] for name, cells in step.table(self._safe).items()]
+        padded = [[cell.padded(max(map(len, column))) for cell in column] for column in columns]
+        for row in zip(*padded, strict=True):
+            self._out.line(self._safe.sentence(*text.join_present("  ", *row)))
         self._out.say(
             *(text.mark(facts.result), " ", step.headline(self._safe)),
             *(" after ", duration(facts.duration), ", ", count(facts.requests, "request")),
@@ -167,22 +169,6 @@ class Log(Report):
             self._out.annotate(Level.ERROR, "Mogplex", facts.error)
         if facts.remedy:
             self._out.line(facts.remedy)
-
-
-def _table(step: StepFacts, safe: Sanitizer) -> Iterator[SafeText]:
-    """Yield a line for each run, in columns; the columns that are empty are left out."""
-    ends = [(run, run.facts) for run in step.runs]
-    columns: dict[LiteralString, list[CleanText]] = {
-        "Result": [safe.sentence(text.mark(end.result), " ", Untrusted(end.result.value)) for _, end in ends],
-        "Repository": [safe.clean(run.repo or "", limit=text.NAME_LIMIT) for run, _ in ends],
-        "Task": [safe.clean(run.task or "", limit=text.NAME_LIMIT) for run, _ in ends],
-        "Time": [duration(end.duration) if end.run_id else safe.clean("") for _, end in ends],
-        "Pull request": [end.pull_request_url or safe.clean("") for _, end in ends],
-    }
-    shown = [[safe.line(name), *cells] for name, cells in columns.items() if any(cells)]
-    padded = [[cell.padded(max(map(len, column))) for cell in column] for column in shown]
-    for row in zip(*padded, strict=True):
-        yield safe.sentence(*text.join_present("  ", *row))
 
 
 class _Kept(Platform):

@@ -26,7 +26,7 @@ from mogplex_ci.sanitize import Part, SafeText, clock, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from mogplex_ci.errors import MogplexError
     from mogplex_ci.inputs.read import ActionInputs
@@ -182,25 +182,17 @@ class RunLog:
         self._say(*found, "; next idempotency key: ", Untrusted(update.key))
 
     def _started(self, started: u.Started) -> None:
-        run = started.run
+        run, is_joined = started.run, (started.unexpected or started.joined) and not started.followed
+        words: LiteralString = "Started run {} ({})"
         if started.followed:
-            self._say(
-                "Following run ", Untrusted(run.id), " (", Untrusted(run.status), "), which was started elsewhere"
-            )
+            words = "Following run {} ({}), which was started elsewhere"
         elif started.unexpected:
-            message = self._safe.line(
-                "Joined run {} ({}), started earlier with the same key. Two steps may share a key: "
-                "set key-suffix on each",
-                *(run.id, run.status),
-            )
-            self._warn("Joined run", message)
+            words = "Joined run {} ({}), started earlier with the same key. Two steps may share a key: set key-suffix "
+            words += "on each"
         elif started.joined:
-            message = self._safe.line(
-                "Joined run {} ({}), which an earlier attempt of this step started", run.id, run.status
-            )
-            self._warn("Joined run", message)
-        else:
-            self._say("Started run ", Untrusted(run.id), " (", Untrusted(run.status), ")")
+            words = "Joined run {} ({}), which an earlier attempt of this step started"
+        message = self._safe.line(words, run.id, run.status)
+        self._warn("Joined run", message) if is_joined else self._out.line(message)
         if started.agent_ignored:
             self._warn("Agent", self._safe.line("This service does not know agents: the agent input was not used"))
         self._say("Branch: ", *text.branch_words(run), *((", harness: ", run.harness) if run.harness else ()))
@@ -216,7 +208,8 @@ class RunLog:
         self._show_open_calls(ended=True)
         if isinstance(update, u.NextRound):
             self._rejected.clear()
-            self._say("Round ", update.number, " of ", update.most, ": ", faults_line(update.faults, self._safe))
+            faults = [gate_facts(gate, self._safe) for gate in update.faults]
+            self._say("Round ", update.number, " of ", update.most, ": ", faults_line(faults, self._safe))
         else:
             result, left = update.result, update.retries_left
             self._say("Run ", Untrusted(update.run.id), ": ", text.reason(self._safe, result.cause, result.detail))
@@ -233,12 +226,8 @@ class RunLog:
             return
         lines = [line for item in gate.items for line in self._safe.block(Untrusted(item))]
         self._group(self._safe.sentence("✘ ", gate.name, ": ", gate.found), lines)
-        listed = text.join_present(", ", *gate.items[:ITEMS_IN_LINE])
-        more: Part = ", …" if len(gate.items) > ITEMS_IN_LINE else None
-        shown: tuple[Part, ...] = (": ", *listed, more) if listed else ()
-        words = self._safe.sentence(
-            gate.name, ": ", gate.found, *shown, ". Expected: ", gate.expected, ". ", gate.remedy
-        )
+        found = gate.with_items(self._safe)
+        words = self._safe.sentence(gate.name, ": ", found, ". Expected: ", gate.expected, ". ", gate.remedy)
         self._rejected.append(words)
 
     def _paused(self, asks: Checkpoint | None) -> None:
@@ -260,15 +249,13 @@ class RunLog:
 
     def _events_missing(self, update: u.EventsMissing) -> None:
         self._show_open_calls(ended=True)
+        followed: Part = ". The run is followed to its end by its status"
+        which: Sequence[Part] = ("The service no longer lists some events: they are missing here", followed)
         if update.out_of_time:
-            self._warn("Events missing", self._safe.line("The timeout left no time to show the last events"))
-            return
-        which: SafeText = (
-            self._safe.line("The service lists the first {} events only: later ones are missing here", FEED_LIMIT)
-            if update.later_ones
-            else self._safe.line("The service no longer lists some events: they are missing here")
-        )
-        self._warn("Events missing", self._safe.sentence(which, ". The run is followed to its end by its status"))
+            which = ("The timeout left no time to show the last events",)
+        elif update.later_ones:
+            which = ("The service lists the first ", FEED_LIMIT, " events only: later ones are missing here", followed)
+        self._warn("Events missing", self._safe.sentence(*which))
 
     def _cancel_failed(self, failed: u.CancelFailed) -> None:
         by_hand: tuple[Part, ...] = ()

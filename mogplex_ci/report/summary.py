@@ -82,31 +82,19 @@ class Summary(Report):
 
 
 def _table(step: StepFacts, safe: Sanitizer) -> Markdown:
-    has_tasks = any(run.task for run in step.runs)
-    task = Markdown.of(" Task |" if has_tasks else "")
-    line = Markdown.of(" --- |" if has_tasks else "")
-    head = Markdown.of(
-        "| Repository |{} Result | Pull request | Branch | Time |\n| --- |{} --- | --- | --- | ---: |\n", task, line
-    )
-    rows = [_table_row(run, safe, has_tasks=has_tasks) for run in step.runs]
-    return Markdown.joined("", [head, *rows])
-
-
-def _table_row(run: RunFacts, safe: Sanitizer, *, has_tasks: bool) -> Markdown:
-    facts = run.facts
-    label = Markdown.of("#{}", facts.pull_request_number) if facts.pull_request_number else None
-    link = safe.link(facts.pull_request_link, label) if facts.pull_request_link else label
-    branch = safe.markdown(facts.branch_shown) if facts.branch_shown else Markdown.of("")
-    result = Markdown.of("{} {}", safe.sentence(mark(facts.result)), Markdown.of(headline(facts.result)))
-    cells = [
-        safe.markdown(run.repo or Untrusted("")),
-        *([safe.markdown(run.task) if run.task else Markdown.of("")] if has_tasks else []),
-        result,
-        link or Markdown.of("no change" if facts.changed is False else ""),
-        safe.link(facts.branch_url, branch) or branch,
-        Markdown.of("{}", duration(facts.duration)) if facts.run_id else Markdown.of(""),
+    columns = [
+        [Markdown.of(name), Markdown.of("---"), *(_cell(cell, safe) for cell in cells)]
+        for name, cells in step.table(safe).items()
     ]
-    return Markdown.of("| {} |\n", Markdown.joined(" | ", cells))
+    rows = [Markdown.of("| {} |\n", Markdown.joined(" | ", row)) for row in zip(*columns, strict=True)]
+    return Markdown.joined("", rows)
+
+
+def _cell(cell: CleanText, safe: Sanitizer) -> Markdown:
+    """Return a link to a pull request, words of ours as text, and everything else as code."""
+    number = safe.identifier(cell.rpartition("/pull/")[2])
+    link = safe.link(cell, Markdown.of("#{}", number)) if number else None
+    return link or (Markdown.of("{}", cell) if isinstance(cell, SafeText) else Markdown.code(cell))
 
 
 def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
@@ -216,25 +204,17 @@ def _next(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
 
 def _ids(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     """Yield the folded table of everything else that is known."""
-    missing = Markdown.of(", and more that the service does not list") if facts.events_missing else Markdown.of("")
-    rows: dict[LiteralString, Markdown | SafeText | int | None] = {
-        "Repository": _code(facts.repo),
-        "Base branch": _code(facts.base_shown),
-        "Commit": _code(facts.commit),
-        "Run": _code(facts.run_id),
-        "Status": _code(facts.status),
-        "Harness": _code(facts.harness),
-        "Joined": Markdown.of("an earlier attempt started it") if facts.joined else None,
-        "Attempt": _code(facts.attempt),
-        "Events": Markdown.of("{}{}", facts.events, missing) if facts.run_id else None,
-        "Requests": facts.requests if facts.run_id else None,
-    }
-    lines = [
-        Markdown.of("| {} | {} |\n", Markdown.of(name), value) for name, value in rows.items() if value is not None
-    ]
+    rows = facts.listed().items()
+    lines = [Markdown.of("| {} | {} |\n", Markdown.of(name), _value(value)) for name, value in rows]
     if lines:
         table = Markdown.of("| | |\n| --- | --- |\n{}", Markdown.joined("", lines))
         yield folded(Markdown.of("Ids and counts"), table)
+
+
+def _value(value: CleanText | LiteralString | int) -> Markdown | int:
+    if isinstance(value, CleanText):
+        return Markdown.code(value)
+    return value if isinstance(value, int) else Markdown.of(value)
 
 
 def _time(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
@@ -316,7 +296,3 @@ def _time_of(seconds: float) -> Markdown:
 def folded(title: Markdown, content: Markdown) -> Markdown:
     """Return ``content`` folded under ``title``."""
     return Markdown.of("<details>\n<summary>{}</summary>\n\n{}\n</details>\n", title, content)
-
-
-def _code(text: CleanText | None) -> Markdown | None:
-    return None if text is None else Markdown.code(text)

@@ -46,7 +46,7 @@ _MARKUP = (
     r"(?<=@)(?=\S)|(?<=#)(?=\d)|(?<=GH-)(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)"  # what GitHub makes links of
     r"|[`*~\[\]<|$]|\\(?=[!-/:-@\[-`{-~]|\Z)|&(?=[#\w])"
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # inside a word it means nothing
-    r"|#(?=#*\Z)|\A(?:[>#+=:-]|\d{1,9}[.)])"  # the end of a heading; the start of a line
+    r"|#(?=#*\Z)|\A(?:[>#+=:-]|\d{1,9}[.)](?!\S))"  # the end of a heading; the start of a line
 )
 """Places in a text, and characters at the end of a match, where markdown may obey."""
 _NOT_IN_DIAGRAMS = r"[^\w .,/()=+@'-]+"

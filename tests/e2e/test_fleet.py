@@ -163,7 +163,7 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     assert page.count('<details class="card"') == 6
     assert page.count('<details class="card" open>') == 2
     assert step.summary.count("<summary>✘ <code>") == 2
-    assert step.summary.count("\n| <code>acme/web</code> | ") == 3
+    assert step.summary.count(" | <code>acme/web</code> | <code>") == 3
     assert "```mermaid\ngantt" in step.summary
 
 

@@ -58,7 +58,7 @@ class HtmlReport(FileReport):
         """Write the page."""
         if step.is_fleet:
             parts = [self._parts[run.name] for run in step.runs if run.name]
-            write_whole(self._path, fleet_page(step, step.headline(self._safe), parts))
+            write_whole(self._path, fleet_page(step, parts, self._safe))
         else:
             write_whole(self._path, page(step.facts, self._safe))
 
@@ -91,7 +91,7 @@ class RunPart(NamedTuple):
     entries: Sequence[Shown]
 
 
-def fleet_page(step: StepFacts, said: SafeText, parts: Sequence[RunPart]) -> Iterator[str]:
+def fleet_page(step: StepFacts, parts: Sequence[RunPart], safe: Sanitizer) -> Iterator[str]:
     """Yield the page of a fleet piece by piece: a table, a picture of all runs, and each of the ``parts`` below."""
     picture = Picture(max((run.ended for run in step.runs), default=0.0))
     for run, _, anchor, _ in parts:
@@ -99,8 +99,8 @@ def fleet_page(step: StepFacts, said: SafeText, parts: Sequence[RunPart]) -> Ite
             kind = "bad" if run.facts.exit_code else ""
             title = f"{run.label}: {headline(run.facts.result)} after {duration(run.facts.duration)}"
             picture.add(run.label, [picture.bar(run.began, run.ended, kind, title, anchor)])
-    has_tasks = any(run.task for run in step.runs)
-    return _rendered("fleet.html.j2", step.facts, said=said, parts=parts, picture=picture, has_tasks=has_tasks)
+    table = step.table(safe)
+    return _rendered("fleet.html.j2", step.facts, said=step.headline(safe), parts=parts, picture=picture, table=table)
 
 
 def _rendered(
@@ -118,7 +118,7 @@ def _rendered(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"mark": mark, "headline": headline, "duration": duration, "listed": listed, "tone": tone}
+    environment.globals |= {"mark": mark, "headline": headline, "duration": duration, "tone": tone}
     style = environment.get_template("report.css.j2").render(filters=len(filters))
     yield from environment.get_template(template).generate(
         style=Markup(style),  # noqa: S704 - ours, and the policy names its hash
@@ -204,22 +204,6 @@ def _body(entry: Entry, safe: Sanitizer) -> list[CleanText | None]:
 def _text(safe: Sanitizer, *parts: Part) -> str:
     """Return ``parts`` as one line, for a place where it need not begin with a character of ours."""
     return safe.sentence("·", *parts).removeprefix("·")
-
-
-def listed(facts: Facts) -> Iterator[tuple[str, object]]:
-    """Yield the names and values of the list at the top of the page."""
-    yield "Repository", facts.repo
-    yield "Branch", facts.branch_shown
-    yield "Base", facts.base_shown
-    yield "Changed", {True: "yes", False: "nothing", None: "unknown" if facts.has_work else None}[facts.changed]
-    yield "Commit", facts.commit
-    yield "Run", f"{facts.run_id} (joined)" if facts.run_id and facts.joined else facts.run_id
-    yield "Status", facts.status
-    yield "Harness", facts.harness
-    yield "Started", facts.started
-    if facts.run_id:
-        yield "Events", f"{facts.events:,}{' and more that the service does not list' if facts.events_missing else ''}"
-        yield "Requests", f"{facts.requests:,}"
 
 
 class Bar(NamedTuple):

@@ -77,6 +77,7 @@ def test_a_quote_keeps_its_lines_and_nothing_else(text: str) -> None:
 def test_what_means_nothing_in_markdown_stays_as_it_is() -> None:
     plain = 'It\'s "50 %" (a/b, c-d; e.f = g + h): MOGPLEX_API_KEY & C:\\Users! # x? {y} ^'
     assert Markdown.of("{}", SANITIZER.line(plain)) == plain
+    assert Markdown.of("{}", SANITIZER.line("1.2s")) == "1.2s"
     assert Markdown.of("{}", SANITIZER.line("3. *a* @b #1")) == "3&#46; &#42;a&#42; @<wbr>b #<wbr>1"
 
 
