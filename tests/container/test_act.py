@@ -1,12 +1,15 @@
 """Workflows that use the action, run by act against an emulator on the host."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
+from tests.container.images import docker
+from tests.waits import wait_until
 
 pytestmark = pytest.mark.container
 
@@ -80,3 +83,19 @@ def test_the_image_runs_without_an_action(image: str, emulator: Emulator, tmp_pa
     assert result.exit_code == 0, result.log
     assert "later step has <success> <https://github.com/acme/web/pull/42>" in result.lines()
     assert len({run.key for run in emulator.runs}) == 2
+
+
+@pytest.mark.parametrize("emulator", ["slow"], indirect=True)
+def test_post_cancels_what_a_killed_container_left_running(image: str, emulator: Emulator, tmp_path: Path) -> None:
+    """act keeps no state for the post step of a container action, which finds the run in the state's file."""
+    repository = workspace(tmp_path, WORKFLOW, image)
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(run, repository, emulator)
+        wait_until(lambda: job.done() or any(run.status == "streaming" for run in emulator.runs))
+        containers = docker("ps", "--quiet").split()
+        (step,) = [each for each in containers if emulator.url in docker("inspect", "--format={{.Config.Env}}", each)]
+        docker("kill", "--signal=KILL", step)
+        result = job.result()
+    assert result.exit_code == 1, result.log
+    assert "later step has <> <>" in result.lines()
+    assert [run.status for run in emulator.runs] == ["cancelled"], result.log
