@@ -87,7 +87,7 @@ def test_the_image_runs_without_an_action(image: str, emulator: Emulator, tmp_pa
 
 @pytest.mark.parametrize("emulator", ["slow"], indirect=True)
 def test_post_cancels_what_a_killed_container_left_running(image: str, emulator: Emulator, tmp_path: Path) -> None:
-    """act keeps no state for the post step of a container action, which finds the run in the state's file."""
+    """Under act a post step gets no state from a container action: it finds the run in a file."""
     repository = workspace(tmp_path, WORKFLOW, image)
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(run, repository, emulator)
