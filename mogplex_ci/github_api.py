@@ -4,27 +4,18 @@ Works against github.com and GitHub Enterprise Server. The token goes to that on
 untrusted like everything else that comes from outside. Facts: docs.github.com/rest, API version 2022-11-28.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+from mogplex_ci import errors
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport
-from mogplex_ci.errors import (
-    GitHubError,
-    GitHubNotFoundError,
-    GitHubUnavailableError,
-    MogplexError,
-    UnreachableError,
-    WrongServiceError,
-)
 from mogplex_ci.untrusted import Untrusted
 
 PAGE_SIZE: Final = 100
@@ -126,7 +117,7 @@ class GitHubApi:
         """Return the commit at the tip of ``branch``; None when there is no such branch."""
         try:
             data = self._get(f"{self._repo}/git/ref/heads/{quote(branch, safe='/')}", needs=_CONTENTS, timeout=timeout)
-        except GitHubNotFoundError:
+        except errors.GitHubNotFoundError:
             # GitHub answers a repository that the token may not read in the same way. Everybody who may read one may
             # read this.
             self._get(self._repo, needs=_CONTENTS, timeout=timeout)
@@ -152,7 +143,7 @@ class GitHubApi:
             tip = push.get("before")
         else:
             if len(pushes) in (0, PAGE_SIZE):
-                raise GitHubError("GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY)
+                raise errors.GitHubError("GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY)
         return None if tip == _NO_COMMIT else _commit(tip)
 
     def file(self, path: str, commit: str, *, timeout: float = CALL_SECONDS) -> bytes | None:
@@ -160,13 +151,13 @@ class GitHubApi:
         query = {"ref": commit}
         try:
             data = self._get(f"{self._repo}/contents/{quote(path)}", query, needs=_CONTENTS, timeout=timeout)
-        except GitHubNotFoundError:
+        except errors.GitHubNotFoundError:
             return None
         content = data.get("content") if isinstance(data, dict) and data.get("encoding") == "base64" else ""
         try:
             return base64.b64decode(content if isinstance(content, str) else "")
         except ValueError as error:
-            raise GitHubUnavailableError("GitHub's answer is not base64") from error
+            raise errors.GitHubUnavailableError("GitHub's answer is not base64") from error
 
     def compare(self, base: str, head: str, *, timeout: float = CALL_SECONDS) -> Comparison:
         """Compare two branches or commits."""
@@ -176,7 +167,7 @@ class GitHubApi:
         names = [item.get(name) for item in files for name in ("filename", "previous_filename")]
         ahead_by = data.get("ahead_by")
         if not isinstance(ahead_by, int):
-            raise GitHubUnavailableError("GitHub's answer is not a comparison")
+            raise errors.GitHubUnavailableError("GitHub's answer is not a comparison")
         return Comparison(
             ahead_by=ahead_by,
             is_descendant=data.get("behind_by") == 0,
@@ -250,7 +241,7 @@ class GitHubApi:
         )
         number = data.get("id")
         if not isinstance(number, int):
-            raise GitHubUnavailableError("GitHub's answer has no comment id")
+            raise errors.GitHubUnavailableError("GitHub's answer has no comment id")
         return number
 
     def edit_comment(self, comment: int, body: str, *, timeout: float = CALL_SECONDS) -> None:
@@ -294,25 +285,18 @@ class GitHubApi:
         return data
 
     def _send(self, method: str, path: str, body: object, *, needs: str, timeout: float) -> object:
-        return _data(self._answer(method, path, json=body, headers=_HEADERS, timeout=timeout), needs)
+        return _data(self._answer(method, path, json=body, timeout=timeout), needs)
 
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str],
-        timeout: float,
-        query: Mapping[str, str] | None = None,
-        json: object = None,
-    ) -> Answer:
+    def _answer(self, method: str, path: str, *, headers: Mapping[str, str] = _HEADERS, **parts: Any) -> Answer:
         try:
-            return self._transport.send(method, path, query=query, json=json, headers=headers, timeout=timeout)
-        except MogplexError as error:
-            if isinstance(error, UnreachableError) and not isinstance(error, WrongServiceError):
-                raise GitHubUnavailableError("GitHub's API gives no usable answer", remedy=_NETWORK_REMEDY) from error
+            return self._transport.send(method, path, headers=headers, **parts)
+        except errors.MogplexError as error:
+            if isinstance(error, errors.UnreachableError) and not isinstance(error, errors.WrongServiceError):
+                raise errors.GitHubUnavailableError(
+                    "GitHub's API gives no usable answer", remedy=_NETWORK_REMEDY
+                ) from error
             # A redirect to another host, or a certificate that is not trusted.
-            raise GitHubError(f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY) from error
+            raise errors.GitHubError(f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY) from error
 
 
 def _data(answer: Answer, needs: str) -> object:
@@ -320,33 +304,35 @@ def _data(answer: Answer, needs: str) -> object:
         try:
             return json.loads(answer.body) if answer.body else None
         except (ValueError, RecursionError) as error:
-            raise GitHubUnavailableError("GitHub's answer is not JSON") from error
+            raise errors.GitHubUnavailableError("GitHub's answer is not JSON") from error
     raise _refusal(answer, needs)
 
 
-def _refusal(answer: Answer, needs: str) -> GitHubError:
+def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     """Return the error for a refused request. GitHub refuses with 403 or 429 when a rate limit is used up."""
     wait = parse_retry_after(answer.headers.get("Retry-After"))
     is_used_up = answer.headers.get("X-RateLimit-Remaining") == "0"
     if answer.status in (403, 429) and (wait is not None or is_used_up or answer.status == 429):
-        error: GitHubError = GitHubUnavailableError("GitHub's rate limit is used up")
+        error: errors.GitHubError = errors.GitHubUnavailableError("GitHub's rate limit is used up")
         error.retry_after = wait if wait is not None else _until_reset(answer.headers.get("X-RateLimit-Reset", ""))
         return error
     if answer.status >= 500:
-        error = GitHubUnavailableError("GitHub's API is not available")
+        error = errors.GitHubUnavailableError("GitHub's API is not available")
         error.retry_after = wait
         return error
     if answer.status == 401:
         remedy = "Set it to ${{ github.token }}, or to another current token."
-        return GitHubError("GitHub does not accept github-token", remedy=remedy)
+        return errors.GitHubError("GitHub does not accept github-token", remedy=remedy)
     if answer.status == 403 and "X-GitHub-SSO" in answer.headers:
-        return GitHubError("github-token is not authorized for the organization's single sign-on", remedy=_SSO_REMEDY)
+        return errors.GitHubError(
+            "github-token is not authorized for the organization's single sign-on", remedy=_SSO_REMEDY
+        )
     remedy = f"Give the job the permission {needs}, and github-token access to this repository."
     if answer.status == 403:
-        return GitHubError("github-token may not do this", remedy=remedy)
+        return errors.GitHubError("github-token may not do this", remedy=remedy)
     if answer.status == 404:
-        return GitHubNotFoundError("GitHub does not find it, or github-token may not read it", remedy=remedy)
-    return GitHubError(f"GitHub refused the request with status {answer.status}")
+        return errors.GitHubNotFoundError("GitHub does not find it, or github-token may not read it", remedy=remedy)
+    return errors.GitHubError(f"GitHub refused the request with status {answer.status}")
 
 
 def _until_reset(header: str) -> float | None:
@@ -363,7 +349,7 @@ def _pull_request(data: object) -> PullRequest:
     name = repo.get("full_name") if isinstance(repo, dict) else None
     url, branch = item.get("html_url"), head.get("ref")
     if not isinstance(url, str) or not isinstance(branch, str):
-        raise GitHubUnavailableError("GitHub's answer is not a pull request")
+        raise errors.GitHubUnavailableError("GitHub's answer is not a pull request")
     return PullRequest(
         Untrusted(url), item.get("state") == "open", (str(name).lower(), branch, _commit(head.get("sha")))
     )
@@ -407,7 +393,7 @@ def _commit_status(item: Mapping[str, object]) -> Check:
 
 def _commit(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value):
-        raise GitHubUnavailableError("GitHub's answer lacks a commit")
+        raise errors.GitHubUnavailableError("GitHub's answer lacks a commit")
     return value
 
 
@@ -415,19 +401,19 @@ def _time(value: object) -> datetime:
     try:
         time_of_push = datetime.fromisoformat(str(value))
     except ValueError as error:
-        raise GitHubUnavailableError("GitHub's answer lacks a time") from error
+        raise errors.GitHubUnavailableError("GitHub's answer lacks a time") from error
     return time_of_push if time_of_push.tzinfo else time_of_push.replace(tzinfo=UTC)
 
 
 def _mapping(data: object) -> Mapping[str, object]:
     if not isinstance(data, dict):
-        raise GitHubUnavailableError("GitHub's answer lacks an object")
+        raise errors.GitHubUnavailableError("GitHub's answer lacks an object")
     return data
 
 
 def _list(data: object) -> list[object]:
     if not isinstance(data, list):
-        raise GitHubUnavailableError("GitHub's answer lacks a list")
+        raise errors.GitHubUnavailableError("GitHub's answer lacks a list")
     return data
 
 

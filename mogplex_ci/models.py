@@ -82,11 +82,6 @@ class Run(NamedTuple):
         return self.working_branch is not None and self.working_branch != self.base_branch
 
     @property
-    def is_dead(self) -> bool:
-        """Whether the run has ended without a result."""
-        return self.status in ("failed", "cancelled")
-
-    @property
     def never_queued(self) -> bool:
         """Whether the service created the run but could not hand it to a runtime, so that nothing was done."""
         return self.status == "failed" and not self.queued

@@ -246,12 +246,9 @@ _REFUSALS: Final[Mapping[int, tuple[type[errors.ApiError], str, str]]] = {
     401: (errors.NotAuthorizedError, "UNAUTHORIZED", "the API does not know this token"),
     403: (errors.ForbiddenError, "FORBIDDEN", "the token may not do this"),
     404: (errors.NotFoundError, "NOT_FOUND", "the API does not find it"),
-    408: (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
     409: (errors.ConflictError, "CONFLICT", "the run's state does not allow this"),
     429: (errors.RateLimitedError, "RATE_LIMITED", "the API's rate limit is used up"),
-    502: (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
-    503: (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
-    504: (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available"),
+    **dict.fromkeys((408, 502, 503, 504), (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available")),
 }
 
 

@@ -212,8 +212,7 @@ class Follower:
             self._checks.failed(error)
             yield from self._on_trouble(error)
             return
-        yield from self._recover()
-        yield from self._on_page(answer) if isinstance(answer, EventPage) else self._on_run(answer)
+        yield from self._on_news(answer)
         self._checks.answered(is_paused=self.run.is_paused)
 
     def _check_once_more(self) -> Generator[Update, None, None]:

@@ -162,7 +162,7 @@ class Starter:
                 run, never_queued = None, False
             else:
                 run, joined = answer.run, answer.replayed and is_first
-                was_dead = joined and run.is_dead and self._on_rerun is OnRerun.AUTO
+                was_dead = joined and run.status in ("failed", "cancelled") and self._on_rerun is OnRerun.AUTO
                 was_not_queued = answer.replayed and run.never_queued and may_requeue
                 if not others or not (was_dead or was_not_queued):
                     return self._started(answer, run, key, joined=joined)

@@ -308,14 +308,11 @@ class Timeline:
                 if self._reach(Phase.DELIVERY):
                     yield from self._end_work(at, event)
                     yield PhaseStarted(Phase.DELIVERY, at, event)
-            case EventKind.TOOL_STARTED:
+            case EventKind.TOOL_STARTED | EventKind.TOOL_FINISHED:
                 if event.tool is not None:
                     yield from self._start_work(at)
-                    yield ToolCall(event.tool, at, event)
-            case EventKind.TOOL_FINISHED:
-                if event.tool is not None:
-                    yield from self._start_work(at)
-                    yield self._finish_call(event, event.tool, at)
+                    is_start = event.kind is EventKind.TOOL_STARTED
+                    yield ToolCall(event.tool, at, event) if is_start else self._finish_call(event, event.tool, at)
             case EventKind.MESSAGE:
                 if event.message:
                     yield from self._start_work(at)
