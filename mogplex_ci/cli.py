@@ -1,7 +1,5 @@
 """From argv to a command."""
 
-from __future__ import annotations
-
 import gc
 import io
 import os

@@ -4,8 +4,6 @@ Each carries the exit code, the ``error-code`` output, a line that says what hap
 Both lines are our own words; what the server or the user wrote is in ``detail``.
 """
 
-from __future__ import annotations
-
 import errno
 import re
 import traceback

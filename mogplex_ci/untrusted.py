@@ -4,8 +4,6 @@ Everything the API returns is untrusted: an agent repeats the text of any reposi
 ``Untrusted``, which is not a ``str``; only ``mogplex_ci.sanitize`` turns it into text.
 """
 
-# No `from __future__ import annotations`: models.py says why, and every start imports this module, too.
-
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar
 

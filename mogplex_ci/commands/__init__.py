@@ -3,8 +3,6 @@
 ``action`` is in ``step``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Final

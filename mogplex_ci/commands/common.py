@@ -1,11 +1,10 @@
 """Shared parts of the commands for people: argument parsing, output, and one session with the API."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import re
 import sys
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TextIO, TypeAlias, TypeVar
@@ -14,18 +13,16 @@ from mogplex_ci.api.retry import Waiting, finish, retrying
 from mogplex_ci.errors import TOKENS_PAGE, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
 from mogplex_ci.inputs.declared import enumeration, inputs, is_uuid, nearest
 from mogplex_ci.inputs.flags import epilog
+from mogplex_ci.models import Run
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.run.start import find_repo
+from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested, SystemClock, stop_of_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-
     from mogplex_ci.api.client import Client
-    from mogplex_ci.models import Run
-    from mogplex_ci.run.updates import Update
 
 T = TypeVar("T")
 RETRY_SECONDS: Final = 30.0
@@ -272,7 +269,7 @@ class Session:
         self.clock = SystemClock()
 
     @cached_property
-    def client(self) -> Client:
+    def client(self) -> "Client":
         """The client of the API. It is made on first use, because wrong arguments need none.
 
         Raises:

@@ -1,7 +1,5 @@
 """``mogplex-ci emulator``: serve a local Mogplex until SIGINT or SIGTERM."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import threading

@@ -1,20 +1,15 @@
 """``mogplex repos``, ``agents`` and ``skills``: list what a run can use."""
 
-from __future__ import annotations
-
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
+from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci.commands.common import Console, Parser, Session, checked_as, choose, perform
 from mogplex_ci.models import LIST_LIMIT
+from mogplex_ci.sanitize import CleanText, Part, Sanitizer
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from mogplex_ci.sanitize import CleanText, Part, Sanitizer
 
 CELL_LIMIT: Final = 100
 """Characters in a cell of a table that has others behind it."""

@@ -1,16 +1,16 @@
 """The clean-up step: cancels the runs that the main step owns and left unfinished, even when that step was killed."""
 
-from __future__ import annotations
-
+import argparse
 import contextlib
-from typing import TYPE_CHECKING, LiteralString, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import LiteralString, NamedTuple
 
 from mogplex_ci.commands.common import program
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.inputs.flags import check_flags, flag_parser
 from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import given
-from mogplex_ci.models import Repair
+from mogplex_ci.models import Cancelled, Repair
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.platforms.job_log import job_log
@@ -22,12 +22,6 @@ from mogplex_ci.step.include_event import with_event
 from mogplex_ci.step.ledger import OpenRun, saved_state
 from mogplex_ci.step.plan import inputs_of_round
 from mogplex_ci.waiting import SystemClock, stop_of_process
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Mapping, Sequence
-
-    from mogplex_ci.models import Cancelled
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

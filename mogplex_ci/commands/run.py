@@ -1,9 +1,8 @@
 """``mogplex run``: start a run."""
 
-from __future__ import annotations
-
+import argparse
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from mogplex_ci.commands.common import RETRY_SECONDS, Parser, Session, checked_as, perform
 from mogplex_ci.commands.runs import started_lines
@@ -11,14 +10,9 @@ from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRe
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_interruptibly, standard_input
 from mogplex_ci.run.start import Key, OnRerun, Starter
+from mogplex_ci.run.updates import Started
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import decode
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Mapping, Sequence
-
-    from mogplex_ci.run.updates import Started
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

@@ -1,8 +1,8 @@
 """``mogplex runs``: look at a run, follow its events, cancel it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, TypeVar
+import argparse
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import finish
@@ -31,16 +31,11 @@ from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.one import cancel_once
 from mogplex_ci.run.result import result_of_run
+from mogplex_ci.run.timeline import Timeline
+from mogplex_ci.run.updates import Ended, Update
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from mogplex_ci.run.timeline import Timeline
-    from mogplex_ci.run.updates import Ended, Update
 
 T = TypeVar("T")
 POLL_INTERVAL: Final = 1.5
@@ -233,11 +228,11 @@ def _warn_of_pause(console: Console, timeline: Timeline) -> None:
         console.warn("preview: {}", preview)
 
 
-def _event_lines(session: Session, options: argparse.Namespace) -> EventLines | PrettyLines:
+def _event_lines(session: Session, options: argparse.Namespace) -> "EventLines | PrettyLines":
     return EventLines(session.console.safe) if options.json else PrettyLines(session.console.safe)
 
 
-def _lines_after(update: Update, lines: EventLines | PrettyLines) -> Iterator[str]:
+def _lines_after(update: Update, lines: "EventLines | PrettyLines") -> Iterator[str]:
     """Return the lines that are ready after ``update``."""
     match update:
         case updates.EventsArrived():
