@@ -423,6 +423,7 @@ def _check_github(job: Job) -> Iterator[Finding]:
     paths = {"allowed-paths": step.allowed_paths, "protected-paths": step.protected_paths}
     gates = step.require | {name for name, patterns in paths.items() if patterns is not None}
     needed = {permission for gate in GATES if gate.name in gates for permission in gate.needs.split(", ")}
+    needed |= {"contents: read"} if step.repair else set()
     url, token = job.platform.github_api_url, step.github_token
     with contextlib.closing(GitHubApi(url, token, repo)) as github:
         for permission in (permission for permission in GITHUB_CALLS if permission in needed):
