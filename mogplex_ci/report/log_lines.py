@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.report import text
+from mogplex_ci.sanitize import BLOCK_LIMIT
+from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mogplex_ci.models import Event, FileLocation
-    from mogplex_ci.sanitize import Part, SafeText, Sanitizer
+    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 
 DETAILS_LIMIT: Final = 2_000_000
 """Bytes of details and of the agent's words. GitLab cuts a log at 4 MiB: the result must come before that."""
@@ -38,6 +40,7 @@ class LogLines:
         self._annotated: Counter[Level] = Counter()
         self._located: Counter[Level] = Counter()
         self._room = room
+        self._says_full = False
 
     def annotate_only(self, wanted: str) -> None:
         """Annotate what the input ``annotations`` asks for."""
@@ -75,7 +78,19 @@ class LogLines:
     def details(self, event: Event | None) -> list[SafeText]:
         """Return what an event holds beyond its message; nothing once the log has no room for it."""
         details = text.details_of(event, self.safe) if self._room > 0 else None
-        return self.safe.block(details) if details else []
+        return self.block(details) if details else []
+
+    def block(self, value: Untrusted | CleanText) -> list[SafeText]:
+        """Return the lines of ``value``; none once the log has no room for it.
+
+        A long line is cut, but reading it for secrets takes time: it takes the room of all that is read.
+        """
+        if self._room <= 0:
+            return []
+        lines = self.safe.block(value)
+        read = len(value.text) if isinstance(value, Untrusted) else len(value)
+        self._room -= max(min(read, BLOCK_LIMIT) - sum(map(len, lines)), 0)
+        return lines
 
     def group(self, title: SafeText, lines: Sequence[SafeText]) -> None:
         """Write ``title``, with ``lines`` folded below it if there are any and the log has room for them."""
@@ -101,8 +116,8 @@ class LogLines:
 
     def has_room_for(self, lines: Sequence[SafeText]) -> bool:
         """Whether the log is short enough for more details; says so when it no longer is."""
-        had_room = self._room > 0
         self._room -= sum(len(line.encode()) for line in lines)
-        if had_room and self._room <= 0:
+        if self._room <= 0 and not self._says_full:
+            self._says_full = True
             self.say("The log is long and goes on without details; the events file and the report can hold them")
         return self._room > 0

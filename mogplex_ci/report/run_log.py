@@ -149,7 +149,7 @@ class RunLog:
         is_rejected = facts.result is Result.REJECTED  # each gate that failed has told what and why
         if facts.annotation and not facts.problems and not is_rejected:
             self._out.annotate(Level.ERROR, "Mogplex", facts.annotation)
-        if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self._safe)):
+        if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self._safe.block)):
             self._group(self._safe.line("The full message"), lines)
         if facts.preview_url and not self._is_paused:  # else it was shown with the question
             self._say("Preview: ", facts.preview_url)
@@ -360,7 +360,7 @@ class RunLog:
     def _agent_text(self, piece: TextPiece) -> None:
         """Write what the agent says: short text behind its time, longer text, and what follows directly, below it."""
         said = Untrusted(piece.text.text.lstrip("\n").rstrip())
-        lines = self._safe.block(said)
+        lines = self._out.block(said)
         is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
         if not self._out.has_room_for(lines) or (is_short and not self._out.agent_speaks):
             self._line(piece.at, " ", "agent: ", said)
@@ -379,7 +379,7 @@ class RunLog:
             self._out.annotate_location(event.location, self._safe.sentence("Agent: ", event.message))
         words = text.note(entry, self._safe)
         title = self._timed(entry.at, "✘" if words.is_bad else " ", *words.parts())
-        self._group(title, [*text.long_lines(event.message, self._safe), *self._out.details(event)])
+        self._group(title, [*text.long_lines(event.message, self._out.block), *self._out.details(event)])
 
     def _timed(self, at: float, mark: LiteralString, *parts: Part) -> SafeText:
         self._at = max(self._at, at)

@@ -12,7 +12,7 @@ from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, dur
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from mogplex_ci.errors import Problem
     from mogplex_ci.run.many import FleetCounts
@@ -240,9 +240,11 @@ def details_of(event: Event | None, safe: Sanitizer) -> CleanText | None:
     return None if event is None or event.details is None else safe.details(event.details)
 
 
-def long_lines(message: Untrusted | CleanText | None, safe: Sanitizer) -> list[SafeText]:
-    """Return the lines of a message that does not fit into one; none for a short one."""
-    lines = safe.block(message) if message else []
+def long_lines(
+    message: Untrusted | CleanText | None, block: Callable[[Untrusted | CleanText], list[SafeText]]
+) -> list[SafeText]:
+    """Return the lines that ``block`` makes of a message that does not fit into one; none for a short one."""
+    lines = block(message) if message else []
     return lines if len(lines) > 1 or any(len(line) > LONG_LINE for line in lines) else []
 
 

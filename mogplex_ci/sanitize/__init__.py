@@ -6,6 +6,7 @@ secrets by their value, by their format (``formats``) and by the name in front o
 
 from mogplex_ci.sanitize.redactor import secrets_of
 from mogplex_ci.sanitize.sanitizer import (
+    BLOCK_LIMIT,
     PREFIX,
     CleanText,
     Markdown,
@@ -21,6 +22,7 @@ from mogplex_ci.sanitize.sanitizer import (
 )
 
 __all__ = [
+    "BLOCK_LIMIT",
     "PREFIX",
     "CleanText",
     "Markdown",

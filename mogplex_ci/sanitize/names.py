@@ -32,9 +32,9 @@ _OPENING_KEYS = (
 _HEADER = r"(?<![a-z])x-[a-z-]{1,12}-\Z"
 
 _QUOTE = r"[rbuf@]{0,2}([\"'`])"
-_TYPE = rf"\??[ \t]?:?[ \t]?&?[a-z_][\w.\[\]<>|?*]{{0,40}}(?:[ \t]\|[ \t]\w{{1,20}}){{0,2}}(?=[ \t]?:?=[ \t]?{_QUOTE})"
+_TYPE = rf"\??[ \t]?:?[ \t]?&?[a-z_][\w.\[\]<>|?*]{{0,40}}+(?:[ \t]\|[ \t]\w{{1,20}}){{0,2}}(?=[ \t]?:?=[ \t]?{_QUOTE})"
 _OPERATOR = r"(?P<space>[ \t]*)(?P<operator>=>|[.:?|+]{0,3}=(?![=>~])|:(?!:)\*{0,2})[ \t]*"
-_FALLBACK = r"[\w.]{1,60}[ \t](?:\|\||\?\?|or)[ \t](?=[\"'`])"
+_FALLBACK = r"[\w.]{1,60}+[ \t](?:\|\||\?\?|or)[ \t](?=[\"'`])"
 _GAP = (
     rf"(?P<assigned>(?:[\"'`]\]?|\]|\*{{1,2}})?(?:{_TYPE})?{_OPERATOR}(?:{_FALLBACK})?)"
     r"|(?P<pair>[\"'][\s,]{1,60}[\"']?value[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
@@ -54,7 +54,7 @@ _CHARS = {
     "code": r"[^\s\"'`,;&<>(){}\[\]\\|]",
 }
 """Characters of a value, by the quote before it or by its place."""
-_JUDGED = {place: f"{char}{{1,{300 if len(place) == 1 else 100}}}+" for place, char in _CHARS.items()}
+_JUDGED = {place: f"{char}{{1,{300 if len(place) == 1 else 64}}}+" for place, char in _CHARS.items()}
 """Characters of a value that are looked at before it is called a secret; then all of it is."""
 
 _ON = r"(?:(?!\b(?:curl|mysql|mariadb|sshpass|redis-cli|login)\b)(?:[^\n\\]|\\.|\\\n)){0,200}?"

@@ -195,9 +195,9 @@ def _body(entry: Entry, safe: Sanitizer) -> list[CleanText | None]:
         case PhaseStarted() | PhaseEnded():
             return [details_of(entry.event, safe)]
         case AgentText():
-            return [safe.clean(entry.text) if long_lines(entry.text, safe) else None]
+            return [safe.clean(entry.text) if long_lines(entry.text, safe.block) else None]
         case Note(event=event):
-            message = event.message if long_lines(event.message, safe) else None
+            message = event.message if long_lines(event.message, safe.block) else None
             return [safe.clean(message) if message else None, details_of(event, safe)]
 
 
