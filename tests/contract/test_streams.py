@@ -103,82 +103,6 @@ def _check(stream: Stream, expected: dict[str, Any]) -> None:
         assert [event["id"] for event in events] == sorted(event["id"] for event in events)
 
 
-WHOLE = """\
-HTTP/1.1 200 OK
-date: <date>
-cache-control: no-cache, no-transform
-connection: keep-alive
-content-type: text/event-stream
-transfer-encoding: chunked
-
-: connected
-
-event: run
-data: {"runId":"<1>","aiCallId":"<2>","sandboxRecordId":"<3>","sandboxId":"<sandbox>","worktreeId":null,\
-"repoId":"<4>","harness":"codex","status":"streaming","branch":{"base":"main","working":"agent/x",\
-"createBranch":true},"rootDirectory":null,"agentId":null,"mode":"AUTO",\
-"eventsUrl":"/api/v1/mogplex/runs/<1>/events","cancelUrl":"/api/v1/mogplex/runs/<1>/cancel",\
-"createdAt":"<time>","updatedAt":"<time>","error":null,"runtime":{"provider":"trigger","runId":"<runtime>"},\
-"terminalCommitSha":null}
-
-id: <5>
-event: started
-data: {"id":"<5>","type":"started","toolName":null,"message":"External Mogplex run accepted",\
-"payload":{"harness_id":"codex","working_branch":"agent/x","external_run_id":"<1>"},"createdAt":"<time>"}
-
-id: <6>
-event: started
-data: {"id":"<6>","type":"started","toolName":null,"message":"Harness run started: codex",\
-"payload":{"harness_id":"codex","ai_billing_source":"[redacted]"},"createdAt":"<time>"}
-
-id: <7>
-event: log
-data: {"id":"<7>","type":"log","toolName":null,"message":"Synchronized agent/x",\
-"payload":{"stage":"git_sync","base_branch":"main","created_branch":false,"working_branch":"agent/x"},\
-"createdAt":"<time>"}
-
-id: <8>
-event: status_changed
-data: {"id":"<8>","type":"status_changed","toolName":null,"message":"Harness run streaming",\
-"payload":{"to":"streaming","from":"pending","runtime_command_id":"<command>"},"createdAt":"<time>"}
-
-id: <9>
-event: log
-data: {"id":"<9>","type":"log","toolName":null,"message":"Installed @openai/codex",\
-"payload":{"logs":"added 212 packages in 8s\\n","stage":"install"},"createdAt":"<time>"}
-
-id: <10>
-event: log
-data: {"id":"<10>","type":"log","toolName":null,"message":"I will read it ","payload":{"kind":"assistant_delta"},\
-"createdAt":"<time>"}
-
-id: <11>
-event: log
-data: {"id":"<11>","type":"log","toolName":null,"message":"first.\\n","payload":{"kind":"assistant_delta"},\
-"createdAt":"<time>"}
-
-id: <12>
-event: tool_started
-data: {"id":"<12>","type":"tool_started","toolName":"Command","message":"Command started",\
-"payload":{"kind":"tool","state":"running","toolCallId":"exec-01"},"createdAt":"<time>"}
-
-id: <13>
-event: tool_finished
-data: {"id":"<13>","type":"tool_finished","toolName":"Command","message":"Command failed",\
-"payload":{"kind":"tool","state":"error","toolCallId":"exec-01"},"createdAt":"<time>"}
-
-id: <14>
-event: log
-data: {"id":"<14>","type":"log","toolName":null,"message":"Pull request ready",\
-"payload":{"stage":"git_delivery","changed":true,"base_branch":"main","working_branch":"agent/x",\
-"pull_request_url":"https://github.com/acme/web/pull/42","auto_committed_files":[]},"createdAt":"<time>"}
-
-id: <15>
-event: finished
-data: {"id":"<15>","type":"finished","toolName":null,"message":"Harness run finished",\
-"payload":{"exit_code":0,"failure_code":null},"createdAt":"<time>"}
-
-"""
 WHOLE_STEPS = [
     {"after": 1, "part": "launch"},
     {"after": 1, "text": ["I will read it ", "first.\n"]},
@@ -213,7 +137,7 @@ def test_the_bytes_of_a_whole_stream(tmp_path: Path) -> None:
     ids = dict.fromkeys(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", shown))
     for number, each in enumerate(ids, start=1):
         shown = shown.replace(each, f"<{number}>")
-    assert shown == WHOLE
+    assert shown == Path(__file__).with_name("whole_stream.txt").read_text(encoding="utf-8")
     assert stream.chunks == re.findall(rb".*?\n\n", stream.body, re.DOTALL)  # one record a chunk
 
 

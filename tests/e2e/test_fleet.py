@@ -212,14 +212,6 @@ def test_fail_fast_cancels_the_others_and_starts_no_more(step: GitHubStep, emula
     assert step.outputs["result"] == "failed"
 
 
-def test_without_waiting(step: GitHubStep, emulator: Emulator) -> None:
-    step.inputs["wait"] = "false"
-    ended = step.run()
-    assert ended.code == 0
-    assert step.outputs["result"] == "detached"
-    assert {row["run-id"] for row in results(step)} == {run.id for run in emulator.runs}
-
-
 def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_path: Path) -> None:
     inputs = {"prompt": "Fix it", "repo": "nobody/*", "dry-run": "no-change"}
     step = GitHubStep(tmp_path, inputs=inputs)
@@ -256,17 +248,6 @@ def test_a_step_without_annotations_has_none_when_it_is_interrupted(slow_step: t
     out, _ = process.communicate(timeout=LONG)
     assert out.splitlines().count("Error: Mogplex: Stopped by SIGTERM") == 1
     assert "::error" not in out
-
-
-def test_a_stop_signal_while_starts_hang(slow_step: tuple[GitHubStep, Emulator]) -> None:
-    step, emulator = slow_step
-    emulator.inject("start", delay=10 * LONG, when="after", times=3)
-    process = step.start()
-    wait_until(asked(emulator, "start", 3), process)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=LONG)
-    assert process.returncode == 143
-    assert [run.status for run in emulator.runs] == ["cancelled"] * 3
 
 
 def test_post_cancels_what_the_step_could_not_cancel_in_time(slow_step: tuple[GitHubStep, Emulator]) -> None:

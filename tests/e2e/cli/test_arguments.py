@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from mogplex_ci import __version__
 from mogplex_ci.commands import COMMANDS
@@ -12,6 +14,7 @@ from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
 from tests.slow import mostly_slow
 
+WRONG_WORDS = yaml.safe_load(Path(__file__).with_name("wrong_words.yaml").read_text(encoding="utf-8"))
 ID = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 LISTS = ("repos list", "agents list", "skills list")
 
@@ -66,86 +69,7 @@ def test_a_prompt_from_standard_input_or_a_file(terminal: Terminal, arguments: l
 
 @pytest.mark.parametrize(
     ("argv", "told"),
-    mostly_slow(
-        [
-            (
-                "run --repo acme/web",
-                "run: a prompt is required (as argument, - for standard input, or --prompt-file <file>)",
-            ),
-            (
-                "run --repo acme/web -",
-                "run: a prompt is required (as argument, - for standard input, or --prompt-file <file>)",
-            ),
-            (
-                "run --repo acme/web x --prompt-file task.md",
-                "run: a prompt is given twice: as argument and by --prompt-file",
-            ),
-            (
-                "run --repo acme/web --prompt-file missing.md",
-                '--prompt-file: "missing.md" cannot be read (No such file or directory). '
-                "Give a file, or - for standard input.",
-            ),
-            (
-                "run --repo acme/web --prompt-file latin.md",
-                '--prompt-file: "latin.md" is not UTF-8 text, see byte 1. Save the file as UTF-8.',
-            ),
-            ("run --repo acme/web Fix it", 'run: "it" is not expected here. Quote text with spaces.'),
-            (
-                "run --repo web Fix",
-                '--repo: "web" is neither owner/name nor a repo id. '
-                "Use owner/name, or an id from 'mogplex repos list'.",
-            ),
-            (
-                "run --repo acme/web --harness gpt Fix",
-                '--harness: "gpt" is not one of the choices. Use codex, claude-code or mogplex.',
-            ),
-            (
-                "run --repo acme/web --branch a..b Fix",
-                '--branch: "a..b" is not a branch name that git accepts. Use a name such as feature/x.',
-            ),
-            (
-                "run --repo acme/web --root ../x Fix",
-                '--root: "../x" is not a path inside the repository. '
-                "Use a relative path without '..', such as packages/api.",
-            ),
-            (
-                "run --repo acme/web --create-brnch Fix",
-                'run: "--create-brnch" is not a flag. Did you mean --create-branch?',
-            ),
-            ("run --repo acme/web --promt Fix", 'run: "--promt" is not a flag. Write PROMPT without a flag in front.'),
-            (f"runs get --run-id {ID}", 'runs get: "--run-id" is not a flag. Write RUN-ID without a flag in front.'),
-            (f"runs get {ID} --json=1", "--json: takes no value"),
-            ("run --repo acme/web --zzz Fix", 'run: "--zzz" is not a flag. See --help.'),
-            ("runs", "runs: needs a subcommand. Use get, events, artifact or cancel."),
-            ("runs gte", 'runs: "gte" is not a subcommand. Did you mean get? Use get, events, artifact or cancel.'),
-            ("runs get", "runs get: RUN-ID is missing. See --help."),
-            ("runs get run/7", 'RUN-ID: "run/7" is not a run id. Give the id that `mogplex run` prints.'),
-            (f"runs events {ID} --folow", 'runs events: "--folow" is not a flag. Did you mean --follow?'),
-            (
-                f"runs events {ID} --follow --timeout soon",
-                '--timeout: "soon" is not a duration. Use 900, 15m or 1h30m.',
-            ),
-            (f"runs events {ID} --limit 201", '--limit: "201" is not a whole number from 1 to 200'),
-            (f"runs events {ID} --limit ten", '--limit: "ten" is not a whole number from 1 to 200'),
-            (f"runs events {ID} --exit-status", "--exit-status: is given without --follow. Add --follow."),
-            (
-                f"runs artifact {ID} ../secrets",
-                'NAME: "../secrets" is not the name of an artifact. '
-                "Use a name of letters, digits, _ and -, such as report.",
-            ),
-            (f"runs events {ID} --limit", "--limit: needs a value. Write --limit=VALUE."),
-            ("repos list --json --matrix", "--matrix: does not go together with --json"),
-            ("agents", "agents: needs a subcommand. Use list."),
-            ("rnu --repo acme/web", 'command: "rnu" is not a command. Did you mean run? See --help.'),
-            ("help nope", 'command: "nope" is not a command. See --help.'),
-            ("emulator --port x", '--port: "x" is not a whole number from 0 to 65535'),
-            ("emulator --speed 0", '--speed: "0" is not a positive number. Use one such as 10 or 0.5.'),
-            ("emulator --spee 3", 'emulator: "--spee" is not a flag. Did you mean --speed?'),
-            ("emulator --api 2025", '--api: "2025" is not one of the choices. Use 2026-11 or 2026-08.'),
-            ("emulator success", 'emulator: "success" is not expected here. Quote text with spaces.'),
-        ],
-        every=4,
-    ),
+    mostly_slow(map(tuple, WRONG_WORDS), every=4),
 )
 def test_a_wrong_word_is_named_and_nothing_is_sent(terminal: Terminal, argv: str, told: str) -> None:
     (terminal.folder / "task.md").write_text("Fix it")

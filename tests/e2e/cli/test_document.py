@@ -99,12 +99,6 @@ def test_a_started_run(terminal: Terminal) -> None:
     assert run.prompt == "Refactor the auth module to use bearer tokens."
 
 
-def test_a_missing_repository(terminal: Terminal) -> None:
-    ended = terminal.mogplex("run", "Fix it")
-    assert ended.err == "error: run: --repo <id> is required (find IDs via `mogplex repos list`)\n"
-    assert (ended.code, ended.out) == (2, "")
-
-
 def test_the_same_key_and_request_match_the_run(terminal: Terminal) -> None:
     with Emulator("slow") as emulator:
         terminal.against(emulator)
@@ -165,17 +159,6 @@ def test_a_followed_run(terminal: Terminal, tmp_path: Path) -> None:
     assert first == "2026-05-17T10:14:00.000Z  started         External Mogplex run accepted"
     assert rest == EVENTS
     assert listed.out.splitlines() == followed.out.splitlines()[:-1]
-
-
-def test_every_event_is_shown_once_and_the_status_last(terminal: Terminal) -> None:
-    with Emulator("success", speed=4) as emulator:
-        run_id = terminal.against(emulator).started()
-        ended = terminal.mogplex("runs", "events", run_id, "--follow", "--json")
-        (run,) = emulator.runs
-    *events, last = map(json.loads, ended.out.splitlines())
-    assert last == {"runId": run_id, "status": "success"}
-    assert ended.out.endswith('{"runId":"' + run_id + '","status":"success"}\n')
-    assert [event["id"] for event in events] == [event["id"] for event in run.feed(200)]
 
 
 def test_the_timeout(terminal: Terminal) -> None:

@@ -12,7 +12,6 @@ from mogplex_ci.emulator import Emulator
 from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
 from tests.program import let_an_hour_pass
-from tests.slow import mostly_slow
 
 UNKNOWN = "99999999-9999-4999-8999-999999999999"
 READ_ONLY = """\
@@ -80,15 +79,6 @@ def test_a_server_that_is_away(terminal: Terminal) -> None:
     assert "error: 127.0.0.1:9 refuses the connection (UNREACHABLE)" in ended.err
 
 
-@pytest.mark.parametrize(("url", "fault"), [("http://mogplex.example", "unencrypted"), ("mogplex.com", "not a URL")])
-def test_an_address_that_cannot_be_used(terminal: Terminal, url: str, fault: str) -> None:
-    terminal.env |= {"MOGPLEX_API_KEY": "mog_" + "x" * 32, "MOGPLEX_URL": url}
-    ended = terminal.mogplex("repos", "list")
-    assert ended.code == 2
-    assert ended.err.startswith("error: MOGPLEX_URL: ")
-    assert fault in ended.err
-
-
 def test_a_lost_answer_starts_one_run(terminal: Terminal) -> None:
     with Emulator("slow") as emulator:
         emulator.inject("start", drop=True, when="after")
@@ -113,14 +103,6 @@ def test_an_unknown_repository_id_is_no_outage(terminal: Terminal) -> None:
     assert ended.code == 69
     assert "this token does not list it" in ended.err
     assert "mogplex repos list" in ended.err
-
-
-def test_an_unknown_repository_name_lists_the_closest(terminal: Terminal) -> None:
-    with Emulator("success") as emulator:
-        ended = terminal.against(emulator).mogplex("run", "--repo", "acme/wob", "Fix it")
-        assert emulator.runs == []
-    assert ended.code == 2
-    assert "Did you mean acme/web, acme/mono or acme/api?" in ended.err
 
 
 def test_following_outlasts_faults(terminal: Terminal) -> None:
@@ -158,17 +140,6 @@ def test_an_unknown_status_is_named_and_fails_closed(terminal: Terminal) -> None
         ended = let_an_hour_pass(process, when=warned(process, "this version does not know the run's status paused"))
     assert ended.err == "error: --follow timed out after 1800s waiting for terminal status\n"
     assert (ended.code, ended.out) == (2, "")
-
-
-@pytest.mark.parametrize("status", mostly_slow([404, 200], every=2))
-def test_an_address_that_serves_web_pages(terminal: Terminal, status: int) -> None:
-    with Emulator("success") as emulator:
-        page = {"status": status, "headers": {"content-type": "text/html"}, "body": "<!DOCTYPE html><title>Hi</title>"}
-        emulator.inject("repos", **page, times="always")
-        ended = terminal.against(emulator).mogplex("repos", "list")
-    assert ended.code == 69
-    assert "a web page came instead of" in ended.err
-    assert "hint: " in ended.err
 
 
 @pytest.mark.parametrize("command", ["agents list", "skills list", f"runs artifact {UNKNOWN} report"])

@@ -46,7 +46,16 @@ from mogplex_ci.untrusted import Untrusted
         ("base-url", "http://127.0.0.1234", "would send the token unencrypted"),
         ("base-url", "https://@mogplex.com", "contains credentials, a query or a fragment"),
         ("matrix", "{}", None),
+        ("base-url", "https://mogplex.com/#a", "contains credentials, a query or a fragment"),
         ("matrix", "{", "is not JSON"),
+        ("matrix", "[" * 100_000, "is not JSON"),
+        ("matrix", "9" * 5_000, "is not JSON"),
+        ("retries", "-1", "is not a whole number"),
+        ("repo", "acme/web.js", None),
+        ("branch", "feature/é-1", None),
+        ("root-directory", "packages/api", None),
+        ("idempotency-key", "a b:c", None),
+        ("output-dir", "out/of the agent", None),
     ],
 )
 def test_what_a_text_must_be(name: str, text: str, fault: str | None) -> None:
