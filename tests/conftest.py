@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import forked
+
 # The same examples each time, so that only a change to the code fails a test. The nightly suite looks for new ones.
 _STEADY = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -20,6 +22,11 @@ settings.load_profile("everyday")
 def pytest_xdist_auto_num_workers() -> int:
     """A worker for each processor, and two more: many tests wait for a process or a container. Each collects all."""
     return (os.cpu_count() or 1) + 2
+
+
+def pytest_sessionfinish() -> None:
+    """Wait for what this process has started: only then its time is counted."""
+    forked.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

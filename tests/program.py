@@ -6,10 +6,11 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import forked
 from tests.ci_environments import ENVIRONMENTS
 from tests.movable_clock import HOUR_PASSES
 from tests.waits import LONG, wait_until
@@ -38,17 +39,21 @@ class Ended:
 
 def run_program(*argv: str, env: dict[str, str], cwd: Path) -> Ended:
     """Run ``entrypoint.py`` with nothing in its environment but ``env`` and what a process needs."""
+    # Not as text, which would make line feeds of carriage returns: CI systems obey those.
+    code, out, err = run_script(ENTRY, argv, env=_SYSTEM | env, cwd=cwd)
+    return Ended(code, out.decode(), err.decode())
+
+
+def run_script(
+    command: Sequence[str], argv: Sequence[str], *, env: dict[str, str], cwd: Path, stdin: bytes = b""
+) -> tuple[int, bytes, bytes]:
+    """Run a Python script to its end, forked if that makes no difference; return exit code, stdout and stderr."""
+    if forked.can_run(env, stdin):
+        return forked.run(command[-1], argv, env=env, cwd=cwd, stdin=stdin, timeout=LONG)
     done = subprocess.run(
-        [*ENTRY, *argv],
-        env=_SYSTEM | env,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=LONG,
-        check=False,
+        [*command, *argv], env=env, cwd=cwd, input=stdin, capture_output=True, timeout=LONG, check=False
     )
-    # Not text=True: it makes line feeds of carriage returns, which CI systems obey.
-    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return done.returncode, done.stdout, done.stderr
 
 
 def start_program(*argv: str, env: dict[str, str], cwd: Path, movable_clock: bool = False) -> subprocess.Popen[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mogplex_ci.emulator import Emulator
-from tests.program import MOVABLE_CLOCK, ROOT, Ended, let_an_hour_pass, python_script
+from tests.program import MOVABLE_CLOCK, ROOT, Ended, let_an_hour_pass, python_script, run_script
 from tests.waits import LONG
 
 # With the package of this work tree, whichever is installed.
@@ -44,7 +44,9 @@ class Terminal:
 
     def mogplex(self, *argv: str, stdin: str = "") -> Ended:
         """Run `mogplex` with these arguments to its end."""
-        return self.command("mogplex", *argv, stdin=stdin)
+        command = [str(self.folder / "bin" / "mogplex")]
+        code, out, err = run_script(command, argv, env=self.env, cwd=self.folder, stdin=stdin.encode())
+        return Ended(code, *(text.decode().replace("\r\n", "\n").replace("\r", "\n") for text in (out, err)))
 
     def shell(self, script: str) -> Ended:
         """Run a script of bash to its end."""
