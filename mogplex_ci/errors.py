@@ -134,7 +134,7 @@ class ApiError(MogplexError):
         cause: str,
         *,
         code: str,
-        http_status: int,
+        http_status: int = 0,
         detail: Untrusted | None = None,
         retry_after: float | None = None,
         remedy: str | None = None,
@@ -160,7 +160,6 @@ class MissingTokenError(NotAuthorizedError):
         super().__init__(
             "there is no token: neither api-key nor MOGPLEX_API_KEY is set",
             code="UNAUTHORIZED",
-            http_status=0,
             remedy=f"{_SECRETS.get(system, _SECRETS[''])} Where that is intended, on-blocked: skip ends the step "
             "without failing it.",
         )
@@ -273,7 +272,6 @@ class NotCancelledError(ServerError):
         super().__init__(
             cause,
             code=refusal.code if refusal else "CONFLICT",
-            http_status=refusal.http_status if refusal else 200,
             detail=refusal.detail if refusal else None,
         )
 
@@ -288,7 +286,6 @@ class UnknownRepoError(ServerError):
         super().__init__(
             "the API cannot start a run for this repo id, and this token does not list it",
             code=error.code,
-            http_status=error.http_status,
             detail=error.detail,
         )
 

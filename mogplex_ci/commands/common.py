@@ -279,7 +279,7 @@ class Session:
         token = self._setting("api-key")
         url = self._setting("base-url", token)
         if not token:
-            raise NotAuthorizedError("MOGPLEX_API_KEY is not set", code="UNAUTHORIZED", http_status=0)
+            raise NotAuthorizedError("MOGPLEX_API_KEY is not set", code="UNAUTHORIZED")
         from mogplex_ci.api.client import Client  # loads the HTTP libraries
 
         return Client(url, token)
