@@ -46,6 +46,7 @@ ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
 ITEMS_IN_LINE: Final = 3
 """Paths, checks or faults of a gate that one line names; the log and the files list all of them."""
+_DOCKER: Final = "docker run --rm -it -e MOGPLEX_API_KEY "
 IMAGE: Final = "ghcr.io/mogplex/run-action:1"
 DEFAULT_BASE_URL: Final = "https://mogplex.com"
 _IN_RESULTS: Final = (
@@ -216,12 +217,6 @@ class Facts(NamedTuple):
         return {name: value for name, value in values.items() if value is not None}
 
     @property
-    def pull_request_number(self) -> int | None:
-        """The number that ends the pull request's address."""
-        match = re.search(r"/pull/(\d{1,9})$", self.pull_request_url or "", re.ASCII)
-        return int(match[1]) if match else None
-
-    @property
     def pull_request_link(self) -> SafeText | None:
         """The pull request's address; None also in a dry run, whose pull request may not exist."""
         return None if self.dry_run else self.pull_request_url
@@ -272,16 +267,12 @@ class StepFacts(NamedTuple):
         """Whether the step is one with several runs, which have names."""
         return not self.runs or self.runs[0].name is not None
 
-    @property
-    def good(self) -> int:
-        """How many runs ended well."""
-        return sum(run.facts.exit_code == 0 for run in self.runs)
-
     def headline(self, safe: Sanitizer) -> SafeText:
         """Return ``3 of 5 runs succeeded``."""
         is_detached = any(run.facts.result is Result.DETACHED for run in self.runs)
         verb: LiteralString = "were started, not followed" if is_detached else "succeeded"
-        return safe.sentence(safe.identifier(str(self.good)) or "0", " of ", count(len(self.runs), "run"), " ", verb)
+        good = sum(run.facts.exit_code == 0 for run in self.runs)
+        return safe.sentence(safe.message(str(good)), " of ", count(len(self.runs), "run"), " ", verb)
 
     def table(self, safe: Sanitizer) -> dict[LiteralString, list[CleanText]]:
         """Return a table of the runs: the cells by column. A column that would be empty is left out."""
@@ -426,11 +417,9 @@ def faults_line(gates: Iterable[GateFacts], safe: Sanitizer) -> SafeText:
 
 
 def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
-    gates = tuple(gate_facts(gate, safe) for gate in this.gates)
-    ended = safe.message(this.ended) if this.ended else None
-    return RoundFacts(
-        safe.identifier(this.run_id), safe.identifier(this.commit), faults_line(gates, safe), gates, ended
-    )
+    gates, ended = tuple(gate_facts(gate, safe) for gate in this.gates), this.ended and safe.message(this.ended)
+    ids = safe.identifier(this.run_id), safe.identifier(this.commit)
+    return RoundFacts(*ids, faults_line(gates, safe), gates, ended or None)
 
 
 def _has_work(result: RunResult) -> bool:
@@ -462,23 +451,18 @@ def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: San
 
     That one has the program if this is its terminal; else it needs nothing but Docker.
     """
-    is_here = sys.stdout.isatty() and Path(sys.argv[0]).name in ("mogplex", "mogplex-ci")
     server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
     address: tuple[Part, ...] = ("MOGPLEX_URL=", server, " ") if server else ()
     given = safe.line(arguments, run_id)
-    if is_here:
+    if sys.stdout.isatty() and Path(sys.argv[0]).name in ("mogplex", "mogplex-ci"):
         return safe.sentence(*address, "mogplex ", given)
-    option: Part = "-e " if server else None
-    return safe.sentence("docker run --rm -it -e MOGPLEX_API_KEY ", option, *address, IMAGE, " ", given)
+    return safe.sentence(_DOCKER, "-e " if server else "", *address, IMAGE, " ", given)
 
 
 def _last_words(timeline: Timeline, safe: Sanitizer) -> CleanText | None:
     """Return the agent's last words, at most ``MESSAGE_LIMIT`` characters of them."""
-    words = timeline.last_words
-    if words is None:
-        return None
-    text = safe.clean(words, limit=MESSAGE_LIMIT)
-    return text if len(text) <= MESSAGE_LIMIT else safe.clean(words, limit=MESSAGE_LIMIT - 100)
+    texts = (safe.clean(timeline.last_words or "", limit=limit) for limit in (MESSAGE_LIMIT, MESSAGE_LIMIT - 100))
+    return next(text for text in texts if len(text) <= MESSAGE_LIMIT) or None
 
 
 def _github(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None) -> SafeText | None:

@@ -178,10 +178,7 @@ class ResultFile(FileReport):
 
 
 def _names_of(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
-    return {
-        "repo": safe.repo(run.repo) if run.repo else None,
-        "task": safe.clean(run.task) if run.task else None,
-    }
+    return {"repo": safe.repo(run.repo) if run.repo else None, "task": safe.clean(run.task) if run.task else None}
 
 
 def write_json(path: Path, value: object) -> None:
@@ -206,11 +203,7 @@ def _in_file(value: object, safe: Sanitizer) -> object:
     """Return a fact as the result file has it."""
     match value:
         case PhaseSpan(phase, started, ended):
-            return {
-                "name": phase.value,
-                "began_seconds": round(started, 3),
-                "seconds": round(ended - started, 3),
-            }
+            return {"name": phase.value, "began_seconds": round(started, 3), "seconds": round(ended - started, 3)}
         case ToolUse(name, calls):
             return {
                 "name": safe.clean(name, limit=NAME_LIMIT),

@@ -11,11 +11,11 @@ from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count,
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mogplex_ci.platforms.base import Platform
     from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
-    from mogplex_ci.run.timeline import ToolCall, ToolUse
+    from mogplex_ci.run.timeline import ToolCall
 
 LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""
@@ -67,7 +67,7 @@ class Summary(Report):
             Markdown.of("## {}\n", self._safe.sentence(mark(facts.result), " ", facts.title or said)),
             *([Markdown.of("{}\n", facts.dry_run)] if facts.dry_run else []),
             Markdown.of("**{}** after {} · {}\n", said, duration(facts.duration), count(facts.requests, "request")),
-            _table(step, self._safe),
+            _runs(step, self._safe),
             _chart(step, self._safe),
         ]
         room = LIMIT - len(Markdown.joined("\n", parts).encode()) - 200
@@ -81,20 +81,22 @@ class Summary(Report):
         return Markdown.joined("\n", parts)
 
 
-def _table(step: StepFacts, safe: Sanitizer) -> Markdown:
-    columns = [
-        [Markdown.of(name), Markdown.of("---"), *(_cell(cell, safe) for cell in cells)]
-        for name, cells in step.table(safe).items()
-    ]
-    rows = [Markdown.of("| {} |\n", Markdown.joined(" | ", row)) for row in zip(*columns, strict=True)]
-    return Markdown.joined("", rows)
+def _runs(step: StepFacts, safe: Sanitizer) -> Markdown:
+    table = step.table(safe)
+    columns = [[Markdown.of(name), *(_cell(cell, safe) for cell in cells)] for name, cells in table.items()]
+    return _table(zip(*columns, strict=True))
 
 
 def _cell(cell: CleanText, safe: Sanitizer) -> Markdown:
     """Return a link to a pull request, words of ours as text, and everything else as code."""
-    number = safe.identifier(cell.rpartition("/pull/")[2])
-    link = safe.link(cell, Markdown.of("#{}", number)) if number else None
-    return link or (Markdown.of("{}", cell) if isinstance(cell, SafeText) else Markdown.code(cell))
+    if (link := safe.link(cell, _number(cell, safe))) is not None:
+        return link
+    return Markdown.of("{}", cell) if isinstance(cell, SafeText) else Markdown.code(cell)
+
+
+def _number(pull_request_url: CleanText, safe: Sanitizer) -> Markdown | None:
+    number = safe.identifier(pull_request_url.rpartition("/pull/")[2])
+    return Markdown.of("#{}", number) if number else None
 
 
 def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
@@ -142,8 +144,7 @@ def top_line(facts: Facts, safe: Sanitizer) -> Markdown:
     said = headline(facts.result)
     line = [Markdown.of("**{}** after {}", Markdown.of(said), duration(facts.duration))]
     if facts.pull_request_url:
-        number = facts.pull_request_number
-        label = Markdown.of("Pull request") if number is None else Markdown.of("Pull request #{}", number)
+        label = Markdown.of("Pull request {}", _number(facts.pull_request_url, safe) or Markdown.of(""))
         line.append(safe.link(facts.pull_request_link, label) or label)
     elif facts.changed is False:
         line.append(Markdown.of("no change"))
@@ -159,7 +160,7 @@ def top_line(facts: Facts, safe: Sanitizer) -> Markdown:
 def why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield why the step failed, and what to do about it."""
     if facts.problems:
-        yield Markdown.joined("", [Markdown.of("- {}\n", safe.markdown(fault)) for fault in facts.problems])
+        yield Markdown.joined("", [Markdown.of("- {}\n", fault) for fault in facts.problems])
     elif facts.cause and facts.says_more:
         yield Markdown.of("**{}**\n", facts.cause)
     if facts.detail and facts.result is not Result.REJECTED:  # then it is one of a gate's items
@@ -173,12 +174,12 @@ def why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
 def gates(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield what was required of the run, and for each gate that failed what was expected and what to do."""
     for gate in facts.gates:
-        mark_of_it = Markdown.of("✔") if gate.passed else Markdown.of("✘")
-        words = Markdown.of("{}", gate.found)
-        if not gate.passed:
-            words = Markdown.of("{}. Expected: {}. {}", gate.found, gate.expected, gate.remedy or Markdown.of(""))
-        yield Markdown.of("- {} **{}**: {}\n", mark_of_it, gate.name, words)
-        if gate.items and not gate.passed:
+        if gate.passed:
+            yield Markdown.of("- ✔ **{}**: {}\n", gate.name, gate.found)
+            continue
+        expected = Markdown.of("Expected: {}. {}", gate.expected, gate.remedy or Markdown.of(""))
+        yield Markdown.of("- ✘ **{}**: {}. {}\n", gate.name, gate.found, expected)
+        if gate.items:
             yield Markdown.of("\n{}\n", safe.fence(Untrusted("\n".join(gate.items)), limit=detail.text))
 
 
@@ -204,17 +205,18 @@ def _next(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
 
 def _ids(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     """Yield the folded table of everything else that is known."""
-    rows = facts.listed().items()
-    lines = [Markdown.of("| {} | {} |\n", Markdown.of(name), _value(value)) for name, value in rows]
-    if lines:
-        table = Markdown.of("| | |\n| --- | --- |\n{}", Markdown.joined("", lines))
-        yield folded(Markdown.of("Ids and counts"), table)
+    rows = [
+        (Markdown.of(name), Markdown.code(value) if isinstance(value, CleanText) else Markdown.of(str(value)))
+        for name, value in facts.listed().items()
+    ]
+    if rows:
+        yield folded(Markdown.of("Ids and counts"), _table([(Markdown.of(""), Markdown.of("")), *rows]))
 
 
-def _value(value: CleanText | LiteralString | int) -> Markdown | int:
-    if isinstance(value, CleanText):
-        return Markdown.code(value)
-    return value if isinstance(value, int) else Markdown.of(value)
+def _table(rows: Iterable[Sequence[Markdown | SafeText | int]]) -> Markdown:
+    head, *others = rows
+    lines = (head, [Markdown.of("---")] * len(head), *others)
+    return Markdown.joined("", (Markdown.of("| {} " * len(line) + "|\n", *line) for line in lines))
 
 
 def _time(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
@@ -232,15 +234,12 @@ def _time(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
 def _tools(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield the folded table of tools."""
     if facts.tools and detail.tools:
-        rows = Markdown.joined("", [_tool(use, safe) for use in facts.tools[: detail.tools]])
-        table = Markdown.of("| Tool | Calls | Failed | Time |\n| --- | ---: | ---: | ---: |\n{}", rows)
-        yield folded(Markdown.of("Tools"), table)
-
-
-def _tool(use: ToolUse, safe: Sanitizer) -> Markdown:
-    name = safe.markdown(safe.clean(use.name, limit=NAME_LIMIT))
-    failed: Markdown | int = use.failed or Markdown.of("")
-    return Markdown.of("| {} | {} | {} | {} |\n", name, len(use.calls), failed, duration(use.seconds))
+        head = tuple(map(Markdown.of, ("Tool", "Calls", "Failed", "Time")))
+        rows = [
+            (Markdown.code(safe.clean(use.name, limit=NAME_LIMIT)), len(use.calls), use.failed, duration(use.seconds))
+            for use in facts.tools[: detail.tools]
+        ]
+        yield folded(Markdown.of("Tools"), _table([head, *rows]))
 
 
 def gantt(facts: Facts, safe: Sanitizer, *, most_calls: int) -> Markdown | None:

@@ -43,7 +43,7 @@ def test_a_success_leads_with_the_task_and_the_pull_request() -> None:
         "> Fixed:<br>\n> &#45; the test<br>\n> &#45; the clock<br>\n"
     )
     assert "| Attempt | <code>2</code> |\n| Events | 13 |\n| Requests | 31 |" in text
-    assert "| <code>Command</code> | 1 |  | 2m 12s |" in text
+    assert "| <code>Command</code> | 1 | 0 | 2m 12s |" in text
 
 
 def test_a_failure_leads_with_why() -> None:
@@ -88,6 +88,15 @@ def test_commands_name_a_server_of_ones_own() -> None:
     assert "-e MOGPLEX_API_KEY -e MOGPLEX_URL=https://mogplex.acme.example/ ghcr.io" in text
 
 
+def test_commands_at_the_terminal_of_a_machine_with_the_program_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/mogplex"])
+    assert "docker run" in summary(result(Result.TIMEOUT)), "it is no terminal"
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout.isatty", lambda: True)
+        text = summary(result(Result.TIMEOUT), base_url="https://mogplex.acme.example")
+    assert f"\nMOGPLEX_URL=https://mogplex.acme.example mogplex runs cancel {RUN_ID}\n" in text
+
+
 def test_wrong_inputs_are_listed() -> None:
     faults = (
         Problem("wait", "is no boolean", "Use true or false.", Untrusted("<b>")),
@@ -95,9 +104,9 @@ def test_wrong_inputs_are_listed() -> None:
     )
     ended = result(Result.ERROR, cause="wrong inputs: wait, prompt", problems=faults, run=None, repo=None, key="")
     text = summary_of(facts_of(ended, Sanitizer(), github(), None), Sanitizer())
-    assert text.startswith('## ✘ Step failed\n\n**Step failed** after 12m 07s\n\n- <code>wait: "')
+    assert text.startswith('## ✘ Step failed\n\n**Step failed** after 12m 07s\n\n- wait: "')
     assert "&#60;b>" in text
-    assert "\n- <code>prompt" in text
+    assert "\n- prompt" in text
 
 
 def test_a_chart_that_is_tall_is_folded() -> None:
@@ -120,7 +129,7 @@ def test_a_chart_that_says_no_more_than_the_times_is_not_drawn() -> None:
 def test_what_others_wrote_is_shown_and_does_nothing(value: str) -> None:
     calls = [event("tool_started", value, 1, value), event("tool_finished", value, 2, value)]
     text = summary(result(Result.SUCCESS, *calls), prompt=value)
-    table = next(line for line in text.splitlines() if line.endswith("| 1 |  | 1s |"))
+    table = next(line for line in text.splitlines() if line.endswith("| 1 | 0 | 1s |"))
     assert table.startswith("| <code>")
     shown = table.removeprefix("| <code>").split("</code>")[0].replace("<wbr>", "")
     title = text.splitlines()[0].replace("<wbr>", "").removeprefix("## ")
@@ -150,5 +159,5 @@ def test_nothing_is_made_up_where_no_run_was_started() -> None:
     assert summary_of(facts_of(ended, Sanitizer(), github(), inputs()), Sanitizer()) == (
         "## → Fix the failing login test\n\n**Skipped** after 12m 07s\n\nThere is no api-key.\n\n"
         "<details>\n<summary>Ids and counts</summary>\n\n"
-        "| | |\n| --- | --- |\n| Attempt | <code>2</code> |\n\n</details>\n"
+        "|  |  |\n| --- | --- |\n| Attempt | <code>2</code> |\n\n</details>\n"
     )
