@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TextIO, TypeAl
 
 from mogplex_ci.api.retry import Waiting, finish, retrying
 from mogplex_ci.errors import TOKENS_PAGE, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
-from mogplex_ci.inputs.declared import enumeration, inputs, is_uuid, nearest
+from mogplex_ci.inputs.declared import enumeration, inputs, instead_of, is_uuid, nearest
 from mogplex_ci.inputs.flags import epilog
 from mogplex_ci.models import Run
 from mogplex_ci.platforms.job_log import Style
@@ -75,14 +75,10 @@ class Parser(argparse.ArgumentParser):
     def _unknown(self, word: str) -> Problem:
         if not word.startswith("-"):
             return Problem(self.command, "is not expected here", "Quote text with spaces.", Untrusted(word))
-        flags = re.findall(r"--[a-z-]+", self.format_usage())
         names = [str(action.metavar or action.dest) for action in self._get_positional_actions()]
-        positional = {f"--{name.lower()}": name for name in names}
-        close = nearest(word.lower(), [*flags, *positional])
-        if close and close[0] in positional:
-            remedy = f"Write {positional[close[0]]} without a flag in front."
-        else:
-            remedy = f"Did you mean {close[0]}?" if close else "See --help."
+        known = {name.lower(): f"{name} without a flag" for name in names}
+        known |= {flag[2:]: flag for flag in re.findall(r"--[a-z-]+", self.format_usage())}
+        remedy = instead_of(word.lstrip("-"), known, otherwise="See --help.")
         return Problem(self.command, "is not a flag", remedy, Untrusted(word))
 
 

@@ -12,17 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 from urllib.parse import urlsplit
 
+from mogplex_ci import errors
 from mogplex_ci.commands.common import Console, Session, error_text, perform, program, remedy_of
-from mogplex_ci.errors import (
-    ApiError,
-    ForbiddenError,
-    MogplexError,
-    NotAuthorizedError,
-    Problem,
-    UntrustedTriggerError,
-    UsageError,
-    WrongServiceError,
-)
+from mogplex_ci.errors import MogplexError, Problem, UsageError
 from mogplex_ci.inputs.declared import inputs, is_uuid
 from mogplex_ci.inputs.flags import flag_parser
 from mogplex_ci.inputs.read import ActionInputs, is_pattern, read_fleet
@@ -114,19 +106,19 @@ class Job:
         if (problem := spec.problem(self.url, token=self.token)) is not None:
             return UsageError(problem)
         if self.token and (problem := secret.problem(self.token)) is not None:
-            return NotAuthorizedError("", code="", http_status=0)  # said by the check of the token
+            return errors.NotAuthorizedError("", code="", http_status=0)  # said by the check of the token
         from mogplex_ci.api.client import API_PATH
         from mogplex_ci.api.transport import Transport, media_type_of
 
         with contextlib.closing(Transport(self.url, self.token)) as transport:
             try:
                 answer = transport.send("GET", f"{API_PATH}/repos", query={"limit": "1"}, timeout=CALL_SECONDS)
-            except NotAuthorizedError:
+            except errors.NotAuthorizedError:
                 return None
             except MogplexError as error:
                 return error
         if media_type_of(answer.headers) == "text/html":
-            return WrongServiceError("not a Mogplex server: a web page came instead of an answer of the API")
+            return errors.WrongServiceError("not a Mogplex server: a web page came instead of an answer of the API")
         return answer
 
     def repo_finding(self, check: LiteralString) -> Finding | UsageError:
@@ -241,7 +233,7 @@ def _print(check: LiteralString, finding: Finding, console: Console, *, as_json:
 
 def _check_token(job: Job) -> Iterator[Finding]:
     if not job.token:
-        raise NotAuthorizedError("there is none", code="UNAUTHORIZED", http_status=0)
+        raise errors.NotAuthorizedError("there is none", code="UNAUTHORIZED", http_status=0)
     problem = inputs()["api-key"].problem(job.token)
     if problem is not None:
         raise UsageError(problem._replace(input="token"))
@@ -288,7 +280,7 @@ def _failed_check(error: MogplexError) -> LiteralString:
         return "tls"
     if isinstance(cause, requests.exceptions.ProxyError):
         return "proxy"
-    return "" if isinstance(error, NotAuthorizedError) else "base-url"
+    return "" if isinstance(error, errors.NotAuthorizedError) else "base-url"
 
 
 def _check_clock(job: Job) -> Iterator[Finding]:
@@ -321,10 +313,10 @@ def _check_scope(job: Job) -> Iterator[Finding]:
     try:
         with contextlib.closing(Client(job.url, job.token)) as client:
             client.start({}, "", timeout=CALL_SECONDS)
-    except ForbiddenError:
+    except errors.ForbiddenError:
         raise
     except MogplexError as error:
-        if isinstance(error, ApiError) and error.http_status == 400:
+        if isinstance(error, errors.ApiError) and error.http_status == 400:
             yield Finding(Mark.OK, "may start and cancel runs; whether its limits leave room, only a start can tell")
         else:
             yield Finding(Mark.UNKNOWN, *error_text(error))
@@ -405,7 +397,7 @@ def _check_trigger(job: Job) -> Iterator[Finding]:
     elif step is not None and "*" in step.allowed_users:
         yield Finding(Mark.WARNING, "{}; allowed by allowed-users", (reason,))
     else:
-        raise UntrustedTriggerError(reason)
+        raise errors.UntrustedTriggerError(reason)
 
 
 def _check_github(job: Job) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Final, LiteralString, TypeVar
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import finish
@@ -139,10 +139,8 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     lines = _event_lines(session, options)
     session.console.lines([*lines.add(events), *lines.end()], as_json=options.json)
     if len(events) >= FEED_LIMIT:
-        if events[0].kind is EventKind.ACCEPTED:
-            session.console.warn("only the first {} events of a run can be read", FEED_LIMIT)
-        else:
-            session.console.warn("only the newest {} events of a run can be read", FEED_LIMIT)
+        which: LiteralString = "first" if events[0].kind is EventKind.ACCEPTED else "newest"
+        session.console.warn("only the " + which + " {} events of a run can be read", FEED_LIMIT)
     return 0
 
 
