@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
-
-from playwright.sync_api import Browser, sync_playwright
+from typing import TYPE_CHECKING
 
 from tests.require import require
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @contextlib.contextmanager
@@ -20,6 +22,8 @@ def chromium() -> Iterator[Browser]:
         pytest.fail.Exception: there is none, although RUN_ACTION_REQUIRE lists it.
     """
     require("chromium")
+    from playwright.sync_api import sync_playwright  # takes a quarter of a second, and each worker collects all tests
+
     with sync_playwright() as playwright:
         # As root, as in a container, it has no sandbox of its own; what it opens is ours.
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

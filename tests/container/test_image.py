@@ -191,24 +191,6 @@ def test_it_answers_to_both_names(image: str, name: str) -> None:
     assert docker("run", "--rm", image, name, "--version") == docker("run", "--rm", image, "--version")
 
 
-def dry_run(image: str, repo: str) -> str:
-    """Play a short run without a network, and return the log."""
-    options = ["--dry-run", "no-change", "--repo", repo, "--prompt", "Fix the build"]
-    return docker("run", "--rm", "--network", "none", image, *options)
-
-
-def test_a_dry_run_needs_no_network(image: str) -> None:
-    assert "Fix the build" in dry_run(image, "acme/web")
-
-
-def test_a_dry_run_of_a_pattern_plays_a_run_for_each_repository(image: str) -> None:
-    log = dry_run(image, "acme/*")
-    assert "The request for each repository would be" in log
-    assert {"[acme/api]", "[acme/mono]", "[acme/web]"} < set(log.splitlines())
-    assert "[acme/web] ✔ Run succeeded after " in log
-    assert re.search("^✔ 4 of 4 runs succeeded after ", log, re.MULTILINE)
-
-
 def test_labels_name_source_and_licence(image: str) -> None:
     labels = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", image))
     assert labels["org.opencontainers.image.source"] == "https://github.com/mogplex/run-action"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page
 
 from mogplex_ci.emulator import Emulator
 from tests.browser import chromium
 from tests.npm import node_modules
 from tests.program import ROOT, GitHubStep
 from tests.slow import mostly_slow
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser]
 SHOTS = ROOT / "out" / "screenshots"

@@ -11,7 +11,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.run.updates import CancelFailed, EventsMissing, StatusChanged, Update
 from tests.faults.kinds import FINAL, OTHER_RUN, PASSING, PROXIES, REFUSED, UNAUTHORIZED, Kind
 from tests.faults.world import Case, Played, World, ids
-from tests.slow import mostly_slow
+from tests.slow import mostly_slow, slow
 
 FOLLOWING = ("stream", "run", "events")
 """The routes that a run is followed by."""
@@ -224,7 +224,7 @@ def test_a_token_that_is_not_known_is_tried_for_ten_seconds(world: World, route:
         assert (case.runs, played.end.left_behind) == ([], False)
 
 
-@pytest.mark.parametrize("position", [0, 3, 6])
+@pytest.mark.parametrize("position", [3, *slow([0, 6])])
 @pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
 def test_a_database_that_is_away_for_a_minute_changes_nothing(each_world: World, position: int, kind: Kind) -> None:
     """The stream closes, and every call is answered with 401."""

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -146,22 +145,6 @@ def test_while_a_call_hangs(step: GitHubStep, emulator: Emulator) -> None:
     assert statuses(emulator) == ["cancelled"]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"status": 500, "body": {"ok": False, "error": {"code": "INTERNAL_ERROR", "message": "Failed to cancel run"}}},
-        {"drop": True},
-    ],
-    ids=["kill fails", "dropped"],
-)
-def test_a_cancellation_that_fails_is_tried_again(step: GitHubStep, emulator: Emulator, fault: dict[str, Any]) -> None:
-    emulator.inject("cancel", **fault)
-    with stopped(step, followed(emulator), signal.SIGINT) as process:
-        pass
-    check_interrupted(step, process, signal.SIGINT)
-    assert statuses(emulator) == ["cancelled"]
-
-
 @pytest.mark.parametrize("second", CODES, ids=lambda number: number.name)
 def test_a_second_signal_changes_nothing(step: GitHubStep, emulator: Emulator, second: signal.Signals) -> None:
     emulator.inject("cancel", delay=1)
@@ -185,14 +168,6 @@ def test_signals_until_the_end(step: GitHubStep, emulator: Emulator, number: sig
     assert statuses(emulator) == ["cancelled"]
 
 
-def test_both_signals_at_once(step: GitHubStep, emulator: Emulator) -> None:
-    with stopped(step, followed(emulator), signal.SIGTERM) as process:
-        process.send_signal(signal.SIGINT)
-    assert process.returncode in CODES.values()
-    assert step.outputs["result"] == "interrupted"
-    assert statuses(emulator) == ["cancelled"]
-
-
 def test_detaching_leaves_the_run(step: GitHubStep, emulator: Emulator) -> None:
     step.inputs["on-interrupt"] = "detach"
     with stopped(step, followed(emulator), signal.SIGTERM) as process:
@@ -211,17 +186,6 @@ def test_somebody_elses_run_is_left_alone(step: GitHubStep, emulator: Emulator) 
     check_interrupted(step, process, signal.SIGTERM)
     assert post(step) == 0
     assert statuses(emulator) == ["at work"]
-
-
-def test_what_could_not_be_cancelled_is_left_to_post(step: GitHubStep, emulator: Emulator) -> None:
-    emulator.inject("cancel", status=500, times="always")
-    with stopped(step, followed(emulator), signal.SIGINT) as process:
-        pass
-    check_interrupted(step, process, signal.SIGINT)
-    assert statuses(emulator) == ["at work"]
-    emulator.clear_faults()
-    assert post(step) == 0
-    assert statuses(emulator) == ["cancelled"]
 
 
 @pytest.mark.parametrize("route", ["start", "stream"])

@@ -77,18 +77,6 @@ def test_retry_after_is_kept_to_within_two_seconds() -> None:
         assert 60.0 <= interval(32, seed=seed).after_error(limited()) <= 62.0
 
 
-def test_refusals_slow_it_down_for_a_while() -> None:
-    each = interval()
-    for _ in range(3):
-        each.after_error(limited())
-    pauses = [each.after_answer(active=True) for _ in range(2000)]
-    assert pauses[0] >= 8 * 1.5 * 0.9
-    assert pauses[-1] <= 1.65
-    waited = [sum(pauses[:index]) for index in range(len(pauses))]
-    recovered = next(at for at, pause in zip(waited, pauses, strict=True) if pause <= 1.65)
-    assert 300 < recovered < 3600
-
-
 def test_refusals_alone_never_stop_it() -> None:
     each = interval()
     assert max(each.after_error(limited(None)) for _ in range(1000)) <= 10.0

@@ -33,13 +33,16 @@ def case(world: World) -> Case:
     return case
 
 
-@pytest.mark.parametrize("budget", [INTERRUPT_BUDGET, TIMEOUT_BUDGET])
-def test_it_is_tried_until_the_budget_is_used_up(world: World, case: Case, budget: float) -> None:
+@pytest.mark.parametrize(("budget", "least", "most"), [(INTERRUPT_BUDGET, 2.5, 4.0), (TIMEOUT_BUDGET, 75.0, 95.0)])
+def test_it_is_tried_until_the_budget_is_used_up(
+    world: World, case: Case, budget: float, least: float, most: float
+) -> None:
+    """GitLab kills 6 s after a stop signal; after a timeout there is time to outlast a limit of one minute."""
     case.inject("cancel", times="always", status=502)
     before = len(world.emulator.requests)
     answer, seconds = cancelled(world, case, budget)
     assert isinstance(answer, MogplexError)
-    assert 0.7 * budget <= seconds <= budget
+    assert least <= seconds <= min(budget, most)
     assert len(world.emulator.requests) - before >= 4
 
 
@@ -64,19 +67,6 @@ def test_a_conflict_that_lasts_is_an_error_with_its_words(world: World, case: Ca
     assert not isinstance(answer, ConflictError)
     assert "state changed" in answer.cause
     assert seconds <= INTERRUPT_BUDGET
-
-
-def test_a_stop_signal_leaves_no_more_than_the_seconds_before_a_ci_system_kills(world: World, case: Case) -> None:
-    """GitLab kills 6 s after the signal, and what the run did until then is still to be shown."""
-    case.inject("cancel", times="always", status=502)
-    _, seconds = cancelled(world, case, INTERRUPT_BUDGET)
-    assert 2.5 <= seconds <= 4.0
-
-
-def test_after_a_timeout_a_limit_of_one_minute_is_outlasted(world: World, case: Case) -> None:
-    case.inject("cancel", times="always", status=502)
-    _, seconds = cancelled(world, case, TIMEOUT_BUDGET)
-    assert 75.0 <= seconds <= 95.0
 
 
 @pytest.mark.parametrize(("budget", "first", "second"), [(INTERRUPT_BUDGET, 2.4, 1.0), (TIMEOUT_BUDGET, 15.0, 15.0)])

@@ -189,18 +189,7 @@ def test_an_older_service_is_asked_for_a_stream_once_in_a_step(old_world: World)
     assert len(asked) == 1
 
 
-def test_what_one_run_does_without_does_not_count_for_another_service(world: World, old_world: World) -> None:
-    assert polls(old_world.new_case().play())
-    assert not polls(world.new_case().play())
-
-
 # More events than a page holds.
-
-
-def test_a_stream_brings_any_number_of_events(world: World) -> None:
-    case = world.new_case("flood")
-    check_complete(case, case.play())
-    assert len(case.run.events) > 1000
 
 
 def test_polls_of_the_newest_events_go_on_beyond_a_page(world: World) -> None:
@@ -462,14 +451,6 @@ def test_events_that_come_after_the_end_are_reported(world: World) -> None:
     assert played.end.timeline.outcome.pull_request_url is not None
     *_, first, second, third = [at for route, at in played.asked if route == "events"]
     assert [second - first, third - second] == pytest.approx([0.25, 0.6], abs=0.002)
-
-
-def test_the_end_is_reported_after_the_events(world: World) -> None:
-    case = world.new_case("late-events")
-    played = case.play()
-    kinds = [type(update) for update in played.updates if isinstance(update, StatusChanged | EventsArrived)]
-    assert played.of(StatusChanged)[-1].run.status == "success"
-    assert kinds[:2] == [EventsArrived, EventsArrived]
 
 
 def test_a_success_that_no_event_tells_ends_within_two_seconds(each_world: World) -> None:

@@ -161,12 +161,6 @@ def test_a_changed_request_in_the_first_attempt_is_a_conflict(world: World) -> N
     assert "idempotency-key" in played.end.remedy
 
 
-def test_joining_in_the_first_attempt_is_unexpected(world: World) -> None:
-    case = world.new_case()
-    case.play(wait=False)
-    assert started(case.play()).unexpected
-
-
 def test_a_lost_answer_is_no_earlier_attempt(world: World) -> None:
     case = world.new_case("failed")
     case.inject("start", drop=True, when="after")
@@ -361,14 +355,6 @@ def test_a_repository_that_is_not_listed_is_tried_no_longer_than_the_step_may_ta
     assert case.play(timeout=20.0).seconds <= 20.0
 
 
-def test_a_listed_repository_is_tried_until_the_deadline(world: World) -> None:
-    case = world.new_case()
-    case.inject("start", times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
-    played = case.play(timeout=300.0)
-    assert (played.code, played.end.error_code) == (69, "SERVICE_UNAVAILABLE")
-    assert 285.0 <= played.seconds <= 300.0
-
-
 def test_only_a_run_that_a_first_try_finds_is_unexpected(world: World) -> None:
     case = world.new_case("success")
     assert not started(case.play()).unexpected
@@ -379,10 +365,3 @@ def test_only_a_run_that_a_first_try_finds_is_unexpected(world: World) -> None:
     own_key.explicit = True
     own_key.play()
     assert not started(own_key.play()).unexpected
-
-
-def test_a_step_that_does_not_wait_ends_well(each_world: World) -> None:
-    played = each_world.new_case("slow").play(wait=False)
-    assert (played.result, played.code, played.end.error_code) == ("detached", 0, "")
-    assert "stream" not in played.routes
-    assert "events" not in played.routes
