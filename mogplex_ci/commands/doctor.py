@@ -1,20 +1,26 @@
 """``mogplex doctor``: check everything that a step needs, without starting a run."""
 
-from __future__ import annotations
-
+import argparse
 import contextlib
 import re
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
+from typing import Final, LiteralString, NamedTuple
 from urllib.parse import urlsplit
 
+import requests
+
 from mogplex_ci import errors
+from mogplex_ci.api.client import API_PATH, Client
+from mogplex_ci.api.transport import Answer, Transport, media_type_of
 from mogplex_ci.commands.common import Console, Session, error_text, perform, program, remedy_of
 from mogplex_ci.errors import MogplexError, Problem, UsageError
+from mogplex_ci.gates.table import GATES
+from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import inputs, is_uuid
 from mogplex_ci.inputs.flags import flag_parser
 from mogplex_ci.inputs.read import ActionInputs, is_pattern, read_fleet
@@ -22,17 +28,11 @@ from mogplex_ci.inputs.sources import gather
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.platforms.webhook import Trust
+from mogplex_ci.run.start import find_repo
 from mogplex_ci.sanitize import Value, duration
+from mogplex_ci.step.fleet import find_repos
 from mogplex_ci.step.plan import key_of
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from mogplex_ci.api.client import Client
-    from mogplex_ci.api.transport import Answer
-    from mogplex_ci.github_api import GitHubApi
 
 CALL_SECONDS: Final = 10.0
 SKEW_SECONDS: Final = 60.0
@@ -107,8 +107,6 @@ class Job:
             return UsageError(problem)
         if self.token and (problem := secret.problem(self.token)) is not None:
             return errors.NotAuthorizedError("", code="", http_status=0)  # said by the check of the token
-        from mogplex_ci.api.client import API_PATH
-        from mogplex_ci.api.transport import Transport, media_type_of
 
         with contextlib.closing(Transport(self.url, self.token)) as transport:
             try:
@@ -138,7 +136,6 @@ class Job:
 
     @cached_property
     def _found_repo(self) -> Finding | MogplexError:
-        from mogplex_ci.api.client import Client
 
         try:
             with contextlib.closing(Client(self.url, self.token)) as client:
@@ -252,8 +249,6 @@ def _check_url(job: Job) -> Iterator[Finding]:
 
 
 def _check_proxy(job: Job) -> Iterator[Finding]:
-    import requests
-
     job.answer("proxy")
     proxies = requests.utils.get_environ_proxies(job.url, no_proxy=None) if job.url.startswith("https:") else {}
     proxy = requests.utils.select_proxy(job.url, proxies)
@@ -273,8 +268,6 @@ def _check_tls(job: Job) -> Iterator[Finding]:
 
 def _failed_check(error: MogplexError) -> LiteralString:
     """Return which check fails with ``error``; empty for the token's own."""
-    import requests
-
     cause = error.__cause__
     if isinstance(cause, requests.exceptions.SSLError) or type(cause) is OSError:  # the latter: no certificate file
         return "tls"
@@ -308,7 +301,6 @@ def _check_authentication(job: Job) -> Iterator[Finding]:
 def _check_scope(job: Job) -> Iterator[Finding]:
     """Ask to start a run without a key: the API looks at the token's rights first, and then refuses the request."""
     job.repo_finding("scope")
-    from mogplex_ci.api.client import Client
 
     try:
         with contextlib.closing(Client(job.url, job.token)) as client:
@@ -341,13 +333,9 @@ def _look_up(client: Client, repo: str | None) -> Finding:
         client.repos(limit=1, timeout=CALL_SECONDS)
         return Finding(Mark.UNKNOWN, "none is given; name one with --repo to have it looked up")
     if is_pattern(repo) or len(repo.split()) > 1:
-        from mogplex_ci.step.fleet import find_repos
-
         repos = {found.id for each in find_repos(client, repo.split(), timeout=CALL_SECONDS).values() for found in each}
         return Finding(Mark.OK, "the names and patterns stand for {}", (len(repos),))
     if not is_uuid(repo):
-        from mogplex_ci.run.start import find_repo
-
         known = find_repo(client, repo, timeout=CALL_SECONDS)
         return Finding(Mark.OK, "{} has the id {}", (known.full_name, known.id))
     for known in client.repos(repo_id=repo, timeout=CALL_SECONDS):
@@ -405,8 +393,6 @@ def _check_github(job: Job) -> Iterator[Finding]:
     step, _ = job.read_inputs
     if step is None or step.github_token is None:
         return
-    from mogplex_ci.gates.table import GATES
-    from mogplex_ci.github_api import GitHubApi
 
     repo, own = step.repo or "", job.platform.repository() or ""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):

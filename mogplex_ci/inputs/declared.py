@@ -14,8 +14,6 @@ and ``maxLength`` are used, and a test compares the results with jsonschema's. O
 ``x-instead`` names the input for a name that people try, or that an input had before.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
