@@ -81,6 +81,11 @@ class Check(NamedTuple):
     """Check runs of a suite."""
 
     @property
+    def is_run(self) -> bool:
+        """Whether it is a check run, which can have annotations."""
+        return self.id.startswith("run ")
+
+    @property
     def is_suite(self) -> bool:
         """Whether it is a suite."""
         return self.id.startswith("suite ")
@@ -194,6 +199,12 @@ class GitHubApi:
             tuple(map(_commit_status, statuses)),
             are_all_listed=all_suites and all_runs and all_statuses,
         )
+
+    def annotations(self, check: Check, *, timeout: float = CALL_SECONDS) -> list[Untrusted]:
+        """Return the titles of the first annotations of a check run; one without a title has its message."""
+        path = f"{self._repo}/check-runs/{check.id.removeprefix('run ')}/annotations"
+        found = map(_mapping, _list(self._get(path, {"per_page": "3"}, needs="checks: read", timeout=timeout)))
+        return [Untrusted(item.get("title") or item.get("message")) for item in found]
 
     def may_write(self, login: str, *, timeout: float = CALL_SECONDS) -> bool:
         """Return whether a user has write access to the repository, also as a member or through a team."""

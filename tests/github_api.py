@@ -128,6 +128,8 @@ class FakeGitHub:
         """What there is about the commit of each run, in order; without any, ``looks`` tell of the newest one."""
         self.contents: list[dict[str, bytes]] = []
         """The files that each run has pushed, in order."""
+        self.annotations: dict[str, list[str | None]] = {}
+        """Titles of annotations by the name of a check run; None is an annotation that has only a message."""
         self.permissions: dict[str, str] = {}
         """What each user may do with the repository; others may read it."""
         self.words: dict[str, dict[str, str] | None] = {}
@@ -209,6 +211,11 @@ class FakeGitHub:
             if (tip := looks.pop(0) if len(looks) > 1 else looks[0]) is None:
                 return 404, {"message": "Not Found"}, {}
             return 200, {"ref": f"refs/heads/{match[1]}", "object": {"type": "commit", "sha": tip}}, {}
+        if match := re.fullmatch(r"/check-runs/(\d+)/annotations", rest):
+            titles = next(
+                (each for name, each in self.annotations.items() if str(crc32(name.encode())) == match[1]), []
+            )
+            return 200, [{"path": "a.ts", "title": title, "message": "It is 2, not 3"} for title in titles], {}
         if match := re.fullmatch(r"/contents/(.+)", rest):
             pushed = [run.commit_sha for run in self.runs()]
             content = self.contents[pushed.index(query["ref"])].get(match[1]) if query["ref"] in pushed else None

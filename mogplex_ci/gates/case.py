@@ -112,7 +112,7 @@ class Verdict(NamedTuple):
     items: tuple[Untrusted, ...] = ()
     """Paths, checks or faults."""
     links: tuple[Untrusted | None, ...] = ()
-    """Their addresses, in the same order, if they have any."""
+    """Their addresses and titles of annotations, in the same order, if they have any."""
     number: int = 0
     """How many there are."""
     cause: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,6 +21,10 @@ FIRST_CHECK_SECONDS: Final = 90.0
 """How long to wait for the first check of a commit to appear."""
 SAY_SECONDS: Final = 60.0
 """How often to say what is waited for while nothing changes."""
+MOST_EXPLAINED: Final = 5
+"""Failed checks whose annotations are asked for."""
+EXPLAIN_SECONDS: Final = 5.0
+"""How long GitHub is asked for those of one check."""
 _ACTIONS: Final = "github-actions"
 """Slug of the app behind GitHub Actions."""
 _PASSED: Final = ("success", "neutral", "skipped")
@@ -87,7 +92,7 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
         except GitHubError as error:
             return case.not_judged(error)
         if (verdict := _verdict(now, before, waits_for_all=judge.repairs > 0)) is not None:
-            return verdict
+            return _explained(verdict, now.failed, case) if verdict.outcome == "failed" else verdict
         time = judge.clock.monotonic()
         if not now.ids and now.is_complete and time >= evidence.known_at + FIRST_CHECK_SECONDS:
             return Verdict("none")
@@ -118,12 +123,28 @@ def _verdict(now: Counted, before: Counted | None, *, waits_for_all: bool) -> Ve
     return Verdict("passed", number=sum(check.conclusion != "skipped" for check in now.passed))
 
 
+def _explained(verdict: Verdict, failed: tuple[Check, ...], case: Case) -> Verdict:
+    """Put the titles of annotations behind the addresses of failed checks, as far as GitHub tells them at once."""
+    if (github := case.github) is None:
+        return verdict
+    links = list(verdict.links)
+    with contextlib.suppress(GitHubError), case.judge.stop.interrupting():
+        for number, check in enumerate(_sorted(failed)[:MOST_EXPLAINED]):
+            if check.is_run:
+                titles = [title.text for title in github.annotations(check, timeout=EXPLAIN_SECONDS)]
+                links[number] = Untrusted(" ".join([check.url.text if check.url else "", "; ".join(titles)]).strip())
+    return verdict._replace(links=tuple(links))
+
+
+def _sorted(checks: tuple[Check, ...]) -> list[Check]:
+    return sorted(checks, key=lambda check: check.name.text)
+
+
 def _name(check: Check) -> Untrusted:
     """Return the name of a check; a suite has that of its app, and says what became of it."""
     return Untrusted(f"{check.name.text}: {check.conclusion}") if check.is_suite else check.name
 
 
 def _listed(outcome: str, checks: tuple[Check, ...]) -> Verdict:
-    checks = tuple(sorted(checks, key=lambda check: check.name.text))
-    names, links = tuple(map(_name, checks)), tuple(check.url for check in checks)
+    names, links = tuple(map(_name, _sorted(checks))), tuple(check.url for check in _sorted(checks))
     return Verdict(outcome, names, links, number=len(checks))

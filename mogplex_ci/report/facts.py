@@ -410,16 +410,16 @@ def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
     )
 
 
-def faults_line(gates: Iterable[GateFacts], safe: Sanitizer) -> SafeText:
-    """Return what gates rejected in one line: ``A check failed: test``."""
-    found = [gate.with_items(safe) for gate in gates if not gate.passed]
+def faults_line(gates: Iterable[Gate], safe: Sanitizer) -> SafeText:
+    """Return what gates rejected in one line, without addresses: ``A check failed: test``."""
+    found = [gate_facts(gate._replace(links=()), safe).with_items(safe) for gate in gates if not gate.passed]
     return safe.sentence(*join_present("; ", *found)) if found else safe.line("All gates passed")
 
 
 def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
     gates, ended = tuple(gate_facts(gate, safe) for gate in this.gates), this.ended and safe.message(this.ended)
     ids = safe.identifier(this.run_id), safe.identifier(this.commit)
-    return RoundFacts(*ids, faults_line(gates, safe), gates, ended or None)
+    return RoundFacts(*ids, faults_line(this.gates, safe), gates, ended or None)
 
 
 def _has_work(result: RunResult) -> bool:

@@ -208,8 +208,7 @@ class RunLog:
         self._show_open_calls(ended=True)
         if isinstance(update, u.NextRound):
             self._rejected.clear()
-            faults = [gate_facts(gate, self._safe) for gate in update.faults]
-            self._say("Round ", update.number, " of ", update.most, ": ", faults_line(faults, self._safe))
+            self._say("Round ", update.number, " of ", update.most, ": ", faults_line(update.faults, self._safe))
         else:
             result, left = update.result, update.retries_left
             self._say("Run ", Untrusted(update.run.id), ": ", text.reason(self._safe, result.cause, result.detail))

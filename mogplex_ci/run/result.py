@@ -46,7 +46,7 @@ class Gate(NamedTuple):
     items: tuple[Untrusted, ...] = ()
     """Paths, checks or faults."""
     links: tuple[Untrusted | None, ...] = ()
-    """Addresses of the items, in the same order; empty when they have none."""
+    """Addresses of the items and titles of their annotations, in the same order; empty when they have none."""
     can_be_repaired: bool = True
     """Whether the agent can do something about it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -35,7 +36,7 @@ def step_of(folder: Path, api: FakeGitHub, emulator: Emulator, **inputs: str) ->
 
 
 def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(tmp_path: Path, api: FakeGitHub) -> None:
-    api.rounds = [RED, LINT, GREEN]
+    api.rounds, api.annotations = [RED, LINT, GREEN], {"test": ["sums are right", None]}
     with Emulator(speed=50) as emulator:
         step = step_of(tmp_path, api, emulator, **{"comment-on": "7"})
         ended = step.run()
@@ -50,6 +51,10 @@ def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(tmp_path: Path
     assert runs[1].request.prompt.startswith("Fix it\n\n")
     assert "- test\n" in runs[1].request.prompt
     assert "github.com" not in runs[1].request.prompt
+    assert "sums are right" not in runs[1].request.prompt
+    assert re.search(
+        r"test https://github\.com/acme/web/actions/runs/31/job/\d+ sums are right; It is 2, not 3\n", ended.out
+    )
     result = json.loads((step.workspace / "result.json").read_text())
     Draft202012Validator(load_schema("result")).validate(result)
     assert [each["commit"] for each in result["rounds"]] == [run.commit_sha for run in runs]
