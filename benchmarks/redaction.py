@@ -1,27 +1,34 @@
 """How many secrets are shown and how many harmless lines are changed: ``python -m benchmarks.redaction``.
 
-Secrets are made anew from a seed: the kinds of ``tests/unit/sanitize/secret_samples.py``, samples of the rules of
-betterleaks, a package of the dev tools, and with ``--gitleaks`` those of a checkout of gitleaks. Rules of which
-something is shown are listed: formats that are missing. Harmless lines are those that the machine has; the table says
-what was read, and what is not there.
+Secrets are made anew from a seed: one for each prefix of ``formats.tsv``, the kinds and names of
+``tests/unit/sanitize/secret_samples.py``, and samples of the rules of betterleaks, a package of the dev tools. With
+``--gitleaks``, the rules of a checkout of gitleaks are compared, too. A rule whose sample is shown is listed as
+missing. Harmless lines are those that the machine has, and those of the files and folders that ``--read`` names.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import io
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.table import Row
+from mogplex_ci.api.transport import MAX_ANSWER_BYTES
+from mogplex_ci.report.log import Log
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.formats import formats
+from tests.unit.report.events import Feed, delta, event, github, inputs
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.corpus import CORPORA, changed, lines
-from tests.unit.sanitize.rule_sets import Rule
 from tests.unit.sanitize.secret_samples import NAMED, STANDALONE
-from tests.unit.sanitize.shares import ENCODINGS, PARTS, SANITIZER, leak, named, shaped
-from tests.unit.sanitize.slow_texts import seconds
+from tests.unit.sanitize.shares import ENCODINGS, PARTS, SANITIZER, Sample, leak, listed, named, shaped
 
-PAGE_EVENTS, EVENT_CHARACTERS = 200, 4096
-"""The largest page of events, as many as the client asks for."""
+PAGE_EVENTS = 200
+"""As many events as the client asks for."""
 NASTY: dict[str, str] = {
     "-----BEGIN": "-----BEGIN ",
     "private keys": "-----BEGIN PRIVATE KEY-----A: ",
@@ -37,26 +44,28 @@ NASTY: dict[str, str] = {
 }
 
 
-def shares(rules: list[Rule], seed: int) -> dict[str, str]:
+def shares(with_shape: list[Sample], with_name: list[Sample]) -> dict[str, str]:
     """Print the shares shown by way, and return the texts of which something is shown, by the kind of their secret."""
-    with_shape, with_name = list(shaped(rules, seed)), list(named(rules, seed))
     print(f"| way | {len(with_shape)} secrets with a shape: shown | {len(with_name)} with a name: shown |")
     print("| --- | --- | --- |")
     missing: dict[str, str] = {}
     for way in (*ENCODINGS, *PARTS):
         shown = [[sample for sample in samples if leak(sample, way)] for samples in (with_shape, with_name)]
-        print(f"| {way} | {len(shown[0]) / len(with_shape):.2%} | {len(shown[1]) / len(with_name):.2%} |")
+        parts = (
+            f"{len(some) / max(len(all_), 1):.2%}" for some, all_ in zip(shown, (with_shape, with_name), strict=True)
+        )
+        print(f"| {way} | {' | '.join(parts)} |")
         missing |= {sample.kind: f"{way}: {sample.text}" for samples in shown for sample in samples}
     return missing
 
 
-def harmless(names: list[str]) -> None:
+def harmless(corpora: dict[str, Callable[[], Iterator[Path]]]) -> None:
     """Print how many lines of each corpus are changed, and which."""
     read, found = 0, 0
-    for name, corpus in CORPORA.items():
-        texts = list(lines(corpus())) if name in names else []
+    for name, corpus in corpora.items():
+        texts = list(lines(corpus()))
         if not texts:
-            print(f"{name}: {'not on this machine' if name in names else 'not asked for'}")
+            print(f"{name}: not on this machine")
             continue
         masked = changed(SANITIZER, texts)
         read, found = read + len(texts), found + len(masked)
@@ -67,40 +76,72 @@ def harmless(names: list[str]) -> None:
 
 
 def measure() -> list[Row]:
-    """Measure how long a page of each nasty text takes, and what is shown and changed of a few samples."""
-    samples = [*shaped([], 1), *named([], 1)]
+    """Measure how long the log takes for the largest page of each nasty text, and what is shown and changed."""
+    samples = [*listed(1), *shaped([], 1), *named([], 1)]
     shown = sum(bool(leak(sample, way)) for sample in samples for way in (*ENCODINGS, *PARTS))
     texts = list(lines(CORPORA["Python's standard library"](), 100_000))
-    took = {name: _page_seconds(unit) for name, unit in NASTY.items()}
+    took = {
+        name: max(page_seconds(unit), page_seconds(f"{unit * (100 // len(unit))}\n")) for name, unit in NASTY.items()
+    }
     worst = max(took, key=lambda name: took[name])
     return [
-        Row(f"{len(samples)} kinds of secrets in {len(ENCODINGS) + len(PARTS)} ways: shown", [shown], "", limit=0),
+        Row(f"{len(samples)} secrets in {len(ENCODINGS) + len(PARTS)} ways: shown", [shown], "", limit=0),
         Row(f"{len(texts):,} harmless lines: changed", [len(changed(SANITIZER, texts))], "", limit=2),
-        Row(f"page of {PAGE_EVENTS} nasty events of 4 KB, the worst ({worst}): CPU", [took[worst]], "s", limit=2),
+        Row(f"log of a page of 16 MiB of nasty text, the worst ({worst}): CPU", [took[worst]], "s", limit=2),
     ]
 
 
-def _page_seconds(unit: str) -> float:
-    text = unit * (EVENT_CHARACTERS // len(unit))
-    return 10 * seconds(lambda: [SANITIZER.clean(text) for _ in range(PAGE_EVENTS // 10)], 2)
+def page_seconds(unit: str) -> float:
+    """Return the processor time that the log takes for the largest answer, which is full of ``unit``.
+
+    It stands in what tools put out, in messages and in the agent's words.
+    """
+    text = unit * (MAX_ANSWER_BYTES // PAGE_EVENTS // len(unit))
+    kinds: list[Callable[[int], dict[str, Any]]] = [
+        lambda at: event("log", "Output", at, stage="install", output=text),
+        lambda at: event("log", text, at, stage="install"),
+        lambda at: delta(f"{text}\n\n", at),
+    ]
+    feed, log = Feed(), Log(github(io.StringIO()), Sanitizer(), lambda: 0.0)
+    log.start(inputs())
+    began = time.process_time()
+    log.on(None, feed.arrived(*(kinds[at % len(kinds)](at) for at in range(PAGE_EVENTS))))
+    log.on(None, feed.ended())
+    return time.process_time() - began
+
+
+def _files(path: Path) -> Iterator[Path]:
+    yield from sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description="Print how many secrets are shown and harmless lines changed.")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--gitleaks", type=Path, metavar="FILE", help="config/gitleaks.toml of a checkout of gitleaks")
+    parser.add_argument(
+        "--gitleaks", type=Path, metavar="CHECKOUT", help="a checkout of gitleaks, to compare with its rules"
+    )
     parser.add_argument("--corpora", nargs="*", default=list(CORPORA), choices=CORPORA, help="harmless lines to read")
+    parser.add_argument("--read", nargs="*", default=[], type=Path, help="files and folders with more harmless lines")
     arguments = parser.parse_args()
-    print(f"{len(formats())} formats and private keys; {len(STANDALONE)} kinds and {len(NAMED)} ways to name a secret")
+    seed = arguments.seed
     sets = {"betterleaks": rule_sets.betterleaks()}
     if arguments.gitleaks:
-        sets["gitleaks"] = rule_sets.gitleaks(arguments.gitleaks.read_text(encoding="utf-8"))
-    for name, rules in sets.items():
-        print(f"{name}, {len(rules)} rules:")
-        for kind, text in shares(rules, arguments.seed).items():
-            print(f"    shown: {kind}, {text!r:.160}")
-    harmless(arguments.corpora)
+        config = arguments.gitleaks / "config" / "gitleaks.toml"
+        sets["gitleaks"] = rule_sets.gitleaks(config.read_text(encoding="utf-8"))
+    compared = {f"{len(formats())} formats": (list(listed(seed)), list[Sample]())} | {
+        f"{len(rules)} rules of {name}, {len(STANDALONE)} kinds and {len(NAMED)} ways to name a secret": (
+            list(shaped(rules, seed)),
+            list(named(rules, seed)),
+        )
+        for name, rules in sets.items()
+    }
+    for title, samples in compared.items():
+        print(f"{title}:")
+        for kind, text in shares(*samples).items():
+            print(f"    missing: {kind}, {text!r:.160}")
+    read = {str(path): functools.partial(_files, path) for path in arguments.read}
+    harmless({name: CORPORA[name] for name in arguments.corpora} | read)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ def unescaped(text: str) -> Decoded:
         if start >= line_end:
             decoded.add(text[here:line_end], here, line_end)
             here, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", start) + 1 or len(text)
-        decoded.add(text[here:start], here, start)
+        if start > here:
+            decoded.add(text[here:start], here, start)
         decoded.add(_character(match), start, end)
         here = end
     decoded.add(text[here:line_end], here, line_end)

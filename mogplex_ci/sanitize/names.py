@@ -41,7 +41,7 @@ _GAP = (
     r"|[\"']?[ \t]*\n[ \t]*value:[ \t]*|</[\w.-]{1,40}>\s{0,60}<[\w.-]{1,40}>)"
     r"|(?P<element>>\s{0,60}(?:<!\[CDATA\[)?)"
     rf"|(?P<argument>[\"'][ \t]*,?[ \t]*(?={_QUOTE}))"
-    r"|(?P<word>(?:[ \t]|\\\n)+(?!-))"
+    r"|(?P<word>(?:[ \t]|\\\n)+)"
 )
 """Text between the end of a name and a value, or the quote before it."""
 _SCHEME = r"(?:(bearer|basic|token|api-?key|dpop|hawk|key|negotiate|ntlm|oauth)|[a-z][\w-]{0,30})[ \t]+"
@@ -195,7 +195,8 @@ def _behind(text: str, at: int, end: int) -> tuple[int, int] | None:
     quote = _compiled(_QUOTE).match(text, gap.end())
     here = quote.end() if quote else gap.end()
     expected = _expected(word, before, gap, quote[1] if quote else "")
-    if word.lower().endswith("authorization") and (scheme := _compiled(_SCHEME).match(text, here)):
+    name = word.lower()
+    if name.endswith("authorization") and (scheme := _compiled(_SCHEME).match(text, here)):
         here, expected = scheme.end(), (_Doubt.NONE if scheme[1] else _Doubt.CODE, "code")
     if expected is None:
         return None
@@ -203,9 +204,11 @@ def _behind(text: str, at: int, end: int) -> tuple[int, int] | None:
     value = _compiled(_JUDGED[chars]).match(text, here)
     if value is None:
         return _block(text, start, gap.end())
+    if word.startswith("-") and gap["word"] and value[0].startswith("-"):
+        return None  # the next option
     if chars in ("code", "shell") and _is_code_or_prose(value[0], text[value.end() : value.end() + 3]):
         return None
-    if not _is_secret(value[0], word.lower(), doubt):
+    if not _is_secret(value[0], name, doubt):
         return None
     rest = _compiled(f"{_CHARS[chars]}*+").match(text, value.end())
     return here, rest.end() if rest else value.end()
@@ -252,10 +255,9 @@ def _block(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 def _is_code_or_prose(value: str, behind: str) -> bool:
     """Whether ``value`` without quotes is called, is an operand, or is a word with more words behind it."""
-    if behind[:1] in ("(", "[", "{"):
-        return True
-    is_operand, is_prose = _compiled(_OPERAND).match(behind), _compiled(" [a-z(]").match(behind)
-    return value.replace(".", "").isidentifier() and bool(is_operand or (is_prose and not _has_digit(value)))
+    if not behind.startswith(" ") or not value.replace(".", "").isidentifier():
+        return behind.startswith(("(", "[", "{"))
+    return bool(_compiled(_OPERAND if _has_digit(value) else rf"{_OPERAND}| [a-z(]").match(behind))
 
 
 def _is_secret(value: str, name: str, doubt: _Doubt) -> bool:
@@ -271,11 +273,10 @@ def _may_be_secret(value: str, name: str, doubt: _Doubt) -> bool:
     """Whether ``value`` looks like a secret where it may be something else."""
     if doubt is _Doubt.TEXT and not name.endswith(("token", "auth", "pat", "credentials")):
         return True
-    is_password = "pass" in name or "pwd" in name or "psw" in name
-    if doubt is _Doubt.WORD and is_password and value.isalpha() and value.islower() and "pass" not in value:
-        return len(value) >= 6
+    is_password = any(part in name for part in ("pass", "pwd", "psw"))
     if not _has_digit(value):
-        return False
+        is_word = value.isalpha() and value.islower() and "pass" not in value
+        return doubt is _Doubt.WORD and is_password and is_word and len(value) >= 6
     digits = value.replace("_", "").replace(".", "")
     if (digits.isdigit() and len(digits) < 10) or (value[:2].lower() == "0x" and len(value) <= 18):
         return is_password and len(value) >= 4

@@ -99,7 +99,7 @@ def lines(paths: Iterator[Path], limit: int | None = None) -> Iterator[str]:
     for path in paths:
         try:
             raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-            text = raw.decode()
+            text = raw.decode(errors="strict" if path.suffix != ".log" else "replace")
         except (OSError, UnicodeDecodeError, EOFError, zlib.error):
             continue
         for line in text.splitlines():
