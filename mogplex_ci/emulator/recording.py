@@ -13,7 +13,8 @@ from mogplex_ci.emulator.documents import Document, DocumentError, errors_of, fi
 SUFFIXES: Final = (".ndjson", ".jsonl")
 """Of files that are recordings, not scenarios."""
 MAX_BYTES: Final = 64 * 1024 * 1024
-_LONGEST_PAUSE: Final = 2.0
+_LONGEST_PAUSE: Final = 1.5
+"""Below two seconds of silence, after which a step shows what it holds back."""
 _SHORTEST_PAUSE: Final = 0.001
 """Between two events, so that they keep their order: events of the same time have none."""
 _ACCEPTED: Final = "External Mogplex run accepted"

@@ -57,7 +57,7 @@ class RunLog:
         """The end of each call as it is in the log. The service may correct it later."""
         self._at = 0.0
         """Time of the last line, in seconds since the run's first event."""
-        self._is_paused = False
+        self._is_paused = self._has_asked = False
         self._activity = text.Activity()
         self._batch: list[ToolCall] = []
         """Ended calls of one tool, one after another, that have no line yet: their lines would be all alike."""
@@ -151,7 +151,7 @@ class RunLog:
             self._out.annotate(Level.ERROR, "Mogplex", facts.annotation)
         if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self._safe.block)):
             self._group(self._safe.line("The full message"), lines)
-        if facts.preview_url and not self._is_paused:  # else it was shown with the question
+        if facts.preview_url and not self._has_asked:
             self._say("Preview: ", facts.preview_url)
         if facts.goes_on and facts.result not in (Result.DETACHED, Result.PAUSED):
             self._warn("Run goes on", self._safe.line("The run is still running; this step stopped following it"))
@@ -234,6 +234,7 @@ class RunLog:
         is_cancelled = self._inputs is not None and self._inputs.on_pause == "cancel"
         what = "on-pause cancels it" if is_cancelled else "it waits for a person's answer in Mogplex"
         self._say("The run is paused: ", what)
+        self._has_asked = asks is not None
         if asks is not None and asks.summary:
             self._say("It asks: ", asks.summary)
         if asks is not None and (url := self._safe.url(asks.preview_url)):

@@ -410,6 +410,8 @@ def test_a_pause_says_what_the_run_asks() -> None:
     ]
     cancelled = log_of(paused, ended=result(Result.PAUSED), on_pause="cancel").timeline
     assert cancelled[:2] == ["The run is paused: on-pause cancels it", "It asks: Is this fine?"]
+    early = log_of(paused._replace(asks=None), feed.arrived(asked), feed.ended(), ended=ended).timeline
+    assert "Preview: https://preview.example" in early, "the words that ask came after the status"
 
 
 def test_a_timeout_says_how_to_follow_the_run() -> None:
