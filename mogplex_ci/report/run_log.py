@@ -57,7 +57,8 @@ class RunLog:
         """The end of each call as it is in the log. The service may correct it later."""
         self._at = 0.0
         """Time of the last line, in seconds since the run's first event."""
-        self._is_paused = self._has_asked = False
+        self._pause: u.StatusChanged | None = None
+        """The pause that the run is in."""
         self._activity = text.Activity()
         self._batch: list[ToolCall] = []
         """Ended calls of one tool, one after another, that have no line yet: their lines would be all alike."""
@@ -87,9 +88,9 @@ class RunLog:
                 self._another_run(update)
             case u.StatusChanged(run, elapsed, asks):
                 self._out.platform.debug(self._safe.line("Status {} after {}", run.status, duration(elapsed)))
-                if run.is_paused and not self._is_paused:
+                if run.is_paused and not self._pause:
                     self._paused(asks)
-                self._is_paused = run.is_paused
+                self._pause = (self._pause or update) if run.is_paused else None
             case u.UnknownStatus(run):
                 message = self._safe.line("This version does not know the status {} and follows the run on", run.status)
                 self._warn("Unknown status", message)
@@ -151,7 +152,7 @@ class RunLog:
             self._out.annotate(Level.ERROR, "Mogplex", facts.annotation)
         if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self._safe.block)):
             self._group(self._safe.line("The full message"), lines)
-        if facts.preview_url and not self._has_asked:
+        if facts.preview_url and not (self._pause and self._pause.asks):  # else it was shown with the question
             self._say("Preview: ", facts.preview_url)
         if facts.goes_on and facts.result not in (Result.DETACHED, Result.PAUSED):
             self._warn("Run goes on", self._safe.line("The run is still running; this step stopped following it"))
@@ -216,7 +217,7 @@ class RunLog:
             self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", words, ")")
         self._calls.clear()
         self._finishes.clear()
-        self._at, self._is_paused, self._activity = 0.0, False, text.Activity()
+        self._at, self._pause, self._activity = 0.0, None, text.Activity()
 
     def _gate(self, gate: GateFacts) -> None:
         """Say whether the run passed a gate; what it did not pass is annotated unless a later round repairs it."""
@@ -234,7 +235,6 @@ class RunLog:
         is_cancelled = self._inputs is not None and self._inputs.on_pause == "cancel"
         what = "on-pause cancels it" if is_cancelled else "it waits for a person's answer in Mogplex"
         self._say("The run is paused: ", what)
-        self._has_asked = asks is not None
         if asks is not None and asks.summary:
             self._say("It asks: ", asks.summary)
         if asks is not None and (url := self._safe.url(asks.preview_url)):
