@@ -41,6 +41,7 @@ CONTROLS_OF_OURS = re.compile(
 
 SUMMARY_ELEMENTS = {
     *("h2", "p", "strong", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "a", "details", "summary"),
+    *("h3", "blockquote", "br"),
 }
 CHART = re.compile(
     r"gantt|  (?:dateFormat|axisFormat|todayMarker) [\w%:. -]+|  section [\w .,/()=+@'-]+"
@@ -179,6 +180,7 @@ def test_a_terminal_gets_only_the_controls_of_the_live_table(repos: Sequence[str
     assert rows
     # Clearing a line, going up to the one above, hiding the cursor and showing it.
     rest = re.sub(r"\x1b\[(?:2K|1A|\?25[lh])|\r", "", shown.raw)
+    rest = re.sub(r"\x1b\[3[123]m([^\x1b\n]*)\x1b\[0m", r"\1", rest)  # the colour of a whole line
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", rest)
     assert len({line for line in shown.left if "] ✘ Run failed" in line}) == len(repos)
 
