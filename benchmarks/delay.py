@@ -28,6 +28,8 @@ steps:
     event: finished
   - after: 20ms
     status: success
+  - after: 0
+    commit: 0123456789abcdef0123456789abcdef01234567
 """
 _EVENTS = """\
 steps:
@@ -118,7 +120,7 @@ def _ends() -> list[Row]:
             for name, command in commands.items():
                 delays[name].append(_delay(command, scenario, folder))
     ours, plain, shell = delays.values()
-    what = "terminal status to exit"
+    what = "terminal status, with its commit, to exit"
     return [
         Row(what, ours, "s", "1.5 s poller", plain, limit=0.6),
         Row(what, ours, "s", "curl and jq loop", shell),
