@@ -54,7 +54,9 @@ class Recorder:
         self._ledger: Ledger | None = None
         """None if ``post`` shall cancel nothing."""
         self._log = Log(platform, sanitizer, elapsed)
-        self._reports: list[Report] = [self._log, Summary(platform, sanitizer)]
+        self._reports: list[Report] = [self._log]
+        if not any(platform.env.get(name, "").lower() == "false" for name in ("INPUT_SUMMARY", "MOGPLEX_SUMMARY")):
+            self._reports.append(Summary(platform, sanitizer))
         self._progress: Progress | None = None
         self._names: dict[Item | None, SafeText | None] = {None: None}
         """The runs of a step with several; None is the run of any other step."""
