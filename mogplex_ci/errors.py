@@ -160,8 +160,8 @@ class MissingTokenError(NotAuthorizedError):
         super().__init__(
             "there is no token: neither api-key nor MOGPLEX_API_KEY is set",
             code="UNAUTHORIZED",
-            remedy=f"{_SECRETS.get(system, _SECRETS[''])} Where that is intended, on-blocked: skip ends the step "
-            "without failing it.",
+            remedy=f"{_SECRETS.get(system, _SECRETS[''])} Issue a token at {TOKENS_PAGE}. A job that gets none on purpose "
+            "ends without failing with on-blocked: skip.",
         )
 
 

@@ -230,7 +230,10 @@ def _print(check: LiteralString, finding: Finding, console: Console, *, as_json:
 
 def _check_token(job: Job) -> Iterator[Finding]:
     if not job.token:
-        raise errors.NotAuthorizedError("there is none", code="UNAUTHORIZED", http_status=0)
+        missing = errors.MissingTokenError(job.platform.name)
+        remedy = missing.remedy if job.is_in_ci else remedy_of(missing)
+        yield Finding(Mark.FAILED, "there is none ({})", (missing.code,), remedy, missing.exit_code)
+        return
     problem = inputs()["api-key"].problem(job.token)
     if problem is not None:
         raise UsageError(problem._replace(input="token"))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.errors import TOKENS_PAGE
+from mogplex_ci.errors import MissingTokenError
 from tests.contract.scripted import serving
 from tests.e2e.cli.terminal import Terminal
 from tests.github_api import TOKEN, FakeGitHub
@@ -155,7 +155,7 @@ def test_json_has_every_check_in_order(terminal: Terminal) -> None:
         "check": "token",
         "mark": "failed",
         "message": "there is none (UNAUTHORIZED)",
-        "remedy": f"Set MOGPLEX_API_KEY to a current token (mog_…); issue one at {TOKENS_PAGE}.",
+        "remedy": MissingTokenError("github").remedy,
     }
     assert findings(ended)["base-url"]["mark"] == "failed"
     assert ended.code == 64
