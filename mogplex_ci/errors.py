@@ -160,8 +160,8 @@ class MissingTokenError(NotAuthorizedError):
         super().__init__(
             "there is no token: neither api-key nor MOGPLEX_API_KEY is set",
             code="UNAUTHORIZED",
-            remedy=f"{_SECRETS.get(system, _SECRETS[''])} Issue a token at {TOKENS_PAGE}. A job that gets none on purpose "
-            "ends without failing with on-blocked: skip.",
+            remedy=f"{_SECRETS.get(system, _SECRETS[''])} Issue one at {TOKENS_PAGE}. "
+            "To pass without one: on-blocked: skip.",
         )
 
 
@@ -171,8 +171,8 @@ _SECRETS: Final = {
     "requests from forks; Dependabot's runs see Dependabot's own secrets only.",
     "gitlab": "Set MOGPLEX_API_KEY as a CI/CD variable. A protected variable exists only in pipelines of protected "
     "branches and tags, one with an environment scope only in jobs of that environment.",
-    "azure": "Map the secret variable in the step, env: MOGPLEX_API_KEY: $(MOGPLEX_API_KEY): Azure Pipelines does not "
-    "do that by itself. Builds of forks get no secrets unless the pipeline's settings allow it.",
+    "azure": "Map the secret variable in the step, env: MOGPLEX_API_KEY: $(MOGPLEX_API_KEY): Azure does not by itself. "
+    "Builds of forks get no secrets unless the settings allow it.",
     "bitbucket": "Set MOGPLEX_API_KEY as a repository variable. One of a deployment exists only in its steps.",
     "circleci": "Set MOGPLEX_API_KEY in the project's settings, or name its context in the workflow's job. Builds of "
     "forked pull requests get no secrets unless the project's settings allow it.",

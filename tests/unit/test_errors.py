@@ -6,9 +6,11 @@ import errno
 
 import pytest
 
-from mogplex_ci.errors import InternalError, Problem, UsageError, could_be_credential
+from mogplex_ci.errors import InternalError, MissingTokenError, Problem, UsageError, could_be_credential
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize.sanitizer import INLINE_LIMIT
 from mogplex_ci.untrusted import Untrusted
+from tests.ci_environments import ENVIRONMENTS
 from tests.unit.sanitize.secret_samples import STANDALONE, of, seeded
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
@@ -80,3 +82,10 @@ def test_a_usage_error_names_the_inputs_and_no_value() -> None:
 def test_a_limit_of_the_machine_is_told_from_a_fault_of_the_program(error: Exception, code: str, says: str) -> None:
     found = InternalError.of(error)
     assert (found.code, found.cause) == (code, says)
+
+
+@pytest.mark.parametrize("system", sorted(ENVIRONMENTS))
+def test_what_to_do_about_a_missing_token_fits_into_a_message(system: str) -> None:
+    remedy = MissingTokenError(system).remedy
+    assert "settings/api-keys" in remedy
+    assert len(remedy) <= INLINE_LIMIT
