@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci import errors
@@ -243,7 +244,7 @@ class Execution:
         yield Cancelling(run)
         budget = INTERRUPT_BUDGET if quickly else TIMEOUT_BUDGET
         with nullcontext() if quickly else self._stop.interrupting():
-            answer = self._answer_of(lambda: cancel(self._client, run.id, clock=self._clock, budget=budget), run)
+            answer = self._answer_of(partial(cancel, self._client, run.id), run, budget)
         yield answer
 
     def _cancel_unanswered(self) -> Iterator[Update]:
@@ -251,24 +252,17 @@ class Execution:
         starter = self._starter
         if starter is None or starter.key_in_doubt is None:
             return
-        key = starter.key_in_doubt
         yield Cancelling(None)
-        yield self._answer_of(
-            lambda: cancel_unanswered(
-                self._client,
-                starter.request,
-                key,
-                may_be_foreign=self._plan.key.explicit,
-                clock=self._clock,
-                budget=INTERRUPT_BUDGET,
-            ),
-            None,
+        is_users_key = self._plan.key.explicit
+        ask = partial(
+            cancel_unanswered, self._client, starter.request, starter.key_in_doubt, may_be_foreign=is_users_key
         )
+        yield self._answer_of(ask, None, INTERRUPT_BUDGET)
 
-    def _answer_of(self, ask: Callable[[], Cancelled], run: Run | None) -> CancelAnswered | CancelFailed:
+    def _answer_of(self, ask: Callable[..., Cancelled], run: Run | None, budget: float) -> Update:
         """Cancel and keep the API's answer."""
         try:
-            self._cancelled = ask()
+            self._cancelled = ask(clock=self._clock, budget=budget)
         except errors.MogplexError as error:
             self._left_behind = not isinstance(error, errors.ForeignRunError)
             return CancelFailed(run, error)
