@@ -139,7 +139,8 @@ class Case:
         """Tip of the branch before the first run, empty if there was none; None as long as it is not known."""
         self._had_ended = False
         """Whether the run had ended before this step asked for it: a later round may have pushed since."""
-        self.round = 1
+        self.round = 0
+        """How many runs were judged, the present one included."""
 
     def close(self) -> None:
         """Give GitHub's connections back."""
@@ -150,7 +151,7 @@ class Case:
         """Note what the branch is before the first run works on it."""
         if isinstance(update, Started):
             self._had_ended = update.joined and update.run.is_terminal
-        if self.round > 1:
+        if self.round > 0:
             return  # before all rounds is before the first one
         match update:
             case Starting():
@@ -169,6 +170,7 @@ class Case:
         Raises:
             StopRequested: a stop signal came.
         """
+        self.round += 1
         self.result, self.evidence = (yield from self._with_pushed_commit(result)), None
         if self._connected(result.repo) is None:
             return
@@ -183,10 +185,6 @@ class Case:
         if isinstance(self.evidence, Evidence) and self.evidence.commit in (None, self._before):
             return True
         return self.result.timeline.outcome.changed is False
-
-    def begin_round(self) -> None:
-        """Judge another run on the same branch from now on."""
-        self.round += 1
 
     def is_later_round(self, head: str) -> Generator[Update, None, bool]:
         """Return whether the commit ``head`` may be that of a later round, which an earlier try of the step started.

@@ -226,11 +226,6 @@ class Facts(NamedTuple):
         """The comparison's address; None also in a dry run, whose branch does not exist."""
         return None if self.dry_run else self.compare_url
 
-    @property
-    def round_count(self) -> int | None:
-        """How many runs were judged; None without ``repair``."""
-        return len(self.rounds) or None
-
 
 class RunFacts(NamedTuple):
     """One run that is over. Times are seconds since the step began."""
@@ -503,10 +498,12 @@ def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
 
 
 def _output(told: Told, facts: Facts, safe: Sanitizer) -> CleanText | None:
-    """Return the value as the text that an output is."""
+    """Return the value as the text that an output is; of a list, how long it is."""
     value: object = getattr(facts, told.fact) if told.fact else None
     if told.fact == "artifact" and len(facts.artifact or "") > ARTIFACT_LIMIT:
         return None
+    if isinstance(value, tuple):
+        value = len(value) or None
     if isinstance(value, bool):
         return safe.identifier("true" if value else "false")
     if isinstance(value, int | float | Result):

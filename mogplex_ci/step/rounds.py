@@ -68,7 +68,6 @@ class Rounds:
                 return self._last
             yield NextRound(len(self._rounds) + 1, most, self._rounds[-1].faults)
             self._execution = self._begin(following)
-            case.begin_round()
 
     def with_known(self, result: RunResult) -> RunResult:
         """Return ``result`` with all that is known about the newest run and the rounds."""
