@@ -92,7 +92,7 @@ _STAND_IN = (
     r"\$[\w({]|\{|\(|%(?:[({sdvr]|\w{1,60}%)|#\{|<[\w .-]{0,60}>?\Z|[a-z]{1,20} +[{$%<]"  # filled in
     r"|\W{0,4}\*\*\*|\*+\Z|\[?redacted|x{3,}\Z|\.{3}|…"  # left out
     r"|[a-z_ -]{0,80}(?:token|key|passw(?:or)?d|secret|here|credentials?)(?: \W+)?\Z"  # the name again
-    r"|arn:aws|#[0-9a-f]{3,8}\Z|--[a-z][a-z-]*\Z|(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*\Z"
+    r"|arn:aws|id=|(?:#|0x)[0-9a-f]{3,8},?\Z|--[a-z][a-z-]*\Z|(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*\Z"
     r"|(?:[\w.-]{1,60}:){0,3}[\^~<>=v ]*\d+(?:\.[\dx*]+){1,3}(?:[-+][\w.+-]*)?(?::[a-z]{4,10})?\Z"  # a version
     r"|(?:[a-z]{1,5}|argument|bearer|boolean|change|digest|include|inherit|instead|missing|number|object|option|optional"
     r"|parameter|passw(?:or)?d\d?|required|same-origin|should|string|undefined|without)[.:!?,]*\Z"
@@ -103,7 +103,7 @@ _STAND_IN = (
 """Placeholders, colours, options, paths, versions, constants, members of objects, and words of prose or code."""
 _MEMBER = r"[a-z_]\w{0,30}(?:(?:\.|::|->|\?\.)[a-z_]\w{0,30})+"
 _OPERAND = r" (?:\?|\|\||&&|[+*/:-] |[=!]=|is|in|or|if)"
-_OTHER_TEXT = r"[,)\]`]|\s+[+%.&|?<>=!:-]|(?-i:[A-Z])[a-z']*(?: [\w'()-]+,?)+[.:!?]\Z"
+_OTHER_TEXT = r"[,)\]`]|\s+(?:[+%.&|?<>=!:-]|and |or )|(?-i:[A-Z])[a-z']*(?: [\w'()-]+,?)+[.:!?]\Z"
 """Text behind a quote that ended another text, and a sentence."""
 _OPAQUE = r"[^;,\"'`(){}\\]+"
 
