@@ -125,7 +125,7 @@ class Facts(NamedTuple):
     error: SafeText | None
     """Cause and detail in one line."""
     annotation: SafeText | None
-    """The same, the agent's last line and the remedy."""
+    """The same, the agent's last line, whether the run goes on, and the remedy."""
     error_code: SafeText | None
     problems: tuple[SafeText, ...]
     """Faults of the inputs, one line each."""
@@ -148,8 +148,6 @@ class Facts(NamedTuple):
     key: SafeText | None
     joined: bool | None
     cancelled_by_step: bool
-    goes_on: bool
-    """Whether the run may still be working."""
     repo: SafeText | None
     branch: SafeText | None
     branch_shown: CleanText | None
@@ -317,7 +315,6 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         key=safe.key(result.key),
         joined=result.joined if run else None,
         cancelled_by_step=result.cancelled_by_step,
-        goes_on=result.run_goes_on,
         repo=repo,
         branch=branch,
         branch_shown=safe.clean(result.branch, limit=BRANCH_LIMIT) if result.branch else None,
@@ -348,7 +345,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
 
 
 def _why(result: RunResult, safe: Sanitizer) -> tuple[SafeText | None, SafeText | None, SafeText | None]:
-    """Return the cause, the cause with its detail, and that with the agent's last line and the remedy."""
+    """Return the cause, the cause with its detail, and that with all else that one annotation says."""
     if not result.cause:
         return None, None, None
     cause = safe.message(capitalized(result.cause))
@@ -356,8 +353,10 @@ def _why(result: RunResult, safe: Sanitizer) -> tuple[SafeText | None, SafeText 
     words = result.timeline.last_words if result.result in _AGENT_KNOWS_WHY else None
     last = last_line(words.text) if words else ""
     said: tuple[Part, ...] = (" The agent's last line: ", Untrusted(last), _full_stop(last)) if last else ()
+    goes_on = result.run_goes_on and result.result is not Result.PAUSED
+    still: Part = " The run is still running; this step stopped following it." if goes_on else None
     advice: tuple[Part, ...] = (" ", Untrusted(result.remedy)) if result.remedy else ()
-    return cause, error, safe.sentence(error, _full_stop(error), *said, *advice)
+    return cause, error, safe.sentence(error, _full_stop(error), *said, still, *advice)
 
 
 def _full_stop(text: str) -> LiteralString:

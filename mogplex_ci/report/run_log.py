@@ -154,8 +154,6 @@ class RunLog:
             self._group(self._safe.line("The full message"), lines)
         if facts.preview_url and not (self._pause and self._pause.asks):  # else it was shown with the question
             self._say("Preview: ", facts.preview_url)
-        if facts.goes_on and facts.result not in (Result.DETACHED, Result.PAUSED):
-            self._warn("Run goes on", self._safe.line("The run is still running; this step stopped following it"))
         if facts.remedy and facts.result is Result.SKIPPED:
             self._out.annotate(Level.NOTICE, "Skipped", facts.remedy)
         if len(facts.artifact or "") > ARTIFACT_LIMIT:

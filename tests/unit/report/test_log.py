@@ -416,8 +416,8 @@ def test_a_pause_says_what_the_run_asks() -> None:
 
 def test_a_timeout_says_how_to_follow_the_run() -> None:
     log = log_of(ended=result(Result.TIMEOUT, cause="the timeout passed while the run was streaming"))
-    assert levels(log) == ["error", "warning"]
-    assert log.annotations[1].text == "The run is still running; this step stopped following it"
+    (annotation,) = log.annotations
+    assert annotation.text.endswith(" was streaming. The run is still running; this step stopped following it.")
     assert log.timeline[-2:] == [
         f"To follow the run: {DOCKER} runs events {RUN_ID} --follow",
         f"To cancel the run: {DOCKER} runs cancel {RUN_ID}",
@@ -464,12 +464,13 @@ def test_where_the_run_works(branch: dict[str, Any], line: str) -> None:
     assert log.timeline[1] == f"Branch: {line}"
 
 
-@pytest.mark.parametrize(("wanted", "made"), [("all", ["error", "warning"]), ("errors", ["error"]), ("none", [])])
+@pytest.mark.parametrize(("wanted", "made"), [("all", ["warning", "error"]), ("errors", ["error"]), ("none", [])])
 def test_annotations_that_are_not_wanted_are_lines(wanted: str, made: list[str]) -> None:
-    log = log_of(ended=result(Result.TIMEOUT, cause="the timeout passed"), annotations=wanted)
+    ended = result(Result.TIMEOUT, cause="the timeout passed")
+    log = log_of(UnknownStatus(run("resting")), ended=ended, annotations=wanted)
     assert levels(log) == made
-    assert any("The timeout passed" in line for line in log.timeline)
-    assert any("The run is still running" in line for line in log.timeline)
+    assert any("does not know the status resting" in line for line in log.timeline)
+    assert any("The timeout passed. The run is still running" in line for line in log.timeline)
 
 
 def test_never_more_than_ten_annotations_of_a_level() -> None:
