@@ -9,11 +9,14 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs, load_schema
 from mogplex_ci.inputs.read import ActionInputs, read_connection, read_inputs
+from mogplex_ci.inputs.sources import gather
 from mogplex_ci.untrusted import Untrusted
 
 RUN_ID = "7b0c2f4e-58a1-4d0b-9c39-2f6f1f0f8a11"
@@ -287,6 +290,33 @@ def test_a_run_file_that_is_wrong(tmp_path: Path, text: str) -> None:
     run_file(tmp_path, text)
     found = problems(tmp_path, "--run-file", "mogplex.yml", "--task", "lint")
     assert any(problem.input.startswith(("run-file", "task")) for problem in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prompt: x",
+        "tasks:",
+        "tasks: {lint:}",
+        "tasks: {lint: {prompt: x, run-options: {conversationId: c}}}",
+        "promt: x",
+        "api-key: x",
+        "prompt: [x]",
+        "prompt: {x: y}",
+        "tasks: x",
+        "tasks: []",
+        "tasks: {lint: x}",
+        "tasks: {tasks: [x]}",
+        "tasks: {lint: {promt: x}}",
+        "tasks: {lint: {prompt: [x]}}",
+        "tasks: {lint: {tasks: {}}}",
+    ],
+)
+def test_editors_and_the_program_agree_about_a_run_file(tmp_path: Path, text: str) -> None:
+    run_file(tmp_path, text)
+    found = {problem.input for problem in gather(["--run-file=mogplex.yml"], {}, tmp_path).problems}
+    fits = Draft202012Validator(load_schema("run-file")).is_valid(yaml.safe_load(text))
+    assert found == (set() if fits else {"run-file"})
 
 
 def test_what_the_runner_takes_for_itself_is_no_unknown_input(tmp_path: Path) -> None:
