@@ -22,13 +22,13 @@ from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.one import TIMEOUT_BUDGET, Execution, Plan, cancel_unanswered
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.run.start import Key, OnRerun, find_repo
+from mogplex_ci.run.start import Key, find_repo
 from mogplex_ci.run.updates import EventsArrived, Trouble, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.faults.kinds import FINAL, PASSING, PROXIES, REFUSED, STREAM_FAULTS, UNAUTHORIZED, Kind
-from tests.faults.world import World
+from tests.faults.world import World, plan
 from tests.slow import mostly_slow
 from tests.unit.report.events import inputs
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
@@ -67,23 +67,8 @@ class Item:
 
     def plan(self) -> Plan:
         """Return what the step shall do about it."""
-        defaults: dict[str, Any] = {
-            "run_id": None,
-            "retries": 0,
-            "repo": self.repo,
-            "repo_is_id": False,
-            "request": lambda repo_id: {"repoId": repo_id, "prompt": f"scenario: {self.scenario}"},
-            "key": Key(self.key, explicit=False, attempt="1", later_attempt=False),
-            "on_rerun": OnRerun.AUTO,
-            "timeout": 100_000.0,
-            "cancel_on_timeout": False,
-            "cancel_on_interrupt": True,
-            "on_pause": "detach",
-            "wait": True,
-            "poll_interval": 1.5,
-            "jobs_per_token": 1,
-        }
-        return Plan(**(defaults | self.fields))
+        key = Key(self.key, explicit=False, attempt="1", later_attempt=False)
+        return plan(key, f"scenario: {self.scenario}", **({"repo": self.repo, "timeout": 100_000.0} | self.fields))
 
 
 class Played:

@@ -204,23 +204,28 @@ class Case:
         return [run for run in self.runs if run.status not in ("success", "failed", "cancelled")]
 
     def _plan(self, **fields: Any) -> Plan:
-        defaults: dict[str, Any] = {
-            "run_id": None,
-            "retries": 0,
-            "repo": "acme/web",
-            "repo_is_id": False,
-            "request": lambda repo_id: {"repoId": repo_id, "prompt": self._prompt},
-            "key": Key(self.key, explicit=self.explicit, attempt=str(self.attempt), later_attempt=self.attempt > 1),
-            "on_rerun": OnRerun.AUTO,
-            "timeout": 1800.0,
-            "cancel_on_timeout": False,
-            "cancel_on_interrupt": True,
-            "on_pause": "detach",
-            "wait": True,
-            "poll_interval": 1.5,
-            "jobs_per_token": 1,
-        }
-        return Plan(**(defaults | self._fields | fields))
+        key = Key(self.key, explicit=self.explicit, attempt=str(self.attempt), later_attempt=self.attempt > 1)
+        return plan(key, self._prompt, **(self._fields | fields))
+
+
+def plan(key: Key, prompt: str, **fields: Any) -> Plan:
+    """Return what a step shall do: the usual, but for ``fields``."""
+    defaults: dict[str, Any] = {
+        "run_id": None,
+        "retries": 0,
+        "repo": "acme/web",
+        "repo_is_id": False,
+        "request": lambda repo_id: {"repoId": repo_id, "prompt": prompt},
+        "on_rerun": OnRerun.AUTO,
+        "timeout": 1800.0,
+        "cancel_on_timeout": False,
+        "cancel_on_interrupt": True,
+        "on_pause": "detach",
+        "wait": True,
+        "poll_interval": 1.5,
+        "jobs_per_token": 1,
+    }
+    return Plan(**(defaults | {"key": key} | fields))
 
 
 KILLED = RunResult(Result.ERROR, 137, left_behind=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -19,6 +20,7 @@ from mogplex_ci.api.retry import (
     retrying,
 )
 from mogplex_ci.errors import ForbiddenError, MogplexError, RateLimitedError, ServerError
+from mogplex_ci.waiting import Stop, StopRequested
 from tests.virtual_time import VirtualTime
 
 SEEDS = range(50)
@@ -50,6 +52,14 @@ def test_a_success_lets_the_pauses_begin_anew() -> None:
         backoff.seconds_after(down())
     backoff.reset()
     assert backoff.seconds_after(down()) <= FIRST_PAUSE
+
+
+def test_a_stop_signal_ends_the_wait_at_once() -> None:
+    clock, stop = VirtualTime().clock(), Stop()
+    clock.ring(10.0, lambda: stop.request(signal.SIGTERM))
+    with pytest.raises(StopRequested):
+        finish(retrying(refusals(limited(60.0)), clock=clock, deadline=300.0, stop=stop))
+    assert clock.monotonic() == 10.0
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_a_compressed_stream_is_read_as_it_comes() -> None:
         [chunk(CONNECTED)],
         [chunk(CONNECTED), b"500\r\nevent: lo"],
         [chunk(CONNECTED), b"zz\r\n"],
-        [chunk(CONNECTED + b"data: \xff\n\n"), LAST_CHUNK],
+        [chunk(CONNECTED + b'data: "\xff"\n\n'), LAST_CHUNK],
         [chunk(CONNECTED + b"data: {]\n\n"), LAST_CHUNK],
         [chunk(CONNECTED + b"data: " + b"[" * 100_000 + b"\n\n"), LAST_CHUNK],
         [chunk(CONNECTED + record("run", {"runId": "another", "status": "success"})), LAST_CHUNK],

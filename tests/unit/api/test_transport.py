@@ -106,6 +106,7 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(status: int) -> No
         "//{there}\\@{here}/x",
         "http://{there}\\\\@{here}/x",
         "http://{here}@{there}/x",
+        "http://{there}@{here}/x",
         "http://{there}?@{here}/x",
         "http://{there}#@{here}/x",
         "http://{here}\t@{there}/x",

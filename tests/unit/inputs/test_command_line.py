@@ -54,24 +54,6 @@ def test_what_is_wrong_with_a_command_line(argv: list[str], faults: list[str]) -
     assert wrong(*argv) == faults
 
 
-@pytest.mark.parametrize(
-    ("flag", "remedy"),
-    [
-        ("--tmeout", "Did you mean --timeout?"),
-        ("--TIMEOUT", "Did you mean --timeout?"),
-        ("--halp", "Did you mean --help?"),
-        ("--zzz", "See --help."),
-        ("--api-key", "Did you mean MOGPLEX_API_KEY? Other processes can see command lines."),
-        ("--api-kye", "Did you mean MOGPLEX_API_KEY? Other processes can see command lines."),
-        ("--github-token", "Did you mean MOGPLEX_GITHUB_TOKEN? Other processes can see command lines."),
-    ],
-)
-def test_what_to_do_about_an_unknown_flag(flag: str, remedy: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        check_flags([flag])
-    assert [problem.remedy for problem in caught.value.problems] == [remedy]
-
-
 def test_the_help_lists_what_people_set_but_for_secrets() -> None:
     text = flag_parser("mogplex-ci").format_help()
     for name, spec in inputs().items():

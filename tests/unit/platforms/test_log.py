@@ -190,12 +190,3 @@ def test_github_reads_outputs_and_summary_in_files_that_grow(tmp_path: Path) -> 
     ]
     assert len({delimiter for _, delimiter, _ in entries}) == 4
     assert (tmp_path / "summary.md").read_text(encoding="utf-8") == "Run running\nRun success\n"
-
-
-def test_a_runner_without_files_costs_nothing_else(tmp_path: Path) -> None:
-    files = dict.fromkeys(("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_STATE"), "")
-    system, stream = platform("github", tmp_path, **files)
-    system.set_outputs({"status": safe_text("success")})
-    system.write_summary(Markdown.of("Run"))
-    system.save_state("[]")
-    assert stream.getvalue() == ""

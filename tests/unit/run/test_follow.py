@@ -19,6 +19,7 @@ from mogplex_ci.run.updates import (
     Heartbeat,
     Recovered,
     StatusChanged,
+    UnknownStatus,
     Update,
 )
 from mogplex_ci.untrusted import Untrusted
@@ -80,6 +81,15 @@ def test_the_end_is_reported_after_the_events_that_came_with_it(old_world: World
     played = case.play()
     kinds = [type(each) for each in played.updates if isinstance(each, StatusChanged | EventsArrived | Ended)]
     assert kinds == [StatusChanged, EventsArrived, EventsArrived, StatusChanged, Ended]
+
+
+def test_an_unknown_status_is_named_once_and_fails_closed(old_world: World) -> None:
+    case = old_world.new_case()
+    answers(case, ("hibernating", []), ("streaming", []), ("hibernating", []), run="hibernating")
+    played = case.play(timeout=100.0)
+    assert [update.run.status for update in played.of(UnknownStatus)] == ["hibernating"]
+    assert (played.code, played.end.error_code) == (2, "UNKNOWN_STATUS")
+    assert 99.0 <= played.seconds <= 101.0
 
 
 def test_a_last_word_other_than_the_first_is_believed(old_world: World) -> None:
