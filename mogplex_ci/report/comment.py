@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.report import Report
+from mogplex_ci.report.facts import faults_line
 from mogplex_ci.report.summary import Detail, gates, last_words, rounds, top_line, why
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.updates import Started, Update
+from mogplex_ci.run.updates import NextRound, Started, Update
 from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
@@ -117,20 +118,21 @@ class CommentReport(Report):
         self._safe = sanitizer
         self._key = key
         self._has_run = False
+        self._said = Markdown.of("**The Mogplex run is running**")
         self._refused_with = ""
         self._job_url = job_url
         self._stop = stop
         self._warn = warn
 
     def on(self, name: SafeText | None, update: Update) -> None:
-        """Write the comment when the run has started. A retry's run is only put into the marker."""
-        if not isinstance(update, Started):
-            return
-        self._comment.is_about(update.run.id, key=None if update.followed else self._key)
-        if not self._has_run:
+        """Write the comment when a run has started: its marker, by which ``post`` finds it, names the newest one."""
+        if isinstance(update, NextRound):
+            found = self._safe.markdown(faults_line(update.faults, self._safe))
+            self._said = Markdown.of("**Round {} of {} is running** · {}", update.number, update.most, found)
+        if isinstance(update, Started):
+            self._comment.is_about(update.run.id, key=None if update.followed else self._key)
             self._has_run = True
-            said = Markdown.of("**The Mogplex run is running**")
-            self._write(Markdown.of("{}{}\n", said, job_link(self._safe, self._job_url)), CALLS_SECONDS)
+            self._write(Markdown.of("{}{}\n", self._said, job_link(self._safe, self._job_url)), CALLS_SECONDS)
 
     def end(self, step: StepFacts) -> None:
         """Say in the comment how the run ended. Nothing is said when there was no run."""
