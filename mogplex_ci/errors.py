@@ -5,8 +5,10 @@ Both lines are our own words; what the server or the user wrote is in ``detail``
 """
 
 import errno
+import json
 import re
 import traceback
+from importlib.resources import files
 from math import inf
 from pathlib import Path
 from typing import ClassVar, Final, LiteralString, NamedTuple
@@ -156,34 +158,12 @@ class MissingTokenError(NotAuthorizedError):
     """The step was given no token."""
 
     def __init__(self, system: str) -> None:
-        """``system`` is the CI system's name, which decides what to do about it."""
-        super().__init__(
-            "there is no token: neither api-key nor MOGPLEX_API_KEY is set",
-            code="UNAUTHORIZED",
-            remedy=f"{_SECRETS.get(system, _SECRETS[''])} Issue one at {TOKENS_PAGE}. "
-            "To pass without one: on-blocked: skip.",
-        )
-
-
-_SECRETS: Final = {
-    "": "Set MOGPLEX_API_KEY from a secret. It is empty when the name is misspelt or this job may not see the secret.",
-    "github": "Set api-key from a secret. It is empty when its name is misspelt or this job may not see it, as in pull "
-    "requests from forks; Dependabot's runs see Dependabot's own secrets only.",
-    "gitlab": "Set MOGPLEX_API_KEY as a CI/CD variable. A protected variable exists only in pipelines of protected "
-    "branches and tags, one with an environment scope only in jobs of that environment.",
-    "azure": "Map the secret variable in the step, env: MOGPLEX_API_KEY: $(MOGPLEX_API_KEY): Azure does not by itself. "
-    "Builds of forks get no secrets unless the settings allow it.",
-    "bitbucket": "Set MOGPLEX_API_KEY as a repository variable. One of a deployment exists only in its steps.",
-    "circleci": "Set MOGPLEX_API_KEY in the project's settings, or name its context in the workflow's job. Builds of "
-    "forked pull requests get no secrets unless the project's settings allow it.",
-    "drone": "Set MOGPLEX_API_KEY with from_secret. Secrets are not shown to pull requests unless they allow it.",
-    "jenkins": "Bind the credential in the pipeline, such as MOGPLEX_API_KEY = credentials('mogplex-api-key').",
-    "semaphore": "List the secret under secrets: of the job's block. Pull requests from forks get none by default.",
-    "travis": "Set MOGPLEX_API_KEY in the repository's settings. Pull requests from forks get no encrypted variables.",
-    "woodpecker": "Set MOGPLEX_API_KEY with from_secret. A secret exists only for the events that it allows, by "
-    "default not for pull requests.",
-}
-"""How a job gets a secret, by CI system, as the systems' documents on secrets say; empty for any other."""
+        """``system`` is the CI system's name: ``platforms/missing_token.json`` says where it hides secrets."""
+        texts = json.loads(files("mogplex_ci").joinpath("platforms/missing_token.json").read_text(encoding="utf-8"))
+        where = texts.get(system, texts["default"])
+        remedy = f"{where} Issue one at {TOKENS_PAGE}. To pass without one: on-blocked: skip."
+        cause = "there is no token: neither api-key nor MOGPLEX_API_KEY is set"
+        super().__init__(cause, code="UNAUTHORIZED", remedy=remedy)
 
 
 class ForbiddenError(ApiError):
