@@ -45,6 +45,7 @@ TOOLS: dict[str, list[str]] = {
     "curl loop": ["bash", str(HERE / "curl-loop.sh")],
     "requests poller": [sys.executable, str(HERE / "poller.py")],
     "CLI script": ["bash", str(HERE / "cli-script.sh")],
+    "gh's rules": [sys.executable, str(HERE / "gh_rules.py")],
 }
 EVENTS = 40
 MOMENT = 10
