@@ -49,7 +49,7 @@ class Format(NamedTuple):
         return rf"(?=[{self.alphabet}]{{0,60}}?{_RANDOM})[{self.alphabet}]{quantity}"
 
 
-_RANDOM = r"(?:\d|[a-z][A-Z]|[A-Z][a-z]|[A-Za-z]{30})"
+_RANDOM = r"(?:\d|[a-z][A-Z]|[A-Z][a-z]|[A-Z]{16}|[A-Za-z]{30})"
 """In every secret of an alphabet, and in few names of variables and files."""
 _KEY_BEGIN = r"-----\s{0,4}BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?\s{0,4}-----"
 _KEY_EDGE = rf"{_KEY_BEGIN}|KEY(?: BLOCK)?\s{{0,4}}-----"

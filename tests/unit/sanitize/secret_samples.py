@@ -90,6 +90,7 @@ STANDALONE: dict[str, Maker] = {
     "GitLab agent": of("glagent-", (WEB, 50)),
     "GitLab SCIM": of("glsoat-", (WEB, 20)),
     "AWS access key id": of("AKIA", (UPPER, 16)),
+    "AWS access key id of letters": of("AKIA", (string.ascii_uppercase, 16)),
     "AWS temporary key id": of("ASIA", (UPPER, 16)),
     "AWS session token": of("IQoJb3JpZ2lu", (B64, 300)),
     "Google API key": of("AIza", (WEB, 35)),
