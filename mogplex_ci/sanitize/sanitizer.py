@@ -31,7 +31,7 @@ JSON_NODES: Final = 20_000
 JSON_DEPTH: Final = 32
 """Bounds of one JSON value: characters of a string and of all strings, values in it, and how deep they are nested."""
 
-_MARGIN = 2048
+_MARGIN = 1024
 """Characters that are read beyond a limit, so that a secret at the limit is seen whole."""
 _BAD_START = r"[\s:#^~+-]"
 """Begins a command or a fold on some CI system."""

@@ -61,7 +61,7 @@ def test_what_was_read_only_to_find_secrets_is_not_shown() -> None:
 @pytest.mark.parametrize("before", [0, 1, 90, 99])
 def test_a_long_known_value_that_begins_before_a_limit_is_found(before: int) -> None:
     secret = "".join(f"{number:04}" for number in range(1_500))
-    shown = Sanitizer([secret]).clean(Untrusted("x" * before + secret + "y" * 20_000), limit=100)
+    shown = Sanitizer([secret]).clean(Untrusted("x" * before + secret + "y" * 19_000), limit=100)
     assert shown.startswith("x" * before + "***"[: 100 - before])
     assert "0001" not in shown
 
