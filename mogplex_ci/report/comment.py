@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import finish, retrying
@@ -34,6 +35,7 @@ STOPPED_SECONDS: Final = 0.5
 """The same after a stop signal: the CI system kills the job five seconds after it."""
 _DETAIL: Final = Detail(calls=0, tools=0, text=3_000)
 """GitHub takes 65,536 characters. The longest comment has eight such texts, two of them escaped to sixfold length."""
+_RUNNING: Final = Markdown.of("**The Mogplex run is running**")
 _MARKER: Final = "<!-- run-action "
 _DIGITS: Final = 32
 """Hexadecimal digits of a digest in the marker."""
@@ -100,57 +102,48 @@ class Comment:
         return hmac.new(self._token.encode(), f"comment {text}".encode(), hashlib.sha256).hexdigest()[:_DIGITS]
 
 
+@dataclass(eq=False)
 class CommentReport(Report):
     """Keeps the comment up to date. Failing to do so is a warning."""
 
-    def __init__(
-        self,
-        comment: Comment,
-        sanitizer: Sanitizer,
-        *,
-        key: str,
-        job_url: SafeText | None,
-        stop: Stop,
-        warn: Callable[[SafeText], None],
-    ) -> None:
-        """``key`` is the first idempotency key of the step: the same whichever run its tries found."""
-        self._comment = comment
-        self._safe = sanitizer
-        self._key = key
-        self._has_run = False
-        self._said = Markdown.of("**The Mogplex run is running**")
-        self._refused_with = ""
-        self._job_url = job_url
-        self._stop = stop
-        self._warn = warn
+    comment: Comment
+    safe: Sanitizer
+    key: str
+    """The first idempotency key of the step: the same whichever run its tries found."""
+    job_url: SafeText | None
+    stop: Stop
+    warn: Callable[[SafeText], None]
+    has_run: bool = False
+    said: Markdown = _RUNNING
+    refused_with: str = ""
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Write the comment when a run has started: its marker, by which ``post`` finds it, names the newest one."""
         if isinstance(update, NextRound):
-            found = self._safe.markdown(faults_line(update.faults, self._safe))
-            self._said = Markdown.of("**Round {} of {} is running** · {}", update.number, update.most, found)
+            found = self.safe.markdown(faults_line(update.faults, self.safe))
+            self.said = Markdown.of("**Round {} of {} is running** · {}", update.number, update.most, found)
         if isinstance(update, Started):
-            self._comment.is_about(update.run.id, key=None if update.followed else self._key)
-            self._has_run = True
-            self._write(Markdown.of("{}{}\n", self._said, job_link(self._safe, self._job_url)), CALLS_SECONDS)
+            self.comment.is_about(update.run.id, key=None if update.followed else self.key)
+            self.has_run = True
+            self._write(Markdown.of("{}{}\n", self.said, job_link(self.safe, self.job_url)), CALLS_SECONDS)
 
     def end(self, step: StepFacts) -> None:
         """Say in the comment how the run ended. Nothing is said when there was no run."""
         facts = step.facts
-        if not self._has_run or facts.run_id is None:
+        if not self.has_run or facts.run_id is None:
             return
-        parts = [Markdown.of("{}{}\n", top_line(facts, self._safe), job_link(self._safe, self._job_url))]
-        parts += [part for section in (why, rounds, gates, last_words) for part in section(facts, self._safe, _DETAIL)]
+        parts = [Markdown.of("{}{}\n", top_line(facts, self.safe), job_link(self.safe, self.job_url))]
+        parts += [part for section in (why, rounds, gates, last_words) for part in section(facts, self.safe, _DETAIL)]
         seconds = STOPPED_SECONDS if facts.result is Result.INTERRUPTED else CALLS_SECONDS
         self._write(Markdown.joined("\n", parts), seconds)
 
     def _write(self, text: Markdown, seconds: float) -> None:
         try:
-            self._comment.write(text, seconds, stop=None if self._stop.requested else self._stop)
+            self.comment.write(text, seconds, stop=None if self.stop.requested else self.stop)
         except GitHubError as error:
-            if self._refused_with != error.cause:  # said once, not when the run starts and again when it ends
-                self._refused_with = error.cause
-                self._warn(not_written(self._safe, error))
+            if self.refused_with != error.cause:  # said once, not when the run starts and again when it ends
+                self.refused_with = error.cause
+                self.warn(not_written(self.safe, error))
         except StopRequested:
             pass  # the loop that follows the run notices it next
 

@@ -114,7 +114,7 @@ class Recorder:
         comment = Comment(github, issue, inputs.api_key or "", clock)
         job_url = self.safe.url(self._platform.job_url)
         warn = self._warn_of_comment
-        self._reports.append(CommentReport(comment, self.safe, key=key.base, job_url=job_url, stop=stop, warn=warn))
+        self._reports.append(CommentReport(comment, self.safe, key.base, job_url, stop, warn))
 
     def show_request(self, inputs: ActionInputs) -> None:
         """Show the request that would be sent if this were no dry run."""
