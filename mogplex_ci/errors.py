@@ -8,7 +8,6 @@ import errno
 import json
 import re
 import traceback
-from importlib.resources import files
 from math import inf
 from pathlib import Path
 from typing import ClassVar, Final, LiteralString, NamedTuple
@@ -31,6 +30,7 @@ exit codes:
 
 TOKENS_PAGE: Final = "mogplex.com/settings/api-keys (Settings → Mogplex Keys)"
 """The documents' address, and the name that the newest Mogplex gives the page."""
+_MISSING_TOKEN: Final = Path(__file__).with_name("platforms") / "missing_token.json"
 
 
 class MogplexError(Exception):
@@ -159,7 +159,7 @@ class MissingTokenError(NotAuthorizedError):
 
     def __init__(self, system: str) -> None:
         """``system`` is the CI system's name: ``platforms/missing_token.json`` says where it hides secrets."""
-        texts = json.loads(files("mogplex_ci").joinpath("platforms/missing_token.json").read_text(encoding="utf-8"))
+        texts = json.loads(_MISSING_TOKEN.read_text(encoding="utf-8"))
         where = texts.get(system, texts["default"])
         remedy = f"{where} Issue one at {TOKENS_PAGE}. To pass without one: on-blocked: skip."
         cause = "there is no token: neither api-key nor MOGPLEX_API_KEY is set"

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -34,6 +34,7 @@ PROMPT_FILE_BYTES: Final = 4 * PROMPT_LIMIT + 100_000
 """Largest prompt file: a character takes at most four bytes, and white space around the prompt does not count."""
 EMULATOR_TOKEN: Final = "mog_EmulatorTokenOpensNothingReal000"  # noqa: S105 - it opens nothing
 """The token of the emulator's default world. It is public and opens nothing."""
+_SCHEMAS: Final = Path(__file__).parents[1] / "schemas"
 _LONGEST_MISTAKE: Final = 400
 """Characters of a text for which something else is suggested; longer ones would take time."""
 
@@ -159,7 +160,7 @@ class Input(NamedTuple):
 @cache
 def load_schema(name: str) -> Mapping[str, Any]:
     """Return the JSON Schema ``name``, such as ``inputs``, from the package data."""
-    text = files("mogplex_ci").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
+    text = (_SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 
