@@ -17,9 +17,9 @@ from mogplex_ci.sanitize.formats import word_start
 
 _NAME = (
     r"(?:pass(?:word|wd|phrase|code)|(?<=[_-])(?:pass|pat|auth)|(?<=\")auth(?=\")|pwd|(?<![a-z])psw|secret"
-    r"|(?<!publickey)token|credentials?|authorization|key)\d{0,2}(?![a-z0-9_])"
+    r"|(?<!publickey)token|credentials?|authorization|key)\d{0,2}(?=[\"'`\]*?&\s:=.|+<>\\]|\Z)"
 )
-"""How names of secrets end, in lower case; .NET's PublicKeyToken is none."""
+"""How names of secrets end, in lower case, and what may follow one; .NET's PublicKeyToken is none."""
 _NAME_STARTS = ("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat")
 """One of them begins every match of ``_NAME``."""
 _OPENING_KEYS = (
@@ -273,10 +273,10 @@ def _may_be_secret(value: str, name: str, doubt: _Doubt) -> bool:
     """Whether ``value`` looks like a secret where it may be something else."""
     if doubt is _Doubt.TEXT and not name.endswith(("token", "auth", "pat", "credentials")):
         return True
-    is_password = any(part in name for part in ("pass", "pwd", "psw"))
     if not _has_digit(value):
         is_word = value.isalpha() and value.islower() and "pass" not in value
-        return doubt is _Doubt.WORD and is_password and is_word and len(value) >= 6
+        return doubt is _Doubt.WORD and is_word and len(value) >= 6 and _is_password(name)
+    is_password = _is_password(name)
     digits = value.replace("_", "").replace(".", "")
     if (digits.isdigit() and len(digits) < 10) or (value[:2].lower() == "0x" and len(value) <= 18):
         return is_password and len(value) >= 4
@@ -284,6 +284,10 @@ def _may_be_secret(value: str, name: str, doubt: _Doubt) -> bool:
     if is_its_name or _compiled(_MEMBER).fullmatch(value):
         return False
     return len(value) >= (4 if is_password else 6) and bool(_compiled(_OPAQUE).fullmatch(value))
+
+
+def _is_password(name: str) -> bool:
+    return "pass" in name or "pwd" in name or "psw" in name
 
 
 def _has_digit(value: str) -> bool:
