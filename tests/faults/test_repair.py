@@ -21,6 +21,7 @@ from mogplex_ci.step.plan import plan_of_round
 from mogplex_ci.step.rounds import Rounds
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults import world as worlds
+from tests.faults.conftest import SCENARIOS
 from tests.faults.world import World
 from tests.github_api import TOKEN, FakeGitHub, Look, check
 
@@ -241,10 +242,12 @@ def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: Fake
     assert not result.left_behind
 
 
-def test_retries_and_rounds_count_apart(world: World, api: FakeGitHub) -> None:
+def test_retries_and_rounds_count_apart(api: FakeGitHub) -> None:
     api.rounds = [Look(), RED, GREEN]
-    step = Step(world, api, "queue-fails-once", retries="1")
-    assert outcome(step.play()) == ("success", "", 2)
+    world = World.serve(*SCENARIOS)  # the scenario fails once in the life of a service
+    with world.emulator:
+        step = Step(world, api, "queue-fails-once", retries="1")
+        assert outcome(step.play()) == ("success", "", 2)
     assert step.keys == ["", "-g2", "-r2"]
 
 

@@ -51,10 +51,6 @@ def most_in(times: Sequence[float], seconds: float) -> int:
     return max((sum(begin <= at < begin + seconds for at in times) for begin in times), default=0)
 
 
-def test_the_first_requests_do_not_wait() -> None:
-    assert send(TokenBudget(), VirtualTime(), [(0.0, Use.READ)] * 50) == [0.0] * 50
-
-
 def test_ten_starts_a_minute_and_thirty_an_hour() -> None:
     sent = sorted(send(TokenBudget(), VirtualTime(), [(0.0, Use.START)] * 31))
     assert sent[9] == 0

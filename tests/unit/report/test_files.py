@@ -27,7 +27,6 @@ from tests.unit.report.events import (
     github,
     inputs,
     result,
-    starting,
 )
 
 SECRET = "hunter2-hunter2"
@@ -178,14 +177,6 @@ def test_events_behind_them_do_not_wait_for_longer_than_a_silence(begun: str, re
     assert messages(path) == ["Bash started", "Bash finished"]
     report.on(None, feed.arrived(delta(rest, 201)))
     assert "".join(messages(path)[2:]) == ("***\n\n" if "KEY" in begun else begun + rest)
-
-
-@pytest.mark.parametrize("report", [ResultFile, JUnitFile])
-def test_a_file_of_an_earlier_step_is_removed_when_a_run_starts(report: Any, tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("earlier")
-    report(path, SAFE).on(None, starting())
-    assert not path.exists()
 
 
 def test_a_step_without_any_update_empties_an_earlier_events_file(tmp_path: Path) -> None:
