@@ -79,17 +79,12 @@ def find(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _find(text: str, prefix: str, format_: Format) -> Iterator[tuple[int, int]]:
-    expression, before = _compiled(format_.pattern), int(format_.before or 0)
-    at = text.find(prefix)
-    while at >= 0:
-        end = at + len(prefix)
-        neighbour = text[at - 1 : at]
-        is_inside = prefix[0].isalnum() and neighbour.isascii() and neighbour.isalnum()
-        if (before or not is_inside) and (match := expression.match(text, end)):
-            end = match.end()
-            start = word_start(text, at, before, "-+/=~.")
-            yield match.span(match.lastindex) if match.lastindex else (start, end)
-        at = text.find(prefix, end)
+    before, begin = int(format_.before or 0), re.escape(prefix)
+    if prefix[0].isalnum() and not before:
+        begin += f"(?<![A-Za-z0-9]{begin})"  # behind the prefix: an expression that begins with letters is found fast
+    for match in _compiled(f"{begin}(?:{format_.pattern})").finditer(text):
+        start = word_start(text, match.start(), before, "-+/=~.")
+        yield match.span(match.lastindex) if match.lastindex else (start, match.end())
 
 
 def word_start(text: str, at: int, most: int, punctuation: str) -> int:
