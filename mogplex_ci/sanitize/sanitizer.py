@@ -523,7 +523,8 @@ def show_controls(text: str) -> str:
         return text  # most text, told apart in a quarter of the time
     if not _compiled(_STRANGE).search(text):
         return text
-    return _compiled(_UNPRINTABLE).sub(_shown, _compiled(_LINE_BREAKS).sub("\n", _compiled(_TERMINAL).sub("", text)))
+    text = _compiled(_LINE_BREAKS).sub("\n", _compiled(_TERMINAL).sub("", text))
+    return _compiled(f"[{_INVISIBLE}]").sub(_shown, text).translate(_pictures())
 
 
 def take_out_invisible(text: str) -> tuple[str, list[str]]:
@@ -569,15 +570,16 @@ def _has_gitlab_time(text: str) -> bool:
 
 
 def _shown(match: re.Match[str]) -> str:
-    """Return the picture of a control, nothing for an invisible character, and a joiner inside an emoji as it is."""
-    char = match[0]
-    if char < "\x7f":
-        return chr(0x2400 + ord(char))
-    if char == "\x7f":
-        return "\u2421"
-    if char <= "\x9f" or "\ud800" <= char <= "\udfff":
-        return f"\\u{ord(char):04x}"
-    return char if _joins_emoji(char, match.string, match.start()) else ""
+    """Return nothing for an invisible character, and a joiner inside an emoji as it is."""
+    return match[0] if _joins_emoji(match[0], match.string, match.start()) else ""
+
+
+@cache
+def _pictures() -> dict[int, str]:
+    """Return the pictures of controls, and the numbers of those without one."""
+    pictures = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"}
+    numbers = {code: f"\\u{code:04x}" for code in (*range(0x80, 0xA0), *range(0xD800, 0xE000))}
+    return pictures | {0x7F: "\u2421"} | numbers
 
 
 def _joins_emoji(char: str, text: str, at: int) -> bool:
