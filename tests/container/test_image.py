@@ -202,5 +202,5 @@ def test_a_container_without_room_for_a_thread_says_so(image: str) -> None:
     command = ["docker", "run", "--rm", "--pids-limit", "1", "--network", "none", image, *request]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "The step cannot have more threads\nAllow it more threads (docker run --pids-limit)" in done.stdout
+    assert "The step cannot have more threads. Allow it more threads (docker run --pids-limit)" in done.stdout
     assert "Please report" not in done.stdout + done.stderr

@@ -79,7 +79,7 @@ def test_no_half_of_a_secret_is_printed(terminal: Terminal, tmp_path: Path) -> N
         run_id = terminal.against(emulator).started()
         shown = [
             terminal.mogplex("runs", "events", run_id, *flags)
-            for flags in ([], ["--follow"], ["--json"], ["--follow", "--json"])
+            for flags in (["--follow"], [], ["--json"], ["--follow", "--json"])  # the first one waits for the end
         ]
         (run,) = emulator.runs
         ids = [event["id"] for event in run.events]
