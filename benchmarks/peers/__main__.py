@@ -356,10 +356,12 @@ def claims() -> dict[str, int]:
     """Return how many faults each tool comes through, as README.md says."""
     sentence = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     found = re.search(
-        r"curl and jq comes through (\d+), a careful poller in Python through (\d+), .* step through (\d+)", sentence
+        r"curl and jq comes through (\d+), a careful poller in Python through (\d+), "
+        r"one with the rules of `gh agent-task` through (\d+), and this step through (\d+)",
+        sentence,
     )
     assert found, "README.md no longer says what each comes through"
-    return dict(zip(("curl loop", "requests poller", "this step"), map(int, found.groups()), strict=True))
+    return dict(zip(("curl loop", "requests poller", "gh's rules", "this step"), map(int, found.groups()), strict=True))
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def _rendered(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"mark": mark, "headline": headline, "duration": duration, "tone": tone}
+    environment.globals.update(mark=mark, headline=headline, duration=duration, tone=tone)
     style = environment.get_template("report.css.j2").render(filters=len(filters))
     yield from environment.get_template(template).generate(
         style=Markup(style),  # noqa: S704 - ours, and the policy names its hash
