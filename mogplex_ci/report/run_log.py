@@ -240,10 +240,9 @@ class RunLog:
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         call = self._activity.call
-        self._say(
-            *("Still ", self._activity.state(beat.run), " after ", duration(beat.elapsed)),
-            *(", ", duration(beat.silence), " since the last event", *((" (", *call, ")") if call else ())),
-        )
+        doing: tuple[Part, ...] = (" (", *call, ")") if call else ()
+        still = self._safe.sentence("Still ", self._activity.state(beat.run), " after ", duration(beat.elapsed))
+        self._say(still, ", ", duration(beat.silence), " since the last event", *doing)
 
     def _events_missing(self, update: u.EventsMissing) -> None:
         self._show_open_calls(ended=True)

@@ -205,12 +205,15 @@ def _next(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
 
 def _ids(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     """Yield the folded table of everything else that is known."""
-    rows = [
-        (Markdown.of(name), Markdown.code(value) if isinstance(value, CleanText) else Markdown.of(str(value)))
-        for name, value in facts.listed().items()
-    ]
+    rows = [(Markdown.of(name), _value(value)) for name, value in facts.listed().items()]
     if rows:
         yield folded(Markdown.of("Ids and counts"), _table([(Markdown.of(""), Markdown.of("")), *rows]))
+
+
+def _value(value: CleanText | LiteralString | int) -> Markdown:
+    if isinstance(value, CleanText):
+        return Markdown.code(value)
+    return Markdown.of("{}", value) if isinstance(value, int) else Markdown.of(value)
 
 
 def _table(rows: Iterable[Sequence[Markdown | SafeText | int]]) -> Markdown:
@@ -221,7 +224,7 @@ def _table(rows: Iterable[Sequence[Markdown | SafeText | int]]) -> Markdown:
 
 def _time(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield how long the phases took, and a chart if there are calls to draw beside them, folded when it is tall."""
-    took = [Markdown.of("{} {}", Markdown.of(name), duration(end - start)) for name, start, end in facts.spans]
+    took = [Markdown.of("{} {}", Markdown.of(at.phase.value), duration(at.ended - at.started)) for at in facts.spans]
     if took:
         yield Markdown.of("### Where the time went\n\n{}\n", Markdown.joined(" · ", took))
     calls = sum(len(use.calls) for use in facts.tools)
