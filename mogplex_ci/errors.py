@@ -5,7 +5,6 @@ Both lines are our own words; what the server or the user wrote is in ``detail``
 """
 
 import errno
-import json
 import re
 import traceback
 from math import inf
@@ -30,7 +29,6 @@ exit codes:
 
 TOKENS_PAGE: Final = "mogplex.com/settings/api-keys (Settings → Mogplex Keys)"
 """The documents' address, and the name that the newest Mogplex gives the page."""
-_MISSING_TOKEN: Final = Path(__file__).with_name("platforms") / "missing_token.json"
 
 
 class MogplexError(Exception):
@@ -157,11 +155,9 @@ class NotAuthorizedError(ApiError):
 class MissingTokenError(NotAuthorizedError):
     """The step was given no token."""
 
-    def __init__(self, system: str) -> None:
-        """``system`` is the CI system's name: ``platforms/missing_token.json`` says where it hides secrets."""
-        texts = json.loads(_MISSING_TOKEN.read_text(encoding="utf-8"))
-        where = texts.get(system, texts["default"])
-        remedy = f"{where} Issue one at {TOKENS_PAGE}. To pass without one: on-blocked: skip."
+    def __init__(self, advice: str) -> None:
+        """``advice`` says how the CI system hands secrets to a job."""
+        remedy = f"{advice} Issue one at {TOKENS_PAGE}. To pass without one: on-blocked: skip."
         cause = "there is no token: neither api-key nor MOGPLEX_API_KEY is set"
         super().__init__(cause, code="UNAUTHORIZED", remedy=remedy)
 

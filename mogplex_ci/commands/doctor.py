@@ -230,7 +230,7 @@ def _print(check: LiteralString, finding: Finding, console: Console, *, as_json:
 
 def _check_token(job: Job) -> Iterator[Finding]:
     if not job.token:
-        missing = errors.MissingTokenError(job.platform.name)
+        missing = errors.MissingTokenError(job.platform.token_advice)
         remedy = missing.remedy if job.is_in_ci else remedy_of(missing)
         yield Finding(Mark.FAILED, "there is none ({})", (missing.code,), remedy, missing.exit_code)
         return

@@ -26,6 +26,7 @@ from mogplex_ci.models import StartRequest
 from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
 from mogplex_ci.platforms.base import github_api
 from mogplex_ci.platforms.event_words import leaves_fence_open
+from mogplex_ci.platforms.gitlab import job_timeout
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import decode, inside, read_text, writable
 
@@ -157,10 +158,10 @@ def read_inputs(
 
 
 def _warnings(read: ActionInputs, env: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield warnings about inputs that the job does not leave room for. Only GitLab tells a job its own timeout."""
-    seconds = env.get("CI_JOB_TIMEOUT", "")
-    if read.wait and not read.dry_run and seconds.isdecimal() and read.timeout >= int(seconds):
-        fault = f"is {read.timeout:,.10g} s, and the job's own is {int(seconds):,} s: the job is killed first"
+    """Yield warnings about inputs that the job does not leave room for."""
+    seconds = job_timeout(env)
+    if read.wait and not read.dry_run and seconds is not None and read.timeout >= seconds:
+        fault = f"is {read.timeout:,.10g} s, and the job's own is {seconds:,} s: the job is killed first"
         yield Problem("timeout", fault, "Lower it, or raise the job's timeout.")
 
 

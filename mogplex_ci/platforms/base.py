@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -95,6 +96,17 @@ class Platform:
         """How many jobs like this one, itself included, may run at once and share one token; at least 1."""
         value = self.env.get(self.system.parallel_jobs, "")
         return int(value) if re.fullmatch(r"[1-9]\d{0,5}", value, re.ASCII) else 1
+
+    @property
+    def workflow_run(self) -> str:
+        """GitHub's id of the workflow run whose job this is; empty on every other system."""
+        return self.env.get(self.system.workflow_run, "")
+
+    @property
+    def token_advice(self) -> str:
+        """Advice where the token is missing: how the system hands secrets to a job."""
+        advice: dict[str, str] = json.loads(Path(__file__).with_name("missing_token.json").read_text(encoding="utf-8"))
+        return advice.get(self.name, advice["default"])
 
     @property
     def workspace(self) -> Path:

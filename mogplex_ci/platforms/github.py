@@ -61,9 +61,12 @@ GITHUB: Final = System(
     workspace="GITHUB_WORKSPACE",
     job_url=_job_url,
     is_debug=equals("RUNNER_DEBUG", "1"),
+    workflow_run="GITHUB_RUN_ID",
 )
-# Its repositories are on the server's own forge, and Mogplex works on GitHub repositories.
-FORGEJO: Final = GITHUB._replace(name="forgejo", matches=_is_forgejo, attempt=_forgejo_attempt, repository="")
+# Its repositories and workflow runs are on the server's own forge, and Mogplex works on GitHub repositories.
+FORGEJO: Final = GITHUB._replace(
+    name="forgejo", matches=_is_forgejo, attempt=_forgejo_attempt, repository="", workflow_run=""
+)
 
 
 class GitHubActions(Platform):

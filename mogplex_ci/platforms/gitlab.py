@@ -58,6 +58,12 @@ GITLAB: Final = System(
 )
 
 
+def job_timeout(env: Env) -> int | None:
+    """Return after how many seconds the job is killed. Only GitLab tells a job its own timeout."""
+    seconds = env.get("CI_JOB_TIMEOUT", "")
+    return int(seconds) if seconds.isdecimal() else None
+
+
 class GitLab(Platform):
     """GitLab CI, on gitlab.com or a self-managed server."""
 

@@ -133,6 +133,8 @@ class System(NamedTuple):
     is_debug: Ask = is_set()
     """Asks whether the system's own switch for diagnostics is on."""
     exports: Exports | None = None
+    workflow_run: str = ""
+    """GitHub's id of the workflow run whose job this is: no gate waits for its checks."""
 
 
 def cloned(variable: str) -> Callable[[Env], str | None]:

@@ -116,7 +116,7 @@ def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
         step.stop,
         step.began + inputs.timeout,
         losses=step.recorder.safe.losses,
-        own_run=step.platform.env.get("GITHUB_RUN_ID", ""),
+        own_run=step.platform.workflow_run,
         rehearsed=_rehearsed_by(inputs),
         repairs=inputs.repair,
     )

@@ -51,7 +51,7 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
             raise UntrustedPromptError(words)
     if inputs.api_key is None:  # before the event: it is what a fork's pull request lacks
         if inputs.on_blocked != "skip":
-            raise MissingTokenError(step.platform.name)
+            raise MissingTokenError(step.platform.token_advice)
         return "There is no api-key, as in a fork's pull request."
     if (outsider := step.platform.untrusted_trigger(trust)) is not None:
         if inputs.on_blocked != "skip":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+from io import StringIO
 
 import pytest
 
 from mogplex_ci.errors import InternalError, MissingTokenError, Problem, UsageError, could_be_credential
+from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.sanitizer import INLINE_LIMIT
 from mogplex_ci.untrusted import Untrusted
@@ -86,6 +88,6 @@ def test_a_limit_of_the_machine_is_told_from_a_fault_of_the_program(error: Excep
 
 @pytest.mark.parametrize("system", sorted(ENVIRONMENTS))
 def test_what_to_do_about_a_missing_token_fits_into_a_message(system: str) -> None:
-    remedy = MissingTokenError(system).remedy
+    remedy = MissingTokenError(detect(ENVIRONMENTS[system], StringIO()).token_advice).remedy
     assert "settings/api-keys" in remedy
     assert len(remedy) <= INLINE_LIMIT

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import MissingTokenError
+from mogplex_ci.platforms import detect
 from tests.contract.scripted import serving
 from tests.e2e.cli.terminal import Terminal
 from tests.github_api import TOKEN, FakeGitHub
@@ -155,7 +157,7 @@ def test_json_has_every_check_in_order(terminal: Terminal) -> None:
         "check": "token",
         "mark": "failed",
         "message": "there is none (UNAUTHORIZED)",
-        "remedy": MissingTokenError("github").remedy,
+        "remedy": MissingTokenError(detect(GITHUB, StringIO()).token_advice).remedy,
     }
     assert findings(ended)["base-url"]["mark"] == "failed"
     assert ended.code == 64

@@ -328,6 +328,12 @@ def test_parallel_jobs_share_the_tokens_budget(name: str, variable: str) -> None
     assert platform(ENVIRONMENTS[name] | {variable: "many"}).parallel_jobs == 1
 
 
+def test_only_github_tells_whose_checks_the_job_belongs_to() -> None:
+    """Forgejo and Gitea count workflow runs of their own in the same variable."""
+    found = {name: platform(env).workflow_run for name, env in ENVIRONMENTS.items()}
+    assert {name: run for name, run in found.items() if run} == {"github": ENVIRONMENTS["github"]["GITHUB_RUN_ID"]}
+
+
 def test_a_repository_that_azure_hosts_has_no_owner() -> None:
     assert platform(ENVIRONMENTS["azure"] | {"BUILD_REPOSITORY_NAME": "web"}).repository() is None
 
