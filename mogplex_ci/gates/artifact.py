@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import ApiError, ConflictError, GitHubError, MogplexError, NotFoundError, OldServiceError
 from mogplex_ci.gates.case import Case, Verdict
+from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from mogplex_ci.run.updates import Update
 
 FETCH_SECONDS: Final = 60.0
 """How long to ask for the artifact."""

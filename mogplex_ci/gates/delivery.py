@@ -6,17 +6,14 @@ GitHub's word decides. Without a token for it the run's ``git_delivery`` event d
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.case import CHECK_PAUSE, Case, Evidence, Verdict
+from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from mogplex_ci.run.updates import Update
 
 SETTLE_SECONDS: Final = 30.0
 """How long GitHub may take to show a pushed commit at the head of its pull request."""

@@ -6,15 +6,12 @@ bounded, and no time, id or address is among them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from mogplex_ci.platforms.event_words import fenced
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mogplex_ci.run.result import Gate, Round
-    from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.run.result import Gate, Round
+from mogplex_ci.sanitize import Sanitizer
 
 LEAST_TIME: Final = 0.1
 """The part of ``timeout`` that must be left when a round is started."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from mogplex_ci.gates.artifact import judge_artifact
+from mogplex_ci.gates.case import Case, Verdict
 from mogplex_ci.gates.checks import judge_checks
 from mogplex_ci.gates.delivery import judge_branch, judge_change, judge_paths, judge_pull_request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
-
-    from mogplex_ci.gates.case import Case, Verdict
-    from mogplex_ci.run.updates import Update
+from mogplex_ci.run.updates import Update
 
 NOT_JUDGED: Final = "NOT_JUDGED"
 """Error code of what could not be asked."""

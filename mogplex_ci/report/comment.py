@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.report import Report
-from mogplex_ci.report.facts import faults_line
+from mogplex_ci.report.facts import StepFacts, faults_line
 from mogplex_ci.report.summary import Detail, gates, last_words, rounds, top_line, why
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import NextRound, Started, Update
@@ -24,10 +25,7 @@ from mogplex_ci.sanitize import Markdown, SafeText, Sanitizer
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mogplex_ci.github_api import GitHubApi
-    from mogplex_ci.report.facts import StepFacts
 
 CALLS_SECONDS: Final = 15.0
 """How long GitHub is asked for one change of the comment. The run is not followed meanwhile."""

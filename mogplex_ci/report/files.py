@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
 from xml.etree import ElementTree
 
 from mogplex_ci.models import Event, EventKind, Run
@@ -16,14 +18,9 @@ from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import PhaseSpan, ToolUse
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Update
+from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import discard, open_text, write_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from mogplex_ci.sanitize import CleanText, SafeText, Sanitizer
 
 VERSION: Final = 1
 """Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or changes its meaning."""

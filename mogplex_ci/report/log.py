@@ -9,28 +9,24 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Final, LiteralString
+from collections.abc import Callable, Mapping
+from typing import Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import Problem, RateLimitedError
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Level, Place, Platform
+from mogplex_ci.platforms.event_words import EventText
 from mogplex_ci.platforms.system import System
 from mogplex_ci.report import Report, text
-from mogplex_ci.report.facts import what_is_played
+from mogplex_ci.report.facts import RunFacts, StepFacts, what_is_played
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, LogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
+from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.platforms.event_words import EventText
-    from mogplex_ci.report.facts import RunFacts, StepFacts
-    from mogplex_ci.run.updates import Update
 
 LAST_LINES: Final = 30
 """Lines at the end of a run's log that are shown even if the log is too long."""

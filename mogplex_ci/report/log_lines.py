@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, LiteralString
+from collections.abc import Iterable, Sequence
+from typing import Final, LiteralString
 
+from mogplex_ci.models import Event, FileLocation
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.report import text
-from mogplex_ci.sanitize import BLOCK_LIMIT
+from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from mogplex_ci.models import Event, FileLocation
-    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer
 
 DETAILS_LIMIT: Final = 2_000_000
 """Bytes of details and of the agent's words. GitLab cuts a log at 4 MiB: the result must come before that."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, LiteralString, assert_never
+from collections.abc import Iterable, Sequence
+from typing import LiteralString, assert_never
 
 from mogplex_ci.api.retry import Waiting
+from mogplex_ci.errors import MogplexError
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import FEED_LIMIT, Event
 from mogplex_ci.platforms.base import Level
 from mogplex_ci.report import text
@@ -19,21 +22,15 @@ from mogplex_ci.report.facts import (
     faults_line,
     gate_facts,
 )
+from mogplex_ci.report.log_lines import LogLines
+from mogplex_ci.report.text import EntryText
 from mogplex_ci.run import updates as u
+from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall, ToolUse
+from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import Part, SafeText, clock, count, duration
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from mogplex_ci.errors import MogplexError
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.report.log_lines import LogLines
-    from mogplex_ci.report.text import EntryText
-    from mogplex_ci.run.agent_text import Checkpoint
-    from mogplex_ci.run.updates import Update
 
 
 class RunLog:

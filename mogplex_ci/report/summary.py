@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, LiteralString, NamedTuple
 
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report
+from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
 from mogplex_ci.report.text import NAME_LIMIT, headline, mark, title_of
 from mogplex_ci.run.result import Result
+from mogplex_ci.run.timeline import ToolCall
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
-    from mogplex_ci.run.timeline import ToolCall
 
 LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""

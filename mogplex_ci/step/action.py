@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from mogplex_ci.inputs.flags import flag_parser
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
+from mogplex_ci.run.result import RunResult
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
 from mogplex_ci.step.guards import reason_to_skip, skipped
@@ -16,11 +17,6 @@ from mogplex_ci.step.include_event import include_event
 from mogplex_ci.step.plan import key_of, plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import SystemClock, stop_of_process
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from mogplex_ci.run.result import RunResult
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

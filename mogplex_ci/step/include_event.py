@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from mogplex_ci.errors import ContextChangedError, GitHubError, Problem, UsageError
 from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.event_words import Words, as_compared, event_text, leaves_fence_open
+from mogplex_ci.step.execute import Step
 from mogplex_ci.step.guards import ask_github
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.step.execute import Step
 
 
 def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionInputs]:

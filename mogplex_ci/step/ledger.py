@@ -6,15 +6,12 @@ import hashlib
 import hmac
 import json
 import threading
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from collections.abc import Callable, Generator, Hashable, Sequence
+from typing import NamedTuple, TypeVar
 
 from mogplex_ci.errors import UsageError
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.run.updates import NextKey, Started, Starting, Update
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable, Sequence
-
-    from mogplex_ci.platforms.base import Platform
 
 T = TypeVar("T")
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.inputs.declared import is_uuid
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import Repair, Repo
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.run.one import Plan
 from mogplex_ci.run.start import Key, OnRerun, derive_key
-
-if TYPE_CHECKING:
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Repair, Repo
-    from mogplex_ci.platforms.base import Platform
 
 
 def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:

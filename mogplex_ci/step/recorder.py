@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING, LiteralString, TypeVar
+from typing import LiteralString, TypeVar
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.errors import InternalError, Problem, UsageError
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import ARTIFACT_FILE, DIAGNOSTICS_FILE, EVENTS_FILE, JUNIT_FILE, PAGE_FILE, RESULT_FILE
+from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.event_words import EventText
+from mogplex_ci.report import Report
 from mogplex_ci.report.comment import Comment, CommentReport
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
@@ -18,22 +24,13 @@ from mogplex_ci.report.log import SAID_AT_ONCE, Log
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
 from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.start import Key
 from mogplex_ci.run.updates import Started, Update
+from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, Value
 from mogplex_ci.step.ledger import Ledger
+from mogplex_ci.step.plan import Item
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
-
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.platforms.base import Platform
-    from mogplex_ci.platforms.event_words import EventText
-    from mogplex_ci.report import Report
-    from mogplex_ci.run.start import Key
-    from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, Value
-    from mogplex_ci.step.plan import Item
-    from mogplex_ci.waiting import Clock, Stop
+from mogplex_ci.waiting import Clock, Stop
 
 T = TypeVar("T")
 

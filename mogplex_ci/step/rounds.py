@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
 
-from mogplex_ci.gates import judge_run
+from mogplex_ci.gates import Case, judge_run
 from mogplex_ci.gates.repair import reason_to_end, report_of
 from mogplex_ci.models import Repair, Repo
+from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Result, Round, RunResult
 from mogplex_ci.run.updates import NextRound, Update
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from mogplex_ci.gates import Case
-    from mogplex_ci.run.one import Execution, Plan
-    from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.sanitize import Sanitizer
 
 
 class Rounds:
