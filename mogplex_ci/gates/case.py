@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -56,8 +55,7 @@ class Requirements(NamedTuple):
         return self.words | {name for name, value in inputs.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(NamedTuple):
     """Whom gates ask, and for how long."""
 
     client: Client

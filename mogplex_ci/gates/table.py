@@ -1,7 +1,5 @@
 """The gates: the input that asks for each, its error code, its judge, and the words for all that it may find."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from typing import Final, NamedTuple

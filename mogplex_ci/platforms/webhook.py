@@ -346,7 +346,7 @@ class _Prompt:
     def _folded(self, text: str) -> str:
         """Return the letters and digits of ``text`` without case, in one spelling, characters of CJK twice."""
         letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
-        folded = re.sub(_CJK, r"\g<0>\g<0>", letters)
+        folded = letters if letters.isascii() else re.sub(_CJK, r"\g<0>\g<0>", letters)  # compiled only when needed
         return folded.replace(self._own_address, "") if self._own_address else folded
 
 

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mogplex_ci.api.retry import finish, retrying
@@ -100,20 +99,25 @@ class Comment:
         return hmac.new(self._token.encode(), f"comment {text}".encode(), hashlib.sha256).hexdigest()[:_DIGITS]
 
 
-@dataclass(eq=False)
 class CommentReport(Report):
-    """Keeps the comment up to date. Failing to do so is a warning."""
+    """Keeps the comment up to date. Failing to do so is a warning.
 
-    comment: Comment
-    safe: Sanitizer
-    key: str
-    """The first idempotency key of the step: the same whichever run its tries found."""
-    job_url: SafeText | None
-    stop: Stop
-    warn: Callable[[SafeText], None]
-    has_run: bool = False
-    said: Markdown = _RUNNING
-    refused_with: str = ""
+    ``key`` is the first idempotency key of the step: the same whichever run its tries found.
+    """
+
+    def __init__(
+        self,
+        comment: Comment,
+        safe: Sanitizer,
+        key: str,
+        job_url: SafeText | None,
+        stop: Stop,
+        warn: Callable[[SafeText], None],
+    ) -> None:
+        self.comment, self.safe, self.key, self.job_url, self.stop, self.warn = comment, safe, key, job_url, stop, warn
+        self.has_run = False
+        self.said = _RUNNING
+        self.refused_with = ""
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Write the comment when a run has started: its marker, by which ``post`` finds it, names the newest one."""

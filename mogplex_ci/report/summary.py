@@ -1,7 +1,5 @@
 """The job summary: markdown that says how the step ended, why, and what to do next."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, LiteralString, NamedTuple
 

@@ -3,7 +3,6 @@
 A source does the waiting and the requests. ``follow`` decides about the news.
 """
 
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -53,15 +52,15 @@ class NoStream(NamedTuple):
 News = Opened | Arrived | NoStream | Run | EventPage
 
 
-@dataclass
 class RunReader:
     """Asks the API about one run. A stop signal ends each call, and none outlasts ``deadline`` by much."""
 
-    client: "Client"
-    run_id: str
-    clock: Clock
-    stop: Stop
-    deadline: float = inf
+    def __init__(self, client: "Client", run_id: str, clock: Clock, stop: Stop) -> None:
+        self.client = client
+        self.run_id = run_id
+        self.clock = clock
+        self.stop = stop
+        self.deadline = inf
 
     @property
     def now(self) -> float:

@@ -1,6 +1,5 @@
 """How a step ended: the one place where a run's state becomes a result and an exit code."""
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -69,8 +68,10 @@ class Round(NamedTuple):
         return tuple(gate for gate in self.gates if not gate.passed)
 
 
-@dataclass(frozen=True)
-class RunResult:
+_NO_EVENTS: Final = Timeline()
+
+
+class RunResult(NamedTuple):
     """How the step ended, with all that is known about its run."""
 
     result: Result
@@ -88,7 +89,7 @@ class RunResult:
     duration: float = 0.0
     """Seconds since the step began."""
     requests_sent: int = 0
-    timeline: Timeline = field(default_factory=Timeline)
+    timeline: Timeline = _NO_EVENTS
     repo: Repo | None = None
     """None when it was not found, or the token does not list it."""
     run: Run | None = None
@@ -107,9 +108,6 @@ class RunResult:
     """With ``repair``: the runs that were judged, in order. All else is about the last one."""
     left_behind: bool = False
     """An unwanted run of this step may still be running: it could not be cancelled, or its id is not known."""
-
-    _replace = replace
-    """As a named tuple has it."""
 
     def as_dry_run(self) -> "RunResult":
         """Return the result of a dry run that played to its end; an interrupted or broken one stays as it is."""

@@ -5,7 +5,6 @@ report, the outputs and the result file read the finished timeline.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
@@ -150,22 +149,22 @@ class ToolUse(NamedTuple):
         return sum(call.failed for call in self.calls)
 
 
-@dataclass
 class Outcome:
     """The run's end according to its events since its last pause."""
 
-    pull_request_url: Untrusted | None = None
-    """The pull request that the run opened."""
-    changed: bool | None = None
-    """Whether the run changed anything; None when no delivery event was seen."""
-    failure: Untrusted | None = None
-    """Why the run failed, in the agent's or the service's words."""
-    failure_code: Untrusted | None = None
-    delivery_failed: bool = False
-    """Whether the agent finished, but its changes could not be pushed."""
-    agent_exited: bool = False
-    kinds: set[EventKind] = field(default_factory=set)
-    """Which of the events that end a run were seen."""
+    def __init__(self) -> None:
+        self.pull_request_url: Untrusted | None = None
+        """The pull request that the run opened."""
+        self.changed: bool | None = None
+        """Whether the run changed anything; None when no delivery event was seen."""
+        self.failure: Untrusted | None = None
+        """Why the run failed, in the agent's or the service's words."""
+        self.failure_code: Untrusted | None = None
+        self.delivery_failed = False
+        """Whether the agent finished, but its changes could not be pushed."""
+        self.agent_exited = False
+        self.kinds: set[EventKind] = set()
+        """Which of the events that end a run were seen."""
 
 
 class Timeline:

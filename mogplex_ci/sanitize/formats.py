@@ -3,8 +3,6 @@
 ``formats.tsv`` holds the formats, one a line, each with the page of the vendor that documents it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import cache

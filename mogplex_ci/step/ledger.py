@@ -1,7 +1,5 @@
 """The runs that ``post`` must cancel: those that this step owns and that are not over."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

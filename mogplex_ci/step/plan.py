@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.inputs.read import ActionInputs
@@ -73,12 +71,11 @@ def _random_name() -> str:
     return str(uuid4())
 
 
-@dataclass(frozen=True, eq=False)
 class Item:
-    """One of several runs of a step."""
+    """One of several runs of a step, with the inputs of its task."""
 
-    number: int
-    repo: Repo
-    inputs: ActionInputs
-    """Those of its task."""
-    plan: Plan
+    def __init__(self, number: int, repo: Repo, inputs: ActionInputs, plan: Plan) -> None:
+        self.number = number
+        self.repo = repo
+        self.inputs = inputs
+        self.plan = plan
