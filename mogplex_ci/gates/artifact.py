@@ -77,12 +77,12 @@ def _refuse(constant: str) -> object:
 
 
 def _faults(case: Case, content: Untrusted) -> list[str]:
-    from mogplex_ci.gates.schema import faults_in_child  # only for steps that use it
-
     schema, judge = case.wanted.schema, case.judge
+    if schema is None:
+        return []
+    from mogplex_ci.gates.schema import faults_in_child  # loads jsonschema
+
     try:
-        if schema is None:
-            return []
         seconds = max(min(judge.deadline - judge.clock.monotonic(), VALIDATION_SECONDS), 0.0)
         with judge.stop.interrupting():
             return content.inspect(lambda value: faults_in_child(value, schema, seconds))

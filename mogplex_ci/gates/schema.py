@@ -10,19 +10,23 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from mogplex_ci.gates.ecma import python_pattern
+from jsonschema import FormatChecker
+from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.validators import extend, validator_for
+from referencing import Registry, Resource
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import specification_with
+from regress import Regex, RegressError
+
 from mogplex_ci.waiting import bounded
 
-_MAPS: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies")
-"""Keywords whose values are schemas by name."""
-_VALUES: Final = ("enum", "const", "default", "examples")
-"""Keywords whose values are no schemas."""
 _PROBES: Final[tuple[object, ...]] = (None, 0, "", [], {})
 """Values on which a schema that refers to itself without end, or to nothing, shows it."""
 _CPU_SECONDS: Final = 60
@@ -42,6 +46,19 @@ def _matches(pattern: str) -> Callable[[str], bool]:
     return lambda text: re.fullmatch(pattern, text, re.ASCII) is not None
 
 
+@cache
+def _regex(pattern: str) -> Regex:
+    r"""Return the regular expression, by the rules for Unicode; without them if they forbid it, as ``[\w-.]``.
+
+    Raises:
+        RegressError: it is none.
+    """
+    try:
+        return Regex(pattern, "u")
+    except RegressError:
+        return Regex(pattern)
+
+
 def _uri(text: str) -> bool:
     return re.fullmatch(rf"[A-Za-z][A-Za-z0-9+.-]*:{_LETTERS}(?:#{_LETTERS})?", text) is not None and bool(
         urlsplit(text)
@@ -57,7 +74,7 @@ FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "ipv4": lambda text: bool(IPv4Address(text)),
     "ipv6": lambda text: "%" not in text and bool(IPv6Address(text)),
     "json-pointer": _matches(r"(?:/(?:[^~/]|~[01])*)*"),
-    "regex": lambda text: bool(python_pattern(text)),
+    "regex": lambda text: bool(_regex(text)),
     "time": _matches(_TIME),
     "uri": _uri,
     "uri-reference": lambda text: _uri(text) or _uri(f"x:{text}"),
@@ -68,44 +85,45 @@ FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
 
 def schema_fault(schema: Mapping[str, Any]) -> str | None:
     """Return why nothing can be checked against ``schema``, as ``is not a JSON Schema``; None when that is possible."""
-    from jsonschema import FormatChecker
-    from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import validator_for
-    from referencing.exceptions import Unresolvable
-
+    stock: Any = validator_for(schema)
     try:
-        # Without formats: patterns would have to be Python's.
-        check: Callable[..., None] = validator_for(schema).check_schema
-        check(schema, format_checker=FormatChecker(formats=()))
-        translation = _Translation()
-        validator = _validator(translation.of(schema))
-        formats = {str(part["format"]) for part in translation.parts if "format" in part}
-        if unknown := sorted(formats - FORMATS.keys()):
-            return f"uses the format {unknown[0]}, and only {', '.join(FORMATS)} can be checked"
-        for part in translation.parts:
+        stock.check_schema(schema, format_checker=_checker("regex"))
+        validator = _validator(schema)
+        parts = list(_parts(specification_with(stock.META_SCHEMA["$schema"]).create_resource(validator.schema)))
+        for part in parts:
             for probe in _PROBES:
                 list(validator.evolve(schema=part).iter_errors(probe))
-    except SchemaError:
-        return "is not a JSON Schema"
+    except SchemaError as error:
+        return "has a pattern that is not valid" if error.validator == "format" else "is not a JSON Schema"
     except Unresolvable:
         return "refers to another document, which is not read, or to nothing"
     except RecursionError:
         return "refers to itself without end, or is nested too deeply"
-    except ValueError as error:
-        return f"has a pattern that {error}"
+    keywords = {keyword for part in parts for keyword in part}
+    if "$schema" in keywords:
+        return "names a dialect of JSON Schema in a part of it"
+    if {"patternProperties", "unevaluatedProperties"} <= keywords:
+        return "uses patternProperties and unevaluatedProperties, which cannot be checked together"
+    formats = {str(part["format"]) for part in parts if "format" in part}
+    if unknown := sorted(formats - FORMATS.keys()):
+        return f"uses the format {unknown[0]}, and only {', '.join(FORMATS)} can be checked"
     return None
+
+
+def _parts(schema: Resource[Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the schemas that a schema is made of, itself included, but for ``true`` and ``false``."""
+    if isinstance(schema.contents, dict):
+        yield schema.contents
+    for part in schema.subresources():
+        yield from _parts(part)
 
 
 def faults(content: Any, schema: Mapping[str, Any]) -> list[str]:
     """Return every fault of ``content`` with its JSON pointer, sorted."""
-    translation = _Translation()
     found = []
-    for error in _validator(translation.of(schema)).iter_errors(content):
-        words = error.message
-        if error.validator == "pattern":
-            words = f"{json.dumps(error.instance)} does not match {translation.originals[str(error.validator_value)]}"
+    for error in _validator(schema).iter_errors(content):
         steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error.absolute_path)
-        found.append(f"/{'/'.join(steps)}: {words}")
+        found.append(f"/{'/'.join(steps)}: {error.message}")
     return sorted(found)
 
 
@@ -134,54 +152,62 @@ def faults_in_child(content: Any, schema: Mapping[str, Any], seconds: float) -> 
 
 
 def _validator(schema: Mapping[str, Any]) -> Any:
-    """Return what validates by a translated schema."""
-    from jsonschema import FormatChecker
-    from jsonschema.validators import validator_for
-    from referencing import Registry
+    """Return what validates by ``schema``, whose dialect is replaced by ours: jsonschema takes patterns as Python's."""
+    ours: Any = extend(validator_for(schema), _KEYWORDS)  # type: ignore[no-untyped-call]  # stubs lack it
+    rest = {keyword: value for keyword, value in schema.items() if keyword != "$schema"}
+    return ours(rest, registry=Registry(), format_checker=_checker(*FORMATS))
 
+
+def _checker(*names: str) -> FormatChecker:
+    """Return what asserts the formats of these names."""
     checker = FormatChecker(formats=())
-    for name, check in FORMATS.items():
-        checker.checks(name, raises=ValueError)(lambda value, check=check: not isinstance(value, str) or check(value))
-    return validator_for(schema)(schema, registry=Registry(), format_checker=checker)
+    for name in names:
+        checker.checks(name, raises=(ValueError, RegressError))(
+            lambda value, check=FORMATS[name]: not isinstance(value, str) or check(value)
+        )
+    return checker
 
 
-class _Translation:
-    """A schema with patterns of Python's."""
+def _matches_in(pattern: str, text: str) -> bool:
+    """Whether ``pattern`` matches somewhere in ``text``; half a character is written as it will be in outputs."""
+    return _regex(pattern).find(text.encode(errors="backslashreplace").decode()) is not None
 
-    def __init__(self) -> None:
-        self.originals: dict[str, str] = {}
-        """Patterns as they were, by what they became."""
-        self.parts: list[dict[str, Any]] = []
-        """The schemas that the schema is made of, itself included; also what is none and looks like one."""
 
-    def of(self, value: Any, keyword: str = "") -> Any:
-        """Return the translation of a schema, or of the value of one of its keywords.
+def _pattern(validator: Any, pattern: str, instance: Any, _: object) -> Iterator[ValidationError]:
+    if validator.is_type(instance, "string") and not _matches_in(pattern, instance):
+        yield ValidationError(f"{json.dumps(instance)} does not match {pattern}")
 
-        Raises:
-            ValueError: a pattern is not valid.
-        """
-        if isinstance(value, list):
-            return [self.of(item) for item in value]
-        if not isinstance(value, dict):
-            return self._pattern(value) if keyword == "pattern" and isinstance(value, str) else value
-        found: dict[str, Any] = {}
-        for name, item in value.items():
-            if name in _MAPS and isinstance(item, dict):
-                keys = map(self._key, range(len(item)), item) if name == "patternProperties" else item
-                found[name] = dict(zip(keys, map(self.of, item.values()), strict=True))
+
+def _pattern_properties(
+    validator: Any, patterns: Mapping[str, Any], instance: Any, _: object
+) -> Iterator[ValidationError]:
+    if validator.is_type(instance, "object"):
+        for pattern, schema in patterns.items():
+            for name, value in instance.items():
+                if _matches_in(pattern, name):
+                    yield from validator.descend(value, schema, path=name, schema_path=pattern)
+
+
+def _additional_properties(
+    validator: Any, additional: Any, instance: Any, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    if validator.is_type(instance, "object"):
+        known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+        for name, value in instance.items():
+            if name in known or any(_matches_in(pattern, name) for pattern in patterns):
+                continue
+            if additional is False:
+                yield ValidationError(f"the property {json.dumps(name)} is not allowed")
             else:
-                found[name] = item if name in _VALUES else self.of(item, name)
-        self.parts.append(found)
-        return found
+                yield from validator.descend(value, additional, path=name)
 
-    def _pattern(self, text: str) -> str:
-        translated = python_pattern(text)
-        self.originals[translated] = text
-        return translated
 
-    def _key(self, number: int, text: str) -> str:
-        """Return a pattern that is no other one's."""
-        return f"{self._pattern(text)}(?#{number})"
+_KEYWORDS: Final = {
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional_properties,
+}
+"""The keywords that match patterns."""
 
 
 def main() -> None:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import json
-import random
-import re
-import subprocess
 from typing import Any
 
 import pytest
 
-from mogplex_ci.gates.ecma import python_pattern
 from mogplex_ci.gates.schema import FORMATS, faults, schema_fault
-from tests.require import require
 
 TREE = {"properties": {"children": {"items": {"$ref": "#"}}}}
 
@@ -25,7 +18,18 @@ TREE = {"properties": {"children": {"items": {"$ref": "#"}}}}
         ({"pattern": r"^\d+$"}, "\u0663", ["/"]),
         ({"pattern": r"^\w+$"}, "\u00fc", ["/"]),
         ({"patternProperties": {r"^\d$": {"type": "string"}, "^[0-9]$": True}}, {"1": 1}, ["/1"]),
-        ({"patternProperties": {"^[a-z]+$": True}, "additionalProperties": False}, {"a\n": 1}, ["/"]),
+        ({"patternProperties": {"^[a-z]+$": True}, "additionalProperties": False}, {"a\n": 1, "b": 2}, ["/"]),
+        ({"properties": {"a": True}, "additionalProperties": {"type": "string"}}, {"a": 1, "b/c": 2}, ["/b~1c"]),
+        ({"pattern": r"^\p{L}+$"}, "\u00fc", []),
+        ({"pattern": r"^[\w-.]+$"}, "a-.", []),
+        ({"pattern": r"^(?<year>\d{4})(?<=2\d*)$"}, "2026", []),
+        ({"pattern": r"^\\ud800$"}, "\ud800", []),
+        ({"additionalProperties": False, "patternProperties": {"": False}, "pattern": "a"}, [], []),
+        (
+            {"$schema": "http://json-schema.org/draft-07/schema#", "items": {"$ref": "#"}, "pattern": "a$"},
+            ["a\n"],
+            ["/0"],
+        ),
         ({"propertyNames": {"pattern": "^a$"}}, {"a\n": 1}, ["/"]),
         ({"properties": {"pattern": {"pattern": "^x$"}}}, {"pattern": "y"}, ["/pattern"]),
         ({"const": {"pattern": "^a$"}}, {"pattern": "^a$"}, []),
@@ -37,10 +41,6 @@ TREE = {"properties": {"children": {"items": {"$ref": "#"}}}}
 def test_every_fault_has_its_place(schema: dict[str, Any], content: object, places: list[str]) -> None:
     assert schema_fault(schema) is None
     assert [fault.partition(": ")[0] for fault in faults(content, schema)] == places
-
-
-def test_names_of_groups_may_be_those_of_javascript() -> None:
-    assert schema_fault({"pattern": r"^(?<year>\d{4})$"}) is None
 
 
 def test_a_fault_shows_the_pattern_as_it_was_given() -> None:
@@ -59,8 +59,14 @@ def test_a_fault_shows_the_pattern_as_it_was_given() -> None:
         ({"$ref": "https://example.com/schema.json"}, "refers to another document"),
         ({"$ref": "#/$defs/none"}, "refers to another document"),
         ({"format": "int32"}, "uses the format int32, and only date, "),
-        ({"items": {"pattern": "a++"}}, "has a pattern that repeats what is repeated already"),
-        ({"pattern": r"\p{L}"}, r"has a pattern that uses \p"),
+        ({"items": {"pattern": "a++"}}, "has a pattern that is not valid"),
+        ({"patternProperties": {"(": True}}, "has a pattern that is not valid"),
+        ({"items": {"pattern": "(" * 9_999 + ")" * 9_999}}, "has a pattern that is not valid"),
+        ({"items": {"$schema": "https://json-schema.org/draft/2020-12/schema"}}, "names a dialect of JSON Schema in a"),
+        (
+            {"items": {"unevaluatedProperties": False}, "patternProperties": {}},
+            "uses patternProperties and unevaluated",
+        ),
     ],
 )
 def test_a_schema_that_nothing_can_be_checked_against_is_refused(schema: dict[str, Any], fault: str) -> None:
@@ -96,40 +102,3 @@ def test_formats_are_asserted(name: str, good: str, bad: str) -> None:
 
 def test_every_format_is_tried() -> None:
     assert {name for name, _, _ in CASES} == FORMATS.keys()
-
-
-PIECES = (
-    *(r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", ".", "$", "^", "a", "b+", "c*?", "{", "}", "]", "[a-z]", "[^b-]", "[]"),
-    *("[^]", r"[\w-.]", r"[\S]", "[[&&a]", "(a|b)", "(?:a)?", r"(?<x>b)\k<x>", r"(a)?\1", "(?=a)", "(?!b)", r"\b"),
-    *(r"\B", r"\u0061", r"\x62", "a{2}", "b{,2}", "(?<=a)", r"\/", r"\cJ", r"[\b]", "#", " "),
-)
-LETTERS = (*"ab1_ -.{},2]&[c#/", *"\n\r\u2028\u0663\u00fc\ufeff\x08")
-SCRIPT = """
-const cases = JSON.parse(require("fs").readFileSync(0));
-console.log(JSON.stringify(cases.map(([pattern, text]) => {
-  try { return new RegExp(pattern).test(text); } catch { return null; }
-})));
-"""
-
-
-translated = functools.cache(python_pattern)
-
-
-def test_patterns_match_what_javascript_matches() -> None:
-    require("node")
-    draw = random.Random(1)  # noqa: S311 - which cases are tried is no secret
-    patterns = ["".join(draw.choices(PIECES, k=draw.randint(1, 4))) for _ in range(1_000)]
-    texts = ["".join(draw.choices(LETTERS, k=draw.randint(0, 6))) for _ in range(200)]
-    cases = [(pattern, text) for pattern in patterns for text in draw.sample(texts, 10)]
-    done = subprocess.run(["node", "-e", SCRIPT], input=json.dumps(cases), capture_output=True, text=True, check=True)
-    compared, wrong = 0, []
-    for (pattern, text), expected in zip(cases, json.loads(done.stdout), strict=True):
-        try:
-            found = re.search(translated(pattern), text) is not None
-        except ValueError:
-            continue  # refused before a run is started
-        compared += 1
-        if expected is not None and found != expected:
-            wrong.append((pattern, text, expected))
-    assert wrong == []
-    assert compared > 7_500
