@@ -1,11 +1,15 @@
-"""The API's objects as typed values; their texts are ``Untrusted``."""
+"""The API's objects as typed values; their texts are ``Untrusted``.
+
+``mogplex_ci.api.answers`` reads a field as its type says, from the API's field of the same name, or of the name in
+``Annotated``: ``branch.base`` is a field of an object in a field.
+"""
 
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at every start.
 
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from mogplex_ci.untrusted import Untrusted
 
@@ -38,30 +42,30 @@ class Run(NamedTuple):
     ``id`` and ``status`` are checked to be plain words when they are read; all other text is untrusted.
     """
 
-    id: str
+    id: Annotated[str, "runId"]
     status: str
     """One of ``LIVE_STATUSES``, ``TERMINAL_STATUSES`` or ``PAUSED_STATUS``, or a word this version does not know."""
-    repo_id: Untrusted | None
+    repo_id: Annotated[Untrusted | None, "repoId"]
     harness: Untrusted | None
-    base_branch: Untrusted | None
-    working_branch: Untrusted | None
-    creates_branch: bool
+    base_branch: Annotated[Untrusted | None, "branch.base"]
+    working_branch: Annotated[Untrusted | None, "branch.working"]
+    creates_branch: Annotated[bool, "branch.createBranch"]
     """Whether the working branch is created from the base branch."""
-    sandbox_id: Untrusted | None
+    sandbox_id: Annotated[Untrusted | None, "sandboxId"]
     error: Untrusted | None
-    queued: bool
-    """Whether a runtime accepted it (``runtime.runId``); a failed run without one never left the queue."""
+    runtime_id: Annotated[Untrusted | None, "runtime.runId"]
+    """What the runtime that accepted it calls it; a failed run without one never left the queue."""
     data: Untrusted
     """The whole object as the API sent it."""
-    created_at: datetime | None = None
+    created_at: Annotated[datetime | None, "createdAt"] = None
     """Aware; None when the API's text is not a time."""
-    updated_at: datetime | None = None
+    updated_at: Annotated[datetime | None, "updatedAt"] = None
     """Aware; None when the API's text is not a time. New events do not change it."""
-    segment: Untrusted | None = None
+    segment: Annotated[Untrusted | None, "aiCallId"] = None
     """Id of the part of the run that is active (``aiCallId``): a run that goes on after a pause has a new one."""
-    agent_id: Untrusted | None = None
+    agent_id: Annotated[Untrusted | None, "agentId"] = None
     """The agent that was used. None when none was asked for, or the server does not know agents."""
-    terminal_commit: Untrusted | None = None
+    terminal_commit: Annotated[Untrusted | None, "terminalCommitSha"] = None
     """Commit id of the pushed branch tip; follows up to 10 s after ``success``, or never."""
     has_terminal_commit: bool = False
     """Whether this server has the field ``terminalCommitSha`` at all."""
@@ -84,7 +88,7 @@ class Run(NamedTuple):
     @property
     def never_queued(self) -> bool:
         """Whether the service created the run but could not hand it to a runtime, so that nothing was done."""
-        return self.status == "failed" and not self.queued
+        return self.status == "failed" and self.runtime_id is None
 
 
 class EventKind(StrEnum):
@@ -139,7 +143,7 @@ class RunEnd(NamedTuple):
 
     error: Untrusted | None
     exit_code: int | None
-    code: Untrusted | None
+    code: Annotated[Untrusted | None, "failure_code"]
     """``rate_limited``, ``model_access_denied``, ``command_failed``, or a word this version does not know."""
     in_delivery: bool
     """Whether the agent had finished, and pushing its changes failed."""
@@ -162,7 +166,7 @@ class Event(NamedTuple):
     type: Untrusted
     """The API's own word."""
     message: Untrusted | None
-    created_at: datetime | None
+    created_at: Annotated[datetime | None, "createdAt"]
     """Aware; None when the API's text is not a time."""
     data: Untrusted
     """The whole object as the API sent it."""
@@ -197,7 +201,7 @@ class Cancelled(NamedTuple):
     run: Run | None
     status: str
     """``cancelled`` or ``cancellation_requested``; the run's own status when it had ended before."""
-    already_terminal: bool
+    already_terminal: Annotated[bool, "alreadyTerminal"]
     data: Untrusted
     """The whole object as the API sent it."""
 
@@ -208,7 +212,7 @@ class Artifact(NamedTuple):
     path: Untrusted
     content: Untrusted
     """The JSON value in the file."""
-    commit_sha: Untrusted | None
+    commit_sha: Annotated[Untrusted | None, "commitSha"]
     data: Untrusted
     """The whole object as the API sent it."""
 

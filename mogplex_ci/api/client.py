@@ -62,7 +62,7 @@ class Client:
     ) -> list[models.Repo]:
         """List the repositories that the token can see: those whose full name holds ``query``, or the one of an id."""
         params = {"limit": str(limit), "q": query, "id": repo_id}
-        return answers.repos(self._get("/repos", params, timeout=timeout))
+        return answers.listed(models.Repo, self._get("/repos", params, timeout=timeout), "repos")
 
     def agents(self, *, timeout: float = CALL_SECONDS) -> list[models.Agent]:
         """List the agents that runs of the token can use: the presets first.
@@ -71,7 +71,7 @@ class Client:
             OldServiceError: the service has no agents.
             MogplexError: as for every call.
         """
-        return answers.agents(self._get("/agents", {}, timeout=timeout, newer="agents"))
+        return answers.listed(models.Agent, self._get("/agents", {}, timeout=timeout, newer="agents"), "agents")
 
     def skills(self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS) -> list[models.Skill]:
         """List the skills of the token's library, and of the repository if one is given, that match ``query``.
@@ -81,7 +81,7 @@ class Client:
             MogplexError: as for every call.
         """
         params = {"limit": str(models.LIST_LIMIT), "q": query, "repoId": repo_id}
-        return answers.skills(self._get("/skills", params, timeout=timeout, newer="skills"))
+        return answers.listed(models.Skill, self._get("/skills", params, timeout=timeout, newer="skills"), "skills")
 
     def start(self, request: models.StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> models.StartedRun:
         """Start a run, or learn of the one that ``key`` has started before."""

@@ -9,7 +9,7 @@ import pytest
 
 from mogplex_ci.api import answers
 from mogplex_ci.errors import UnreachableError
-from mogplex_ci.models import Event, EventKind
+from mogplex_ci.models import Event, EventKind, Repo
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import RUN_ID, event
 
@@ -224,7 +224,7 @@ RUN = {"runId": RUN_ID, "status": "running"}
 )
 def test_what_a_run_may_lack(fields: dict[str, Any], creates: bool, queued: bool, has_commit: bool) -> None:
     run = answers.run(RUN | fields)
-    assert (run.creates_branch, run.queued, run.has_terminal_commit) == (creates, queued, has_commit)
+    assert (run.creates_branch, run.runtime_id is not None, run.has_terminal_commit) == (creates, queued, has_commit)
 
 
 @pytest.mark.parametrize(
@@ -290,4 +290,4 @@ def test_an_event_without_a_type_is_called_event(data: dict[str, Any], words: st
 )
 def test_a_list_of_repositories_without_what_is_needed_is_refused(data: object) -> None:
     with pytest.raises(UnreachableError, match="the API's answer"):
-        answers.repos(data)
+        answers.listed(Repo, data, "repos")

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.models import Event, Run
+from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.facts import Facts, RunFacts, StepFacts, facts_of
 from mogplex_ci.report.log import Log
@@ -79,7 +79,9 @@ def delivery(at: float = 200, **payload: Any) -> dict[str, Any]:
 
 
 def starting(repo: str = "acme/web") -> Starting:
-    found = answers.repos({"repos": [{"id": "aaaaaaa1-0000-4000-8000-000000000001", "full_name": repo}]})
+    found = answers.listed(
+        Repo, {"repos": [{"id": "aaaaaaa1-0000-4000-8000-000000000001", "full_name": repo}]}, "repos"
+    )
     return Starting(found[0].id, found[0], "github-acme/web-1-build-0123456789abcdef")
 
 
