@@ -49,8 +49,8 @@ class RecordParser:
     """Turns bytes into records, however they are split over reads."""
 
     def __init__(self, *, max_line: int = MAX_LINE_BYTES) -> None:
-        self._rest = bytearray()
-        self._searched = 0
+        self._line = bytearray()
+        """The line that is not complete yet."""
         self._max_line = max_line
         self._name = ""
         self._data: list[str] = []
@@ -62,15 +62,12 @@ class RecordParser:
         Raises:
             ValueError: a record is longer than the limit, or is not UTF-8.
         """
-        self._rest += chunk
-        start = 0
-        while (end := self._rest.find(b"\n", max(start, self._searched))) >= 0:
-            line = bytes(self._rest[start:end]).removesuffix(b"\r")
-            start = end + 1
-            yield from self._read_line(line)
-        del self._rest[:start]
-        self._searched = len(self._rest)
-        if len(self._rest) > self._max_line:
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            yield from self._read_line(bytes(self._line + line).removesuffix(b"\r"))
+            self._line.clear()
+        self._line += rest
+        if len(self._line) > self._max_line:
             raise ValueError("the event stream sent a line that is too long")
 
     def _read_line(self, line: bytes) -> Iterator[Record]:
@@ -101,7 +98,10 @@ class EventStream:
         self._run_id = run_id
         self._clock = clock
         self._items: SimpleQueue[object] = SimpleQueue()
-        self._room = _Room(MAX_WAITING_BYTES)
+        self._waiting = 0
+        """Bytes of ``_items``, about."""
+        self._is_closed = False
+        self._changed = threading.Condition()
         threading.Thread(target=self._read, name="event-stream", daemon=True).start()
 
     def next(self, seconds: float) -> StreamItem | StreamClosed | None:
@@ -112,7 +112,9 @@ class EventStream:
         """
         match self._clock.next_item(self._items, seconds):
             case (StreamItem() | StreamClosed() as item, int(size)):
-                self._room.free(size)
+                with self._changed:
+                    self._waiting -= size
+                    self._changed.notify()
                 return item
         return None
 
@@ -122,7 +124,9 @@ class EventStream:
         The reader closes the response: it may be about to give the connection back to the pool, and no other thread may
         close it once another request uses it.
         """
-        self._room.close()
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
         with contextlib.suppress(Exception):  # already closed, or handed back to the pool
             self._response.raw.shutdown()  # wakes the reader, which a plain close would not
 
@@ -133,7 +137,10 @@ class EventStream:
             while chunk := self._response.raw.read1(_READ_BYTES, decode_content=True):
                 for record in parser.feed(chunk):
                     size = len(record.data) + _ITEM_BYTES
-                    if not self._room.take(size):
+                    with self._changed:
+                        self._changed.wait_for(lambda: self._waiting < MAX_WAITING_BYTES or self._is_closed)
+                        self._waiting += size
+                    if self._is_closed:
                         return
                     self._items.put((self._item(record), size))
         self._items.put((StreamClosed(), 0))
@@ -148,31 +155,3 @@ class EventStream:
         if run.id.lower() != self._run_id.lower():
             raise ValueError("the event stream is about another run")
         return StreamItem(run=run)
-
-
-class _Room:
-    """Bytes that may wait to be consumed: the reader takes room, the consumer frees it."""
-
-    def __init__(self, size: int) -> None:
-        self._left = size
-        self._closed = False
-        self._changed = threading.Condition()
-
-    def take(self, size: int) -> bool:
-        """Wait until there is any room, and take it. Returns False when the stream was closed meanwhile."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._left > 0 or self._closed)
-            self._left -= size
-            return not self._closed
-
-    def free(self, size: int) -> None:
-        """Give room back."""
-        with self._changed:
-            self._left += size
-            self._changed.notify()
-
-    def close(self) -> None:
-        """Let nothing wait any longer."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
