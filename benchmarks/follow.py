@@ -23,7 +23,7 @@ from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run.follow import LAST_CHECK_SECONDS, Follower
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Clock, Stop, SystemClock
+from mogplex_ci.waiting import Clock, Stop
 
 POLLS = 100
 IDLE_SECONDS = 10.0
@@ -52,7 +52,7 @@ def event(number: int) -> dict[str, Any]:
     }
 
 
-class _NoWait:
+class _NoWait(Clock):
     """A clock that does not wait, and lets the follower poll a fixed number of times."""
 
     def __init__(self, client: Client, polls: int) -> None:
@@ -132,7 +132,7 @@ def _poll(url: str, polls: int) -> float:
 
 def _stream(url: str, seconds: float) -> float:
     """Read the stream for ``seconds``, report into a log, and return the CPU seconds of it all."""
-    clock = SystemClock()
+    clock = Clock()
     deadline = clock.monotonic() + seconds + LAST_CHECK_SECONDS
     return _follow(Client(url, "mog_" + "x" * 32), clock, deadline)
 

@@ -1,8 +1,7 @@
 """Stop signals and time, to which every wait of the program listens.
 
 A stop signal ends only work that is marked with ``Stop.interrupting``: waits and network calls. Everywhere else it is
-remembered and takes effect at the next mark, so that no file is left half written. Signals reach the main thread only;
-marked waits of other threads are woken too.
+remembered and takes effect at the next mark, so that no file is left half written.
 """
 
 import contextlib
@@ -14,38 +13,50 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Final, Protocol, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 T = TypeVar("T")
 
 _SIGNALS: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """Stop signals, as far as the system has them."""
-_LONGEST_WAIT: Final = 0.5
-"""Seconds. Python runs signal handlers between two waits, and on Windows no signal ends a wait."""
-
-
-class Clock(Protocol):
-    """Where the program gets time from; tests pass a clock of their own."""
-
-    def monotonic(self) -> float:
-        """Return seconds since some start; never jumps when the machine's time is set."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait; a stop signal ends an interruptible wait with ``StopRequested``."""
-        ...
-
-    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
-        """Return the next item of ``queue``, or None after ``seconds``; a stop signal ends an interruptible wait."""
-        ...
-
-    def random(self, low: float, high: float) -> float:
-        """Return a random number between ``low`` and ``high``, so that jobs do not send requests in step."""
-        ...
+_LONGEST_WAIT: Final = 0.1
+"""Seconds until a wait notices a stop signal: on Windows no signal ends a wait, nor in any thread but the main one."""
 
 
 class StopRequested(BaseException):
     """The CI system, or the person at the terminal, wants the program to stop."""
+
+
+class Clock:
+    """Where the program gets time from: the machine. Tests pass a clock of their own."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some start; never jumps when the machine's time is set."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; a stop signal ends an interruptible wait with ``StopRequested``."""
+        self.next_item(SimpleQueue(), seconds)
+
+    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
+        """Return the next item of ``queue``, or None after ``seconds``.
+
+        Raises:
+            StopRequested: a stop signal came, and this thread's work is interruptible.
+        """
+        ends = time.monotonic() + seconds
+        while True:
+            left = ends - time.monotonic()
+            with contextlib.suppress(Empty):
+                return queue.get(timeout=max(min(left, _LONGEST_WAIT), 0.0))
+            if _this_thread.stop:
+                _this_thread.stop.check()
+            if left <= _LONGEST_WAIT:
+                return None
+
+    def random(self, low: float, high: float) -> float:
+        """Return a random number between ``low`` and ``high``, so that jobs do not send requests in step."""
+        return random.uniform(low, high)  # noqa: S311 - not a secret
 
 
 class Stop:
@@ -54,7 +65,6 @@ class Stop:
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         """The first signal that arrived."""
-        self._waiting: list[SimpleQueue[object]] = []
 
     def install(self) -> None:
         """Handle SIGINT, SIGQUIT, SIGTERM and SIGHUP. As PID 1, a program without handlers would ignore SIGTERM.
@@ -85,10 +95,7 @@ class Stop:
 
     def request(self, number: signal.Signals) -> None:
         """Do what the arrival of signal ``number`` does. May be called in a signal handler."""
-        if self.signal is None:
-            self.signal = number
-        for queue in tuple(self._waiting):
-            queue.put(_WAKE)  # SimpleQueue.put is reentrant: the handler may have interrupted a get of this very queue
+        self.signal = self.signal or number
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
@@ -115,16 +122,6 @@ class Stop:
             clock.sleep(max(seconds, 0.0))
             self.check()
 
-    @contextlib.contextmanager
-    def waking(self, queue: SimpleQueue[object]) -> Iterator[None]:
-        """Put a wake-up into ``queue`` when a stop signal comes."""
-        self._waiting.append(queue)
-        try:
-            self.check()  # it may have come just before
-            yield
-        finally:
-            self._waiting.remove(queue)
-
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         is_break = number == getattr(signal, "SIGBREAK", None)
         self.request(signal.SIGTERM if is_break else signal.Signals(number))
@@ -136,7 +133,6 @@ class _ThisThread(threading.local):
 
 
 _this_thread = _ThisThread()
-_WAKE = object()
 
 
 @cache
@@ -145,27 +141,6 @@ def stop_of_process() -> Stop:
     stop = Stop()
     stop.install()
     return stop
-
-
-def next_item(queue: SimpleQueue[object], seconds: float) -> object | None:
-    """Return the next item of ``queue``, or None after ``seconds``.
-
-    Raises:
-        StopRequested: a stop signal came, and this thread's work is interruptible.
-    """
-    stop = _this_thread.stop
-    deadline = time.monotonic() + seconds
-    item: object | None = None
-    with stop.waking(queue) if stop else contextlib.nullcontext():
-        while item is None:
-            left = max(deadline - time.monotonic(), 0.0)
-            with contextlib.suppress(Empty):
-                item = queue.get(timeout=min(left, _LONGEST_WAIT))
-            if stop:
-                stop.check()
-            if left <= _LONGEST_WAIT:
-                break
-    return None if item is _WAKE else item
 
 
 def bounded(work: Callable[[], T], seconds: float) -> T:
@@ -188,30 +163,10 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
             done.put((None, error))
 
     threading.Thread(target=run, name="bounded", daemon=True).start()
-    outcome = next_item(done, seconds)
+    outcome = Clock().next_item(done, seconds)
     if outcome is None:
         raise TimeoutError
     value, error = cast("tuple[T, BaseException | None]", outcome)
     if error is not None:
         raise error
     return value
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def monotonic(self) -> float:
-        """See ``Clock``."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """See ``Clock``."""
-        next_item(SimpleQueue(), seconds)
-
-    def next_item(self, queue: SimpleQueue[object], seconds: float) -> object | None:
-        """See ``Clock``."""
-        return next_item(queue, seconds)
-
-    def random(self, low: float, high: float) -> float:
-        """See ``Clock``."""
-        return random.uniform(low, high)  # noqa: S311 - not a secret

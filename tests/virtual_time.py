@@ -188,7 +188,7 @@ class VirtualWaiter:
         self._time.leave()
 
 
-class VirtualClock:
+class VirtualClock(waiting.Clock):
     """A clock as the run's code takes it, for one thread. It can ring."""
 
     def __init__(self, time: VirtualTime, seed: int) -> None:
@@ -214,7 +214,7 @@ class VirtualClock:
         """See ``Clock``."""
         if queue.empty():
             self._wait(seconds, lambda: not queue.empty())
-        return waiting.next_item(queue, 0.0)
+        return super().next_item(queue, 0.0)
 
     def _wait(self, seconds: float, until: Callable[[], bool]) -> None:
         wakes = self.monotonic() + seconds
@@ -225,7 +225,7 @@ class VirtualClock:
                 return
             self._alarms.pop(0)
             action()
-            waiting.next_item(SimpleQueue(), 0.0)  # the action may be a stop signal, which ends a wait
+            waiting.Clock().sleep(0.0)  # the action may be a stop signal, which ends a wait
         self.time.sleep(wakes - self.monotonic(), until)
 
     def random(self, low: float, high: float) -> float:

@@ -19,7 +19,7 @@ from mogplex_ci.run.start import find_repo
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import StopRequested, SystemClock, stop_of_process
+from mogplex_ci.waiting import Clock, StopRequested, stop_of_process
 
 if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
@@ -262,7 +262,7 @@ class Session:
         self._env = env
         self.console = Console(env)
         self.stop = stop_of_process()
-        self.clock = SystemClock()
+        self.clock = Clock()
 
     @cached_property
     def client(self) -> "Client":

@@ -21,7 +21,7 @@ from mogplex_ci.sanitize import Markdown, Sanitizer, count, secrets_of
 from mogplex_ci.step.include_event import with_event
 from mogplex_ci.step.ledger import OpenRun, saved_state
 from mogplex_ci.step.plan import inputs_of_round
-from mogplex_ci.waiting import SystemClock, stop_of_process
+from mogplex_ci.waiting import Clock, stop_of_process
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -89,7 +89,7 @@ class _CleanUp(NamedTuple):
         """
         from mogplex_ci.api.client import Client  # loads urllib3
 
-        clock = SystemClock()
+        clock = Clock()
         with contextlib.closing(Client(self.base_url, self.token)) as client:
             if run.run_id:
                 return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
@@ -120,7 +120,7 @@ class _CleanUp(NamedTuple):
         try:
             github = GitHubApi(self.platform.github_api_url, values["github-token"], repository)
             with contextlib.closing(github):
-                comment = Comment(github, int(values["comment-on"]), self.token, SystemClock())
+                comment = Comment(github, int(values["comment-on"]), self.token, Clock())
                 comment.is_about(run.run_id, key=None)
                 comment.write(shown, CALLS_SECONDS, only_edit=True)
         except MogplexError as error:  # an address of the API that is none, too

@@ -121,7 +121,7 @@ class Fleet(Generic[T]):
     def _next(self) -> object | None:
         """Return what comes next from any run; None when a heartbeat is due, or at a stop signal."""
         try:
-            with self._stop.waking(self._updates):  # not "interrupting", which could lose what has just come
+            with self._stop.interrupting():
                 return self._clock.next_item(self._updates, self._heartbeat_at - self._clock.monotonic())
         except StopRequested:
             return None

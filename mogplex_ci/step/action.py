@@ -16,12 +16,12 @@ from mogplex_ci.step.guards import reason_to_skip, skipped
 from mogplex_ci.step.include_event import include_event
 from mogplex_ci.step.plan import key_of, plan_of
 from mogplex_ci.step.recorder import Recorder
-from mogplex_ci.waiting import SystemClock, stop_of_process
+from mogplex_ci.waiting import Clock, stop_of_process
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the step and return its exit code."""
-    stop, clock = stop_of_process(), SystemClock()
+    stop, clock = stop_of_process(), Clock()
     began = clock.monotonic()
     if "--help" in argv or "-h" in argv:
         flag_parser("mogplex-ci").print_help()

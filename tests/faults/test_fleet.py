@@ -8,7 +8,6 @@ import re
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from typing import Any, cast
 
 import pytest
@@ -48,7 +47,7 @@ class StoppableClock(VirtualClock):
     def sleep(self, seconds: float) -> None:
         """See ``Clock``."""
         super().sleep(seconds)
-        waiting.next_item(SimpleQueue(), 0.0)
+        waiting.Clock().sleep(0.0)
 
     def _wait(self, seconds: float, until: Callable[[], bool]) -> None:
         is_interruptible = waiting._this_thread.stop is not None

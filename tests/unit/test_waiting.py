@@ -12,7 +12,7 @@ from tests.waits import LONG
 
 WAITING = """
 import signal, threading, time
-from mogplex_ci.waiting import StopRequested, SystemClock, stop_of_process
+from mogplex_ci.waiting import StopRequested, Clock, stop_of_process
 
 stop = stop_of_process()
 # Another thread gets the signals, so that they end no wait of this one: it is always like that on Windows.
@@ -21,7 +21,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 try:
     with stop.interrupting():
         print("waiting", flush=True)
-        SystemClock().sleep(900)
+        Clock().sleep(900)
 except StopRequested:
     print(stop.name, stop.exit_code)
 """

@@ -32,7 +32,7 @@ from mogplex_ci.errors import (
     WrongServiceError,
 )
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import SystemClock
+from mogplex_ci.waiting import Clock
 from tests.unit.api.peers import TOKEN, peer
 from tests.waits import LONG, wait_until
 
@@ -146,7 +146,7 @@ def sends(*parts: bytes, then: float = 0.0) -> Callable[[socket.socket], None]:
 def opened(talk: Callable[[socket.socket], None], *, last_event_id: str | None = None) -> Iterator[EventStream]:
     with peer(talk) as url:
         client = Client(url, TOKEN)
-        stream = client.stream(RUN_ID, last_event_id=last_event_id, clock=SystemClock())
+        stream = client.stream(RUN_ID, last_event_id=last_event_id, clock=Clock())
         try:
             yield stream
         finally:
@@ -340,7 +340,7 @@ def test_an_answer_that_is_no_stream_says_what_to_do(
 ) -> None:
     head = f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     with peer(sends(head + body)) as url, pytest.raises(MogplexError) as raised:
-        Client(url, TOKEN).stream(RUN_ID, last_event_id="e1", clock=SystemClock())
+        Client(url, TOKEN).stream(RUN_ID, last_event_id="e1", clock=Clock())
     assert isinstance(raised.value, error)
     assert raised.value.__class__ in (error, *ServerError.__subclasses__())
 
@@ -348,14 +348,14 @@ def test_an_answer_that_is_no_stream_says_what_to_do(
 def test_without_a_position_a_bad_request_is_one() -> None:
     head = b"HTTP/1.1 400 X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(JSON_400)
     with peer(sends(head + JSON_400)) as url, pytest.raises(ApiError) as raised:
-        Client(url, TOKEN).stream(RUN_ID, last_event_id=None, clock=SystemClock())
+        Client(url, TOKEN).stream(RUN_ID, last_event_id=None, clock=Clock())
     assert not isinstance(raised.value, StreamPositionError)
 
 
 def test_a_stream_does_not_follow_a_redirect_to_another_host() -> None:
     head = b"HTTP/1.1 307 X\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\n\r\n"
     with peer(sends(head)) as url, pytest.raises(WrongServiceError):
-        Client(url, TOKEN).stream(RUN_ID, last_event_id=None, clock=SystemClock())
+        Client(url, TOKEN).stream(RUN_ID, last_event_id=None, clock=Clock())
 
 
 def readers() -> int:

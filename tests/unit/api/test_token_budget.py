@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mogplex_ci.api.budget import Limit, TokenBudget, Use
 from mogplex_ci.errors import RateLimitedError
-from mogplex_ci.waiting import Stop, StopRequested, SystemClock
+from mogplex_ci.waiting import Clock, Stop, StopRequested
 from tests.virtual_time import VirtualTime
 
 LONG = 1e6
@@ -118,7 +118,7 @@ def test_the_wait_counts_as_part_of_the_time_for_the_request() -> None:
 
 
 def test_a_stop_signal_ends_the_wait() -> None:
-    budget, clock, stop = TokenBudget(requests=Limit(1, 60.0), kept_free=0), SystemClock(), Stop()
+    budget, clock, stop = TokenBudget(requests=Limit(1, 60.0), kept_free=0), Clock(), Stop()
     ended: list[BaseException] = []
 
     def work() -> None:

@@ -14,7 +14,7 @@ from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import Heartbeat, Polling, Started, Update
 from mogplex_ci.step.execute import Step, outcome_of
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Stop, StopRequested, SystemClock
+from mogplex_ci.waiting import Clock, Stop, StopRequested
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 from tests.waits import LONG
 
@@ -39,7 +39,7 @@ def fleet_of(
     stop: Stop | None = None,
     timeout: float = LONG,
 ) -> Fleet[str]:
-    clock = SystemClock()
+    clock = Clock()
     return Fleet(
         items,
         execute,
@@ -121,7 +121,7 @@ def test_no_more_work_at_once_than_allowed() -> None:
 )
 def test_an_exception_in_one_run_leaves_the_others_alone(error: Exception, cause: str) -> None:
     def execute(item: str, stop: Stop) -> Work:
-        step = Step(None, None, SystemClock(), stop, 0.0)  # type: ignore[arg-type]  # only time and stop are asked for
+        step = Step(None, None, Clock(), stop, 0.0)  # type: ignore[arg-type]  # only time and stop are asked for
         with outcome_of(step) as outcome:
             yield Polling("")
             if item == "b":
@@ -144,7 +144,7 @@ def test_fail_fast_ends_the_others_and_starts_no_more() -> None:
         if item == "a":
             return BAD
         with pytest.raises(StopRequested), stop.interrupting():
-            SystemClock().sleep(LONG)
+            Clock().sleep(LONG)
         return GOOD._replace(result=Result.INTERRUPTED, exit_code=143, cancelled_by_step=True)
 
     fleet = fleet_of(execute, concurrency=2, fail_fast=True)
@@ -168,7 +168,7 @@ def test_what_becomes_of_a_run_that_another_ones_failure_stops(end: RunResult, s
     def execute(item: str, stop: Stop) -> Work:
         yield started()
         while item == "b" and not stop.requested:
-            SystemClock().sleep(0.01)
+            Clock().sleep(0.01)
         return end if item == "b" else BAD
 
     fleet = fleet_of(execute, ("a", "b"), concurrency=2, fail_fast=True)
@@ -270,7 +270,7 @@ def test_what_was_not_started_ends_as_the_signal_says(number: signal.Signals, co
         yield started()
         stop.request(number)
         while not halt.requested:
-            SystemClock().sleep(0.01)
+            Clock().sleep(0.01)
         return GOOD._replace(result=Result.INTERRUPTED, exit_code=halt.exit_code)
 
     fleet = fleet_of(execute, concurrency=1, stop=stop)
