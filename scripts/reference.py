@@ -35,12 +35,9 @@ _TYPES: Final = '''\
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from mogplex_ci.gates.patterns import Patterns
-else:
-    Patterns: TypeAlias = Any  # its module loads pathspec, which few steps need
+from mogplex_ci.gates.patterns import Patterns
 
 
 class DeclaredInputs(NamedTuple):

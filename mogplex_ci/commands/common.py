@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, LiteralString, NoReturn, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, LiteralString, NoReturn, TextIO, TypeAlias, TypeVar
 
 from mogplex_ci.api.retry import Waiting, finish, retrying
 from mogplex_ci.errors import TOKENS_PAGE, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
-from mogplex_ci.inputs.declared import enumeration, inputs, instead_of, is_uuid, nearest
+from mogplex_ci.inputs.declared import Kind, enumeration, inputs, instead_of, is_uuid, nearest
 from mogplex_ci.inputs.flags import epilog
 from mogplex_ci.models import Run
 from mogplex_ci.platforms.job_log import Style
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 RETRY_SECONDS: Final = 30.0
 """How long a failed request is retried. A rate limit asks for a longer wait, and so ends the command at once."""
-_RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 def program() -> str:
@@ -49,6 +48,21 @@ class Parser(argparse.ArgumentParser):
         )
         self.command = command
         self.example = example
+
+    def take(self, name: str, text: str, kind: Kind | None = None, *, metavar: str = "", **more: Any) -> None:
+        """Add a flag, or an argument, with a value that ``kind`` checks and reads; a blank one counts as not given.
+
+        ``text`` is its help, ``more`` is what argparse shall know besides.
+        """
+        settings: dict[str, Any] = {"type": str.strip, "default": "", "metavar": metavar, **more}
+        if kind is not None:
+            settings["metavar"] = metavar or "|".join(kind.choices)
+            settings["type"] = _reader(kind, name if name.startswith("-") else metavar)
+        self.add_argument(name, help=text, **settings)
+
+    def switch(self, flag: str, text: str) -> None:
+        """Add a flag that takes no value."""
+        self.add_argument(flag, action="store_true", help=text)
 
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
         """Return the options and arguments in ``argv``; ``--help`` prints help and exits.
@@ -110,51 +124,27 @@ def overview(prog: str, commands: Mapping[str, str], end: str) -> str:
     return f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\n'{prog} COMMAND --help' tells more.\n\n{end}\n"
 
 
-def checked_as(name: str, flag: str) -> Callable[[str], str]:
-    """Return an argparse type for ``flag`` that accepts what the input ``name`` accepts, and blank text."""
+def _reader(kind: Kind, name: str) -> Callable[[str], object]:
+    """Return an argparse type that reads the argument ``name`` as ``kind``; blank text is empty text."""
 
-    def check(text: str) -> str:
+    def read(text: str) -> object:
         text = text.strip()
-        problem = inputs()[name].problem(text) if text else None
-        if problem is not None:
-            raise UsageError(problem._replace(input=flag))
-        return text.lower() if inputs()[name].kind.ignores_case else text
+        if problem := kind.problem(name, text) if text else None:
+            raise UsageError(problem)
+        return kind.value(text) if text else ""
 
-    return check
-
-
-def one_of(name: str, *choices: str) -> Callable[[str], str]:
-    """Return an argparse type for the argument ``name`` that accepts ``choices``."""
-
-    def check(text: str) -> str:
-        if text not in choices:
-            near = tuple(map(Untrusted, nearest(text, choices)))
-            fault, remedy = "is not one of the choices", f"Use {enumeration(choices)}."
-            raise UsageError(Problem(name, fault, remedy, Untrusted(text), near))
-        return text
-
-    return check
+    return read
 
 
-def whole_number(flag: str, least: int, most: int) -> Callable[[str], int]:
-    """Return an argparse type for ``flag`` that accepts whole numbers from ``least`` to ``most``."""
+def whole_number(name: str, least: int, most: int) -> Callable[[str], int]:
+    """Return an argparse type for the argument ``name`` that accepts whole numbers from ``least`` to ``most``."""
 
-    def check(text: str) -> int:
+    def read(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-            raise UsageError(Problem(flag, f"is not a whole number from {least} to {most}", got=Untrusted(text)))
+            raise UsageError(Problem(name, f"is not a whole number from {least} to {most}", got=Untrusted(text)))
         return int(text)
 
-    return check
-
-
-def run_id(text: str) -> str:
-    """Argparse type of a run's id."""
-    text = text.strip()
-    if not _RUN_ID.fullmatch(text):
-        raise UsageError(
-            Problem("RUN-ID", "is not a run id", "Give the id that `mogplex run` prints.", Untrusted(text))
-        )
-    return text
+    return read
 
 
 STATUS_STYLES = {
@@ -318,12 +308,12 @@ class Session:
     def _setting(self, name: str, token: str = "") -> str:
         """Return the input ``name`` from the environment, checked as the action checks it; empty when it is not set."""
         setting = inputs()[name]
-        given = ((variable, self._env.get(variable, "").strip()) for variable in setting.variables)
-        variable, text = next(((variable, text) for variable, text in given if text), ("", setting.default or ""))
-        problem = setting.problem(text, token=token) if text else None
-        if problem is not None:
-            raise UsageError(problem._replace(input=variable))
-        return text
+        for variable in setting.variables:
+            if text := self._env.get(variable, "").strip():
+                if problem := setting.kind.problem(variable, text, token=token):
+                    raise UsageError(problem)
+                return text
+        return setting.default or ""
 
 
 def perform(env: Mapping[str, str], command: Callable[[Session], int]) -> int:

@@ -6,13 +6,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mogplex_ci.commands.common import Parser, one_of, perform, whole_number
+from mogplex_ci.commands.common import Parser, perform, whole_number
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.scenario import SHIPPED
-from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.errors import UsageError
+from mogplex_ci.inputs.declared import Kind
 
-_GENERATIONS: Final = ("2026-11", "2026-08")
+_GENERATION: Final = Kind("choice", "2026-11 or 2026-08", ("2026-11", "2026-08"))
+_POSITIVE: Final = {"pattern": r"(?=.*[1-9])[0-9]+(\.[0-9]+)?", "x-fault": "is not a positive number"}
+_SPEED: Final = Kind("speed", "one such as 10 or 0.5", rules=_POSITIVE)
 _DESCRIPTION: Final = f"""\
 Serve a local Mogplex that answers like the real service, for tests of workflows.
 
@@ -35,23 +37,23 @@ def _emulator(argv: Sequence[str]) -> int:
         emulator = Emulator(
             first,
             others=others,
-            api=options.api,
-            world=options.world,
-            speed=options.speed,
+            api=options.api or None,
+            world=options.world or None,
+            speed=float(options.speed),
             limits=False if options.no_limits else None,
             host=options.host,
             port=options.port,
-            log_requests=options.log_requests,
+            log_requests=options.log_requests or None,
         )
     except DocumentError as error:
         return _refuse(str(error))
     except OSError as error:
-        what = error.filename or f"cannot serve on {options.host} port {options.port}"
-        return _refuse(f"{what}: {error.strerror or error}")
+        place = error.filename or f"cannot serve on {options.host} port {options.port}"
+        return _refuse(f"{place}: {error.strerror or error}")
     with emulator:
         _print_address(emulator)
         if not emulator.on_loopback:
-            _complain(f"warning: other machines can reach {emulator.url}; anybody there can use it")
+            sys.stderr.write(f"warning: other machines can reach {emulator.url}; anybody there can use it\n")
         while not stop.wait(0.5):  # on Windows no signal ends a wait, and its handler runs afterwards
             pass
     return 0
@@ -69,52 +71,20 @@ def _print_address(emulator: Emulator) -> None:
 def parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser("emulator", _DESCRIPTION, example="emulator --port 8787 --scenario success --speed 10")
-    parser.add_argument(
-        "--port",
-        type=whole_number("--port", 0, 65535),
-        default=8787,
-        metavar="N",
-        help="port; 0 picks a free one (default 8787)",
-    )
-    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to bind (default 127.0.0.1)")
-    parser.add_argument(
-        "--scenario",
-        action="append",
-        metavar="NAME|FILE",
-        help="what runs play (default success); given again, prompts can pick the others",
-    )
-    parser.add_argument(
-        "--api",
-        type=one_of("--api", *_GENERATIONS),
-        choices=_GENERATIONS,
-        metavar="|".join(_GENERATIONS),
-        help="generation of the service: 2026-11, with a stream of events (default), or 2026-08, which is polled",
-    )
-    parser.add_argument("--world", metavar="FILE", help="YAML file with users, tokens and repositories")
-    parser.add_argument(
-        "--speed", type=_speed, default=1.0, metavar="X", help="how much faster scripts and limits run (default 1)"
-    )
-    parser.add_argument("--no-limits", action="store_true", help="lift the service's rate limits")
-    parser.add_argument("--log-requests", metavar="FILE", help="append every request to FILE, a line of JSON each")
+    port = whole_number("--port", 0, 65535)
+    parser.take("--port", "port; 0 picks a free one (default 8787)", type=port, default=8787, metavar="N")
+    parser.take("--host", "address to bind (default 127.0.0.1)", default="127.0.0.1", metavar="H")
+    more = "what runs play (default success); given again, prompts can pick the others"
+    parser.take("--scenario", more, action="append", default=None, metavar="NAME|FILE")
+    generation = "generation of the service: 2026-11, with a stream of events (default), or 2026-08, which is polled"
+    parser.take("--api", generation, _GENERATION)
+    parser.take("--world", "YAML file with users, tokens and repositories", metavar="FILE")
+    parser.take("--speed", "how much faster scripts and limits run (default 1)", _SPEED, default="1", metavar="X")
+    parser.switch("--no-limits", "lift the service's rate limits")
+    parser.take("--log-requests", "append every request to FILE, a line of JSON each", metavar="FILE")
     return parser
 
 
-def _speed(text: str) -> float:
-    """Argparse type of ``--speed``."""
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0 < speed < float("inf"):
-        raise UsageError(Problem("--speed", "is not a positive number", "Use one such as 10 or 0.5.", Untrusted(text)))
-    return speed
-
-
 def _refuse(message: str) -> int:
-    _complain(f"error: {message}")
-    return 2
-
-
-def _complain(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    sys.stderr.write(f"error: {message}\n")
+    return UsageError.exit_code

@@ -6,7 +6,8 @@ from functools import partial
 from itertools import zip_longest
 from typing import Final, LiteralString, NamedTuple
 
-from mogplex_ci.commands.common import Console, Parser, Session, checked_as, choose, perform
+from mogplex_ci.commands.common import Console, Parser, Session, choose, perform
+from mogplex_ci.inputs.declared import kinds
 from mogplex_ci.models import LIST_LIMIT
 from mogplex_ci.sanitize import CleanText, Part, Sanitizer
 from mogplex_ci.untrusted import Untrusted
@@ -28,20 +29,17 @@ class _Item(NamedTuple):
 def parsers() -> Mapping[str, Mapping[str, Parser]]:
     """Return the parsers of each command's subcommands."""
     repos = Parser("repos list", "List the repositories that the token can see.", example="repos list --q acme/")
-    repos.add_argument("--q", default="", metavar="TEXT", help="only those whose full name contains TEXT")
+    repos.take("--q", "only those whose full name contains TEXT", metavar="TEXT")
     shape = repos.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON, one repository a line")
-    shape.add_argument(
-        "--matrix", action="store_true", help="print the full names as one line of JSON, for strategy.matrix on GitHub"
-    )
+    matrix = "print the full names as one line of JSON, for strategy.matrix on GitHub"
+    shape.add_argument("--matrix", action="store_true", help=matrix)
     agents = Parser("agents list", "List the agents that a run can use.", example="agents list")
-    agents.add_argument("--json", action="store_true", help="print JSON, one agent a line")
+    agents.switch("--json", "print JSON, one agent a line")
     skills = Parser("skills list", "List the skills that a prompt can invoke.", example="skills list --repo acme/web")
-    skills.add_argument("--q", default="", metavar="TEXT", help="only those that match TEXT")
-    skills.add_argument(
-        "--repo", type=checked_as("repo", "--repo"), default="", metavar="ID|NAME", help="also those of this repository"
-    )
-    skills.add_argument("--json", action="store_true", help="print JSON, one skill a line")
+    skills.take("--q", "only those that match TEXT", metavar="TEXT")
+    skills.take("--repo", "also those of this repository", kinds()["repo"], metavar="ID|NAME")
+    skills.switch("--json", "print JSON, one skill a line")
     return {"repos": {"list": repos}, "agents": {"list": agents}, "skills": {"list": skills}}
 
 

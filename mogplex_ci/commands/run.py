@@ -4,10 +4,10 @@ import argparse
 import uuid
 from collections.abc import Mapping, Sequence
 
-from mogplex_ci.commands.common import RETRY_SECONDS, Parser, Session, checked_as, perform
+from mogplex_ci.commands.common import RETRY_SECONDS, Parser, Session, perform
 from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
-from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid
+from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid, kinds
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_interruptibly, standard_input
 from mogplex_ci.run.start import Key, OnRerun, Starter
 from mogplex_ci.run.updates import Started
@@ -23,26 +23,22 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 def parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser("run", "Start a run.", example='run --repo acme/web --create-branch "Fix the flaky tests"')
-    parser.add_argument("prompt", nargs="?", default="", metavar="PROMPT", help="the task; - reads standard input")
-    parser.add_argument("--prompt-file", default="", metavar="FILE", help="file with the task, in UTF-8")
-
-    def add(flag: str, text: str, *, metavar: str = "", name: str = "") -> None:
-        spec = inputs()[name or flag.removeprefix("--")]
-        kind, shown = checked_as(spec.name, flag), metavar or "|".join(spec.kind.choices)
-        parser.add_argument(
-            flag, dest=spec.field, type=kind, choices=spec.kind.choices or None, metavar=shown, help=text
-        )
-
-    add("--repo", "repository: its id, or owner/name", metavar="ID|NAME")
-    add("--harness", "what runs the agent (default: the service chooses)")
-    add("--mode", "what the agent may do (default: the service chooses)")
-    add("--agent", "agent to run as, from 'agents list': its id, or preset:NAME", metavar="ID")
-    add("--base-branch", "branch to start from (default: the repository's default branch)", metavar="NAME")
-    add("--branch", "branch to work on (default: the base branch)", metavar="NAME")
-    parser.add_argument("--create-branch", action="store_true", help="create the working branch from the base branch")
-    add("--root", "folder of a monorepo", metavar="DIR", name="root-directory")
-    add("--idempotency-key", "the same key and request give the same run (default: a new UUID)", metavar="KEY")
-    parser.add_argument("--json", action="store_true", help="print the run as one line of JSON")
+    kind = {name: spec.kind for name, spec in inputs().items()}
+    parser.take("prompt", "the task; - reads standard input", nargs="?", metavar="PROMPT")
+    parser.take("--prompt-file", "file with the task, in UTF-8", metavar="FILE")
+    parser.take("--repo", "repository: its id, or owner/name", kinds()["repo"], metavar="ID|NAME")
+    parser.take("--harness", "what runs the agent (default: the service chooses)", kind["harness"])
+    parser.take("--mode", "what the agent may do (default: the service chooses)", kind["mode"])
+    agent = "agent to run as, from 'agents list': its id, or preset:NAME"
+    parser.take("--agent", agent, kind["agent"], metavar="ID")
+    base = "branch to start from (default: the repository's default branch)"
+    parser.take("--base-branch", base, kind["branch"], metavar="NAME")
+    parser.take("--branch", "branch to work on (default: the base branch)", kind["branch"], metavar="NAME")
+    parser.switch("--create-branch", "create the working branch from the base branch")
+    parser.take("--root", "folder of a monorepo", kind["root-directory"], metavar="DIR", dest="root_directory")
+    key = "the same key and request give the same run (default: a new UUID)"
+    parser.take("--idempotency-key", key, kind["idempotency-key"], metavar="KEY", default=None)
+    parser.switch("--json", "print the run as one line of JSON")
     return parser
 
 
@@ -76,7 +72,7 @@ def _prompt(options: argparse.Namespace) -> str:
     text = (_read(name) if name else as_utf8(options.prompt)).strip()
     if not text:
         raise _usage_error("a prompt is required (as argument, - for standard input, or --prompt-file <file>)")
-    problem = inputs()["prompt"].problem(text)
+    problem = inputs()["prompt"].kind.problem("prompt", text)
     if problem is not None:
         raise _usage_error(f"the prompt {problem.fault}. {problem.remedy}")
     return text

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, LiteralString, TypeVar
+from typing import TYPE_CHECKING, Final, LiteralString, TypeVar
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import finish
@@ -12,15 +12,12 @@ from mogplex_ci.commands.common import (
     Console,
     Parser,
     Session,
-    checked_as,
     choose,
     perform,
-    run_id,
     whole_number,
 )
-from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
-from mogplex_ci.inputs.declared import is_uuid
+from mogplex_ci.inputs.declared import Kind, inputs, is_uuid
 from mogplex_ci.inputs.read import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.platforms.job_log import Style
@@ -33,15 +30,20 @@ from mogplex_ci.run.one import cancel_once
 from mogplex_ci.run.result import result_of_run
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, Update
-from mogplex_ci.sanitize import Part, SafeText, Sanitizer, duration, timestamp
+from mogplex_ci.sanitize import Part, SafeText, Sanitizer, Value, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
+
+if TYPE_CHECKING:
+    from mogplex_ci.api.client import Client
 
 T = TypeVar("T")
 POLL_INTERVAL: Final = 1.5
 """Shortest pause between polls, in seconds; the documented command has the same."""
 RETRY_SECONDS_FOR_OTHER_IDS: Final = 3.0
 """How long a request about a run whose id is not a UUID is retried."""
+_WORD: Final = {"pattern": "[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "x-fault": "is not a run id"}
+_RUN_ID: Final = Kind("word", "the id that `mogplex run` prints", rules=_WORD)
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -63,29 +65,17 @@ def parsers() -> Mapping[str, Parser]:
     )
     cancel = Parser("runs cancel", "Cancel a run; one that has ended stays as it is.", example=f"runs cancel {run}")
     for parser in (get, events, artifact, cancel):
-        parser.add_argument("run_id", type=run_id, metavar="RUN-ID", help="id of the run")
+        parser.take("run_id", "id of the run", _RUN_ID, metavar="RUN-ID")
     for parser in (get, events, cancel):
-        parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
-    events.add_argument("--follow", action="store_true", help="show events as they come, until the run ends or pauses")
-    events.add_argument(
-        "--exit-status", action="store_true", help="with --follow: exit with 1 unless the run ends with success"
-    )
-    events.add_argument(
-        "--timeout",
-        type=checked_as("timeout", "--timeout"),
-        default="1800",
-        metavar="S",
-        help="longest time to wait, in seconds or such as 15m (default 1800)",
-    )
-    events.add_argument(
-        "--limit",
-        type=whole_number("--limit", 1, FEED_LIMIT),
-        default=FEED_LIMIT,
-        metavar="N",
-        help=f"without --follow: at most N, 1 to {FEED_LIMIT}",
-    )
-    name = checked_as("artifact", "NAME")
-    artifact.add_argument("name", type=name, metavar="NAME", help="NAME of .mogplex/artifacts/NAME.json")
+        parser.switch("--json", "print JSON, one object a line")
+    events.switch("--follow", "show events as they come, until the run ends or pauses")
+    events.switch("--exit-status", "with --follow: exit with 1 unless the run ends with success")
+    timeout = "longest time to wait, in seconds or such as 15m (default 1800)"
+    events.take("--timeout", timeout, inputs()["timeout"].kind, default="1800", metavar="S")
+    limit = whole_number("--limit", 1, FEED_LIMIT)
+    least = f"without --follow: at most N, 1 to {FEED_LIMIT}"
+    events.take("--limit", least, type=limit, default=FEED_LIMIT, metavar="N")
+    artifact.take("name", "NAME of .mogplex/artifacts/NAME.json", inputs()["artifact"].kind, metavar="NAME")
     return {"get": get, "events": events, "artifact": artifact, "cancel": cancel}
 
 
@@ -94,7 +84,9 @@ def _runs(session: Session, argv: Sequence[str]) -> int:
     return {"get": _get, "events": _events, "artifact": _artifact, "cancel": _cancel}[subcommand](session, options)
 
 
-def _call(session: Session, run_id: str, request: Callable[[float], T], *, seconds: float = RETRY_SECONDS) -> T:
+def _call(
+    session: Session, run_id: str, request: Callable[["Client", float], T], *, seconds: float = RETRY_SECONDS
+) -> T:
     """Send a request about a run, retrying for ``seconds``; only briefly for an id that is not a UUID.
 
     The service answers such an id with 500, however often it is asked.
@@ -102,17 +94,18 @@ def _call(session: Session, run_id: str, request: Callable[[float], T], *, secon
     Raises:
         MogplexError: there is no usable answer.
     """
-    if is_uuid(run_id):
-        return session.call(request, seconds=seconds)
+    if not is_uuid(run_id):
+        seconds = min(seconds, RETRY_SECONDS_FOR_OTHER_IDS)
     try:
-        return session.call(request, seconds=min(seconds, RETRY_SECONDS_FOR_OTHER_IDS))
+        return session.call(lambda timeout: request(session.client, timeout), seconds=seconds)
     except ServerError as error:
-        error.remedy = "Check the run id: the service's own are UUIDs, as `mogplex run` prints them"
+        if not is_uuid(run_id):
+            error.remedy = "Check the run id: the service's own are UUIDs, as `mogplex run` prints them"
         raise
 
 
 def _get(session: Session, options: argparse.Namespace) -> int:
-    run = _call(session, options.run_id, lambda timeout: session.client.run(options.run_id, timeout=timeout))
+    run = _call(session, options.run_id, lambda client, timeout: client.run(options.run_id, timeout=timeout))
     if options.json:
         session.console.json(run.data)
         return 0
@@ -132,8 +125,8 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     page = _call(
         session,
         options.run_id,
-        lambda timeout: session.client.events(options.run_id, limit=options.limit, timeout=timeout),
-        seconds=min(RETRY_SECONDS, parse_duration(options.timeout)),
+        lambda client, timeout: client.events(options.run_id, limit=options.limit, timeout=timeout),
+        seconds=min(RETRY_SECONDS, options.timeout),
     )
     events = list({event.id: event for event in page.events}.values())
     lines = _event_lines(session, options)
@@ -153,8 +146,8 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         raise
     exit_code = result_of_run(ended.run, timeline, ended.trouble).exit_code
     if not ended.run.is_terminal and not ended.run.is_paused:
-        seconds = f"{parse_duration(options.timeout):.10g}"
-        session.console.fail("--follow timed out after {}s waiting for terminal status", seconds)
+        waited = f"{options.timeout:.10g}s"
+        session.console.fail("--follow timed out after {} waiting for terminal status", waited)
         return exit_code
     if options.json:
         session.console.json(Untrusted({"runId": ended.run.id, "status": ended.run.status}))
@@ -166,13 +159,8 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
 
 
 def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[Ended, Timeline]:
-    began, timeout = session.clock.monotonic(), parse_duration(options.timeout)
-    run = _call(
-        session,
-        options.run_id,
-        lambda seconds: session.client.run(options.run_id, timeout=seconds),
-        seconds=timeout,
-    )
+    began, run_id = session.clock.monotonic(), options.run_id
+    run = _call(session, run_id, lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout)
     follower = Follower(
         session.client,
         run,
@@ -191,7 +179,7 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[E
         progress.on(None, update)
 
     try:
-        finish(follower.follow(began + timeout), show)
+        finish(follower.follow(began + options.timeout), show)
         return finish(follower.end(), show), follower.timeline
     finally:
         progress.stop()
@@ -279,13 +267,9 @@ class PrettyLines:
 
 
 def _artifact(session: Session, options: argparse.Namespace) -> int:
-    path = artifact_path(options.name)
+    path, run_id = artifact_path(options.name), options.run_id
     try:
-        artifact = _call(
-            session,
-            options.run_id,
-            lambda timeout: session.client.artifact(options.run_id, path, timeout=timeout),
-        )
+        artifact = _call(session, run_id, lambda client, timeout: client.artifact(run_id, path, timeout=timeout))
     except NotFoundError as error:
         error.remedy = (
             "Check the run id. The agent must have committed the file, "
@@ -297,7 +281,7 @@ def _artifact(session: Session, options: argparse.Namespace) -> int:
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:
-    answer = _call(session, options.run_id, lambda timeout: cancel_once(session.client, options.run_id, timeout))
+    answer = _call(session, options.run_id, lambda client, timeout: cancel_once(client, options.run_id, timeout))
     if options.json:
         session.console.json(answer.data)
         return 0
@@ -316,36 +300,28 @@ def started_lines(run: Run, *, joined: bool, safe: Sanitizer) -> Iterator[SafeTe
         yield safe.line("matched existing run {} ({})", run.id, run.status)
     else:
         yield safe.line("started run {} ({})", run.id, run.status)
-    yield safe.line("repo    {}", run.repo_id or "-")
-    yield safe.line("harness {}", run.harness or "-")
+    yield from _fields(safe, {"repo": run.repo_id, "harness": run.harness})
     yield _branch_line(run, safe)
     if run.error:  # it could not be queued
-        yield safe.line("error   {}", run.error)
+        yield from _fields(safe, {"error": run.error})
     yield safe.line("tail events: mogplex runs events {} --follow", run.id)
 
 
 def run_lines(run: Run, safe: Sanitizer) -> Iterator[SafeText]:
     """Yield a run's current state, a field a line; ``-`` stands for what the API does not say."""
-    yield safe.line("run     {}", run.id)
-    yield safe.line("status  {}", run.status)
-    yield safe.line("harness {}", run.harness or "-")
-    yield safe.line("repo    {}", run.repo_id or "-")
+    yield from _fields(safe, {"run": run.id, "status": run.status, "harness": run.harness, "repo": run.repo_id})
     yield _branch_line(run, safe)
-    yield safe.line("sandbox {}", run.sandbox_id or "-")
-    yield safe.line("events  {}", run.data.at("eventsUrl") or "-")
-    yield safe.line("cancel  {}", run.data.at("cancelUrl") or "-")
-    yield safe.line("created {}", timestamp(run.created_at))
-    yield safe.line("updated {}", timestamp(run.updated_at))
-    if run.error:
-        yield safe.line("error   {}", run.error)
-    if run.agent_id:
-        yield safe.line("agent   {}", run.agent_id)
-    if mode := run.data.at("mode"):
-        yield safe.line("mode    {}", mode)
-    if worktree := run.data.at("worktreeId"):
-        yield safe.line("tree    {}", worktree)
-    if run.terminal_commit:
-        yield safe.line("commit  {}", run.terminal_commit)
+    urls = {"events": run.data.at("eventsUrl"), "cancel": run.data.at("cancelUrl")}
+    times = {"created": timestamp(run.created_at), "updated": timestamp(run.updated_at)}
+    yield from _fields(safe, {"sandbox": run.sandbox_id, **urls, **times})
+    not_always = {
+        "error": run.error,
+        "agent": run.agent_id,
+        "mode": run.data.at("mode"),
+        "tree": run.data.at("worktreeId"),
+        "commit": run.terminal_commit,
+    }
+    yield from _fields(safe, {name: value for name, value in not_always.items() if value})
 
 
 def event_line(event: Event, safe: Sanitizer) -> SafeText:
@@ -360,6 +336,12 @@ def event_line(event: Event, safe: Sanitizer) -> SafeText:
 def _columns(event: Event, safe: Sanitizer) -> SafeText:
     kind = safe.clean(event.type, limit=100)
     return safe.sentence(timestamp(event.created_at).padded(24), "  ", kind.padded(14))
+
+
+def _fields(safe: Sanitizer, fields: Mapping[LiteralString, Value | None]) -> Iterator[SafeText]:
+    """Yield a line for each field of a run; ``-`` stands for what the API does not say."""
+    for name, value in fields.items():
+        yield safe.line(name.ljust(8) + "{}", value or "-")
 
 
 def _branch_line(run: Run, safe: Sanitizer) -> SafeText:

@@ -8,6 +8,7 @@ and ``maxLength`` are used, and a test compares the results with jsonschema's. O
 
 - ``x-allowed``: words that may follow "Use"; ``x-fault``: what is wrong with text that its pattern does not match
 - ``x-refused``: patterns of what is plainly something else, and what is then wrong; looked at first
+- ``x-mended``: patterns of usual mistakes in any case, and what stands in their place in the text that is suggested
 - ``x-placeholder``: stands for a value in the help; ``x-is-shown``: false if values may hold credentials, or are long
 - ``x-type``: the type of the typed value; ``x-ignore-case``: text in capitals is the same, as for choices
 
@@ -16,11 +17,11 @@ and ``maxLength`` are used, and a test compares the results with jsonschema's. O
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, UnionType
 from typing import Any, Final, NamedTuple
 
 from mogplex_ci.durations import parse_duration
@@ -56,10 +57,25 @@ class Kind(NamedTuple):
         """Whether capitals make no difference; the value is then read in lower case."""
         return bool(self.choices) or self.rules.get("x-ignore-case", False)
 
-    @property
-    def remedy(self) -> str:
-        """Advice for a wrong value."""
-        return f"Use {self.allowed}."
+    def value(self, text: str) -> object:
+        """Return the value of a valid ``text``, which is a text where its type needs more than this module knows."""
+        text = text.lower() if self.ignores_case else text
+        return _VALUES.get(self.rules.get("x-type", ""), str)(text)
+
+    def problem(self, name: str, text: str, *, token: str = "") -> Problem | None:
+        """Return what is wrong with ``text`` as the value of ``name``, or None. Arguments as for ``fault``."""
+        fault = self.fault(text, token=token)
+        return None if fault is None else self.refused(name, text, fault)
+
+    def refused(self, name: str, text: str, fault: str) -> Problem:
+        """Return the problem that ``text`` as the value of ``name`` has this ``fault``."""
+        remedy = f"Use {self.allowed}."
+        if not self.rules.get("x-is-shown", True):
+            return Problem(name, fault, remedy)
+        suggestion = self._suggestion(text)
+        if suggestion is None:
+            return Problem(name, fault, remedy, Untrusted(text))
+        return Problem(name, fault, remedy if self.choices else "", Untrusted(text), (Untrusted(suggestion),))
 
     def fault(self, text: str, *, token: str = "") -> str | None:
         """Return what is wrong with ``text``, stripped and not empty, as ``is not a duration``; None for valid text.
@@ -84,13 +100,15 @@ class Kind(NamedTuple):
             return base_url_fault(text, allow_http=token == EMULATOR_TOKEN)
         return _MORE_RULES[self.name](text) if self.name in _MORE_RULES else None
 
-    def suggestion(self, text: str) -> str | None:
-        """Return a valid value that the user may have meant by ``text``, which is invalid."""
+    def _suggestion(self, text: str) -> str | None:
+        """Return a valid value that the user may have meant by ``text``."""
         if len(text) > _LONGEST_MISTAKE:
             return None
-        known = _SUGGESTIONS.get(self.name)
-        candidates = known(text) if known else nearest(text.lower(), self.choices)
-        return next((candidate for candidate in candidates if self.fault(candidate) is None), None)
+        mended = text
+        for mistake, right in self.rules.get("x-mended", {}).items():
+            mended = re.sub(mistake, right, mended, flags=re.IGNORECASE)
+        candidates = (*nearest(text.lower(), self.choices), mended)
+        return next((each for each in candidates if each != text and self.fault(each) is None), None)
 
 
 class Scope(StrEnum):
@@ -143,19 +161,6 @@ class Input(NamedTuple):
         """The variable that GitHub sets for ``with:``: upper case, hyphens kept."""
         return f"INPUT_{self.name.upper()}"
 
-    def problem(self, text: str, *, token: str = "") -> Problem | None:
-        """Return what is wrong with ``text``, or None. Arguments as for ``Kind.fault``."""
-        fault = self.kind.fault(text, token=token)
-        if fault is None:
-            return None
-        if self.is_secret or not self.kind.rules.get("x-is-shown", True):
-            return Problem(self.name, fault, self.kind.remedy)
-        suggestion = self.kind.suggestion(text)
-        if suggestion is None:
-            return Problem(self.name, fault, self.kind.remedy, Untrusted(text))
-        remedy = self.kind.remedy if self.kind.choices else ""
-        return Problem(self.name, fault, remedy, Untrusted(text), (Untrusted(suggestion),))
-
 
 @cache
 def load_schema(name: str) -> Mapping[str, Any]:
@@ -182,7 +187,7 @@ def check(values: Mapping[str, str]) -> list[Problem]:
     """Return all that is wrong with ``values``: the text of each input by name. Defaults are not looked at."""
     token = values.get("api-key", "")
     changed = ((inputs()[name], text) for name, text in values.items() if text != inputs()[name].default)
-    found = (spec.problem(text, token=token) for spec, text in changed)
+    found = (spec.kind.problem(spec.name, text, token=token) for spec, text in changed)
     return [problem for problem in found if problem is not None]
 
 
@@ -228,76 +233,37 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
 def _prompt_fault(text: str) -> str | None:
     if text.startswith("/"):
         return "begins with /, which would make its first word the name of a skill or command"
-    if len(text) <= PROMPT_LIMIT // 2:
-        return None  # a character has two units at most, and most starts do without the codec
-    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    if units <= PROMPT_LIMIT:
-        return None
-    return f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed"
+    units = len(text) + sum(char > "\uffff" for char in text)
+    return (
+        f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed" if units > PROMPT_LIMIT else None
+    )
 
 
 def _duration_fault(text: str) -> str | None:
     try:
-        seconds = parse_duration(text)
+        return None if parse_duration(text) > 0 else "is not more than zero"
     except ValueError:
         return "is longer than 720h"
-    return None if seconds > 0 else "is not more than zero"
 
 
-def _json_fault(text: str) -> str | None:
+def _json_fault(text: str, types: type | UnionType = object) -> str | None:
     try:
-        json.loads(text)
+        return None if isinstance(json.loads(text), types) else "is not a JSON object"
     except (ValueError, RecursionError):
         return "is not JSON"
-    return None
-
-
-def _object_fault(text: str) -> str | None:
-    """Return the fault of text that is not a JSON object; GitHub may also say ``null``."""
-    fault = _json_fault(text)
-    return fault or (None if isinstance(json.loads(text), dict | None) else "is not a JSON object")
 
 
 _MORE_RULES: Final[Mapping[str, Callable[[str], str | None]]] = {
     "prompt": _prompt_fault,
     "duration": _duration_fault,
     "matrix": _json_fault,
-    "strategy": _object_fault,
+    "strategy": partial(_json_fault, types=dict | None),  # GitHub may also say ``null``
 }
 """Checks by kind that no pattern can express. Each returns the fault, or None."""
-
-
-def _boolean_suggestions(text: str) -> Iterator[str]:
-    word = text.lower()
-    yield from ("true" for alias in ("true", "yes", "y", "on", "1") if word == alias)
-    yield from ("false" for alias in ("false", "no", "n", "off", "0") if word == alias)
-
-
-def _duration_suggestions(text: str) -> Iterator[str]:
-    """Yield ``1h30m`` for ``1 hour 30 minutes``."""
-    words = re.sub(r"\s|,|\band\b", "", text.lower())
-    yield re.sub(r"(?<=\d)(hours?|hrs?|minutes?|mins?|seconds?|secs?)", lambda unit: unit[1][0], words)
-
-
-def _repo_suggestions(text: str) -> Iterator[str]:
-    """Yield ``owner/name`` for a clone URL, the address of a repository, ``@owner/name`` and ``owner / name``."""
-    match = re.search(r"(?:://|@)[^/:\s]+[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", text, re.ASCII)
-    if match:
-        yield match[1]
-    yield re.sub(r"[\s@]", "", text)
-
-
-def _repos_suggestions(text: str) -> Iterator[str]:
-    """Yield what ``_repo_suggestions`` does, and ``acme/web acme/api`` for a list with commas."""
-    yield from _repo_suggestions(text)
-    yield " ".join(re.split(r"[\s,;]+", text.strip(" ,;")))
-
-
-_SUGGESTIONS: Final[Mapping[str, Callable[[str], Iterable[str]]]] = {
-    "boolean": _boolean_suggestions,
-    "duration": _duration_suggestions,
-    "repo": _repo_suggestions,
-    "repos": _repos_suggestions,
-    "branch": lambda text: [re.sub(r"\s+", "-", text)],
+_VALUES: Final[Mapping[str, Callable[[str], object]]] = {
+    "bool": is_true,
+    "float": parse_duration,
+    "int": int,
+    "frozenset[str]": lambda text: frozenset(text.lower().replace(",", " ").split()),
 }
-"""Finders of the value that the user may have meant, by kind. Only valid values are suggested."""
+"""How a text becomes a value, by its type in the schema."""

@@ -3,14 +3,14 @@
 # No `from __future__ import annotations`, as in models.py.
 
 import json
-import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem, UsageError
+from mogplex_ci.gates.patterns import Patterns
+from mogplex_ci.gates.schema import schema_fault
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, Input, Scope, check, enumeration, inputs, is_true, nearest
 from mogplex_ci.inputs.sources import (
     STANDARD_INPUT,
@@ -29,9 +29,6 @@ from mogplex_ci.platforms.event_words import leaves_fence_open
 from mogplex_ci.platforms.gitlab import job_timeout
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import decode, inside, read_text, writable
-
-if TYPE_CHECKING:
-    from mogplex_ci.gates.patterns import Patterns
 
 _SCHEMA_BYTES: Final = 1_000_000
 
@@ -179,6 +176,8 @@ def _typed(
             typed[spec.field] = None if text is None else _value(spec, text, workspace)
         except UsageError as error:
             problems += error.problems
+        except ValueError as error:
+            problems.append(spec.kind.refused(spec.name, text or "", str(error)))
     return typed, problems
 
 
@@ -186,21 +185,12 @@ def _value(spec: Input, text: str, workspace: Path) -> object:
     """Return the typed value of a text that is valid by itself.
 
     Raises:
-        UsageError: a file that it names cannot be used, or a pattern or scenario is wrong.
+        ValueError: something else is wrong with it.
+        UsageError: a file that it names cannot be used, or there is better advice than the kind's own.
     """
     match spec.kind.name:
-        case "boolean":
-            return is_true(text)
-        case "duration":
-            return parse_duration(text)
-        case "count" | "positive" | "repairs":
-            return int(text)
-        case "requirements":
-            return frozenset(re.findall(r"[a-z-]+", text))
-        case "users" | "bots":
-            return frozenset(text.lower().replace(",", " ").split())
         case "patterns":
-            return _patterns(spec, text)
+            return Patterns.parse(text)
         case "artifact":
             return artifact_path(text)
         case "prompt-file":
@@ -216,7 +206,7 @@ def _value(spec: Input, text: str, workspace: Path) -> object:
         case "strategy":
             return json.loads(text) or {}
         case _:
-            return text.upper() if spec.is_upper else text
+            return text.upper() if spec.is_upper else spec.kind.value(text)
 
 
 def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, str | None]:
@@ -296,7 +286,7 @@ def _create_branch(values: Mapping[str, str]) -> bool | None:
 
 
 def _has_worktree(values: Mapping[str, str]) -> bool:
-    with suppress(UsageError):  # faults of the options are reported where they are read
+    with suppress(UsageError, ValueError):  # faults of the options are reported where they are read
         return "worktreeId" in _run_options(values.get("run-options", ""))
     return False
 
@@ -316,31 +306,17 @@ def _run_options(text: str) -> Mapping[str, Any]:
     """Return the fields that are added to the start request.
 
     Raises:
-        UsageError: it is not a YAML mapping, or has a field that an input sets.
+        ValueError: it is not a YAML mapping.
+        UsageError: it has a field that an input sets.
     """
-    if not text:
-        return {}
-    spec = inputs()["run-options"]
-    try:
-        options = parse_options(text)
-    except ValueError as error:
-        raise UsageError(Problem(spec.name, str(error), spec.kind.remedy)) from error
+    options = parse_options(text) if text else {}
     if not all(isinstance(name, str) for name in options):
-        raise UsageError(Problem(spec.name, "has a name that is not text", spec.kind.remedy))
-    owners = {"repoId": "repo"} | {other.api_field: other.name for other in inputs().values() if other.api_field}
+        raise ValueError("has a name that is not text")
+    owners = {"repoId": "repo"} | {spec.api_field: spec.name for spec in inputs().values() if spec.api_field}
     taken = [f"{name}, which the input {owners[name]} sets" for name in options if name in owners]
     if taken:
-        raise UsageError(Problem(spec.name, f"has {enumeration(taken)}", "Set the input instead."))
+        raise UsageError(Problem("run-options", f"has {enumeration(taken)}", "Set the input instead."))
     return options
-
-
-def _patterns(spec: Input, text: str) -> "Patterns":
-    from mogplex_ci.gates.patterns import Patterns  # pathspec is needed only for these
-
-    try:
-        return Patterns.parse(text)
-    except ValueError as error:
-        raise UsageError(Problem(spec.name, str(error), spec.kind.remedy, Untrusted(text))) from error
 
 
 def artifact_path(name: str) -> str:
@@ -352,21 +328,18 @@ def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
     """Return the JSON Schema in the file.
 
     Raises:
-        UsageError: the file cannot be read, or is not a JSON Schema.
+        ValueError: it is none.
+        UsageError: the file cannot be read.
     """
-    from mogplex_ci.gates.schema import schema_fault  # only for steps that use it
-
     text = read_text(workspace, name, input_name="artifact-schema", max_bytes=_SCHEMA_BYTES)
-    remedy = 'Use a JSON Schema, such as {"type": "object"}.'
     try:
         schema = json.loads(text)
-        if not isinstance(schema, dict):
-            raise UsageError(Problem("artifact-schema", "is not a JSON object", remedy, Untrusted(name)))
     except (ValueError, RecursionError) as error:
-        raise UsageError(Problem("artifact-schema", "is not JSON", remedy, Untrusted(name))) from error
-    if (fault := schema_fault(schema)) is not None:
-        raise UsageError(Problem("artifact-schema", fault, remedy, Untrusted(name)))
-    return schema
+        raise ValueError("is not JSON") from error
+    fault = schema_fault(schema) if isinstance(schema, dict) else "is not a JSON object"
+    if fault is not None:
+        raise ValueError(fault)
+    return dict(schema)
 
 
 def _scenario(workspace: Path, text: str) -> str | Path:
@@ -426,9 +399,9 @@ def _read_prompt(workspace: Path, name: str) -> str:
     text = text.strip()
     if not text:
         raise UsageError(Problem("prompt-file", "is empty", "Write the task for the agent into it.", Untrusted(name)))
-    problem = inputs()["prompt"].problem(text)
-    if problem is not None:
-        raise UsageError(Problem("prompt-file", problem.fault, problem.remedy, Untrusted(name)))
+    kind = inputs()["prompt"].kind
+    if (fault := kind.fault(text)) is not None:
+        raise UsageError(kind.refused("prompt-file", text, fault)._replace(got=Untrusted(name)))
     return text
 
 

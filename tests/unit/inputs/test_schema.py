@@ -53,4 +53,4 @@ def test_the_schema_is_valid_and_uses_only_what_the_check_reads() -> None:
 
 
 def test_the_defaults_are_valid() -> None:
-    assert all(spec.problem(spec.default) is None for spec in inputs().values() if spec.default)
+    assert all(spec.kind.fault(spec.default) is None for spec in inputs().values() if spec.default)
