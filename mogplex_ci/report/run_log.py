@@ -208,8 +208,8 @@ class RunLog:
         else:
             result, left = update.result, update.retries_left
             self._say("Run ", Untrusted(update.run.id), ": ", text.reason(self._safe, result.cause, result.detail))
-            words = self._safe.line("{} retries left" if left > 1 else "{} retry left", left)
-            self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", words, ")")
+            words: LiteralString = " retries left)" if left > 1 else " retry left)"
+            self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, words)
         self._calls.clear()
         self._finishes.clear()
         self._at, self._pause, self._activity = 0.0, None, text.Activity()

@@ -17,6 +17,7 @@ from mogplex_ci.run.updates import (
     Heartbeat,
     NextKey,
     Polling,
+    Retrying,
     Started,
     StatusChanged,
     Trouble,
@@ -447,6 +448,16 @@ def test_the_way_to_a_run_is_shown() -> None:
         "Trouble reaching the API: The API did not answer: ::error::x",
     ]
     assert levels(log) == []
+
+
+@pytest.mark.parametrize(("left", "words"), [(2, "2 retries left"), (1, "1 retry left")])
+def test_a_run_that_is_started_again_has_its_reason_in_the_log(left: int, words: str) -> None:
+    log = log_of(Retrying(run("failed"), result(Result.FAILED, **FAILURE), left, 10.0), STARTED)
+    assert log.timeline[:3] == [
+        f"Run {RUN_ID}: The run failed: Tests fail",
+        f"This may be temporary: starting another run in 10s ({words})",
+        f"Started run {RUN_ID} (pending)",
+    ]
 
 
 @pytest.mark.parametrize(
