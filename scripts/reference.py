@@ -50,8 +50,6 @@ _PAGE: Final = """\
 <!-- Written by `make docs` from action.yml and mogplex_ci/schemas/inputs.schema.json; change those. -->
 # Inputs and outputs
 
-Every input and output of a step. [Recipes](recipes.md) show them in use.
-
 ## How an input is given
 
 | where | how | example |
@@ -61,9 +59,9 @@ Every input and output of a step. [Recipes](recipes.md) show them in use.
 | every other CI | variable `MOGPLEX_NAME` | `MOGPLEX_ON_TIMEOUT: cancel` |
 | [run file](recipes.md#keep-prompts-in-a-file) | `name: value` | `on-timeout: cancel` |
 
-The first place that has a value wins, then comes the default. A blank value counts as not given. All wrong values
-are reported at once, each with what is allowed, with exit code 2, and nothing is sent. An input that does not exist
-is a warning that names the nearest one. The token has no flag, because other processes can see command lines.
+The first place that has a value wins, then comes the default. A blank value counts as not given. The step reports all
+wrong values at once, each with what is allowed, and ends with exit code 2 before it sends anything. The token has no
+flag, because other processes can see command lines.
 
 ## Inputs
 
@@ -71,25 +69,24 @@ is a warning that names the nearest one. The token has no flag, because other pr
 | --- | --- |
 {inputs}
 
-`poll-interval` is a flag and a variable only. `action.yml` fills `matrix`, `strategy` and `post-step`; leave them
-alone there. On a system whose matrix this program does not know, set `MOGPLEX_MATRIX` to the job's values as JSON,
-and `MOGPLEX_STRATEGY` to an object such as `{{"job-index": 0, "job-total": 4}}`. A [run
-file](../mogplex_ci/schemas/run-file.schema.json) must not set {not_for_run_file}: anybody can propose a change to
-it, and these decide where the token goes, or lift a guard.
+`poll-interval` is a flag and a variable only. `action.yml` fills `matrix`, `strategy` and `post-step`. On a system whose
+matrix this program does not know, set `MOGPLEX_MATRIX` to the job's values as JSON, and `MOGPLEX_STRATEGY` to an object
+such as `{{"job-index": 0, "job-total": 4}}`. A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set
+{not_for_run_file}: anybody can propose a change to it.
 
 ## Outputs
 
 On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables `MOGPLEX_NAME` in a
-dotenv file, `mogplex.env` unless `MOGPLEX_DOTENV` names another; [platforms](platforms.md) says how each CI system
-passes them on. `run-id`, `status`, `branch`, `repo-id` and `idempotency-key` are written as soon as the run is
-started, and all of them at the end.
+dotenv file, `mogplex.env` unless `MOGPLEX_DOTENV` names another ([platforms](platforms.md)). The step writes `run-id`,
+`status`, `branch`, `repo-id` and `idempotency-key` as soon as the run is started, and all of them at the end; those
+without a value are empty.
 
 | output | meaning |
 | --- | --- |
 {outputs}
 
-A variable whose value another program might act on, such as a branch name with a `$` in it, is left out; the result
-file has it.
+The dotenv file leaves out a value that another program might act on, such as a branch name with a `$`; the result file
+has it.
 """
 
 

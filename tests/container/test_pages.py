@@ -27,7 +27,7 @@ from tests.slow import slow
 pytestmark = pytest.mark.container
 
 PUBLISHED = "ghcr.io/mogplex/run-action:1"
-EVENTS = ("on: push", "on: workflow_dispatch", "on:\n  issues")
+EVENTS = ("on: push", "on: workflow_dispatch")
 WORLD = """
 users:
   - name: ada
@@ -42,19 +42,6 @@ steps:
   - {after: 500ms, part: launch}
   - {after: 500ms, part: deliver}
 """
-LABELED = {
-    "action": "labeled",
-    "label": {"name": "agent"},
-    "issue": {
-        "number": 12,
-        "node_id": "I",
-        "title": "Login",
-        "body": "It fails.",
-        "author_association": "NONE",
-        "user": {"id": 2, "login": "eve", "type": "User"},
-    },
-    "sender": {"id": 1, "login": "maria", "type": "User"},
-}
 
 
 def is_workflow_without_needs(block: Block) -> bool:
@@ -88,17 +75,14 @@ def test_a_workflow_runs_as_it_stands(
     image: str, emulator: Emulator, api: FakeGitHub, tmp_path: Path, block: Block
 ) -> None:
     api.watch(emulator)
-    api.words = {"I": {"title": "Login", "body": "It fails."}}
     workflow = as_workflow(block.code) or ""
     repository = tmp_path / "repository"
     (repository / ".mogplex").mkdir(parents=True)
     (repository / ".mogplex" / "tasks.yaml").write_text(RUN_FILE.code)
     workspace(repository, workflow, image)
-    (tmp_path / "event.json").write_text(json.dumps(LABELED))
     done = act(
         repository,
         f"--local-repository=mogplex/run-action@v1={repository}",
-        f"--eventpath={tmp_path / 'event.json'}",
         f"--platform=ubuntu-latest={image}",  # it has jq, as GitHub's own machines do
         f"--env=MOGPLEX_URL={emulator.url}",
         f"--env=GITHUB_API_URL={api.url}",
