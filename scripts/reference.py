@@ -69,9 +69,10 @@ flag, because other processes can see command lines.
 | --- | --- |
 {inputs}
 
-`poll-interval` is a flag and a variable only. `action.yml` fills `matrix`, `strategy` and `post-step`. On a system whose
-matrix this program does not know, set `MOGPLEX_MATRIX` to the job's values as JSON, and `MOGPLEX_STRATEGY` to an object
-such as `{{"job-index": 0, "job-total": 4}}`. A [run file](../mogplex_ci/schemas/run-file.schema.json) must not set
+`poll-interval` is a flag and a variable only. `action.yml` fills `matrix`, `strategy` and `post-step`. On a system
+whose matrix this program does not know, set `MOGPLEX_MATRIX` to the job's values as JSON, and `MOGPLEX_STRATEGY` to
+an object such as `{{"job-index": 0, "job-total": 4}}`. A [run
+file](../mogplex_ci/schemas/run-file.schema.json) must not set
 {not_for_run_file}: anybody can propose a change to it.
 
 ## Outputs
