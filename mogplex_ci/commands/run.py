@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from mogplex_ci.commands.common import RETRY_SECONDS, Parser, Session, perform
 from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
-from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, inputs, is_uuid, kinds
-from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_interruptibly, standard_input
+from mogplex_ci.inputs.declared import inputs, is_uuid, kinds
+from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
 from mogplex_ci.run.start import Key, OnRerun, Starter
 from mogplex_ci.run.updates import Started
-from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.workspace import decode
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -69,23 +67,13 @@ def _prompt(options: argparse.Namespace) -> str:
     if options.prompt and options.prompt_file:
         raise _usage_error("a prompt is given twice: as argument and by --prompt-file")
     name = options.prompt_file or (STANDARD_INPUT if options.prompt == STANDARD_INPUT else "")
-    text = (_read(name) if name else as_utf8(options.prompt)).strip()
+    text = read_prompt(name, input_name="--prompt-file") if name else as_utf8(options.prompt)
     if not text:
         raise _usage_error("a prompt is required (as argument, - for standard input, or --prompt-file <file>)")
     problem = inputs()["prompt"].kind.problem("prompt", text)
     if problem is not None:
         raise _usage_error(f"the prompt {problem.fault}. {problem.remedy}")
     return text
-
-
-def _read(name: str) -> str:
-    try:
-        content = standard_input() if name == STANDARD_INPUT else read_interruptibly(name)
-    except OSError as error:
-        remedy = "Give a file, or - for standard input."
-        fault = f"cannot be read ({error.strerror})"
-        raise UsageError(Problem("--prompt-file", fault, remedy, Untrusted(name))) from error
-    return decode(content, name, input_name="--prompt-file", max_bytes=PROMPT_FILE_BYTES)
 
 
 def _start(session: Session, options: argparse.Namespace, prompt: str) -> Started:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -22,13 +21,12 @@ _FAULTS: Final = {
 """Patterns that git accepts and no path matches: they look like protection and give none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patterns:
+class Patterns(NamedTuple):
     """Patterns, a later one of which decides; ``!`` takes a path out again."""
 
     lines: tuple[str, ...]
-    _spec: GitIgnoreSpec
-    _folded: GitIgnoreSpec
+    spec: GitIgnoreSpec
+    folded: GitIgnoreSpec
     """The same in one form of Unicode and without case, as file systems on macOS and Windows compare names."""
 
     @classmethod
@@ -56,15 +54,15 @@ class Patterns:
 
     def allow(self, path: str) -> bool:
         """Return whether ``path`` is inside: a name with invisible characters never is."""
-        return not _is_deceptive(path) and self._spec.match_file(path)
+        return not _is_deceptive(path) and self.spec.match_file(path)
 
     def protect(self, path: str) -> bool:
         """Return whether ``path`` is inside, or is what a folder's pattern stands for itself: a link or a submodule."""
         folded = _fold(path)
         return (
             _is_deceptive(path)
-            or any(self._spec.match_file(form) for form in (path, f"{path}/"))
-            or any(self._folded.match_file(form) for form in (folded, f"{folded}/"))
+            or any(self.spec.match_file(form) for form in (path, f"{path}/"))
+            or any(self.folded.match_file(form) for form in (folded, f"{folded}/"))
         )
 
 

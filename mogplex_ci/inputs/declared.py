@@ -27,7 +27,7 @@ from typing import Any, Final, NamedTuple
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.urls import base_url_fault
+from mogplex_ci.urls import DOCS, base_url_fault
 
 PROMPT_LIMIT: Final = 100_000
 """The API's limit, in UTF-16 code units."""
@@ -35,6 +35,7 @@ PROMPT_FILE_BYTES: Final = 4 * PROMPT_LIMIT + 100_000
 """Largest prompt file: a character takes at most four bytes, and white space around the prompt does not count."""
 EMULATOR_TOKEN: Final = "mog_EmulatorTokenOpensNothingReal000"  # noqa: S105 - it opens nothing
 """The token of the emulator's default world. It is public and opens nothing."""
+SEE_INPUTS: Final = f"See {DOCS}/inputs-and-outputs.md."
 _SCHEMAS: Final = Path(__file__).parents[1] / "schemas"
 _LONGEST_MISTAKE: Final = 400
 """Characters of a text for which something else is suggested; longer ones would take time."""

@@ -10,17 +10,9 @@ from typing import Any, Final
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.gates.patterns import Patterns
-from mogplex_ci.gates.schema import schema_fault
-from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, Input, Scope, check, enumeration, inputs, is_true, nearest
-from mogplex_ci.inputs.sources import (
-    STANDARD_INPUT,
-    gather,
-    given,
-    parse_options,
-    read_yaml,
-    standard_input,
-    tasks_asked_for,
-)
+from mogplex_ci.inputs.declared import Input, Scope, check, enumeration, inputs, is_true, nearest
+from mogplex_ci.inputs.run_file import parse_options
+from mogplex_ci.inputs.sources import gather, given, read_prompt, tasks_asked_for
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import StartRequest
 from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
@@ -28,7 +20,7 @@ from mogplex_ci.platforms.base import github_api
 from mogplex_ci.platforms.event_words import leaves_fence_open
 from mogplex_ci.platforms.gitlab import job_timeout
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.workspace import decode, inside, read_text, writable
+from mogplex_ci.workspace import inside, read_text, writable
 
 _SCHEMA_BYTES: Final = 1_000_000
 
@@ -331,6 +323,8 @@ def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
         ValueError: it is none.
         UsageError: the file cannot be read.
     """
+    from mogplex_ci.gates.schema import schema_fault  # loads jsonschema, which takes 200 ms
+
     text = read_text(workspace, name, input_name="artifact-schema", max_bytes=_SCHEMA_BYTES)
     try:
         schema = json.loads(text)
@@ -349,7 +343,7 @@ def _scenario(workspace: Path, text: str) -> str | Path:
         UsageError: there is no such scenario, or the file cannot be played.
     """
     from mogplex_ci.emulator import DocumentError  # only dry runs need it
-    from mogplex_ci.emulator.recording import MAX_BYTES, SUFFIXES
+    from mogplex_ci.emulator.recording import MAX_BYTES
     from mogplex_ci.emulator.scenario import SHIPPED, load_scenario
 
     if text in SHIPPED:
@@ -358,10 +352,7 @@ def _scenario(workspace: Path, text: str) -> str | Path:
         near = tuple(map(Untrusted, nearest(text, SHIPPED)))
         remedy = "'mogplex-ci emulator --help' lists them; a YAML file or an events.ndjson in the workspace plays, too."
         raise UsageError(Problem("dry-run", "is not a scenario", remedy, Untrusted(text), near))
-    if Path(text).suffix in SUFFIXES:
-        read_text(workspace, text, input_name="dry-run", max_bytes=MAX_BYTES)
-    else:
-        read_yaml(workspace, text, input_name="dry-run")  # bounded, and its messages quote nothing
+    read_text(workspace, text, input_name="dry-run", max_bytes=MAX_BYTES)  # its messages are those of every file
     path = inside(workspace, text, input_name="dry-run")
     try:
         load_scenario(path)
@@ -388,20 +379,11 @@ def _read_prompt(workspace: Path, name: str) -> str:
         UsageError: it cannot be read, or is no prompt.
         StopRequested: a stop signal came while standard input was read.
     """
-    if name == STANDARD_INPUT:
-        try:
-            content = standard_input()
-        except OSError as error:
-            raise UsageError(Problem("prompt-file", "cannot be read", "", Untrusted(name))) from error
-        text = decode(content, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES)
-    else:
-        text = read_text(workspace, name, input_name="prompt-file", max_bytes=PROMPT_FILE_BYTES)
-    text = text.strip()
+    text = read_prompt(name, input_name="prompt-file", workspace=workspace)
     if not text:
         raise UsageError(Problem("prompt-file", "is empty", "Write the task for the agent into it.", Untrusted(name)))
-    kind = inputs()["prompt"].kind
-    if (fault := kind.fault(text)) is not None:
-        raise UsageError(kind.refused("prompt-file", text, fault)._replace(got=Untrusted(name)))
+    if problem := inputs()["prompt"].kind.problem("prompt-file", text):
+        raise UsageError(problem._replace(got=Untrusted(name)))
     return text
 
 

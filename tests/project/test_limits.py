@@ -10,7 +10,7 @@ from mogplex_ci import durations, github_api, models
 from mogplex_ci.api import budget, stream, transport
 from mogplex_ci.api.budget import TokenBudget, Use
 from mogplex_ci.gates import artifact, checks
-from mogplex_ci.inputs import declared, read, sources
+from mogplex_ci.inputs import declared, read, run_file
 from mogplex_ci.report import facts, files, html, log_lines, summary
 from mogplex_ci.run import start
 from mogplex_ci.sanitize import sanitizer
@@ -30,7 +30,7 @@ ROWS: dict[str, tuple[float, ...]] = {
     "repositories that": (models.LIST_LIMIT,),
     "idempotency key": (start.MAX_KEY_LENGTH,),
     "keys of one chain": (start.MAX_CHAIN,),
-    "run file, prompt file": (sources._YAML_BYTES,),
+    "run file, prompt file": (run_file.BYTES,),
     "schema of": (read._SCHEMA_BYTES, artifact.VALIDATION_SECONDS),
     "changed files": (github_api.MAX_COMPARED_FILES - 1,),
     "wait for the first check": (checks.FIRST_CHECK_SECONDS,),

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.inputs.declared import inputs
+from mogplex_ci.inputs.declared import SEE_INPUTS, inputs
 from mogplex_ci.inputs.flags import check_flags, flag_parser
 from mogplex_ci.inputs.sources import (
     OUTPUT_VARIABLES,
-    SEE_INPUTS,
     gather,
     given,
     tasks_asked_for,

@@ -69,7 +69,6 @@ def test_all_tasks_make_a_fleet_even_if_it_is_one(tmp_path: Path) -> None:
 
 def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
     asked = ["--run-file", "mogplex.yml", "--task"]
-    assert refused(tmp_path, *asked, "lint,docs,lint") == ["task is named twice"]
     assert refused(tmp_path, *asked, "lint,none") == ["task is not in the run file"]
     assert refused(tmp_path, *asked, "all", file="prompt: x") == ["task is all, and the run file has no tasks"]
     wrong = "tasks: {a: {prompt: x, harness: no}, b: {prompt: y, harness: no}, c: {prompt: z, timeout: no}}"

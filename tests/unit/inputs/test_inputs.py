@@ -124,7 +124,10 @@ def test_a_scenario_is_a_name_or_a_file_in_the_workspace(tmp_path: Path) -> None
     assert read(tmp_path, "--dry-run", "./mine.yaml").dry_run == tmp_path.resolve() / "mine.yaml"
     for name in ("missing.yaml", "outside.yaml", "../x.yaml", "/etc/passwd", "failled"):
         assert faulty(tmp_path, "--dry-run", name) == ["dry-run"]
-    for text, remedy in (("steps: [", "See https://"), ("steps: [{part: x}]", "Fix line 1: steps[0]")):
+    for text, remedy in (
+        ("steps: [", "Fix line 1: (top level): not valid YAML"),
+        ("steps: [{part: x}]", "Fix line 1: steps[0]"),
+    ):
         (tmp_path / "mine.yaml").write_text(text)
         (problem,) = problems(tmp_path, "--dry-run", "mine.yaml")
         assert problem.remedy.startswith(remedy)
