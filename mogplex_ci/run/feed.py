@@ -24,7 +24,6 @@ class Feed:
         """Ids of the run's parts so far: a run that goes on after a pause lists only the events from then on."""
         self._seen: set[Untrusted] = set()
         self._first_kind: EventKind | None = None
-        self._last_page: EventPage | None = None
 
     def take(self, events: Iterable[Event]) -> tuple[Event, ...]:
         """Return those of ``events`` that were not seen before, by time; the given order breaks ties."""
@@ -41,15 +40,13 @@ class Feed:
         self.end_seen = self.end_seen or any(event.end is not None for _, event in new)
         return tuple(event for _, event in sorted(new, key=lambda timed: timed[0]))
 
-    def turn_to(self, page: EventPage) -> tuple[bool, bool]:
-        """Return whether ``page`` is the last one again, and whether events between the two were missed.
+    def is_gap_before(self, page: EventPage) -> bool:
+        """Whether events between those that were seen and ``page`` were missed: it is full, and has none of them."""
+        return bool(self._seen) and len(page.events) >= FEED_LIMIT and not self.has_any(page.events)
 
-        Some were missed when a full page shares no event with those that were seen.
-        """
-        is_known, self._last_page = page is self._last_page, page
-        is_full = len(page.events) >= FEED_LIMIT
-        shares_none = bool(self._seen) and all(event.id not in self._seen for event in page.events)
-        return is_known, is_full and not is_known and shares_none
+    def has_any(self, events: Iterable[Event]) -> bool:
+        """Whether any of ``events`` was seen before."""
+        return any(event.id in self._seen for event in events)
 
     def has_news(self, events: Iterable[Event]) -> bool:
         """Whether any of ``events`` was not seen before."""

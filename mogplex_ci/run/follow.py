@@ -5,7 +5,7 @@ One loop takes the news of a source. Every event is reported once, whichever way
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from math import inf
 from typing import TYPE_CHECKING, Final, assert_never
@@ -15,7 +15,7 @@ from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import MogplexError, NoTurnError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run import updates
-from mogplex_ci.run.ending import LATE_EVENT_PAUSES, Ending, announces
+from mogplex_ci.run.ending import LATE_EVENT_PAUSES, LATE_EVENTS_SECONDS, Ending, announces
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.health import Health
 from mogplex_ci.run.news import Arrived, NoStream, Opened, Polls, RunReader, Stream
@@ -109,8 +109,11 @@ class Follower:
             page = None
         self._is_stopping, self._reader.deadline = True, self._reader.now + seconds + LAST_CHECK_SECONDS
         if page is not None:
+            is_gap = self._feed.is_gap_before(page)  # there is no time left to fill it
             yield from self._on_events(page.events)
             yield from self._on_run(page.run)
+            if is_gap:
+                yield from self._note_missing(later_ones=False)
 
     def end(self) -> Generator[Update, None, updates.Ended]:
         """Report the last update, and return it."""
@@ -142,14 +145,19 @@ class Follower:
 
     def _take_news(self) -> Generator[Update, None, None]:
         """Take the news of the run until it is over or time is up."""
-        source: Polls | Stream = self._polls() if self._is_polled else Stream(self._reader, self._feed, self._interval)
+        source: Polls | Stream = (
+            self._polls() if self._is_polled else Stream(self._reader, self._feed, self._interval.before_stream())
+        )
         try:
             while True:
-                yield from self._run_timers(source)
+                if self._reader.now >= self._checks.at and not source.saves_checks and not self._is_over:
+                    yield from self._check_status()
+                yield from self._run_timers()
                 if self._is_over or self._must_wait_past_deadline or self._reader.now >= self._last_check_at:
                     break
                 try:
-                    news = source.next(self._next_timer(source))
+                    check_at = inf if source.saves_checks else self._checks.at
+                    news = source.next(min(self._last_check_at, check_at, self._next_timer))
                 except MogplexError as error:
                     yield from self._on_trouble(error)
                     continue
@@ -184,18 +192,16 @@ class Follower:
             case _:
                 assert_never(news)
 
-    def _next_timer(self, source: Polls | Stream) -> float:
-        check_at = inf if source.saves_checks else self._checks.at
-        return min(self._last_check_at, check_at, self._timers.quiet_at, self._timers.heartbeat_at)
+    @property
+    def _next_timer(self) -> float:
+        return min(self._timers.quiet_at, inf if self._is_over else self._timers.heartbeat_at)
 
-    def _run_timers(self, source: Polls | Stream) -> Iterator[Update]:
-        """Do what is due: show what was held back, check the run's status, send a heartbeat."""
+    def _run_timers(self) -> Iterator[Update]:
+        """Do what is due: show what was held back, send a heartbeat."""
         now = self._reader.now
         if now >= self._timers.quiet_at:
             self._timers.quiet_at = inf
             yield updates.Quiet(tuple(self.timeline.flush_text()))
-        if now >= self._checks.at and not source.saves_checks and not self._is_over:
-            yield from self._check_status()
         if now >= self._timers.heartbeat_at and not self._is_over:
             self._timers.reported(now)
             yield updates.Heartbeat(self.run, now - self._began, now - self._timers.changed_at)
@@ -272,10 +278,12 @@ class Follower:
     def _on_page(self, page: EventPage) -> Generator[Update, None, bool]:
         """Report what ``page`` tells, in the order in which it happened, and return whether it was news."""
         self._enter_segment_of(page.run)
-        is_known, is_gap = self._feed.turn_to(page)
+        if self._feed.is_gap_before(page):
+            yield from self._fill_gap_before(page)
+        is_gap = self._feed.is_gap_before(page)
         has_ended = page.run.is_terminal or page.run.is_paused
         status_is_news = False if has_ended else (yield from self._on_run(page.run))
-        has_events = False if is_known else (yield from self._on_events(page.events))
+        has_events = yield from self._on_events(page.events)
         if has_ended:  # events come before the end
             end_seen = bool(self.timeline.outcome.kinds)
             self._ending.page_read(self._reader.now, has_events=has_events, end_seen=end_seen)
@@ -285,6 +293,33 @@ class Follower:
         if is_gap:
             yield from self._note_missing(later_ones=False)
         return status_is_news or has_events
+
+    def _fill_gap_before(self, page: EventPage) -> Iterator[Update]:
+        """Report the events between those that were seen and those of ``page``, if a stream sends them in time.
+
+        The service lists the newest 200 events. Only a stream that resumes after the last one received sends more; an
+        early version of it cannot, and begins within the page.
+        """
+        listed = {event.id for event in page.events}
+        until = min(self._reader.deadline, self._reader.now + LATE_EVENTS_SECONDS)
+        resumes = False
+        with closing(Stream(self._reader, self._feed, 0.0, owes_events=True)) as stream, suppress(MogplexError):
+            while self._feed.last_id is not None and self._feed.is_gap_before(page) and self._reader.now < until:
+                yield from self._run_timers()
+                try:
+                    news = stream.next(min(until, self._next_timer))
+                except MogplexError as error:
+                    yield from self._on_trouble(error)
+                    continue
+                if isinstance(news, NoStream):
+                    break
+                if news is not None:
+                    yield from self._recover()
+                if isinstance(news, Arrived) and news.events:
+                    resumes = resumes or news.events[0].id not in listed
+                    if not resumes:
+                        break
+                    yield from self._on_events(news.events)
 
     def _learn_which_are_listed(self, page: EventPage) -> Iterator[Update]:
         """Find out which events a full page holds.

@@ -141,7 +141,7 @@ class Polls:
 class _OpenStream:
     """One connection, and what was heard on it."""
 
-    def __init__(self, stream: EventStream, segments: int, now: float) -> None:
+    def __init__(self, stream: EventStream, segments: int, now: float, *, owes_events: bool) -> None:
         """``segments``: how many the run had when it was opened."""
         self.stream = stream
         self.segments = segments
@@ -149,7 +149,7 @@ class _OpenStream:
         """When it counts as silent."""
         self.was_heard = False
         self.brought_news = False
-        self.owes_events = False
+        self.owes_events = owes_events
         """Whether the service has events that should have come on it."""
         self.is_closed = False
 
@@ -164,8 +164,9 @@ class _OpenStream:
                     self.is_closed = True
                 case None:
                     break
-        self.was_heard, self.owes_events, self.silent_at = True, False, now + SILENCE_SECONDS
         events = tuple(item.event for item in items if item.event is not None)
+        self.was_heard, self.owes_events = True, self.owes_events and not events
+        self.silent_at = now + (FIRST_BYTES_SECONDS if self.owes_events else SILENCE_SECONDS)
         self.brought_news = self.brought_news or feed.has_news(events)
         return Arrived(tuple(item.run for item in items if item.run is not None), events)
 
@@ -178,12 +179,14 @@ class Stream:
 
     saves_checks = False
 
-    def __init__(self, reader: RunReader, feed: Feed, interval: PollInterval) -> None:
+    def __init__(self, reader: RunReader, feed: Feed, seconds: float, *, owes_events: bool = False) -> None:
+        """It is opened after ``seconds``. ``owes_events``: a page has shown that the service has events to send."""
         self._reader = reader
         self._feed = feed
+        self._owes_events = owes_events
         self._backoff = Backoff(reader.clock)
         self._open: _OpenStream | None = None
-        self._open_at = reader.now + interval.before_stream()
+        self._open_at = reader.now + seconds
         self._check_at = inf
         """When to ask for the run because the stream ended or could not be opened."""
         self._is_suspect = False
@@ -198,7 +201,7 @@ class Stream:
             return NoStream("the event stream sends nothing")
         if self._check_at < inf:
             return self._ask_for_run(until)
-        if self._feed.end_seen:  # a stream would bring nothing, only status checks do
+        if self._feed.end_seen and not self._owes_events:  # a stream would bring nothing, only status checks do
             self._reader.sleep_until(until)
             return None
         self._reader.sleep_until(min(until, self._open_at))
@@ -222,9 +225,9 @@ class Stream:
     def _connect(self) -> News | None:
         try:
             self._open_at = self._reader.now + LEAST_PAUSE
-            self._open = _OpenStream(self._reader.stream(self._feed), len(self._feed.segments), self._reader.now)
-        except StreamMissingError as error:
-            return NoStream(error.cause)
+            stream = self._reader.stream(self._feed)
+            segments, now = len(self._feed.segments), self._reader.now
+            self._open = _OpenStream(stream, segments, now, owes_events=self._owes_events)
         except StreamPositionError:
             self._feed.last_id = None
             self._check_at, self._is_suspect = self._reader.now, False
@@ -232,6 +235,8 @@ class Stream:
             self._open_at = self._reader.now + self._backoff.seconds_after(error)
             raise
         except MogplexError as error:
+            if isinstance(error, StreamMissingError) and not self._owes_events:
+                return NoStream(error.cause)
             self._open_at = self._reader.now + self._backoff.seconds_after(error)
             self._check_at, self._is_suspect = self._reader.now, True
             if error.retry_after is not None:
@@ -268,6 +273,9 @@ class Stream:
 
     def _on_silence(self, open_stream: _OpenStream) -> News | None:
         """Read the events once beside a stream that never brought any. If some are new, it must bring them now."""
+        if self._owes_events:
+            self._end(open_stream)
+            return None
         if not open_stream.was_heard:
             return NoStream("a proxy seems to buffer the event stream")
         if open_stream.owes_events:

@@ -9,7 +9,7 @@ import pytest
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.run.updates import CancelFailed, EventsMissing, StatusChanged, Update
-from tests.faults.kinds import FINAL, OTHER_RUN, PASSING, PROXIES, REFUSED, UNAUTHORIZED, Kind
+from tests.faults.kinds import FINAL, OTHER_RUN, PASSING, PROXIES, REFUSED, STREAM_FAULTS, UNAUTHORIZED, Kind
 from tests.faults.world import Case, Played, World, ids
 from tests.slow import mostly_slow, slow
 
@@ -338,6 +338,19 @@ def test_after_the_end_of_the_run_nothing_changes_its_result(each_world: World, 
 
 def test_events_after_the_end_are_shown(each_world: World) -> None:
     check_success(case := each_world.new_case("late-finish"), case.play())
+
+
+@pytest.mark.parametrize("kind", mostly_slow(STREAM_FAULTS + PASSING + PROXIES, every=5), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("interval", [1.5, 300.0], ids=["between polls", "at the end"])
+def test_a_stream_that_fails_still_fills_the_gap_between_two_pages(world: World, kind: Kind, interval: float) -> None:
+    case = world.new_case("flood", poll_interval=interval)
+    case.inject("stream", times=2, status=502)
+    case.inject("resume", **kind.fields)
+    played = case.play()
+    if kind.fields.get("replay"):
+        assert (played.result, len(played.of(EventsMissing))) == ("success", 1)
+    else:
+        check_success(case, played)
 
 
 @pytest.mark.parametrize("route", FOLLOWING)

@@ -199,9 +199,43 @@ def test_polls_of_the_newest_events_go_on_beyond_a_page(world: World) -> None:
     assert len(case.run.events) > 2 * FEED_LIMIT
 
 
-def test_events_that_fall_between_two_polls_are_said_to_be_missing(world: World) -> None:
+BROKEN = {"route": "stream", "status": 502}
+AWAY = {"route": "any", "drop": True, "lasts": "4s"}
+
+
+@pytest.mark.parametrize(
+    ("faults", "fields"),
+    [
+        ([{**BROKEN, "times": 2}], {}),
+        ([{**BROKEN, "times": 3}], {}),
+        ([{**BROKEN, "times": 2}, {"route": "resume", "events": 300, "cut": 7}], {}),
+        ([{**BROKEN, "times": 2}, {"route": "resume", "times": 2, "events": 1, "close": True}], {}),
+        ([{**BROKEN, "times": 2}, {"route": "resume", "events": 9, "silent": True}], {}),
+        ([{**BROKEN, "times": 2}, {**AWAY, "route": "resume"}, {**AWAY, "route": "run", "skip": 2}], {}),
+        ([{**BROKEN, "times": 2}, {"route": "resume", "status": 429, "headers": {"Retry-After": "60"}}], {}),
+        ([{"route": "stream", "events": 4, "cut": 0}, {**AWAY, "skip": 3}], {}),
+        ([{**BROKEN, "times": 2}], {"poll_interval": 300.0, "timeout": 20.0}),
+    ],
+    ids=[
+        *("polls", "the stream fails once more", "the stream breaks", "it breaks twice", "it falls silent"),
+        *("the service is away", "its limit is used up", "at the end", "at the last check"),
+    ],
+)
+def test_a_gap_between_two_pages_is_filled_by_a_stream(
+    world: World, faults: Sequence[dict[str, Any]], fields: dict[str, Any]
+) -> None:
+    case = world.new_case("flood", **fields)
+    for fault in faults:
+        case.inject(**fault)
+    check_complete(case, case.play())
+
+
+@pytest.mark.parametrize("how", [{"status": 502}, {"replay": True}, {"silent": True}, {"status": 400}], ids=str)
+def test_events_that_fall_between_two_polls_are_said_to_be_missing(world: World, how: dict[str, Any]) -> None:
+    """If no stream can be resumed."""
     case = world.new_case("flood")
-    case.inject("stream", times="always", status=502)
+    case.inject(**BROKEN, times=2)
+    case.inject("resume", times="always", **how)
     played = case.play()
     assert (played.result, played.code) == ("success", 0)
     (missing,) = played.of(EventsMissing)
@@ -210,6 +244,14 @@ def test_events_that_fall_between_two_polls_are_said_to_be_missing(world: World)
     assert played.shown == [event for event in ids(case.run) if event in set(played.shown)]
     assert played.shown[-1] == ids(case.run)[-1]
     assert played.end.timeline.outcome.changed
+    assert played.seconds < 40.0
+
+
+def test_a_gap_that_a_stop_signal_leaves_is_said(world: World) -> None:
+    case = world.new_case("flood", poll_interval=300.0)
+    case.inject(**BROKEN, times=2)
+    played = case.play(stop_after=7.0)
+    assert (played.result, len(played.shown), len(played.of(EventsMissing))) == ("interrupted", 201, 1)
 
 
 def test_the_oldest_events_are_all_that_an_older_service_shows(old_world: World) -> None:
