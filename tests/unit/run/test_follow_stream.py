@@ -199,8 +199,8 @@ def test_polls_of_the_newest_events_go_on_beyond_a_page(world: World) -> None:
     assert len(case.run.events) > 2 * FEED_LIMIT
 
 
-BROKEN = {"route": "stream", "status": 502}
-AWAY = {"route": "any", "drop": True, "lasts": "4s"}
+BROKEN: dict[str, Any] = {"route": "stream", "status": 502}
+AWAY: dict[str, Any] = {"route": "any", "drop": True, "lasts": "4s"}
 
 
 @pytest.mark.parametrize(
