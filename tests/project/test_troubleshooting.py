@@ -1,4 +1,7 @@
-"""Troubleshooting has every exit code, error code, message of a step and title of a warning, and quotes no others."""
+"""Troubleshooting has every exit code, error code, message and title of a warning, and quotes no others.
+
+Of a wrong input, which says itself what to write, the page has the words with which the fault begins.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ import yaml
 
 from mogplex_ci.errors import ApiError, MogplexError
 from mogplex_ci.gates.table import _FOR_ALL, BRANCH, GATES
+from mogplex_ci.inputs.declared import load_schema
 from tests.documents import claim
 from tests.program import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
-QUOTED = sorted(set(re.findall(r'(?:\*\*|\| |with )"([^"]+)"', PAGE.replace("\n", " "))))
+QUOTED = sorted(set(re.findall('"([^"]+)"', re.sub("```.*?```", "", " ".join(PAGE.split())))))
+FAULTS_BEGIN = re.findall('"([^"]+)"', PAGE.partition("| the fault begins with")[2].partition("\n\n")[0])
 SHOWN = claim("docs/troubleshooting.md", 'timeout: "3x"')
 NO_CODES = {"ERROR", "GET", "NFC", "PATCH", "POST", "PYTHONPATH", "SYSTEMROOT"}
 """Words in upper case that no step ends with: the base class's code, methods of HTTP, variables."""
@@ -55,15 +60,40 @@ REASONS = re.compile("(the event|the run|the service|this job) ")
 """How functions begin that return why a step ended, or was not started."""
 
 
-def written(node: ast.expr | None) -> Iterator[str]:
-    """Yield the texts that an expression may be, as the page writes them: with … for what is filled in."""
+def text_of(node: ast.expr) -> str:
+    """Return the text that an expression makes, as the page writes it: with … for what is filled in."""
     match node:
-        case ast.Constant(value=str(text)) if text:
-            yield text
+        case ast.Constant(value=str(text)):
+            return text.replace("{}", "…")
         case ast.JoinedStr():
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
-        case ast.IfExp():
-            yield from [*written(node.body), *written(node.orelse)]
+            return "".join(map(text_of, node.values))
+        case ast.BinOp(op=ast.Add()):
+            return text_of(node.left) + text_of(node.right)
+    return "…"
+
+
+def written(node: ast.expr | None) -> Iterator[str]:
+    """Yield the texts that an expression may be."""
+    if isinstance(node, ast.IfExp):
+        yield from [*written(node.body), *written(node.orelse)]
+    elif node is not None and (text := text_of(node)).strip("…"):
+        yield text
+
+
+def printed(tree: ast.Module) -> Iterator[str]:
+    """Yield the warnings and errors that a command prints."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="warn" | "fail"), args=[text, *_]):
+                yield from written(text)
+            case ast.Call(func=ast.Attribute(attr="write"), args=[text]) if text_of(text).startswith("warning: "):
+                yield text_of(text).removeprefix("warning: ").strip()
+            case ast.Assign(targets=[ast.Name(id="place")], value=ast.BoolOp(values=[*_, text])):
+                yield text_of(text)
+            case ast.AnnAssign(target=ast.Name(id="why"), value=text):
+                yield from written(text)
+            case ast.Call(func=ast.Attribute(attr="sentence"), args=[ast.Constant(value="Could not cancel ")]):
+                yield "Could not cancel …"
 
 
 def messages(tree: ast.Module) -> Iterator[str]:
@@ -88,28 +118,84 @@ def messages(tree: ast.Module) -> Iterator[str]:
                 yield from (text for row in rows if isinstance(row, ast.Tuple) for text in written(row.elts[2]))
 
 
-MESSAGES = {
-    message: str(path.relative_to(ROOT))
-    for part in ("api", "gates", "platforms", "report", "run", "step", "errors.py", "github_api.py")
-    for path in sorted((ROOT / "mogplex_ci").glob(part if part.endswith(".py") else f"{part}/**/*.py"))
-    for message in messages(ast.parse(path.read_text()))
-} | {
+def faults(tree: ast.Module) -> Iterator[str]:
+    """Yield what is said of wrong inputs and arguments in a module."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="Problem" | "_problem"), args=[_, fault, *_]):
+                yield from written(fault)
+            case (
+                ast.Assign(targets=[ast.Name(id="fault")], value=fault)
+                | ast.AnnAssign(target=ast.Name(id="fault"), value=fault)
+            ):
+                yield from written(fault)
+
+
+def modules(*parts: str) -> Iterator[tuple[str, ast.Module]]:
+    """Yield path and tree of each module of parts of the program."""
+    for part in parts:
+        for path in sorted((ROOT / "mogplex_ci").glob(part if part.endswith(".py") else f"{part}/**/*.py")):
+            yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+
+
+STEP = ("api", "gates", "platforms", "report", "run", "step", "errors.py", "github_api.py")
+MESSAGES = {message: path for path, tree in modules(*STEP) for message in messages(tree)} | {
     outcome.found.partition(":")[0].replace("{number}", "…"): "gates/table.py"
     for outcomes in (_FOR_ALL, *(gate.outcomes for gate in (*GATES, BRANCH)))
     for outcome in outcomes.values()
     if outcome.remedy
 }
+OF_COMMANDS = {message: path for path, tree in modules("commands") for message in printed(tree)}
+FAULTS = {
+    fault: path
+    for path, tree in modules(*STEP, "commands", "inputs", "*.py")
+    for fault in faults(tree)
+    if not fault.startswith("…:")
+} | {
+    fault: "schemas/inputs.schema.json"
+    for kind in load_schema("inputs")["$defs"].values()
+    for fault in (*filter(None, [kind.get("x-fault")]), *kind.get("x-refused", {}).values())
+}
+
+CHECKS = {
+    str(first.value)
+    for _, tree in modules("commands/doctor.py")
+    for call in ast.walk(tree)
+    if isinstance(call, ast.Call) and ast.unparse(call.func) in ("Finding", "_of_problem", "_failures")
+    for first in call.args[:1]
+    if isinstance(first, ast.Constant)
+}
 
 
-@pytest.mark.parametrize("message", MESSAGES)
-def test_every_message_of_a_step_is_explained(message: str) -> None:
-    is_there = message.casefold() in " ".join(PAGE.split()).casefold()
-    assert is_there, f"explain the message of {MESSAGES[message]} in docs/troubleshooting.md: {message}"
+@pytest.mark.parametrize("message", MESSAGES | OF_COMMANDS)
+def test_every_message_is_explained(message: str) -> None:
+    """By a row that quotes it as it stands, or with … in place of some words."""
+    title = message.startswith("| ")
+    is_there = message in PAGE if title else any(covers(quoted, message) for quoted in QUOTED)
+    place = (MESSAGES | OF_COMMANDS)[message]
+    assert is_there, f"explain the message of {place} in docs/troubleshooting.md: {message}"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_of_an_input_begins_with_words_of_the_table(fault: str) -> None:
+    begins = any(re.match(rf"(… )?{re.escape(words)}\b", fault) for words in FAULTS_BEGIN)
+    assert begins, f"the table of faults in docs/troubleshooting.md lacks this one of {FAULTS[fault]}: {fault}"
+
+
+@pytest.mark.parametrize("check", sorted(CHECKS))
+def test_every_check_of_doctor_is_in_the_table(check: str) -> None:
+    assert re.search(rf"^\|.* a check of .*`{check}`", PAGE, re.MULTILINE)
+
+
+def covers(quoted: str, message: str) -> bool:
+    """Whether a quotation is of this message; its … stand for any words."""
+    pattern = ".*".join(re.escape(part) for part in quoted.casefold().split("…"))
+    return re.fullmatch(pattern, message.casefold()) is not None and len(quoted.replace("…", "")) >= len("preview:")
 
 
 @pytest.mark.parametrize("message", QUOTED)
 def test_a_quoted_message_is_one_of_the_program(message: str) -> None:
-    program = "\n".join(texts("*.py", "[!e]*/*.py")).casefold()
+    program = "\n".join([*texts("*.py", "[!e]*/*.py"), *FAULTS]).casefold()
     assert [part for part in message.split("…") if part.strip().casefold() not in program] == []
 
 
