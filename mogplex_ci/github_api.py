@@ -9,14 +9,17 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 
 from mogplex_ci import errors
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport
 from mogplex_ci.untrusted import Untrusted
+
+T = TypeVar("T")
 
 PAGE_SIZE: Final = 100
 MAX_PAGES: Final = 30
@@ -32,6 +35,7 @@ _NO_HISTORY_REMEDY: Final = "Let the run work on a branch of its own: set create
 _NETWORK_REMEDY: Final = "Check the proxy settings and the network between this runner and GitHub's API."
 _SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
 _CONTENTS: Final = "contents: read"
+_CHECKS: Final = "checks: read"
 _COMMENTS: Final = "issues: write (of a pull request, pull-requests: write)"
 _NO_COMMIT: Final = "0" * 40
 
@@ -111,183 +115,162 @@ class GitHubApi:
         """``api_url`` is such as ``https://api.github.com``; ``repository`` is ``owner/name``."""
         self._transport = Transport(api_url, token, diagnostics=diagnostics)
         self._repo = f"/repos/{quote(repository, safe='/')}"
+        self._seconds = CALL_SECONDS
         self._cached: dict[str, tuple[str, object]] = {}
         """ETag and data by path: an unchanged answer does not count against the rate limit."""
+
+    def within(self, seconds: float) -> Self:
+        """Return the same view, with so many seconds for each request."""
+        view = copy(self)
+        view._seconds = seconds
+        return view
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
 
-    def tip(self, branch: str, *, timeout: float = CALL_SECONDS) -> str | None:
-        """Return the commit at the tip of ``branch``; None when there is no such branch."""
-        try:
-            data = self._get(f"{self._repo}/git/ref/heads/{quote(branch, safe='/')}", needs=_CONTENTS, timeout=timeout)
-        except errors.GitHubNotFoundError:
-            # GitHub answers a repository that the token may not read in the same way. Everybody who may read one may
-            # read this.
-            self._get(self._repo, needs=_CONTENTS, timeout=timeout)
-            return None
-        found = _mapping(data).get("object")
-        return _commit(found.get("sha") if isinstance(found, dict) else None)
-
-    def tip_at(self, branch: str, when: datetime, *, timeout: float = CALL_SECONDS) -> str | None:
-        """Return the commit at the tip of ``branch`` at a time, as GitHub noted its pushes; None if there was none.
-
-        Dates of commits say nothing about that: who commits chooses them.
+    def tip(self, branch: str, when: datetime | None = None) -> str | None:
+        """Return the commit at the tip of ``branch`` now or at a time; None when there is, or was, no such branch.
 
         Raises:
             GitHubError: also when GitHub does not know, as for a time before its hundred newest pushes.
         """
-        query = {"ref": f"refs/heads/{branch}", "per_page": str(PAGE_SIZE)}
-        pushes = _list(self._get(f"{self._repo}/activity", query, needs=_CONTENTS, timeout=timeout))
-        tip: object = None
-        for push in map(_mapping, pushes):  # the newest comes first
-            if _time(push.get("timestamp")) <= when:
-                tip = push.get("after")
-                break
-            tip = push.get("before")
-        else:
-            if len(pushes) in (0, PAGE_SIZE):
-                raise errors.GitHubError("GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY)
-        return None if tip == _NO_COMMIT else _commit(tip)
-
-    def file(self, path: str, commit: str, *, timeout: float = CALL_SECONDS) -> bytes | None:
-        """Return a file of a commit; None if there is none. Empty for a folder and for more than 1 MiB."""
-        query = {"ref": commit}
+        if when is not None:
+            return self._tip_at(branch, when)
         try:
-            data = self._get(f"{self._repo}/contents/{quote(path)}", query, needs=_CONTENTS, timeout=timeout)
+            return _commit(
+                self._get(f"{self._repo}/git/ref/heads/{quote(branch, safe='/')}", _CONTENTS), "object", "sha"
+            )
+        except errors.GitHubNotFoundError:
+            # GitHub answers a repository that the token may not read in the same way. Everybody who may read one may
+            # read this.
+            self._get(self._repo, _CONTENTS)
+            return None
+
+    def _tip_at(self, branch: str, when: datetime) -> str | None:
+        """Return the tip by the pushes that GitHub noted. Dates of commits say nothing: who commits chooses them."""
+        query = {"ref": f"refs/heads/{branch}", "per_page": str(PAGE_SIZE)}
+        pushes = _need(self._get(f"{self._repo}/activity", _CONTENTS, query), list)  # the newest comes first
+        last = next((push for push in pushes if _time(push, "timestamp") <= when), None)
+        if last is None and len(pushes) in (0, PAGE_SIZE):
+            raise errors.GitHubError("GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY)
+        tip = _commit(pushes[-1], "before") if last is None else _commit(last, "after")
+        return None if tip == _NO_COMMIT else tip
+
+    def file(self, path: str, commit: str) -> bytes | None:
+        """Return a file of a commit; None if there is none. Empty for a folder and for more than 1 MiB."""
+        try:
+            data = self._get(f"{self._repo}/contents/{quote(path)}", _CONTENTS, {"ref": commit})
         except errors.GitHubNotFoundError:
             return None
-        content = data.get("content") if isinstance(data, dict) and data.get("encoding") == "base64" else ""
+        content = _find(data, "content") if _find(data, "encoding") == "base64" else ""
         try:
             return base64.b64decode(content if isinstance(content, str) else "")
         except ValueError as error:
-            raise errors.GitHubUnavailableError("GitHub's answer is not base64") from error
+            raise _unusable() from error
 
-    def compare(self, base: str, head: str, *, timeout: float = CALL_SECONDS) -> Comparison:
+    def compare(self, base: str, head: str) -> Comparison:
         """Compare two branches or commits."""
-        path = f"{self._repo}/compare/{quote(base, safe='')}...{quote(head, safe='')}"
-        data = _mapping(self._get(path, needs=_CONTENTS, timeout=timeout))
-        files = [item for item in _list(data.get("files")) if isinstance(item, dict)]
-        names = [item.get(name) for item in files for name in ("filename", "previous_filename")]
-        ahead_by = data.get("ahead_by")
-        if not isinstance(ahead_by, int):
-            raise errors.GitHubUnavailableError("GitHub's answer is not a comparison")
+        data = self._get(f"{self._repo}/compare/{quote(base, safe='')}...{quote(head, safe='')}", _CONTENTS)
+        files = _need(data, list, "files")
+        names = [_find(item, name) for item in files for name in ("filename", "previous_filename")]
         return Comparison(
-            ahead_by=ahead_by,
-            is_descendant=data.get("behind_by") == 0,
+            ahead_by=_need(data, int, "ahead_by"),
+            is_descendant=_find(data, "behind_by") == 0,
             paths=tuple(Untrusted(name) for name in names if isinstance(name, str)),
             is_complete=len(files) < MAX_COMPARED_FILES,
         )
 
-    def pull_requests_of(self, branch: str, *, timeout: float = CALL_SECONDS) -> list[PullRequest]:
+    def pull_requests_of(self, branch: str) -> list[PullRequest]:
         """Return the newest pull requests of this repository whose head has the name ``branch``, up to a hundred."""
         owner = self._repo.split("/")[2]
         query = {"head": f"{owner}:{branch}", "state": "all", "direction": "desc", "per_page": str(PAGE_SIZE)}
-        path, needs = f"{self._repo}/pulls", "pull-requests: read"
-        return [_pull_request(item) for item in _list(self._get(path, query, needs=needs, timeout=timeout))]
+        return [
+            _pull_request(item) for item in _need(self._get(f"{self._repo}/pulls", "pull-requests: read", query), list)
+        ]
 
-    def checks(self, sha: str, *, timeout: float = CALL_SECONDS) -> Checks:
+    def checks(self, sha: str) -> Checks:
         """Return the check suites, the newest check runs and the newest statuses of a commit."""
         commit = f"{self._repo}/commits/{quote(sha, safe='')}"
-        suites, all_suites = self._counted(f"{commit}/check-suites", "check_suites", "checks: read", timeout)
-        runs, all_runs = self._counted(f"{commit}/check-runs", "check_runs", "checks: read", timeout)
-        statuses, all_statuses = self._counted(f"{commit}/status", "statuses", "statuses: read", timeout)
+        suites, all_suites = self._counted(f"{commit}/check-suites", _CHECKS, "check_suites")
+        runs, all_runs = self._counted(f"{commit}/check-runs", _CHECKS, "check_runs")
+        statuses, all_statuses = self._counted(f"{commit}/status", "statuses: read", "statuses")
         return Checks(
-            tuple(map(_suite, suites)),
-            tuple(map(_check_run, runs)),
+            tuple(_check("suite", item, suite_id=_find(item, "id")) for item in suites),
+            tuple(_check("run", item, suite_id=_find(item, "check_suite", "id")) for item in runs),
             tuple(map(_commit_status, statuses)),
             are_all_listed=all_suites and all_runs and all_statuses,
         )
 
-    def annotations(self, check: Check, *, timeout: float = CALL_SECONDS) -> list[Untrusted]:
+    def annotations(self, check: Check) -> list[Untrusted]:
         """Return the titles of the first annotations of a check run; one without a title has its message."""
         path = f"{self._repo}/check-runs/{check.id.removeprefix('run ')}/annotations"
-        found = map(_mapping, _list(self._get(path, {"per_page": "3"}, needs="checks: read", timeout=timeout)))
-        return [Untrusted(item.get("title") or item.get("message")) for item in found]
+        found = _need(self._get(path, _CHECKS, {"per_page": "3"}), list)
+        return [Untrusted(_find(item, "title") or _find(item, "message")) for item in found]
 
-    def may_write(self, login: str, *, timeout: float = CALL_SECONDS) -> bool:
+    def may_write(self, login: str) -> bool:
         """Return whether a user has write access to the repository, also as a member or through a team."""
-        data = self._get(
-            f"{self._repo}/collaborators/{quote(login, safe='')}/permission", needs="metadata: read", timeout=timeout
-        )
-        return _mapping(data).get("permission") in ("admin", "write")
+        data = self._get(f"{self._repo}/collaborators/{quote(login, safe='')}/permission", "metadata: read")
+        return _need(data, dict).get("permission") in ("admin", "write")
 
-    def words(
-        self, node_ids: Sequence[str], *, needs: str, timeout: float = CALL_SECONDS
-    ) -> list[tuple[str, str] | None]:
+    def words(self, node_ids: Sequence[str], *, needs: str) -> list[tuple[str, str] | None]:
         """Return title and body of issues, comments and their like; None for what is not there, or not shown.
 
         In GraphQL, for REST has no discussions: ``api_url`` has to be without the ``/v3`` of GitHub Enterprise Server.
         """
         body = {"query": _WORDS, "variables": {"ids": list(node_ids)}}
-        answer = _mapping(self._send("POST", "/graphql", body, needs=needs, timeout=timeout))
-        nodes = [*_list(_mapping(answer.get("data") or {}).get("nodes") or []), *(None for _ in node_ids)]
-        items = [node if isinstance(node, dict) else None for node in nodes[: len(node_ids)]]
-        return [None if item is None else (str(item.get("title") or ""), str(item.get("body") or "")) for item in items]
+        answer = _need(self._send("POST", "/graphql", body, needs), dict)
+        nodes = _need(_find(answer, "data", "nodes") or [], list)
+        items = [*nodes, *(None for _ in node_ids)][: len(node_ids)]
+        return [
+            (str(item.get("title") or ""), str(item.get("body") or "")) if isinstance(item, dict) else None
+            for item in items
+        ]
 
-    def find_comment(
-        self, issue: int, marker: re.Pattern[str], *, timeout: float = CALL_SECONDS
-    ) -> tuple[int, str] | None:
+    def find_comment(self, issue: int, marker: re.Pattern[str]) -> tuple[int, str] | None:
         """Return id and marker of an app's oldest comment on an issue or pull request that begins with ``marker``.
 
         An app's, because anybody may copy the marker into a comment of their own; the oldest, because an app may
         repeat what it read.
         """
-        for item in self._pages(f"{self._repo}/issues/{issue}/comments", None, needs=_COMMENTS, timeout=timeout):
-            body, number = item.get("body"), item.get("id")
-            user = item.get("user")
-            is_app = isinstance(user, dict) and user.get("type") == "Bot"
-            match = marker.match(body) if is_app and isinstance(body, str) else None
-            if match and isinstance(number, int):
-                return number, match[0]
+        for items, _ in self._pages(f"{self._repo}/issues/{issue}/comments", _COMMENTS):
+            for item in items:
+                body, number = _find(item, "body"), _find(item, "id")
+                is_app = _find(item, "user", "type") == "Bot"
+                match = marker.match(body) if is_app and isinstance(body, str) else None
+                if match and isinstance(number, int):
+                    return number, match[0]
         return None
 
-    def create_comment(self, issue: int, body: str, *, timeout: float = CALL_SECONDS) -> int:
+    def create_comment(self, issue: int, body: str) -> int:
         """Comment on an issue or pull request, and return the comment's id."""
-        data = _mapping(
-            self._send(
-                "POST", f"{self._repo}/issues/{issue}/comments", {"body": body}, needs=_COMMENTS, timeout=timeout
-            )
-        )
-        number = data.get("id")
-        if not isinstance(number, int):
-            raise errors.GitHubUnavailableError("GitHub's answer has no comment id")
-        return number
+        return _need(self._send("POST", f"{self._repo}/issues/{issue}/comments", {"body": body}, _COMMENTS), int, "id")
 
-    def edit_comment(self, comment: int, body: str, *, timeout: float = CALL_SECONDS) -> None:
+    def edit_comment(self, comment: int, body: str) -> None:
         """Replace the text of a comment."""
-        self._send("PATCH", f"{self._repo}/issues/comments/{comment}", {"body": body}, needs=_COMMENTS, timeout=timeout)
+        self._send("PATCH", f"{self._repo}/issues/comments/{comment}", {"body": body}, _COMMENTS)
 
-    def _counted(self, path: str, name: str, needs: str, timeout: float) -> tuple[list[Mapping[str, object]], bool]:
+    def _counted(self, path: str, needs: str, name: str) -> tuple[list[object], bool]:
         """Return the items of a list, and whether they are as many as GitHub says that there are."""
-        totals: list[object] = []
-        items = list(self._pages(path, name, needs=needs, timeout=timeout, totals=totals))
-        return items, all(isinstance(total, int) and len(items) >= total for total in totals)
+        pages = list(self._pages(path, needs, name))
+        items = [item for page, _ in pages for item in page]
+        return items, all(isinstance(total, int) and len(items) >= total for _, total in pages)
 
-    def _pages(
-        self, path: str, name: str | None, *, needs: str, timeout: float, totals: list[object] | None = None
-    ) -> Iterator[Mapping[str, object]]:
-        """Yield the items of a list, page by page; ``name`` is the field that holds it.
-
-        ``totals`` gets what each page says about the length of the list.
-        """
+    def _pages(self, path: str, needs: str, *name: str) -> Iterator[tuple[list[object], object]]:
+        """Yield the items on each page, and how many there are on all; ``name`` is the field that has the items."""
         for page in range(1, MAX_PAGES + 1):
-            query = {"per_page": str(PAGE_SIZE), "page": str(page)}
-            data = self._get(path, query, needs=needs, timeout=timeout)
-            items = _list(data if name is None else _mapping(data).get(name))
-            if totals is not None:
-                totals.append(_mapping(data).get("total_count"))
-            yield from (item for item in items if isinstance(item, dict))
+            data = self._get(path, needs, {"per_page": str(PAGE_SIZE), "page": str(page)})
+            items = _need(data, list, *name)
+            yield items, _find(data, "total_count")
             if len(items) < PAGE_SIZE:
                 return
 
-    def _get(self, path: str, query: Mapping[str, str] | None = None, *, needs: str, timeout: float) -> object:
+    def _get(self, path: str, needs: str, query: Mapping[str, str] | None = None) -> object:
         """Return the data of an answer; ``needs`` is the permission that the call takes."""
         key = f"{path}?{json.dumps(query)}"
         tag, cached = self._cached.get(key, ("", None))
         headers = {**_HEADERS, "If-None-Match": tag} if tag else _HEADERS
-        answer = self._answer("GET", path, query=query, headers=headers, timeout=timeout)
+        answer = self._answer("GET", path, query=query, headers=headers)
         if answer.status == 304:
             return cached
         data = _data(answer, needs)
@@ -295,12 +278,12 @@ class GitHubApi:
             self._cached[key] = (answer.headers["ETag"], data)
         return data
 
-    def _send(self, method: str, path: str, body: object, *, needs: str, timeout: float) -> object:
-        return _data(self._answer(method, path, json=body, timeout=timeout), needs)
+    def _send(self, method: str, path: str, body: object, needs: str) -> object:
+        return _data(self._answer(method, path, json=body, headers=_HEADERS), needs)
 
-    def _answer(self, method: str, path: str, *, headers: Mapping[str, str] = _HEADERS, **parts: Any) -> Answer:
+    def _answer(self, method: str, path: str, **parts: Any) -> Answer:
         try:
-            return self._transport.send(method, path, headers=headers, **parts)
+            return self._transport.send(method, path, timeout=self._seconds, **parts)
         except errors.MogplexError as error:
             if isinstance(error, errors.UnreachableError) and not isinstance(error, errors.WrongServiceError):
                 raise errors.GitHubUnavailableError(
@@ -311,121 +294,119 @@ class GitHubApi:
 
 
 def _data(answer: Answer, needs: str) -> object:
-    if 200 <= answer.status < 300:
-        try:
-            return json.loads(answer.body) if answer.body else None
-        except (ValueError, RecursionError) as error:
-            raise errors.GitHubUnavailableError("GitHub's answer is not JSON") from error
-    raise _refusal(answer, needs)
+    """Return the JSON of an answer.
+
+    Raises:
+        GitHubError: GitHub refused the request, or the answer is not JSON.
+    """
+    if not 200 <= answer.status < 300:
+        raise _refusal(answer, needs)
+    try:
+        return json.loads(answer.body) if answer.body else None
+    except (ValueError, RecursionError) as error:
+        raise _unusable() from error
 
 
 def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     """Return the error for a refused request. GitHub refuses with 403 or 429 when a rate limit is used up."""
-    wait = parse_retry_after(answer.headers.get("Retry-After"))
-    is_used_up = answer.headers.get("X-RateLimit-Remaining") == "0"
-    if answer.status in (403, 429) and (wait is not None or is_used_up or answer.status == 429):
-        error: errors.GitHubError = errors.GitHubUnavailableError("GitHub's rate limit is used up")
-        error.retry_after = wait if wait is not None else _until_reset(answer.headers.get("X-RateLimit-Reset", ""))
-        return error
-    if answer.status >= 500:
-        error = errors.GitHubUnavailableError("GitHub's API is not available")
-        error.retry_after = wait
-        return error
-    if answer.status == 401:
-        remedy = "Set it to ${{ github.token }}, or to another current token."
-        return errors.GitHubError("GitHub does not accept github-token", remedy=remedy)
-    if answer.status == 403 and "X-GitHub-SSO" in answer.headers:
-        return errors.GitHubError(
-            "github-token is not authorized for the organization's single sign-on", remedy=_SSO_REMEDY
-        )
-    remedy = f"Give the job the permission {needs}, and github-token access to this repository."
-    if answer.status == 403:
-        return errors.GitHubError("github-token may not do this", remedy=remedy)
-    if answer.status == 404:
-        return errors.GitHubNotFoundError("GitHub does not find it, or github-token may not read it", remedy=remedy)
-    return errors.GitHubError(f"GitHub refused the request with status {answer.status}")
+    status, headers = answer.status, answer.headers
+    wait = parse_retry_after(headers.get("Retry-After"))
+    is_used_up = headers.get("X-RateLimit-Remaining") == "0"
+    is_limited = status == 429 or (status == 403 and (wait is not None or is_used_up))
+    if is_limited or status >= 500:
+        cause = "GitHub's rate limit is used up" if is_limited else "GitHub's API is not available"
+        unavailable = errors.GitHubUnavailableError(cause)
+        unavailable.retry_after = _until_reset(headers) if is_limited and wait is None else wait
+        return unavailable
+    if status == 403 and "X-GitHub-SSO" in headers:
+        cause = "github-token is not authorized for the organization's single sign-on"
+        return errors.GitHubError(cause, remedy=_SSO_REMEDY)
+    permission = f"Give the job the permission {needs}, and github-token access to this repository."
+    match status:
+        case 401:
+            remedy = "Set it to ${{ github.token }}, or to another current token."
+            return errors.GitHubError("GitHub does not accept github-token", remedy=remedy)
+        case 403:
+            return errors.GitHubError("github-token may not do this", remedy=permission)
+        case 404:
+            cause = "GitHub does not find it, or github-token may not read it"
+            return errors.GitHubNotFoundError(cause, remedy=permission)
+    return errors.GitHubError(f"GitHub refused the request with status {status}")
 
 
-def _until_reset(header: str) -> float | None:
+def _until_reset(headers: Mapping[str, str]) -> float | None:
     """Return the seconds until a rate limit's reset, which GitHub gives in seconds since 1970."""
-    if not header.isascii() or not header.isdigit() or len(header) > 12:
-        return None
-    return max(int(header) - time.time(), 1.0)
+    reset = headers.get("X-RateLimit-Reset", "")
+    return max(int(reset) - time.time(), 1.0) if re.fullmatch("[0-9]{1,12}", reset) else None
 
 
-def _pull_request(data: object) -> PullRequest:
-    item = _mapping(data)
-    head = _mapping(item.get("head"))
-    repo = head.get("repo")  # null when the fork was deleted
-    name = repo.get("full_name") if isinstance(repo, dict) else None
-    url, branch = item.get("html_url"), head.get("ref")
-    if not isinstance(url, str) or not isinstance(branch, str):
-        raise errors.GitHubUnavailableError("GitHub's answer is not a pull request")
-    return PullRequest(
-        Untrusted(url), item.get("state") == "open", (str(name).lower(), branch, _commit(head.get("sha")))
-    )
+def _pull_request(item: object) -> PullRequest:
+    name = _find(item, "head", "repo", "full_name")  # null when the fork was deleted
+    head = str(name).lower(), _need(item, str, "head", "ref"), _commit(item, "head", "sha")
+    return PullRequest(Untrusted(_need(item, str, "html_url")), _find(item, "state") == "open", head)
 
 
-def _suite(item: Mapping[str, object]) -> Check:
-    runs = item.get("latest_check_runs_count")
-    return _check("suite", item, item, runs=runs if isinstance(runs, int) else 0)
-
-
-def _check_run(item: Mapping[str, object]) -> Check:
-    return _check("run", item, _mapping(item.get("check_suite")))
-
-
-def _check(kind: str, item: Mapping[str, object], suite: Mapping[str, object], *, runs: int = 0) -> Check:
-    app = item.get("app")
-    slug, name = (app.get("slug"), app.get("name")) if isinstance(app, dict) else (None, None)
-    suite_id = suite.get("id")
+def _check(kind: str, item: object, *, suite_id: object) -> Check:
+    runs = _find(item, "latest_check_runs_count")
     return Check(
-        id=f"{kind} {item.get('id')}",
-        name=Untrusted(item.get("name") or name or "checks"),
-        url=_text(item.get("html_url")) or _text(item.get("details_url")),
-        is_complete=item.get("status") == "completed",
-        conclusion=str(item.get("conclusion") or ""),
-        app=str(slug or ""),
+        id=f"{kind} {_find(item, 'id')}",
+        name=Untrusted(_find(item, "name") or _find(item, "app", "name") or "checks"),
+        url=_text(_find(item, "html_url")) or _text(_find(item, "details_url")),
+        is_complete=_find(item, "status") == "completed",
+        conclusion=str(_find(item, "conclusion") or ""),
+        app=str(_find(item, "app", "slug") or ""),
         suite=suite_id if isinstance(suite_id, int) else 0,
-        runs=runs,
+        runs=runs if isinstance(runs, int) else 0,
     )
 
 
-def _commit_status(item: Mapping[str, object]) -> Check:
-    state = item.get("state")
+def _commit_status(item: object) -> Check:
+    state = _find(item, "state")
     return Check(
-        id=f"status {item.get('id')}",
-        name=Untrusted(item.get("context")),
-        url=_text(item.get("target_url")),
+        id=f"status {_find(item, 'id')}",
+        name=Untrusted(_find(item, "context")),
+        url=_text(_find(item, "target_url")),
         is_complete=state in ("success", "failure", "error"),
         conclusion=str(state),
     )
 
 
-def _commit(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value):
-        raise errors.GitHubUnavailableError("GitHub's answer lacks a commit")
-    return value
+def _find(data: object, *path: str) -> object:
+    """Return the value below the object keys ``path``; None when it is missing."""
+    for key in path:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
 
 
-def _time(value: object) -> datetime:
+def _need(data: object, kind: type[T], *path: str) -> T:
+    """Return the value below the object keys ``path``, which is a ``kind``.
+
+    Raises:
+        GitHubUnavailableError: it is missing, or something else.
+    """
+    found = _find(data, *path)
+    if not isinstance(found, kind):
+        raise _unusable()
+    return found
+
+
+def _unusable() -> errors.GitHubUnavailableError:
+    return errors.GitHubUnavailableError("GitHub's answer is not what its API promises")
+
+
+def _commit(data: object, *path: str) -> str:
+    commit = _need(data, str, *path)
+    if not re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", commit):
+        raise _unusable()
+    return commit
+
+
+def _time(data: object, *path: str) -> datetime:
     try:
-        time_of_push = datetime.fromisoformat(str(value))
+        time_of_push = datetime.fromisoformat(_need(data, str, *path))
     except ValueError as error:
-        raise errors.GitHubUnavailableError("GitHub's answer lacks a time") from error
+        raise _unusable() from error
     return time_of_push if time_of_push.tzinfo else time_of_push.replace(tzinfo=UTC)
-
-
-def _mapping(data: object) -> Mapping[str, object]:
-    if not isinstance(data, dict):
-        raise errors.GitHubUnavailableError("GitHub's answer lacks an object")
-    return data
-
-
-def _list(data: object) -> list[object]:
-    if not isinstance(data, list):
-        raise errors.GitHubUnavailableError("GitHub's answer lacks a list")
-    return data
 
 
 def _text(value: object) -> Untrusted | None:

@@ -391,12 +391,12 @@ def _github(job: Job, step: ActionInputs, token: str) -> Iterator[Finding]:
     needed |= {"contents: read"} if step.repair else set()
     with contextlib.closing(GitHubApi(job.platform.github_api_url, token, repo)) as github:
         for permission in (permission for permission in GITHUB_CALLS if permission in needed):
-            GITHUB_CALLS[permission](github)
+            GITHUB_CALLS[permission](github.within(CALL_SECONDS))
     if needed:
         yield Finding("github-token", Mark.OK, "may read what the gates need of {}", (repo,))
     if step.comment_on is not None and own:
         with contextlib.closing(GitHubApi(job.platform.github_api_url, token, own)) as github:
-            github.find_comment(step.comment_on, re.compile("(?!)"), timeout=CALL_SECONDS)
+            github.within(CALL_SECONDS).find_comment(step.comment_on, re.compile("(?!)"))
         found: LiteralString = "may read comments of {}; whether it may write one, only a step can tell"
         yield Finding("github-token", Mark.OK, found, (own,))
     elif not needed:
@@ -405,9 +405,9 @@ def _github(job: Job, step: ActionInputs, token: str) -> Iterator[Finding]:
 
 
 GITHUB_CALLS: Final[Mapping[str, Callable[[GitHubApi], object]]] = {
-    "contents: read": lambda github: github.tip(_NO_BRANCH, timeout=CALL_SECONDS),
-    "pull-requests: read": lambda github: github.pull_requests_of(_NO_BRANCH, timeout=CALL_SECONDS),
-    "checks: read": lambda github: github.checks("HEAD", timeout=CALL_SECONDS),
-    "statuses: read": lambda github: github.checks("HEAD", timeout=CALL_SECONDS),
+    "contents: read": lambda github: github.tip(_NO_BRANCH),
+    "pull-requests: read": lambda github: github.pull_requests_of(_NO_BRANCH),
+    "checks: read": lambda github: github.checks("HEAD"),
+    "statuses: read": lambda github: github.checks("HEAD"),
 }
 """A call for each permission that a gate needs."""

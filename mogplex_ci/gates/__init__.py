@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Final
 
-from mogplex_ci.gates.case import Case, Evidence, Judge, Requirements, Verdict
+from mogplex_ci.errors import GitHubError
+from mogplex_ci.gates.case import Case, Judge, Requirements, Verdict
 from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, GateKind, outcome_of
 from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.run.updates import GateJudged, Update
@@ -36,15 +37,13 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
     gates: list[Gate] = []
     artifact = None
     for kind in wanted:
-        verdict = _rehearsed(kind, case) if case.judge.rehearsed else (yield from kind.judge(case))
+        verdict = yield from _verdict(kind, case)
         artifact = artifact or verdict.artifact
         gates.append(_gate(kind, verdict, case))
         yield GateJudged(gates[-1])
-    asked_github = isinstance(case.evidence, Evidence) and (
-        case.judge.repairs > 0 or any(kind.needs for kind in wanted)
-    )
+    asked_github = case.has_evidence and (case.judge.repairs > 0 or any(kind.needs for kind in wanted))
     if asked_github and all(gate.passed for gate in gates):
-        gates.append(_gate(BRANCH, (yield from BRANCH.judge(case)), case))
+        gates.append(_gate(BRANCH, (yield from _verdict(BRANCH, case)), case))
         yield GateJudged(gates[-1])
     judged = case.result._replace(gates=tuple(gates), artifact=artifact)
     first = next((gate for gate in gates if not gate.passed), None)
@@ -60,9 +59,14 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
     )
 
 
-def _rehearsed(kind: GateKind, case: Case) -> Verdict:
-    """Return what the scenario says that a gate finds in this round; the last one stands for all that follow."""
-    rounds = case.judge.rehearsed or ()
+def _verdict(kind: GateKind, case: Case) -> Generator[Update, None, Verdict]:
+    """Return what a gate's judge finds; in a rehearsal, what the scenario says of this round, or of the last one."""
+    rounds = case.judge.rehearsed
+    if not rounds:
+        try:
+            return (yield from kind.judge(case))
+        except GitHubError as error:
+            return Verdict("not-judged", cause=error.cause, remedy=error.remedy)
     items = rounds[min(case.round, len(rounds)) - 1].get(kind.name)
     if items is None:
         return Verdict("passed", number=1)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from functools import partial
 from typing import Final
 
-from mogplex_ci.api.retry import retrying
-from mogplex_ci.errors import ApiError, ConflictError, GitHubError, MogplexError, NotFoundError, OldServiceError
+from mogplex_ci.errors import ApiError, ConflictError, MogplexError, NotFoundError, OldServiceError
 from mogplex_ci.gates.case import Case, Verdict
 from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
@@ -39,11 +37,8 @@ def _read_from_service(case: Case) -> Generator[Update, None, Untrusted | Verdic
     if run is None:
         return Verdict("missing")
     try:
-        artifact = yield from retrying(
-            lambda timeout: judge.client.artifact(run.id, path, timeout=timeout),
-            clock=judge.clock,
-            deadline=min(judge.deadline, judge.clock.monotonic() + FETCH_SECONDS),
-            stop=judge.stop,
+        artifact = yield from judge.ask(
+            lambda left: judge.client.artifact(run.id, path, timeout=left), judge.clock.monotonic() + FETCH_SECONDS
         )
     except MogplexError as error:
         return _not_read(error)
@@ -55,15 +50,8 @@ def _read_from_service(case: Case) -> Generator[Update, None, Untrusted | Verdic
 
 def _read_from_github(case: Case) -> Generator[Update, None, Untrusted | Verdict]:
     """Return the same from the judged commit: the service has artifacts only of runs that created their branch."""
-    github, commit, path = case.github, case.commit, case.wanted.artifact or ""
-    if github is None or isinstance(case.evidence, GitHubError):
-        return case.not_judged()
-    if commit is None:
-        return Verdict("missing")
-    try:
-        content = yield from case.judge.ask(partial(github.file, path, commit))
-    except GitHubError as error:
-        return case.not_judged(error)
+    commit, path = case.evidence.commit, case.wanted.artifact or ""
+    content = None if commit is None else (yield from case.ask_github(lambda github: github.file(path, commit)))
     if content is None:
         return Verdict("missing")
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from mogplex_ci.api.retry import retrying
@@ -30,6 +30,7 @@ COMMIT_PAUSE: Final = 1.0
 CHECK_PAUSE: Final = 10.0
 """Seconds between two queries to GitHub; an unchanged answer does not count against its rate limit."""
 _NO_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
+_OWN_BRANCH: Final = "Let the run work on a branch of its own: set create-branch."
 _NO_START: Final = "the service does not tell when the run was started"
 _NO_REPOSITORY: Final = "Give repo as owner/name, one that this Mogplex token lists."
 
@@ -77,18 +78,14 @@ class Judge(NamedTuple):
     repairs: int = 0
     """How many rounds may follow the first one: with any, all checks are waited for, though one has failed."""
 
-    def ask(self, call: Callable[..., T]) -> Generator[Update, None, T]:
-        """Return what ``call(timeout=seconds)`` returns; it is made again until it is answered or the deadline comes.
+    def ask(self, call: Callable[[float], T], until: float = inf) -> Generator[Update, None, T]:
+        """Return what ``call`` returns for the seconds that it may take; it is made again until it is answered.
 
         Raises:
-            GitHubError: GitHub refuses, or gave no usable answer in time.
+            MogplexError: a refusal, or no usable answer until the deadline or ``until``, a time of the clock.
             StopRequested: a stop signal came.
         """
-        return (
-            yield from retrying(
-                lambda timeout: call(timeout=timeout), clock=self.clock, deadline=self.deadline, stop=self.stop
-            )
-        )
+        return retrying(call, clock=self.clock, deadline=min(self.deadline, until), stop=self.stop)
 
 
 class Evidence(NamedTuple):
@@ -114,7 +111,7 @@ class Verdict(NamedTuple):
     number: int = 0
     """How many there are."""
     cause: str = ""
-    """Why it could not be judged, in our words."""
+    """Why there is no judgement, in our words."""
     remedy: str = ""
     """Advice in place of the row's."""
     artifact: Untrusted | None = None
@@ -130,9 +127,10 @@ class Case:
         self.judge = judge
         self._asked_branch = branch
         self.github: GitHubApi | None = None
+        """None when GitHub cannot be asked: the run's events decide, as far as they can."""
         self.result: RunResult
-        self.evidence: Evidence | GitHubError | None = None
-        """None when GitHub is not asked."""
+        self._evidence: Evidence | GitHubError | None = None
+        """Or why GitHub does not tell; None when it is not asked."""
         self._before: str | GitHubError | None = None
         """Tip of the branch before the first run, empty if there was none; None as long as it is not known."""
         self._had_ended = False
@@ -147,40 +145,73 @@ class Case:
 
     def watch(self, update: Update) -> Generator[Update, None, None]:
         """Note what the branch is before the first run works on it."""
+        if isinstance(update, Starting):
+            self._connect(update.repo)
         if isinstance(update, Started):
             self._had_ended = update.joined and update.run.is_terminal
-        if self.round > 0:
+        if self.round > 0 or self.github is None:
             return  # before all rounds is before the first one
         match update:
-            case Starting():
-                github, branch = self._connected(update.repo), self._asked_branch
-                if github is not None and self._before is None and branch is not None:
-                    self._before = yield from self._tip_before(github, branch)
+            case Starting() if self._before is None and self._asked_branch is not None:
+                self._before = yield from self._tip_before(self._asked_branch)
             case Started() if update.joined:
                 self._before = None  # it was running before this step began
-            case Started(run) if self._before is None and self.github is not None:
+            case Started(run) if self._before is None:
                 named = None if run.creates_branch else run.working_branch
-                self._before = "" if named is None else (yield from self._tip_before(self.github, named.text))
+                self._before = "" if named is None else (yield from self._tip_before(named.text))
 
     def collect(self, result: RunResult) -> Generator[Update, None, None]:
-        """Learn the judged commit and what it changed. Afterwards ``evidence`` has it, or why GitHub does not tell.
+        """Learn the judged commit and what it changed.
 
         Raises:
             StopRequested: a stop signal came.
         """
         self.round += 1
-        self.result, self.evidence = (yield from self._with_pushed_commit(result)), None
-        if self._connected(result.repo) is None:
-            return
-        try:
-            self.evidence = yield from self._collected()
-        except GitHubError as error:
-            self.evidence = error
+        self.result, self._evidence = (yield from self._with_pushed_commit(result)), None
+        self._connect(result.repo)
+        if self.github is not None:
+            try:
+                self._evidence = yield from self._collected()
+            except GitHubError as error:
+                self._evidence = error
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether GitHub has told what the run did."""
+        return isinstance(self._evidence, Evidence)
+
+    @property
+    def evidence(self) -> Evidence:
+        """GitHub's view of the run's work.
+
+        Raises:
+            GitHubError: GitHub does not tell it, or cannot be asked.
+        """
+        if isinstance(self._evidence, Evidence):
+            return self._evidence
+        raise self._evidence or self.not_asked
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What the judged commit changes; None when the run pushed none.
+
+        Raises:
+            GitHubError: no comparison shows it, or GitHub does not tell.
+        """
+        if self.evidence.commit is not None and self.evidence.comparison is None:
+            raise GitHubError("no comparison shows what it changed", remedy=_OWN_BRANCH)
+        return self.evidence.comparison
+
+    @property
+    def not_asked(self) -> GitHubError:
+        """Why GitHub tells nothing, if it cannot be asked."""
+        remedy = _NO_TOKEN if self.judge.connect is None else _NO_REPOSITORY
+        return GitHubError("no event tells it, and GitHub was not asked", remedy=remedy)
 
     @property
     def is_unchanged(self) -> bool:
         """Whether the run certainly pushed nothing."""
-        if isinstance(self.evidence, Evidence) and self.evidence.commit in (None, self._before):
+        if isinstance(self._evidence, Evidence) and self._evidence.commit in (None, self._before):
             return True
         return self.result.timeline.outcome.changed is False
 
@@ -190,9 +221,10 @@ class Case:
         Raises:
             GitHubError: GitHub does not tell.
         """
-        if not (self.judge.repairs and self._had_ended and self.github and self.commit):
+        commit = self.commit
+        if not (self.judge.repairs and self._had_ended and commit):
             return False
-        return (yield from self.judge.ask(partial(self.github.compare, self.commit, head))).is_descendant
+        return (yield from self.ask_github(lambda github: github.compare(commit, head))).is_descendant
 
     @property
     def branch(self) -> str | None:
@@ -209,89 +241,79 @@ class Case:
         told = run.terminal_commit.text if run is not None and run.terminal_commit is not None else ""
         if re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", told):
             return told
-        return self.evidence.commit if isinstance(self.evidence, Evidence) else None
+        return self._evidence.commit if isinstance(self._evidence, Evidence) else None
 
     @property
     def repository(self) -> str | None:
         """``owner/name`` of the run's repository, in lower case."""
         return self.result.repo.full_name.text.lower() if self.result.repo is not None else None
 
-    def not_judged(self, error: GitHubError | None = None) -> Verdict:
-        """Return the verdict on what GitHub does not tell: because of ``error``, or because it cannot be asked."""
-        error = error or (self.evidence if isinstance(self.evidence, GitHubError) else None)
-        if error is not None:
-            return Verdict("not-judged", cause=error.cause, remedy=error.remedy)
-        remedy = _NO_TOKEN if self.judge.connect is None else _NO_REPOSITORY
-        return Verdict("not-judged", cause="no event tells it, and GitHub was not asked", remedy=remedy)
+    def ask_github(self, call: Callable[[GitHubApi], T]) -> Generator[Update, None, T]:
+        """Return what ``call`` returns; it is made again until it is answered or the deadline comes.
 
-    def _connected(self, repo: Repo | None) -> GitHubApi | None:
+        Raises:
+            GitHubError: GitHub refuses, gave no usable answer in time, or cannot be asked.
+            StopRequested: a stop signal came.
+        """
+        if (github := self.github) is None:
+            raise self.not_asked
+        return (yield from self.judge.ask(lambda left: call(github.within(left))))
+
+    def _connect(self, repo: Repo | None) -> None:
         """Connect to GitHub if that is possible. Never to the job's own repository: the run may work on another one."""
         if self.github is None and self.judge.connect is not None and repo is not None:
             self.github = self.judge.connect(repo)
-        return self.github
 
-    def _tip_before(
-        self, github: GitHubApi, branch: str, when: datetime | None = None
-    ) -> Generator[Update, None, str | GitHubError]:
+    def _tip_before(self, branch: str, when: datetime | None = None) -> Generator[Update, None, str | GitHubError]:
         """Return the tip of a branch now or at a time, empty when there was none; or why GitHub does not tell."""
-        call = partial(github.tip, branch) if when is None else partial(github.tip_at, branch, when)
         try:
-            return (yield from self.judge.ask(call)) or ""
+            return (yield from self.ask_github(lambda github: github.tip(branch, when))) or ""
         except GitHubError as error:
             return error
 
     def _collected(self) -> Generator[Update, None, Evidence]:
-        github, branch = self.github, self.branch
-        if github is None or branch is None:
-            return Evidence(None, self.judge.clock.monotonic(), None)
-        run, asks_for_tip = self.result.run, partial(github.tip, branch)
-        if self.judge.repairs and self._had_ended and run is not None and run.updated_at is not None:
-            asks_for_tip = partial(github.tip_at, branch, run.updated_at)
-        commit = self.commit or (yield from self.judge.ask(asks_for_tip))
+        run, branch, needs_time = self.result.run, self.branch, self.judge.repairs and self._had_ended
+        commit = None
+        if branch is not None:
+            when = run.updated_at if run is not None and needs_time else None
+            commit = self.commit or (yield from self.ask_github(lambda github: github.tip(branch, when)))
         known_at = self.judge.clock.monotonic()
         needs_comparison = self.wanted.gates & {"change", "allowed-paths", "protected-paths"}
-        if commit is None or not needs_comparison:
+        if branch is None or commit is None or not needs_comparison:
             return Evidence(commit, known_at, None)
-        return Evidence(commit, known_at, (yield from self._compared(github, branch, commit)))
+        return Evidence(commit, known_at, (yield from self._compared(branch, commit)))
 
-    def _compared(self, github: GitHubApi, branch: str, commit: str) -> Generator[Update, None, Comparison | None]:
+    def _compared(self, branch: str, commit: str) -> Generator[Update, None, Comparison | None]:
         """Compare the judged commit with what the branch was before the run, or else with the base."""
         base = self.result.base_branch.text if self.result.base_branch is not None else ""
-        run, before = self.result.run, self._before
-        if before is None:  # the run started before this step: GitHub notes when a branch is pushed
-            when = run.created_at if run is not None else None
-            before = (yield from self._tip_before(github, branch, when)) if when else GitHubError(_NO_START)
-            self._before = before
+        if self._before is None:  # the run started before this step: GitHub notes when a branch is pushed
+            when = self.result.run.created_at if self.result.run is not None else None
+            self._before = (yield from self._tip_before(branch, when)) if when else GitHubError(_NO_START)
+        before = self._before
         if isinstance(before, str) and before:
-            since = yield from self.judge.ask(partial(github.compare, before, commit))
+            since = yield from self.ask_github(lambda github: github.compare(before, commit))
             if since.is_descendant:
                 return since
         if not base or base == branch:
             return None
         if isinstance(before, GitHubError) and "change" in self.wanted.gates:
             raise before  # against the base, an older commit of the branch would count as this run's
-        return (yield from self.judge.ask(partial(github.compare, base, commit)))
+        return (yield from self.ask_github(lambda github: github.compare(base, commit)))
 
     def _with_pushed_commit(self, result: RunResult) -> Generator[Update, None, RunResult]:
         """Wait until the service knows the commit that the run pushed.
 
         It follows the end of the run within ten seconds, or never. Older services do not tell it.
         """
-        run, judge = result.run, self.judge
-        if run is None:
-            return result
-        run_id, ends = run.id, min(judge.deadline, judge.clock.monotonic() + COMMIT_SECONDS)
-        while run.has_terminal_commit and run.terminal_commit is None:
+        judge, run = self.judge, result.run
+        run_id = "" if run is None else run.id
+        ends = min(judge.deadline, judge.clock.monotonic() + COMMIT_SECONDS)
+        while run is not None and run.has_terminal_commit and run.terminal_commit is None:
             if judge.clock.monotonic() + COMMIT_PAUSE >= ends:
                 break
             judge.stop.sleep(judge.clock, COMMIT_PAUSE)
             try:
-                run = yield from retrying(
-                    lambda timeout: judge.client.run(run_id, timeout=timeout),
-                    clock=judge.clock,
-                    deadline=ends,
-                    stop=judge.stop,
-                )
+                run = yield from judge.ask(lambda left: judge.client.run(run_id, timeout=left), ends)
             except MogplexError:
                 break
         return result._replace(run=run)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import CHECK_PAUSE, Case, Evidence, Verdict
+from mogplex_ci.gates.case import CHECK_PAUSE, Case, Verdict
 from mogplex_ci.run.updates import ChecksAwaited, Update
 from mogplex_ci.untrusted import Untrusted
 
@@ -79,18 +78,13 @@ class Counted(NamedTuple):
 
 def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
     """Wait until every check of the judged commit is complete, and judge whether all passed."""
-    github, evidence, judge = case.github, case.evidence, case.judge
-    if github is None or not isinstance(evidence, Evidence):
-        return case.not_judged()
+    evidence, judge = case.evidence, case.judge
     if (commit := evidence.commit) is None:
         return Verdict("no-commit")
     before: Counted | None = None
     said_at = 0.0
     while True:
-        try:
-            now = Counted.of((yield from judge.ask(partial(github.checks, commit))), judge.own_run)
-        except GitHubError as error:
-            return case.not_judged(error)
+        now = Counted.of((yield from case.ask_github(lambda github: github.checks(commit))), judge.own_run)
         if (verdict := _verdict(now, before, waits_for_all=judge.repairs > 0)) is not None:
             return _explained(verdict, now.failed, case) if verdict.outcome == "failed" else verdict
         time = judge.clock.monotonic()
@@ -125,13 +119,11 @@ def _verdict(now: Counted, before: Counted | None, *, waits_for_all: bool) -> Ve
 
 def _explained(verdict: Verdict, failed: tuple[Check, ...], case: Case) -> Verdict:
     """Put the titles of annotations behind the addresses of failed checks, as far as GitHub tells them at once."""
-    if (github := case.github) is None:
-        return verdict
-    links = list(verdict.links)
+    links, github = list(verdict.links), case.github
     with contextlib.suppress(GitHubError), case.judge.stop.interrupting():
         for number, check in enumerate(_sorted(failed)[:MOST_EXPLAINED]):
-            if check.is_run:
-                titles = [title.text for title in github.annotations(check, timeout=EXPLAIN_SECONDS)]
+            if check.is_run and github is not None:
+                titles = [title.text for title in github.within(EXPLAIN_SECONDS).annotations(check)]
                 links[number] = Untrusted(" ".join([check.url.text if check.url else "", "; ".join(titles)]).strip())
     return verdict._replace(links=tuple(links))
 

@@ -51,7 +51,6 @@ class GateKind(NamedTuple):
 
 _READ_WHY: Final = "Read what the agent said; the task may be done already, or needs to be more specific."
 _READ_BRANCH: Final = "Look at the branch: nothing was reverted. Change the task or the patterns."
-_OWN_BRANCH: Final = "Let the run work on a branch of its own: set create-branch."
 _COMMIT_IT: Final = "Ask the agent to write it there and to commit it with git add --force: .mogplex/ is often ignored."
 _ASK_FOR_JSON: Final = "Ask the agent for one JSON document in a regular file."
 _SMALLER: Final = "Ask the agent for plain text in keys, and for a smaller document."
@@ -59,10 +58,7 @@ _WHO_PUSHED: Final = "See who pushed to the branch, and run the job again."
 _TOLD: Final = "; GitHub was not asked"
 _INVALID: Final = "ARTIFACT_INVALID"
 
-_FOR_ALL: Final = {
-    "not-judged": _for_people("this could not be judged: {cause}", "{remedy}", NOT_JUDGED),
-    "not-comparable": _for_people("no comparison shows what it changed", _OWN_BRANCH, NOT_JUDGED),
-}
+UNKNOWN: Final = _for_people("this could not be judged: {cause}", "{remedy}", NOT_JUDGED)
 _CHANGE: Final = {
     "passed": Outcome("it changed the repository"),
     "told": Outcome(f"its delivery event says that it changed the repository{_TOLD}"),
@@ -154,6 +150,6 @@ BRANCH: Final = GateKind("branch", "BRANCH_MOVED", _AT_TIP, _READ, True, judge_b
 
 def outcome_of(kind: GateKind, verdict: Verdict) -> Outcome:
     """Return the words for what the judge of ``kind`` found; one item may have other words than several."""
-    outcomes = {**_FOR_ALL, **kind.outcomes}
+    outcomes = {"not-judged": UNKNOWN, **kind.outcomes}
     one = outcomes.get(f"one-{verdict.outcome}") if verdict.number == 1 else None
     return one or outcomes[verdict.outcome]

@@ -73,27 +73,27 @@ class Comment:
         """
         deadline = self._clock.monotonic() + seconds
         work = retrying(
-            lambda left: self._write_once(text, left, only_edit=only_edit),
+            lambda left: self._write_once(text, self._github.within(left), only_edit=only_edit),
             clock=self._clock,
             deadline=deadline,
             stop=stop,
         )
         finish(work)
 
-    def _write_once(self, text: Markdown, timeout: float, *, only_edit: bool) -> None:
+    def _write_once(self, text: Markdown, github: GitHubApi, *, only_edit: bool) -> None:
         """Look for an earlier comment first, also after a failure: it may have been written nevertheless."""
         if self._id is None:
             pattern = re.compile(self._found_by, re.ASCII)
-            if (found := self._github.find_comment(self._issue, pattern, timeout=timeout)) is not None:
+            if (found := github.find_comment(self._issue, pattern)) is not None:
                 self._id, marker = found
                 self._key = marker.removeprefix(f"{_MARKER}key=")[:_DIGITS]  # of the step that started the run
             elif self._key == _ANY:
                 self._key = self._digest(self._run)  # of a step that only follows: found by the run again
         body = f"{_marker(self._key, self._run)}\n{text}"
         if self._id is not None:
-            self._github.edit_comment(self._id, body, timeout=timeout)
+            github.edit_comment(self._id, body)
         elif not only_edit:
-            self._id = self._github.create_comment(self._issue, body, timeout=timeout)
+            self._id = github.create_comment(self._issue, body)
 
     def _digest(self, text: str) -> str:
         return hmac.new(self._token.encode(), f"comment {text}".encode(), hashlib.sha256).hexdigest()[:_DIGITS]

@@ -77,7 +77,7 @@ def trust_of(step: Step, inputs: ActionInputs) -> Trust:
     @cache
     def may_write(login: str) -> bool:
         try:
-            return ask_github(step, inputs, lambda github, left: github.may_write(login, timeout=left)) or False
+            return ask_github(step, inputs, lambda github: github.may_write(login)) or False
         except GitHubError as error:
             step.recorder.warn("Permission", "GitHub could not be asked who has write access: {}", error.cause)
             return False
@@ -85,12 +85,8 @@ def trust_of(step: Step, inputs: ActionInputs) -> Trust:
     return Trust(inputs.allowed_users, inputs.allowed_bots, may_write)
 
 
-def ask_github(
-    step: Step, inputs: ActionInputs, ask: Callable[[GitHubApi, float], T], api_url: str | None = None
-) -> T | None:
+def ask_github(step: Step, inputs: ActionInputs, ask: Callable[[GitHubApi], T], api_url: str | None = None) -> T | None:
     """Return what GitHub answers about the job's own repository; None when there is no token to ask with.
-
-    ``ask`` is given the API and the seconds that a call may take.
 
     Raises:
         GitHubError: GitHub refuses to answer, or could not within ten seconds.
@@ -103,6 +99,6 @@ def ask_github(
     github = GitHubApi(api_url or step.platform.github_api_url, inputs.github_token, repository)
     deadline = step.clock.monotonic() + _ASK_SECONDS
     try:
-        return finish(retrying(lambda left: ask(github, left), clock=step.clock, deadline=deadline))
+        return finish(retrying(lambda left: ask(github.within(left)), clock=step.clock, deadline=deadline))
     finally:
         github.close()

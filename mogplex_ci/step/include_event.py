@@ -62,7 +62,7 @@ def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...])
     needs = enumeration(sorted({f"{item.permission}: read" for item in words}))
     api_url = step.platform.github_api_url.removesuffix("/v3")
     try:
-        live = ask_github(step, inputs, lambda github, left: github.words(node_ids, needs=needs, timeout=left), api_url)
+        live = ask_github(step, inputs, lambda github: github.words(node_ids, needs=needs), api_url)
     except GitHubError as error:
         cause = f"the event's text could not be compared with GitHub's: {error.cause}"
         raise ContextChangedError(cause, remedy=error.remedy) from error

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from mogplex_ci.errors import ApiError, MogplexError
-from mogplex_ci.gates.table import _FOR_ALL, BRANCH, GATES
+from mogplex_ci.gates.table import BRANCH, GATES, UNKNOWN
 from mogplex_ci.inputs.declared import load_schema
 from tests.documents import claim
 from tests.program import ROOT
@@ -141,8 +141,7 @@ def modules(*parts: str) -> Iterator[tuple[str, ast.Module]]:
 STEP = ("api", "gates", "platforms", "report", "run", "step", "errors.py", "github_api.py")
 MESSAGES = {message: path for path, tree in modules(*STEP) for message in messages(tree)} | {
     outcome.found.partition(":")[0].replace("{number}", "…"): "gates/table.py"
-    for outcomes in (_FOR_ALL, *(gate.outcomes for gate in (*GATES, BRANCH)))
-    for outcome in outcomes.values()
+    for outcome in (UNKNOWN, *(outcome for gate in (*GATES, BRANCH) for outcome in gate.outcomes.values()))
     if outcome.remedy
 }
 OF_COMMANDS = {message: path for path, tree in modules("commands") for message in printed(tree)}

@@ -120,7 +120,7 @@ def test_a_run_on_its_base_is_compared_with_what_that_was(wanted: Requirements, 
     api.tips["main"] = [before, HEAD]
     api.behind_by = 1  # pushed with force
     assert refused(judged(api, ended(branch=onto_main), wanted)) == (
-        "no comparison shows what it changed",
+        "this could not be judged: no comparison shows what it changed",
         "NOT_JUDGED",
     )
 
