@@ -59,7 +59,7 @@ def test_the_readme_says_of_other_tools_what_the_table_shows() -> None:
     assert table
     head, _, *rows = (line.strip("| ").split(" | ") for line in table[0].splitlines())
     through = {tool: [row[head.index(tool)][0] == "✔" for row in rows if row[0] != "nothing"] for tool in tools}
-    claim = re.search(r"of (\d+) things that go wrong(.*)", _read("README.md"), re.DOTALL)
+    claim = re.search(r"Of (\d+) things that go wrong(.*)", _read("README.md"), re.DOTALL)
     assert claim
     assert {len(marks) for marks in through.values()} == {int(claim[1])}
     counts = re.findall(r"(?:comes )?through (\d+)", claim[2])
