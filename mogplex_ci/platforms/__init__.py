@@ -6,14 +6,14 @@ from typing import Final, TextIO
 from mogplex_ci.platforms.azure import AZURE, Azure
 from mogplex_ci.platforms.base import PLAIN, Plain, Platform
 from mogplex_ci.platforms.buildkite import BUILDKITE, Buildkite
-from mogplex_ci.platforms.github import FORGEJO, GITHUB, Forgejo, GitHubActions
+from mogplex_ci.platforms.github import FORGEJO, GITHUB, GitHubActions
 from mogplex_ci.platforms.gitlab import GITLAB, GitLab
 from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
 from mogplex_ci.platforms.system import System
 from mogplex_ci.platforms.teamcity import TEAMCITY, TeamCity
 
 PLATFORMS: Final[tuple[tuple[System, type[Platform]], ...]] = (
-    (FORGEJO, Forgejo),
+    (FORGEJO, GitHubActions),
     (GITHUB, GitHubActions),
     (GITLAB, GitLab),
     (AZURE, Azure),

@@ -15,10 +15,6 @@ from mogplex_ci.workspace import write_whole
 _ESCAPES: Final = str.maketrans({"%": "%AZP25", ";": "%3B", "\r": "%0D", "\n": "%0A", "]": "%5D"})
 
 
-def _job(env: Env) -> str:
-    return env.get("SYSTEM_JOBIDENTIFIER") or env.get("SYSTEM_JOBNAME", "")
-
-
 def _attempt(env: Env) -> tuple[str | None, bool]:
     counts = ("SYSTEM_STAGEATTEMPT", "SYSTEM_JOBATTEMPT", "RELEASE_ATTEMPTNUMBER")
     attempt = ".".join(env.get(variable) or "1" for variable in counts)
@@ -38,10 +34,10 @@ AZURE: Final = System(
     equals("TF_BUILD"),
     named_by="BUILD_BUILDID",
     parts=(
-        *("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECTID", "BUILD_BUILDID", "RELEASE_RELEASEID"),
-        *("RELEASE_ENVIRONMENTID", "SYSTEM_STAGENAME", "SYSTEM_PHASENAME", _job, "SYSTEM_JOBPOSITIONINPHASE"),
+        "SYSTEM_COLLECTIONURI SYSTEM_TEAMPROJECTID BUILD_BUILDID RELEASE_RELEASEID RELEASE_ENVIRONMENTID"
+        " SYSTEM_STAGENAME SYSTEM_PHASENAME SYSTEM_JOBIDENTIFIER|SYSTEM_JOBNAME SYSTEM_JOBPOSITIONINPHASE"
     ),
-    label=("SYSTEM_TEAMPROJECT", "BUILD_BUILDID", _job),
+    label="SYSTEM_TEAMPROJECT BUILD_BUILDID SYSTEM_JOBIDENTIFIER|SYSTEM_JOBNAME",
     attempt=_attempt,
     repository=_repository,
     workspace="BUILD_SOURCESDIRECTORY",

@@ -72,10 +72,9 @@ class Platform:
         system, env = self.system, self.env
         if not value_of(system.named_by, env):
             return None
-        parts = tuple(part for cell in system.parts if (part := value_of(cell, env)) is not None)
-        label = "-".join(filter(None, (value_of(cell, env) for cell in system.label)))
+        parts, label = ([value_of(cell, env) or "" for cell in cells.split()] for cells in (system.parts, system.label))
         attempt, later_attempt = system.attempt(env)
-        return Identity(parts, label, attempt, later_attempt)
+        return Identity((*parts, *system.more_parts(env)), "-".join(filter(None, label)), attempt, later_attempt)
 
     def repository(self) -> str | None:
         """Return ``owner/name`` of the job's repository on GitHub, or None when the environment does not tell."""
@@ -187,8 +186,9 @@ class Platform:
             OSError, UsageError: a file for them cannot be written.
         """
         self._write_file("MOGPLEX_DOTENV", dotenv(variables(outputs)), default="mogplex.env")
-        if (exports := self.system.exports) is not None and (path := self.env.get(exports.variable)):
-            before, self._exported = self._exported, exports.text(variables(outputs))
+        variable, keyword = self.system.exports
+        if path := self.env.get(variable):
+            before, self._exported = self._exported, dotenv(variables(outputs), keyword)
             replace_block(Path(path), before, self._exported)
 
     def write_summary(self, markdown: Markdown) -> None:
@@ -284,9 +284,9 @@ def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
     }
 
 
-def dotenv(values: Mapping[str, str]) -> str:
+def dotenv(values: Mapping[str, str], keyword: str = "") -> str:
     """Return variables as a dotenv file: one ``MOGPLEX_NAME=value`` a line, without quotes or blank lines."""
-    return "".join(f"{name}={value}\n" for name, value in values.items())
+    return "".join(f"{keyword}{name}={value}\n" for name, value in values.items())
 
 
 def replace_block(path: Path, old: str, new: str) -> None:

@@ -19,18 +19,14 @@ _STATE: Final = "runs"
 """Name of the state value."""
 
 
-def _callers(env: Env) -> str | None:
-    """Return the path of jobs that leads to this one in a reusable workflow; None for any other job.
+def _callers(env: Env) -> tuple[str, ...]:
+    """Return the path of jobs that leads to this one in a reusable workflow; nothing for any other job.
 
     Some runners tell it: ``<id of this attempt>.<calling job>.<job>.<leg of the matrix>``. A job of a reusable workflow
     has the same id in each call of the workflow.
     """
     path = env.get("ACTIONS_ORCHESTRATION_ID", "").split(".")[1:-1]
-    return ".".join(path) if len(path) > 1 else None
-
-
-def _repository(env: Env) -> str | None:
-    return env.get("GITHUB_REPOSITORY_ID") or env.get("GITHUB_REPOSITORY", "")
+    return (".".join(path),) if len(path) > 1 else ()
 
 
 def _job_url(env: Env) -> str | None:
@@ -54,8 +50,9 @@ GITHUB: Final = System(
     "github",
     equals("GITHUB_ACTIONS"),
     named_by="GITHUB_RUN_ID",
-    parts=("GITHUB_SERVER_URL", _repository, "GITHUB_RUN_ID", "GITHUB_JOB", "GITHUB_ACTION", _callers),
-    label=("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB"),
+    parts="GITHUB_SERVER_URL GITHUB_REPOSITORY_ID|GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_JOB GITHUB_ACTION",
+    more_parts=_callers,
+    label="GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_JOB",
     attempt=counted("GITHUB_RUN_ATTEMPT"),
     repository="GITHUB_REPOSITORY",
     workspace="GITHUB_WORKSPACE",
@@ -70,7 +67,7 @@ FORGEJO: Final = GITHUB._replace(
 
 
 class GitHubActions(Platform):
-    """GitHub Actions, on github.com or GitHub Enterprise."""
+    """GitHub Actions, on github.com or GitHub Enterprise; Forgejo and Gitea, whose commands and files are the same."""
 
     @property
     def has_clean_up(self) -> bool:
@@ -82,7 +79,8 @@ class GitHubActions(Platform):
 
     @property
     def _webhook(self) -> Webhook:
-        return Webhook.read(self.env)
+        # Forgejo and Gitea do not tell a person from an app.
+        return Webhook.read(self.env, users_have_types=self.system is GITHUB)
 
     def unknown_app(self, trust: Trust) -> str | None:
         """Return which app caused the event, if it would let the agent's own work start the next agent."""
@@ -143,8 +141,9 @@ class GitHubActions(Platform):
 
     @property
     def _runner_keeps_state(self) -> bool:
-        """Whether ``post`` gets what the step saves. act hands nothing to the clean-up of an action in a container."""
-        return self.has_clean_up and bool(self.env.get("GITHUB_STATE")) and self.env.get("ACT") != "true"
+        """Whether ``post`` gets what the step saves: act, Forgejo and Gitea hand nothing to that of a container."""
+        is_github = self.system is GITHUB and self.env.get("ACT") != "true"
+        return is_github and self.has_clean_up and bool(self.env.get("GITHUB_STATE"))
 
     def save_state(self, state: str, *, key: str | None = None) -> None:
         """Append to the file whose values the action's ``post`` gets as ``STATE_NAME``; the last one counts.
@@ -174,19 +173,6 @@ class GitHubActions(Platform):
         if path := self.env.get(variable):
             with Path(path).open("a", encoding="utf-8", newline="\n") as file:
                 file.write(text)
-
-
-class Forgejo(GitHubActions):
-    """Forgejo Actions, and Gitea Actions, from which it comes: another runner with GitHub's commands and files."""
-
-    @property
-    def _webhook(self) -> Webhook:
-        return Webhook.read(self.env, users_have_types=False)
-
-    @property
-    def _runner_keeps_state(self) -> bool:
-        """Neither runner does for an action in a container."""
-        return False
 
 
 def _entry(name: str, value: str) -> str:

@@ -47,8 +47,8 @@ GITLAB: Final = System(
     "gitlab",
     _is_gitlab,
     named_by="CI_PIPELINE_ID",
-    parts=("CI_SERVER_URL", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_NAME", "CI_NODE_INDEX"),
-    label=("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME"),
+    parts="CI_SERVER_URL CI_PROJECT_ID CI_PIPELINE_ID CI_JOB_NAME CI_NODE_INDEX",
+    label="CI_PROJECT_PATH CI_PIPELINE_ID CI_JOB_NAME",
     attempt=_attempt,
     workspace="CI_PROJECT_DIR",  # where GitLab looks for artifacts
     job_url="CI_JOB_URL",

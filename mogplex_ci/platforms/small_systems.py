@@ -4,33 +4,22 @@ Each row follows the system's documents, or its source for Woodpecker, Drone and
 ``docs/platforms.md`` says which.
 """
 
-import shlex
-from collections.abc import Mapping
 from typing import Final
 
 from mogplex_ci.platforms import system
-from mogplex_ci.platforms.base import dotenv
-from mogplex_ci.platforms.system import Env, Exports, System
-
-
-def _first_workflow(env: Env) -> str | None:
-    """Return the workflow of CircleCI that was run first: a re-run has a new id, and keeps that of the workspace."""
-    return env.get("CIRCLE_WORKFLOW_WORKSPACE_ID") or env.get("CIRCLE_WORKFLOW_ID")
+from mogplex_ci.platforms.system import Env, System
 
 
 def _attempt_on_circleci(env: Env) -> tuple[str | None, bool]:
+    """A re-run has a new workflow id, and the workspace keeps that of the workflow that was run first."""
     workflow = env.get("CIRCLE_WORKFLOW_ID")
-    return env.get("CIRCLE_WORKFLOW_JOB_ID") or workflow, _first_workflow(env) != workflow
+    first = env.get("CIRCLE_WORKFLOW_WORKSPACE_ID") or workflow
+    return env.get("CIRCLE_WORKFLOW_JOB_ID") or workflow, first != workflow
 
 
-def _exported(values: Mapping[str, str]) -> str:
-    """Return variables as the shell file that every later step of a job on CircleCI sources first."""
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
-
-
-def _promoted(env: Env) -> str | None:
+def _promoted(env: Env) -> tuple[str, ...]:
     """Return the id of a promoted pipeline on Semaphore, for the same promotion may be started twice."""
-    return env.get("SEMAPHORE_PIPELINE_ID") if env.get("SEMAPHORE_PIPELINE_PROMOTION") == "true" else ""
+    return (env.get("SEMAPHORE_PIPELINE_ID", ""),) if env.get("SEMAPHORE_PIPELINE_PROMOTION") == "true" else ()
 
 
 def _is_jenkins(env: Env) -> bool:
@@ -38,48 +27,42 @@ def _is_jenkins(env: Env) -> bool:
     return bool(env.get("JENKINS_URL")) or env.get("BUILD_TAG", "").startswith("jenkins-")
 
 
-def _jenkins_tag(env: Env) -> str:
-    return env.get("BUILD_TAG", "").removeprefix("jenkins-")
-
-
 _DRONE_PUSHER: Final = system.pushed_by("DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH")
-_CIRCLECI_REPOSITORY: Final = system.path("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME")
 
 SMALL_SYSTEMS: Final = (
     System(
         "circleci",
         system.equals("CIRCLECI"),
         named_by="CIRCLE_WORKFLOW_ID",
-        parts=(_first_workflow, "CIRCLE_JOB", "CIRCLE_NODE_INDEX"),
-        label=(_CIRCLECI_REPOSITORY, _first_workflow, "CIRCLE_JOB"),
+        parts="CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB CIRCLE_NODE_INDEX",
+        label=(
+            "CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB"
+        ),
         attempt=_attempt_on_circleci,
-        repository=_CIRCLECI_REPOSITORY,
+        repository="CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME",
         job_url="CIRCLE_BUILD_URL",
         parallel_jobs="CIRCLE_NODE_TOTAL",
         caused_by="CIRCLE_USERNAME",
         is_fork=system.is_set("CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"),
-        exports=Exports("BASH_ENV", _exported),
+        exports=("BASH_ENV", "export "),  # every later step of the job sources it first
     ),
     System(  # names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub repositories
         "bitbucket",
         system.is_set("BITBUCKET_BUILD_NUMBER"),
         named_by="BITBUCKET_BUILD_NUMBER",
-        parts=("BITBUCKET_REPO_UUID", "BITBUCKET_BUILD_NUMBER", "BITBUCKET_STEP_UUID", "BITBUCKET_PARALLEL_STEP"),
-        label=("BITBUCKET_REPO_FULL_NAME", "BITBUCKET_BUILD_NUMBER"),
+        parts="BITBUCKET_REPO_UUID BITBUCKET_BUILD_NUMBER BITBUCKET_STEP_UUID BITBUCKET_PARALLEL_STEP",
+        label="BITBUCKET_REPO_FULL_NAME BITBUCKET_BUILD_NUMBER",
         attempt=system.counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
         workspace="BITBUCKET_CLONE_DIR",
         parallel_jobs="BITBUCKET_PARALLEL_STEP_COUNT",
-        exports=Exports("BITBUCKET_PIPELINES_VARIABLES_PATH", dotenv),  # for ``output-variables``
+        exports=("BITBUCKET_PIPELINES_VARIABLES_PATH", ""),  # for ``output-variables``
     ),
     System(  # each entry of a matrix is a workflow with its own number
         "woodpecker",
         system.equals("CI", "woodpecker"),
         named_by="CI_PIPELINE_NUMBER",
-        parts=(
-            *("CI_SYSTEM_URL", "CI_REPO", "CI_PIPELINE_NUMBER", "CI_WORKFLOW_NAME", "CI_WORKFLOW_NUMBER"),
-            "CI_STEP_NAME",
-        ),
-        label=("CI_REPO", "CI_PIPELINE_NUMBER", "CI_STEP_NAME"),
+        parts="CI_SYSTEM_URL CI_REPO CI_PIPELINE_NUMBER CI_WORKFLOW_NAME CI_WORKFLOW_NUMBER CI_STEP_NAME",
+        label="CI_REPO CI_PIPELINE_NUMBER CI_STEP_NAME",
         attempt=system.once,
         repository="CI_REPO",
         workspace="CI_WORKSPACE",
@@ -93,11 +76,10 @@ SMALL_SYSTEMS: Final = (
         system.is_set("HARNESS_EXECUTION_ID"),
         named_by="HARNESS_PIPELINE_ID",
         parts=(
-            *("HARNESS_ACCOUNT_ID", "HARNESS_ORG_ID", "HARNESS_PROJECT_ID", "HARNESS_PIPELINE_ID"),
-            *("HARNESS_EXECUTION_ID", "HARNESS_STAGE_ID", "DRONE_STEP_NAME"),
-            *("HARNESS_NODE_INDEX", "HARNESS_STAGE_INDEX", "HARNESS_STEP_INDEX"),
+            "HARNESS_ACCOUNT_ID HARNESS_ORG_ID HARNESS_PROJECT_ID HARNESS_PIPELINE_ID HARNESS_EXECUTION_ID"
+            " HARNESS_STAGE_ID DRONE_STEP_NAME HARNESS_NODE_INDEX HARNESS_STAGE_INDEX HARNESS_STEP_INDEX"
         ),
-        label=("HARNESS_PIPELINE_ID", "HARNESS_BUILD_ID", "HARNESS_STAGE_ID"),
+        label="HARNESS_PIPELINE_ID HARNESS_BUILD_ID HARNESS_STAGE_ID",
         # nothing counts the tries of a failure strategy
         repository="DRONE_REPO",
         workspace="HARNESS_WORKSPACE",
@@ -108,11 +90,8 @@ SMALL_SYSTEMS: Final = (
         "drone",
         system.equals("DRONE"),
         named_by="DRONE_BUILD_NUMBER",
-        parts=(
-            *("DRONE_SYSTEM_HOST", "DRONE_REPO", "DRONE_BUILD_NUMBER", "DRONE_STAGE_NAME", "DRONE_STAGE_NUMBER"),
-            "DRONE_STEP_NAME",
-        ),
-        label=("DRONE_REPO", "DRONE_BUILD_NUMBER", "DRONE_STEP_NAME"),
+        parts="DRONE_SYSTEM_HOST DRONE_REPO DRONE_BUILD_NUMBER DRONE_STAGE_NAME DRONE_STAGE_NUMBER DRONE_STEP_NAME",
+        label="DRONE_REPO DRONE_BUILD_NUMBER DRONE_STEP_NAME",
         attempt=system.once,
         repository="DRONE_REPO",
         workspace="DRONE_WORKSPACE",
@@ -123,8 +102,8 @@ SMALL_SYSTEMS: Final = (
         "codebuild",
         system.is_set("CODEBUILD_BUILD_ARN"),
         named_by="CODEBUILD_BUILD_ID",
-        parts=("CODEBUILD_BUILD_ARN",),
-        label=("CODEBUILD_BUILD_ID",),
+        parts="CODEBUILD_BUILD_ARN",
+        label="CODEBUILD_BUILD_ID",
         attempt=system.once,
         repository=system.cloned("CODEBUILD_SOURCE_REPO_URL"),
         workspace="CODEBUILD_SRC_DIR",
@@ -134,10 +113,11 @@ SMALL_SYSTEMS: Final = (
         system.equals("SEMAPHORE"),
         named_by="SEMAPHORE_WORKFLOW_ID",
         parts=(
-            *("SEMAPHORE_ORGANIZATION_URL", "SEMAPHORE_PROJECT_ID", "SEMAPHORE_WORKFLOW_ID", _promoted),
-            *("SEMAPHORE_BLOCK_NAME", "SEMAPHORE_JOB_NAME", "SEMAPHORE_JOB_INDEX"),
+            "SEMAPHORE_ORGANIZATION_URL SEMAPHORE_PROJECT_ID SEMAPHORE_WORKFLOW_ID SEMAPHORE_BLOCK_NAME"
+            " SEMAPHORE_JOB_NAME SEMAPHORE_JOB_INDEX"
         ),
-        label=("SEMAPHORE_GIT_REPO_SLUG", "SEMAPHORE_WORKFLOW_ID", "SEMAPHORE_JOB_NAME"),
+        more_parts=_promoted,
+        label="SEMAPHORE_GIT_REPO_SLUG SEMAPHORE_WORKFLOW_ID SEMAPHORE_JOB_NAME",
         attempt=system.flagged("SEMAPHORE_PIPELINE_RERUN", "SEMAPHORE_PIPELINE_ID"),
         repository="SEMAPHORE_GIT_REPO_SLUG",
         parallel_jobs="SEMAPHORE_JOB_COUNT",
@@ -147,10 +127,10 @@ SMALL_SYSTEMS: Final = (
         "codefresh",
         system.is_set("CF_BUILD_ID"),
         named_by="CF_PIPELINE_NAME",
-        parts=("CF_URL", "CF_ACCOUNT", "CF_PIPELINE_NAME", "CF_BUILD_ID", "CF_STEP_NAME"),
-        label=("CF_PIPELINE_NAME", "CF_BUILD_ID", "CF_STEP_NAME"),
+        parts="CF_URL CF_ACCOUNT CF_PIPELINE_NAME CF_BUILD_ID CF_STEP_NAME",
+        label="CF_PIPELINE_NAME CF_BUILD_ID CF_STEP_NAME",
         attempt=system.counted("CF_CURRENT_ATTEMPT"),  # of the step's ``retry``
-        repository=system.path("CF_REPO_OWNER", "CF_REPO_NAME"),
+        repository="CF_REPO_OWNER/CF_REPO_NAME",
         is_fork=system.equals("CF_PULL_REQUEST_IS_FORK"),
     ),
     System(  # "Re-run incomplete" runs a job again in its build, "Re-build" makes a new build
@@ -158,10 +138,10 @@ SMALL_SYSTEMS: Final = (
         system.equals("APPVEYOR"),
         named_by="APPVEYOR_BUILD_ID",
         parts=(
-            *("APPVEYOR_URL", "APPVEYOR_ACCOUNT_NAME", "APPVEYOR_PROJECT_ID", "APPVEYOR_BUILD_ID"),
-            *("APPVEYOR_JOB_NUMBER", "APPVEYOR_JOB_NAME"),
+            "APPVEYOR_URL APPVEYOR_ACCOUNT_NAME APPVEYOR_PROJECT_ID APPVEYOR_BUILD_ID APPVEYOR_JOB_NUMBER"
+            " APPVEYOR_JOB_NAME"
         ),
-        label=("APPVEYOR_REPO_NAME", "APPVEYOR_BUILD_ID", "APPVEYOR_JOB_NUMBER"),
+        label="APPVEYOR_REPO_NAME APPVEYOR_BUILD_ID APPVEYOR_JOB_NUMBER",
         attempt=system.flagged("APPVEYOR_RE_RUN_INCOMPLETE", "APPVEYOR_JOB_ID"),
         repository="APPVEYOR_REPO_NAME",
         workspace="APPVEYOR_BUILD_FOLDER",
@@ -171,8 +151,8 @@ SMALL_SYSTEMS: Final = (
         "travis",
         system.equals("TRAVIS"),
         named_by="TRAVIS_BUILD_ID",
-        parts=("TRAVIS_BUILD_WEB_URL", "TRAVIS_REPO_SLUG", "TRAVIS_BUILD_ID", "TRAVIS_JOB_NUMBER"),
-        label=("TRAVIS_REPO_SLUG", "TRAVIS_JOB_NUMBER"),
+        parts="TRAVIS_BUILD_WEB_URL TRAVIS_REPO_SLUG TRAVIS_BUILD_ID TRAVIS_JOB_NUMBER",
+        label="TRAVIS_REPO_SLUG TRAVIS_JOB_NUMBER",
         attempt=system.flagged("TRAVIS_JOB_RESTARTED"),  # restarts are not counted
         repository="TRAVIS_REPO_SLUG",
         workspace="TRAVIS_BUILD_DIR",
@@ -183,8 +163,8 @@ SMALL_SYSTEMS: Final = (
         "jenkins",
         _is_jenkins,
         named_by="BUILD_TAG",
-        parts=("JENKINS_URL", "JOB_NAME", "BUILD_NUMBER", "BUILD_TAG", "STAGE_NAME"),
-        label=(_jenkins_tag, "STAGE_NAME"),
+        parts="JENKINS_URL JOB_NAME BUILD_NUMBER BUILD_TAG STAGE_NAME",
+        label="JOB_NAME BUILD_NUMBER STAGE_NAME",
         # nothing counts the tries of a ``retry`` in the stage
         repository=system.cloned("GIT_URL"),  # the repository that the Git plugin checked out
         workspace="WORKSPACE",

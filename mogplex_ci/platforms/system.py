@@ -1,6 +1,7 @@
 """Reads the environment of a CI system: each system is a row of a table.
 
-A cell is a variable's name, or a function of the environment; the functions here make cells.
+A cell is a variable's name, ``A|B`` for the first of two that has a value, ``A/B`` for both with a slash between them,
+or a function of the environment; the functions here make cells.
 """
 
 import re
@@ -9,15 +10,20 @@ from typing import NamedTuple, TypeAlias
 
 Env: TypeAlias = Mapping[str, str]
 Cell: TypeAlias = str | Callable[[Env], str | None]
-"""The value of a variable, or what a function makes of several."""
 Ask: TypeAlias = Callable[[Env], bool]
 Attempt: TypeAlias = Callable[[Env], tuple[str | None, bool]]
 """Tells ``Identity.attempt`` and ``Identity.later_attempt``."""
 
 
 def value_of(cell: Cell, env: Env) -> str | None:
-    """Return what ``env`` tells; empty for a variable that is not set."""
-    return env.get(cell, "") if isinstance(cell, str) else cell(env)
+    """Return what ``env`` tells; empty when a variable that it takes is not set."""
+    if not isinstance(cell, str):
+        return cell(env)
+    for choice in cell.split("|"):
+        values = [env.get(variable, "") for variable in choice.split("/")]
+        if all(values):
+            return "/".join(values)
+    return ""
 
 
 class Identity(NamedTuple):
@@ -31,15 +37,6 @@ class Identity(NamedTuple):
     """Tells the tries of the step apart: GitHub's run attempt, GitLab's job id. None when the system does not say."""
     later_attempt: bool
     """Whether this may be a second or later try; true when the system does not say."""
-
-
-class Exports(NamedTuple):
-    """A file, shared with others, that hands variables to later steps."""
-
-    variable: str
-    """Variable that holds the file's path."""
-    text: Callable[[Mapping[str, str]], str]
-    """Makes the file's content of variables and their values."""
 
 
 def once(env: Env) -> tuple[str | None, bool]:
@@ -95,16 +92,6 @@ def pushed_by(login: str, event: str, branch: str, default: str) -> Callable[[En
     return pusher
 
 
-def path(*variables: str) -> Callable[[Env], str | None]:
-    """Return the cell for the names in ``variables`` with slashes between them; None unless all are set."""
-
-    def names(env: Env) -> str | None:
-        found = [env.get(variable, "") for variable in variables]
-        return "/".join(found) if all(found) else None
-
-    return names
-
-
 class System(NamedTuple):
     """How to read the environment of a CI system. A field without "cell" or "ask" in its type is a variable's name."""
 
@@ -114,9 +101,12 @@ class System(NamedTuple):
     """Asks whether the environment is that of a job of this system."""
     named_by: Cell = ""
     """Without it nothing identifies the step."""
-    parts: tuple[Cell, ...] = ()
-    """Parts of the idempotency key, see ``Identity``; a cell that is None is left out."""
-    label: tuple[Cell, ...] = ()
+    parts: str = ""
+    """Parts of the idempotency key, see ``Identity``: cells with spaces between them."""
+    more_parts: Callable[[Env], tuple[str, ...]] = lambda env: ()
+    """Parts that only some of the system's jobs have."""
+    label: str = ""
+    """Cells as in ``parts``."""
     attempt: Attempt = untold
     """Tells ``Identity.attempt`` and ``Identity.later_attempt``."""
     repository: Cell = ""
@@ -132,7 +122,8 @@ class System(NamedTuple):
     """Asks whether the job builds a fork's pull request."""
     is_debug: Ask = is_set()
     """Asks whether the system's own switch for diagnostics is on."""
-    exports: Exports | None = None
+    exports: tuple[str, str] = ("", "")
+    """The variable that names a file, shared with others, which hands variables to later steps; how its lines begin."""
     workflow_run: str = ""
     """GitHub's id of the workflow run whose job this is: no gate waits for its checks."""
 
