@@ -70,9 +70,9 @@ class Platform:
     def identity(self) -> Identity | None:
         """Return what identifies this step, or None when the environment does not tell."""
         system, env = self.system, self.env
-        if not value_of(system.named_by, env):
-            return None
         parts, label = ([value_of(cell, env) or "" for cell in cells.split()] for cells in (system.parts, system.label))
+        if not any(parts[:1]):
+            return None
         attempt, later_attempt = system.attempt(env)
         return Identity((*parts, *system.more_parts(env)), "-".join(filter(None, label)), attempt, later_attempt)
 

@@ -23,7 +23,6 @@ def _place(variable: str) -> Callable[[Env], str]:
 BUILDKITE: Final = System(
     "buildkite",
     equals("BUILDKITE"),
-    named_by="BUILDKITE_BUILD_ID",
     parts="BUILDKITE_BUILD_ID BUILDKITE_STEP_ID BUILDKITE_PARALLEL_JOB BUILDKITE_LABEL BUILDKITE_COMMAND",
     label="BUILDKITE_PIPELINE_SLUG BUILDKITE_BUILD_NUMBER BUILDKITE_STEP_KEY",
     attempt=counted("BUILDKITE_RETRY_COUNT", first="0"),

@@ -49,8 +49,7 @@ def _forgejo_attempt(env: Env) -> tuple[str | None, bool]:
 GITHUB: Final = System(
     "github",
     equals("GITHUB_ACTIONS"),
-    named_by="GITHUB_RUN_ID",
-    parts="GITHUB_SERVER_URL GITHUB_REPOSITORY_ID|GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_JOB GITHUB_ACTION",
+    parts="GITHUB_RUN_ID GITHUB_SERVER_URL GITHUB_REPOSITORY_ID|GITHUB_REPOSITORY GITHUB_JOB GITHUB_ACTION",
     more_parts=_callers,
     label="GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_JOB",
     attempt=counted("GITHUB_RUN_ATTEMPT"),
@@ -161,8 +160,8 @@ class GitHubActions(Platform):
 
     def _state_names(self, identity: Identity) -> Sequence[str]:
         """Leave out the step: ``mogplex-ci post`` is another one."""
-        server, repository, run_id, job, _, *callers = identity.parts
-        return (server, repository, run_id, job, *callers)
+        run_id, server, repository, job, _, *callers = identity.parts
+        return (run_id, server, repository, job, *callers)
 
     def _command(self, name: str, properties: Mapping[str, str], data: str) -> None:
         given = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items() if value)

@@ -46,8 +46,7 @@ def _attempt(env: Env) -> tuple[str | None, bool]:
 GITLAB: Final = System(
     "gitlab",
     _is_gitlab,
-    named_by="CI_PIPELINE_ID",
-    parts="CI_SERVER_URL CI_PROJECT_ID CI_PIPELINE_ID CI_JOB_NAME CI_NODE_INDEX",
+    parts="CI_PIPELINE_ID CI_SERVER_URL CI_PROJECT_ID CI_JOB_NAME CI_NODE_INDEX",
     label="CI_PROJECT_PATH CI_PIPELINE_ID CI_JOB_NAME",
     attempt=_attempt,
     workspace="CI_PROJECT_DIR",  # where GitLab looks for artifacts

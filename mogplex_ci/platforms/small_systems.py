@@ -33,7 +33,6 @@ SMALL_SYSTEMS: Final = (
     System(
         "circleci",
         system.equals("CIRCLECI"),
-        named_by="CIRCLE_WORKFLOW_ID",
         parts="CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB CIRCLE_NODE_INDEX",
         label=(
             "CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB"
@@ -49,8 +48,7 @@ SMALL_SYSTEMS: Final = (
     System(  # names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub repositories
         "bitbucket",
         system.is_set("BITBUCKET_BUILD_NUMBER"),
-        named_by="BITBUCKET_BUILD_NUMBER",
-        parts="BITBUCKET_REPO_UUID BITBUCKET_BUILD_NUMBER BITBUCKET_STEP_UUID BITBUCKET_PARALLEL_STEP",
+        parts="BITBUCKET_BUILD_NUMBER BITBUCKET_REPO_UUID BITBUCKET_STEP_UUID BITBUCKET_PARALLEL_STEP",
         label="BITBUCKET_REPO_FULL_NAME BITBUCKET_BUILD_NUMBER",
         attempt=system.counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
         workspace="BITBUCKET_CLONE_DIR",
@@ -60,8 +58,7 @@ SMALL_SYSTEMS: Final = (
     System(  # each entry of a matrix is a workflow with its own number
         "woodpecker",
         system.equals("CI", "woodpecker"),
-        named_by="CI_PIPELINE_NUMBER",
-        parts="CI_SYSTEM_URL CI_REPO CI_PIPELINE_NUMBER CI_WORKFLOW_NAME CI_WORKFLOW_NUMBER CI_STEP_NAME",
+        parts="CI_PIPELINE_NUMBER CI_SYSTEM_URL CI_REPO CI_WORKFLOW_NAME CI_WORKFLOW_NUMBER CI_STEP_NAME",
         label="CI_REPO CI_PIPELINE_NUMBER CI_STEP_NAME",
         attempt=system.once,
         repository="CI_REPO",
@@ -74,9 +71,8 @@ SMALL_SYSTEMS: Final = (
     System(  # before Drone, whose variables it sets too; its build numbers repeat from pipeline to pipeline
         "harness",
         system.is_set("HARNESS_EXECUTION_ID"),
-        named_by="HARNESS_PIPELINE_ID",
         parts=(
-            "HARNESS_ACCOUNT_ID HARNESS_ORG_ID HARNESS_PROJECT_ID HARNESS_PIPELINE_ID HARNESS_EXECUTION_ID"
+            "HARNESS_PIPELINE_ID HARNESS_ACCOUNT_ID HARNESS_ORG_ID HARNESS_PROJECT_ID HARNESS_EXECUTION_ID"
             " HARNESS_STAGE_ID DRONE_STEP_NAME HARNESS_NODE_INDEX HARNESS_STAGE_INDEX HARNESS_STEP_INDEX"
         ),
         label="HARNESS_PIPELINE_ID HARNESS_BUILD_ID HARNESS_STAGE_ID",
@@ -89,8 +85,7 @@ SMALL_SYSTEMS: Final = (
     System(
         "drone",
         system.equals("DRONE"),
-        named_by="DRONE_BUILD_NUMBER",
-        parts="DRONE_SYSTEM_HOST DRONE_REPO DRONE_BUILD_NUMBER DRONE_STAGE_NAME DRONE_STAGE_NUMBER DRONE_STEP_NAME",
+        parts="DRONE_BUILD_NUMBER DRONE_SYSTEM_HOST DRONE_REPO DRONE_STAGE_NAME DRONE_STAGE_NUMBER DRONE_STEP_NAME",
         label="DRONE_REPO DRONE_BUILD_NUMBER DRONE_STEP_NAME",
         attempt=system.once,
         repository="DRONE_REPO",
@@ -101,7 +96,6 @@ SMALL_SYSTEMS: Final = (
     System(  # a build of a batch has an ARN of its own
         "codebuild",
         system.is_set("CODEBUILD_BUILD_ARN"),
-        named_by="CODEBUILD_BUILD_ID",
         parts="CODEBUILD_BUILD_ARN",
         label="CODEBUILD_BUILD_ID",
         attempt=system.once,
@@ -111,9 +105,8 @@ SMALL_SYSTEMS: Final = (
     System(  # a re-run of a pipeline is a new pipeline in the same workflow
         "semaphore",
         system.equals("SEMAPHORE"),
-        named_by="SEMAPHORE_WORKFLOW_ID",
         parts=(
-            "SEMAPHORE_ORGANIZATION_URL SEMAPHORE_PROJECT_ID SEMAPHORE_WORKFLOW_ID SEMAPHORE_BLOCK_NAME"
+            "SEMAPHORE_WORKFLOW_ID SEMAPHORE_ORGANIZATION_URL SEMAPHORE_PROJECT_ID SEMAPHORE_BLOCK_NAME"
             " SEMAPHORE_JOB_NAME SEMAPHORE_JOB_INDEX"
         ),
         more_parts=_promoted,
@@ -126,8 +119,7 @@ SMALL_SYSTEMS: Final = (
     System(
         "codefresh",
         system.is_set("CF_BUILD_ID"),
-        named_by="CF_PIPELINE_NAME",
-        parts="CF_URL CF_ACCOUNT CF_PIPELINE_NAME CF_BUILD_ID CF_STEP_NAME",
+        parts="CF_PIPELINE_NAME CF_URL CF_ACCOUNT CF_BUILD_ID CF_STEP_NAME",
         label="CF_PIPELINE_NAME CF_BUILD_ID CF_STEP_NAME",
         attempt=system.counted("CF_CURRENT_ATTEMPT"),  # of the step's ``retry``
         repository="CF_REPO_OWNER/CF_REPO_NAME",
@@ -136,9 +128,8 @@ SMALL_SYSTEMS: Final = (
     System(  # "Re-run incomplete" runs a job again in its build, "Re-build" makes a new build
         "appveyor",
         system.equals("APPVEYOR"),
-        named_by="APPVEYOR_BUILD_ID",
         parts=(
-            "APPVEYOR_URL APPVEYOR_ACCOUNT_NAME APPVEYOR_PROJECT_ID APPVEYOR_BUILD_ID APPVEYOR_JOB_NUMBER"
+            "APPVEYOR_BUILD_ID APPVEYOR_URL APPVEYOR_ACCOUNT_NAME APPVEYOR_PROJECT_ID APPVEYOR_JOB_NUMBER"
             " APPVEYOR_JOB_NAME"
         ),
         label="APPVEYOR_REPO_NAME APPVEYOR_BUILD_ID APPVEYOR_JOB_NUMBER",
@@ -150,8 +141,7 @@ SMALL_SYSTEMS: Final = (
     System(
         "travis",
         system.equals("TRAVIS"),
-        named_by="TRAVIS_BUILD_ID",
-        parts="TRAVIS_BUILD_WEB_URL TRAVIS_REPO_SLUG TRAVIS_BUILD_ID TRAVIS_JOB_NUMBER",
+        parts="TRAVIS_BUILD_ID TRAVIS_BUILD_WEB_URL TRAVIS_REPO_SLUG TRAVIS_JOB_NUMBER",
         label="TRAVIS_REPO_SLUG TRAVIS_JOB_NUMBER",
         attempt=system.flagged("TRAVIS_JOB_RESTARTED"),  # restarts are not counted
         repository="TRAVIS_REPO_SLUG",
@@ -162,8 +152,7 @@ SMALL_SYSTEMS: Final = (
     System(  # the cells of a ``matrix`` cannot be told apart: they need a ``key-suffix`` made of their axes
         "jenkins",
         _is_jenkins,
-        named_by="BUILD_TAG",
-        parts="JENKINS_URL JOB_NAME BUILD_NUMBER BUILD_TAG STAGE_NAME",
+        parts="BUILD_TAG JENKINS_URL JOB_NAME BUILD_NUMBER STAGE_NAME",
         label="JOB_NAME BUILD_NUMBER STAGE_NAME",
         # nothing counts the tries of a ``retry`` in the stage
         repository=system.cloned("GIT_URL"),  # the repository that the Git plugin checked out

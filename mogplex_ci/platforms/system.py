@@ -99,10 +99,11 @@ class System(NamedTuple):
     """First word of every key; short, lower case."""
     matches: Ask = is_set()
     """Asks whether the environment is that of a job of this system."""
-    named_by: Cell = ""
-    """Without it nothing identifies the step."""
     parts: str = ""
-    """Parts of the idempotency key, see ``Identity``: cells with spaces between them."""
+    """Parts of the idempotency key, see ``Identity``: cells with spaces between them.
+
+    The first names the build: without it nothing identifies the step.
+    """
     more_parts: Callable[[Env], tuple[str, ...]] = lambda env: ()
     """Parts that only some of the system's jobs have."""
     label: str = ""

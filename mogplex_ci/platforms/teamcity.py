@@ -12,8 +12,7 @@ from mogplex_ci.sanitize import CleanText, SafeText
 TEAMCITY: Final = System(
     "teamcity",
     is_set("TEAMCITY_VERSION"),
-    named_by="BUILD_NUMBER",
-    parts="BUILD_URL TEAMCITY_PROJECT_NAME TEAMCITY_BUILDCONF_NAME BUILD_NUMBER",
+    parts="BUILD_NUMBER BUILD_URL TEAMCITY_PROJECT_NAME TEAMCITY_BUILDCONF_NAME",
     label="TEAMCITY_PROJECT_NAME TEAMCITY_BUILDCONF_NAME BUILD_NUMBER",
     attempt=once,
 )

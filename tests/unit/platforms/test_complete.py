@@ -82,7 +82,7 @@ def test_what_a_new_platform_lacks_is_named() -> None:
 
 
 def test_a_row_that_is_not_reached_or_names_no_step_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    late = System("late", equals("LATE"), named_by="LATE")
+    late = System("late", equals("LATE"))
     monkeypatch.setattr(platforms, "PLATFORMS", (*platforms.PLATFORMS, (late, Platform)))
     monkeypatch.setitem(ENVIRONMENTS, "late", {"LATE": "true"})
     assert next(missing(late)) == "late is taken for plain: put it earlier in PLATFORMS"

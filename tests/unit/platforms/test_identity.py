@@ -282,7 +282,6 @@ def test_a_key_is_readable_and_fits(name: str) -> None:
         ("azure", "TF_BUILD"),
         ("buildkite", "BUILDKITE"),
         ("circleci", "CIRCLECI"),
-        ("codebuild", "CODEBUILD_BUILD_ARN"),
         ("codefresh", "CF_BUILD_ID"),
         ("drone", "DRONE"),
         ("forgejo", "FORGEJO_ACTIONS"),
