@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mogplex_ci.run.updates import Started, Starting, Update
 from mogplex_ci.workspace import discard
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mogplex_ci.report.facts import RunFacts, StepFacts
+    from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
 
 
@@ -20,8 +20,8 @@ class Report:
     title = "a report"
     """Its name in a warning."""
 
-    def before_runs(self) -> None:
-        """Prepare for several runs, before the first of them is started in a thread of its own."""
+    def begin(self) -> None:
+        """Prepare. A step that is killed must not leave the success of an earlier one behind."""
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Report an update of the run ``name``, which is None unless the step has several runs."""
@@ -41,11 +41,6 @@ class FileReport(Report):
         self.title = path.name
         self._safe = sanitizer
 
-    def before_runs(self) -> None:
-        """Remove the file of an earlier step: a step that is killed must not leave another one's success behind."""
+    def begin(self) -> None:
+        """Remove the file of an earlier step."""
         discard(self._path)
-
-    def on(self, name: SafeText | None, update: Update) -> None:
-        """Remove the file of an earlier step as soon as there will be a new one."""
-        if isinstance(update, Starting | Started):
-            discard(self._path)

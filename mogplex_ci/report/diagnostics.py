@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mogplex_ci.report import Report
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.workspace import open_text
+from mogplex_ci.workspace import open_text, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -32,16 +32,18 @@ class Diagnostics(Report):
     """Logs what the program does. It is also a report, so that it gets every update."""
 
     def __init__(self, sanitizer: Sanitizer, path: Path | None, debug: Callable[[SafeText], None]) -> None:
-        """Write to the file ``path``, replacing what was there, and to ``debug``."""
+        """Write to the file ``path`` and to ``debug``."""
         self._sanitizer = sanitizer
         self._path = path
         self._debug = debug
         self._lock = threading.Lock()
         self._held: list[tuple[str, dict[str, object]]] = []
         """Entries from before the first request wait for it, because importing structlog would delay it."""
-        if path is not None:
-            with open_text(path, append=False):
-                pass
+
+    def begin(self) -> None:
+        """Empty the file of an earlier step."""
+        if self._path is not None:
+            write_whole(self._path, "")
 
     def request(self, method: str, path: str, *, status: int | None, attempt: int, milliseconds: float) -> None:
         """Log a request; ``status`` is None when no answer came."""

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from mogplex_ci.models import Event, EventKind, Run
 from mogplex_ci.outputs import IN_FILE
-from mogplex_ci.report import FileReport, Report
+from mogplex_ci.report import FileReport
 from mogplex_ci.report.facts import Facts, GateFacts, RoundFacts, RunFacts, StepFacts, plain
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.agent_text import TextBuffer
@@ -101,23 +101,19 @@ class EventLines:
             return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})
 
 
-class EventsFile(Report):
+class EventsFile(FileReport):
     """The events of all runs, written as they come. If the step is killed, the agent's last paragraph may be missing.
 
     With several runs, each line has its run's id. The last line of each run that ended, or pauses, says how.
     """
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
-        self.title = path.name
-        self._path = path
-        self._safe = sanitizer
+        super().__init__(path, sanitizer)
         self._runs: dict[SafeText | None, EventLines] = {}
-        self._is_ours = False
-        """Whether this step has written to it; the first update empties what an earlier one left."""
 
-    def before_runs(self) -> None:
+    def begin(self) -> None:
         """Empty the file of an earlier step."""
-        self._write(())
+        write_whole(self._path, "")
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Append the events that are ready."""
@@ -130,17 +126,11 @@ class EventsFile(Report):
                 self._write(lines.quiet())
             case Ended(run=run) if run.is_terminal or run.is_paused:
                 self._write([*lines.end(), self._end_of(run)])
-            case _:
-                self._write(())
 
     def end_run(self, run: RunFacts) -> None:
         """Append the rest of the run's events."""
         if run.name in self._runs:
             self._write(self._runs.pop(run.name).end())
-
-    def end(self, step: StepFacts) -> None:
-        """Empty the file if there was no update at all."""
-        self._write(())
 
     def _end_of(self, run: Run) -> str:
         """Return how a run ended, as ``runs events --follow --json`` has it, and what else a dry run plays of it."""
@@ -149,11 +139,9 @@ class EventsFile(Report):
         return self._safe.json(Untrusted({"runId": run.id, "status": run.status, **told}))
 
     def _write(self, lines: Iterable[str]) -> None:
-        text = "".join(f"{line}\n" for line in lines)
-        if text or not self._is_ours:
-            with open_text(self._path, append=self._is_ours) as file:
+        if text := "".join(f"{line}\n" for line in lines):
+            with open_text(self._path, append=True) as file:
                 file.write(text)
-            self._is_ours = True
 
 
 class ResultFile(FileReport):

@@ -47,7 +47,7 @@ class Progress(Report):
         self._spinner: Spinner | None = None
         self._is_hidden = False
 
-    def begin(self, names: Iterable[SafeText], heading: Callable[[], SafeText]) -> None:
+    def begin_runs(self, names: Iterable[SafeText], heading: Callable[[], SafeText]) -> None:
         """Show the runs ``names`` from now on, below ``heading``, which a thread calls at each refresh."""
         self._rows = {name: _Row(name.strip("[]"), self._safe.line("Waiting")) for name in names}
         self._heading = heading

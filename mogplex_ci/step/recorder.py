@@ -84,6 +84,7 @@ class Recorder:
             path = inputs.output_dir / DIAGNOSTICS_FILE if inputs.output_dir else None
             self.diagnostics = Diagnostics(self.safe, path, self._platform.debug)
             self._reports.append(self.diagnostics)
+        self._each_report(lambda report: report.begin())
         for problem in warnings:
             self._log.problem(problem)
 
@@ -93,10 +94,9 @@ class Recorder:
         for item in items:
             self._names[item] = self._name_of(item)
         names = {name: item.inputs for item, name in self._names.items() if item and name}
-        self._each_report(lambda report: report.before_runs())
         self._log.begin_runs(names, items[0].inputs.max_parallel)
         if self._progress is not None:
-            self._progress.begin(names, counts)
+            self._progress.begin_runs(names, counts)
 
     def comment_on(self, issue: int, inputs: ActionInputs, key: Key, clock: Clock, stop: Stop) -> None:
         """Keep one comment on an issue or pull request of the job's repository up to date."""

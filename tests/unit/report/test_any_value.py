@@ -133,8 +133,9 @@ def written(workspace: Path, run_data: dict[str, Any], batches: list[list[dict[s
     log.start(given_inputs)
     reports = [log, *reports_for(given_inputs, platform, safe)]
     updates, result = happened(run_data, batches)
-    for update in updates:
-        for report in reports:
+    for report in reports:
+        report.begin()
+        for update in updates:
             report.on(None, update)
     step = alone(facts_of(result, safe, platform, given_inputs))
     for report in reports:
@@ -180,6 +181,8 @@ def fleet_written(workspace: Path, fleet: FleetData) -> tuple[str, StepFacts]:
     log = Log(platform, safe, lambda: 0.0)
     log.begin_runs(dict.fromkeys(names, given_inputs), 2)
     reports = [log, *reports_for(given_inputs, platform, safe)]
+    for report in reports:
+        report.begin()
     runs: list[RunFacts] = []
     for name, (repo, run_data, batches) in zip(names, fleet, strict=True):
         updates, result = happened(run_data, batches)

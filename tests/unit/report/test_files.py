@@ -116,10 +116,16 @@ def test_the_result_file_lists_phases_and_tools(tmp_path: Path) -> None:
     assert written["last_words"].endswith("- the clock")
 
 
+def events_file(path: Path) -> EventsFile:
+    report = EventsFile(path, SAFE)
+    report.begin()
+    return report
+
+
 def test_events_are_written_as_they_come_one_a_line(tmp_path: Path) -> None:
     path, feed = tmp_path / "events.ndjson", Feed()
     path.write_text("earlier\n")
-    report = EventsFile(path, SAFE)
+    report = events_file(path)
     report.on(None, feed.arrived(event("log", f"one\n{SECRET}\u2028", 1, number=float("nan"))))
     first = path.read_text(encoding="utf-8")
     report.on(None, feed.arrived(event("log", "two", 2), event("log", "six", 3)))
@@ -138,7 +144,7 @@ def messages(path: Path) -> list[str]:
 
 def test_a_secret_that_is_split_over_deltas_is_hidden(tmp_path: Path) -> None:
     path, feed = tmp_path / "events.ndjson", Feed()
-    report = EventsFile(path, SAFE)
+    report = events_file(path)
     token = "ghp_" + "a1B2" * 9
     scraps = ("The token is ", token[:12], f"{token[12:]}, and it", " works.\n\n", "Now the ", "tests.")
     for words in scraps:
@@ -151,7 +157,7 @@ def test_a_secret_that_is_split_over_deltas_is_hidden(tmp_path: Path) -> None:
 
 def test_events_behind_words_that_are_not_complete_wait_for_them(tmp_path: Path) -> None:
     path, feed = tmp_path / "events.ndjson", Feed()
-    report = EventsFile(path, SAFE)
+    report = events_file(path)
     report.on(None, feed.arrived(delta("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B"), *call("Bash", 1, 2)))
     assert messages(path) == []
     report.on(None, feed.arrived(delta("AQEFAASC\n-----END PRIVATE KEY-----\n\n", 3)))
@@ -167,7 +173,7 @@ def test_events_behind_words_that_are_not_complete_wait_for_them(tmp_path: Path)
 )
 def test_events_behind_them_do_not_wait_for_longer_than_a_silence(begun: str, rest: str, tmp_path: Path) -> None:
     path, feed = tmp_path / "events.ndjson", Feed()
-    report = EventsFile(path, SAFE)
+    report = events_file(path)
     started, finished = call("Bash", 1, 200)
     report.on(None, feed.arrived(delta(begun), started))
     report.on(None, feed.quiet())
@@ -179,8 +185,8 @@ def test_events_behind_them_do_not_wait_for_longer_than_a_silence(begun: str, re
     assert "".join(messages(path)[2:]) == ("***\n\n" if "KEY" in begun else begun + rest)
 
 
-def test_a_step_without_any_update_empties_an_earlier_events_file(tmp_path: Path) -> None:
+def test_an_earlier_events_file_is_emptied(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
     path.write_text("earlier\n")
-    EventsFile(path, SAFE).end(alone(facts()))
+    events_file(path)
     assert path.read_text() == ""
