@@ -15,14 +15,13 @@ from urllib.parse import quote
 from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS, Told
 from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report.text import (
+    ENDINGS,
     NAME_LIMIT,
     TITLE_LIMIT,
     capitalized,
     first_line,
-    headline,
     join_present,
     last_line,
-    mark,
     problem,
 )
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
@@ -189,9 +188,19 @@ class Facts(NamedTuple):
     artifact_file: SafeText | None
 
     @property
+    def mark(self) -> LiteralString:
+        """One character for good, bad or neither."""
+        return ENDINGS[self.result][0]
+
+    @property
+    def headline(self) -> LiteralString:
+        """How the step ended, in a few words."""
+        return ENDINGS[self.result][1]
+
+    @property
     def says_more(self) -> bool:
         """Whether ``cause`` tells more than the headline does."""
-        return capitalized((self.cause or "").removeprefix("The ")) != headline(self.result)
+        return capitalized((self.cause or "").removeprefix("The ")) != self.headline
 
     def listed(self) -> dict[LiteralString, CleanText | LiteralString | int]:
         """Return names and values of everything that is known, as far as it is short."""
@@ -272,7 +281,7 @@ class StepFacts(NamedTuple):
         none = safe.clean("")
         ends = [(run, run.facts) for run in self.runs]
         columns: dict[LiteralString, list[CleanText]] = {
-            "Result": [safe.sentence(mark(end.result), " ", Untrusted(end.result.value)) for _, end in ends],
+            "Result": [safe.sentence(end.mark, " ", Untrusted(end.result.value)) for _, end in ends],
             "Repository": [safe.clean(run.repo or "", limit=NAME_LIMIT) for run, _ in ends],
             "Task": [safe.clean(run.task or "", limit=NAME_LIMIT) for run, _ in ends],
             "Time": [duration(end.duration) if end.run_id else none for _, end in ends],

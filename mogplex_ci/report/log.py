@@ -141,8 +141,7 @@ class Log(Report):
         log.end(facts)
         link: tuple[Part, ...] = (": ", facts.pull_request_link) if facts.pull_request_link else ()
         took = (" after ", duration(facts.duration)) if facts.run_id else ()
-        said = (run.name, " ", text.mark(facts.result), " ", text.headline(facts.result), *took, *link)
-        self._out.say(*said)
+        self._out.say(run.name, " ", facts.mark, " ", facts.headline, *took, *link)
         if facts.exit_code != 0 and facts.annotation:
             self._out.annotate(Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.annotation))
         if lines := kept.all():
@@ -158,7 +157,7 @@ class Log(Report):
         for row in zip(*padded, strict=True):
             self._out.line(self._safe.sentence(*text.join_present("  ", *row)))
         self._out.say(
-            *(text.mark(facts.result), " ", step.headline(self._safe)),
+            *(facts.mark, " ", step.headline(self._safe)),
             *(" after ", duration(facts.duration), ", ", count(facts.requests, "request")),
         )
         if facts.result is Result.INTERRUPTED and facts.error:

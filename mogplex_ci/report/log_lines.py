@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, LiteralString
 
-from mogplex_ci.models import Event, FileLocation
+from mogplex_ci.models import FileLocation
 from mogplex_ci.platforms.base import Level, Place, Platform
-from mogplex_ci.report import text
+from mogplex_ci.report.text import EntryText, long_lines
 from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
 
@@ -71,10 +71,12 @@ class LogLines:
         self._located[level] += 1
         self.platform.annotate(level, self.safe.line("Agent"), message, Place(path, location.line))
 
-    def details(self, event: Event | None) -> list[SafeText]:
-        """Return what an event holds beyond its message; nothing once the log has no room for it."""
-        details = text.details_of(event, self.safe) if self._room > 0 else None
-        return self.block(details) if details else []
+    def below(self, words: EntryText) -> list[SafeText]:
+        """Return the lines for what an entry's own line leaves out; none once the log has no room for them."""
+        lines = long_lines(words.message, self.block)
+        for details in words.details:
+            lines += self.block(self.safe.details(details)) if self._room > 0 else []
+        return lines
 
     def block(self, value: Untrusted | CleanText) -> list[SafeText]:
         """Return the lines of ``value``; none once the log has no room for it.

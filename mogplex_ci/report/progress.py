@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final, TextIO
 
 from mogplex_ci.report import Report
-from mogplex_ci.report.text import Activity, headline, mark
+from mogplex_ci.report.text import Activity
 from mogplex_ci.run.updates import Cancelling, EventsArrived, NextRound, Retrying, Started, Starting, StatusChanged
 from mogplex_ci.sanitize import SafeText, Sanitizer, clock
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from rich.spinner import Spinner
 
     from mogplex_ci.models import Run
-    from mogplex_ci.report.facts import RunFacts
-    from mogplex_ci.run.result import Result
+    from mogplex_ci.report.facts import Facts, RunFacts
     from mogplex_ci.run.updates import Update
 
 _LEAST_COLUMNS: Final = 40
@@ -59,7 +58,7 @@ class Progress(Report):
 
     def end_run(self, run: RunFacts) -> None:
         """Show how a run ended."""
-        self._rows[run.name].end(run.facts.result, self._safe)
+        self._rows[run.name].end(run.facts, self._safe)
 
     def stop(self) -> None:
         """Remove the table for good."""
@@ -144,9 +143,9 @@ class _Row:
             case Started(run) | StatusChanged(run):
                 self._run(run, safe)
 
-    def end(self, result: Result, safe: Sanitizer) -> None:
+    def end(self, facts: Facts, safe: Sanitizer) -> None:
         """Say how the run ended."""
-        self.ended, self.mark, self.text = time.monotonic(), mark(result), safe.line(headline(result))
+        self.ended, self.mark, self.text = time.monotonic(), facts.mark, safe.line(facts.headline)
 
     def _run(self, run: Run, safe: Sanitizer) -> None:
         call = self._activity.call

@@ -48,10 +48,10 @@ class RunLog:
         self._inputs: ActionInputs | None = None
         self._is_own_repository = False
         """Whether the run works on this job's repository, so that its files can be annotated."""
-        self._calls: dict[ToolCall, bool] = {}
-        """Calls without an end so far, and whether their start is in the log."""
-        self._finishes: dict[ToolCall, Event] = {}
-        """The end of each call as it is in the log. The service may correct it later."""
+        self._held: list[ToolCall] = []
+        """Calls whose start waits for their end."""
+        self._finishes: dict[ToolCall, Event | None] = {}
+        """The end of each call as it is in the log; None before it. The service may correct it later."""
         self._at = 0.0
         """Time of the last line, in seconds since the run's first event."""
         self._pause: u.StatusChanged | None = None
@@ -83,8 +83,7 @@ class RunLog:
                 self._started(update)
             case u.Retrying() | u.NextRound():
                 self._another_run(update)
-            case u.StatusChanged(run, elapsed, asks):
-                self._out.platform.debug(self._safe.line("Status {} after {}", run.status, duration(elapsed)))
+            case u.StatusChanged(run, _, asks):
                 if run.is_paused and not self._pause:
                     self._paused(asks)
                 self._pause = (self._pause or update) if run.is_paused else None
@@ -139,8 +138,7 @@ class RunLog:
         figures: tuple[Part, ...] = ()
         if facts.run_id:
             figures = (", ", count(facts.events, "event"), ", ", count(facts.requests, "request"))
-        ended = text.headline(facts.result)
-        self._say(text.mark(facts.result), " ", ended, " after ", duration(facts.duration), *figures)
+        self._say(facts.mark, " ", facts.headline, " after ", duration(facts.duration), *figures)
         self._delivery(facts)
         for problem in facts.problems:
             self._out.annotate(Level.ERROR, "Mogplex", problem)
@@ -210,7 +208,7 @@ class RunLog:
             self._say("Run ", Untrusted(update.run.id), ": ", text.reason(self._safe, result.cause, result.detail))
             words: LiteralString = " retries left)" if left > 1 else " retry left)"
             self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, words)
-        self._calls.clear()
+        self._held.clear()
         self._finishes.clear()
         self._at, self._pause, self._activity = 0.0, None, text.Activity()
 
@@ -289,67 +287,72 @@ class RunLog:
         if not isinstance(addition, ToolCall):
             self._write_batch()
         match addition:
-            case PhaseStarted():
-                is_real = self._inputs is None or not self._inputs.dry_run
-                self._phase(addition.at, text.phase_started(addition, self._safe, links=is_real), addition)
-            case PhaseEnded():
-                self._phase(addition.at, text.phase_ended(addition), addition)
             case ToolCall():
                 self._tool_call(addition)
             case TextPiece():
                 self._agent_text(addition)
+            case PhaseStarted() | PhaseEnded():
+                self._phase(addition)
             case Note():
                 self._note(addition)
 
-    def _phase(self, at: float, words: EntryText, entry: PhaseStarted | PhaseEnded) -> None:
+    def _phase(self, entry: PhaseStarted | PhaseEnded) -> None:
         if isinstance(entry, PhaseEnded):
             self._show_open_calls(ended=True)
-        self._line(at, "✘" if words.is_bad else "●", *words.parts())
-        if details := self._out.details(entry.event):
-            self._group(self._safe.sentence("Details of ", entry.phase.value), details)
+        words = text.entry_text(entry, self._safe, links=not (self._inputs and self._inputs.dry_run))
+        self._out.line(self._timed(entry.at, words, mark="●"))
+        if lines := self._out.below(words):
+            self._group(self._safe.sentence("Details of ", entry.phase.value), lines)
+
+    def _note(self, entry: Note) -> None:
+        event = entry.event
+        if self._is_own_repository and event.location and event.message:
+            self._out.annotate_location(event.location, self._safe.sentence("Agent: ", event.message))
+        words = text.entry_text(entry, self._safe)
+        self._group(self._timed(entry.at, words), self._out.below(words))
 
     def _tool_call(self, call: ToolCall) -> None:
         """Hold the start of a call back, and write its end; with its start if that is not in the log."""
-        is_known = call in self._calls or call in self._finishes
-        if call.start is not None and not is_known:
-            self._calls[call] = False
+        if call.start is not None and call not in self._finishes:
+            self._held.append(call)
+            self._finishes[call] = None
         elif call.finish is not None and self._finishes.get(call) is not call.finish:
-            start_is_shown = self._calls.pop(call, is_known)
+            start = call.start if call in self._held else None
+            self._held = [other for other in self._held if other is not call]
             self._finishes[call] = call.finish
-            self._call_ended(call, None if start_is_shown else call.start, call.finish)
+            self._call_ended(call, start, call.finish)
 
     def _show_open_calls(self, *, ended: bool = False) -> None:
         """Write the starts that were held back; ``ended``: their ends are not expected any more."""
-        for call, is_shown in self._calls.items():
-            details = [] if is_shown else self._out.details(call.start)
+        held, self._held = self._held, []
+        for call in held:
             words = text.tool_call(call, call.start, None, unfinished=ended)
-            if not is_shown and (ended or words.words or details):
-                self._calls[call] = True
+            lines = self._out.below(words)
+            if ended or words.words or lines:
                 self._write_batch()
-                self._call_line(call.at, words, details)
+                self._group(self._timed(call.at, words), lines)
+            else:
+                self._held.append(call)
 
     def _call_ended(self, call: ToolCall, start: Event | None, finish: Event) -> None:
         """Write a line for the call, or add it to those that share one; one that failed alone gets its own at once."""
         words = text.tool_call(call, start, finish)
-        details = [*self._out.details(start), *self._out.details(finish)]
+        lines = self._out.below(words)
         if call in self._batch:
             self._batch.remove(call)
-        is_alike = not words.words and not details and start is call.start
+        is_alike = not words.words and not lines and start is call.start
         if self._batch and not (is_alike and self._batch[0].name == call.name):
             self._write_batch()
         if is_alike:
             self._batch.append(call)
         if call.failed or not is_alike:
-            self._call_line(call.at if call.ended is None else call.ended, words, details)
+            self._group(self._timed(call.at if call.ended is None else call.ended, words), lines)
 
     def _write_batch(self) -> None:
         batch, self._batch = self._batch, []
         if not all(call.failed for call in batch):  # each that failed has a line already
             words = text.tool_calls(ToolUse(batch[0].name, batch))
-            self._call_line(max(call.ended or call.at for call in batch), words, [])
-
-    def _call_line(self, at: float, words: EntryText, details: list[SafeText]) -> None:
-        self._group(self._timed(at, "✘" if words.is_bad else " ", *words.parts()), details)
+            self._out.line(self._timed(max(call.ended or call.at for call in batch), words))
 
     def _agent_text(self, piece: TextPiece) -> None:
         """Write what the agent says: short text behind its time, longer text, and what follows directly, below it."""
@@ -357,27 +360,16 @@ class RunLog:
         lines = self._out.block(said)
         is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
         if not self._out.has_room_for(lines) or (is_short and not self._out.agent_speaks):
-            self._line(piece.at, " ", "agent: ", said)
-        else:
-            if self._out.agent_speaks and not piece.continues:
-                lines = [*self._safe.block(""), *lines]
-            elif not self._out.agent_speaks:
-                self._line(piece.at, " ", "agent:")
-            for line in lines:
-                self._out.line(line)
+            lines = [self._timed(piece.at, text.EntryText("agent", [said]))]
+        elif not self._out.agent_speaks:
+            lines = [self._timed(piece.at, text.EntryText("agent:", [])), *lines]
+        elif not piece.continues:
+            lines = [*self._safe.block(""), *lines]
+        for line in lines:
+            self._out.line(line)
         self._out.agent_speaks = True
 
-    def _note(self, entry: Note) -> None:
-        event = entry.event
-        if self._is_own_repository and event.location and event.message:
-            self._out.annotate_location(event.location, self._safe.sentence("Agent: ", event.message))
-        words = text.note(entry, self._safe)
-        title = self._timed(entry.at, "✘" if words.is_bad else " ", *words.parts())
-        self._group(title, [*text.long_lines(event.message, self._out.block), *self._out.details(event)])
-
-    def _timed(self, at: float, mark: LiteralString, *parts: Part) -> SafeText:
+    def _timed(self, at: float, words: EntryText, *, mark: LiteralString = " ") -> SafeText:
+        """Return the line for an entry of the timeline."""
         self._at = max(self._at, at)
-        return self._safe.sentence("[", clock(self._at), "] ", mark, " ", *parts)
-
-    def _line(self, at: float, mark: LiteralString, *parts: Part) -> None:
-        self._out.line(self._timed(at, mark, *parts))
+        return self._safe.sentence("[", clock(self._at), "] ", "✘" if words.is_bad else mark, " ", *words.parts())

@@ -6,7 +6,7 @@ from typing import Final, LiteralString, NamedTuple
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report
 from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
-from mogplex_ci.report.text import NAME_LIMIT, headline, mark, title_of
+from mogplex_ci.report.text import NAME_LIMIT, title_of
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import ToolCall
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count, duration
@@ -49,7 +49,7 @@ class Summary(Report):
     def end_run(self, run: RunFacts) -> None:
         """Keep the part of a run of several."""
         if run.name:
-            title = Markdown.of("{} {}", self._safe.line(mark(run.facts.result)), Markdown.code(run.name))
+            title = Markdown.of("{} {}", self._safe.line(run.facts.mark), Markdown.code(run.name))
             self._runs[run.name] = folded(title, summary_of(run.facts, self._safe, limit=LIMIT_OF_RUNS // run.of))
 
     def end(self, step: StepFacts) -> None:
@@ -59,7 +59,7 @@ class Summary(Report):
     def _of_fleet(self, step: StepFacts) -> Markdown:
         said, facts = step.headline(self._safe), step.facts
         parts = [
-            Markdown.of("## {}\n", self._safe.sentence(mark(facts.result), " ", facts.title or said)),
+            Markdown.of("## {}\n", self._safe.sentence(facts.mark, " ", facts.title or said)),
             *([Markdown.of("{}\n", facts.dry_run)] if facts.dry_run else []),
             Markdown.of("**{}** after {} · {}\n", said, duration(facts.duration), count(facts.requests, "request")),
             _runs(step, self._safe),
@@ -127,8 +127,7 @@ def _parts(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
 
 def _top(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     """Yield the title, and the line with what matters most."""
-    said, symbol = headline(facts.result), mark(facts.result)
-    yield Markdown.of("## {}\n", safe.sentence(symbol, " ", facts.title or said))
+    yield Markdown.of("## {}\n", safe.sentence(facts.mark, " ", facts.title or facts.headline))
     if facts.dry_run:
         yield Markdown.of("{}\n", facts.dry_run)
     yield Markdown.of("{}\n", top_line(facts, safe))
@@ -136,8 +135,7 @@ def _top(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
 
 def top_line(facts: Facts, safe: Sanitizer) -> Markdown:
     """Return how the step ended, the pull request and the branch, in one line."""
-    said = headline(facts.result)
-    line = [Markdown.of("**{}** after {}", Markdown.of(said), duration(facts.duration))]
+    line = [Markdown.of("**{}** after {}", Markdown.of(facts.headline), duration(facts.duration))]
     if facts.pull_request_url:
         label = Markdown.of("Pull request {}", _number(facts.pull_request_url, safe) or Markdown.of(""))
         line.append(safe.link(facts.pull_request_link, label) or label)

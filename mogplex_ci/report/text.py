@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Run
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Addition, AgentText, Entry, Note, Phase, PhaseEnded, PhaseStarted, ToolCall, ToolUse
-from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration
+from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
@@ -35,31 +35,20 @@ _DOES: Final[dict[str, LiteralString]] = {
     Phase.DELIVERY: "finishing",
 }
 """By phase, or by status where no event tells the phase; every other status is that of a run that goes on."""
-_GOOD: Final = frozenset({Result.SUCCESS, Result.DRY_RUN})
-_NEUTRAL: Final = frozenset({Result.DETACHED, Result.SKIPPED, Result.PAUSED})
-_HEADLINES: Final[dict[Result, LiteralString]] = {
-    Result.SUCCESS: "Run succeeded",
-    Result.FAILED: "Run failed",
-    Result.CANCELLED: "Run cancelled",
-    Result.PAUSED: "Run paused",
-    Result.REJECTED: "Run rejected",
-    Result.TIMEOUT: "Timed out",
-    Result.DETACHED: "Run started, not followed",
-    Result.INTERRUPTED: "Interrupted",
-    Result.SKIPPED: "Skipped",
-    Result.DRY_RUN: "Dry run",
-    Result.ERROR: "Step failed",
+ENDINGS: Final[dict[Result, tuple[LiteralString, LiteralString]]] = {
+    Result.SUCCESS: ("✔", "Run succeeded"),
+    Result.FAILED: ("✘", "Run failed"),
+    Result.CANCELLED: ("✘", "Run cancelled"),
+    Result.PAUSED: ("→", "Run paused"),
+    Result.REJECTED: ("✘", "Run rejected"),
+    Result.TIMEOUT: ("✘", "Timed out"),
+    Result.DETACHED: ("→", "Run started, not followed"),
+    Result.INTERRUPTED: ("✘", "Interrupted"),
+    Result.SKIPPED: ("→", "Skipped"),
+    Result.DRY_RUN: ("✔", "Dry run"),
+    Result.ERROR: ("✘", "Step failed"),
 }
-
-
-def mark(result: Result) -> LiteralString:
-    """Return one character for good, bad or neither."""
-    return "✔" if result in _GOOD else "→" if result in _NEUTRAL else "✘"
-
-
-def headline(result: Result) -> LiteralString:
-    """Return how the step ended, in a few words."""
-    return _HEADLINES.get(result, "Step ended")
+"""By result: one character for good, bad or neither, and how the step ended in a few words."""
 
 
 def count_of_runs(counts: FleetCounts, seconds_to_start: float, safe: Sanitizer) -> SafeText:
@@ -156,6 +145,10 @@ class EntryText(NamedTuple):
     extra: Sequence[Part] = ()
     """How long it took and how it ended; shown in parentheses."""
     is_bad: bool = False
+    message: Untrusted | None = None
+    """Text that is too long for a line, or may be."""
+    details: Sequence[Untrusted] = ()
+    """What the events hold beyond their messages."""
 
     def parts(self) -> list[Part]:
         """Return all as one sentence."""
@@ -163,40 +156,37 @@ class EntryText(NamedTuple):
         return [*label, *self.words, *((" (", *self.extra, ")") if self.extra else ())]
 
 
-def entry_text(entry: Entry, safe: Sanitizer) -> EntryText:
-    """Return the words for an entry of a timeline that is complete."""
+def entry_text(entry: Entry, safe: Sanitizer, *, links: bool = True) -> EntryText:
+    """Return the words for an entry of a timeline; without ``links``, no address of a pull request."""
     match entry:
-        case PhaseStarted():
-            return phase_started(entry, safe)
+        case PhaseStarted(phase, _, event):
+            url = safe.url(event.git.pull_request_url) if event and event.git and links else None
+            said = join_present(": ", (event.message if event else None) or "started", url)
+            return EntryText(phase.value, said, details=_details(event))
         case PhaseEnded():
-            return phase_ended(entry)
+            return _phase_ended(entry)
         case ToolCall():
             return tool_call(entry, entry.start, entry.finish, unfinished=True)
-        case AgentText():
-            return EntryText("agent", [entry.text])
-        case Note():
-            return note(entry, safe)
+        case AgentText(text=words):
+            return EntryText("agent", [words], message=words)
+        case Note(_, event):
+            end = event.end
+            code = safe.sentence("exit code ", end.exit_code) if end and end.exit_code is not None else None
+            extra = join_present(", ", code, end.code if end else None)
+            is_bad = event.kind is EventKind.FAILED
+            return EntryText(
+                event.label, join_present("", event.message), extra, is_bad, event.message, _details(event)
+            )
 
 
-def phase_started(entry: PhaseStarted, safe: Sanitizer, *, links: bool = True) -> EntryText:
-    """Return the words for the start of a phase; without ``links``, no address of a pull request."""
-    event = entry.event
-    if event is None:
-        return EntryText(entry.phase.value, ["started"])
-    url = safe.url(event.git.pull_request_url) if event.git and links else None
-    return EntryText(entry.phase.value, join_present(": ", event.message or "started", url))
-
-
-def phase_ended(entry: PhaseEnded) -> EntryText:
-    """Return the words for the end of a phase."""
+def _phase_ended(entry: PhaseEnded) -> EntryText:
     phase, message = entry.phase.value, entry.event.message if entry.event else None
     took = duration(entry.at - entry.started)
     if entry.phase is Phase.AGENT:
         ended: LiteralString = "stopped after " if entry.failed else "done after "
         return EntryText(phase, [ended, took, ", ", count(entry.calls, "tool call")], is_bad=entry.failed)
-    if entry.phase is Phase.SANDBOX:
-        return EntryText(phase, join_present(": ", "ready", message), [took])
-    return EntryText(phase, [message or "done"], [took])
+    said = join_present(": ", "ready", message) if entry.phase is Phase.SANDBOX else [message or "done"]
+    return EntryText(phase, said, [took], details=_details(entry.event))
 
 
 def tool_call(call: ToolCall, start: Event | None, finish: Event | None, *, unfinished: bool = False) -> EntryText:
@@ -205,11 +195,12 @@ def tool_call(call: ToolCall, start: Event | None, finish: Event | None, *, unfi
     ``unfinished``: its end is not expected any more.
     """
     said = join_present(" → ", *(_message(call, event) for event in (start, finish) if event))
+    details = _details(start, finish)
     if finish is None:
-        return EntryText(call.name, said, ["unfinished" if unfinished else "started"])
+        return EntryText(call.name, said, ["unfinished" if unfinished else "started"], details=details)
     state: Part = "denied" if call.denied else "failed" if call.failed else None
     took = duration(call.seconds) if call.seconds is not None else None
-    return EntryText(call.name, said, join_present(", ", state, took), is_bad=call.failed)
+    return EntryText(call.name, said, join_present(", ", state, took), is_bad=call.failed, details=details)
 
 
 def tool_calls(use: ToolUse) -> EntryText:
@@ -226,23 +217,11 @@ def title_of(call: ToolCall) -> Untrusted:
     return next(filter(None, (_message(call, event) for event in events)), call.name)
 
 
-def note(entry: Note, safe: Sanitizer) -> EntryText:
-    """Return the words for any other event."""
-    event, end = entry.event, entry.event.end
-    has_code = end is not None and end.exit_code is not None
-    code = safe.sentence("exit code ", end.exit_code) if end and has_code else None
-    extra = join_present(", ", code, end.code if end else None)
-    return EntryText(event.label, join_present("", event.message), extra, is_bad=event.kind is EventKind.FAILED)
+def _details(*events: Event | None) -> list[Untrusted]:
+    return [event.details for event in events if event is not None and event.details is not None]
 
 
-def details_of(event: Event | None, safe: Sanitizer) -> CleanText | None:
-    """Return what an event holds beyond its message; None when there is nothing."""
-    return None if event is None or event.details is None else safe.details(event.details)
-
-
-def long_lines(
-    message: Untrusted | CleanText | None, block: Callable[[Untrusted | CleanText], list[SafeText]]
-) -> list[SafeText]:
+def long_lines(message: Untrusted | None, block: Callable[[Untrusted], list[SafeText]]) -> list[SafeText]:
     """Return the lines that ``block`` makes of a message that does not fit into one; none for a short one."""
     lines = block(message) if message else []
     return lines if len(lines) > 1 or any(len(line) > LONG_LINE for line in lines) else []

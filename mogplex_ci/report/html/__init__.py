@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mogplex_ci import __version__
 from mogplex_ci.report import FileReport
-from mogplex_ci.report.text import NAME_LIMIT, details_of, entry_text, headline, long_lines, mark
-from mogplex_ci.run.timeline import AgentText, Entry, Note, PhaseEnded, PhaseStarted, ToolCall
-from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, clock, duration
+from mogplex_ci.report.text import NAME_LIMIT, entry_text, long_lines
+from mogplex_ci.run.timeline import AgentText, Entry, Note, ToolCall
+from mogplex_ci.sanitize import Part, SafeText, Sanitizer, clock, duration
 from mogplex_ci.workspace import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
-    from mogplex_ci.run.result import Result
     from mogplex_ci.untrusted import Untrusted
 
 _MOST_FILTERS: Final = 12
@@ -45,70 +44,31 @@ class HtmlReport(FileReport):
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         super().__init__(path, sanitizer)
-        self._parts: dict[SafeText, RunPart] = {}
+        self._parts: dict[SafeText | None, RunPart] = {}
 
     def end_run(self, run: RunFacts) -> None:
-        """Keep the part of a run of several. Nothing of its timeline is kept: its events are large."""
-        if run.name:
-            entries = list(_entries(run.facts, {}, LIMIT // run.of, self._safe))
-            anchor, repo = f"r{len(self._parts) + 1}", self._safe.clean(run.repo or "")
-            self._parts[run.name] = RunPart(run.without_timeline(), repo, anchor, entries)
+        """Keep what the page shows of the run. Nothing of its timeline is kept: its events are large."""
+        self._parts[run.name] = part_of(run, f"r{len(self._parts) + 1}", self._safe)
 
     def end(self, step: StepFacts) -> None:
         """Write the page."""
-        if step.is_fleet:
-            parts = [self._parts[run.name] for run in step.runs if run.name]
-            write_whole(self._path, fleet_page(step, parts, self._safe))
-        else:
-            write_whole(self._path, page(step.facts, self._safe))
-
-
-def page(facts: Facts, safe: Sanitizer) -> str:
-    """Return the page."""
-    own, others = facts.tools[: _MOST_FILTERS - 1], facts.tools[_MOST_FILTERS - 1 :]
-    filters: list[tuple[str, int]] = [(safe.clean(use.name, limit=NAME_LIMIT), len(use.calls)) for use in own]
-    if others:
-        filters.append(("other tools", sum(len(use.calls) for use in others)))
-    numbers = {use.name: min(number, _MOST_FILTERS - 1) for number, use in enumerate(facts.tools)}
-    entries = list(_entries(facts, numbers, LIMIT, safe))
-    pieces = _rendered(
-        "report.html.j2",
-        facts,
-        filters=filters,
-        picture=_picture_of_run(facts, [name for name, _ in filters], entries),
-        said=sum(entry.kind == "message" for entry in entries),
-        entries=entries,
-    )
-    return "".join(pieces)
+        write_whole(self._path, page(step, [self._parts[run.name] for run in step.runs], self._safe))
 
 
 class RunPart(NamedTuple):
-    """One run as the page of a fleet shows it."""
+    """One run as the page shows it."""
 
     run: RunFacts
     repo: str
     anchor: str
     entries: Sequence[Shown]
+    filters: Sequence[tuple[str, int]]
+    """Names of tools, and how many calls each has."""
 
 
-def fleet_page(step: StepFacts, parts: Sequence[RunPart], safe: Sanitizer) -> Iterator[str]:
-    """Yield the page of a fleet piece by piece: a table, a picture of all runs, and each of the ``parts`` below."""
-    picture = Picture(max((run.ended for run in step.runs), default=0.0))
-    for run, _, anchor, _ in parts:
-        if run.facts.run_id:
-            kind = "bad" if run.facts.exit_code else ""
-            title = f"{run.label}: {headline(run.facts.result)} after {duration(run.facts.duration)}"
-            picture.add(run.label, [picture.bar(run.began, run.ended, kind, title, anchor)])
-    table = step.table(safe)
-    return _rendered("fleet.html.j2", step.facts, said=step.headline(safe), parts=parts, picture=picture, table=table)
-
-
-def _rendered(
-    template: str, facts: Facts, *, filters: Sequence[tuple[str, int]] = (), **values: object
-) -> Iterator[str]:
-    """Yield the page that ``template`` makes of ``facts``, which are the step's, and ``values``."""
+def page(step: StepFacts, parts: Sequence[RunPart], safe: Sanitizer) -> Iterator[str]:
+    """Yield the page piece by piece; of several runs a table, a picture of all, and each of the ``parts`` below."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # needed for nothing else
-    from markupsafe import Markup
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -116,29 +76,27 @@ def _rendered(
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
     )
-    environment.globals.update(mark=mark, headline=headline, duration=duration, tone=tone)
-    style = environment.get_template("report.css.j2").render(filters=len(filters))
-    yield from environment.get_template(template).generate(
-        style=Markup(style),  # noqa: S704 - ours, and the policy names its hash
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    environment.filters |= {"duration": duration, "sha256": _sha256}
+    return environment.get_template("fleet.html.j2" if step.is_fleet else "report.html.j2").generate(
         version=__version__,
-        facts=facts,
-        filters=filters,
-        **values,
+        facts=step.facts,
+        said=step.headline(safe),
+        table=step.table(safe),
+        parts=parts,
+        picture=_picture_of_runs(parts) if step.is_fleet else _picture_of_run(step.facts, parts[0]),
+        filters=() if step.is_fleet else parts[0].filters,
     )
 
 
-def tone(result: Result) -> str:
-    """Return the CSS class for the colour of ``result``."""
-    return {"✔": "good", "✘": "bad"}.get(mark(result), "neutral")
+def _sha256(text: str) -> str:
+    """Return the hash of a style or script, as a policy names it."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 class Shown(NamedTuple):
     """One entry of the timeline as the page lists it; its texts are sanitized."""
 
-    anchor: str
     time: str
     kind: str
     """``phase``, ``call``, ``message`` or ``note``: also the name of the CSS class."""
@@ -152,53 +110,44 @@ class Shown(NamedTuple):
     """Index of the filter that shows it; None when only the whole list does."""
 
 
-def _entries(facts: Facts, filters: Mapping[Untrusted, int], room: int, safe: Sanitizer) -> Iterator[Shown]:
-    """Yield the timeline's entries. Those beyond ``room`` characters do not unfold. ``filters``: numbers by tool."""
-    for number, entry in enumerate(facts.timeline.entries):
-        shown = shown_entry(number, entry, filters, safe, unfolds=room > 0)
-        room -= len(shown.body) + len(shown.text)
-        yield shown
+def part_of(run: RunFacts, anchor: str, safe: Sanitizer) -> RunPart:
+    """Return what the page shows of a run. Entries beyond its part of ``LIMIT`` do not unfold."""
+    tools, room = run.facts.tools, LIMIT // run.of
+    filters: list[tuple[str, int]]
+    filters = [(safe.clean(use.name, limit=NAME_LIMIT), len(use.calls)) for use in tools[: _MOST_FILTERS - 1]]
+    if others := tools[_MOST_FILTERS - 1 :]:
+        filters.append(("other tools", sum(len(use.calls) for use in others)))
+    numbers = {use.name: min(number, _MOST_FILTERS - 1) for number, use in enumerate(tools)}
+    entries: list[Shown] = []
+    for entry in run.facts.timeline.entries:
+        try:
+            entries.append(_shown(entry, numbers, safe, unfolds=room > 0))
+        except Exception:  # one odd entry must not cost the page
+            entries.append(Shown(clock(entry.at), "note", "", "An event cannot be shown here"))
+        room -= len(entries[-1].body) + len(entries[-1].text)
+    return RunPart(run.without_timeline(), safe.clean(run.repo or ""), anchor, entries, filters)
 
 
-def shown_entry(
-    number: int, entry: Entry, filters: Mapping[Untrusted, int], safe: Sanitizer, *, unfolds: bool = True
-) -> Shown:
-    """Return an entry of the timeline, the ``number``-th of the page; without ``unfolds`` only its line."""
-    anchor, time = f"e{number}", clock(entry.at)
-    try:
-        words = entry_text(entry, safe)
-        shown = Shown(
-            anchor,
-            time,
-            _KINDS.get(type(entry), "phase"),
-            safe.clean(_text(safe, words.label), limit=NAME_LIMIT),
-            _text(safe, *words.words),
-            _text(safe, *words.extra),
-            "\n".join(filter(None, _body(entry, safe))) if unfolds else "",
-            words.is_bad,
-            filters.get(entry.name) if isinstance(entry, ToolCall) else None,
-        )
-    except Exception:  # one odd entry must not cost the page
-        return Shown(anchor, time, "note", "", "An event cannot be shown here")
-    is_whole = isinstance(entry, AgentText) and len(shown.body) <= _LONG_WORDS
-    return shown._replace(text=shown.body, body="") if is_whole and shown.body else shown
+def _shown(entry: Entry, filters: Mapping[Untrusted, int], safe: Sanitizer, *, unfolds: bool) -> Shown:
+    """Return an entry of the timeline; ``filters`` are the numbers by tool. Without ``unfolds`` only its line."""
+    words, below = entry_text(entry, safe), ""
+    if unfolds:
+        message = [safe.clean(words.message)] if words.message and long_lines(words.message, safe.block) else []
+        below = "\n".join([*message, *map(safe.details, words.details)])
+    is_whole = isinstance(entry, AgentText) and 0 < len(below) <= _LONG_WORDS
+    return Shown(
+        clock(entry.at),
+        _KINDS.get(type(entry), "phase"),
+        safe.clean(_text(safe, words.label), limit=NAME_LIMIT),
+        below if is_whole else _text(safe, *words.words),
+        _text(safe, *words.extra),
+        "" if is_whole else below,
+        words.is_bad,
+        filters.get(entry.name) if isinstance(entry, ToolCall) else None,
+    )
 
 
 _KINDS: Final[Mapping[type, str]] = {ToolCall: "call", AgentText: "message", Note: "note"}
-
-
-def _body(entry: Entry, safe: Sanitizer) -> list[CleanText | None]:
-    """Return what an entry's line leaves out."""
-    match entry:
-        case ToolCall():
-            return [details_of(entry.start, safe), details_of(entry.finish, safe)]
-        case PhaseStarted() | PhaseEnded():
-            return [details_of(entry.event, safe)]
-        case AgentText():
-            return [safe.clean(entry.text) if long_lines(entry.text, safe.block) else None]
-        case Note(event=event):
-            message = event.message if long_lines(event.message, safe.block) else None
-            return [safe.clean(message) if message else None, details_of(event, safe)]
 
 
 def _text(safe: Sanitizer, *parts: Part) -> str:
@@ -232,13 +181,6 @@ class Row(NamedTuple):
         return self.y + _NAME_HEIGHT + _LANE_HEIGHT * number
 
 
-class Tick(NamedTuple):
-    """A mark on the axis."""
-
-    x: float
-    label: str
-
-
 class Picture:
     """A drawing: rows of bars, and one axis for all."""
 
@@ -268,28 +210,39 @@ class Picture:
         width = min(max(self._percent(ended) - x, _MIN_WIDTH), 100 - x)
         return Bar(round(x, 3), round(width, 3), self._percent(ended), kind, title, anchor)
 
-    def ticks(self) -> Sequence[Tick]:
-        """Return the marks of the axis, at round times."""
+    def ticks(self) -> Sequence[tuple[float, str]]:
+        """Return the marks of the axis: where they stand, and the round times that they stand for."""
         enough = math.ceil(self._seconds / _MOST_TICKS)
         step = next((step for step in _TICK_STEPS if step >= enough), enough)
-        return [Tick(self._percent(at), clock(at)) for at in range(0, int(self._seconds) + 1, step)]
+        return [(self._percent(at), clock(at)) for at in range(0, int(self._seconds) + 1, step)]
 
     def _percent(self, seconds: float) -> float:
         return round(100 * max(seconds, 0.0) / self._seconds, 3)
 
 
-def _picture_of_run(facts: Facts, filters: Sequence[str], entries: Sequence[Shown]) -> Picture:
+def _picture_of_runs(parts: Iterable[RunPart]) -> Picture:
+    """Return a drawing of all runs; times count from the beginning of the step."""
+    picture = Picture(max((part.run.ended for part in parts), default=0.0))
+    for run, _, anchor, *_ in parts:
+        if run.facts.run_id:
+            title = f"{run.label}: {run.facts.headline} after {duration(run.facts.duration)}"
+            bar = picture.bar(run.began, run.ended, "bad" if run.facts.exit_code else "", title, anchor)
+            picture.add(run.label, [bar])
+    return picture
+
+
+def _picture_of_run(facts: Facts, part: RunPart) -> Picture:
     """Return a drawing of the phases and, for each filter, of its calls."""
     picture = Picture(facts.timeline.last)
     spans = [(span.started, span.ended, span.phase.value) for span in facts.spans]
     picture.add("phases", [picture.bar(a, b, f"phase {name}", f"{name}: {duration(b - a)}") for a, b, name in spans])
     calls: dict[int | None, list[Bar]] = {}
-    for entry, shown in zip(facts.timeline.entries, entries, strict=True):
+    for number, (entry, shown) in enumerate(zip(facts.timeline.entries, part.entries, strict=True)):
         if isinstance(entry, ToolCall):
             ended = facts.timeline.last if entry.ended is None else entry.ended
-            title = ": ".join(part for part in (shown.label, shown.text, shown.extra) if part)
-            bar = picture.bar(entry.at, ended, "call bad" if shown.is_bad else "call", title, shown.anchor)
+            title = ": ".join(filter(None, (shown.label, shown.text, shown.extra)))
+            bar = picture.bar(entry.at, ended, "call bad" if shown.is_bad else "call", title, f"e{number}")
             calls.setdefault(shown.filter, []).append(bar)
-    for number, name in enumerate(filters):
+    for number, (name, _) in enumerate(part.filters):
         picture.add(name, calls.get(number, ()))
     return picture

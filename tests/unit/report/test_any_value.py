@@ -19,7 +19,6 @@ from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.facts import RunFacts, StepFacts, facts_of, outputs_of
 from mogplex_ci.report.log import Log
-from mogplex_ci.report.text import headline, mark
 from mogplex_ci.run.many import result_of_fleet
 from mogplex_ci.run.result import Result, RunResult, result_of_run
 from mogplex_ci.run.timeline import Timeline
@@ -210,7 +209,7 @@ def test_every_report_of_a_fleet_says_how_each_run_ended(fleet: FleetData) -> No
         runs = step.runs
         lines = read_log(text).timeline
         for run in runs:
-            ending = f"{run.name} {mark(run.facts.result)} {headline(run.facts.result)}"
+            ending = f"{run.name} {run.facts.mark} {run.facts.headline}"
             assert [line.startswith(ending) for line in lines].count(True) == 1
         folded = re.findall(
             "^<summary>[✔✘→] <code>", (workspace / "summary.md").read_text(encoding="utf-8"), re.MULTILINE

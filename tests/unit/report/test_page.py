@@ -9,15 +9,21 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import Problem
-from mogplex_ci.report.html import Picture, page
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.report.facts import RunFacts, StepFacts
+from mogplex_ci.report.html import LIMIT, Picture, page, part_of
+from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import SUCCESSFUL, SUCCESSFUL_BEFORE, call, delivery, delta, event, facts, result
+from tests.unit.report.events import SUCCESSFUL, SUCCESSFUL_BEFORE, alone, call, delivery, delta, event, facts, result
 
 
 def page_of(ended: RunResult, **fields: Any) -> str:
-    return page(facts(ended, **fields), Sanitizer())
+    return html_of(alone(facts(ended, **fields)))
+
+
+def html_of(step: StepFacts) -> str:
+    safe = Sanitizer()
+    return "".join(page(step, [part_of(run, "r1", safe) for run in step.runs], safe))
 
 
 @pytest.mark.parametrize("kind", Result)
@@ -36,6 +42,15 @@ def test_wrong_inputs_are_listed() -> None:
     fault = Problem("wait", "is no boolean", "Use true or false.", Untrusted("</li><script>"))
     text = page_of(result(Result.ERROR, run=None, cause="wrong inputs", problems=(fault,)))
     assert "<li>wait: &#34;&lt;/li&gt;&lt;script&gt;&#34; is no boolean. Use true or false.</li>" in text
+
+
+def test_the_page_of_several_runs_tells_what_each_had_to_deliver() -> None:
+    gate = Gate("change", False, "a change", "it changed nothing", "Read its words.", "NO_CHANGE", (Untrusted("<x>"),))
+    run = facts(result(Result.REJECTED, cause="it changed nothing", gates=(gate,)))
+    step = StepFacts(run, [RunFacts(Sanitizer().line("[acme/web]"), Untrusted("acme/web"), None, run, 0, 1)])
+    text = html_of(step)
+    assert "<b>✘ change</b> It changed nothing. Expected: A change. Read its words." in text
+    assert "&lt;x&gt;</pre>" in text
 
 
 def attributes(text: str) -> set[str]:
@@ -123,6 +138,13 @@ def test_bars_and_ticks_stay_inside(seconds: float) -> None:
     ]
     assert all(bar.x >= 0 and bar.width > 0 and bar.x + bar.width <= 100.001 for bar in bars)
     ticks = scale.ticks()
-    assert ticks[0].x == 0
+    assert ticks[0] == (0, "00:00")
     assert len(ticks) <= 7
-    assert all(0 <= tick.x <= 100 for tick in ticks)
+    assert all(0 <= x <= 100 for x, _ in ticks)
+
+
+def test_what_unfolds_is_bounded_and_every_entry_is_listed() -> None:
+    events = [event("log", f"line {number}.", text=f"{number} " * 4_000) for number in range(400)]
+    text = page_of(result(Result.SUCCESS, *SUCCESSFUL, *events))
+    assert all(f"line {number}." in text for number in range(400))
+    assert LIMIT < len(text) < 1.5 * LIMIT
