@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mogplex_ci.commands import COMMANDS, call
+from mogplex_ci.waiting import stop_of_process
 
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 EXIT_BROKEN_PIPE: Final = 141
-API: Final = "Mogplex API v1, of services from 2026-08 to 2026-11"
+_HELP: Final = ("help", "--help", "-h", "--version", "-V")
 
 
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> int:
@@ -39,61 +38,21 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except Exception as error:  # a user never sees a traceback
-        return _fail(error)
+        from mogplex_ci.errors import InternalError  # its 7 ms would come before a step notices a signal
+
+        internal = InternalError.of(error)
+        sys.stderr.write(f"error: {internal.cause}. {internal.remedy}\n")
+        return internal.exit_code
 
 
 def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
     word, *rest = argv or ["action"]
-    if word in ("--help", "-h") or (word == "help" and not rest):
-        return _print_help()
-    if word in ("--version", "-V"):
-        return _print_version()
-    if word == "help":
-        return _run([*rest, "--help"], env)
-    if word.startswith("-"):
+    if word == "help" and rest and rest[0] in COMMANDS:
+        word, rest = rest[0], [*rest[1:], "--help"]
+    if word.startswith("-") and word not in _HELP:
         word, rest = "action", list(argv)
     if word not in COMMANDS:
-        return _refuse(word)
+        return call("help", argv, env)
     if word == "action":
-        from mogplex_ci.waiting import stop_of_process
-
         stop_of_process()  # before the rest is loaded: a signal for which PID 1 has no handler is lost
     return call(word, rest, env)
-
-
-def _print_help() -> int:
-    from mogplex_ci.commands.common import overview, program
-    from mogplex_ci.errors import EXIT_CODES
-
-    example = f'example:\n  {program()} run --repo acme/web "Fix the flaky tests"'
-    sys.stdout.write(overview(program(), COMMANDS, f"{example}\n\n{EXIT_CODES}"))
-    return 0
-
-
-def _print_version() -> int:
-    from mogplex_ci import __version__
-    from mogplex_ci.report.files import VERSION
-
-    sys.stdout.write(f"mogplex-ci {__version__}\n{API}\nresult file version {VERSION}\n")
-    return 0
-
-
-def _refuse(word: str) -> int:
-    from mogplex_ci.errors import Problem
-    from mogplex_ci.inputs.declared import nearest
-    from mogplex_ci.sanitize import Sanitizer
-    from mogplex_ci.untrusted import Untrusted
-
-    near = tuple(map(Untrusted, nearest(word, COMMANDS)))
-    problem = Problem("command", "is not a command", "See --help.", Untrusted(word), near)
-    template, values = problem.line()
-    sys.stderr.write(Sanitizer().line("error: " + template, *values) + "\n")
-    return EXIT_USAGE
-
-
-def _fail(error: Exception) -> int:
-    from mogplex_ci.errors import InternalError
-
-    internal = InternalError.of(error)
-    sys.stderr.write(f"error: {internal.cause}. {internal.remedy}\n")
-    return EXIT_FAILED

@@ -46,12 +46,21 @@ class MogplexError(Exception):
     patience_before_contact: float = inf
     """The same until the API has given its first answer: a failure then probably means a wrong setup."""
 
-    def __init__(self, cause: str, *, detail: Untrusted | None = None, remedy: str | None = None) -> None:
+    def __init__(
+        self,
+        cause: str,
+        *,
+        code: str | None = None,
+        http_status: int = 0,
+        detail: Untrusted | None = None,
+        retry_after: float | None = None,
+        remedy: str | None = None,
+    ) -> None:
         super().__init__(cause)
-        self.cause = cause
-        self.detail = detail
-        if remedy is not None:
-            self.remedy = remedy
+        self.cause, self.detail = cause, detail
+        self.http_status, self.retry_after = http_status, retry_after
+        self.code = self.code if code is None else code
+        self.remedy = self.remedy if remedy is None else remedy
 
 
 class Problem(NamedTuple):
@@ -128,21 +137,6 @@ class UsageError(MogplexError):
 
 class ApiError(MogplexError):
     """The API refused a request (``code`` is the API's own)."""
-
-    def __init__(
-        self,
-        cause: str,
-        *,
-        code: str,
-        http_status: int = 0,
-        detail: Untrusted | None = None,
-        retry_after: float | None = None,
-        remedy: str | None = None,
-    ) -> None:
-        super().__init__(cause, detail=detail, remedy=remedy)
-        self.code = code
-        self.http_status = http_status
-        self.retry_after = retry_after
 
 
 class NotAuthorizedError(ApiError):
@@ -242,14 +236,11 @@ class NotCancelledError(ServerError):
     remedy = "Cancel it in Mogplex if it should not go on."
 
     def __init__(self, status: str, refusal: ConflictError | None) -> None:
-        cause = f"the API answered the cancel request, but the run is still {status}"
-        if refusal is not None:
+        if refusal is None:
+            super().__init__(f"the API answered the cancel request, but the run is still {status}", code="CONFLICT")
+        else:
             cause = "the run's state changed while it was cancelled"
-        super().__init__(
-            cause,
-            code=refusal.code if refusal else "CONFLICT",
-            detail=refusal.detail if refusal else None,
-        )
+            super().__init__(cause, code=refusal.code, detail=refusal.detail)
 
 
 class UnknownRepoError(ServerError):
@@ -259,11 +250,8 @@ class UnknownRepoError(ServerError):
     remedy = "Check repo: the API answers like this for ids it does not know. 'mogplex repos list' shows what it knows."
 
     def __init__(self, error: ServerError) -> None:
-        super().__init__(
-            "the API cannot start a run for this repo id, and this token does not list it",
-            code=error.code,
-            detail=error.detail,
-        )
+        cause = "the API cannot start a run for this repo id, and this token does not list it"
+        super().__init__(cause, code=error.code, detail=error.detail)
 
 
 class UnreachableError(MogplexError):

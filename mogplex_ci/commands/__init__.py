@@ -19,14 +19,14 @@ COMMANDS: Final = {
     "emulator": "Serve a local Mogplex for tests.",
 }
 """Each command and what it does."""
-_LISTS: Final = ("repos", "agents", "skills")
+_PLACES: Final = {"action": ("step.action", "main")} | {
+    name: ("commands.lists", name) for name in ("repos", "agents", "skills")
+}
+"""Module and function of the commands that have no module of their name."""
 
 
 def call(command: str, argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run a command with its arguments and return its exit code. Only its own module is imported."""
-    if command == "action":
-        module, function = "step.action", "main"
-    else:
-        module, function = ("commands.lists", command) if command in _LISTS else (f"commands.{command}", "main")
+    module, function = _PLACES.get(command, (f"commands.{command}", "main"))
     exit_code: int = getattr(import_module(f"mogplex_ci.{module}"), function)(list(argv), env)
     return exit_code
