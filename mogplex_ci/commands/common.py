@@ -1,18 +1,16 @@
 """Shared parts of the commands for people: argument parsing, output, and one session with the API."""
 
 import argparse
-import json
-import re
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, LiteralString, NoReturn, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, LiteralString, TextIO, TypeAlias, TypeVar
 
 from mogplex_ci.api.retry import Waiting, finish, retrying
 from mogplex_ci.errors import TOKENS_PAGE, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
-from mogplex_ci.inputs.declared import Kind, enumeration, inputs, instead_of, is_uuid, nearest
-from mogplex_ci.inputs.flags import epilog
+from mogplex_ci.inputs.declared import enumeration, is_uuid, nearest
+from mogplex_ci.inputs.flags import Parser, program
+from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.models import Run
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.run.start import find_repo
@@ -29,73 +27,6 @@ RETRY_SECONDS: Final = 30.0
 """How long a failed request is retried. A rate limit asks for a longer wait, and so ends the command at once."""
 
 
-def program() -> str:
-    """Return the name that this program was called by: ``mogplex`` or ``mogplex-ci``."""
-    return "mogplex" if Path(sys.argv[0]).name == "mogplex" else "mogplex-ci"
-
-
-class Parser(argparse.ArgumentParser):
-    """Parses the arguments of one command."""
-
-    def __init__(self, command: str, description: str, *, example: str) -> None:
-        """``command`` and ``example`` do not contain the program's name."""
-        super().__init__(
-            prog=f"{program()} {command}",
-            description=description,
-            epilog=epilog(program(), example),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        self.command = command
-        self.example = example
-
-    def take(self, name: str, text: str, kind: Kind | None = None, *, metavar: str = "", **more: Any) -> None:
-        """Add a flag, or an argument, with a value that ``kind`` checks and reads; a blank one counts as not given.
-
-        ``text`` is its help, ``more`` is what argparse shall know besides.
-        """
-        settings: dict[str, Any] = {"type": str.strip, "default": "", "metavar": metavar, **more}
-        if kind is not None:
-            settings["metavar"] = metavar or "|".join(kind.choices)
-            settings["type"] = _reader(kind, name if name.startswith("-") else metavar)
-        self.add_argument(name, help=text, **settings)
-
-    def switch(self, flag: str, text: str) -> None:
-        """Add a flag that takes no value."""
-        self.add_argument(flag, action="store_true", help=text)
-
-    def read(self, argv: Sequence[str]) -> argparse.Namespace:
-        """Return the options and arguments in ``argv``; ``--help`` prints help and exits.
-
-        Raises:
-            UsageError: an argument is wrong, unknown or missing.
-        """
-        options, unknown = self.parse_known_args(argv)
-        if unknown:
-            raise UsageError(self._unknown(unknown[0].split("=", 1)[0]))
-        return options
-
-    def error(self, message: str) -> NoReturn:
-        """Raise argparse's ``message`` as a usage error instead of printing it and exiting."""
-        if message.startswith("the following arguments are required: "):
-            raise UsageError(Problem(self.command, f"{message.partition(': ')[2]} is missing", "See --help."))
-        argument, _, fault = message.removeprefix("argument ").partition(": ")
-        if fault == "expected one argument":
-            raise UsageError(Problem(argument, "needs a value", f"Write {argument}=VALUE."))
-        if fault.startswith("ignored explicit argument"):
-            raise UsageError(Problem(argument, "takes no value"))
-        raise UsageError(Problem(argument, fault.replace("not allowed with argument", "does not go together with")))
-
-    def _unknown(self, word: str) -> Problem:
-        if not word.startswith("-"):
-            return Problem(self.command, "is not expected here", "Quote text with spaces.", Untrusted(word))
-        names = [str(action.metavar or action.dest) for action in self._get_positional_actions()]
-        known = {name.lower(): f"{name} without a flag" for name in names}
-        known |= {flag[2:]: flag for flag in re.findall(r"--[a-z-]+", self.format_usage())}
-        remedy = instead_of(word.lstrip("-"), known, otherwise="See --help.")
-        return Problem(self.command, "is not a flag", remedy, Untrusted(word))
-
-
 def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
     """Return the subcommand that ``argv`` begins with, and what its parser reads from the rest.
 
@@ -105,8 +36,8 @@ def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> 
     word = argv[0] if argv else ""
     if word in ("-h", "--help"):
         summaries = {name: parser.description or "" for name, parser in parsers.items()}
-        example = next(iter(parsers.values())).example
-        sys.stdout.write(overview(f"{program()} {command}", summaries, epilog(program(), example)))
+        end = next(iter(parsers.values())).epilog or ""
+        sys.stdout.write(overview(f"{program()} {command}", summaries, end))
         raise SystemExit(0)
     if word not in parsers:
         remedy = f"Use {enumeration(list(parsers))}."
@@ -122,18 +53,6 @@ def overview(prog: str, commands: Mapping[str, str], end: str) -> str:
     width = max(map(len, commands))
     lines = "".join(f"  {name:<{width}}  {summary}\n" for name, summary in commands.items())
     return f"usage: {prog} COMMAND ...\n\ncommands:\n{lines}\n'{prog} COMMAND --help' tells more.\n\n{end}\n"
-
-
-def _reader(kind: Kind, name: str) -> Callable[[str], object]:
-    """Return an argparse type that reads the argument ``name`` as ``kind``; blank text is empty text."""
-
-    def read(text: str) -> object:
-        text = text.strip()
-        if problem := kind.problem(name, text) if text else None:
-            raise UsageError(problem)
-        return kind.value(text) if text else ""
-
-    return read
 
 
 def whole_number(name: str, least: int, most: int) -> Callable[[str], int]:
@@ -182,14 +101,12 @@ class Console:
 
     def json(self, value: Untrusted) -> None:
         """Print ``value`` as one line of JSON with every string in it sanitized."""
-        self.lines([self.safe.json(value)], as_json=True)
+        self.lines([self.safe.json(value)])
 
-    def lines(self, lines: Iterable[str], *, as_json: bool) -> None:
+    def lines(self, lines: Iterable[str]) -> None:
         """Print lines of the result that are sanitized already."""
         for line in lines:
-            escaped = as_json and not self.is_unicode  # escapes lose nothing, as ``?`` would
-            text = json.dumps(json.loads(line), separators=(",", ":")) if escaped else line
-            self._write(sys.stdout, text, Style.PLAIN)
+            self._write(sys.stdout, line, Style.PLAIN)
 
     def ended(self, run: Run) -> None:
         """Print the documented last line of a followed run.
@@ -262,9 +179,8 @@ class Session:
             NotAuthorizedError: there is no token.
             UsageError: the token or the address is malformed.
         """
-        token = self._setting("api-key")
-        url = self._setting("base-url", token)
-        if not token:
+        url, token = read_connection((), self._env)
+        if token is None:
             raise NotAuthorizedError("MOGPLEX_API_KEY is not set", code="UNAUTHORIZED")
         from mogplex_ci.api.client import Client  # loads the HTTP libraries
 
@@ -304,16 +220,6 @@ class Session:
         """Close the client's connections."""
         if "client" in self.__dict__:
             self.client.close()
-
-    def _setting(self, name: str, token: str = "") -> str:
-        """Return the input ``name`` from the environment, checked as the action checks it; empty when it is not set."""
-        setting = inputs()[name]
-        for variable in setting.variables:
-            if text := self._env.get(variable, "").strip():
-                if problem := setting.kind.problem(variable, text, token=token):
-                    raise UsageError(problem)
-                return text
-        return setting.default or ""
 
 
 def perform(env: Mapping[str, str], command: Callable[[Session], int]) -> int:

@@ -17,7 +17,7 @@ import requests
 from mogplex_ci import errors
 from mogplex_ci.api.client import API_PATH, Client
 from mogplex_ci.api.transport import Answer, Transport, media_type_of
-from mogplex_ci.commands.common import Console, Session, error_text, perform, program, remedy_of
+from mogplex_ci.commands.common import Console, Session, error_text, perform, remedy_of
 from mogplex_ci.errors import MogplexError, Problem, UsageError
 from mogplex_ci.gates.table import GATES
 from mogplex_ci.github_api import GitHubApi
@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
         "Check what a step needs, without starting anything. Takes the flags and variables of a step,\n"
         "and exits with the code that the step would have."
     )
-    parser = flag_parser(f"{program()} doctor", description, example="doctor --repo acme/web")
+    parser = flag_parser("doctor", description, example="doctor --repo acme/web")
     parser.add_argument("--json", action="store_true", help="print JSON, one finding a line")
     return parser
 

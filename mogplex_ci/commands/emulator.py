@@ -6,11 +6,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mogplex_ci.commands.common import Parser, perform, whole_number
+from mogplex_ci.commands.common import perform, whole_number
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.scenario import SHIPPED
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import Kind
+from mogplex_ci.inputs.flags import Parser
 
 _GENERATION: Final = Kind("choice", "2026-11 or 2026-08", ("2026-11", "2026-08"))
 _POSITIVE: Final = {"pattern": r"(?=.*[1-9])[0-9]+(\.[0-9]+)?", "x-fault": "is not a positive number"}

@@ -6,9 +6,10 @@ from typing import Final, NoReturn
 
 from mogplex_ci import __version__
 from mogplex_ci.commands import COMMANDS
-from mogplex_ci.commands.common import overview, perform, program
+from mogplex_ci.commands.common import overview, perform
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError
 from mogplex_ci.inputs.declared import nearest
+from mogplex_ci.inputs.flags import program
 from mogplex_ci.report.files import VERSION
 from mogplex_ci.untrusted import Untrusted
 

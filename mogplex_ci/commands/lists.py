@@ -6,8 +6,9 @@ from functools import partial
 from itertools import zip_longest
 from typing import Final, LiteralString, NamedTuple
 
-from mogplex_ci.commands.common import Console, Parser, Session, choose, perform
+from mogplex_ci.commands.common import Console, Session, choose, perform
 from mogplex_ci.inputs.declared import kinds
+from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.models import LIST_LIMIT
 from mogplex_ci.sanitize import CleanText, Part, Sanitizer
 from mogplex_ci.untrusted import Untrusted

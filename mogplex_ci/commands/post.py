@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import LiteralString, NamedTuple
 
-from mogplex_ci.commands.common import program
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.inputs.flags import check_flags, flag_parser
 from mogplex_ci.inputs.read import read_connection, read_inputs
@@ -134,4 +133,4 @@ def parser() -> argparse.ArgumentParser:
         "Only a start that was never answered needs the step's other inputs, too: its task and repository."
     )
     shown = ("api-key", "idempotency-key", "github-token", "comment-on")
-    return flag_parser(f"{program()} post", description, example="post", shown=shown)
+    return flag_parser("post", description, example="post", shown=shown)

@@ -4,10 +4,11 @@ import argparse
 import uuid
 from collections.abc import Mapping, Sequence
 
-from mogplex_ci.commands.common import RETRY_SECONDS, Parser, Session, perform
+from mogplex_ci.commands.common import RETRY_SECONDS, Session, perform
 from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
 from mogplex_ci.inputs.declared import inputs, is_uuid, kinds
+from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
 from mogplex_ci.run.start import Key, OnRerun, Starter
 from mogplex_ci.run.updates import Started
@@ -51,8 +52,7 @@ def _run(session: Session, argv: Sequence[str]) -> int:
     if options.json:
         session.console.json(started.run.data)
     else:
-        for line in started_lines(started.run, joined=started.joined, safe=session.console.safe):
-            session.console.line(line)
+        session.console.lines(started_lines(started.run, joined=started.joined, safe=session.console.safe))
     if started.agent_ignored:
         session.console.warn("this service did not use the agent {}: it is an older Mogplex server", options.agent)
     return 0

@@ -6,18 +6,10 @@ from typing import TYPE_CHECKING, Final, LiteralString, TypeVar
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import finish
-from mogplex_ci.commands.common import (
-    RETRY_SECONDS,
-    STATUS_STYLES,
-    Console,
-    Parser,
-    Session,
-    choose,
-    perform,
-    whole_number,
-)
+from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Console, Session, choose, perform, whole_number
 from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
 from mogplex_ci.inputs.declared import Kind, inputs, is_uuid
+from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.read import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.platforms.job_log import Style
@@ -130,7 +122,7 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     )
     events = list({event.id: event for event in page.events}.values())
     lines = _event_lines(session, options)
-    session.console.lines([*lines.add(events), *lines.end()], as_json=options.json)
+    session.console.lines([*lines.add(events), *lines.end()])
     if len(events) >= FEED_LIMIT:
         which: LiteralString = "first" if events[0].kind is EventKind.ACCEPTED else "newest"
         session.console.warn("only the " + which + " {} events of a run can be read", FEED_LIMIT)
@@ -174,7 +166,7 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[E
 
     def show(update: Update) -> None:
         with progress.hidden():
-            session.console.lines(_lines_after(update, lines), as_json=options.json)
+            session.console.lines(_lines_after(update, lines))
             _warn_of(update, session.console)
         progress.on(None, update)
 
@@ -183,7 +175,7 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[E
         return finish(follower.end(), show), follower.timeline
     finally:
         progress.stop()
-        session.console.lines(lines.end(), as_json=options.json)  # also when an error or a signal ends it
+        session.console.lines(lines.end())  # also when an error or a signal ends it
 
 
 def _warn_of(update: Update, console: Console) -> None:

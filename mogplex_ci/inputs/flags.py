@@ -1,50 +1,128 @@
-"""The flags of a step: one for each input but secrets. Their help, and what is wrong with a command line."""
+"""Command lines: the flags and arguments of a command, those of a step, and what is wrong with them."""
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby, pairwise
+from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, NoReturn
 
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError
-from mogplex_ci.inputs.declared import Input, inputs, instead_of
+from mogplex_ci.inputs.declared import Input, Kind, inputs, instead_of
 
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Container, Mapping, Sequence
-
-_DESCRIPTION: Final = """\
+_OF_STEP: Final = """\
 One CI step: start a Mogplex run, follow it, and exit with its result.
 Each flag can also be given as a variable, such as MOGPLEX_TIMEOUT for --timeout. Secrets have a variable only, for
 other processes can see command lines."""
 
 
-def epilog(program: str, example: str) -> str:
-    """Return the end of a command's help; only the program's own, and that of a step, lists the exit codes."""
-    return f"example:\n  {program} {example}\n\nexit codes: '{program} --help' lists them"
+def program() -> str:
+    """Return the name that this program was called by: ``mogplex`` or ``mogplex-ci``."""
+    return "mogplex" if Path(sys.argv[0]).name == "mogplex" else "mogplex-ci"
+
+
+class Parser(argparse.ArgumentParser):
+    """Parses the arguments of one command."""
+
+    def __init__(self, command: str, description: str, *, example: str, usage: str | None = None) -> None:
+        """``command`` and ``example`` do not contain the program's name."""
+        codes = f"exit codes: '{program()} --help' lists them" if command else EXIT_CODES
+        super().__init__(
+            prog=f"{program()} {command}",
+            usage=usage,
+            description=description,
+            epilog=f"example:\n  {program()} {example}\n\n{codes}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.command = command
+        self.example = example
+
+    def take(self, name: str, text: str, kind: Kind | None = None, *, metavar: str = "", **more: Any) -> None:
+        """Add a flag, or an argument, with a value that ``kind`` checks and reads; a blank one counts as not given.
+
+        ``text`` is its help, ``more`` is what argparse shall know besides.
+        """
+        settings: dict[str, Any] = {"type": str.strip, "default": "", "metavar": metavar, **more}
+        if kind is not None:
+            settings["metavar"] = metavar or "|".join(kind.choices)
+            settings["type"] = _reader(kind, name if name.startswith("-") else metavar)
+        self.add_argument(name, help=text, **settings)
+
+    def switch(self, flag: str, text: str) -> None:
+        """Add a flag that takes no value."""
+        self.add_argument(flag, action="store_true", help=text)
+
+    def read(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Return the options and arguments in ``argv``; ``--help`` prints help and exits.
+
+        Raises:
+            UsageError: an argument is wrong, unknown or missing.
+        """
+        options, left_over = self.parse_known_args(argv)
+        if left_over:
+            raise UsageError(*self.unexpected(left_over))
+        return options
+
+    def unexpected(self, words: Sequence[str]) -> Iterator[Problem]:
+        """Yield what is wrong with the words that nothing takes. Other words may be secret: they are not shown."""
+        positionals = [str(action.metavar or action.dest) for action in self._get_positional_actions()]
+        known = {name.lower(): f"{name} without a flag" for name in positionals}
+        known |= {flag[2:]: flag for flag in (*self._option_string_actions, "--version") if flag.startswith("--")}
+        secrets = {spec.name: spec.variables[0] for spec in inputs().values() if spec.is_secret}
+        for before, word in pairwise(["", *words]):
+            flag = word.partition("=")[0]
+            if re.fullmatch(r"--?[A-Za-z][A-Za-z-]{0,30}", flag):
+                remedy = instead_of(flag.lstrip("-"), known | secrets, otherwise="See --help.")
+                if any(variable in remedy for variable in secrets.values()):
+                    remedy += " Other processes can see command lines."
+                yield Problem(f"flag {flag}", "does not exist", remedy)
+            elif word.startswith("-") or not before.startswith("-"):  # behind an unknown flag it is a value
+                remedy = "Write --NAME VALUE, and quote spaces; see --help."
+                yield Problem("arguments", "contain a word that is not expected", remedy)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise argparse's ``message`` as a usage error instead of printing it and exiting."""
+        if message.startswith("the following arguments are required: "):
+            raise UsageError(Problem(self.command, f"{message.partition(': ')[2]} is missing", "See --help."))
+        argument, _, fault = message.removeprefix("argument ").partition(": ")
+        if fault == "expected one argument":
+            raise UsageError(Problem(f"flag {argument}", "needs a value", f"Write {argument}=VALUE."))
+        if fault.startswith("ignored explicit argument"):
+            raise UsageError(Problem(argument, "takes no value"))
+        raise UsageError(Problem(argument, fault.replace("not allowed with argument", "does not go together with")))
+
+
+def _reader(kind: Kind, name: str) -> Callable[[str], object]:
+    """Return an argparse type that reads the argument ``name`` as ``kind``; blank text is empty text."""
+
+    def read(text: str) -> object:
+        text = text.strip()
+        if problem := kind.problem(name, text) if text else None:
+            raise UsageError(problem)
+        return kind.value(text) if text else ""
+
+    return read
 
 
 def flag_parser(
-    prog: str, description: str = "", *, example: str = "", shown: Container[str] | None = None
-) -> argparse.ArgumentParser:
+    command: str = "",
+    description: str = _OF_STEP,
+    *,
+    example: str = "--repo acme/web --prompt 'Fix the test'",
+    shown: Container[str] | None = None,
+) -> Parser:
     """Return a parser of a step's flags in the groups of the schema; its help has the inputs in ``shown`` only.
 
-    ``description`` and ``example`` are those of another command than ``action``.
+    ``command`` is another one than ``action``, ``description`` and ``example`` are its.
     """
-    import argparse  # slow to import, and CI systems set variables instead
-
-    step_example = f"example:\n  MOGPLEX_API_KEY=mog_… {prog} --repo acme/web --prompt 'Fix the test'\n\n{EXIT_CODES}"
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        usage=f"{prog} [--NAME VALUE ...]",
-        description=description or _DESCRIPTION,
-        epilog=epilog(prog.split()[0], example) if example else step_example,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        exit_on_error=False,
-    )
+    usage = f"{program()} {command}".rstrip() + " [--NAME VALUE ...]"
+    parser = Parser(command, description, example=example, usage=usage)
     for title, specs in groupby(inputs().values(), lambda spec: spec.group):
         in_help: list[str] = []
         group = parser.add_argument_group(title)
@@ -84,28 +162,10 @@ def flags_of(argv: tuple[str, ...]) -> tuple[Mapping[str, str] | None, Sequence[
     """Return the flags' values by input, None when they cannot be told, and what is wrong with the command line."""
     if not argv:
         return {}, []
-    from argparse import ArgumentError
-
+    parser = flag_parser()
     try:
-        known, unknown = flag_parser("mogplex-ci").parse_known_args(argv)
-    except ArgumentError as error:  # a flag without a value; nothing else can be wrong
-        flag = error.argument_name
-        return None, [Problem(f"flag {flag}", "needs a value", f"Write {flag}=VALUE.")]
+        known, left_over = parser.parse_known_args(argv)
+    except UsageError as error:  # a flag without a value; nothing else can be wrong
+        return None, error.problems
     values = {name.replace("_", "-"): value for name, value in vars(known).items() if value is not None}
-    # The text after an unknown flag is its value.
-    wrong = [word for before, word in pairwise(["", *unknown]) if word.startswith("-") or not before.startswith("-")]
-    return values, [_unknown_argument(word) for word in wrong]
-
-
-def _unknown_argument(word: str) -> Problem:
-    """Return what is wrong with an argument. Only a flag's name is shown: the rest may be a secret."""
-    flag = word.partition("=")[0]
-    if not re.fullmatch(r"--?[A-Za-z][A-Za-z-]{0,30}", flag):
-        remedy = "Write --NAME VALUE, and quote spaces; see --help."
-        return Problem("arguments", "contain a word that is not expected", remedy)
-    secrets = {spec.name: spec.variables[0] for spec in inputs().values() if spec.is_secret}
-    flags = {name: f"--{name}" for name in (*inputs(), "help", "version")}
-    remedy = instead_of(flag.lstrip("-"), flags | secrets, otherwise="See --help.")
-    if any(variable in remedy for variable in secrets.values()):
-        remedy += " Other processes can see command lines."
-    return Problem(f"flag {flag}", "does not exist", remedy)
+    return values, list(parser.unexpected(left_over))

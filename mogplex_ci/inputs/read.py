@@ -4,7 +4,6 @@
 
 import json
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -115,32 +114,18 @@ def read_inputs(
         UsageError: with everything that is wrong, not only the first.
     """
     gathered = gather(argv, env, workspace, task=task)
-    wrong = check(gathered.values)
-    values = {
-        name: text.lower() if inputs()[name].kind.ignores_case else text for name, text in gathered.values.items()
-    }
-    problems = [*gathered.problems, *wrong, *_conflicts(values)]
-    if "github-token" in values:
-        try:
-            github_api(env)
-        except UsageError as error:
-            problems += error.problems
+    values, wrong = gathered.values, check(gathered.values)
+    typed, unusable = _typed(values, {problem.input for problem in wrong}, workspace)
+    typed["prompt"] = typed["prompt_file"] or typed["prompt"] or ""
+    if not {"create-branch", "branch"} & values.keys() and not _has_worktree(typed):
+        typed["create_branch"] = True
+    problems = [*gathered.problems, *wrong, *_conflicts(values, typed, env)]
     if gathered.is_complete:
         problems += _missing(values, repository)
-    typed, unusable = _typed(values, {problem.input for problem in wrong}, workspace)
     problems += unusable
-    if typed.get("output_dir") and typed.get("dry_run") == typed["output_dir"] / EVENTS_FILE:
-        fault = "is a file that this step would replace, because output-dir is its folder"
-        problems.append(Problem("dry-run", fault, "Use another output-dir.", Untrusted(values["dry-run"])))
-    prompt = typed.get("prompt_file") or typed.get("prompt") or ""
-    if typed.get("repair") and leaves_fence_open(prompt):
-        remedy = "Close it: a later round gets its report in a fence of its own."
-        problems.append(Problem("prompt", "opens a code fence that it does not close", remedy))
     if problems:
         raise UsageError(*problems, *gathered.warnings)  # a misspelt name may be why another input is missing
     typed["repo"] = typed["repo"] or repository
-    typed["prompt"] = prompt
-    typed["create_branch"] = _create_branch(values)
     typed["matrix"] = _matrix(values["matrix"], typed["strategy"])
     read = ActionInputs(**{spec.field: typed[spec.field] for spec in inputs().values() if spec.is_typed})
     return read, [*gathered.warnings, *_warnings(read, env)]
@@ -157,19 +142,23 @@ def _warnings(read: ActionInputs, env: Mapping[str, str]) -> Iterator[Problem]:
 def _typed(
     values: Mapping[str, str], wrong: Container[str], workspace: Path
 ) -> tuple[dict[str, Any], Sequence[Problem]]:
-    """Return the typed value of each input by its field, and what is wrong with the files that inputs name."""
+    """Return the typed value of each input by its field, and what is wrong with the files that inputs name.
+
+    The value is None where there is no text, or a wrong one.
+    """
     typed: dict[str, Any] = {}
     problems: list[Problem] = []
     for spec in inputs().values():
         text = values.get(spec.name, spec.default)
-        if spec.name in wrong:
+        typed[spec.field] = None
+        if text is None or spec.name in wrong:
             continue
         try:
-            typed[spec.field] = None if text is None else _value(spec, text, workspace)
+            typed[spec.field] = _value(spec, text, workspace)
         except UsageError as error:
             problems += error.problems
         except ValueError as error:
-            problems.append(spec.kind.refused(spec.name, text or "", str(error)))
+            problems.append(spec.kind.refused(spec.name, text, str(error)))
     return typed, problems
 
 
@@ -225,71 +214,72 @@ def _missing(values: Mapping[str, str], repository: str | None) -> Iterator[Prob
         yield Problem("repo", "is missing", f"Set it to a GitHub repository: {inputs()['repo'].kind.allowed}.")
 
 
-def _conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
+def _conflicts(values: Mapping[str, str], typed: Mapping[str, Any], env: Mapping[str, str]) -> Iterator[Problem]:
     """Yield what is wrong with inputs that are right by themselves. The API would refuse such a run, or ignore one."""
-    shaping = [name for name, spec in inputs().items() if spec.scope is Scope.START and _is_given(values, name)]
-    if "run-id" in values and shaping:
-        remedy = "Remove them, or remove run-id."
-        yield Problem("run-id", f"does not go together with {enumeration(shaping)}: that is for a new run", remedy)
-    if "run-id" in values and _is_dry_run(values):
-        yield Problem("run-id", "is given together with dry-run, which has no such run", "Remove one of the two.")
-    if "github-token" not in values and not _is_dry_run(values):
-        needs = [name for name in ("allowed-paths", "protected-paths", "comment-on") if name in values]
-        needs += ["require: checks"] if "checks" in values.get("require", "") else []
-        needs += ["repair with artifact"] if _is_given(values, "repair") and "artifact" in values else []
+    given = {name for name, text in values.items() if text != inputs()[name].default}
+    if "run-id" in given:
+        shaping = [name for name, spec in inputs().items() if spec.scope is Scope.START and name in given]
+        if shaping:
+            remedy = "Remove them, or remove run-id."
+            yield Problem("run-id", f"does not go together with {enumeration(shaping)}: that is for a new run", remedy)
+        if typed["dry_run"] is not False:
+            yield Problem("run-id", "is given together with dry-run, which has no such run", "Remove one of the two.")
+    elif "artifact" in given and not typed["create_branch"]:
+        yield Problem("artifact", "needs a branch of the run's own", "Set create-branch to true.")
+    yield from _gate_conflicts(given, typed, env)
+    if "prompt" in given and "prompt-file" in given:
+        yield Problem("prompt", "is given together with prompt-file", "Remove one of the two.")
+    if "mode" in given and typed["harness"] == "mogplex":
+        yield Problem("mode", "is not available for the harness mogplex", "Remove mode, or use another harness.")
+    if typed["create_branch"] and typed["branch"] is not None and typed["branch"] == typed["base_branch"]:
+        yield Problem("branch", "is the same as base-branch", "Name another one, or set create-branch to false.")
+    if typed["output_dir"] and typed["dry_run"] == typed["output_dir"] / EVENTS_FILE:
+        fault = "is a file that this step would replace, because output-dir is its folder"
+        yield Problem("dry-run", fault, "Use another output-dir.", Untrusted(values["dry-run"]))
+    if _has_worktree(typed):
+        yield from _worktree_conflicts(given, typed)
+
+
+def _gate_conflicts(given: Container[str], typed: Mapping[str, Any], env: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what is wrong with the gates, and with what they need."""
+    if "github-token" in given:
+        try:
+            github_api(env)
+        except UsageError as error:
+            yield from error.problems
+    elif typed["dry_run"] is False:
+        needs = [name for name in ("allowed-paths", "protected-paths", "comment-on") if name in given]
+        needs += ["require: checks"] if "checks" in (typed["require"] or ()) else []
+        needs += ["repair with artifact"] if "repair" in given and "artifact" in given else []
         if needs:
             remedy = "Set it to ${{ github.token }}, or to a token that may read this repository."
             yield Problem("github-token", f"is missing, and needed for {enumeration(needs)}", remedy)
-    gates = [name for name in ("require", "allowed-paths", "protected-paths", "artifact") if name in values]
-    if gates and not is_true(values["wait"]):
+    gates = [name for name in ("require", "allowed-paths", "protected-paths", "artifact") if name in given]
+    if gates and typed["wait"] is False:
         fault = f"is false, and {enumeration(gates)} can only be judged when the run has ended"
         yield Problem("wait", fault, "Set wait to true, or judge the run in a later step that has its run-id.")
-    if not gates and _is_given(values, "repair"):
+    if not gates and "repair" in given:
         remedy = "Say with require, allowed-paths, protected-paths or artifact what the run must deliver."
         yield Problem("repair", "has nothing to judge a run by", remedy)
-    if "artifact-schema" in values and "artifact" not in values:
+    if typed["repair"] and leaves_fence_open(typed["prompt"]):
+        remedy = "Close it: a later round gets its report in a fence of its own."
+        yield Problem("prompt", "opens a code fence that it does not close", remedy)
+    if "artifact-schema" in given and "artifact" not in given:
         remedy = "Set artifact to the name of the JSON that the agent commits."
         yield Problem("artifact-schema", "is given without artifact", remedy)
-    if "artifact" in values and "run-id" not in values and not _create_branch(values):
-        yield Problem("artifact", "needs a branch of the run's own", "Set create-branch to true.")
-    if "prompt" in values and "prompt-file" in values:
-        yield Problem("prompt", "is given together with prompt-file", "Remove one of the two.")
-    if "mode" in values and values.get("harness") == "mogplex":
-        yield Problem("mode", "is not available for the harness mogplex", "Remove mode, or use another harness.")
-    if _has_worktree(values):
-        yield from _worktree_conflicts(values)
-    if _create_branch(values) and "branch" in values and values["branch"] == values.get("base-branch"):
-        yield Problem("branch", "is the same as base-branch", "Name another one, or set create-branch to false.")
 
 
-def _is_dry_run(values: Mapping[str, str]) -> bool:
-    return values["dry-run"].lower() != "false"
+def _has_worktree(typed: Mapping[str, Any]) -> bool:
+    return "worktreeId" in (typed["run_options"] or {})
 
 
-def _is_given(values: Mapping[str, str], name: str) -> bool:
-    return name in values and values[name] != inputs()[name].default
-
-
-def _create_branch(values: Mapping[str, str]) -> bool | None:
-    """Return whether the run gets a branch of its own; None leaves it to the service."""
-    if "create-branch" in values:
-        return is_true(values["create-branch"])
-    return None if "branch" in values or _has_worktree(values) else True
-
-
-def _has_worktree(values: Mapping[str, str]) -> bool:
-    with suppress(UsageError, ValueError):  # faults of the options are reported where they are read
-        return "worktreeId" in _run_options(values.get("run-options", ""))
-    return False
-
-
-def _worktree_conflicts(values: Mapping[str, str]) -> Iterator[Problem]:
+def _worktree_conflicts(given: Container[str], typed: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what does not go together with a worktree, from which the service takes branch and folder."""
-    taken = [name for name in ("branch", "base-branch", "create-branch", "root-directory") if name in values]
+    taken = [name for name in ("branch", "base-branch", "create-branch", "root-directory") if name in given]
     if taken:
         fault = f"names a worktree, which does not go together with {enumeration(taken)}"
         yield Problem("run-options", fault, "Remove them, or remove worktreeId.")
-    if values.get("harness") == "mogplex":
+    if typed["harness"] == "mogplex":
         fault = "names a worktree, which is not available for the harness mogplex"
         yield Problem("run-options", fault, "Remove worktreeId, or use another harness.")
 

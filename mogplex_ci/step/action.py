@@ -24,7 +24,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     stop, clock = stop_of_process(), Clock()
     began = clock.monotonic()
     if "--help" in argv or "-h" in argv:
-        flag_parser("mogplex-ci").print_help()
+        flag_parser().print_help()
         return 0
     platform = detect(env, job_log(stop))
     recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
