@@ -40,13 +40,14 @@ def report_of(faults: Sequence[Gate], safe: Sanitizer) -> str:
     return f"{_INTRODUCTION}\n\n{fenced(chr(10).join(lines))}"
 
 
-def reason_to_end(rounds: Sequence[Round], *, most: int, unchanged: bool, time_left: float) -> str:
+def reason_to_end(rounds: Sequence[Round], *, most: int, unchanged: bool, branch: str | None, time_left: float) -> str:
     """Return why no other round follows the last of ``rounds``, which was rejected; empty if one does.
 
     Args:
         rounds: those that were judged.
         most: how many there may be.
         unchanged: the last one pushed nothing.
+        branch: the one that it works on; None when the service does not tell it.
         time_left: the part of ``timeout`` that is left, from 0 to 1.
     """
     *earlier, last = rounds
@@ -61,4 +62,6 @@ def reason_to_end(rounds: Sequence[Round], *, most: int, unchanged: bool, time_l
         return "all rounds are used up"
     if time_left < LEAST_TIME:
         return "less than a tenth of the timeout is left"
+    if branch is None:
+        return "the service does not tell its branch"
     return ""

@@ -64,5 +64,4 @@ def _perform(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
     with service_of(step, [inputs]) as (url, token):
         client = Client(url, token, diagnostics=recorder.diagnostics)
         with contextlib.closing(client):
-            updates = execute(step, inputs, plan_of(inputs, key, step.platform), client)
-            return recorder.follow(recorder.kept(None, updates))
+            return recorder.follow(execute(step, inputs, plan_of(inputs, key, step.platform), client))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.gates import Case, Judge, Requirements
-from mogplex_ci.run.one import Execution, Plan
+from mogplex_ci.run.one import Execution
 from mogplex_ci.run.result import RunResult, interrupted, result_of_error
 from mogplex_ci.step.plan import plan_of_round
 from mogplex_ci.step.rounds import Rounds
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo
     from mogplex_ci.platforms.base import Platform
+    from mogplex_ci.run.one import Plan
     from mogplex_ci.run.updates import Update
+    from mogplex_ci.step.plan import Item
     from mogplex_ci.step.recorder import Recorder
 
 
@@ -87,17 +89,19 @@ def outcome_of(step: Step, with_known: Callable[[RunResult], RunResult] = lambda
     outcome.result = with_known(result)._replace(duration=step.duration)
 
 
-def execute(step: Step, inputs: ActionInputs, plan: Plan, client: Client) -> Generator[Update, None, RunResult]:
+def execute(
+    step: Step, inputs: ActionInputs, plan: Plan, client: Client, item: Item | None = None
+) -> Generator[Update, None, RunResult]:
     """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates.
 
-    With ``repair``, a run that was rejected may be followed by others; the result is the last one's.
+    With ``repair``, a run that was rejected may be followed by others; the result is the last one's. ``item`` is the
+    run if it is one of several. What ``post`` needs about a run is saved before the run goes on.
     """
-
-    def begin(plan: Plan) -> Execution:
-        return Execution(client, plan, clock=step.clock, stop=step.stop, began=step.began)
-
+    begin = partial(Execution, client, clock=step.clock, stop=step.stop, began=step.began)
+    follow_up = partial(plan_of_round, inputs, plan)
+    save = partial(step.recorder.save, item)
     with contextlib.closing(_case_of(step, inputs, client)) as case:
-        rounds = Rounds(plan, case, begin, partial(plan_of_round, inputs, plan), step.recorder.safe)
+        rounds = Rounds(plan, case, begin, follow_up, step.recorder.safe, save)
         with outcome_of(step, rounds.with_known) as outcome:
             outcome.result = (yield from rounds.perform())._replace(duration=step.duration)
     is_rehearsal = inputs.dry_run is not True  # ends as the scenario does, so that later steps can be tried

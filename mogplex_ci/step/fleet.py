@@ -59,7 +59,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
         def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
             part = step._replace(stop=halt)
             with outcome_of(part) as outcome, contextlib.closing(connect(item.number)) as client:
-                outcome.result = yield from recorder.kept(item, execute(part, item.inputs, item.plan, client))
+                outcome.result = yield from execute(part, item.inputs, item.plan, client, item)
             return outcome.result
 
         words = [word for task in tasks for word in task.repos]
@@ -184,4 +184,4 @@ def _plan_of(inputs: ActionInputs, repo: Repo, platform: Platform) -> Plan:
     """Return the plan of one run."""
     label = "-".join(filter(None, (repo.full_name.text, inputs.task)))
     key = key_of(inputs, platform, label, (repo.id, inputs.task or ""))
-    return plan_of(inputs, key, platform)._replace(repo=repo.id, repo_is_id=True, found=repo)
+    return plan_of(inputs, key, platform)._replace(found=repo)

@@ -4,14 +4,12 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Callable, Generator, Hashable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.run.updates import NextKey, Started, Starting, Update
-
-T = TypeVar("T")
 
 
 class OpenRun(NamedTuple):
@@ -56,24 +54,12 @@ class Ledger:
         """In the order in which they were started."""
         self._lock = threading.Lock()
 
-    def kept(self, run: Hashable, task: str, updates: Generator[Update, None, T]) -> Generator[Update, None, T]:
-        """Pass on the updates of ``run``, one of this step's, whose task in the run file is ``task``."""
-        try:
-            while True:
-                update = next(updates)
-                self._on(run, task, update)
-                yield update
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            updates.close()
-
     def close(self, run: Hashable) -> None:
         """Take out a run that is over."""
         self._set(run, None)
 
-    def _on(self, run: Hashable, task: str, update: Update) -> None:
+    def on(self, run: Hashable, task: str, update: Update) -> None:
+        """Note an update of ``run``, one of this step's, whose task in the run file is ``task``."""
         if isinstance(update, Starting):
             self._set(run, OpenRun(update.key, update.repo_id, task, "", *(update.repair or ())))
         elif isinstance(update, NextKey) and run in self._open:

@@ -37,9 +37,8 @@ def plan_of_round(inputs: ActionInputs, plan: Plan, number: int, repair: Repair,
     inputs = inputs_of_round(inputs, repair)
     if declared()["prompt"].kind.fault(inputs.prompt) is not None:
         return None
-    return plan._replace(
-        request=inputs.start_request, key=plan.key.of_round(number), found=repo or plan.found, repair=repair
-    )
+    key, found = plan.key.of_round(number), repo or plan.found
+    return plan._replace(request=inputs.start_request, key=key, found=found, repair=repair)
 
 
 def inputs_of_round(inputs: ActionInputs, repair: Repair) -> ActionInputs:

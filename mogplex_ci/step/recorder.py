@@ -129,10 +129,11 @@ class Recorder:
         """Record the updates of ``work``, which are about no run of several, until it is done; return its result."""
         return finish(work, partial(self.on, None))
 
-    def kept(self, item: Item | None, updates: Generator[Update, None, T]) -> Generator[Update, None, T]:
-        """Return the updates of a run, which save what ``post`` needs before the run goes on."""
-        inputs = item.inputs if item else self._inputs
-        return self._ledger.kept(item, (inputs and inputs.task) or "", updates) if self._ledger else updates
+    def save(self, item: Item | None, update: Update) -> None:
+        """Save what ``post`` needs to know of an update. Called by the thread of its run, before the run goes on."""
+        if self._ledger:
+            inputs = item.inputs if item else self._inputs
+            self._ledger.on(item, (inputs and inputs.task) or "", update)
 
     def on(self, item: Item | None, update: Update) -> None:
         """Record an update. The ids of a single run are written at once: later steps have them in any case."""

@@ -23,13 +23,18 @@ class Rounds:
         begin: Callable[[Plan], Execution],
         follow_up: Callable[[int, Repair, Repo | None], Plan | None],
         safe: Sanitizer,
+        save: Callable[[Update], None],
     ) -> None:
-        """``plan`` is that of the first run. ``begin`` makes what executes a plan, ``follow_up`` that of a round."""
+        """``plan`` is that of the first run, ``follow_up`` makes that of a round, and ``begin`` what executes one.
+
+        ``save`` is told what the runs report.
+        """
         self._case = case
         self._begin = begin
         self._follow_up = follow_up
-        self._safe = safe
         self._timeout = plan.timeout
+        self._safe = safe
+        self._save = save
         self._execution = begin(plan)
         self._rounds: list[Round] = []
         self._last: RunResult | None = None
@@ -42,20 +47,19 @@ class Rounds:
             StopRequested: a stop signal came while a run was judged.
         """
         case, most = self._case, self._case.judge.repairs + 1
-        if not case.wanted.gates:
-            yield from self._execution.perform()
-            return self._execution.result
         while True:
             for update in self._execution.perform():
-                yield from case.watch(update)
+                self._save(update)
+                if case.wanted.gates:
+                    yield from case.watch(update)
                 yield update
-            outcome = self._execution.result.timeline.outcome
+            result = self._execution.result
+            outcome = result.timeline.outcome
             if self._last is not None and outcome.pull_request_url is None:  # it is open since an earlier round
                 outcome.pull_request_url = self._last.timeline.outcome.pull_request_url
-            result = yield from judge_run(self._execution.result, case)
-            if most == 1:
-                return result
-            if not result.gates:  # it failed, paused, or was not started
+            if case.wanted.gates:
+                result = yield from judge_run(result, case)
+            if most == 1 or not result.gates:  # it failed, paused, or was not started
                 return self._with_rounds(result)
             following = self._next_plan(result)
             self._last = self._with_rounds(result)
@@ -76,23 +80,22 @@ class Rounds:
 
     def _next_plan(self, result: RunResult) -> Plan | None:
         """Note the round that was judged, and return the plan of the next one, if there is to be one."""
-        case, run = self._case, result.run
-        this = Round(run.id if run else "", case.commit, result.gates)
+        case = self._case
+        this = Round(result.run.id if result.run else "", case.commit, result.gates)
         this = this._replace(report=report_of(this.faults, self._safe))
         self._rounds.append(this)
         if result.result is not Result.REJECTED:
             return None
-        time_left = (case.judge.deadline - case.judge.clock.monotonic()) / self._timeout
         reason = reason_to_end(
-            self._rounds, most=case.judge.repairs + 1, unchanged=case.is_unchanged, time_left=time_left
+            self._rounds,
+            most=case.judge.repairs + 1,
+            unchanged=case.is_unchanged,
+            branch=case.branch,
+            time_left=(case.judge.deadline - case.judge.clock.monotonic()) / self._timeout,
         )
-        following, branch = None, case.branch
-        if not reason and branch is None:
-            reason = "the service does not tell its branch"
-        elif not reason and branch is not None:
-            base = result.base_branch.text if result.base_branch is not None else ""
-            repair = Repair(branch, base, this.report)
-            following = self._follow_up(len(self._rounds) + 1, repair, result.repo)
-            reason = "" if following else "the prompt leaves no room for the report"
-        self._rounds[-1] = this._replace(ended=reason)
+        base = result.base_branch.text if result.base_branch is not None else ""
+        repair = Repair(case.branch or "", base, this.report)
+        following = None if reason else self._follow_up(len(self._rounds) + 1, repair, result.repo)
+        if following is None:
+            self._rounds[-1] = this._replace(ended=reason or "the prompt leaves no room for the report")
         return following

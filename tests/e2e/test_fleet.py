@@ -321,7 +321,6 @@ MISTAKES = {
         {"run-file": "mogplex.yml", "task": "docs, dcos, nope"},
         ['task: "dcos" is not in the run file. Did you mean docs?', 'task: "nope" is not in the run file.'],
     ),
-    "task twice": ({"run-file": "mogplex.yml", "task": "docs,docs"}, ['task: "docs" is named twice. Name it once.']),
     "one branch": (
         {"repo": "acme/web acme/api", "run-file": "mogplex.yml", "task": "docs,lint", "branch": "agent/x"},
         [

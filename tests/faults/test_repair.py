@@ -83,7 +83,7 @@ class Step:
         plan = self.case._plan(
             request=self.inputs.start_request, timeout=self.inputs.timeout, retries=self.inputs.retries
         )
-        rounds = Rounds(plan, case, begin, partial(plan_of_round, self.inputs, plan), Sanitizer())
+        rounds = Rounds(plan, case, begin, partial(plan_of_round, self.inputs, plan), Sanitizer(), lambda _: None)
         work = rounds.perform()
         try:
             while True:
@@ -292,6 +292,20 @@ def test_the_pull_request_of_an_earlier_round_stays_known(world: World, api: Fak
     assert outcome(result) == ("success", "", 2)
     assert result.timeline.outcome.changed is None
     assert result.timeline.outcome.pull_request_url is not None
+
+
+@pytest.mark.parametrize(
+    ("scenario", "expected"), [("failed", ("failed", "RUN_FAILED", 1)), ("paused", ("paused", "PAUSED", 1))]
+)
+def test_a_round_whose_run_fails_or_pauses_is_the_last(
+    world: World, api: FakeGitHub, scenario: str, expected: tuple[str, str, int]
+) -> None:
+    api.rounds = [Look([check(f"scenario: {scenario}", "failure")]), GREEN]
+    step = Step(world, api, prompt="Fix it")
+    result = step.play()
+    assert (outcome(result), step.keys, result.gates) == (expected, ["", "-r2"], ())
+    assert [run.id for run in step.case.runs[1:]] == [result.run and result.run.id]
+    assert result.rounds[0].faults != ()
 
 
 @pytest.mark.parametrize("timeout", range(10, 100, 6))

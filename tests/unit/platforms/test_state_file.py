@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.state import StateFile
-from mogplex_ci.run.updates import Started, Update
+from mogplex_ci.run.updates import Started
 from mogplex_ci.step.ledger import Ledger, saved_state
 from tests.ci_environments import environment
 from tests.unit.report.events import RUN_ID, run
@@ -51,11 +50,8 @@ URL = "https://mogplex.com"
 
 def save(system: Platform) -> str:
     """Save the state of a step whose run has started, and return it."""
-
-    def updates() -> Generator[Update, None, None]:
-        yield Started(run("pending"), "key-1", joined=False, owned=True)
-
-    list(Ledger(system.save_state, URL, TOKEN, lambda error: pytest.fail(str(error))).kept(None, "", updates()))
+    ledger = Ledger(system.save_state, URL, TOKEN, lambda error: pytest.fail(str(error)))
+    ledger.on(None, "", Started(run("pending"), "key-1", joined=False, owned=True))
     return system.load_state()
 
 
