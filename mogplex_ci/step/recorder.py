@@ -18,7 +18,7 @@ from mogplex_ci.report import Report
 from mogplex_ci.report.comment import Comment, CommentReport
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
-from mogplex_ci.report.files import ArtifactFile, EventsFile, JUnitFile, ResultFile
+from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
 from mogplex_ci.report.html import HtmlReport
 from mogplex_ci.report.log import SAID_AT_ONCE, Log
 from mogplex_ci.report.progress import Progress
@@ -261,6 +261,8 @@ class Recorder:
 def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> Iterator[Report]:
     """Yield the reports that ``inputs`` ask for, beside the log."""
     if inputs.output_dir is not None:
+        from mogplex_ci.report.junit import JUnitFile  # loads a parser of XML, 3 ms
+
         yield EventsFile(inputs.output_dir / EVENTS_FILE, safe)
         yield ResultFile(inputs.output_dir / RESULT_FILE, safe)
         yield JUnitFile(inputs.output_dir / JUNIT_FILE, safe)

@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.report.facts import facts_of
-from mogplex_ci.report.files import EventsFile, JUnitFile, ResultFile
+from mogplex_ci.report.files import EventsFile, ResultFile
+from mogplex_ci.report.junit import JUnitFile
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
