@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Final, LiteralString, TextIO, TypeAlias, TypeVar
 
 from mogplex_ci.api.retry import Waiting, finish, retrying
@@ -166,7 +166,7 @@ class Session:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         """``env`` is the process environment; the token and the service's address come from it."""
-        self._env = env
+        self.env = env
         self.console = Console(env)
         self.stop = stop_of_process()
         self.clock = Clock()
@@ -179,7 +179,7 @@ class Session:
             NotAuthorizedError: there is no token.
             UsageError: the token or the address is malformed.
         """
-        url, token = read_connection((), self._env)
+        url, token = read_connection((), self.env)
         if token is None:
             raise NotAuthorizedError("MOGPLEX_API_KEY is not set", code="UNAUTHORIZED")
         from mogplex_ci.api.client import Client  # loads the HTTP libraries
@@ -222,15 +222,20 @@ class Session:
             self.client.close()
 
 
-def perform(env: Mapping[str, str], command: Callable[[Session], int]) -> int:
-    """Run ``command`` in a new session and return its exit code, or that of the error or signal that ended it."""
-    session = Session(env)
-    try:
-        return command(session)
-    except MogplexError as error:
-        session.console.error(error)
-        return error.exit_code
-    except StopRequested:
-        return session.stop.exit_code
-    finally:
-        session.close()
+def in_session(command: Callable[[Session, Sequence[str]], int]) -> Callable[[Sequence[str], Mapping[str, str]], int]:
+    """Let ``command`` run in a session of its own; an error or a signal that ends it has its exit code."""
+
+    @wraps(command)
+    def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
+        session = Session(env)
+        try:
+            return command(session, argv)
+        except MogplexError as error:
+            session.console.error(error)
+            return error.exit_code
+        except StopRequested:
+            return session.stop.exit_code
+        finally:
+            session.close()
+
+    return main

@@ -17,7 +17,7 @@ import requests
 from mogplex_ci import errors
 from mogplex_ci.api.client import API_PATH, Client
 from mogplex_ci.api.transport import Answer, Transport, media_type_of
-from mogplex_ci.commands.common import Console, Session, error_text, perform, remedy_of
+from mogplex_ci.commands.common import Console, Session, error_text, in_session, remedy_of
 from mogplex_ci.errors import MogplexError, Problem, UsageError
 from mogplex_ci.gates.table import GATES
 from mogplex_ci.github_api import GitHubApi
@@ -97,11 +97,6 @@ class Job(NamedTuple):
         return {problem.input: problem for problem in check({"api-key": self.token, "base-url": self.url})}
 
 
-def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Print the findings and return the exit code that a step would have, or 0."""
-    return perform(env, lambda session: _doctor(session, argv, env))
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command: the flags of a step, and ``--json``."""
     description = (
@@ -113,16 +108,18 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _doctor(session: Session, argv: Sequence[str], env: Mapping[str, str]) -> int:
+@in_session
+def main(session: Session, argv: Sequence[str]) -> int:
+    """Print the findings and return the exit code that a step would have, or 0."""
     if "--help" in argv or "-h" in argv:
         parser().print_help()
         return 0
     exit_code = 0
     with session.stop.interrupting():
-        flags, platform = [word for word in argv if word != "--json"], detect(env, sys.stdout)
-        given = gather(flags, env, platform.workspace).values
+        flags, platform = [word for word in argv if word != "--json"], detect(session.env, sys.stdout)
+        given = gather(flags, session.env, platform.workspace).values
         repo = given.get("repo") or platform.repository()
-        job = Job(flags, env, platform, given.get("api-key", ""), given["base-url"], repo)
+        job = Job(flags, session.env, platform, given.get("api-key", ""), given["base-url"], repo)
         for finding in chain(_token(job), _service(job), _setup(job)):
             _print(finding, session.console, as_json="--json" in argv)
             exit_code = exit_code or finding.exit_code

@@ -3,10 +3,10 @@
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from mogplex_ci.commands.common import perform, whole_number
+from mogplex_ci.commands.common import Session, in_session, whole_number
 from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.scenario import SHIPPED
 from mogplex_ci.errors import UsageError
@@ -23,12 +23,9 @@ scenarios: {", ".join(SHIPPED)}
 A prompt that contains "scenario: NAME" picks another one for its run."""
 
 
-def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
+@in_session
+def main(_: Session, argv: Sequence[str]) -> int:
     """Serve until SIGINT or SIGTERM, then return 0; return 2 when an option, scenario or world is wrong."""
-    return perform(env, lambda _: _emulator(argv))
-
-
-def _emulator(argv: Sequence[str]) -> int:
     options = parser().read(argv)
     first, *others = options.scenario or ["success"]
     stop = threading.Event()

@@ -1,12 +1,12 @@
 """``mogplex help``: the commands and the exit codes; ``--version``; and an answer to a word that is no command."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Final, NoReturn
+from collections.abc import Sequence
+from typing import Final
 
 from mogplex_ci import __version__
 from mogplex_ci.commands import COMMANDS
-from mogplex_ci.commands.common import overview, perform
+from mogplex_ci.commands.common import Session, in_session, overview
 from mogplex_ci.errors import EXIT_CODES, Problem, UsageError
 from mogplex_ci.inputs.declared import nearest
 from mogplex_ci.inputs.flags import program
@@ -16,7 +16,8 @@ from mogplex_ci.untrusted import Untrusted
 API: Final = "Mogplex API v1, of services from 2026-08 to 2026-11"
 
 
-def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
+@in_session
+def main(_: Session, argv: Sequence[str]) -> int:
     """Print help or the version, as the whole command line ``argv`` asks, and return the exit code."""
     word = argv[1] if argv[0] == "help" and len(argv) > 1 else argv[0]
     if word in ("--version", "-V"):
@@ -25,10 +26,6 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         example = f'example:\n  {program()} run --repo acme/web "Fix the flaky tests"'
         sys.stdout.write(overview(program(), COMMANDS, f"{example}\n\n{EXIT_CODES}"))
     else:
-        return perform(env, lambda _: _refuse(word))
+        near = tuple(map(Untrusted, nearest(word, COMMANDS)))
+        raise UsageError(Problem("command", "is not a command", "See --help.", Untrusted(word), near))
     return 0
-
-
-def _refuse(word: str) -> NoReturn:
-    near = tuple(map(Untrusted, nearest(word, COMMANDS)))
-    raise UsageError(Problem("command", "is not a command", "See --help.", Untrusted(word), near))

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import zip_longest
 from typing import Final, LiteralString, NamedTuple
 
-from mogplex_ci.commands.common import Console, Session, choose, perform
+from mogplex_ci.commands.common import Console, Session, choose, in_session
 from mogplex_ci.inputs.declared import kinds
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.models import LIST_LIMIT
@@ -79,15 +79,8 @@ _LISTINGS: Final = {
 }
 
 
-def _list(command: str, argv: Sequence[str], env: Mapping[str, str]) -> int:
+def _list(command: str, session: Session, argv: Sequence[str]) -> int:
     """Print what can be listed, and return the exit code."""
-    return perform(env, lambda session: _print_list(session, command, argv))
-
-
-repos, agents, skills = (partial(_list, command) for command in _LISTINGS)
-
-
-def _print_list(session: Session, command: str, argv: Sequence[str]) -> int:
     _, options = choose(command, parsers()[command], argv)
     listing, console = _LISTINGS[command], session.console
     items = list(listing.fetch(session, options))
@@ -127,3 +120,6 @@ def _print_matrix(repos: Sequence[_Item], console: Console) -> None:
     if len(names) < len(repos):
         console.warn("{} repositories with unusual names are left out", len(repos) - len(names))
     console.json(Untrusted(names))
+
+
+repos, agents, skills = (in_session(partial(_list, command)) for command in _LISTINGS)

@@ -2,9 +2,9 @@
 
 import argparse
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from mogplex_ci.commands.common import RETRY_SECONDS, Session, perform
+from mogplex_ci.commands.common import RETRY_SECONDS, Session, in_session
 from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
 from mogplex_ci.inputs.declared import inputs, is_uuid, kinds
@@ -12,11 +12,6 @@ from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
 from mogplex_ci.run.start import Key, OnRerun, Starter
 from mogplex_ci.run.updates import Started
-
-
-def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Start a run and return the exit code: 0 once the API has it, however it may end."""
-    return perform(env, lambda session: _run(session, argv))
 
 
 def parser() -> Parser:
@@ -41,7 +36,9 @@ def parser() -> Parser:
     return parser
 
 
-def _run(session: Session, argv: Sequence[str]) -> int:
+@in_session
+def main(session: Session, argv: Sequence[str]) -> int:
+    """Start a run and return the exit code: 0 once the API has it, however it may end."""
     options = parser().read(argv)
     if not options.repo:
         raise _usage_error("--repo <id> is required (find IDs via `mogplex repos list`)")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, LiteralString, TypeVar
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import finish
-from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Console, Session, choose, perform, whole_number
+from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Console, Session, choose, in_session, whole_number
 from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
 from mogplex_ci.inputs.declared import Kind, inputs, is_uuid
 from mogplex_ci.inputs.flags import Parser
@@ -38,11 +38,6 @@ _WORD: Final = {"pattern": "[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "x-fault": "is no
 _RUN_ID: Final = Kind("word", "the id that `mogplex run` prints", rules=_WORD)
 
 
-def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Run a subcommand and return the exit code; how the run ended changes it only with ``--exit-status``."""
-    return perform(env, lambda session: _runs(session, argv))
-
-
 def parsers() -> Mapping[str, Parser]:
     """Return the parser of each subcommand."""
     run = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
@@ -71,7 +66,9 @@ def parsers() -> Mapping[str, Parser]:
     return {"get": get, "events": events, "artifact": artifact, "cancel": cancel}
 
 
-def _runs(session: Session, argv: Sequence[str]) -> int:
+@in_session
+def main(session: Session, argv: Sequence[str]) -> int:
+    """Run a subcommand and return the exit code; how the run ended changes it only with ``--exit-status``."""
     subcommand, options = choose("runs", parsers(), argv)
     return {"get": _get, "events": _events, "artifact": _artifact, "cancel": _cancel}[subcommand](session, options)
 
@@ -166,8 +163,7 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[E
 
     def show(update: Update) -> None:
         with progress.hidden():
-            session.console.lines(_lines_after(update, lines))
-            _warn_of(update, session.console)
+            _show(update, lines, session.console)
         progress.on(None, update)
 
     try:
@@ -178,9 +174,15 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[E
         session.console.lines(lines.end())  # also when an error or a signal ends it
 
 
-def _warn_of(update: Update, console: Console) -> None:
-    """Print a warning about an update that a reader of the events should know of."""
+def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -> None:
+    """Print the events that are ready after ``update``, or a warning that their reader needs."""
     match update:
+        case updates.EventsArrived():
+            console.lines(lines.add(update.events))
+        case updates.Quiet():
+            console.lines(lines.quiet())
+        case updates.Ended():
+            console.lines(lines.end())
         case updates.EventsMissing(out_of_time=True):
             console.warn("the timeout left no time to show the last events")
         case updates.EventsMissing(later_ones=True):
@@ -208,18 +210,6 @@ def _warn_of_pause(console: Console, timeline: Timeline) -> None:
 
 def _event_lines(session: Session, options: argparse.Namespace) -> "EventLines | PrettyLines":
     return EventLines(session.console.safe) if options.json else PrettyLines(session.console.safe)
-
-
-def _lines_after(update: Update, lines: "EventLines | PrettyLines") -> Iterator[str]:
-    """Return the lines that are ready after ``update``."""
-    match update:
-        case updates.EventsArrived():
-            return lines.add(update.events)
-        case updates.Quiet():
-            return lines.quiet()
-        case updates.Ended():
-            return lines.end()
-    return iter(())
 
 
 class PrettyLines:
