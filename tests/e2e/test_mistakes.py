@@ -11,6 +11,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -49,6 +50,7 @@ def test_a_mistake_gets_its_message(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    says = [text.replace("{address}", urlsplit(emulator.url).netloc) for text in mistake["says"]]
     step, is_gitlab = step_with(mistake, emulator, tmp_path), mistake.get("system") == "gitlab"
     monkeypatch.chdir(step.workspace)
     code = main(mistake.get("flags", ()), gitlab_job(step) if is_gitlab else step.environment)
@@ -58,10 +60,10 @@ def test_a_mistake_gets_its_message(
         if is_gitlab
         else [(found.level, found.text) for found in read_log(log).annotations]
     )
-    assert [text for level, text in annotations if level.lower() == "error"] == mistake["says"]
+    assert [text for level, text in annotations if level.lower() == "error"] == says
     assert [text for level, text in annotations if level.lower() == "warning"] == mistake.get("warns", [])
     shown = "".join(text for _, text in rendered(step.summary).texts)
-    assert is_gitlab or code != 2 or all(text in shown for text in mistake["says"])
+    assert is_gitlab or code != 2 or all(text in shown for text in says)
     assert code == mistake.get("exit", 2)
     assert errors == ""
     assert mistake.get("never", "\0") not in log + step.summary + "".join(step.outputs.values())
@@ -77,7 +79,11 @@ def step_with(mistake: dict[str, Any], emulator: Emulator, folder: Path) -> GitH
     """Return a step that would start a run if it were not for the mistake."""
     right = {"prompt": "Fix the tests", "base-url": emulator.url, "api-key": emulator.token}
     inputs = {name: value for name, value in right.items() if name not in mistake.get("without", ())}
-    step = GitHubStep(folder, inputs | mistake.get("with", {}), mistake.get("env", {}))
+    if "fault" in mistake:
+        emulator.inject(**mistake["fault"])
+    address = urlsplit(emulator.url).netloc
+    changed = {name: value.replace("{address}", address) for name, value in mistake.get("with", {}).items()}
+    step = GitHubStep(folder, inputs | changed, mistake.get("env", {}))
     for name, content in mistake.get("files", {}).items():
         path = step.workspace / name
         path.parent.mkdir(parents=True, exist_ok=True)
