@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -18,15 +17,13 @@ from mogplex_ci.platforms.event_words import Words
 
 Object = Mapping[str, Any]
 
-WRITERS_ONLY: Final = frozenset(
-    {
-        *("branch_protection_rule", "create", "delete", "label", "merge_group", "milestone", "page_build", "public"),
-        *("push", "registry_package", "release", "repository_dispatch", "schedule", "workflow_dispatch"),
-    }
+WRITERS_ONLY: Final = (
+    *("branch_protection_rule", "create", "delete", "label", "merge_group", "milestone", "page_build", "public"),
+    *("push", "registry_package", "release", "repository_dispatch", "schedule", "workflow_dispatch"),
 )
 """Events that only people with write access cause. An event that is in none of these tables is refused."""
 
-_BY_PEOPLE: Final = frozenset({"deployment", "deployment_status"})
+_BY_PEOPLE: Final = ("deployment", "deployment_status")
 """Events that need write access too, but which apps also cause for pull requests of forks."""
 
 AUTHORED: Final = {
@@ -40,18 +37,15 @@ AUTHORED: Final = {
 }
 """Events that anybody can cause, and the part of the payload whose author caused it."""
 
-_OF_APPS: Final = frozenset({*AUTHORED, "pull_request", "push", "create"})
+_OF_APPS: Final = (*AUTHORED, "pull_request", "push", "create")
 """Events that start nothing when an app caused them that is not allowed: they are how an agent would start the next."""
 
-_TRIAGED: Final = frozenset({"issues", "discussion", "pull_request_target"})
-_TRIAGE: Final = frozenset(
-    {
-        *("assigned", "auto_merge_enabled", "demilestoned", "enqueued", "labeled", "locked", "milestoned", "pinned"),
-        *("transferred", "unassigned", "unlabeled", "unlocked", "unpinned"),
-        *("label_updated", "label_cleared"),  # Forgejo and Gitea
-    }
+_TRIAGE: Final = (
+    *("assigned", "auto_merge_enabled", "demilestoned", "enqueued", "labeled", "locked", "milestoned", "pinned"),
+    *("transferred", "unassigned", "unlabeled", "unlocked", "unpinned"),
+    *("label_updated", "label_cleared"),  # Forgejo and Gitea
 )
-"""Actions of the events in ``_TRIAGED`` that take triage or write access, unless they come with the subject itself."""
+"""Actions on an issue or its like that take triage or write access, unless its author does them while writing it."""
 _BY_PUSH: Final = (
     *("synchronize", "review_requested", "review_request_removed"),
     *("auto_merge_disabled", "dequeued", "dismissed"),
@@ -63,14 +57,12 @@ _INSIDERS: Final = ("OWNER", "MEMBER", "COLLABORATOR")
 
 _SUBJECTS: Final = ("discussion", "issue", "pull_request", "review", "comment", "answer")
 """Parts of a payload that have an author, whether or not it says how they belong to the project."""
-_PROJECTS_OWN: Final = frozenset(
-    {
-        *("answer_chosen_by", "assignee", "assignees", "auto_merge", "base", "category", "closed_by", "enterprise"),
-        *("installation", "label", "labels", "license", "merged_by", "milestone", "organization", "permissions"),
-        *("performed_via_github_app", "repository", "requested_reviewer", "requested_reviewers", "requested_team"),
-        *("requested_teams", "type", "workflow"),
-        *("added", "modified", "removed"),  # files of a commit: people name files in their prompts
-    }
+_PROJECTS_OWN: Final = (
+    *("answer_chosen_by", "assignee", "assignees", "auto_merge", "base", "category", "closed_by", "enterprise"),
+    *("installation", "label", "labels", "license", "merged_by", "milestone", "organization", "permissions"),
+    *("performed_via_github_app", "repository", "requested_reviewer", "requested_reviewers", "requested_team"),
+    *("requested_teams", "type", "workflow"),
+    *("added", "modified", "removed"),  # files of a commit: people name files in their prompts
 )
 """Parts that the project chose, or that GitHub made, even in an object that an outsider wrote."""
 _NO_WORDS: Final = (
@@ -170,7 +162,7 @@ class Webhook(NamedTuple):
         if name == "workflow_run":
             return _untrusted_workflow_run(_object(payload, "workflow_run"))
         if name in AUTHORED:
-            if is_allowed_app or self._is_by_insider() or self._is_triage():
+            if is_allowed_app or self._is_by_insider():
                 return None
             if self._is_person(self._actor) and login and trust.may_write(login):
                 return None
@@ -217,26 +209,17 @@ class Webhook(NamedTuple):
         return _object(run, "actor") or _object(self.payload, "sender")
 
     def _is_by_insider(self) -> bool:
-        """Return whether the author is an insider, and caused the event: others may push to an insider's fork."""
-        subject = _object(self.payload, AUTHORED[self.name])
-        if subject.get("author_association") not in _INSIDERS:
-            return False
-        pull_request = self.payload.get("pull_request")
-        is_of_fork = isinstance(pull_request, dict) and not _is_same_repository(pull_request)
-        author, sender = self._author_and_sender(subject)
-        is_authors = author is not None and author == sender
-        return is_authors or not (is_of_fork and self.payload.get("action") in _BY_PUSH)
-
-    def _is_triage(self) -> bool:
-        """Return whether a person with triage or write access acted. An author labels by choosing an issue form."""
-        if self.name not in _TRIAGED or self.payload.get("action") not in _TRIAGE:
-            return False
-        author, sender = self._author_and_sender(_object(self.payload, AUTHORED[self.name]))
-        return self._is_person(_object(self.payload, "sender")) and author is not None and author != sender
-
-    def _author_and_sender(self, subject: Object) -> tuple[object, object]:
-        """Return the ids of the user who wrote ``subject`` and of the one who acted; None for what is not told."""
-        return _object(subject, "user").get("id"), _object(self.payload, "sender").get("id")
+        """Return whether an insider wrote what the event is about, or a person with triage or write access acted."""
+        part, action = AUTHORED[self.name], self.payload.get("action")
+        subject, actor = _object(self.payload, part), _object(self.payload, "sender")
+        author, sender = _object(subject, "user").get("id"), actor.get("id")
+        if subject.get("author_association") in _INSIDERS:
+            pull_request = self.payload.get("pull_request")
+            is_of_fork = isinstance(pull_request, dict) and not _is_same_repository(pull_request)
+            may_be_anybodys = is_of_fork and action in _BY_PUSH  # others may push to an insider's fork
+            return not may_be_anybodys or (author is not None and author == sender)
+        is_triage = part in _PERMISSIONS and action in _TRIAGE and self._is_person(actor)
+        return is_triage and author not in (None, sender)  # an author labels by choosing an issue form
 
     def _is_person(self, user: Object) -> bool:
         is_user = user.get("type", None if self.users_have_types else "User") == "User"
@@ -277,13 +260,10 @@ class Webhook(NamedTuple):
         """Return who wrote the texts of a part of the payload, as far as nothing in it says more; None for insiders."""
         if self.name in AUTHORED or self.name == "pull_request":  # changes: what the texts were before
             return self._outside_author(AUTHORED.get(self.name, "pull_request")) if key == "changes" else None
-        if self.name in WRITERS_ONLY:
-            return None
-        if self.name in _BY_PEOPLE:
-            return None if self._is_person(self._actor) else {}
-        if key == "workflow_run":
-            return None if _untrusted_workflow_run(_object(self.payload, key)) is None else {}
-        return {}
+        is_ours = self.name in WRITERS_ONLY or (self.name in _BY_PEOPLE and self._is_person(self._actor))
+        if key == "workflow_run" and _untrusted_workflow_run(_object(self.payload, key)) is None:
+            is_ours = True
+        return None if is_ours else {}
 
     def _owner(self, path: str, value: Object, inherited: Object | None) -> Object | None:
         """Return who wrote the texts of an object in the payload; None for an insider."""
@@ -328,24 +308,13 @@ class _Prompt:
         for _ in range(_MOST_ESCAPED):
             forms |= {unescape(form) for form in forms for unescape in (_json_unescaped, html.unescape)}
         self._forms = set(map(self._folded, forms))
+        self._starts = set().union(*(_windows(form, _LINE) for form in self._forms))
 
     def holds(self, text: str) -> bool:
         """Return whether ``text``, a line of it or a long piece is in the prompt."""
-        whole = self._folded(text)
-        if len(whole) < _LINE:
-            return False
-        if not _windows(whole, _PIECE).isdisjoint(self._pieces):
-            return True
         lines = {self._folded(line) for line in (text, *text.splitlines()) if not re.fullmatch(_ONE_WORD, line)}
-        return any(line in form for line in lines if line[:_LINE] in self._starts for form in self._forms)
-
-    @cached_property
-    def _pieces(self) -> set[str]:
-        return set().union(*(_windows(form, _PIECE) for form in self._forms))
-
-    @cached_property
-    def _starts(self) -> set[str]:
-        return set().union(*(_windows(form, _LINE) for form in self._forms))
+        pieces = lines | _windows(self._folded(text), _PIECE)
+        return any(piece in form for piece in pieces if piece[:_LINE] in self._starts for form in self._forms)
 
     def _folded(self, text: str) -> str:
         """Return the letters and digits of ``text`` without case, in one spelling, characters of CJK twice."""
