@@ -131,7 +131,7 @@ def event(data: object) -> models.Event | None:
     """Read one event; None when it has no id."""
     if not isinstance(data, dict) or not isinstance(data.get("id"), str):
         return None
-    word, message = Untrusted(data.get("type")).text, _text(data.get("message"))
+    word, message = Untrusted(data.get("type")).text, text(data.get("message"))
     payload = data.get("payload")
     fields = payload if isinstance(payload, dict) else {}
     kind = _kind(word, message, fields)
@@ -146,7 +146,7 @@ def event(data: object) -> models.Event | None:
         data,
         kind=kind,
         type=Untrusted(word or "event"),
-        label=None if says_enough else _text(fields.get("stage")) or Untrusted(word) or None,
+        label=None if says_enough else text(fields.get("stage")) or Untrusted(word) or None,
         details=Untrusted(payload).without(*known) or None,
         tool=_tool(data.get("toolName"), fields) if is_tool else None,
         git=_read(models.GitState, fields) if is_git else None,
@@ -170,8 +170,8 @@ def _tool(name: object, payload: Mapping[str, object]) -> models.ToolState:
         case int() | float() as milliseconds if 0 <= milliseconds <= _LONGEST_CALL_MS:
             seconds = milliseconds / 1000
     return models.ToolState(
-        name=_text(name) or Untrusted("tool"),
-        call_id=_text(payload.get("toolCallId")),
+        name=text(name) or Untrusted("tool"),
+        call_id=text(payload.get("toolCallId")),
         failed=state in ("error", "denied") or bool(payload.get("error") or _int(payload.get("exit_code"))),
         denied=state == "denied",
         seconds=seconds,
@@ -179,12 +179,12 @@ def _tool(name: object, payload: Mapping[str, object]) -> models.ToolState:
 
 
 def _end(payload: Mapping[str, object], message: Untrusted | None) -> models.RunEnd:
-    cause = _text(payload.get("error")) or message or Untrusted("")
+    cause = text(payload.get("error")) or message or Untrusted("")
     return _read(models.RunEnd, payload, in_delivery=cause.text.startswith(_DELIVERY_FAILED))
 
 
 def _location(payload: Mapping[str, object]) -> models.FileLocation | None:
-    path, line = _text(payload.get("path")) or _text(payload.get("file")), _int(payload.get("line"))
+    path, line = text(payload.get("path")) or text(payload.get("file")), _int(payload.get("line"))
     if path is None or line is None or line < 1:
         return None
     level = payload.get("level") or payload.get("severity")
@@ -233,7 +233,8 @@ def _word(value: object) -> str | None:
     return value if isinstance(value, str) and re.fullmatch(_WORD, value) else None
 
 
-def _text(value: object) -> Untrusted | None:
+def text(value: object) -> Untrusted | None:
+    """Read a text; None for anything else."""
     return Untrusted(value) if isinstance(value, str) else None
 
 
@@ -255,8 +256,8 @@ def _time(value: object) -> datetime | None:
 
 _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     str: _word,
-    Untrusted: _text,
-    Untrusted | None: _text,
+    Untrusted: text,
+    Untrusted | None: text,
     int | None: _int,
     datetime | None: _time,
     bool: lambda value: value is True,

@@ -63,11 +63,16 @@ _MARGIN: Final = 0.05
 """Seconds that a request is counted for longer: the service's clock need not run exactly like ours."""
 
 
-class _Sent:
-    """A request that counts: from when it is let through until some time after its answer."""
+class _Request:
+    """A request that waits for its turn, or that counts: from when it is let through until some time after its answer.
 
-    def __init__(self, use: Use) -> None:
+    ``place`` is that of the queue: of those that wait, the lowest is next.
+    """
+
+    def __init__(self, use: Use, place: tuple[int, int]) -> None:
         self.use = use
+        self.place = place
+        self.waits = True
         self.answered: float | None = None
         """None while the service may not have counted it yet."""
 
@@ -83,13 +88,11 @@ class TokenBudget:
         self, *, requests: Limit = REQUESTS, starts: Sequence[Limit] = STARTS, kept_free: int = KEPT_FREE
     ) -> None:
         """``kept_free`` of ``requests.most`` are for cancels alone."""
-        self._requests = requests
+        self._limit = requests
         self._starts = starts
         self._kept_free = kept_free
         self._lock = threading.Lock()
-        self._sent: list[_Sent] = []
-        self._waiting: list[tuple[int, int]] = []
-        """Use and place of every request that waits for its turn, the next one first."""
+        self._requests: list[_Request] = []
         self._arrivals = 0
 
     def turns_of(self, run: int, clock: Clock) -> Turn:
@@ -111,58 +114,57 @@ class TokenBudget:
             StopRequested: a stop signal came, and this thread's work is interruptible.
         """
         ends = clock.monotonic() + timeout
-        sent = self._wait_for_turn(use, clock, ends, run)
+        request = self._wait_for_turn(use, clock, ends, run)
         try:
             yield max(ends - clock.monotonic(), 0.3)
         finally:
-            sent.answered = clock.monotonic()
+            request.answered = clock.monotonic()
 
     def seconds_to_start(self, now: float) -> float:
         """Return the seconds from ``now`` until a start may be sent if no other request waits; 0 for at once."""
         with self._lock:
             return self._seconds_for(Use.START, now, ahead=())
 
-    def _wait_for_turn(self, use: Use, clock: Clock, ends: float, run: int) -> _Sent:
+    def _wait_for_turn(self, use: Use, clock: Clock, ends: float, run: int) -> _Request:
         with self._lock:
             self._arrivals += 1
-            place = (int(use), -run if use is Use.CANCEL else self._arrivals)
-            self._waiting.append(place)
+            request = _Request(use, (int(use), -run if use is Use.CANCEL else self._arrivals))
+            self._requests.append(request)
         try:
             while True:
                 with self._lock:
                     now = clock.monotonic()
-                    seconds = self._seconds_for(use, now, ahead=[other for other in self._waiting if other < place])
-                    if seconds <= 0:
-                        sent = _Sent(use)
-                        self._sent.append(sent)
-                        self._waiting.remove(place)  # in the same moment, or it would count twice
-                        return sent
+                    ahead = [other for other in self._requests if other.waits and other.place < request.place]
+                    seconds = self._seconds_for(use, now, ahead)
+                    request.waits = seconds > 0
+                if not request.waits:
+                    return request
                 if now + seconds > ends:
-                    limit = (
-                        "10 starts a minute, 30 an hour and 150 a day" if use is Use.START else "60 requests a minute"
-                    )
+                    starts = "10 starts a minute, 30 an hour and 150 a day"
+                    limit = starts if use is Use.START else "60 requests a minute"
                     cause = f"the token's limit of {limit} is used up"
                     raise NoTurnError(cause, code="RATE_LIMITED", http_status=429, retry_after=seconds)
                 clock.sleep(seconds)
         except BaseException:
             with self._lock:
-                self._waiting.remove(place)
+                self._requests.remove(request)
             raise
 
-    def _seconds_for(self, use: Use, now: float, ahead: Sequence[tuple[int, int]]) -> float:
+    def _seconds_for(self, use: Use, now: float, ahead: Sequence[_Request]) -> float:
         """Return the seconds until a request for ``use`` fits, behind those that are ``ahead`` of it."""
-        longest = max(limit.seconds for limit in (self._requests, *self._starts))
-        self._sent = [sent for sent in self._sent if sent.answered is None or now - sent.answered < longest + _MARGIN]
-        most = self._requests.most - (0 if use is Use.CANCEL else self._kept_free)
-        seconds = self._wait_of(Limit(most, self._requests.seconds), self._sent, now, len(ahead))
+        longest = max(limit.seconds for limit in (self._limit, *self._starts)) + _MARGIN
+        self._requests = [each for each in self._requests if each.answered is None or now - each.answered < longest]
+        sent = [each for each in self._requests if not each.waits]
+        most = self._limit.most - (0 if use is Use.CANCEL else self._kept_free)
+        seconds = self._wait_of(Limit(most, self._limit.seconds), sent, now, len(ahead))
         if use is Use.START:
-            starts = [sent for sent in self._sent if sent.use is Use.START]
-            before = sum(other_use == Use.START for other_use, _ in ahead)
+            starts = [each for each in sent if each.use is Use.START]
+            before = len([each for each in ahead if each.use is Use.START])
             seconds = max(seconds, *(self._wait_of(limit, starts, now, before) for limit in self._starts))
         return seconds
 
     @staticmethod
-    def _wait_of(limit: Limit, sent: Sequence[_Sent], now: float, ahead: int) -> float:
+    def _wait_of(limit: Limit, sent: Sequence[_Request], now: float, ahead: int) -> float:
         """Return the seconds until ``limit`` has room for one more request behind ``ahead`` others."""
         counted = sorted(now if each.answered is None else each.answered for each in sent)
         counted = [at for at in counted if now - at < limit.seconds + _MARGIN]

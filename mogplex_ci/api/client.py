@@ -11,7 +11,6 @@ from mogplex_ci.api.budget import Turn, Use
 from mogplex_ci.api.retry import CALL_SECONDS, Contact, parse_retry_after
 from mogplex_ci.api.stream import EventStream
 from mogplex_ci.api.transport import Answer, RequestLog, Transport, media_type_of
-from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 
 API_PATH: Final = "/api/v1/mogplex"
@@ -250,25 +249,25 @@ _REFUSALS: Final[Mapping[int, tuple[type[errors.ApiError], str, str]]] = {
     429: (errors.RateLimitedError, "RATE_LIMITED", "the API's rate limit is used up"),
     **dict.fromkeys((408, 502, 503, 504), (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available")),
 }
+_OTHER_REFUSAL: Final = (errors.ApiError, "BAD_REQUEST", "the API refused the request")
+_FAILURE: Final = (errors.ServerError, "INTERNAL_ERROR", "the API failed")
+_SPECIAL: Final[Mapping[object, tuple[type[errors.ApiError], str]]] = {
+    "AUTOMATION_REQUIRED": (errors.AutomationRequiredError, "this token may not start runs, only trigger automations"),
+    "IDEMPOTENCY_CONFLICT": (errors.KeyConflictError, "the idempotency key belongs to a different request"),
+}
+"""Codes that say more than the status."""
 
 
 def _refusal(answer: Answer, error: Mapping[str, object]) -> errors.MogplexError:
-    kind, code, cause = _REFUSALS.get(
-        answer.status,
-        (errors.ServerError, "INTERNAL_ERROR", "the API failed")
-        if answer.status >= 500
-        else (errors.ApiError, "BAD_REQUEST", "the API refused the request"),
-    )
-    message = error.get("message")
-    if error.get("code") == "AUTOMATION_REQUIRED":
-        kind, cause = errors.AutomationRequiredError, "this token may not start runs, only trigger automations"
-    if error.get("code") == "IDEMPOTENCY_CONFLICT":
-        kind, cause = errors.KeyConflictError, "the idempotency key belongs to a different request"
+    default = _FAILURE if answer.status >= 500 else _OTHER_REFUSAL
+    kind, code, cause = _REFUSALS.get(answer.status, default)
+    code = answers.error_code(error.get("code")) or code
+    kind, cause = _SPECIAL.get(code, (kind, cause))
     refusal = kind(
         cause,
-        code=answers.error_code(error.get("code")) or code,
+        code=code,
         http_status=answer.status,
-        detail=Untrusted(message) if isinstance(message, str) and message else None,
+        detail=answers.text(error.get("message")) or None,
         retry_after=parse_retry_after(answer.headers.get("Retry-After")),
     )
     if answer.status == 503:

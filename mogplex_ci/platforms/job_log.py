@@ -71,10 +71,8 @@ class JobLog:
         with self._lock:
             if self._left_out:
                 text = f"\n… {self._left_out} lines left out here: nothing read the log\n{text}"
-            if not self._put(text.encode(self.encoding, "replace")):
-                self._left_out += 1
-            else:
-                self._left_out = 0
+            taken = self._put(text.encode(self.encoding, "replace"))
+            self._left_out = 0 if taken else self._left_out + 1
         return len(text)
 
     def flush(self) -> None:
@@ -99,16 +97,15 @@ class JobLog:
     def _has_room(self, poll: "select.poll") -> bool:
         """Return whether the reader takes more. It is waited for, but not a second time while it takes nothing."""
         began = time.monotonic()
-        patience = 0.0 if self._left_out else min(PATIENCE, self._patience)
-        while not poll.poll(min(_POLL_SECONDS, patience) * 1000):
+        while True:
             if self._stop.requested:
                 self._patience = min(self._patience, STOPPED_PATIENCE)
-                patience = min(patience, self._patience)
-            if time.monotonic() - began >= patience:
-                self._patience -= time.monotonic() - began
-                return False
-        self._patience -= time.monotonic() - began
-        return True
+            patience = 0.0 if self._left_out else min(PATIENCE, self._patience)
+            has_room = bool(poll.poll(min(_POLL_SECONDS, patience) * 1000))
+            waited = time.monotonic() - began
+            if has_room or waited >= patience:
+                self._patience -= waited
+                return has_room
 
 
 def job_log(stop: Stop) -> TextIO:
