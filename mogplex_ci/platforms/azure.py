@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mogplex_ci.platforms.base import Level, Place, Platform, variables
-from mogplex_ci.platforms.system import Env, System, equals
+from mogplex_ci.platforms.system import Env, System
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.workspace import write_whole
 
@@ -21,28 +21,22 @@ def _attempt(env: Env) -> tuple[str | None, bool]:
     return attempt, attempt != "1.1.1"
 
 
-def _repository(env: Env) -> str | None:
-    """Return the pipeline's repository on GitHub; a repository that Azure hosts has no owner in its name."""
-    name = env.get("BUILD_REPOSITORY_NAME", "")
-    return name if "/" in name else None
-
-
 # ``SYSTEM_JOBID`` is another one at each attempt. A classic release deploys one build many times; elsewhere its ids are
 # empty.
 AZURE: Final = System(
     "azure",
-    equals("TF_BUILD"),
+    "TF_BUILD=true",
     parts=(
         "BUILD_BUILDID SYSTEM_COLLECTIONURI SYSTEM_TEAMPROJECTID RELEASE_RELEASEID RELEASE_ENVIRONMENTID"
         " SYSTEM_STAGENAME SYSTEM_PHASENAME SYSTEM_JOBIDENTIFIER|SYSTEM_JOBNAME SYSTEM_JOBPOSITIONINPHASE"
     ),
     label="SYSTEM_TEAMPROJECT BUILD_BUILDID SYSTEM_JOBIDENTIFIER|SYSTEM_JOBNAME",
     attempt=_attempt,
-    repository=_repository,
+    repository="BUILD_REPOSITORY_NAME",
     workspace="BUILD_SOURCESDIRECTORY",
     parallel_jobs="SYSTEM_TOTALJOBSINPHASE",
-    is_fork=equals("SYSTEM_PULLREQUEST_ISFORK"),
-    is_debug=equals("SYSTEM_DEBUG"),
+    is_fork="SYSTEM_PULLREQUEST_ISFORK=true",
+    is_debug="SYSTEM_DEBUG=true",
 )
 
 

@@ -16,7 +16,7 @@ from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.event_words import Words
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.platforms.state import StateFile
-from mogplex_ci.platforms.system import Identity, System, value_of
+from mogplex_ci.platforms.system import Identity, System, holds, repository_of, value_of
 from mogplex_ci.platforms.webhook import Trust, shown_login
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
@@ -78,7 +78,7 @@ class Platform:
 
     def repository(self) -> str | None:
         """Return ``owner/name`` of the job's repository on GitHub, or None when the environment does not tell."""
-        return value_of(self.system.repository, self.env) or None
+        return repository_of(value_of(self.system.repository, self.env) or "")
 
     @property
     def github_api_url(self) -> str:
@@ -119,7 +119,7 @@ class Platform:
     @property
     def is_debug(self) -> bool:
         """Whether to print diagnostics: ``MOGPLEX_DEBUG=1``, or the system's own switch."""
-        return self.env.get("MOGPLEX_DEBUG") == "1" or self.system.is_debug(self.env)
+        return self.env.get("MOGPLEX_DEBUG") == "1" or holds(self.system.is_debug, self.env)
 
     @property
     def has_clean_up(self) -> bool:
@@ -140,7 +140,7 @@ class Platform:
 
     def untrusted_trigger(self, trust: Trust) -> str | None:
         """Return why an outsider may have caused this job, in our own words, or None when nothing says so."""
-        return FORK_BUILD if self.system.is_fork(self.env) and not trust.admits(self._caused_by) else None
+        return FORK_BUILD if holds(self.system.is_fork, self.env) and not trust.admits(self._caused_by) else None
 
     def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
         """Return which text in ``prompt`` a person outside the project wrote, in our own words, or None.
@@ -332,4 +332,4 @@ class Plain(Platform):
         super()._write(style.on(text))
 
 
-PLAIN: Final = System("plain", matches=lambda env: True)
+PLAIN: Final = System("plain")

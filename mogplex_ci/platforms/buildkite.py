@@ -1,12 +1,12 @@
 """Buildkite: log groups; annotations and meta-data through ``buildkite-agent``, when it is there."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Place, Platform, variables
-from mogplex_ci.platforms.system import Env, System, cloned, counted, differs, equals, repository_of
+from mogplex_ci.platforms.system import System, counted
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
@@ -14,23 +14,18 @@ _AGENT_SECONDS: Final = 20.0
 _STYLES: Final = {Level.WARNING: "warning", Level.ERROR: "error"}
 
 
-def _place(variable: str) -> Callable[[Env], str]:
-    """Return the cell for a clone URL: two of one repository are the same."""
-    return lambda env: repository_of(env.get(variable, "")) or env.get(variable, "")
-
-
 # A retry is a new job of the same step. Label and command carry the values of a matrix.
 BUILDKITE: Final = System(
     "buildkite",
-    equals("BUILDKITE"),
+    "BUILDKITE=true",
     parts="BUILDKITE_BUILD_ID BUILDKITE_STEP_ID BUILDKITE_PARALLEL_JOB BUILDKITE_LABEL BUILDKITE_COMMAND",
     label="BUILDKITE_PIPELINE_SLUG BUILDKITE_BUILD_NUMBER BUILDKITE_STEP_KEY",
     attempt=counted("BUILDKITE_RETRY_COUNT", first="0"),
-    repository=cloned("BUILDKITE_REPO"),
+    repository="BUILDKITE_REPO",
     workspace="BUILDKITE_BUILD_CHECKOUT_PATH",
     job_url="BUILDKITE_BUILD_URL",
     parallel_jobs="BUILDKITE_PARALLEL_JOB_COUNT",
-    is_fork=differs(_place("BUILDKITE_PULL_REQUEST_REPO"), _place("BUILDKITE_REPO")),
+    is_fork="BUILDKITE_PULL_REQUEST_REPO!=BUILDKITE_REPO",
 )
 
 

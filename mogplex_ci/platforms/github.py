@@ -10,7 +10,7 @@ from typing import Final
 
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.event_words import Words
-from mogplex_ci.platforms.system import Env, Identity, System, counted, equals
+from mogplex_ci.platforms.system import Env, Identity, System, counted
 from mogplex_ci.platforms.webhook import Trust, Webhook
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.workspace import not_writable
@@ -35,11 +35,6 @@ def _job_url(env: Env) -> str | None:
     return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else None
 
 
-def _is_forgejo(env: Env) -> bool:
-    """Both set ``GITHUB_ACTIONS`` as well."""
-    return "true" in (env.get("FORGEJO_ACTIONS"), env.get("GITEA_ACTIONS"))
-
-
 def _forgejo_attempt(env: Env) -> tuple[str | None, bool]:
     """Where the server does not count attempts, this may be a later one."""
     return counted("GITHUB_RUN_ATTEMPT")(env) if env.get("GITHUB_RUN_ATTEMPT") else (None, True)
@@ -48,7 +43,7 @@ def _forgejo_attempt(env: Env) -> tuple[str | None, bool]:
 # A re-run keeps the run's id and raises its attempt.
 GITHUB: Final = System(
     "github",
-    equals("GITHUB_ACTIONS"),
+    "GITHUB_ACTIONS=true",
     parts="GITHUB_RUN_ID GITHUB_SERVER_URL GITHUB_REPOSITORY_ID|GITHUB_REPOSITORY GITHUB_JOB GITHUB_ACTION",
     more_parts=_callers,
     label="GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_JOB",
@@ -56,12 +51,16 @@ GITHUB: Final = System(
     repository="GITHUB_REPOSITORY",
     workspace="GITHUB_WORKSPACE",
     job_url=_job_url,
-    is_debug=equals("RUNNER_DEBUG", "1"),
+    is_debug="RUNNER_DEBUG=1",
     workflow_run="GITHUB_RUN_ID",
 )
 # Its repositories and workflow runs are on the server's own forge, and Mogplex works on GitHub repositories.
 FORGEJO: Final = GITHUB._replace(
-    name="forgejo", matches=_is_forgejo, attempt=_forgejo_attempt, repository="", workflow_run=""
+    name="forgejo",
+    matches="FORGEJO_ACTIONS=true GITEA_ACTIONS=true",
+    attempt=_forgejo_attempt,
+    repository="",
+    workflow_run="",
 )
 
 

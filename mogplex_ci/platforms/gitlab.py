@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
-from mogplex_ci.platforms.system import Env, System, differs, equals
+from mogplex_ci.platforms.system import Env, System
 from mogplex_ci.sanitize import SafeText
 
 _COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
@@ -21,39 +21,30 @@ _ERASE: Final = "\x1b[0K"
 _SEVERITIES: Final = {Level.WARNING: "minor", Level.ERROR: "major"}
 
 
-def _is_gitlab(env: Env) -> bool:
-    """GitLab sets ``GITLAB_CI``. gitlab-ci-local sets that to false, and the other two as GitLab does."""
-    return env.get("GITLAB_CI") == "true" or bool(env.get("CI_PIPELINE_ID") and env.get("CI_SERVER_URL"))
-
-
-def _is_fork(env: Env) -> bool:
-    """Return whether the merge request comes from another project than the one whose pipeline this is.
-
-    A fork's merge request runs in the fork's own project, with its own variables, until a member runs a pipeline for
-    it in this one.
-    """
-    external = "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"
-    return differs("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_PROJECT_ID")(env) or differs(*external)(env)
-
-
 def _attempt(env: Env) -> tuple[str | None, bool]:
     """Return the job's id: a retry has the same name and a new id."""
     return env.get("CI_JOB_ID"), True
 
 
+# gitlab-ci-local sets GITLAB_CI to false, and pipeline and server as GitLab does. A fork's merge request runs in the
+# fork's own project, with its own variables, until a member runs a pipeline for it in this one.
+#
 # The name of a job in a matrix carries the values. The repository is not named: the project is on GitLab, and Mogplex
 # works on GitHub repositories.
 GITLAB: Final = System(
     "gitlab",
-    _is_gitlab,
+    "GITLAB_CI=true CI_PIPELINE_ID/CI_SERVER_URL",
     parts="CI_PIPELINE_ID CI_SERVER_URL CI_PROJECT_ID CI_JOB_NAME CI_NODE_INDEX",
     label="CI_PROJECT_PATH CI_PIPELINE_ID CI_JOB_NAME",
     attempt=_attempt,
     workspace="CI_PROJECT_DIR",  # where GitLab looks for artifacts
     job_url="CI_JOB_URL",
     parallel_jobs="CI_NODE_TOTAL",
-    is_fork=_is_fork,
-    is_debug=equals("CI_DEBUG_TRACE"),
+    is_fork=(
+        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID!=CI_PROJECT_ID"
+        " CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY!=CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"
+    ),
+    is_debug="CI_DEBUG_TRACE=true",
 )
 
 

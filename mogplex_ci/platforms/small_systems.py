@@ -22,17 +22,12 @@ def _promoted(env: Env) -> tuple[str, ...]:
     return (env.get("SEMAPHORE_PIPELINE_ID", ""),) if env.get("SEMAPHORE_PIPELINE_PROMOTION") == "true" else ()
 
 
-def _is_jenkins(env: Env) -> bool:
-    """Jenkins sets ``BUILD_TAG``, and ``JENKINS_URL`` when its administrator has set its address."""
-    return bool(env.get("JENKINS_URL")) or env.get("BUILD_TAG", "").startswith("jenkins-")
-
-
 _DRONE_PUSHER: Final = system.pushed_by("DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH")
 
 SMALL_SYSTEMS: Final = (
     System(
         "circleci",
-        system.equals("CIRCLECI"),
+        "CIRCLECI=true",
         parts="CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB CIRCLE_NODE_INDEX",
         label=(
             "CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB"
@@ -42,12 +37,12 @@ SMALL_SYSTEMS: Final = (
         job_url="CIRCLE_BUILD_URL",
         parallel_jobs="CIRCLE_NODE_TOTAL",
         caused_by="CIRCLE_USERNAME",
-        is_fork=system.is_set("CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"),
+        is_fork="CIRCLE_PR_NUMBER CIRCLE_PR_USERNAME CIRCLE_PR_REPONAME",
         exports=("BASH_ENV", "export "),  # every later step of the job sources it first
     ),
     System(  # names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub repositories
         "bitbucket",
-        system.is_set("BITBUCKET_BUILD_NUMBER"),
+        "BITBUCKET_BUILD_NUMBER",
         parts="BITBUCKET_BUILD_NUMBER BITBUCKET_REPO_UUID BITBUCKET_STEP_UUID BITBUCKET_PARALLEL_STEP",
         label="BITBUCKET_REPO_FULL_NAME BITBUCKET_BUILD_NUMBER",
         attempt=system.counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
@@ -57,7 +52,7 @@ SMALL_SYSTEMS: Final = (
     ),
     System(  # each entry of a matrix is a workflow with its own number
         "woodpecker",
-        system.equals("CI", "woodpecker"),
+        "CI=woodpecker",
         parts="CI_PIPELINE_NUMBER CI_SYSTEM_URL CI_REPO CI_WORKFLOW_NAME CI_WORKFLOW_NUMBER CI_STEP_NAME",
         label="CI_REPO CI_PIPELINE_NUMBER CI_STEP_NAME",
         attempt=system.once,
@@ -70,7 +65,7 @@ SMALL_SYSTEMS: Final = (
     ),
     System(  # before Drone, whose variables it sets too; its build numbers repeat from pipeline to pipeline
         "harness",
-        system.is_set("HARNESS_EXECUTION_ID"),
+        "HARNESS_EXECUTION_ID",
         parts=(
             "HARNESS_PIPELINE_ID HARNESS_ACCOUNT_ID HARNESS_ORG_ID HARNESS_PROJECT_ID HARNESS_EXECUTION_ID"
             " HARNESS_STAGE_ID DRONE_STEP_NAME HARNESS_NODE_INDEX HARNESS_STAGE_INDEX HARNESS_STEP_INDEX"
@@ -84,7 +79,7 @@ SMALL_SYSTEMS: Final = (
     ),
     System(
         "drone",
-        system.equals("DRONE"),
+        "DRONE=true",
         parts="DRONE_BUILD_NUMBER DRONE_SYSTEM_HOST DRONE_REPO DRONE_STAGE_NAME DRONE_STAGE_NUMBER DRONE_STEP_NAME",
         label="DRONE_REPO DRONE_BUILD_NUMBER DRONE_STEP_NAME",
         attempt=system.once,
@@ -95,16 +90,16 @@ SMALL_SYSTEMS: Final = (
     ),
     System(  # a build of a batch has an ARN of its own
         "codebuild",
-        system.is_set("CODEBUILD_BUILD_ARN"),
+        "CODEBUILD_BUILD_ARN",
         parts="CODEBUILD_BUILD_ARN",
         label="CODEBUILD_BUILD_ID",
         attempt=system.once,
-        repository=system.cloned("CODEBUILD_SOURCE_REPO_URL"),
+        repository="CODEBUILD_SOURCE_REPO_URL",
         workspace="CODEBUILD_SRC_DIR",
     ),
     System(  # a re-run of a pipeline is a new pipeline in the same workflow
         "semaphore",
-        system.equals("SEMAPHORE"),
+        "SEMAPHORE=true",
         parts=(
             "SEMAPHORE_WORKFLOW_ID SEMAPHORE_ORGANIZATION_URL SEMAPHORE_PROJECT_ID SEMAPHORE_BLOCK_NAME"
             " SEMAPHORE_JOB_NAME SEMAPHORE_JOB_INDEX"
@@ -114,20 +109,20 @@ SMALL_SYSTEMS: Final = (
         attempt=system.flagged("SEMAPHORE_PIPELINE_RERUN", "SEMAPHORE_PIPELINE_ID"),
         repository="SEMAPHORE_GIT_REPO_SLUG",
         parallel_jobs="SEMAPHORE_JOB_COUNT",
-        is_fork=system.differs("SEMAPHORE_GIT_PR_SLUG", "SEMAPHORE_GIT_REPO_SLUG"),
+        is_fork="SEMAPHORE_GIT_PR_SLUG!=SEMAPHORE_GIT_REPO_SLUG",
     ),
     System(
         "codefresh",
-        system.is_set("CF_BUILD_ID"),
+        "CF_BUILD_ID",
         parts="CF_PIPELINE_NAME CF_URL CF_ACCOUNT CF_BUILD_ID CF_STEP_NAME",
         label="CF_PIPELINE_NAME CF_BUILD_ID CF_STEP_NAME",
         attempt=system.counted("CF_CURRENT_ATTEMPT"),  # of the step's ``retry``
         repository="CF_REPO_OWNER/CF_REPO_NAME",
-        is_fork=system.equals("CF_PULL_REQUEST_IS_FORK"),
+        is_fork="CF_PULL_REQUEST_IS_FORK=true",
     ),
     System(  # "Re-run incomplete" runs a job again in its build, "Re-build" makes a new build
         "appveyor",
-        system.equals("APPVEYOR"),
+        "APPVEYOR=true",
         parts=(
             "APPVEYOR_BUILD_ID APPVEYOR_URL APPVEYOR_ACCOUNT_NAME APPVEYOR_PROJECT_ID APPVEYOR_JOB_NUMBER"
             " APPVEYOR_JOB_NAME"
@@ -136,30 +131,30 @@ SMALL_SYSTEMS: Final = (
         attempt=system.flagged("APPVEYOR_RE_RUN_INCOMPLETE", "APPVEYOR_JOB_ID"),
         repository="APPVEYOR_REPO_NAME",
         workspace="APPVEYOR_BUILD_FOLDER",
-        is_fork=system.differs("APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME", "APPVEYOR_REPO_NAME"),
+        is_fork="APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME!=APPVEYOR_REPO_NAME",
     ),
     System(
         "travis",
-        system.equals("TRAVIS"),
+        "TRAVIS=true",
         parts="TRAVIS_BUILD_ID TRAVIS_BUILD_WEB_URL TRAVIS_REPO_SLUG TRAVIS_JOB_NUMBER",
         label="TRAVIS_REPO_SLUG TRAVIS_JOB_NUMBER",
         attempt=system.flagged("TRAVIS_JOB_RESTARTED"),  # restarts are not counted
         repository="TRAVIS_REPO_SLUG",
         workspace="TRAVIS_BUILD_DIR",
         job_url="TRAVIS_JOB_WEB_URL",
-        is_fork=system.differs("TRAVIS_PULL_REQUEST_SLUG", "TRAVIS_REPO_SLUG"),
+        is_fork="TRAVIS_PULL_REQUEST_SLUG!=TRAVIS_REPO_SLUG",
     ),
     System(  # the cells of a ``matrix`` cannot be told apart: they need a ``key-suffix`` made of their axes
         "jenkins",
-        _is_jenkins,
+        "JENKINS_URL BUILD_TAG=jenkins-*",  # the URL is set when the administrator has set it
         parts="BUILD_TAG JENKINS_URL JOB_NAME BUILD_NUMBER STAGE_NAME",
         label="JOB_NAME BUILD_NUMBER STAGE_NAME",
         # nothing counts the tries of a ``retry`` in the stage
-        repository=system.cloned("GIT_URL"),  # the repository that the Git plugin checked out
+        repository="GIT_URL",  # the repository that the Git plugin checked out
         workspace="WORKSPACE",
         job_url="BUILD_URL",
         caused_by="CHANGE_AUTHOR",  # of a change request in a multibranch project
-        is_fork=system.is_set("CHANGE_FORK"),  # the Branch API plugin sets it for a fork in a multibranch project
+        is_fork="CHANGE_FORK",  # the Branch API plugin sets it for a fork in a multibranch project
     ),
 )
 """In the order of detection."""

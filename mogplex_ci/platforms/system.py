@@ -1,16 +1,17 @@
 """Reads the environment of a CI system: each system is a row of a table.
 
 A cell is a variable's name, ``A|B`` for the first of two that has a value, ``A/B`` for both with a slash between them,
-or a function of the environment; the functions here make cells.
+or a function of the environment. A condition is a cell that has a value, ``A=word`` for one that is a word in any case
+(``*`` stands for any characters), or ``A!=B`` for two that name different repositories.
 """
 
 import re
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import NamedTuple, TypeAlias
 
 Env: TypeAlias = Mapping[str, str]
 Cell: TypeAlias = str | Callable[[Env], str | None]
-Ask: TypeAlias = Callable[[Env], bool]
 Attempt: TypeAlias = Callable[[Env], tuple[str | None, bool]]
 """Tells ``Identity.attempt`` and ``Identity.later_attempt``."""
 
@@ -24,6 +25,20 @@ def value_of(cell: Cell, env: Env) -> str | None:
         if all(values):
             return "/".join(values)
     return ""
+
+
+def holds(conditions: str, env: Env) -> bool:
+    """Return whether one of ``conditions``, which have spaces between them, holds."""
+    return any(_holds(condition, env) for condition in conditions.split())
+
+
+def _holds(condition: str, env: Env) -> bool:
+    if "!=" in condition:
+        head, base = (env.get(variable, "").lower() for variable in condition.split("!="))
+        return head != "" and (repository_of(head) or head) != (repository_of(base) or base)
+    cell, _, word = condition.partition("=")
+    value = value_of(cell, env) or ""
+    return fnmatchcase(value.lower(), word) if word else value != ""
 
 
 class Identity(NamedTuple):
@@ -59,26 +74,6 @@ def flagged(flag: str, name: str = "") -> Attempt:
     return lambda env: (env.get(name) or None, env.get(flag, "").lower() == "true")
 
 
-def equals(variable: str, value: str = "true") -> Ask:
-    """Return the cell that asks whether ``variable`` holds ``value``, in any case."""
-    return lambda env: env.get(variable, "").lower() == value
-
-
-def is_set(*variables: str) -> Ask:
-    """Return the cell that asks whether one of ``variables`` has a value."""
-    return lambda env: any(map(env.get, variables))
-
-
-def differs(source: Cell, own: Cell) -> Ask:
-    """Return the cell that asks whether ``source``, where a pull request comes from, is another one than ``own``."""
-
-    def is_another(env: Env) -> bool:
-        head, base = value_of(source, env) or "", value_of(own, env) or ""
-        return head != "" and head.lower() != base.lower()
-
-    return is_another
-
-
 def pushed_by(login: str, event: str, branch: str, default: str) -> Callable[[Env], str | None]:
     """Return the cell for the login of the user who pushed to a branch, or opened the pull request, that is built.
 
@@ -93,12 +88,12 @@ def pushed_by(login: str, event: str, branch: str, default: str) -> Callable[[En
 
 
 class System(NamedTuple):
-    """How to read the environment of a CI system. A field without "cell" or "ask" in its type is a variable's name."""
+    """How to read the environment of a CI system. A field that does not say what else it holds is a variable's name."""
 
     name: str
     """First word of every key; short, lower case."""
-    matches: Ask = is_set()
-    """Asks whether the environment is that of a job of this system."""
+    matches: str = ""
+    """Conditions: one holds in a job of this system."""
     parts: str = ""
     """Parts of the idempotency key, see ``Identity``: cells with spaces between them.
 
@@ -111,7 +106,7 @@ class System(NamedTuple):
     attempt: Attempt = untold
     """Tells ``Identity.attempt`` and ``Identity.later_attempt``."""
     repository: Cell = ""
-    """``owner/name`` on GitHub."""
+    """``owner/name`` on GitHub, or a clone URL."""
     workspace: str = ""
     """The folder of the job's checkout."""
     job_url: Cell = ""
@@ -119,22 +114,17 @@ class System(NamedTuple):
     """Number of parallel jobs of which this is one."""
     caused_by: Cell = ""
     """Login of the user who pushed, or opened the pull request; an app's ends in ``[bot]``."""
-    is_fork: Ask = is_set()
-    """Asks whether the job builds a fork's pull request."""
-    is_debug: Ask = is_set()
-    """Asks whether the system's own switch for diagnostics is on."""
+    is_fork: str = ""
+    """Conditions: one holds where the job builds a fork's pull request."""
+    is_debug: str = ""
+    """Conditions: one holds where the system's own switch for diagnostics is on."""
     exports: tuple[str, str] = ("", "")
     """The variable that names a file, shared with others, which hands variables to later steps; how its lines begin."""
     workflow_run: str = ""
     """GitHub's id of the workflow run whose job this is: no gate waits for its checks."""
 
 
-def cloned(variable: str) -> Callable[[Env], str | None]:
-    """Return the cell for the repository whose clone URL ``variable`` holds."""
-    return lambda env: repository_of(env.get(variable, ""))
-
-
-def repository_of(clone_url: str) -> str | None:
-    """Return the path in a clone URL, such as ``owner/name``; None when it is no URL of a repository on a server."""
-    match = re.fullmatch(r"(?:\w+://[^/]+/|[^/:]+:)([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", clone_url, re.ASCII)
+def repository_of(text: str) -> str | None:
+    """Return the path in a clone URL, or ``owner/name`` as it is; None when it is no repository on a server."""
+    match = re.fullmatch(r"(?:\w+://[^/]+/|[^/:]+:)?([\w.-]+(?:/[\w.-]+?)+?)(?:\.git)?/?", text, re.ASCII)
     return match[1] if match else None

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text, variables
-from mogplex_ci.platforms.system import System, is_set, once
+from mogplex_ci.platforms.system import System, once
 from mogplex_ci.sanitize import CleanText, SafeText
 
 # Running a build again makes a new one. Build numbers may repeat, for their format can be changed; the build's address
 # holds its id.
 TEAMCITY: Final = System(
     "teamcity",
-    is_set("TEAMCITY_VERSION"),
+    "TEAMCITY_VERSION",
     parts="BUILD_NUMBER BUILD_URL TEAMCITY_PROJECT_NAME TEAMCITY_BUILDCONF_NAME",
     label="TEAMCITY_PROJECT_NAME TEAMCITY_BUILDCONF_NAME BUILD_NUMBER",
     attempt=once,
