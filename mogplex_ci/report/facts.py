@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
+_ROOM_FOR_MARK: Final = 100
+"""Characters for the words that say how much is missing."""
 BRANCH_LIMIT: Final = 255
 ARTIFACT_LIMIT: Final = 50_000
 """Characters of the output ``artifact``; a longer one is in the file only."""
@@ -57,9 +59,6 @@ _AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
 """Results of which the agent's last line may tell the reason."""
 FOLLOW: Final = "runs events {} --follow"
 CANCEL: Final = "runs cancel {}"
-_WHILE_IT_GOES_ON: Final[dict[LiteralString, LiteralString]] = {"follow the run": FOLLOW, "cancel the run": CANCEL}
-_WHEN_IT_IS_OVER: Final[dict[LiteralString, LiteralString]] = {"read the run's events again": "runs events {}"}
-"""Purposes and arguments of commands."""
 _COMMIT: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
@@ -310,7 +309,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         annotation=annotation,
         error_code=safe.identifier(result.error_code),
         problems=tuple(problem(safe, fault) for fault in result.problems),
-        duration=result.duration,
+        duration=round(result.duration, 3),
         requests=result.requests_sent,
         dry_run=safe.sentence("Dry run: nothing was sent, and ", played, " was played.") if played else None,
         title=safe.clean(first_line(task), limit=TITLE_LIMIT),
@@ -336,7 +335,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         preview_url=_preview(result, safe),
         changed=timeline.outcome.changed,
         has_work=has_work,
-        message=_last_words(timeline, safe),
+        message=safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK) or None,
         started=timestamp(timeline.started) if timeline.started else None,
         events=timeline.event_count,
         events_missing=timeline.is_incomplete,
@@ -444,9 +443,12 @@ def _next_steps(
     if branch is not None:
         command = safe.sentence("git fetch origin ", branch, " && git switch ", branch)
         yield NextStep("look at the work", command)
-    steps = _WHILE_IT_GOES_ON if result.run_goes_on else _WHEN_IT_IS_OVER
-    for purpose, arguments in steps.items():
-        yield NextStep(purpose, command_line(arguments, result.run.id, inputs.base_url, safe))
+    run = result.run.id, inputs.base_url, safe
+    if result.run_goes_on:
+        yield NextStep("follow the run", command_line(FOLLOW, *run))
+        yield NextStep("cancel the run", command_line(CANCEL, *run))
+    else:
+        yield NextStep("read the run's events again", command_line("runs events {}", *run))
 
 
 def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: Sanitizer) -> SafeText:
@@ -462,25 +464,17 @@ def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: San
     return safe.sentence(_DOCKER, "-e " if server else "", *address, IMAGE, " ", given)
 
 
-def _last_words(timeline: Timeline, safe: Sanitizer) -> CleanText | None:
-    """Return the agent's last words, at most ``MESSAGE_LIMIT`` characters of them."""
-    texts = (safe.clean(timeline.last_words or "", limit=limit) for limit in (MESSAGE_LIMIT, MESSAGE_LIMIT - 100))
-    return next(text for text in texts if len(text) <= MESSAGE_LIMIT) or None
-
-
 def _github(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None) -> SafeText | None:
     return safe.url(f"https://github.com/{repo}/{page}/{quote(name)}") if repo and name else None
 
 
 def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
     """Return the name of the scenario, or the path of the file, that a dry run plays; None when there is none."""
-    match inputs.dry_run:
-        case False:
-            return None
-        case True | str() as name:
-            return safe.line("the scenario {}", "success" if name is True else name)
-        case path:
-            return _path(path, platform, safe)
+    if not inputs.dry_run:
+        return None
+    if isinstance(inputs.dry_run, Path):
+        return _path(inputs.dry_run, platform, safe)
+    return safe.line("the scenario {}", "success" if inputs.dry_run is True else inputs.dry_run)
 
 
 def _path(path: Path, platform: Platform, safe: Sanitizer) -> SafeText | None:
@@ -507,30 +501,21 @@ def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
 
 def _output(told: Told, facts: Facts, safe: Sanitizer) -> CleanText | None:
     """Return the value as the text that an output is; of a list, how long it is."""
-    value: object = getattr(facts, told.fact) if told.fact else None
-    if told.fact == "artifact" and len(facts.artifact or "") > ARTIFACT_LIMIT:
-        return None
-    if isinstance(value, tuple):
-        value = len(value) or None
-    if isinstance(value, bool):
-        return safe.identifier("true" if value else "false")
-    if isinstance(value, int | float | Result):
-        return safe.identifier(str(plain(value, digits=0)))
-    return value if isinstance(value, CleanText) else None
+    match getattr(facts, told.fact) if told.fact else None:
+        case CleanText() as text:
+            return None if told.output == "artifact" and len(text) > ARTIFACT_LIMIT else text
+        case bool(flag):
+            return safe.identifier(str(flag).lower())
+        case float(seconds):
+            return safe.identifier(str(round(seconds)))
+        case tuple(items):
+            return safe.identifier(str(len(items))) if items else None
+        case word:
+            return safe.identifier(word)
 
 
 def _row(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
     """Return a run as an object of the output ``results``."""
-    told = {name: plain(getattr(run.facts, OUTPUTS[name].fact), digits=0) for name in _IN_RESULTS}
+    values = {name: getattr(run.facts, OUTPUTS[name].fact) for name in _IN_RESULTS}
+    told = {name: round(value) if isinstance(value, float) else value for name, value in values.items()}
     return {"repo": safe.repo(run.repo) if run.repo else None, "task": run.task, **told}
-
-
-def plain(value: object, *, digits: int) -> object:
-    """Return a fact as JSON has it; seconds with so many ``digits``."""
-    match value:
-        case Result():
-            return value.value
-        case float():
-            return round(value, digits or None)
-        case _:
-            return value

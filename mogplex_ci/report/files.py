@@ -11,7 +11,7 @@ from typing import Final
 from mogplex_ci.models import Event, EventKind, Run
 from mogplex_ci.outputs import IN_FILE
 from mogplex_ci.report import FileReport
-from mogplex_ci.report.facts import Facts, GateFacts, RoundFacts, RunFacts, StepFacts, plain
+from mogplex_ci.report.facts import Facts, GateFacts, RoundFacts, RunFacts, StepFacts
 from mogplex_ci.report.text import NAME_LIMIT
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.timeline import PhaseSpan, ToolUse
@@ -193,7 +193,7 @@ def _in_file(value: object, safe: Sanitizer) -> object:
         case tuple():
             return [_in_file(item, safe) for item in value]
         case _:
-            return plain(value, digits=3)
+            return value
 
 
 class ArtifactFile(FileReport):
