@@ -14,16 +14,7 @@ from urllib.parse import quote
 
 from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS, Told
 from mogplex_ci.platforms.event_words import event_text
-from mogplex_ci.report.text import (
-    ENDINGS,
-    NAME_LIMIT,
-    TITLE_LIMIT,
-    capitalized,
-    first_line,
-    join_present,
-    last_line,
-    problem,
-)
+from mogplex_ci.report import text
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration, timestamp
@@ -59,6 +50,9 @@ _AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
 """Results of which the agent's last line may tell the reason."""
 FOLLOW: Final = "runs events {} --follow"
 CANCEL: Final = "runs cancel {}"
+_WHILE_IT_GOES_ON: Final[dict[LiteralString, LiteralString]] = {"follow the run": FOLLOW, "cancel the run": CANCEL}
+_WHEN_IT_IS_OVER: Final[dict[LiteralString, LiteralString]] = {"read the run's events again": "runs events {}"}
+"""Purposes and arguments of commands."""
 _COMMIT: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
@@ -88,7 +82,7 @@ class GateFacts(NamedTuple):
 
     def with_items(self, safe: Sanitizer) -> SafeText:
         """Return what was found, and the first of the items."""
-        names = join_present(", ", *self.items[:ITEMS_IN_LINE], "…" if len(self.items) > ITEMS_IN_LINE else None)
+        names = text.join_present(", ", *self.items[:ITEMS_IN_LINE], "…" if len(self.items) > ITEMS_IN_LINE else None)
         return safe.sentence(self.found, ": " if names else None, *names)
 
 
@@ -189,17 +183,17 @@ class Facts(NamedTuple):
     @property
     def mark(self) -> LiteralString:
         """One character for good, bad or neither."""
-        return ENDINGS[self.result][0]
+        return text.ENDINGS[self.result][0]
 
     @property
     def headline(self) -> LiteralString:
         """How the step ended, in a few words."""
-        return ENDINGS[self.result][1]
+        return text.ENDINGS[self.result][1]
 
     @property
     def says_more(self) -> bool:
         """Whether ``cause`` tells more than the headline does."""
-        return capitalized((self.cause or "").removeprefix("The ")) != self.headline
+        return text.capitalized((self.cause or "").removeprefix("The ")) != self.headline
 
     def listed(self) -> dict[LiteralString, CleanText | LiteralString | int]:
         """Return names and values of everything that is known, as far as it is short."""
@@ -281,8 +275,8 @@ class StepFacts(NamedTuple):
         ends = [(run, run.facts) for run in self.runs]
         columns: dict[LiteralString, list[CleanText]] = {
             "Result": [safe.sentence(end.mark, " ", Untrusted(end.result.value)) for _, end in ends],
-            "Repository": [safe.clean(run.repo or "", limit=NAME_LIMIT) for run, _ in ends],
-            "Task": [safe.clean(run.task or "", limit=NAME_LIMIT) for run, _ in ends],
+            "Repository": [safe.clean(run.repo or "", limit=text.NAME_LIMIT) for run, _ in ends],
+            "Task": [safe.clean(run.task or "", limit=text.NAME_LIMIT) for run, _ in ends],
             "Time": [duration(end.duration) if end.run_id else none for _, end in ends],
             "Pull request": [
                 end.pull_request_link or (safe.line("no change") if end.changed is False else none) for _, end in ends
@@ -308,11 +302,11 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         error=error,
         annotation=annotation,
         error_code=safe.identifier(result.error_code),
-        problems=tuple(problem(safe, fault) for fault in result.problems),
+        problems=tuple(text.problem(safe, fault) for fault in result.problems),
         duration=round(result.duration, 3),
         requests=result.requests_sent,
         dry_run=safe.sentence("Dry run: nothing was sent, and ", played, " was played.") if played else None,
-        title=safe.clean(first_line(task), limit=TITLE_LIMIT),
+        title=safe.clean(text.first_line(task), limit=text.TITLE_LIMIT),
         task=safe.clean(task, limit=MESSAGE_LIMIT),
         attempt=_attempt(platform, safe),
         run_id=safe.identifier(run.id) if run else None,
@@ -356,19 +350,17 @@ def _why(result: RunResult, safe: Sanitizer) -> tuple[SafeText | None, SafeText 
     """Return the cause, the cause with its detail, and that with all else that one annotation says."""
     if not result.cause:
         return None, None, None
-    cause = safe.message(capitalized(result.cause))
-    error = safe.sentence(cause, ": ", result.detail) if result.detail else cause
-    words = result.timeline.last_words if result.result in _AGENT_KNOWS_WHY else None
-    last = last_line(words.text) if words else ""
-    said: tuple[Part, ...] = (" The agent's last line: ", Untrusted(last), _full_stop(last)) if last else ()
+    error = text.reason(safe, result.cause, result.detail)
+    last = text.last_line(result.timeline.last_words) if result.result in _AGENT_KNOWS_WHY else ""
+    said: list[Part] = [" The agent's last line: ", Untrusted(last), _full_stop(last)] if last else []
     goes_on = result.run_goes_on and result.result is not Result.PAUSED
     still: Part = " The run is still running; this step stopped following it." if goes_on else None
-    advice: tuple[Part, ...] = (" ", Untrusted(result.remedy)) if result.remedy else ()
-    return cause, error, safe.sentence(error, _full_stop(error), *said, still, *advice)
+    advice = text.behind(" ", Untrusted(result.remedy) if result.remedy else None)
+    return text.reason(safe, result.cause, None), error, safe.sentence(error, _full_stop(error), *said, still, *advice)
 
 
-def _full_stop(text: str) -> LiteralString:
-    return "" if text.endswith((".", "!", "?", "…")) else "."
+def _full_stop(words: str) -> LiteralString:
+    return "" if words.endswith((".", "!", "?", "…")) else "."
 
 
 def _event_sha256(
@@ -404,8 +396,8 @@ def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
     return GateFacts(
         name=safe.message(gate.name),
         passed=gate.passed,
-        expected=safe.message(capitalized(gate.expected)),
-        found=safe.message(capitalized(gate.found)),
+        expected=safe.message(text.capitalized(gate.expected)),
+        found=safe.message(text.capitalized(gate.found)),
         remedy=safe.message(gate.remedy) if gate.remedy and not gate.passed else None,
         error_code=None if gate.passed else safe.identifier(gate.error_code),
         items=tuple(safe.clean(item, limit=ITEM_LIMIT) for item in _with_links(gate)),
@@ -415,7 +407,7 @@ def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
 def faults_line(gates: Iterable[Gate], safe: Sanitizer) -> SafeText:
     """Return what gates rejected in one line, without addresses: ``A check failed: test``."""
     found = [gate_facts(gate._replace(links=()), safe).with_items(safe) for gate in gates if not gate.passed]
-    return safe.sentence(*join_present("; ", *found)) if found else safe.line("All gates passed")
+    return safe.sentence(*text.join_present("; ", *found)) if found else safe.line("All gates passed")
 
 
 def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
@@ -438,25 +430,26 @@ def _next_steps(
     result: RunResult, safe: Sanitizer, branch: SafeText | None, inputs: ActionInputs | None
 ) -> Iterator[NextStep]:
     """Yield what may be done next; ``branch`` is the one to look at, if there is anything on it."""
-    if result.run is None or inputs is None or inputs.dry_run:  # no service knows a run that was only played
+    if result.run is None or inputs is None or inputs.dry_run:
         return
     if branch is not None:
-        command = safe.sentence("git fetch origin ", branch, " && git switch ", branch)
-        yield NextStep("look at the work", command)
-    run = result.run.id, inputs.base_url, safe
-    if result.run_goes_on:
-        yield NextStep("follow the run", command_line(FOLLOW, *run))
-        yield NextStep("cancel the run", command_line(CANCEL, *run))
-    else:
-        yield NextStep("read the run's events again", command_line("runs events {}", *run))
+        yield NextStep("look at the work", safe.sentence("git fetch origin ", branch, " && git switch ", branch))
+    steps = _WHILE_IT_GOES_ON if result.run_goes_on else _WHEN_IT_IS_OVER
+    for purpose, arguments in steps.items():
+        if command := command_line(arguments, result.run.id, inputs, safe):
+            yield NextStep(purpose, command)
 
 
-def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: Sanitizer) -> SafeText:
-    """Return a command of this program, for the machine on which the log is read.
+def command_line(
+    arguments: LiteralString, run_id: str, inputs: ActionInputs | None, safe: Sanitizer
+) -> SafeText | None:
+    """Return a command of this program about a run; None in a dry run, whose run no service knows.
 
-    That one has the program if this is its terminal; else it needs nothing but Docker.
+    The machine on which the log is read has the program if this is its terminal; else it needs nothing but Docker.
     """
-    server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
+    if inputs is None or inputs.dry_run:
+        return None
+    server = safe.url(inputs.base_url) if inputs.base_url.rstrip("/") != DEFAULT_BASE_URL else None
     address: tuple[Part, ...] = ("MOGPLEX_URL=", server, " ") if server else ()
     given = safe.line(arguments, run_id)
     if sys.stdout.isatty() and Path(sys.argv[0]).name in ("mogplex", "mogplex-ci"):
@@ -502,8 +495,8 @@ def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
 def _output(told: Told, facts: Facts, safe: Sanitizer) -> CleanText | None:
     """Return the value as the text that an output is; of a list, how long it is."""
     match getattr(facts, told.fact) if told.fact else None:
-        case CleanText() as text:
-            return None if told.output == "artifact" and len(text) > ARTIFACT_LIMIT else text
+        case CleanText() as value:
+            return None if told.output == "artifact" and len(value) > ARTIFACT_LIMIT else value
         case bool(flag):
             return safe.identifier(str(flag).lower())
         case float(seconds):

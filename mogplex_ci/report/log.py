@@ -25,26 +25,13 @@ from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import Update
-from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
+from mogplex_ci.sanitize import SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
-LAST_LINES: Final = 30
-"""Lines at the end of a run's log that are shown even if the log is too long."""
 _LEAST_ROOM: Final = 20_000
-SAID_AT_ONCE: Final = (
-    *(
-        u.NextKey,
-        u.Retrying,
-        u.NextRound,
-        u.Started,
-        u.StatusChanged,
-        u.UnknownStatus,
-        u.EventsMissing,
-        u.Trouble,
-        u.Recovered,
-    ),
-    *(u.Cancelling, u.CancelFailed, Waiting),
-)
+_WayToRun = Waiting | u.NextKey | u.Started | u.Retrying | u.NextRound
+_News = u.StatusChanged | u.UnknownStatus | u.EventsMissing | u.Trouble | u.Recovered
+TurningPoint = _WayToRun | _News | u.Cancelling | u.CancelFailed
 """Updates that are a line of the log as soon as they come, also of one run of many."""
 
 
@@ -120,11 +107,10 @@ class Log(Report):
         kept.first_of_update = None
         log.on(update)
         if isinstance(update, Waiting) and isinstance(update.error, RateLimitedError):
-            if self._elapsed() >= self._wait_ends:  # the other runs that wait say nothing new
-                reason = text.reason(self._safe, update.error.cause, update.error.detail)
-                self._out.say(reason, "; the next try to start is in ", duration(update.seconds))
-                self._wait_ends = self._elapsed() + update.seconds
-        elif isinstance(update, SAID_AT_ONCE) and kept.first_of_update:
+            if self._elapsed() < self._wait_ends:
+                return  # another run has said that all of them wait
+            self._wait_ends = self._elapsed() + update.seconds
+        if isinstance(update, TurningPoint) and kept.first_of_update:
             self._out.say(name, " ", kept.first_of_update)
 
     def heartbeat(self, counts: SafeText) -> None:
@@ -139,8 +125,8 @@ class Log(Report):
         log, kept = self._runs.pop(run.name)
         facts = run.facts
         log.end(facts)
-        link: tuple[Part, ...] = (": ", facts.pull_request_link) if facts.pull_request_link else ()
-        took = (" after ", duration(facts.duration)) if facts.run_id else ()
+        took = text.behind(" after ", duration(facts.duration) if facts.run_id else None)
+        link = text.behind(": ", facts.pull_request_link)
         self._out.say(run.name, " ", facts.mark, " ", facts.headline, *took, *link)
         if facts.exit_code != 0 and facts.annotation:
             self._out.annotate(Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.annotation))
@@ -167,28 +153,26 @@ class Log(Report):
 
 
 class _Kept(Platform):
-    """Keeps the lines of one run's log until they are shown in one group; of a long log, its beginning and its end."""
+    """Keeps the lines of one run's log until they are shown in one group; of a long log, its end."""
 
     def __init__(self, safe: Sanitizer, room: int) -> None:
-        """``room`` is the bytes that are kept besides the last lines."""
+        """``room`` is the characters that are kept."""
         super().__init__(System("kept"), {}, io.StringIO())
         self._safe = safe
         self._room = room
-        self._first: list[SafeText] = []
-        self._last: deque[SafeText] = deque(maxlen=LAST_LINES)
+        self._lines: deque[SafeText] = deque()
         self._dropped = 0
         self.first_of_update: SafeText | None = None
         """The first line since it was last set to None."""
 
     def line(self, text: SafeText) -> None:
-        """Keep a line."""
+        """Keep a line, in place of the oldest ones when there is no room for all."""
         self.first_of_update = self.first_of_update or text
-        self._room -= len(text.encode())
-        if self._room > 0:
-            self._first.append(text)
-            return
-        self._dropped += len(self._last) == LAST_LINES
-        self._last.append(text)
+        self._lines.append(text)
+        self._room -= len(text)
+        while self._room < 0:
+            self._room += len(self._lines.popleft())
+            self._dropped += 1
 
     def open_group(self, title: SafeText) -> None:
         """Keep the title as a line: groups do not nest."""
@@ -201,4 +185,4 @@ class _Kept(Platform):
     def all(self) -> list[SafeText]:
         """Return all lines that were kept."""
         dropped = [self._safe.sentence("… ", count(self._dropped, "line"), " left out")] if self._dropped else []
-        return [*self._first, *dropped, *self._last]
+        return [*dropped, *self._lines]

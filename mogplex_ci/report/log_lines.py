@@ -17,7 +17,7 @@ DETAILS_LIMIT: Final = 2_000_000
 ANNOTATIONS_LIMIT: Final = 10
 """Annotations of one level; GitHub drops what comes after."""
 LOCATIONS_LIMIT: Final = 5
-"""How many of these may be the agent's findings in files; the others say how the step went."""
+"""Annotations from which on the agent's findings in files get none: the others say how the step went."""
 _WANTED: Final = {"errors": frozenset({Level.ERROR}), "none": frozenset[Level]()}
 """The levels that a value of the input ``annotations`` lets through, where these are not all."""
 
@@ -34,7 +34,6 @@ class LogLines:
         self._levels = frozenset(Level)
         """Annotations that are wanted; the others are lines."""
         self._annotated: Counter[Level] = Counter()
-        self._located: Counter[Level] = Counter()
         self._room = room
         self._says_full = False
 
@@ -64,12 +63,10 @@ class LogLines:
         """Annotate a line of a file of this repository with what the agent says about it."""
         path = self.safe.path(location.path)
         level = Level.WARNING if location.is_problem else Level.NOTICE
-        is_room = self._annotated[level] < ANNOTATIONS_LIMIT and self._located[level] < LOCATIONS_LIMIT
-        if path is None or ".." in path.split("/") or level not in self._levels or not is_room:
-            return
-        self._annotated[level] += 1
-        self._located[level] += 1
-        self.platform.annotate(level, self.safe.line("Agent"), message, Place(path, location.line))
+        is_room = level in self._levels and self._annotated[level] < LOCATIONS_LIMIT
+        if is_room and path is not None and ".." not in path.split("/"):
+            self._annotated[level] += 1
+            self.platform.annotate(level, self.safe.line("Agent"), message, Place(path, location.line))
 
     def below(self, words: EntryText) -> list[SafeText]:
         """Return the lines for what an entry's own line leaves out; none once the log has no room for them."""

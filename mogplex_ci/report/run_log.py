@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import LiteralString, assert_never
 
 from mogplex_ci.api.retry import Waiting
@@ -29,7 +29,7 @@ from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall, ToolUse
 from mogplex_ci.run.updates import Update
-from mogplex_ci.sanitize import Part, SafeText, clock, count, duration
+from mogplex_ci.sanitize import SafeText, clock, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 
@@ -110,8 +110,9 @@ class RunLog:
             case u.Heartbeat():
                 self._heartbeat(update)
             case u.ChecksAwaited(commit, complete, total, names):
-                waits_for = (", waiting for ", *text.join_present(", ", *names[:ITEMS_IN_LINE])) if names else ()
-                self._say("Checks of ", Untrusted(commit[:7]), ": ", complete, " of ", total, " complete", *waits_for)
+                done = self._safe.line("Checks of {}: {} of {} complete", commit[:7], complete, total)
+                waits_for = text.join_present(", ", *names[:ITEMS_IN_LINE])
+                self._say(done, ", waiting for " if waits_for else None, *waits_for)
             case u.GateJudged(gate):
                 self._gate(gate_facts(gate, self._safe))
             case u.Cancelling(run):
@@ -135,10 +136,9 @@ class RunLog:
             self._out.annotate(Level.ERROR, "Mogplex", rejected)
         if facts.rounds and facts.rounds[-1].ended:
             self._say("No further round: ", facts.rounds[-1].ended)
-        figures: tuple[Part, ...] = ()
-        if facts.run_id:
-            figures = (", ", count(facts.events, "event"), ", ", count(facts.requests, "request"))
-        self._say(facts.mark, " ", facts.headline, " after ", duration(facts.duration), *figures)
+        figures = [count(facts.events, "event"), count(facts.requests, "request")] if facts.run_id else []
+        took = self._safe.sentence(facts.mark, " ", facts.headline, " after ", duration(facts.duration))
+        self._say(*text.join_present(", ", took, *figures))
         self._delivery(facts)
         for problem in facts.problems:
             self._out.annotate(Level.ERROR, "Mogplex", problem)
@@ -166,14 +166,14 @@ class RunLog:
         self._say("Starting a run on ", repo, ", idempotency key ", Untrusted(starting.key))
 
     def _next_key(self, update: u.NextKey) -> None:
-        run = update.run
+        run, line = update.run, self._safe.line
         if run is None:
-            found: tuple[Part, ...] = ("The key belongs to an earlier, different request",)
+            found = line("The key belongs to an earlier, different request")
         elif update.never_queued:
-            found = ("Run ", Untrusted(run.id), " was never queued")
+            found = line("Run {} was never queued", run.id)
         else:
-            found = ("Run ", Untrusted(run.id), " of an earlier attempt has ended (", Untrusted(run.status), ")")
-        self._say(*found, "; next idempotency key: ", Untrusted(update.key))
+            found = line("Run {} of an earlier attempt has ended ({})", run.id, run.status)
+        self._say(found, "; next idempotency key: ", Untrusted(update.key))
 
     def _started(self, started: u.Started) -> None:
         run, is_joined = started.run, (started.unexpected or started.joined) and not started.followed
@@ -189,13 +189,12 @@ class RunLog:
         self._warn("Joined run", message) if is_joined else self._out.line(message)
         if started.agent_ignored:
             self._warn("Agent", self._safe.line("This service does not know agents: the agent input was not used"))
-        self._say("Branch: ", *text.branch_words(run), *((", harness: ", run.harness) if run.harness else ()))
-        if self._inputs is None or self._inputs.dry_run:
-            return
-        self._say("To follow the run elsewhere: ", command_line(FOLLOW, run.id, self._inputs.base_url, self._safe))
-        url = self._safe.url(f"{self._inputs.base_url.rstrip('/')}/api/v1/mogplex/runs/{run.id}")
-        if url is not None:
-            self._out.platform.link(self._safe.line("Mogplex run {}", run.id), url)
+        self._say("Branch: ", *text.branch_words(run), *text.behind(", harness: ", run.harness))
+        if self._inputs and (command := command_line(FOLLOW, run.id, self._inputs, self._safe)):
+            self._say("To follow the run elsewhere: ", command)
+            url = self._safe.url(f"{self._inputs.base_url.rstrip('/')}/api/v1/mogplex/runs/{run.id}")
+            if url is not None:
+                self._out.platform.link(self._safe.line("Mogplex run {}", run.id), url)
 
     def _another_run(self, update: u.Retrying | u.NextRound) -> None:
         """Say why another run follows; its times count anew."""
@@ -228,32 +227,30 @@ class RunLog:
         is_cancelled = self._inputs is not None and self._inputs.on_pause == "cancel"
         what = "on-pause cancels it" if is_cancelled else "it waits for a person's answer in Mogplex"
         self._say("The run is paused: ", what)
-        if asks is not None and asks.summary:
+        if asks and asks.summary:
             self._say("It asks: ", asks.summary)
-        if asks is not None and (url := self._safe.url(asks.preview_url)):
+        if asks and (url := self._safe.url(asks.preview_url)):
             self._say("Preview: ", url)
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         call = self._activity.call
-        doing: tuple[Part, ...] = (" (", *call, ")") if call else ()
         still = self._safe.sentence("Still ", self._activity.state(beat.run), " after ", duration(beat.elapsed))
-        self._say(still, ", ", duration(beat.silence), " since the last event", *doing)
+        silent = self._safe.sentence(still, ", ", duration(beat.silence), " since the last event")
+        self._say(silent, *([" (", *call, ")"] if call else []))
 
     def _events_missing(self, update: u.EventsMissing) -> None:
         self._show_open_calls(ended=True)
-        followed: Part = ". The run is followed to its end by its status"
-        which: Sequence[Part] = ("The service no longer lists some events: they are missing here", followed)
+        followed: LiteralString = ". The run is followed to its end by its status"
+        words: LiteralString = "The service no longer lists some events: they are missing here" + followed
         if update.out_of_time:
-            which = ("The timeout left no time to show the last events",)
+            words = "The timeout left no time to show the last events"
         elif update.later_ones:
-            which = ("The service lists the first ", FEED_LIMIT, " events only: later ones are missing here", followed)
-        self._warn("Events missing", self._safe.sentence(*which))
+            words = "The service lists the first {} events only: later ones are missing here" + followed
+        self._warn("Events missing", self._safe.line(words, FEED_LIMIT))
 
     def _cancel_failed(self, failed: u.CancelFailed) -> None:
-        by_hand: tuple[Part, ...] = ()
-        if failed.run and self._inputs and not self._inputs.dry_run:
-            command = command_line(CANCEL, failed.run.id, self._inputs.base_url, self._safe)
-            by_hand = (". To cancel it by hand: ", command)
+        command = command_line(CANCEL, failed.run.id, self._inputs, self._safe) if failed.run else None
+        by_hand = text.behind(". To cancel it by hand: ", command)
         message = self._safe.sentence("The run may go on. ", self._reason(failed.error), *by_hand)
         self._warn("Run not cancelled", message)
 

@@ -1,6 +1,7 @@
 """The job summary: markdown that says how the step ended, why, and what to do next."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci.platforms.base import Platform
@@ -9,7 +10,7 @@ from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
 from mogplex_ci.report.text import NAME_LIMIT, title_of
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import ToolCall
-from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count, duration
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
 
 LIMIT: Final = 1_000_000
@@ -18,8 +19,9 @@ LIMIT_OF_RUNS: Final = LIMIT * 8 // 10
 """Bytes of the summary for the parts of several runs; the table and the chart have the rest."""
 TALL: Final = 12
 """Tasks from which on the chart is folded."""
+_DAY_ONE: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Mermaid wants a date with each time: of the beginning."""
 _LAST_SECOND: Final = 30 * 86_400.0
-"""Mermaid wants a date with each time; the chart's dates are days of one month."""
 
 
 class Detail(NamedTuple):
@@ -106,23 +108,13 @@ def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
 
 def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown:
     """Return the summary in as much detail as ``limit`` bytes hold."""
-    *details, least = DETAILS
-    for detail in details:
-        markdown = Markdown.joined("\n", _parts(facts, safe, detail))
+    sections = (_top, why, rounds, gates, last_words, _next, _time, _tools, _ids)
+    for detail in DETAILS:
+        parts = [part for section in sections for part in section(facts, safe, detail)]  # each ends with a line feed
+        markdown = Markdown.joined("\n", parts)
         if len(markdown.encode()) <= limit:
-            return markdown
-    return Markdown.joined("\n", _parts(facts, safe, least))
-
-
-def _parts(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
-    """Yield the parts, each of which ends with a line feed. One that fails must not cost the others."""
-    parts: list[Callable[[Facts, Sanitizer, Detail], Iterator[Markdown]]]
-    parts = [_top, why, rounds, gates, last_words, _next, _time, _tools, _ids]
-    for part in parts:
-        try:
-            yield from list(part(facts, safe, detail))
-        except Exception:
-            yield Markdown.of("A part of this summary cannot be shown.\n")
+            break
+    return markdown
 
 
 def _top(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
@@ -167,12 +159,10 @@ def why(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
 def gates(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     """Yield what was required of the run, and for each gate that failed what was expected and what to do."""
     for gate in facts.gates:
-        if gate.passed:
-            yield Markdown.of("- ✔ **{}**: {}\n", gate.name, gate.found)
-            continue
-        expected = Markdown.of("Expected: {}. {}", gate.expected, gate.remedy or Markdown.of(""))
-        yield Markdown.of("- ✘ **{}**: {}. {}\n", gate.name, gate.found, expected)
-        if gate.items:
+        expected = Markdown.of(". Expected: {}. {}", gate.expected, gate.remedy or Markdown.of(""))
+        end = Markdown.of("") if gate.passed else expected
+        yield Markdown.of("- {} **{}**: {}{}\n", Markdown.of("✔" if gate.passed else "✘"), gate.name, gate.found, end)
+        if gate.items and not gate.passed:
             yield Markdown.of("\n{}\n", safe.fence(Untrusted("\n".join(gate.items)), limit=detail.text))
 
 
@@ -259,7 +249,7 @@ def gantt(facts: Facts, safe: Sanitizer, *, most_calls: int) -> Markdown | None:
 def chart_of(lines: Iterable[Markdown], seconds: float) -> Markdown:
     """Return sections and bars as a mermaid chart that spans ``seconds``."""
     head = [
-        Markdown.of("```mermaid\ngantt\n  dateFormat YYYY-MM-DD HH:mm:ss.SSS"),
+        Markdown.of("```mermaid\ngantt\n  dateFormat YYYY-MM-DD[T]HH:mm:ss.SSS[Z]"),
         Markdown.of("  axisFormat %H:%M:%S" if seconds >= 3600 else "  axisFormat %M:%S"),
         Markdown.of("  todayMarker off"),
     ]
@@ -280,12 +270,7 @@ def chart_bar(label: Markdown, tag: LiteralString, started: float, ended: float)
 
 def _time_of(seconds: float) -> Markdown:
     """Return a time as mermaid reads it, which it takes for one in the reader's own time zone."""
-    milliseconds = round(min(max(seconds, 0.0), _LAST_SECOND) * 1000)
-    whole, milliseconds = divmod(milliseconds, 1000)
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    day, hour = divmod(hours, 24)
-    return Markdown.of("2000-01-{:02} {:02}:{:02}:{:02}.{:03}", day + 1, hour, minute, second, milliseconds)
+    return Markdown.of("{}", timestamp(_DAY_ONE + timedelta(seconds=min(max(seconds, 0.0), _LAST_SECOND))))
 
 
 def folded(title: Markdown, content: Markdown) -> Markdown:

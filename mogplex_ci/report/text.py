@@ -56,7 +56,7 @@ def count_of_runs(counts: FleetCounts, seconds_to_start: float, safe: Sanitizer)
 
     ``seconds_to_start`` is the time until the token may start another; 0 if none waits for that.
     """
-    wait: tuple[Part, ...] = ("; next start in ", duration(seconds_to_start)) if seconds_to_start else ()
+    wait = behind("; next start in ", duration(seconds_to_start) if seconds_to_start else None)
     return safe.sentence(safe.line("Runs: {} done, {} running, {} queued", *counts), *wait)
 
 
@@ -83,9 +83,10 @@ def first_line(task: str) -> str:
     return next(filter(None, lines), "")
 
 
-def last_line(words: str) -> str:
+def last_line(words: Untrusted | None) -> str:
     """Return the last line of the agent's words that says something; empty when there is none."""
-    return next((line.strip() for line in reversed(words.splitlines()) if re.search(r"\w", line)), "")
+    lines = words.text.splitlines() if words else []
+    return next((line.strip() for line in reversed(lines) if re.search(r"\w", line)), "")
 
 
 def branch_words(run: Run) -> list[Part]:
@@ -100,6 +101,11 @@ def join_present(separator: LiteralString, *parts: Part) -> list[Part]:
     """Return the parts that are there, with ``separator`` between them."""
     pieces: list[Part] = [piece for part in parts if part for piece in (separator, part)]
     return pieces[1:]
+
+
+def behind(separator: LiteralString, part: Part) -> list[Part]:
+    """Return ``part`` behind ``separator``; nothing when it is not there."""
+    return [separator, part] if part else []
 
 
 class Activity:

@@ -20,7 +20,7 @@ from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
 from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
 from mogplex_ci.report.html import HtmlReport
-from mogplex_ci.report.log import SAID_AT_ONCE, Log
+from mogplex_ci.report.log import Log, TurningPoint
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
 from mogplex_ci.run.result import Result, RunResult
@@ -137,7 +137,7 @@ class Recorder:
 
     def on(self, item: Item | None, update: Update) -> None:
         """Record an update. The ids of a single run are written at once: later steps have them in any case."""
-        is_logged = item is None or isinstance(update, SAID_AT_ONCE)
+        is_logged = item is None or isinstance(update, TurningPoint)
         with self._without_progress() if is_logged else contextlib.nullcontext():
             self._each_report(lambda report: report.on(self._names[item], update))
             if isinstance(update, Started):

@@ -317,7 +317,7 @@ def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None
             log.on(names[item], cast("Update", update))
     said = [line for line in stream.getvalue().splitlines() if "limit of 10 starts a minute" in line]
     assert len(said) == 1
-    assert re.search(r"is used up; the next try to start is in (59|1m 0\d)s$", said[0])
+    assert re.search(r"Trying again in (59|1m 0\d)s: .* is used up$", said[0])
 
 
 def test_runs_that_are_polled_share_the_token_without_a_refusal_or_a_word() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any
 
 import pytest
 
 from mogplex_ci.errors import UnreachableError
+from mogplex_ci.report.facts import RunFacts
+from mogplex_ci.report.log import Log
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
@@ -24,8 +27,9 @@ from mogplex_ci.run.updates import (
     UnknownStatus,
     Update,
 )
+from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.github_log import GitHubLog
+from tests.github_log import GitHubLog, read_log
 from tests.unit.report.events import (
     BRANCH,
     PULL_REQUEST,
@@ -37,6 +41,9 @@ from tests.unit.report.events import (
     delivery,
     delta,
     event,
+    facts,
+    github,
+    inputs,
     log_of,
     log_of_each,
     log_of_events,
@@ -487,6 +494,19 @@ def test_annotations_that_are_not_wanted_are_lines(wanted: str, made: list[str])
 def test_never_more_than_ten_annotations_of_a_level() -> None:
     many = [Started(run(), "key-1", joined=True, owned=True)] * 15
     assert levels(log_of(*many)) == ["warning"] * 10
+
+
+def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
+    stream, safe = io.StringIO(), Sanitizer()
+    log, names = Log(github(stream), safe, lambda: 0.0), [safe.line("[run {}]", number) for number in range(100)]
+    log.begin_runs(dict.fromkeys(names, inputs()), 8)
+    log.on(names[0], Feed().arrived(*(event("log", f"{number} " + "word " * 50, number) for number in range(500))))
+    log.end_run(RunFacts(names[0], None, None, facts(), 0.0, 1.0, of=100))
+    (group,) = [group for group in read_log(stream.getvalue()).groups if group.title == "[run 0] The run's log"]
+    assert re.fullmatch(r"… \d{3} lines left out", group.lines[0])
+    assert 19_000 < sum(map(len, group.lines)) < 20_100
+    assert [line for line in group.lines if line.startswith("[08:19]   499 word")]
+    assert group.lines[-1].startswith("To read the run's events again: ")
 
 
 def finding(**payload: Any) -> dict[str, Any]:
