@@ -114,6 +114,7 @@ class GitHubApi:
     def __init__(self, api_url: str, token: str, repository: str, *, diagnostics: RequestLog | None = None) -> None:
         """``api_url`` is such as ``https://api.github.com``; ``repository`` is ``owner/name``."""
         self._transport = Transport(api_url, token, diagnostics=diagnostics)
+        self._graphql = "/../graphql" if api_url.endswith("/v3") else "/graphql"  # GitHub Enterprise Server has /api/v3
         self._repo = f"/repos/{quote(repository, safe='/')}"
         self._seconds = CALL_SECONDS
         self._cached: dict[str, tuple[str, object]] = {}
@@ -216,10 +217,10 @@ class GitHubApi:
     def words(self, node_ids: Sequence[str], *, needs: str) -> list[tuple[str, str] | None]:
         """Return title and body of issues, comments and their like; None for what is not there, or not shown.
 
-        In GraphQL, for REST has no discussions: ``api_url`` has to be without the ``/v3`` of GitHub Enterprise Server.
+        In GraphQL, for REST has no discussions.
         """
         body = {"query": _WORDS, "variables": {"ids": list(node_ids)}}
-        answer = _need(self._send("POST", "/graphql", body, needs), dict)
+        answer = _need(self._send("POST", self._graphql, body, needs), dict)
         nodes = _need(_find(answer, "data", "nodes") or [], list)
         items = [*nodes, *(None for _ in node_ids)][: len(node_ids)]
         return [

@@ -60,7 +60,7 @@ class Judge(NamedTuple):
     """Whom gates ask, and for how long."""
 
     client: Client
-    connect: Callable[[Repo], GitHubApi] | None
+    connect: Callable[[Repo], GitHubApi | None] | None
     """Makes GitHub's API of a repository; None when there is no token for it."""
     clock: Clock
     stop: Stop

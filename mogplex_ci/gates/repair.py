@@ -63,5 +63,5 @@ def reason_to_end(rounds: Sequence[Round], *, most: int, unchanged: bool, branch
     if time_left < LEAST_TIME:
         return "less than a tenth of the timeout is left"
     if branch is None:
-        return "the service does not tell its branch"
+        return "its branch is not known"
     return ""

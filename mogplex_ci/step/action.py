@@ -9,6 +9,7 @@ from mogplex_ci.inputs.flags import flag_parser
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
+from mogplex_ci.report.comment import Comment
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
@@ -37,7 +38,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
             outcome.result = skipped(step, reason)
         else:
             tasks = include_event(step, tasks)
-            recorder.check_files()
+            platform.check_files(key=tasks[0].idempotency_key)
             outcome.result = (_perform_fleet if is_fleet else _perform)(step, tasks)
     recorder.finish(outcome.result)
     return outcome.result.exit_code
@@ -60,7 +61,9 @@ def _perform(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
     (inputs,) = tasks
     recorder, key = step.recorder, key_of(inputs, step.platform)
     if inputs.comment_on is not None and not inputs.dry_run:
-        recorder.comment_on(inputs.comment_on, inputs, key, step.clock, step.stop)
+        github = step.github(inputs, step.platform.repository())
+        comment = Comment(github, inputs.comment_on, inputs.api_key or "", step.clock) if github else None
+        recorder.comment_on(comment, key, step.stop)
     with service_of(step, [inputs]) as (url, token):
         client = Client(url, token, diagnostics=recorder.diagnostics)
         with contextlib.closing(client):

@@ -43,6 +43,15 @@ class Step(NamedTuple):
         """Seconds since the step began."""
         return self.clock.monotonic() - self.began
 
+    def github(self, inputs: ActionInputs, repository: str | None) -> GitHubApi | None:
+        """Return GitHub's API of a repository; None without a token for it, or without the repository's name."""
+        if inputs.github_token is None or repository is None:
+            return None
+        from mogplex_ci.github_api import GitHubApi  # loads urllib3
+
+        url, diagnostics = self.platform.github_api_url, self.recorder.diagnostics
+        return GitHubApi(url, inputs.github_token, repository, diagnostics=diagnostics)
+
 
 @contextlib.contextmanager
 def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[tuple[str, str]]:
@@ -57,7 +66,7 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[tuple[str,
     from mogplex_ci.emulator import Emulator
 
     for task in tasks:
-        step.recorder.show_request(task)
+        step.recorder.log.request(task)
     # A pattern needs a repository that it matches.
     repos = [repo.replace("*", "example").replace("?", "x") for task in tasks for repo in task.repos]
     with Emulator("success" if inputs.dry_run is True else inputs.dry_run, repos=repos) as emulator:
@@ -113,9 +122,13 @@ def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
     wanted = Requirements(
         inputs.require, inputs.allowed_paths, inputs.protected_paths, inputs.artifact, inputs.artifact_schema
     )
+
+    def connect(repo: Repo) -> GitHubApi | None:
+        return step.github(inputs, repo.full_name.text)
+
     judge = Judge(
         client,
-        _github(step, inputs),
+        None if inputs.dry_run or inputs.github_token is None else connect,
         step.clock,
         step.stop,
         step.began + inputs.timeout,
@@ -134,14 +147,3 @@ def _rehearsed_by(inputs: ActionInputs) -> Sequence[Mapping[str, Sequence[str]]]
     from mogplex_ci.emulator.scenario import load_scenario
 
     return () if inputs.dry_run is True else load_scenario(inputs.dry_run).rounds
-
-
-def _github(step: Step, inputs: ActionInputs) -> Callable[[Repo], GitHubApi] | None:
-    """Return what connects to GitHub's API of a repository; None when nothing asks it."""
-    token = inputs.github_token
-    if token is None or inputs.dry_run:
-        return None
-    from mogplex_ci.github_api import GitHubApi
-
-    url, diagnostics = step.platform.github_api_url, step.recorder.diagnostics
-    return lambda repo: GitHubApi(url, token, repo.full_name.text, diagnostics=diagnostics)

@@ -85,18 +85,14 @@ def trust_of(step: Step, inputs: ActionInputs) -> Trust:
     return Trust(inputs.allowed_users, inputs.allowed_bots, may_write)
 
 
-def ask_github(step: Step, inputs: ActionInputs, ask: Callable[[GitHubApi], T], api_url: str | None = None) -> T | None:
+def ask_github(step: Step, inputs: ActionInputs, ask: Callable[[GitHubApi], T]) -> T | None:
     """Return what GitHub answers about the job's own repository; None when there is no token to ask with.
 
     Raises:
         GitHubError: GitHub refuses to answer, or could not within ten seconds.
     """
-    repository = step.platform.repository()
-    if inputs.github_token is None or repository is None:
+    if (github := step.github(inputs, step.platform.repository())) is None:
         return None
-    from mogplex_ci.github_api import GitHubApi  # imports the HTTP stack, which most events do not need here
-
-    github = GitHubApi(api_url or step.platform.github_api_url, inputs.github_token, repository)
     deadline = step.clock.monotonic() + _ASK_SECONDS
     try:
         return finish(retrying(lambda left: ask(github.within(left)), clock=step.clock, deadline=deadline))

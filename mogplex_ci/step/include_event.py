@@ -27,7 +27,7 @@ def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionI
     included = [with_event(task, words) for task in tasks]
     if not inputs.dry_run:
         _check_unchanged(step, inputs, words)
-    step.recorder.show_left_out(event_text(words))
+    step.recorder.log.left_out(event_text(words))
     return included
 
 
@@ -60,9 +60,8 @@ def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...])
     """
     node_ids = [item.node_id for item in words]
     needs = enumeration(sorted({f"{item.permission}: read" for item in words}))
-    api_url = step.platform.github_api_url.removesuffix("/v3")
     try:
-        live = ask_github(step, inputs, lambda github: github.words(node_ids, needs=needs), api_url)
+        live = ask_github(step, inputs, lambda github: github.words(node_ids, needs=needs))
     except GitHubError as error:
         cause = f"the event's text could not be compared with GitHub's: {error.cause}"
         raise ContextChangedError(cause, remedy=error.remedy) from error

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import LiteralString, TypeVar
 
@@ -13,7 +12,6 @@ from mogplex_ci.errors import InternalError, Problem, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import ARTIFACT_FILE, DIAGNOSTICS_FILE, EVENTS_FILE, JUNIT_FILE, PAGE_FILE, RESULT_FILE
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.platforms.event_words import EventText
 from mogplex_ci.report import Report
 from mogplex_ci.report.comment import Comment, CommentReport
 from mogplex_ci.report.diagnostics import Diagnostics
@@ -30,7 +28,7 @@ from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, Value
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.step.plan import Item
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Clock, Stop
+from mogplex_ci.waiting import Stop
 
 T = TypeVar("T")
 
@@ -50,11 +48,11 @@ class Recorder:
         self._inputs: ActionInputs | None = None
         self._ledger: Ledger | None = None
         """None if ``post`` shall cancel nothing."""
-        self._log = Log(platform, sanitizer, elapsed)
-        self._reports: list[Report] = [self._log]
+        self.log = Log(platform, sanitizer, elapsed)
+        self._progress = Progress(None if platform.is_debug else platform.terminal, sanitizer)
+        self._reports: list[Report] = [self.log]
         if not any(platform.env.get(name, "").lower() == "false" for name in ("INPUT_SUMMARY", "MOGPLEX_SUMMARY")):
             self._reports.append(Summary(platform, sanitizer))
-        self._progress: Progress | None = None
         self._names: dict[Item | None, SafeText | None] = {None: None}
         """The runs of a step with several; None is the run of any other step."""
         self._started_at: dict[Item | None, float] = {}
@@ -68,7 +66,7 @@ class Recorder:
             if secret is not None:
                 self._platform.mask(secret)
         self._inputs = inputs
-        self._log.start(inputs)
+        self.log.start(inputs)
         if not inputs.dry_run and inputs.on_interrupt == "cancel":
             self._ledger = Ledger(
                 partial(self._platform.save_state, key=inputs.idempotency_key),
@@ -76,54 +74,41 @@ class Recorder:
                 inputs.api_key or "",
                 self._warn_of_state,
             )
-        self._reports[1:] = reports_for(inputs, self._platform, self.safe)
-        if self._platform.terminal is not None and not self._platform.is_debug:
-            self._progress = Progress(self._platform.terminal, self.safe)
-            self._reports.append(self._progress)
+        self._reports = [self.log, *reports_for(inputs, self._platform, self.safe), self._progress]
         if inputs.output_dir is not None or self._platform.is_debug:
             path = inputs.output_dir / DIAGNOSTICS_FILE if inputs.output_dir else None
             self.diagnostics = Diagnostics(self.safe, path, self._platform.debug)
             self._reports.append(self.diagnostics)
         self._each_report(lambda report: report.begin())
         for problem in warnings:
-            self._log.problem(problem)
+            self.log.problem(problem)
 
     def begin_runs(self, items: Sequence[Item], counts: Callable[[], SafeText]) -> None:
         """Record the runs ``items``, which ``counts`` counts, from now on."""
         self._names = {}
         for item in items:
-            self._names[item] = self._name_of(item)
+            task = (" ", Untrusted(item.inputs.task)) if item.inputs.task else ()
+            parts: tuple[Part, ...] = ("[", item.repo.full_name, *task)
+            name = self.safe.sentence(*parts, "]")
+            is_taken = name in self._names.values()
+            self._names[item] = self.safe.sentence(*parts, " #", item.number, "]") if is_taken else name
         names = {name: item.inputs for item, name in self._names.items() if item and name}
-        self._log.begin_runs(names, items[0].inputs.max_parallel)
-        if self._progress is not None:
-            self._progress.begin_runs(names, counts)
+        self.log.begin_runs(names, items[0].inputs.max_parallel)
+        self._progress.begin_runs(names, counts)
 
-    def comment_on(self, issue: int, inputs: ActionInputs, key: Key, clock: Clock, stop: Stop) -> None:
-        """Keep one comment on an issue or pull request of the job's repository up to date."""
-        from mogplex_ci.github_api import GitHubApi  # loads urllib3
-
-        repository = self._platform.repository()
-        if repository is None or inputs.github_token is None:
-            why = "comment-on is not used: this CI system does not say which repository the job belongs to"
-            self._warn_of_comment(self.safe.line(why))
+    def comment_on(self, comment: Comment | None, key: Key, stop: Stop) -> None:
+        """Keep ``comment`` up to date; None is for a job whose repository is not known."""
+        if comment is None:
+            self.warn(
+                "Comment", "comment-on is not used: this CI system does not say which repository the job belongs to"
+            )
             return
-        github = GitHubApi(self._platform.github_api_url, inputs.github_token, repository, diagnostics=self.diagnostics)
-        comment = Comment(github, issue, inputs.api_key or "", clock)
-        job_url = self.safe.url(self._platform.job_url)
-        warn = self._warn_of_comment
+        job_url, warn = self.safe.url(self._platform.job_url), partial(self.log.warn, "Comment")
         self._reports.append(CommentReport(comment, self.safe, key.base, job_url, stop, warn))
-
-    def show_request(self, inputs: ActionInputs) -> None:
-        """Show the request that would be sent if this were no dry run."""
-        self._log.request(inputs)
 
     def warn(self, title: LiteralString, template: LiteralString, *values: Value) -> None:
         """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""
-        self._log.warn(title, self.safe.line(template, *values))
-
-    def show_left_out(self, event: EventText) -> None:
-        """Show what the event's words have that readers of the page do not see; it is not in the prompt."""
-        self._log.left_out(event)
+        self.log.warn(title, self.safe.line(template, *values))
 
     def follow(self, work: Generator[Update, None, T]) -> T:
         """Record the updates of ``work``, which are about no run of several, until it is done; return its result."""
@@ -138,7 +123,7 @@ class Recorder:
     def on(self, item: Item | None, update: Update) -> None:
         """Record an update. The ids of a single run are written at once: later steps have them in any case."""
         is_logged = item is None or isinstance(update, TurningPoint)
-        with self._without_progress() if is_logged else contextlib.nullcontext():
+        with self._progress.hidden() if is_logged else contextlib.nullcontext():
             self._each_report(lambda report: report.on(self._names[item], update))
             if isinstance(update, Started):
                 self._started_at.setdefault(item, self._elapsed())
@@ -146,29 +131,20 @@ class Recorder:
                     known = RunResult(Result.DETACHED, 0, run=update.run, key=update.key, joined=update.joined)
                     self._set_outputs(early_outputs(facts_of(known, self.safe, self._platform, None), self.safe))
 
-    def check_files(self) -> None:
-        """Find out whether outputs and state can be written, before a run is started.
-
-        Raises:
-            UsageError: a file cannot be written.
-        """
-        self._platform.check_files(key=self._inputs.idempotency_key if self._inputs else None)
-
     def count_runs(self, counts: SafeText) -> None:
         """Record how many runs there are of each kind."""
-        with self._without_progress():
-            self._guarded(lambda: self._log.heartbeat(counts))
+        with self._progress.hidden():
+            self._guarded(lambda: self.log.heartbeat(counts))
 
     def end_run(self, item: Item | None, result: RunResult) -> None:
         """Record how one run of several ended."""
-        with self._without_progress():
+        with self._progress.hidden():
             self._end_run(item, self._facts_of_run(item, result))
         self._close(item, result)
 
     def finish(self, result: RunResult) -> None:
         """Record how the step ended: in the outputs first, for a report may fail."""
-        if self._progress is not None:
-            self._progress.stop()
+        self._progress.stop()
         if None in self._names:
             run = self._facts_of_run(None, result)
             step = StepFacts(run.facts, [run])
@@ -182,10 +158,7 @@ class Recorder:
             step = StepFacts(facts, [self._ended[item] for item in self._names if item in self._ended])
             self._set_outputs(outputs_of(step, self.safe))
         self._each_report(lambda report: report.end(step))
-        try:
-            self._platform.close()
-        except (OSError, UsageError) as error:
-            self._warn_of_file("Report", "the reports for the CI system", error)
+        self._guarded(self._platform.close, "the reports for the CI system")
 
     def _end_run(self, item: Item | None, run: RunFacts) -> None:
         self._each_report(lambda report: report.end_run(run))
@@ -207,67 +180,48 @@ class Recorder:
         task = inputs.task if inputs else None
         return RunFacts(self._names[item], repo, task, facts, began, ended, of=len(self._names))
 
-    def _name_of(self, item: Item) -> SafeText:
-        """Return repository and task, and the number too where another run has the same name."""
-        task = (" ", Untrusted(item.inputs.task)) if item.inputs.task else ()
-        named: tuple[Part, ...] = ("[", item.repo.full_name, *task)
-        name = self.safe.sentence(*named, "]")
-        return self.safe.sentence(*named, " #", item.number, "]") if name in self._names.values() else name
-
-    def _without_progress(self) -> AbstractContextManager[None]:
-        """Hide the live table, if there is one, while something else is written to the terminal."""
-        return self._progress.hidden() if self._progress else contextlib.nullcontext()
-
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""
         for report in list(self._reports):
-            if not self._guarded(partial(call, report), title=report.title):
+            if not self._guarded(partial(call, report), report.title):
                 self._reports.remove(report)
 
-    def _guarded(self, write: Callable[[], None], *, title: str = "a report") -> bool:
-        """Write a part of a report, and return whether that worked; a warning says if not."""
+    def _guarded(self, write: Callable[[], None], what: str = "a report", title: LiteralString = "Report") -> bool:
+        """Write a part of what records the step, and return whether that worked; a warning says if not."""
         try:
             write()
-        except OSError as error:
-            self._warn_of_file("Report", title, error)
+        except (OSError, UsageError) as error:
+            self.warn(title, "Could not write {}: {}", what, _why(error))
         except Exception as error:
-            self._log.warn("Report", self.safe.line("A report failed: {}", InternalError.of(error).cause))
+            self.warn(title, "A report failed: {}", InternalError.of(error).cause)
         else:
             return True
         return False
 
     def _set_outputs(self, values: Mapping[str, CleanText | None]) -> None:
-        try:
-            self._platform.set_outputs(values)
-        except (OSError, UsageError) as error:
-            self._warn_of_file("Outputs", "the outputs", error)
-
-    def _warn_of_comment(self, text: SafeText) -> None:
-        self._log.warn("Comment", text)
+        self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
 
     def _warn_of_state(self, error: Exception) -> None:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        self._log.warn(
-            "State",
-            self.safe.line("Could not save state: the clean-up step cannot cancel this run ({})", Untrusted(why or "")),
-        )
-
-    def _warn_of_file(self, title: LiteralString, what: str, error: Exception) -> None:
-        """Warn that ``what`` was not written, and why."""
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        self._log.warn(title, self.safe.line("Could not write {}: {}", what, Untrusted(why or "")))
+        self.warn("State", "Could not save state: the clean-up step cannot cancel this run ({})", _why(error))
 
 
-def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> Iterator[Report]:
-    """Yield the reports that ``inputs`` ask for, beside the log."""
-    if inputs.output_dir is not None:
-        from mogplex_ci.report.junit import JUnitFile  # loads a parser of XML, 3 ms
+def _why(error: Exception) -> Untrusted:
+    """Return why a file was not written."""
+    return Untrusted((error.strerror if isinstance(error, OSError) else str(error)) or "")
 
-        yield EventsFile(inputs.output_dir / EVENTS_FILE, safe)
-        yield ResultFile(inputs.output_dir / RESULT_FILE, safe)
-        yield JUnitFile(inputs.output_dir / JUNIT_FILE, safe)
-        yield ArtifactFile(inputs.output_dir / ARTIFACT_FILE, safe)
-    if inputs.summary:
-        yield Summary(platform, safe)
-    if inputs.output_dir is not None:
-        yield HtmlReport(inputs.output_dir / PAGE_FILE, safe)
+
+def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> list[Report]:
+    """Return the reports that ``inputs`` ask for, beside the log."""
+    reports: list[Report] = [Summary(platform, safe)] if inputs.summary else []
+    if (folder := inputs.output_dir) is None:
+        return reports
+    from mogplex_ci.report.junit import JUnitFile  # loads a parser of XML, 3 ms
+
+    return [
+        EventsFile(folder / EVENTS_FILE, safe),
+        ResultFile(folder / RESULT_FILE, safe),
+        JUnitFile(folder / JUNIT_FILE, safe),
+        ArtifactFile(folder / ARTIFACT_FILE, safe),
+        *reports,
+        HtmlReport(folder / PAGE_FILE, safe),
+    ]
