@@ -6,101 +6,97 @@ import base64
 import binascii
 import re
 from bisect import bisect
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import accumulate
 from typing import Final
+from urllib.parse import unquote
 
 _ESCAPE: Final = (
-    r"\\\\*(?:u(?!00[89])([0-9A-Fa-f]{4})|([nrtbf])|(\W))|\\\\+|%(?:25)*([0-7][0-9A-Fa-f])"
-    r"|%(?:25)*([89A-Fa-f][0-9A-Fa-f](?:%(?:25)*[89A-Fa-f][0-9A-Fa-f])*)"
-    r"|&(?:#x([0-9A-Fa-f]{1,5})|#(\d{1,6})|(amp|lt|gt|quot|apos));|\[[\d;]{0,8}m"
+    r"(\\\\{0,63}(?:u(?!00[89])[0-9A-Fa-f]{4}|[nrtbf]|\W)|\\\\{1,63}"
+    r"|%(?:25){0,9}(?:[0-7][0-9A-Fa-f]|[89A-Fa-f][0-9A-Fa-f](?:%(?:25){0,9}[89ABab][0-9A-Fa-f]){0,3})"
+    r"|&(?:#x[0-9A-Fa-f]{1,5}|#\d{1,6}|amp|lt|gt|quot|apos);|\[[\d;]{0,8}m)"
 )
 """A character as an encoding writes it, however often the text was encoded; and what is left of a colour.
 
 ``\\u009b`` is how controls are shown: no more than text.
 """
-_CHARACTERS: Final[dict[str, str]] = dict(
-    zip(("n", "r", "t", "b", "f", "amp", "lt", "gt", "quot", "apos"), "\n\n\t  &<>\"'", strict=True)
-)
-_BASE64: Final = r"[A-Za-z0-9+/_-]{24,}(?:[ \t\r]*\n[ \t]*[A-Za-z0-9+/_-]{2,})*"
-_BASE64_LINE: Final = r"[A-Za-z0-9+/_-]{2,}"
+_SHORT_ESCAPES: Final = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " "}
+_BASE64: Final = r"([A-Za-z0-9+/_-]{24,}(?:[ \t\r]*\n[ \t]*[A-Za-z0-9+/_-]{2,})*)"
 
 
 class Decoded:
-    """A text put together from pieces that know where in another text they stand."""
+    """What a text holds, in pieces that know where they stand in it."""
 
     def __init__(self) -> None:
-        self._pieces: list[str] = []
-        self._spans: list[tuple[int, int]] = []
+        self._written: list[str] = []
+        self._read: list[str] = []
 
-    def add(self, piece: str, start: int, end: int) -> None:
-        """Append ``piece``, which stands at ``start`` to ``end``; if it is not as long as that, it is decoded."""
-        if piece:
-            self._pieces.append(piece)
-            self._spans.append((start, end))
+    def add(self, written: list[str], read: list[str]) -> None:
+        """Append the next pieces of the text: as they are ``written`` there, and what they are ``read`` as."""
+        self._written += written
+        self._read += read
 
     @cached_property
     def text(self) -> str:
-        """All pieces."""
-        return "".join(self._pieces)
+        """All pieces, decoded."""
+        return "".join(self._read)
 
     @cached_property
-    def _starts(self) -> list[int]:
-        return list(accumulate(map(len, self._pieces), initial=0))
+    def _starts(self) -> tuple[list[int], list[int]]:
+        written, read = (list(accumulate(map(len, pieces), initial=0)) for pieces in (self._written, self._read))
+        return written, read
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where what ``text[start:end]`` holds stands; what is decoded counts as a whole."""
         return self._span_at(start)[0], self._span_at(end - 1)[1]
 
     def _span_at(self, at: int) -> tuple[int, int]:
-        number = bisect(self._starts, at) - 1
-        start, end = self._spans[number]
-        if len(self._pieces[number]) != end - start:
-            return start, end
-        start += at - self._starts[number]
+        written, read = self._starts
+        number = bisect(read, at) - 1
+        if self._written[number] != self._read[number]:
+            return written[number], written[number + 1]
+        start = written[number] + at - read[number]
         return start, start + 1
 
 
 def unescaped(text: str) -> Decoded:
     """Return the lines of ``text`` that hold escapes, without these."""
-    decoded, here, line_end = Decoded(), 0, 0
-    for match in _compiled(_ESCAPE).finditer(text):
-        start, end = match.span()
-        if start >= line_end:
-            decoded.add(text[here:line_end], here, line_end)
-            here, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", start) + 1 or len(text)
-        if start > here:
-            decoded.add(text[here:start], here, start)
-        decoded.add(_character(match), start, end)
-        here = end
-    decoded.add(text[here:line_end], here, line_end)
+    decoded, split = Decoded(), _compiled(_ESCAPE).split
+    for line in text.splitlines(keepends=True):
+        written = split(line)
+        read = written[:] if len(written) > 1 else [""]
+        read[1::2] = map(_character, written[1::2])
+        decoded.add(written, read)
     return decoded
 
 
-def _character(match: re.Match[str]) -> str:
-    text: str = match[match.lastindex or 0]
-    match match.lastindex:
-        case 1 | 4 | 6:
-            return chr(int(text, 16))
-        case 5:
-            return bytes.fromhex(text.replace("%25", "").replace("%", "")).decode(errors="replace")
-        case 7:
-            return chr(int(text))
-        case None:
-            return "\\" if text[0] == "\\" else " "
-    return _CHARACTERS.get(text, text)
+@lru_cache(1_000)
+def _character(escape: str) -> str:
+    """Return the character that ``escape`` stands for."""
+    match escape[0]:
+        case "%":
+            return unquote(re.sub("%(?:25)+", "%", escape))
+        case "&":
+            from html import unescape  # slow to import
+
+            return unescape(escape)
+        case "[":
+            return " "
+    end = escape.lstrip("\\")
+    return chr(int(end[1:], 16)) if end[1:] else _SHORT_ESCAPES.get(end, end or "\\")
 
 
 def from_base64(text: str) -> Decoded:
     """Return the texts that ``text`` holds in base64; lines of whole groups of four belong together."""
     decoded = Decoded()
-    for block in _compiled(_BASE64).finditer(text):
-        for line in _compiled(_BASE64_LINE).finditer(text, *block.span()):
-            shown = _from_base64(line[0])
-            decoded.add(shown, *line.span())
-            if not shown or len(line[0]) % 4:
-                decoded.add("\n", line.end(), line.end())
-        decoded.add("\n", block.end(), block.end())
+    for number, part in enumerate(_compiled(_BASE64).split(text)):
+        if number % 2 == 0:
+            decoded.add([part], ["\n"])
+            continue
+        lines = re.split(r"(\s+)", part)
+        for line, line_break in zip(lines[::2], [*lines[1::2], ""], strict=True):
+            read = _from_base64(line)
+            decoded.add([line, line_break], [read, "" if read and len(line) % 4 == 0 else "\n"])
     return decoded
 
 

@@ -96,7 +96,7 @@ class Redactor:
         yield from names.find(text)
         for decode in (unescaped, from_base64) if encodings else ():
             decoded = decode(text)
-            if decoded.text:
+            if decoded.text.strip():
                 yield from (decoded.span(*span) for span in self.find(decoded.text, encodings - 1))
 
     def _find_values(self, text: str) -> Iterator[tuple[int, int]]:
@@ -106,9 +106,8 @@ class Redactor:
                 yield from ((at, at + len(form)) for at in names.occurrences(form, text))
         squeezed = "".join(text.split())
         if hits := [needle for needle in self._needles if needle in squeezed]:
-            words = Decoded()
-            for word in re.finditer(r"\S+", text):
-                words.add(word[0], *word.span())
+            parts, words = re.split(r"(\s+)", text), Decoded()
+            words.add(parts, ["" if part.isspace() else part for part in parts])
             for needle in hits:
                 across = len(needle) >= _SHORTEST_ACROSS_BREAKS or len(self._needles[needle]) != len(needle)
                 for at in names.occurrences(needle, squeezed):
