@@ -1,25 +1,23 @@
 """Secrets that only their names give away: assignments, flags, headers, commands, passwords in URLs.
 
-Where a name of a secret ends, ``_GAP`` says what may stand between it and a value, and ``_Doubt`` how much the value
-must look like a secret: ``password: hunter2`` holds one, ``token = parser.next()`` does not. Every expression is
-matched at one place and reads a bounded number of characters, or stops where the next match may begin: any text takes
-linear time.
+``_NAMED`` finds the name of a secret with a value behind it, and where both stand says how much the value must look
+like a secret: ``password: hunter2`` holds one, ``token = parser.next()`` does not. Every expression is matched at one
+place and reads a bounded number of characters, or stops where the next match may begin: any text takes linear time.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from enum import IntEnum
 from functools import cache
 
 from mogplex_ci.sanitize.formats import word_start
 
 _NAME = (
-    r"(?:pass(?:word|wd|phrase|code)|(?<=[_-])(?:pass|pat|auth)|(?<=\")auth(?=\")|pwd|(?<![a-z])psw|secret"
-    r"|(?<!publickey)token|credentials?|authorization|key)\d{0,2}(?=[\"'`\]*?&\s:=.|+<>\\]|\Z)"
+    r"(?P<name>pass(?:word|wd|phrase|code)|(?<=[_-])(?:pass|pat|auth)|(?<=\")auth(?=\")|pwd|(?<![a-z])psw|secret"
+    r"|(?<!publickey)token|credentials?|authorization|key)\d{0,2}\b"
 )
-"""How names of secrets end, in lower case, and what may follow one; .NET's PublicKeyToken is none."""
+"""How names of secrets end, in lower case; .NET's PublicKeyToken is none."""
 _NAME_STARTS = ("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat")
 """One of them begins every match of ``_NAME``."""
 _OPENING_KEYS = (
@@ -31,42 +29,61 @@ _OPENING_KEYS = (
 """Words before a ``key`` that opens something; others sort, cache or press."""
 _HEADER = r"(?<![a-z])x-[a-z-]{1,12}-\Z"
 
-_QUOTE = r"[rbuf@]{0,2}([\"'`])"
-_TYPE = rf"\??[ \t]?:?[ \t]?&?[a-z_][\w.\[\]<>|?*]{{0,40}}+(?:[ \t]\|[ \t]\w{{1,20}}){{0,2}}(?=[ \t]?:?=[ \t]?{_QUOTE})"
-_OPERATOR = r"(?P<space>[ \t]*)(?P<operator>=>|[.:?|+]{0,3}=(?![=>~])|:(?!:)\*{0,2})[ \t]*"
-_FALLBACK = r"[\w.]{1,60}+[ \t](?:\|\||\?\?|or)[ \t](?=[\"'`])"
-_GAP = (
-    rf"(?P<assigned>(?:[\"'`]\]?|\]|\*{{1,2}})?(?:{_TYPE})?{_OPERATOR}(?:{_FALLBACK})?)"
-    r"|(?P<pair>[\"'][\s,]{1,60}[\"']?value[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
-    r"|[\"']?[ \t]*\n[ \t]*value:[ \t]*|</[\w.-]{1,40}>\s{0,60}<[\w.-]{1,40}>)"
-    r"|(?P<element>>\s{0,60}(?:<!\[CDATA\[)?)"
-    rf"|(?P<argument>[\"'][ \t]*,?[ \t]*(?={_QUOTE}))"
-    r"|(?P<word>(?:[ \t]|\\\n)+)"
-)
-"""Text between the end of a name and a value, or the quote before it."""
-_SCHEME = r"(?:(bearer|basic|token|api-?key|dpop|hawk|key|negotiate|ntlm|oauth)|[a-z][\w-]{0,30})[ \t]+"
 _CHARS = {
-    '"': r"(?:[^\"\\\n]|\\.)",
-    "'": r"(?:[^'\\\n]|\\.)",
-    "`": r"[^`\\\n]",
+    "double": r"(?:[^\"\\\n]|\\.)",
+    "single": r"(?:[^'\\\n]|\\.)",
+    "back": r"[^`\\\n]",
     "element": r"[^<\]\n]",
     "shell": r"[^\s\"'`<>\\]",
     "code": r"[^\s\"'`,;&<>(){}\[\]\\|]",
 }
 """Characters of a value, by the quote before it or by its place."""
-_JUDGED = {place: f"{char}{{1,{300 if len(place) == 1 else 64}}}+" for place, char in _CHARS.items()}
-"""Characters of a value that are looked at before it is called a secret; then all of it is."""
+_READ = "{1,300}+"
+_READ_WITHOUT_QUOTES = "{1,64}+"
+"""How many characters of a value are looked at before it is called a secret; then all of it is."""
+_QUOTE = r"[rbuf@]{0,2}[\"'`]"
+_TYPE = rf"\??[ \t]?:?[ \t]?&?[a-z_][\w.\[\]<>|?*]{{0,40}}+(?:[ \t]\|[ \t]\w{{1,20}}){{0,2}}(?=[ \t]?:?=[ \t]?{_QUOTE})"
+_OPERATOR = r"(?P<space>[ \t]*+)(?P<operator>=>|[.:?|+]{0,3}=(?![=>~])|:(?!:)\*{0,2})(?P<after>[ \t]*+)"
+_FALLBACK = r"[\w.]{1,60}+[ \t](?:\|\||\?\?|or)[ \t](?=[\"'`])"
+_GAP = (
+    rf"(?:[\"'`]\]?|\]|\*{{1,2}})?(?:{_TYPE})?{_OPERATOR}(?:{_FALLBACK})?"
+    r"|(?P<pair>(?:[\"']|[ \t]*\n)[\s,]{0,60}[\"']?value[\"']?[ \t]{0,4}[:=][ \t]{0,4})"
+    rf"|(?P<argument>[\"'][ \t]*,?[ \t]*(?={_QUOTE}))"
+    r"|(?P<word>(?:[ \t]|\\\n)++)(?!-)"
+)
+"""Text between the end of a name and a value, or the quote before it."""
+_CODE_OR_PROSE = (
+    rf"{_CHARS['code']}{_READ_WITHOUT_QUOTES}[(\[{{]"  # called, or an index
+    rf"|[\w.]{_READ_WITHOUT_QUOTES} (?:\?|\|\||&&|[+*/:-] |[=!]=|is|in|or|if)"  # an operand
+    rf"|[a-z_.]{_READ_WITHOUT_QUOTES} [a-z(]"  # a word before another
+)
+_VALUE = (
+    rf"[rbuf@]{{0,2}}(?:\"(?P<double>{_CHARS['double']}{_READ})|'(?P<single>{_CHARS['single']}{_READ})"
+    rf"|`(?P<back>{_CHARS['back']}{_READ}))"
+    rf"|[|>][+-]?\d?[ \t]*\n(?P<indent>[ ]++)(?P<block>.{_READ})"  # a block of YAML
+    rf"|(?!{_CODE_OR_PROSE})(?P<shell>(?P<code>{_CHARS['code']}{_READ_WITHOUT_QUOTES})?{_CHARS['shell']}{{0,64}}+)"
+)
+_ELEMENT = (
+    r"(?P<next></[\w.-]{1,40}>\s{0,60}<[\w.-]{1,40})?>\s{0,60}(?:<!\[cdata\[)?"
+    rf"(?P<element>{_CHARS['element']}{_READ})"
+)
+_NAMED = rf"{_NAME}(?:(?:{_GAP})(?:{_VALUE})|{_ELEMENT})"
+"""A name and a value behind it, in lower case; the last group says how the value is written."""
+_BLOCK = r"([ ]++).*+(?:(?:\n[ ]*+(?=\n))*+\n\1.*+)*+"
+"""All lines that are indented like the first."""
 
 _ON = r"(?:(?!\b(?:curl|mysql|mariadb|sshpass|redis-cli|login)\b)(?:[^\n\\]|\\.|\\\n)){0,200}?"
 """More of a command, up to the next one."""
 _USER = r"(?:-u|--user|--proxy-user)(?:[ \t=]{1,9}|(?=[\w\"']))[\"']?[^\s:\"']{1,100}+:"
 _WORD = r"[\"']?(?P<value>[^\s\"'`\\]++)"
+_SCHEME = r"(?:bearer|basic|token|api-?key|dpop|hawk|key|negotiate|ntlm|oauth)"
 _LOGIN = r"\b(?:docker|podman|buildah|skopeo|helm|oras|crane|nerdctl|az)\b[^\n]{0,60}? login\b"
 _MYSQL = r"\b(?:mysql\w{0,8}|mariadb\w{0,8}|sshpass)\b"
 COMMANDS = {
     "authorization": (
-        r"authorization[\"']?[ \t]*[:=][ \t]*[\"']?(?:digest|aws4-hmac-sha256)[ \t]+"
-        rf"[^\n]{{0,500}}?(?:response|signature)={_WORD}"
+        r"authorization[\"'`\]]{0,2}[ \t]*[?+:]{0,3}[:=,][*\s]{0,4}[\"'`]?(?:"
+        rf"(?:digest|aws4-hmac-sha256)[ \t]+[^\n]{{0,500}}?(?:response|signature)={_WORD}"
+        rf"|{_SCHEME}[ \t]+(?P<token>{_CHARS['code']}++)|[a-z][\w-]{{0,30}}[ \t]+(?P<likely>{_CHARS['code']}++))"
     ),
     "bearer": r"\bbearer[ \t]+(?P<value>(?=[A-Za-z_~+/.-]{0,200}(?:\d|\.\w))[A-Za-z0-9._~+/-]{8,}+=*+)",
     "://": r"://(?:[^\s/:@\"'`<>()\[\]{}]{0,200}+:(?P<value>[^\s/\"'`<>]{1,500})|(?P<user>[\w-]{20,200}+))@",
@@ -95,77 +112,63 @@ _STAND_IN = (
     r"|arn:aws|id=|(?:#|0x)[0-9a-f]{3,8},?\Z|--[a-z][a-z-]*\Z|(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*\Z"
     r"|(?:[\w.-]{1,60}:){0,3}[\^~<>=v ]*\d+(?:\.[\dx*]+){1,3}(?:[-+][\w.+-]*)?(?::[a-z]{4,10})?\Z"  # a version
     r"|(?:[a-z]{1,5}|argument|bearer|boolean|change|digest|include|inherit|instead|missing|number|object|option|optional"
-    r"|parameter|passw(?:or)?d\d?|required|same-origin|should|string|undefined|without)[.:!?,]*\Z"
+    r"|parameter|passw(?:or)?d\d?|required|same-origin|should|string|undefined|without)[.:!?, ]*\Z"
     r"|(?-i:[A-Z]+|[A-Z][A-Z0-9]*_[A-Z0-9_]*)[\])}>.,;:]*\Z"  # a constant
     r"|(?:args|config|context|core|ctx|env|github|inputs|matrix|needs|options|opts|os|params|process|props|req|request"
     r"|secrets|self|settings|steps|this|vars)(?:\.|->|\?\.)[a-z_]"
 )
 """Placeholders, colours, options, paths, versions, constants, members of objects, and words of prose or code."""
 _MEMBER = r"[a-z_]\w{0,30}(?:(?:\.|::|->|\?\.)[a-z_]\w{0,30})+"
-_OPERAND = r" (?:\?|\|\||&&|[+*/:-] |[=!]=|is|in|or|if)"
 _OTHER_TEXT = r"[,)\]`]|\s+(?:[+%.&|?<>=!:-]|and |or )|(?-i:[A-Z])[a-z']*(?: [\w'()-]+,?)+[.:!?]\Z"
 """Text behind a quote that ended another text, and a sentence."""
-_OPAQUE = r"[^;,\"'`(){}\\]+"
-
-
-class _Doubt(IntEnum):
-    """How much a value must look like a secret."""
-
-    NONE = 0
-    """A shell, a URL or a header takes it as it stands."""
-    TEXT = 1
-    """It is text in quotes, which may also be a message or the name of something."""
-    WORD = 2
-    """It may also be a name, a number or a type, but only a password is a word."""
-    CODE = 3
-    """It may also be a name, a number or a type."""
+_SURE = r"(?s:...)"
+_TEXT = rf"(?!{_OTHER_TEXT}){_SURE}"
+_NO_NUMBER = r"(?:\d[_.]*){1,9}\Z|0x.{0,16}\Z|\w*token\w*\Z"
+_LIKELY_PASSWORD = rf"(?=\D*+\d)(?!{_OTHER_TEXT}|{_MEMBER}\Z)[^;,\"'`(){{}}\\]{{4,}}+\Z"
+_LIKELY = rf"(?!{_NO_NUMBER}|.{{0,5}}\Z){_LIKELY_PASSWORD}"
+_PASSWORD_WORD = rf"(?-i:(?!\w*pass)[a-z]{{6,}}+\Z)|{_LIKELY_PASSWORD}"
+"""How a secret looks where any value is one, where it may also be a message, and where it may be a name or a number."""
 
 
 def find(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` values stand that their names call secret."""
-    lower = _lower(text)
-    done = 0
-    for name in _names(lower):
-        if name.start() >= done and (place := _behind(text, *name.span())):
+    lower, named, done = _lower(text), _compiled(_NAMED, re.ASCII), 0
+    for at in _name_starts(lower):
+        if at >= done and (found := named.match(lower, at)) and (place := _secret(text, found)):
             yield place
             done = place[1]
     for mark, pattern in COMMANDS.items():
         for match in _compiled(pattern).finditer(text) if mark in lower else ():
             group = match.lastgroup or ""
-            if _is_secret(match[group], "password", _Doubt.CODE if group == "likely" else _Doubt.NONE):
+            if _is_secret(match[group], _LIKELY_PASSWORD if group == "likely" else _SURE):
                 yield match.span(group)
     for header in _compiled(_COOKIES).finditer(text) if "cookie" in lower else ():
         for pair in _compiled(_COOKIE).finditer(text, *header.span("pairs")):
-            if _is_secret(pair["value"], "cookie", _Doubt.NONE):
+            if _is_secret(pair["value"], _SURE):
                 yield pair.span("value")
 
 
 def is_secret_name(name: str) -> bool:
     """Whether ``name``, the key of an object, calls its value a secret."""
     lower = _lower(name[-100:])
-    return any(end.end() == len(lower) for end in _names(lower))
+    ends = (_compiled(_NAME, re.ASCII).fullmatch(lower, at) for at in _name_starts(lower))
+    return any(end and _opens(lower, end) for end in ends)
 
 
 def is_secret_value(value: str, name: str) -> bool:
     """Whether the text ``value`` of an object's key ``name`` can be a secret: no placeholder, path or word of prose."""
-    return _is_secret(value, name.lower(), _Doubt.TEXT)
+    return _is_secret(value, _in_quotes(name.lower()))
 
 
-def _names(lower: str) -> Iterator[re.Match[str]]:
-    """Return the ends of names of secrets, in order.
-
-    As ``finditer``, which is slower: it tries the expression at every character.
-    """
-    end = 0
-    for at in sorted(at for start in _NAME_STARTS for at in occurrences(start, lower)):
-        if at >= end and (match := _compiled(_NAME).match(lower, at)):
-            end = match.end()
-            if lower[at] != "k" or _opens(lower[max(at - 20, 0) : at]):
-                yield match
+def _name_starts(lower: str) -> list[int]:
+    return sorted(at for start in _NAME_STARTS for at in occurrences(start, lower))
 
 
-def _opens(before: str) -> bool:
-    """Whether a key behind ``before`` opens something."""
+def _opens(lower: str, name: re.Match[str]) -> bool:
+    """Whether the name in ``lower`` is no ``key``, or one that opens something."""
+    if name["name"] != "key":
+        return True
+    before = lower[max(name.start() - 20, 0) : name.start()]
     words = before[:-1] if before.endswith(("_", ".", "-", " ")) else before
     return words.endswith(_OPENING_KEYS) or bool(before.endswith("-") and _compiled(_HEADER).search(before))
 
@@ -183,118 +186,69 @@ def _lower(text: str) -> str:
     return text.lower() if text.isascii() else text.replace("\u0130", "i").lower()
 
 
-def _behind(text: str, at: int, end: int) -> tuple[int, int] | None:
-    """Return the place of the secret behind the name that ends with ``text[at:end]``, if one is there."""
-    gap = _compiled(_GAP).match(text, end)
-    if gap is None:
+def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
+    """Return the place of the secret behind the name, if one is there."""
+    if not _opens(found.string, found):
         return None
-    start = word_start(text, at, 60, "-.")
-    word, before = text[start:end], text[max(start - 9, 0) : start]
-    if before.endswith(("/", "::")) or (before.endswith(":") and text[end] == ":"):
-        return None  # a URL's user, a C++ or CloudFormation type, a part of an ARN
-    quote = _compiled(_QUOTE).match(text, gap.end())
-    here = quote.end() if quote else gap.end()
-    expected = _expected(word, before, gap, quote[1] if quote else "")
-    name = word.lower()
-    if name.endswith("authorization") and (scheme := _compiled(_SCHEME).match(text, here)):
-        here, expected = scheme.end(), (_Doubt.NONE if scheme[1] else _Doubt.CODE, "code")
-    if expected is None:
+    start = word_start(text, found.start(), 60, "-.")
+    word, before = text[start : found.end("name")], text[max(start - 9, 0) : start]
+    expected, written = _expected(word, before, found)
+    here, end = found.span(written)
+    if not expected or not _is_secret(text[here:end], expected):
         return None
-    doubt, chars = expected
-    value = _compiled(_JUDGED[chars]).match(text, here)
-    if value is None:
-        return _block(text, start, gap.end())
-    if word.startswith("-") and gap["word"] and value[0].startswith("-"):
-        return None  # the next option
-    if chars in ("code", "shell") and _is_code_or_prose(value[0], text[value.end() : value.end() + 3]):
-        return None
-    if not _is_secret(value[0], name, doubt):
-        return None
-    rest = _compiled(f"{_CHARS[chars]}*+").match(text, value.end())
-    return here, rest.end() if rest else value.end()
+    if written == "block":
+        rest = _compiled(_BLOCK).match(text, found.start("indent"))
+    else:
+        rest = _compiled(f"{_CHARS[written]}*+").match(text, end)
+    return here, rest.end() if rest else end
 
 
-def _expected(word: str, before: str, gap: re.Match[str], quote: str) -> tuple[_Doubt, str] | None:
-    """Return how much to doubt a value behind ``gap``, and what it is made of; None if there is none."""
+def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
+    """Return what a value behind ``word`` must look like, empty if none can stand there, and how it is written."""
+    written, operator, name = found.lastgroup or "", found["operator"], word.lower()
     is_flag = word.startswith("-")
-    match gap.lastgroup:
-        case "element":
-            is_group = before.endswith(("P<", "?<"))  # of a regular expression
-            return (_Doubt.TEXT, "element") if before.endswith("<") and not is_group and quote != "`" else None
-        case "pair":
-            return _Doubt.NONE, quote or "code"
-        case "argument":
-            doubt = _Doubt.NONE if is_flag else _Doubt.CODE
-            return (doubt, quote) if is_flag or before[:-1].rstrip().endswith("(") else None
-        case "word":
-            doubt = _Doubt.CODE if before.endswith(" set ") or word == "--auth" else _Doubt.NONE
-            is_known = is_flag or before.endswith(("ENV ", "ARG ", "setx ", "setenv ", " set "))
-            return (doubt, quote or "shell") if is_known else None
-    operator, is_spaced = gap["operator"], bool(gap["space"])
-    if quote:
-        return _Doubt.TEXT, quote
-    if (is_flag and not gap[0].endswith((" ", "\t"))) or (
-        word.isupper() and operator.endswith("=") and (len(operator) > 1 or not is_spaced)
-    ):
-        return _Doubt.NONE, "shell"
-    if before.endswith(("?", "&", ";")) or word.lower().startswith(("x-", "private-")):
-        return _Doubt.NONE, "code"
-    return _Doubt.CODE if is_spaced else _Doubt.WORD, "code"
+    if before.endswith(("/", "::")) or (before.endswith(":") and operator == ":"):
+        return "", written  # a URL's user, a C++ or CloudFormation type, a part of an ARN
+    if written == "block" or found["pair"]:
+        return _SURE, "code" if written == "shell" else written
+    if written == "element":
+        is_element = before.endswith("<") and not before.endswith(("P<", "?<"))  # and no group of an expression
+        return (_in_quotes(name) if is_element or found["next"] else ""), written
+    if operator and written != "shell":
+        return _in_quotes(name), written
+    if operator:
+        is_variable = word.isupper() and operator.endswith("=") and (len(operator) > 1 or not found["space"])
+        if is_variable or (is_flag and not found["after"]):
+            return _SURE, "shell"
+        if before.endswith(("?", "&", ";")) or name.startswith(("x-", "private-")):
+            return _SURE, "code"
+        if not _is_password(name):
+            return _LIKELY, "code"
+        return (_LIKELY_PASSWORD if found["space"] else _PASSWORD_WORD), "code"
+    if before.endswith(" set ") or word == "--auth":
+        return (_LIKELY if found["word"] else ""), written
+    if is_flag or (found["word"] and before.endswith(("ENV ", "ARG ", "setx ", "setenv "))):
+        return _SURE, written
+    return (_LIKELY if found["argument"] and before[:-1].rstrip().endswith("(") else ""), written
 
 
-def _block(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """Return the place of a YAML block below the name: all lines that are indented more than it is."""
-    match = _compiled(r"[|>][+-]?\d?[ \t]*\n").match(text, end)
-    line = text[max(start - 200, 0) : start].rpartition("\n")[2]
-    indent = len(line) - len(line.lstrip(" -"))
-    block = match and _compiled(rf"(?:[ ]{{{indent + 1},}}+[^\n]*+(?:\n|\Z)|[ ]*+\n)*+").match(text, match.end())
-    if not block or not _is_secret(block[0].strip(), "", _Doubt.NONE):
-        return None
-    return block.start(), block.start() + len(block[0].rstrip())
+def _in_quotes(name: str) -> str:
+    return _LIKELY if name.endswith(("token", "auth", "pat", "credentials")) else _TEXT
 
 
-def _is_code_or_prose(value: str, behind: str) -> bool:
-    """Whether ``value`` without quotes is called, is an operand, or is a word with more words behind it."""
-    if not behind.startswith(" ") or not value.replace(".", "").isidentifier():
-        return behind.startswith(("(", "[", "{"))
-    return bool(_compiled(_OPERAND if _has_digit(value) else rf"{_OPERAND}| [a-z(]").match(behind))
-
-
-def _is_secret(value: str, name: str, doubt: _Doubt) -> bool:
-    """Whether ``value`` behind ``name``, which is in lower case, is a secret."""
+def _is_secret(value: str, expected: str) -> bool:
+    """Whether ``value`` looks as it is ``expected`` to, and stands for no other."""
     value = value[:300]
-    value = value.rstrip(".:!?*") if doubt >= _Doubt.WORD else value
-    if len(value) < 3 or (doubt and not _may_be_secret(value, name, doubt)):
-        return False
-    return not (_compiled(_STAND_IN).match(value) or (doubt and _compiled(_OTHER_TEXT).match(value)))
-
-
-def _may_be_secret(value: str, name: str, doubt: _Doubt) -> bool:
-    """Whether ``value`` looks like a secret where it may be something else."""
-    if doubt is _Doubt.TEXT and not name.endswith(("token", "auth", "pat", "credentials")):
-        return True
-    if not _has_digit(value):
-        is_word = value.isalpha() and value.islower() and "pass" not in value
-        return doubt is _Doubt.WORD and is_word and len(value) >= 6 and _is_password(name)
-    is_password = _is_password(name)
-    digits = value.replace("_", "").replace(".", "")
-    if (digits.isdigit() and len(digits) < 10) or (value[:2].lower() == "0x" and len(value) <= 18):
-        return is_password and len(value) >= 4
-    is_its_name = name.endswith("token") and "token" in value.lower() and value.isidentifier()
-    if is_its_name or _compiled(_MEMBER).fullmatch(value):
-        return False
-    return len(value) >= (4 if is_password else 6) and bool(_compiled(_OPAQUE).fullmatch(value))
+    if expected not in (_SURE, _TEXT):
+        value = value.rstrip(".:!?*")
+    return bool(_compiled(expected).match(value)) and not _compiled(_STAND_IN).match(value)
 
 
 def _is_password(name: str) -> bool:
     return "pass" in name or "pwd" in name or "psw" in name
 
 
-def _has_digit(value: str) -> bool:
-    return _compiled("[0-9]").search(value) is not None
-
-
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(pattern: str, flags: int = re.ASCII | re.IGNORECASE) -> re.Pattern[str]:
     """Compile on first use: importing the package stays fast."""
-    return re.compile(pattern, re.ASCII | re.IGNORECASE)
+    return re.compile(pattern, flags)
