@@ -20,16 +20,14 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.api.stream import EventStream, Record, RecordParser, StreamClosed, StreamItem
 from mogplex_ci.errors import (
     ApiError,
-    ForbiddenError,
     MogplexError,
     NotAuthorizedError,
     NotFoundError,
     RateLimitedError,
-    ServerError,
     SetupError,
     StreamMissingError,
     StreamPositionError,
-    WrongServiceError,
+    UnavailableError,
 )
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
@@ -102,9 +100,6 @@ def test_a_limit_holds_for_each_line_and_each_record() -> None:
         list(parser.feed(b"data: 4567\ndata: 45678\n"))
     with pytest.raises(ValueError, match="line that is too long"):
         list(RecordParser(max_line=20).feed(b"x" * 21))
-
-
-def test_a_line_may_have_eight_mebibytes() -> None:
     parser = RecordParser()
     assert list(parser.feed(b"x" * 8 * 1024 * 1024)) == []
     with pytest.raises(ValueError, match="too long"):
@@ -305,33 +300,21 @@ def test_a_stream_that_nobody_reads_can_be_closed() -> None:
 
 JSON_404 = b'{"ok":false,"error":{"code":"NOT_FOUND","message":"Run not found"}}'
 JSON_400 = b'{"ok":false,"error":{"code":"BAD_REQUEST","message":"Last-Event-ID does not belong to this run"}}'
-JSON_401 = JSON_400.replace(b"BAD_REQUEST", b"UNAUTHORIZED")
-JSON_403 = JSON_400.replace(b"BAD_REQUEST", b"FORBIDDEN")
 
 
 @pytest.mark.parametrize(
     ("status", "content_type", "body", "error"),
     [
         (404, "text/html; charset=utf-8", b"<!DOCTYPE html>", StreamMissingError),
-        (404, "", b"", StreamMissingError),
         (405, "", b"", StreamMissingError),
         (405, "application/json", b"{}", SetupError),
-        (403, "text/html", b"<title>Forbidden</title>", WrongServiceError),
-        (400, "text/html", b"<title>Bad request</title>", WrongServiceError),
-        (399, "", b"", SetupError),
-        (299, "", b"", SetupError),
         (200, "text/html", b"<title>Log in to this network</title>", StreamMissingError),
         (200, "application/json", b'{"ok":true,"data":{}}', StreamMissingError),
-        (404, "application/json", JSON_404, NotFoundError),
         (404, "Application/JSON; charset=utf-8", JSON_404, NotFoundError),
         (400, "application/json", JSON_400, StreamPositionError),
-        (401, "application/json", JSON_401, NotAuthorizedError),
-        (403, "application/json", JSON_403, ForbiddenError),
-        (401, "application/json", b"{}", SetupError),
+        (401, "application/json", JSON_400.replace(b"BAD_REQUEST", b"UNAUTHORIZED"), NotAuthorizedError),
         (429, "application/json", b"{}", RateLimitedError),
-        (500, "application/json", b"{}", ServerError),
-        (502, "text/html", b"<title>Bad gateway</title>", ServerError),
-        (503, "text/html", b"", ServerError),
+        (502, "text/html", b"<title>Bad gateway</title>", UnavailableError),
         (204, "", b"", SetupError),
     ],
 )
@@ -339,23 +322,11 @@ def test_an_answer_that_is_no_stream_says_what_to_do(
     status: int, content_type: str, body: bytes, error: type[MogplexError]
 ) -> None:
     head = f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    with peer(sends(head + body)) as url, pytest.raises(MogplexError) as raised:
-        Client(url, TOKEN).stream(RUN_ID, last_event_id="e1", clock=Clock())
-    assert isinstance(raised.value, error)
-    assert raised.value.__class__ in (error, *ServerError.__subclasses__())
-
-
-def test_without_a_position_a_bad_request_is_one() -> None:
-    head = b"HTTP/1.1 400 X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(JSON_400)
-    with peer(sends(head + JSON_400)) as url, pytest.raises(ApiError) as raised:
-        Client(url, TOKEN).stream(RUN_ID, last_event_id=None, clock=Clock())
-    assert not isinstance(raised.value, StreamPositionError)
-
-
-def test_a_stream_does_not_follow_a_redirect_to_another_host() -> None:
-    head = b"HTTP/1.1 307 X\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\n\r\n"
-    with peer(sends(head)) as url, pytest.raises(WrongServiceError):
-        Client(url, TOKEN).stream(RUN_ID, last_event_id=None, clock=Clock())
+    for position in ("e1", None):
+        with peer(sends(head + body)) as url, pytest.raises(MogplexError) as raised:
+            Client(url, TOKEN).stream(RUN_ID, last_event_id=position, clock=Clock())
+        is_about_position = error is StreamPositionError and position is None
+        assert type(raised.value) is (ApiError if is_about_position else error)
 
 
 def readers() -> int:
