@@ -99,7 +99,7 @@ def _number(pull_request_url: CleanText, safe: Sanitizer) -> Markdown | None:
 def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
     """Return all runs as a mermaid chart; times count from the beginning of the step. Empty for fewer than two."""
     bars = [
-        chart_bar(safe.diagram_label(run.label), "crit" if run.facts.exit_code else "done", run.began, run.ended)
+        chart_bar(safe.diagram_label(run.label), run.began, run.ended, failed=run.facts.exit_code != 0)
         for run in step.runs
         if run.facts.run_id
     ]
@@ -236,7 +236,7 @@ def gantt(facts: Facts, safe: Sanitizer, *, most_calls: int) -> Markdown | None:
     longest = sorted(facts.timeline.calls, key=lambda call: call.seconds or 0.0, reverse=True)[:most_calls]
     lines = [
         Markdown.of("  section Phases"),
-        *(chart_bar(Markdown.of(span.phase.value), "done", span.started, span.ended) for span in facts.spans),
+        *(chart_bar(Markdown.of(span.phase.value), span.started, span.ended) for span in facts.spans),
     ]
     for use in facts.tools:
         calls = [call for call in use.calls if call in longest]
@@ -258,14 +258,16 @@ def chart_of(lines: Iterable[Markdown], seconds: float) -> Markdown:
 
 def _call(call: ToolCall, last: float, safe: Sanitizer) -> Markdown:
     label = safe.diagram_label(title_of(call))
-    tag: LiteralString = "crit" if call.failed else "done" if call.finish else "active"
-    return chart_bar(label, tag, call.at, last if call.ended is None else call.ended)
+    return chart_bar(label, call.at, last if call.ended is None else call.ended, failed=call.failed)
 
 
-def chart_bar(label: Markdown, tag: LiteralString, started: float, ended: float) -> Markdown:
-    """Return a task of a chart, with times in seconds. Its first character is one that begins no keyword of mermaid."""
+def chart_bar(label: Markdown, started: float, ended: float, *, failed: bool = False) -> Markdown:
+    """Return a task of a chart, with times in seconds. Its first character is one that begins no keyword of mermaid.
+
+    Only a failure has a tag: mermaid writes light text on the light bars of ``done`` and ``active`` in its dark theme.
+    """
     times = _time_of(started), _time_of(max(ended, started + 0.001))
-    return Markdown.of("  ▸ {} :{}, {}, {}", label, Markdown.of(tag), *times)
+    return Markdown.of("  ▸ {} :crit, {}, {}" if failed else "  ▸ {} :{}, {}", label, *times)
 
 
 def _time_of(seconds: float) -> Markdown:

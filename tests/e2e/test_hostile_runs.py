@@ -44,8 +44,8 @@ SUMMARY_ELEMENTS = {
     *("h3", "blockquote", "br"),
 }
 CHART = re.compile(
-    r"gantt|  (?:dateFormat|axisFormat|todayMarker) [\w%:. -]+|  section [\w .,/()=+@'-]+"
-    r"|  ▸ [\w .,/()=+@'…-]+ :(?:done|crit|active), 2000-01-01 [\d:.]+, 2000-01-01 [\d:.]+"
+    r"gantt|  (?:dateFormat|axisFormat|todayMarker) [\w%:.\[\] -]+|  section [\w .,/()=+@'-]+"
+    r"|  ▸ [\w .,/()=+@'…-]+ :(?:crit, )?2000-01-01T[\d:.]+Z, 2000-01-01T[\d:.]+Z"
 )
 """What a line of our chart looks like."""
 

@@ -142,7 +142,7 @@ def test_it_says_less_until_it_fits() -> None:
     calls = [item for number in range(90) for item in call(f"tool-{number % 40}", number, number + 1)]
     ended = result(Result.SUCCESS, *SUCCESSFUL, *calls, words)
     full = summary(ended)
-    assert full.count(" :done, ") == 65
+    assert full.count("\n  ▸ ") == 65
     assert "the 60 longest of 91 tool calls" in full
     sizes = []
     for limit in (24_000, 9_000, 6_000, 3_000, 1):
