@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mogplex_ci.errors import GitHubError, GitHubUnavailableError
+from mogplex_ci.errors import GitHubError, GitHubUnavailableError, UsageError
 from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.platforms.base import github_api
 from tests.github_api import APP, HEAD, REPOSITORY, TOKEN, FakeGitHub, Look, check, status
 
 NOW = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
@@ -214,6 +215,16 @@ def test_an_answer_without_its_fields_is_not_used(
     api.fail(status=200, body=body.encode())
     with pytest.raises(GitHubUnavailableError, match="not what its API promises"):
         call(github)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.github.com@evil.example", "http://api.github.com", "https://a.example\\@b", "ftp://x", "x"]
+)
+def test_the_token_goes_to_no_address_that_base_url_would_not_take(url: str) -> None:
+    with pytest.raises(UsageError):
+        github_api({"GITHUB_API_URL": url})
+    assert github_api({}) == "https://api.github.com"
+    assert github_api({"GITHUB_API_URL": "https://ghe.example/api/v3/"}) == "https://ghe.example/api/v3"
 
 
 def test_a_wrong_token(api: FakeGitHub) -> None:

@@ -8,15 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mogplex_ci.gates.case import CHECK_PAUSE
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import ChecksAwaited, Update
 from tests.github_api import HEAD, FakeGitHub, Look, check, status, suite
-from tests.unit.gates.judging import BRANCH, ended, granted, judged, requires
+from tests.unit.gates.judging import BRANCH, ended, granted, judged, refused, requires
 from tests.virtual_time import VirtualTime
 
 CHECKS = requires("checks")
-DONE, OPEN, FAILED = check("a", "success"), check("b", None), check("b", "failure")
-GOOD = check("b", "success")
+DONE, OPEN, FAILED, GOOD = (
+    check("a", "success"),
+    check("b", None),
+    check("b", "failure"),
+    check("b", "success"),
+)
+OF_2 = {"check_suite": {"id": 2}}
+OWN_RUN = "9876543210"
+OWN_JOB = check("agent", None, html_url=f"https://github.com/acme/web/actions/runs/{OWN_RUN}/job/1", **OF_2)
+FALSE_JOB = OWN_JOB | {"app": {"slug": "evil"}, "status": "completed", "conclusion": "failure"}
+SUCCESS, RUNNING = suite(1, "success", runs=1), suite(1, None, runs=1)
 
 
 @pytest.fixture
@@ -25,28 +35,66 @@ def api() -> Iterator[FakeGitHub]:
         yield api
 
 
+NOT_COMPLETE = "its checks were not complete when the timeout passed"
+ONE, FAILS, NONE = "its only check passed", "a check failed", "its commit has no checks"
+SKIPPED = "none of its checks did anything: all were skipped"
+
+
 @pytest.mark.parametrize(
     ("looks", "found", "seconds"),
     [
-        ([[DONE]], "its only check passed", 10.0),
-        ([[], [], [DONE]], "its only check passed", 30.0),
-        ([[DONE], [DONE, OPEN], [DONE, GOOD]], "2 checks passed", 30.0),
-        ([[DONE], [DONE, GOOD]], "2 checks passed", 20.0),
-        ([[DONE], [GOOD]], "its only check passed", 20.0),
-        ([[DONE], [DONE, FAILED]], "a check failed", 10.0),
-        ([[FAILED, check("c", "timed_out"), OPEN]], "2 checks failed", 0.0),
-        ([[]], "its commit has no checks", 90.0),
-        ([[OPEN]], "its checks were not complete when the timeout passed", 590.0),
-        ([[DONE, check("c", "skipped")]], "its only check passed", 10.0),
+        ([Look([DONE])], ONE, 10),
+        ([Look(), Look(), Look([DONE])], ONE, 30),
+        ([Look([DONE]), Look([DONE, OPEN]), Look([DONE, GOOD])], "2 checks passed", 30),
+        ([Look([DONE]), Look([DONE, GOOD])], "2 checks passed", 20),
+        ([Look([DONE]), Look([GOOD])], ONE, 20),
+        ([Look([DONE]), Look([DONE, FAILED])], FAILS, 10),
+        ([Look([FAILED, check("c", "timed_out"), OPEN])], "2 checks failed", 0),
+        ([Look()], NONE, 90),
+        ([Look([OPEN])], NOT_COMPLETE, 590),
+        ([Look([DONE, check("c", "skipped")])], ONE, 10),
+        ([Look([check("a", "skipped"), check("b", "neutral")])], SKIPPED, 10),
+        # A job that needs another one appears when that is done; one that is announced may not be listed yet.
+        ([Look([DONE], [RUNNING])] * 2 + [Look([DONE, OPEN], [RUNNING]), Look([DONE, FAILED])], FAILS, 30),
+        ([Look([DONE], missing=4), Look([DONE], missing=4), Look([DONE, FAILED])], FAILS, 20),
+        # GitHub makes an empty suite for each app, which stays queued; one of Actions has no runs until it is approved.
+        ([Look([DONE], [SUCCESS, suite(2, None, app="other-ci")])], ONE, 10),
+        ([Look([DONE], [SUCCESS, suite(2, "action_required")])], FAILS, 0),
+        ([Look([DONE], [SUCCESS, suite(2, "startup_failure")])], FAILS, 0),
+        ([Look([DONE, FAILED | OF_2], [suite(2, "failure", runs=1)])], FAILS, 0),
+        ([Look([], [], [status("ci/old", "success")])], ONE, 10),
+        ([Look([DONE], None, [status("ci/old", "error")])], FAILS, 0),
+        ([Look([], [suite(2, None, app="other-ci")])], NONE, 90),
+        ([Look([DONE], [SUCCESS, suite(2, None)])], NOT_COMPLETE, 590),
+        ([Look([DONE], [SUCCESS, suite(2, None, app="other-ci", runs=1)])], NOT_COMPLETE, 590),
+        ([Look([DONE, OPEN | OF_2], [SUCCESS, suite(2, None, app="other-ci")])], NOT_COMPLETE, 590),
+        ([Look([DONE], None, [status("ci/old", "pending")])], NOT_COMPLETE, 590),
+        # The workflow run that waits is not waited for; another app that claims to be it is judged.
+        ([Look([OWN_JOB, DONE], [suite(2, None, runs=1), SUCCESS])], ONE, 10),
+        ([Look([DONE, FALSE_JOB], [SUCCESS, suite(2, "failure", app="evil", runs=1)])], FAILS, 0),
     ],
 )
 def test_checks_are_looked_at_every_ten_seconds_until_two_looks_agree(
-    looks: list[list[dict[str, object]]], found: str, seconds: float, api: FakeGitHub
+    looks: list[Look], found: str, seconds: float, api: FakeGitHub
 ) -> None:
-    api.looks = [Look(runs) for runs in looks]
+    api.looks = [*looks]
     clock = VirtualTime().clock()
-    judgement = judged(api, ended(), CHECKS, clock)
-    assert (judgement.gates[0].found, clock.monotonic()) == (found, seconds)
+    judgement = judged(api, ended(), CHECKS, clock, own_run=OWN_RUN)
+    if found in (ONE, "2 checks passed"):
+        assert granted(judgement) == found
+    elif found == NOT_COMPLETE:
+        assert refused(judgement, Result.TIMEOUT) == (found, "TIMEOUT")
+    else:
+        assert refused(judgement) == (found, "CHECKS_FAILED")
+    assert clock.monotonic() == seconds
+
+
+@pytest.mark.parametrize("timeout", [12.0, 61.0])
+def test_checks_are_not_given_up_early(timeout: float, api: FakeGitHub) -> None:
+    api.looks = [Look([DONE, OPEN])]
+    clock = VirtualTime().clock()
+    assert refused(judged(api, ended(), CHECKS, clock, timeout=timeout), Result.TIMEOUT)[0] == NOT_COMPLETE
+    assert timeout - CHECK_PAUSE <= clock.monotonic() <= timeout
 
 
 def test_what_failed_is_named_with_its_address(api: FakeGitHub) -> None:

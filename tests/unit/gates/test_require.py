@@ -1,8 +1,9 @@
-"""What each gate says about a run: what it expected, what is there, and what to do."""
+"""What each gate says about a run: what it expected, what is there, and what to do; and work that does not hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,9 @@ UNTOLD = SUCCESSFUL[:5]
 CHANGE, PULL, CHECKS = requires("change"), requires("pull-request"), requires("checks")
 ALLOWED, PROTECTED = requires(allowed="src/"), requires(protected=".ci/")
 ALL = [CHANGE, PULL, CHECKS, ALLOWED, PROTECTED]
+OTHER = "f" * 40
+NOT_TOLD = "this could not be judged: no event tells it, and GitHub was not asked"
+EMPTY = "it changed nothing"
 every_gate = pytest.mark.parametrize("wanted", ALL, ids=["change", "pull", "checks", "allowed", "protected"])
 
 
@@ -29,27 +33,45 @@ def api() -> Iterator[FakeGitHub]:
         yield api
 
 
+def compared(api: FakeGitHub) -> list[str]:
+    return [asked.path.rpartition("/")[2] for asked in api.asked if "/compare/" in asked.path]
+
+
 def test_a_change_is_what_github_compares(api: FakeGitHub) -> None:
     changed = judged(api, ended(delivery(changed=False)), CHANGE)
     assert granted(changed) == "it changed the repository"
     assert changed.gates[0].expected == "a change"
-    assert [asked.path.rpartition("/")[2] for asked in api.asked] == [f"{BASE}...{HEAD}", "fix"]
+    assert compared(api) == [f"{BASE}...{HEAD}"]
     api.is_empty_between = {(BASE, HEAD)}
-    assert refused(judged(api, ended(delivery(changed=True)), CHANGE)) == ("it changed nothing", "NO_CHANGE")
+    assert refused(judged(api, ended(delivery(changed=True)), CHANGE)) == (EMPTY, "NO_CHANGE")
 
 
 @pytest.mark.parametrize(
-    ("events", "found", "code"),
+    ("wanted", "events", "found", "code"),
     [
-        ([delivery(changed=True)], "its delivery event says that it changed the repository; GitHub was not asked", ""),
-        ([delivery(changed=False)], "it changed nothing", "NO_CHANGE"),
-        (UNTOLD, "this could not be judged: no event tells it, and GitHub was not asked", "NOT_JUDGED"),
+        (CHANGE, [delivery(changed=True)], "its delivery event says that it changed the repository; GitHub", ""),
+        (CHANGE, [delivery(changed=False)], EMPTY, "NO_CHANGE"),
+        (CHANGE, UNTOLD, NOT_TOLD, "NOT_JUDGED"),
+        (PULL, SUCCESSFUL, "its delivery event names a pull request; GitHub was not asked", ""),
+        (PULL, [delivery(changed=True)], "it opened no pull request", "NO_PULL_REQUEST"),
+        (PULL, UNTOLD, NOT_TOLD, "NOT_JUDGED"),
+        *((gate, [delivery(changed=True)], NOT_TOLD, "NOT_JUDGED") for gate in (CHECKS, ALLOWED, PROTECTED)),
     ],
 )
-def test_without_a_token_the_delivery_event_decides(events: Sequence[dict[str, object]], found: str, code: str) -> None:
-    judgement = judged(None, ended(*events), CHANGE)
-    assert (refused(judgement) if code else (granted(judgement), "")) == (found, code)
+def test_without_a_token_the_delivery_event_decides_what_it_can(
+    wanted: Requirements, events: Sequence[dict[str, object]], found: str, code: str
+) -> None:
+    judgement = judged(None, ended(*events), wanted)
+    said, error = refused(judgement) if code else (granted(judgement), "")
+    assert (said.startswith(found), error) == (True, code)
     assert code != "NOT_JUDGED" or judgement.remedy == "Give github-token, so that GitHub can be asked."
+    if wanted in (CHECKS, ALLOWED, PROTECTED):
+        rehearsal = judged(None, ended(*events), wanted, rehearsed=())
+        assert (rehearsal.result, rehearsal.gates) == (Result.SUCCESS, ())
+
+
+def test_events_that_may_be_missing_do_not_say_that_there_is_no_pull_request() -> None:
+    assert refused(judged(None, ended(delivery(changed=True), incomplete=True), PULL)) == (NOT_TOLD, "NOT_JUDGED")
 
 
 def test_a_pull_request_is_one_that_is_open_with_the_runs_commit(api: FakeGitHub) -> None:
@@ -61,7 +83,7 @@ def test_a_pull_request_is_one_that_is_open_with_the_runs_commit(api: FakeGitHub
 
 
 def test_github_may_take_some_seconds_to_show_the_commit_in_the_pull_request(api: FakeGitHub) -> None:
-    api.add_pull_request(head={"sha": "f" * 40})
+    api.add_pull_request(head={"sha": OTHER})
     clock = VirtualTime().clock()
     clock.ring(15.0, lambda: api.pull_requests[0].update(head={}))
     assert granted(judged(api, ended(), PULL, clock)) == "its pull request is open"
@@ -69,25 +91,32 @@ def test_github_may_take_some_seconds_to_show_the_commit_in_the_pull_request(api
 
 
 @pytest.mark.parametrize(
-    ("events", "found"),
+    ("fields", "found", "seconds"),
     [
-        (SUCCESSFUL, "its delivery event names a pull request; GitHub was not asked"),
-        ([delivery(changed=True)], "it opened no pull request"),
-        (UNTOLD, "this could not be judged: no event tells it, and GitHub was not asked"),
+        ({"head": {"sha": OTHER}}, "its pull request has another commit at its head", 30.0),
+        ({"head": {"ref": "mogplex/other"}}, "it opened no pull request", 0.0),
+        ({"head": {"repo": {"full_name": "acme/fork"}}}, "it opened no pull request", 0.0),
+        ({"head": {"repo": None}}, "it opened no pull request", 0.0),
+        ({"state": "closed"}, "its pull request is closed or merged", 0.0),
     ],
 )
-def test_without_a_token_the_delivery_event_names_the_pull_request(
-    events: Sequence[dict[str, object]], found: str
+def test_another_pull_request_is_not_the_runs(
+    fields: dict[str, Any], found: str, seconds: float, api: FakeGitHub
 ) -> None:
-    judgement = judged(None, ended(*events), PULL)
-    assert (granted(judgement) if judgement.result is Result.SUCCESS else refused(judgement)[0]) == found
+    """Also an old one that was merged from a branch of this name, when the run changed nothing."""
+    api.add_pull_request(**fields)
+    clock = VirtualTime().clock()
+    told = ended(delivery(changed=True, pull_request_url=PULL_REQUEST))
+    assert refused(judged(api, told, PULL, clock)) == (found, "NO_PULL_REQUEST")
+    assert clock.monotonic() == seconds
 
 
-@pytest.mark.parametrize("wanted", [CHECKS, ALLOWED, PROTECTED], ids=["checks", "allowed", "protected"])
-def test_what_only_github_knows_does_not_pass_without_a_token(wanted: Requirements) -> None:
-    assert refused(judged(None, ended(delivery(changed=True)), wanted))[1] == "NOT_JUDGED"
-    rehearsal = judged(None, ended(delivery(changed=True)), wanted, rehearsed=())
-    assert (rehearsal.result, rehearsal.gates) == (Result.SUCCESS, ())
+def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: FakeGitHub) -> None:
+    api.add_pull_request(42, state="closed")
+    told = ended(delivery(changed=True, pull_request_url="https://github.com/evil/web/pull/42"))
+    assert refused(judged(api, told, PULL))[1] == "NO_PULL_REQUEST"
+    foreign = "its delivery event names a pull request of another repository"
+    assert refused(judged(None, told, PULL)) == (foreign, "NO_PULL_REQUEST")
 
 
 @every_gate
@@ -110,56 +139,34 @@ def test_what_github_refuses_to_tell_does_not_pass(
     assert status == 401 or permissions.get(judgement.gates[0].name, "contents: read") in judgement.remedy
 
 
-@pytest.mark.parametrize("wanted", [CHANGE, ALLOWED, PROTECTED], ids=["change", "allowed", "protected"])
-def test_a_run_on_its_base_is_compared_with_what_that_was(wanted: Requirements, api: FakeGitHub) -> None:
-    onto_main = {"base": "main", "working": "main", "createBranch": False}
-    before = "b" * 40
-    api.tips["main"] = [before, HEAD]
-    assert granted(judged(api, ended(branch=onto_main), wanted))
-    assert f"{before}...{HEAD}" in [asked.path.rpartition("/")[2] for asked in api.asked]
-    api.tips["main"] = [before, HEAD]
-    api.behind_by = 1  # pushed with force
-    assert refused(judged(api, ended(branch=onto_main), wanted)) == (
-        "this could not be judged: no comparison shows what it changed",
-        "NOT_JUDGED",
-    )
-
-
 @pytest.mark.parametrize(
-    ("wanted", "files", "found"),
+    ("wanted", "files", "found", "bad"),
     [
-        (ALLOWED, ["src/a.ts"], "all paths that it changed are allowed"),
-        (ALLOWED, ["src/a.ts", "b.ts"], "it changed a path outside the allowed ones"),
-        (ALLOWED, ["a.ts", "b.ts"], "it changed 2 paths outside the allowed ones"),
-        (PROTECTED, ["src/a.ts"], "it changed no protected path"),
-        (PROTECTED, [".ci/run"], "it changed a protected path"),
-        (PROTECTED, [".ci/run", ".ci/a", "b"], "it changed 2 protected paths"),
-        (ALLOWED, [f"src/{number}.ts" for number in range(299)], "all paths that it changed are allowed"),
+        (ALLOWED, ["src/a.ts"], "all paths that it changed are allowed", []),
+        (ALLOWED, ["src/a.ts", "b.ts"], "it changed a path outside the allowed ones", ["b.ts"]),
+        (ALLOWED, ["b.ts", "a.ts"], "it changed 2 paths outside the allowed ones", ["a.ts", "b.ts"]),
         (
             ALLOWED,
-            [f"src/{number}.ts" for number in range(300)],
-            "it changed 300 files or more, and GitHub lists no more",
+            [f"{n}.ts" for n in range(10, 40)],
+            "it changed 30 paths outside",
+            [f"{n}.ts" for n in range(10, 30)],
         ),
+        (PROTECTED, ["src/a.ts"], "it changed no protected path", []),
+        (PROTECTED, [".ci/run"], "it changed a protected path", [".ci/run"]),
+        (PROTECTED, [".ci/run", ".ci/a", "b"], "it changed 2 protected paths", [".ci/a", ".ci/run"]),
+        (ALLOWED, [f"src/{n}.ts" for n in range(299)], "all paths that it changed are allowed", []),
+        (ALLOWED, [f"src/{n}.ts" for n in range(300)], "it changed 300 files or more, and GitHub lists no more", []),
     ],
-    ids=str,
 )
 def test_paths_are_named_that_must_not_change(
-    wanted: Requirements, files: list[str], found: str, api: FakeGitHub
+    wanted: Requirements, files: list[str], found: str, bad: list[str], api: FakeGitHub
 ) -> None:
     api.files = [{"filename": name} for name in files]
     judgement = judged(api, ended(), wanted)
-    if judgement.result is Result.SUCCESS:
-        assert granted(judgement) == found
-        return
-    assert refused(judgement) == (found, "PATH_NOT_ALLOWED")
-    bad = [name for name in files if name.startswith(".ci/") or (wanted is ALLOWED and not name.startswith("src/"))]
-    assert [item.text for item in judgement.gates[0].items] == sorted(bad)
-
-
-def test_of_many_bad_paths_twenty_are_listed(api: FakeGitHub) -> None:
-    api.files = [{"filename": f"{number}.ts"} for number in range(30)]
-    (gate,) = judged(api, ended(), ALLOWED).gates
-    assert (gate.found, len(gate.items)) == ("it changed 30 paths outside the allowed ones", 20)
+    passes = found.startswith(("all paths", "it changed no"))
+    said, code = (granted(judgement), "") if passes else refused(judgement)
+    assert (said.startswith(found), code) == (True, "" if passes else "PATH_NOT_ALLOWED")
+    assert [item.text for item in judgement.gates[0].items] == bad
 
 
 @every_gate
@@ -167,7 +174,7 @@ def test_a_branch_that_was_never_pushed_has_nothing(wanted: Requirements, api: F
     api.tips[BRANCH] = [None]
     judgement = judged(api, ended(terminalCommitSha=None), wanted)
     if wanted in (ALLOWED, PROTECTED):
-        assert granted(judgement) == "it changed nothing"
+        assert granted(judgement) == EMPTY
     else:
         assert refused(judgement)[1] == {CHANGE: "NO_CHANGE", PULL: "NO_PULL_REQUEST"}.get(wanted, "CHECKS_FAILED")
 
@@ -196,11 +203,64 @@ def test_a_run_that_did_not_succeed_is_not_judged(api: FakeGitHub) -> None:
     assert judged(api, failed, CHANGE) == failed
 
 
-def test_an_existing_branch_counts_from_what_it_was(api: FakeGitHub) -> None:
-    before = "b" * 40
-    api.tips[BRANCH] = [before, HEAD]
-    assert granted(judged(api, ended(branch=SAME_BRANCH), CHANGE, branch=BRANCH)) == "it changed the repository"
-    assert f"{before}...{HEAD}" in [asked.path.rpartition("/")[2] for asked in api.asked]
+def test_all_gates_judge_one_commit_and_the_branch_must_still_be_there(api: FakeGitHub) -> None:
+    api.looks = [Look([check("build", "success")])]
+    api.tips[BRANCH] = [OTHER]
+    wanted = CHECKS._replace(protected=PROTECTED.protected)
+    judgement = judged(api, ended(), wanted)
+    assert refused(judgement) == ("its branch moved on from the judged commit", "BRANCH_MOVED")
+    assert judgement.detail == Untrusted(OTHER)
+    api.tips[BRANCH] = [None]
+    assert refused(judged(api, ended(), wanted)) == ("its branch is gone", "BRANCH_MOVED")
+
+
+def test_a_branch_that_an_event_names_is_not_the_runs(api: FakeGitHub) -> None:
+    api.tips["harmless"] = [OTHER]
+    api.files = [{"filename": ".ci/run"}]
+    told = ended(delivery(changed=True) | {"payload": {"stage": "git_delivery", "working_branch": "harmless"}})
+    assert refused(judged(api, told, PROTECTED))[0] == "it changed a protected path"
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_older_commits_of_an_existing_branch_are_no_change(joined: bool, api: FakeGitHub) -> None:
+    """A joined run was at work before this step began: GitHub notes when a branch is pushed; commits' dates lie."""
+    api.is_empty_between = {(HEAD, HEAD)}
+    api.pushes = [
+        {"ref": f"refs/heads/{BRANCH}", "before": OTHER, "after": HEAD, "timestamp": "2026-11-24T13:45:39Z"},
+        {"ref": f"refs/heads/{BRANCH}", "before": "0" * 40, "after": OTHER, "timestamp": "2026-11-20T00:00:00Z"},
+    ]
+    judgement = judged(api, ended(branch=SAME_BRANCH), CHANGE, branch=None if joined else BRANCH, joined=joined)
+    assert refused(judgement) == (EMPTY, "NO_CHANGE")
+    api.pushes[0]["timestamp"] = "2026-11-24T13:50:00Z"
+    assert not joined or granted(judged(api, ended(branch=SAME_BRANCH), CHANGE, joined=True))
+
+
+def test_a_joined_run_whose_branch_github_does_not_remember_is_not_judged(api: FakeGitHub) -> None:
+    for api.pushes in ([], None):
+        assert refused(judged(api, ended(branch=SAME_BRANCH), CHANGE, joined=True))[1] == "NOT_JUDGED"
+        api.files = [{"filename": ".ci/run"}]
+        judgement = judged(api, ended(branch=SAME_BRANCH), PROTECTED, joined=True)
+        assert refused(judgement)[0] == "it changed a protected path", "compared with the base, which shows more"
+        assert f"{BASE}...{HEAD}" in compared(api)
+
+
+@pytest.mark.parametrize("wanted", [CHANGE, ALLOWED, PROTECTED], ids=["change", "allowed", "protected"])
+@pytest.mark.parametrize("branch", [BRANCH, BASE])
+def test_an_existing_branch_counts_from_what_it_was(wanted: Requirements, branch: str, api: FakeGitHub) -> None:
+    """Pushed with force, it is compared with the base; the base itself with nothing."""
+    success = ended(branch=SAME_BRANCH | {"working": branch})
+    api.tips[branch] = [OTHER, HEAD]
+    assert granted(judged(api, success, wanted, branch=branch if branch == BRANCH else None))
+    assert compared(api) == [f"{OTHER}...{HEAD}"]
+    api.tips[branch], api.behind_by = [OTHER, HEAD], 1
+    judgement = judged(api, success, wanted, branch=branch if branch == BRANCH else None)
+    if branch == BRANCH:
+        assert granted(judgement)
+        assert compared(api)[1:] == [f"{OTHER}...{HEAD}", f"{BASE}...{HEAD}"]
+    else:
+        found = "this could not be judged: no comparison shows what it changed"
+        assert refused(judgement) == (found, "NOT_JUDGED")
+        assert judgement.remedy == "Let the run work on a branch of its own: set create-branch."
 
 
 def test_nothing_is_required_unless_it_is_asked_for() -> None:
