@@ -32,18 +32,13 @@ def refused(folder: Path, *argv: str, file: str = TASKS) -> list[str]:
 
 
 def test_one_repository_and_one_task_are_no_fleet(tmp_path: Path) -> None:
-    (step,), is_fleet = read(tmp_path, "--prompt", "Fix it")
-    assert (step.repo, is_fleet) == ("acme/web", False)
+    for repo in ("acme/web", "acme/web acme/api", "acme/*"):
+        (step,), is_fleet = read(tmp_path, "--prompt", "Fix it", "--repo", repo)
+        assert (step.repos, is_fleet) == (tuple(repo.split()), repo != "acme/web")
     (step,), is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "lint")
     assert (step.prompt, step.task, is_fleet) == ("Lint it", "lint", False)
     (step,), is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "a,b")
     assert (step.prompt, is_fleet) == ("Both", False)
-
-
-def test_several_repositories_and_a_pattern_make_a_fleet(tmp_path: Path) -> None:
-    for repo in ("acme/web acme/api", "acme/*"):
-        (step,), is_fleet = read(tmp_path, "--prompt", "Fix it", "--repo", repo)
-        assert (step.repos, is_fleet) == (tuple(repo.split()), True)
 
 
 @pytest.mark.parametrize("task", ["lint,docs", "lint\ndocs", " lint , docs,"])
@@ -76,17 +71,13 @@ def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
     assert found == ["harness is not one of the choices", "timeout is not a duration"], "each once"
 
 
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [("timeout", ("5m", "10m")), ("wait", ("true", "false")), ("fail-fast", ("true", "false"))],
-)
-def test_what_holds_for_the_step_is_the_same_in_all_tasks(name: str, values: tuple[str, str], tmp_path: Path) -> None:
-    def tasks(one: str, other: str) -> str:
-        return f"tasks: {{a: {{prompt: x, {name}: '{one}'}}, b: {{prompt: y, {name}: '{other}'}}}}"
-
+@pytest.mark.parametrize("name", ["timeout", "wait", "fail-fast"])
+def test_an_input_of_the_step_is_the_same_in_all_tasks(name: str, tmp_path: Path) -> None:
+    one, other = ("5m", "10m") if name == "timeout" else ("true", "false")
+    tasks = "tasks: {{a: {{prompt: x, {}: '{}'}}, b: {{prompt: y, {}: '{}'}}}}"
     asked = ["--run-file", "mogplex.yml", "--task", "all"]
-    assert refused(tmp_path, *asked, file=tasks(*values)) == [f"{name} differs between the tasks"]
-    steps, is_fleet = read(tmp_path, *asked, file=tasks(values[0], values[0]))
+    assert refused(tmp_path, *asked, file=tasks.format(name, one, name, other)) == [f"{name} differs between the tasks"]
+    steps, is_fleet = read(tmp_path, *asked, file=tasks.format(name, one, name, one))
     assert (len(steps), is_fleet) == (2, True)
 
 

@@ -14,7 +14,6 @@ from mogplex_ci.untrusted import Untrusted
         ("timeout", "720h", None),
         ("timeout", "720h1s", "is longer than 720h"),
         ("timeout", "1ms", None),
-        ("timeout", "0m", "is not more than zero"),
         ("retries", "9" * 9, None),
         ("retries", "9" * 10, "is not a whole number"),
         ("max-parallel", "999", None),
@@ -22,15 +21,12 @@ from mogplex_ci.untrusted import Untrusted
         ("max-parallel", "0", "is not a whole number from 1 to 999"),
         ("branch", "b" * 255, None),
         ("branch", "b" * 256, "has 256 characters, 255 are allowed"),
-        ("branch", "a..b", "is not a branch name that git accepts"),
         ("branch", "a\ud800b", "is not UTF-8 text"),
         ("branch", chr(0xDFFF), "is not UTF-8 text"),
         ("branch", "a\ue000b", None),
         ("agent", "a" * 200, None),
         ("agent", "a" * 201, "has 201 characters, 200 are allowed"),
         ("mode", "SAFE", None),
-        ("mode", "Safe", None),
-        ("harness", "codex", None),
         ("harness", "CODE", "is not one of the choices"),
         ("prompt", "😀" * 50_000, None),
         ("prompt", "😀" * 50_001, "has 100,002 characters, counted in UTF-16, 100,000 are allowed"),
@@ -50,7 +46,6 @@ from mogplex_ci.untrusted import Untrusted
         ("matrix", "{", "is not JSON"),
         ("matrix", "[" * 100_000, "is not JSON"),
         ("matrix", "9" * 5_000, "is not JSON"),
-        ("retries", "-1", "is not a whole number"),
         ("repo", "acme/web.js", None),
         ("branch", "feature/é-1", None),
         ("root-directory", "packages/api", None),
@@ -81,10 +76,6 @@ def test_what_may_hold_a_credential_is_not_shown(name: str, text: str, is_shown:
     assert problem.remedy == f"Use {inputs()[name].kind.allowed}."
 
 
-def test_a_default_need_not_be_looked_at() -> None:
-    assert check({name: spec.default for name, spec in inputs().items() if spec.default is not None}) == []
-
-
 @pytest.mark.parametrize(
     ("name", "text", "near"),
     [
@@ -95,20 +86,16 @@ def test_a_default_need_not_be_looked_at() -> None:
         ("timeout", "2 hrs and 5 mins", "2h5m"),
         ("timeout", "1 Minute, 1 Sec", "1m1s"),
         ("timeout", "1 fortnight", None),
-        ("repo", "https://github.com/acme/web", "acme/web"),
         ("repo", "ssh://git@github.com/acme/web.js.git", "acme/web.js"),
         ("repo", "git@github.com:acme/web/", "acme/web"),
-        ("repo", "acme / web", "acme/web"),
         ("repo", "acme", None),
         ("repo", "@acme/" + "w" * 394, "acme/" + "w" * 394),
         ("repo", "acme/web, acme/api; acme/x", "acme/web acme/api acme/x"),
         ("repo", ", acme/web, acme/api;", "acme/web acme/api"),
-        ("branch", "fix the  login", "fix-the-login"),
         ("branch", "a " * 127 + "b", "-".join([*"a" * 127, "b"])),
         ("branch", "a " * 128 + "b", None),
         ("branch", "fix it..", None),
         ("on-timeout", "detaach", "detach"),
-        ("on-timeout", "kill", None),
     ],
 )
 def test_what_is_suggested(name: str, text: str, near: str | None) -> None:
@@ -129,31 +116,14 @@ def test_something_else_is_suggested_for_up_to_400_characters(size: int, is_know
     assert [each.text for each in problem.near] == ([text.replace(",", "")] if is_known else [])
 
 
-@pytest.mark.parametrize(
-    ("words", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
-)
-def test_an_enumeration(words: list[str], text: str) -> None:
-    assert enumeration(words) == text
-
-
-def test_the_nearest_words() -> None:
-    assert nearest("agnt", ["agent", "agents", "harness"]) == ["agent"]
+def test_words_are_enumerated_and_the_nearest_ones_found() -> None:
+    assert [enumeration("abc"[:count]) for count in range(4)] == ["", "a", "a or b", "a, b or c"]
     assert nearest("agnt", ["agents", "agent", "harness"], count=2) == ["agent", "agents"]
-    assert nearest("zzz", ["agent"]) == []
-    assert instead_of("agnt", {"agent": "agent"}, otherwise="") == "Did you mean agent?"
+    assert instead_of("agnt", {"agent": "agent", "agents": "x"}, otherwise="") == "Did you mean agent?"
     assert instead_of("zzz", {"agent": "agent"}, otherwise="See --help.") == "See --help."
 
 
-@pytest.mark.parametrize(
-    ("text", "is_one"),
-    [
-        ("5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001", True),
-        ("5F0C7A52-3F9B-4D0E-9B57-1F2A6C1D0001", True),
-        ("5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d000", False),
-        ("5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d00011", False),
-        ("5g0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001", False),
-        ("acme/web", False),
-    ],
-)
-def test_a_uuid(text: str, is_one: bool) -> None:
-    assert is_uuid(text) is is_one
+def test_a_uuid() -> None:
+    known = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+    assert [is_uuid(known), is_uuid(known.upper())] == [True, True]
+    assert not any(map(is_uuid, (known[:-1], known + "1", known.replace("f", "g"), "acme/web")))
