@@ -80,24 +80,19 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(terminal: Terminal, argv: str
     assert (ended.code, ended.out, ended.err) == (2, "", f"error: {told}\n")
 
 
-def test_an_id_that_is_no_uuid_is_asked_for_and_explained(terminal: Terminal) -> None:
+@pytest.mark.parametrize(
+    ("argv", "code", "told"),
+    [
+        (["runs", "get", "run-7"], 1, "the service's own are UUIDs"),  # it is asked for all the same
+        (["run", "--repo", ID, "--idempotency-key", "", "Fix it"], 2, "--idempotency-key is empty"),
+        *(([program, "-c", "echo ran"], 2, f'command: "{program}" is not a command.') for program in ("sh", "ls")),
+    ],
+)
+def test_what_is_not_done(terminal: Terminal, argv: list[str], code: int, told: str) -> None:
     with Emulator("success") as emulator:
-        ended = terminal.against(emulator).mogplex("runs", "get", "run-7")
-    assert (ended.code, ended.out) == (1, "")
-    assert "the service's own are UUIDs" in ended.err
-
-
-def test_an_empty_key_does_not_quietly_become_a_new_one(terminal: Terminal) -> None:
-    ended = terminal.mogplex("run", "--repo", ID, "--idempotency-key", "", "Fix it")
-    assert ended.code == 2
-    assert "--idempotency-key is empty" in ended.err
-
-
-@pytest.mark.parametrize("program", ["sh", "ls", "env"])
-def test_other_programs_are_not_run(terminal: Terminal, program: str) -> None:
-    ended = terminal.mogplex(program, "-c", "echo ran")
-    assert (ended.code, ended.out) == (2, "")
-    assert f'command: "{program}" is not a command.' in ended.err
+        ended = terminal.against(emulator).mogplex(*argv)
+    assert (ended.code, ended.out) == (code, "")
+    assert told in ended.err
 
 
 @pytest.mark.parametrize("ask", [["--help"], ["-h"], ["help"]])
@@ -131,15 +126,12 @@ def test_the_help_of_post_has_what_post_takes(terminal: Terminal) -> None:
     assert flags == ["--idempotency-key", "--comment-on"]
 
 
-@pytest.mark.parametrize("command", ["run", "runs events", "post"])
-def test_help_can_be_asked_for_in_front(terminal: Terminal, command: str) -> None:
+@pytest.mark.parametrize("command", ["run", "runs events", "post", "action", "doctor"])
+def test_help_can_be_asked_for_in_front_and_shows_the_choices(terminal: Terminal, command: str) -> None:
     words = command.split()
-    assert terminal.mogplex("help", *words) == terminal.mogplex(*words, "--help")
-
-
-@pytest.mark.parametrize("command", ["run", "action", "doctor"])
-def test_help_shows_the_choices(terminal: Terminal, command: str) -> None:
-    assert "--harness codex|claude-code|mogplex" in terminal.mogplex("help", command).out
+    shown = terminal.mogplex("help", *words)
+    assert shown == terminal.mogplex(*words, "--help")
+    assert ("--harness codex|claude-code|mogplex" in shown.out) == (command in ("run", "action", "doctor"))
 
 
 @pytest.mark.parametrize("flag", ["-V", "--version"])

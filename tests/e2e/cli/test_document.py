@@ -99,28 +99,20 @@ def test_a_started_run(terminal: Terminal) -> None:
     assert run.prompt == "Refactor the auth module to use bearer tokens."
 
 
-def test_the_same_key_and_request_match_the_run(terminal: Terminal) -> None:
+def test_a_key_stands_for_one_run_of_one_request(terminal: Terminal) -> None:
     with Emulator("slow") as emulator:
-        terminal.against(emulator)
-        run_id = terminal.started("--idempotency-key", "k")
-        again = terminal.mogplex("run", "--repo", WEB, "--idempotency-key", "k", "Fix the flaky tests")
+        run_id = terminal.against(emulator).started("--idempotency-key", "k")
+        again, other = (
+            terminal.mogplex("run", "--repo", WEB, "--idempotency-key", "k", prompt)
+            for prompt in ("Fix the flaky tests", "Fix something else")
+        )
         assert len(emulator.runs) == 1
+        assert terminal.started() != terminal.started(), "without a key every run is a new one"
     assert again.code == 0
     assert re.fullmatch(rf"matched existing run {run_id} \((pending|streaming)\)", again.out.splitlines()[0])
-
-
-def test_the_same_key_and_another_request_conflict(terminal: Terminal) -> None:
-    with Emulator("slow") as emulator:
-        terminal.against(emulator).started("--idempotency-key", "k")
-        other = terminal.mogplex("run", "--repo", WEB, "--idempotency-key", "k", "Fix something else")
     assert (other.code, other.out) == (1, "")
     assert "IDEMPOTENCY_CONFLICT" in other.err
-
-
-def test_without_a_key_every_run_is_a_new_one(terminal: Terminal) -> None:
-    with Emulator("slow") as emulator:
-        terminal.against(emulator)
-        assert terminal.started() != terminal.started()
+    assert "hint: Use another --idempotency-key for this request" in other.err
 
 
 def test_run_and_get_print_the_apis_object_without_its_envelope(terminal: Terminal) -> None:

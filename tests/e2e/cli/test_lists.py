@@ -1,0 +1,138 @@
+"""`mogplex repos list`, `agents list`, `skills list`: what a run can use; and `runs artifact`: what it committed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mogplex_ci.emulator import Emulator
+from tests.e2e.cli.terminal import Terminal
+
+REPOS = """\
+5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0002  acme/api   main
+5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0003  acme/mono  develop  root=apps/web
+5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001  acme/web   main
+"""
+AGENTS = """\
+preset:Code Reviewer                  Code Reviewer     anthropic/claude-sonnet-4.5  Reviews pull requests
+3d5e8a10-6a51-4c5e-8f51-7b1de0a50001  Release Engineer  openai/gpt-5                 -
+"""
+SKILLS = "release-notes  library  Release Notes  How this team writes them\n"
+EMPTY_WORLD = """\
+users:
+  - name: ada
+    tokens: [{token: mog_EmulatorTokenWithoutAnyAgents000, scopes: [read]}]
+    repos: []
+"""
+SCENARIO = """\
+steps:
+  - {status: success}
+artifacts:
+  report: {json: {passed: 12, note: "npm_{{ x }}"}}
+variables:
+  x: [ABCDEFGHIJKLMNOPQR, STUVWXYZ0123456789]
+"""
+UNUSUAL = [{"id": "id-1", "full_name": name} for name in ("acme/web", "acme/a;rm -rf ~", "acme/`id`", "acme/${{ x }}")]
+MANY = [{"id": f"id-{number}", "full_name": f"acme/r{number}"} for number in range(200)]
+MANY_LINES = [f"{repo['id']:<6}  {repo['full_name']:<9}  -" for repo in MANY]
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    """A run that commits an artifact."""
+    path = tmp_path / "artifact.yaml"
+    path.write_text(SCENARIO)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("command", "out", "err"),
+    [
+        ("repos list", REPOS, ""),
+        ("agents list", AGENTS, ""),
+        ("skills list", SKILLS, ""),
+        ("repos list --matrix", '["acme/api","acme/mono","acme/web"]\n', ""),
+        ("repos list --q nobody/ --matrix", "[]\n", "warning: no repository found\n"),
+        ("skills list --q nothing", "", "warning: no skill found\n"),
+    ],
+)
+def test_what_is_listed(terminal: Terminal, command: str, out: str, err: str) -> None:
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).mogplex(*command.split())
+    assert (ended.code, ended.out, ended.err) == (0, out, err)
+
+
+@pytest.mark.parametrize(
+    ("command", "out"),
+    [
+        ("repos list --q MONO --json | jq -r '.id, .full_name'", "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0003\nacme/mono\n"),
+        ("agents list --json | jq -r .id", "preset:Code Reviewer\n3d5e8a10-6a51-4c5e-8f51-7b1de0a50001\n"),
+        ("skills list --repo acme/web --q style --json | jq -r .slug", "review-style\n"),
+    ],
+)
+def test_json_is_one_object_a_line(terminal: Terminal, command: str, out: str) -> None:
+    with Emulator("success") as emulator:
+        ended = terminal.against(emulator).shell(f"mogplex {command}")
+    assert (ended.out, ended.err) == (out, "")
+
+
+def test_a_user_without_agents(terminal: Terminal, tmp_path: Path) -> None:
+    world = tmp_path / "world.yaml"
+    world.write_text(EMPTY_WORLD)
+    with Emulator("success", world=world) as emulator:
+        ended = terminal.against(emulator).mogplex("agents", "list")
+    assert (ended.code, ended.out, ended.err) == (0, "", "warning: no agent found\n")
+
+
+@pytest.mark.parametrize(
+    ("repos", "flags", "lines", "warning"),
+    [
+        (UNUSUAL, ["--matrix"], ['["acme/web"]'], "3 repositories with unusual names are left out"),
+        (MANY, [], MANY_LINES, "only the first 200 repositories are listed; narrow them with --q"),
+    ],
+)
+def test_what_is_left_out_is_said(
+    terminal: Terminal, repos: list[dict[str, str]], flags: list[str], lines: list[str], warning: str
+) -> None:
+    with Emulator("success") as emulator:
+        emulator.inject("repos", status=200, body={"ok": True, "data": {"repos": repos}})
+        ended = terminal.against(emulator).mogplex("repos", "list", *flags)
+    assert (ended.out.splitlines(), ended.err) == (lines, f"warning: {warning}\n")
+
+
+def test_names_of_others_do_no_harm(terminal: Terminal) -> None:
+    agents = [{"id": "preset:\x1b[2J::error::", "name": "a\n##vso[x]", "model": 7, "description": "npm_" + "aB3" * 12}]
+    with Emulator("success") as emulator:
+        emulator.inject("agents", status=200, body={"ok": True, "data": {"agents": agents}}, times="always")
+        ended = terminal.against(emulator).mogplex("agents", "list")
+    (line,) = ended.out.splitlines()
+    assert line.startswith("preset:")
+    assert not any(text in line for text in ("\x1b", "##vso", "aB3aB3"))
+
+
+@pytest.mark.parametrize("name", ["report", "report.json", ".mogplex/artifacts/report.json"])
+def test_an_artifact_is_one_clean_line_of_json(terminal: Terminal, scenario: Path, name: str) -> None:
+    with Emulator(scenario) as emulator:
+        run_id = terminal.against(emulator).started("--create-branch")
+        ended = terminal.mogplex("runs", "artifact", run_id, name)
+    assert (ended.code, ended.err, ended.out.count("\n")) == (0, "", 1)
+    assert json.loads(ended.out) == {"passed": 12, "note": "***"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "name", "told"),
+    [
+        (["--create-branch"], "coverage", ["NOT_FOUND", "git add --force"]),
+        ([], "report", ["the run's state does not allow this (CONFLICT)"]),  # it has no branch of its own
+    ],
+)
+def test_an_artifact_that_is_not_there(
+    terminal: Terminal, scenario: Path, flags: list[str], name: str, told: list[str]
+) -> None:
+    with Emulator(scenario) as emulator:
+        run_id = terminal.against(emulator).started(*flags)
+        ended = terminal.mogplex("runs", "artifact", run_id, name)
+    assert (ended.code, ended.out, "idempotency" in ended.err) == (1, "", False)
+    assert [text for text in told if text not in ended.err] == []
