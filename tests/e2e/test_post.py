@@ -54,15 +54,39 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
-@pytest.mark.parametrize("name", ["gitlab", "jenkins"])
-def test_a_killed_steps_run_is_cancelled_by_its_id_alone(name: str, tmp_path: Path, emulator: Emulator) -> None:
+@pytest.mark.parametrize(
+    ("name", "flags", "variables", "code", "cancels"),
+    [
+        ("gitlab", [], {}, 0, True),
+        ("jenkins", [], {}, 0, True),
+        (
+            "gitlab",
+            [],
+            {"CI_JOB_ID": "999"},
+            0,
+            "streaming",
+        ),  # a retry in the same workspace: those ids are another job's
+        ("gitlab", ["--on-interrupt", "detach"], {}, 0, False),
+        ("gitlab", [], {"MOGPLEX_API_KEY": "mog_" + "0" * 32}, 64, False),
+        ("gitlab", [], {"MOGPLEX_API_KEY": ""}, 64, False),
+    ],
+)
+def test_a_killed_steps_run_is_cancelled_if_it_is_its_own(
+    name: str, flags: list[str], variables: dict[str, str], code: int, cancels: bool, tmp_path: Path, emulator: Emulator
+) -> None:
     job = Job(name, tmp_path, emulator)
-    job.killed_when(asked(emulator, "stream"))
-    ended = job.post()
+    subprocess.run(["git", "init", "--quiet", job.workspace], check=True)
+    job.killed_when(asked(emulator, "stream"), *flags)
     (run,) = emulator.runs
-    assert (ended.code, run.status) == (0, "cancelled"), ended.out
-    assert run.id in ended.out
-    assert not job.kept
+    git = ["git", "-C", str(job.workspace), "status", "--porcelain"]
+    assert ".mogplex/" not in subprocess.run(git, capture_output=True, text=True, check=True).stdout
+    ended = job.post(**variables)
+    assert (ended.code, run.status == "cancelled") == (code, cancels), ended.out
+    assert (run.id in ended.out) == cancels
+    assert ("WARNING: Mogplex: Could not cancel" in ended.out) == (code == 64)
+    assert job.kept == (code == 64 or bool(variables))
+    assert job.post().code == 0
+    assert (run.status == "cancelled") == (not flags), "the next clean-up is this job's own"
 
 
 @pytest.mark.parametrize("refused", [False, True])
@@ -85,26 +109,6 @@ def test_what_the_clean_up_says_line_by_line(tmp_path: Path, emulator: Emulator,
     assert ended.code == (65 if refused else 0)
 
 
-def test_git_does_not_see_what_is_kept(tmp_path: Path, emulator: Emulator) -> None:
-    job = Job("gitlab", tmp_path, emulator)
-    subprocess.run(["git", "init", "--quiet", job.workspace], check=True)
-    job.killed_when(asked(emulator, "stream"))
-    seen = subprocess.run(
-        ["git", "status", "--porcelain"], cwd=job.workspace, capture_output=True, text=True, check=True
-    )
-    assert job.kept
-    assert ".mogplex/" not in seen.stdout
-
-
-def test_a_retry_in_the_same_workspace_does_not_take_an_earlier_jobs_ids(tmp_path: Path, emulator: Emulator) -> None:
-    job = Job("gitlab", tmp_path, emulator)
-    job.killed_when(asked(emulator, "stream"))
-    ended = job.post(CI_JOB_ID="999")
-    (run,) = emulator.runs
-    assert (ended.code, ended.out) == (0, "")
-    assert run.status != "cancelled"
-
-
 def test_a_start_that_was_never_answered_is_asked_for_again(tmp_path: Path, emulator: Emulator) -> None:
     job = Job("gitlab", tmp_path, emulator)
     job.env["MOGPLEX_PROMPT"] = PROMPT
@@ -113,15 +117,6 @@ def test_a_start_that_was_never_answered_is_asked_for_again(tmp_path: Path, emul
     ended = job.post()
     (run,) = emulator.runs
     assert (ended.code, run.status) == (0, "cancelled"), ended.out
-
-
-def test_detaching_from_an_interrupt_leaves_nothing_to_clean_up(tmp_path: Path, emulator: Emulator) -> None:
-    job = Job("gitlab", tmp_path, emulator)
-    job.killed_when(asked(emulator, "stream"), "--on-interrupt", "detach")
-    ended = job.post()
-    (run,) = emulator.runs
-    assert (ended.code, ended.out) == (0, "")
-    assert run.status != "cancelled"
 
 
 def test_a_finished_step_leaves_nothing_to_clean_up(tmp_path: Path) -> None:
@@ -142,31 +137,15 @@ def test_a_wrong_flag_is_named_before_there_is_anything_to_clean_up(tmp_path: Pa
     assert run_program("post", "--timeout", "3m", env=job.env, cwd=job.workspace).code == 0
 
 
-def test_what_cannot_be_cancelled_is_said_and_tried_again(tmp_path: Path, emulator: Emulator) -> None:
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_step_that_is_asked_to_stop_cancels_its_run_or_leaves_it_to_the_clean_up(
+    tmp_path: Path, emulator: Emulator, refused: bool
+) -> None:
     job = Job("gitlab", tmp_path, emulator)
-    job.killed_when(asked(emulator, "stream"))
-    refused = job.post(MOGPLEX_API_KEY="mog_" + "0" * 32)
-    assert refused.code == 64
-    assert "WARNING: Mogplex: Could not cancel" in refused.out
-    assert job.kept
-    assert job.post().code == 0
-    assert emulator.runs[0].status == "cancelled"
-
-
-def test_a_step_that_is_asked_to_stop_cancels_its_run_itself(tmp_path: Path, emulator: Emulator) -> None:
-    job = Job("gitlab", tmp_path, emulator)
+    if refused:
+        emulator.inject("cancel", status=403, body={"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}})
     code, log = job.killed_when(asked(emulator, "stream"), by=signal.SIGTERM)
     (run,) = emulator.runs
-    assert (code, run.status) == (143, "cancelled"), log
+    assert (code, job.kept, run.status == "cancelled") == (143, refused, not refused), log
     assert "MOGPLEX_RESULT=interrupted\n" in (job.workspace / "mogplex.env").read_text(encoding="utf-8")
-    assert not job.kept
-
-
-def test_a_step_that_could_not_cancel_leaves_it_to_the_clean_up(tmp_path: Path, emulator: Emulator) -> None:
-    job = Job("gitlab", tmp_path, emulator)
-    emulator.inject("cancel", status=403, body={"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}})
-    code, log = job.killed_when(asked(emulator, "stream"), by=signal.SIGTERM)
-    assert code == 143, log
-    assert job.kept
-    assert job.post().code == 0
-    assert emulator.runs[0].status == "cancelled"
+    assert (job.post().code, run.status) == (0, "cancelled")
