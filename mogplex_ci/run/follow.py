@@ -18,7 +18,7 @@ from mogplex_ci.run import updates
 from mogplex_ci.run.ending import LATE_EVENT_PAUSES, LATE_EVENTS_SECONDS, Ending, announces
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.health import Health
-from mogplex_ci.run.news import Arrived, NoStream, Opened, Polls, RunReader, Stream
+from mogplex_ci.run.news import Arrived, NoStream, Polls, RunReader, Stream
 from mogplex_ci.run.status_checks import StatusChecks
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Update
@@ -78,13 +78,17 @@ class Follower:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
             StopRequested: a stop signal came.
         """
-        self._reader.deadline = deadline
+        reader, interval = self._reader, self._interval
+        reader.deadline = deadline
         yield from self._name_status()
-        yield from self._take_news()
+        if not self._is_polled:
+            yield from self._take_news(Stream(reader, self._feed, interval.before_stream()))
+        if self._is_polled:
+            yield from self._take_news(Polls(reader, self._feed, self._checks, interval))
         if not self._is_over and not self._must_wait_past_deadline:
             yield from self._check_once_more()
         if self._is_over:
-            ended = self._reader.now
+            ended = reader.now
             yield from self._read_late_events()
             yield from self._await_commit(ended)
 
@@ -143,12 +147,9 @@ class Follower:
         """Whether the API asks to wait until after the deadline."""
         return self.trouble is not None and self._health.not_before > self._reader.deadline
 
-    def _take_news(self) -> Generator[Update, None, None]:
-        """Take the news of the run until it is over or time is up."""
-        source: Polls | Stream = (
-            self._polls() if self._is_polled else Stream(self._reader, self._feed, self._interval.before_stream())
-        )
-        try:
+    def _take_news(self, source: Polls | Stream) -> Generator[Update, None, None]:
+        """Take the news of the run until it is over, time is up, or events have to be polled."""
+        with closing(source):
             while True:
                 if self._reader.now >= self._checks.at and not source.saves_checks and not self._is_over:
                     yield from self._check_status()
@@ -163,20 +164,14 @@ class Follower:
                     continue
                 if isinstance(news, NoStream):
                     self._reader.client.has_no_stream = news.reason
-                    source.close()
-                    source = self._polls()
                     yield updates.Polling(news.reason)
-                elif news is not None:
+                    break
+                if news is not None:
                     yield from self._on_news(news)
-        finally:
-            source.close()
 
-    def _polls(self) -> Polls:
-        return Polls(self._reader, self._feed, self._checks, self._interval)
-
-    def _on_news(self, news: Opened | Arrived | Run | EventPage) -> Iterator[Update]:
+    def _on_news(self, news: Arrived | Run | EventPage) -> Iterator[Update]:
         match news:
-            case Opened():
+            case Arrived((), ()):  # events on an open stream do not tell that the API answers
                 yield from self._recover()
             case Arrived():
                 for run in news.runs:

@@ -3,6 +3,7 @@
 A source does the waiting and the requests. ``follow`` decides about the news.
 """
 
+from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -32,12 +33,8 @@ _MOST_AT_ONCE: Final = 200
 """Items that are taken from a stream together."""
 
 
-class Opened(NamedTuple):
-    """The stream is open: the API answers."""
-
-
 class Arrived(NamedTuple):
-    """Runs or events have come on the stream."""
+    """Runs or events have come on the stream; neither when it has just been opened."""
 
     runs: tuple[Run, ...]
     events: tuple[Event, ...]
@@ -49,7 +46,7 @@ class NoStream(NamedTuple):
     reason: str
 
 
-News = Opened | Arrived | NoStream | Run | EventPage
+News = Arrived | NoStream | Run | EventPage
 
 
 class RunReader:
@@ -151,19 +148,9 @@ class _OpenStream:
         self.brought_news = False
         self.owes_events = owes_events
         """Whether the service has events that should have come on it."""
-        self.is_closed = False
 
-    def receive(self, first: StreamItem, feed: Feed, now: float) -> Arrived:
-        """Return ``first`` and what has come already."""
-        items = [first]
-        while len(items) < _MOST_AT_ONCE and not self.is_closed:
-            match self.stream.next(0.0):
-                case StreamItem() as item:
-                    items.append(item)
-                case StreamClosed():
-                    self.is_closed = True
-                case None:
-                    break
+    def receive(self, items: Sequence[StreamItem], feed: Feed, now: float) -> Arrived:
+        """Note what has come, and return it."""
         events = tuple(item.event for item in items if item.event is not None)
         self.was_heard, self.owes_events = True, self.owes_events and not events
         self.silent_at = now + (FIRST_BYTES_SECONDS if self.owes_events else SILENCE_SECONDS)
@@ -199,13 +186,18 @@ class Stream:
             return self._read(self._open, until)
         if self._fruitless >= FRUITLESS_STREAMS:
             return NoStream("the event stream sends nothing")
-        if self._check_at < inf:
-            return self._ask_for_run(until)
-        if self._feed.end_seen and not self._owes_events:  # a stream would bring nothing, only status checks do
-            self._reader.sleep_until(until)
+        is_idle = self._feed.end_seen and not self._owes_events  # it would bring nothing, only status checks do
+        asks = self._check_at < inf
+        due = inf if is_idle else self._check_at if asks else self._open_at
+        self._reader.sleep_until(min(until, due))
+        if self._reader.now < due:
             return None
-        self._reader.sleep_until(min(until, self._open_at))
-        return None if self._reader.now < self._open_at else self._connect()
+        if not asks:
+            return self._connect()
+        self._check_at = inf
+        run = self._reader.run()
+        self._fruitless += self._is_suspect
+        return run
 
     def close(self) -> None:
         """Give the connection back."""
@@ -213,76 +205,61 @@ class Stream:
             self._open.stream.close()
             self._open = None
 
-    def _ask_for_run(self, until: float) -> Run | None:
-        self._reader.sleep_until(min(until, self._check_at))
-        if self._reader.now < self._check_at:
-            return None
-        self._check_at = inf
-        run = self._reader.run()
-        self._fruitless += self._is_suspect
-        return run
-
     def _connect(self) -> News | None:
+        now = self._reader.now
         try:
-            self._open_at = self._reader.now + LEAST_PAUSE
             stream = self._reader.stream(self._feed)
-            segments, now = len(self._feed.segments), self._reader.now
-            self._open = _OpenStream(stream, segments, now, owes_events=self._owes_events)
-        except StreamPositionError:
-            self._feed.last_id = None
-            self._check_at, self._is_suspect = self._reader.now, False
-        except RateLimitedError as error:
-            self._open_at = self._reader.now + self._backoff.seconds_after(error)
-            raise
         except MogplexError as error:
             if isinstance(error, StreamMissingError) and not self._owes_events:
                 return NoStream(error.cause)
-            self._open_at = self._reader.now + self._backoff.seconds_after(error)
-            self._check_at, self._is_suspect = self._reader.now, True
-            if error.retry_after is not None:
-                self._check_at = self._open_at
+            if isinstance(error, StreamPositionError):
+                self._feed.last_id = None
+            now = self._reader.now
+            self._open_at = now + self._backoff.seconds_after(error)
+            if not isinstance(error, RateLimitedError):
+                self._check_at, self._is_suspect = self._open_at if error.retry_after is not None else now, True
+            if isinstance(error, RateLimitedError) or error.retry_after is not None:
                 raise
-        else:
-            return Opened()
-        return None
+            return None
+        self._open_at = now + LEAST_PAUSE
+        segments, now = len(self._feed.segments), self._reader.now
+        self._open = _OpenStream(stream, segments, now, owes_events=self._owes_events)
+        return Arrived((), ())
 
     def _read(self, open_stream: _OpenStream, until: float) -> News | None:
-        found = None
-        if not open_stream.is_closed:
-            found = self._reader.next_item(open_stream.stream, min(until, open_stream.silent_at))
-        if isinstance(found, StreamItem):
-            return open_stream.receive(found, self._feed, self._reader.now)
-        if isinstance(found, StreamClosed) or open_stream.is_closed:
+        items: list[StreamItem] = []
+        found = self._reader.next_item(open_stream.stream, min(until, open_stream.silent_at))
+        while isinstance(found, StreamItem):
+            items.append(found)
+            found = open_stream.stream.next(0.0) if len(items) < _MOST_AT_ONCE else None
+        arrived = open_stream.receive(items, self._feed, self._reader.now) if items else None
+        if isinstance(found, StreamClosed):
             self._end(open_stream)
         elif open_stream.segments != len(self._feed.segments):  # it never shows the events of a later one
             self.close()
         elif self._reader.now >= open_stream.silent_at:
             return self._on_silence(open_stream)
-        return None
+        return arrived
 
     def _end(self, open_stream: _OpenStream) -> None:
         """Leave a stream that is closed, or brings no more."""
         self.close()
+        self._check_at, self._is_suspect = self._reader.now, not open_stream.brought_news
         if open_stream.brought_news:
             self._fruitless = 0
             self._backoff.reset()
         else:
             self._open_at = self._reader.now + self._backoff.seconds_after(MogplexError(""))
-        if not self._feed.end_seen:
-            self._check_at, self._is_suspect = self._reader.now, not open_stream.brought_news
 
     def _on_silence(self, open_stream: _OpenStream) -> News | None:
         """Read the events once beside a stream that never brought any. If some are new, it must bring them now."""
-        if self._owes_events:
+        if self._owes_events or open_stream.brought_news:
             self._end(open_stream)
             return None
         if not open_stream.was_heard:
             return NoStream("a proxy seems to buffer the event stream")
         if open_stream.owes_events:
             return NoStream("a proxy seems to hold the event stream back")
-        if open_stream.brought_news:
-            self._end(open_stream)
-            return None
         try:
             page = self._reader.events()
         except MogplexError:
