@@ -6,7 +6,6 @@ One loop takes the news of a source. Every event is reported once, whichever way
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from datetime import timedelta
 from math import inf
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -15,7 +14,6 @@ from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import MogplexError, NoTurnError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run import updates
-from mogplex_ci.run.ending import LATE_EVENT_PAUSES, LATE_EVENTS_SECONDS, Ending, announces
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.health import Health
 from mogplex_ci.run.news import Arrived, NoStream, Polls, RunReader, Stream
@@ -33,12 +31,22 @@ LAST_CHECK_SECONDS: Final = 1.0
 """How long before the deadline the run is checked once more, so that one that ended in time is not reported as late."""
 COMMIT_SECONDS: Final = (1.0, 3.0)
 """Times after its end at which a run that succeeded is asked for its commit."""
+LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
+"""Seconds before each reading of the events that are written after the terminal status; two seconds in all."""
+LATE_EVENT_QUIET: Final = 0.3
+"""Seconds without a new event after which a streamed run is taken to have none left: text can follow the last one."""
+LATE_EVENTS_SECONDS: Final = 90.0
+"""How long they are asked for while the API refuses: a used-up request limit is one of a minute."""
 LEAST_SECONDS: Final = 0.3
 """Time that a request needs to be worth trying."""
-_CLOCK_SKEW: Final = timedelta(days=1)
-"""How much the times of a run and of its events may differ."""
-_BATCH_CHARACTERS: Final = 100_000
-"""Characters of the events that are reported together, about; signals and the deadline are checked in between."""
+_END_KINDS: Final = {
+    "success": EventKind.FINISHED,
+    "failed": EventKind.FAILED,
+    "cancelled": EventKind.CANCELLED,
+    "awaiting_input": EventKind.FINISHED,
+}
+_MOST_AT_ONCE: Final = 5
+"""Events that are reported together; signals and the deadline are checked in between."""
 
 
 class Follower:
@@ -66,9 +74,6 @@ class Follower:
         self._health = Health(clock.monotonic())
         self._checks = StatusChecks(clock, interval)
         self._timers = _Timers(clock.monotonic())
-        self._ending = Ending(clock.monotonic())
-        self._is_stopping = False
-        """Whether a stop signal was obeyed already, and only what is there is shown."""
         self._named_statuses: set[str] = set()
 
     def follow(self, deadline: float) -> Generator[Update, None, None]:
@@ -107,17 +112,15 @@ class Follower:
 
         Without an answer in time, skip them.
         """
-        try:
-            page = self._reader.client.events(self.run.id, timeout=seconds) if seconds >= LEAST_SECONDS else None
-        except MogplexError:
-            page = None
-        self._is_stopping, self._reader.deadline = True, self._reader.now + seconds + LAST_CHECK_SECONDS
-        if page is not None:
-            is_gap = self._feed.is_gap_before(page)  # there is no time left to fill it
+        if seconds < LEAST_SECONDS:
+            return
+        with suppress(MogplexError):
+            page = self._reader.client.events(self.run.id, timeout=seconds)
+            self._reader.stop, self._reader.deadline = Stop(), self._reader.now + seconds + LAST_CHECK_SECONDS
+            if self._feed.is_gap_before(page):  # there is no time left to fill it
+                yield from self._note_missing(later_ones=False)
             yield from self._on_events(page.events)
             yield from self._on_run(page.run)
-            if is_gap:
-                yield from self._note_missing(later_ones=False)
 
     def end(self) -> Generator[Update, None, updates.Ended]:
         """Report the last update, and return it."""
@@ -236,25 +239,34 @@ class Follower:
         If the API does not answer, and the event that ends the run was not seen, it is asked again for longer. Where
         jobs that poll share the token and that event was seen, the request is saved.
         """
-        began, deadline = self._reader.now, self._reader.deadline
+        reader, began = self._reader, self._reader.now
         for pause in LATE_EVENT_PAUSES:
-            has_last = self._feed.lists_newest is False or announces(self.timeline.outcome.kinds, self.run)
-            is_saved = has_last and self._interval.is_shared and self._is_polled
-            if self._ending.is_complete or is_saved or self._reader.now + pause >= deadline:
+            is_saved = self._has_last and self._interval.is_shared and self._is_polled
+            if is_saved or reader.now + pause >= reader.deadline:
                 break
-            self._reader.sleep_until(self._reader.now + pause)
-            until = min(deadline, began + self._ending.seconds(has_last=has_last))
+            reader.sleep_until(reader.now + pause)
+            seconds = sum(LATE_EVENT_PAUSES) if self._has_last else LATE_EVENTS_SECONDS
+            until = min(reader.deadline, began + seconds)
             try:
                 page = yield from retrying(
-                    self._ask_for_events, clock=self._reader.clock, deadline=until, stop=self._reader.stop
+                    lambda timeout: reader.client.events(self.run.id, timeout=timeout),
+                    clock=reader.clock,
+                    deadline=until,
+                    stop=reader.stop,
                 )
             except MogplexError:
-                if not has_last:
+                if not self._has_last:
                     yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
-            news = yield from self._on_page(page)
-            if not news and has_last and self._is_polled:
+            is_news = yield from self._on_page(page)
+            is_quiet = self._is_polled or reader.now - self._timers.event_at >= LATE_EVENT_QUIET
+            if not is_news and is_quiet and (self._has_last or self._feed.end_seen):
                 break
+
+    @property
+    def _has_last(self) -> bool:
+        """Whether the event that belongs to the end of the run was seen, or cannot be."""
+        return self._feed.lists_newest is False or _END_KINDS.get(self.run.status) in self.timeline.outcome.kinds
 
     def _await_commit(self, ended: float) -> Generator[Update, None, None]:
         """Ask for the run again while the commit that it pushed is not known: that follows the end, or never comes."""
@@ -267,9 +279,6 @@ class Follower:
             with suppress(MogplexError):
                 yield from self._on_run(self._reader.run())
 
-    def _ask_for_events(self, timeout: float) -> EventPage:
-        return self._reader.client.events(self.run.id, timeout=timeout)
-
     def _on_page(self, page: EventPage) -> Generator[Update, None, bool]:
         """Report what ``page`` tells, in the order in which it happened, and return whether it was news."""
         self._enter_segment_of(page.run)
@@ -280,8 +289,6 @@ class Follower:
         status_is_news = False if has_ended else (yield from self._on_run(page.run))
         has_events = yield from self._on_events(page.events)
         if has_ended:  # events come before the end
-            end_seen = bool(self.timeline.outcome.kinds)
-            self._ending.page_read(self._reader.now, has_events=has_events, end_seen=end_seen)
             status_is_news = yield from self._on_run(page.run)
         if len(page.events) >= FEED_LIMIT and self._feed.lists_newest is None:
             yield from self._learn_which_are_listed(page)
@@ -344,8 +351,8 @@ class Follower:
         if not arrived:
             return False
         now = self._reader.now
-        self._ending.events_arrived(now)
         self._timers.changed(now)
+        self._timers.event_at = now
         self._timers.quiet_at = now + QUIET_SECONDS
         if any(event.end is not None for event in arrived):
             self._checks.expect_end()
@@ -355,24 +362,20 @@ class Follower:
         return True
 
     def _report(self, events: Sequence[Event]) -> Iterator[Update]:
-        """Report new events, in batches of which each takes a fraction of a second, however large the events are.
+        """Report new events, a few at a time: however large they are, each time takes a fraction of a second.
 
         Raises:
-            StopRequested: a stop signal came between two batches.
+            StopRequested: a stop signal came in between.
         """
-        while events:
-            size, weight = 0, 0
-            while size < len(events) and weight < _BATCH_CHARACTERS:
-                weight += _characters(events[size])
-                size += 1
-            batch, events = events[:size], events[size:]
-            additions = tuple(addition for event in batch for addition in self.timeline.add(_timed(event, self.run)))
-            yield updates.EventsArrived(self.run, tuple(batch), additions, self._reader.now - self._began)
-            if events and not self._is_stopping:
+        for at in range(0, len(events), _MOST_AT_ONCE):
+            if at > 0:
                 self._reader.stop.check()
-            if events and self._reader.now > self._reader.deadline:
+            if at > 0 and self._reader.now > self._reader.deadline:
                 yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
+            some = tuple(events[at : at + _MOST_AT_ONCE])
+            additions = tuple(addition for event in some for addition in self.timeline.add(event))
+            yield updates.EventsArrived(self.run, some, additions, self._reader.now - self._began)
 
     def _on_run(self, run: Run) -> Generator[Update, None, bool]:
         """Keep ``run`` and report a change of its status; return whether there was one."""
@@ -395,7 +398,6 @@ class Follower:
         if self._feed.enters_segment(self.run, run):
             self.timeline.begin_segment()
             self._checks.begin_segment()
-            self._ending = Ending(self._reader.now)
 
     def _name_status(self) -> Iterator[Update]:
         """Report a status that this version does not know, once."""
@@ -435,6 +437,8 @@ class _Timers:
         self.heartbeat_at = now + updates.HEARTBEAT_SECONDS
         self.changed_at = now
         """When the last event or change of status came."""
+        self.event_at = now
+        """When the last event came."""
 
     def reported(self, now: float) -> None:
         """Note that something was reported."""
@@ -444,17 +448,3 @@ class _Timers:
         """Note a new event or status."""
         self.changed_at = now
         self.reported(now)
-
-
-def _timed(event: Event, run: Run) -> Event:
-    """Return the event without its time where that is long before the run: it would shift the clock of the log."""
-    is_absurd = event.created_at and run.created_at and event.created_at < run.created_at - _CLOCK_SKEW
-    return event._replace(created_at=None) if is_absurd else event
-
-
-def _characters(event: Event) -> int:
-    """Return about how many characters an event has; more than a batch when it is nested too deeply to tell."""
-    try:
-        return event.data.inspect(lambda value: len(repr(value)))
-    except RecursionError:
-        return _BATCH_CHARACTERS

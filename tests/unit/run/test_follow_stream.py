@@ -425,7 +425,7 @@ def test_the_deadline_passes_while_the_run_is_paused(world: World, cancels: bool
     case = world.new_case("paused", on_pause="wait")
     played = case.play(timeout=120.0, cancel_on_timeout=cancels)
     assert (played.result, played.code) == ("paused", 1)
-    assert played.seconds == pytest.approx(120.0)
+    assert 120.0 <= played.seconds <= 120.3
     assert case.run.status == ("cancelled" if cancels else "awaiting_input")
     checks = [at for route, at in played.asked if route == "events" and 10.0 < at < 119.0]
     assert [later - earlier for earlier, later in itertools.pairwise(checks)] == pytest.approx([10.0] * 10)
