@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import nullcontext
+from math import inf
 from queue import SimpleQueue
 from signal import SIGTERM
 from typing import Final, Generic, NamedTuple, TypeVar, cast
@@ -35,7 +37,7 @@ class FleetCounts(NamedTuple):
 class Fleet(Generic[T]):
     """Runs one execution for each item, a few at a time.
 
-    ``results`` says how they ended, in the order of the items and without the timelines.
+    ``results`` says how they ended, without the timelines.
 
     A failure of one does not affect the others.
     """
@@ -73,7 +75,7 @@ class Fleet(Generic[T]):
         """The items at work, and whether their runs have started."""
         self._failed_first = False
         """Whether a failure has stopped the others."""
-        self._heartbeat_at = clock.monotonic() + HEARTBEAT_SECONDS
+        self._heartbeat_at = self._began + HEARTBEAT_SECONDS
 
     @property
     def counts(self) -> FleetCounts:
@@ -89,21 +91,24 @@ class Fleet(Generic[T]):
 
         A stop signal, and ``fail_fast``, end the executions, which then cancel what they own.
         """
+        ends = inf
         while self._waiting or self._working:
+            if self._stop.requested and ends == inf:
+                ends = self._clock.monotonic() + STOP_SECONDS
+                self._halt.request(self._stop.signal or SIGTERM)
             self._launch()
-            if self._halt.requested or self._clock.monotonic() >= self._deadline:
-                yield from self._give_up_waiting()
-            if not self._working:
-                break
-            found = self._next()
-            if found is not None:
-                yield from self._dispatch(found)
-            if self._stop.requested:
-                yield from self._stop_all()
-            elif self._clock.monotonic() >= self._heartbeat_at:
-                self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
+            now = self._clock.monotonic()
+            if self._halt.requested or now >= self._deadline:
+                waiting, self._waiting = self._waiting, []
+                yield from (self._given_up(item, self._not_started()) for item in waiting)
+            if now >= ends:
+                left, self._working = self._working, {}
+                yield from (self._given_up(item, interrupted(self._halt)._replace(left_behind=True)) for item in left)
+            elif now >= self._heartbeat_at:
+                self._heartbeat_at = now + HEARTBEAT_SECONDS
                 yield None
-        self.results = {item: self.results[item] for item in self._items}
+            elif self._working and (found := self._next(min(ends, self._heartbeat_at) - now)) is not None:
+                yield from self._dispatch(*cast("tuple[T, Update | RunResult]", found))
 
     def _launch(self) -> None:
         """Start executions until enough are running. The budget makes those wait that must not start a run yet."""
@@ -118,66 +123,45 @@ class Fleet(Generic[T]):
         result = finish(execution, lambda update: self._updates.put((item, update)))
         self._updates.put((item, result))
 
-    def _next(self) -> object | None:
-        """Return what comes next from any run; None when a heartbeat is due, or at a stop signal."""
+    def _next(self, seconds: float) -> object | None:
+        """Return what comes next from any run; None after ``seconds``, or when the first stop signal comes."""
         try:
-            with self._stop.interrupting():
-                return self._clock.next_item(self._updates, self._heartbeat_at - self._clock.monotonic())
+            with nullcontext() if self._halt.requested else self._stop.interrupting():
+                return self._clock.next_item(self._updates, seconds)
         except StopRequested:
             return None
 
-    def _dispatch(self, found: object) -> Iterator[tuple[T, Update | RunResult]]:
-        """Yield an update from the queue and keep what it says."""
-        item, update = cast("tuple[T, Update | RunResult]", found)  # ``_work`` puts only these there
+    def _dispatch(self, item: T, update: Update | RunResult) -> Iterator[tuple[T, Update | RunResult]]:
+        """Yield an update of a run and keep what it says."""
         if isinstance(update, Started | RunResult):
             self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
         if isinstance(update, RunResult):
             del self._working[item]
-            result = self._with_cause(update)
-            self.results[item] = result._replace(timeline=Timeline())  # thirty full ones are too much to keep
-            yield item, result
-            if self._fail_fast and result.exit_code != 0 and not self._halt.requested:
+            yield self._ended(item, update)
+            if self._fail_fast and self.results[item].exit_code != 0 and not self._halt.requested:
                 self._failed_first = True
                 self._halt.request(SIGTERM)
         elif not isinstance(update, Heartbeat):
             self._working[item] = self._working[item] or isinstance(update, Started)
             yield item, update
 
-    def _with_cause(self, result: RunResult) -> RunResult:
-        """Return ``result`` with the reason why the run was stopped, when another one's failure is that."""
-        if not self._failed_first or result.result is not Result.INTERRUPTED:
-            return result
-        ended = Result.CANCELLED if result.run is None or result.cancelled_by_step else Result.DETACHED
-        cause = "another run failed, and fail-fast is set"
-        return result._replace(result=ended, exit_code=1, cause=cause, error_code="FAIL_FAST")
+    def _ended(self, item: T, result: RunResult) -> tuple[T, RunResult]:
+        """Keep the result of a run, with the reason why it was stopped when another one's failure is that."""
+        if self._failed_first and result.result is Result.INTERRUPTED:
+            ended = Result.CANCELLED if result.run is None or result.cancelled_by_step else Result.DETACHED
+            cause = "another run failed, and fail-fast is set"
+            result = result._replace(result=ended, exit_code=1, cause=cause, error_code="FAIL_FAST")
+        self.results[item] = result._replace(timeline=Timeline())  # thirty full ones are too much to keep
+        return item, result
 
-    def _give_up_waiting(self) -> Iterator[tuple[T, RunResult]]:
-        """End what was not launched: the fleet stops, or the timeout has passed."""
-        waiting, self._waiting = self._waiting, []
-        for item in waiting:
-            if self._halt.requested:
-                result = self._with_cause(interrupted(self._halt))
-            else:
-                cause, remedy = "the timeout passed before the run could start", "Raise timeout or max-parallel."
-                result = RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
-            result = result._replace(duration=self._clock.monotonic() - self._began)
-            self.results[item] = result
-            yield item, result
+    def _given_up(self, item: T, result: RunResult) -> tuple[T, RunResult]:
+        return self._ended(item, result._replace(duration=self._clock.monotonic() - self._began))
 
-    def _stop_all(self) -> Iterator[tuple[T, Update | RunResult]]:
-        """Have all executions cancel what they own, and report what they do for ``STOP_SECONDS``."""
-        ends = self._clock.monotonic() + STOP_SECONDS
-        self._halt.request(self._stop.signal or SIGTERM)
-        yield from self._give_up_waiting()
-        while self._working and (left := ends - self._clock.monotonic()) > 0:
-            found = self._clock.next_item(self._updates, left)
-            if found is not None:
-                yield from self._dispatch(found)
-        for item in self._working:
-            result = interrupted(self._halt)._replace(duration=self._clock.monotonic() - self._began, left_behind=True)
-            self.results[item] = result
-            yield item, result
-        self._working = {}
+    def _not_started(self) -> RunResult:
+        if self._halt.requested:
+            return interrupted(self._halt)
+        cause, remedy = "the timeout passed before the run could start", "Raise timeout or max-parallel."
+        return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
 
 
 def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:

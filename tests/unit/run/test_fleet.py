@@ -84,20 +84,6 @@ def ends_of(fleet: Fleet[str]) -> dict[str, Result]:
     return {item: result.result for item, result in fleet.results.items()}
 
 
-def test_results_come_in_the_order_of_the_items() -> None:
-    turn = threading.Event()
-
-    def execute(item: str, _stop: Stop) -> Work:
-        yield Polling("")
-        if item == "a":
-            assert turn.wait(LONG)
-        else:
-            turn.set()
-        return GOOD
-
-    assert list(ends_of(fleet_of(execute))) == ["a", "b", "c"]
-
-
 def test_no_more_work_at_once_than_allowed() -> None:
     at_work: list[str] = []
     most = 0
@@ -208,7 +194,8 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
     clock.ring(1.0, lambda: stop.request(signal.SIGTERM))
     updates = list(fleet.perform())
     hangs.set()
-    assert updates[-1] == ("a", fleet.results["a"])
+    assert updates[-1] is not None
+    assert updates[-1][0] == "a"
     assert (fleet.results["a"].left_behind, fleet.results["a"].duration) == (True, 6.0)
     assert time.monotonic() == 6.0
 
