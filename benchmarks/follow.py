@@ -21,6 +21,7 @@ from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run.follow import LAST_CHECK_SECONDS, Follower
+from mogplex_ci.run.service import Service
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
@@ -153,7 +154,8 @@ def _idle_stream(url: str) -> float:
 def _follow(client: Client, clock: Clock, deadline: float) -> float:
     log = RunLog(LogLines(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer({"mog_" + "x" * 32})))
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
-    follower = Follower(client, answers.run(RUN), clock=clock, stop=Stop(), interval=interval, began=clock.monotonic())
+    service = Service(client, clock, Stop())
+    follower = Follower(service, answers.run(RUN), interval, began=clock.monotonic())
     began = time.process_time()
     for update in follower.follow(deadline):
         log.on(update)

@@ -15,6 +15,7 @@ from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run.follow import Follower
+from mogplex_ci.run.service import Service
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.waiting import Stop
 from tests.virtual_time import VirtualTime
@@ -50,7 +51,7 @@ def _follow(api: str) -> tuple[list[float], list[float]]:
         for minute in range(MINUTES):
             clock.ring(60.0 * minute, lambda: marks.append((client.requests_sent, time.process_time())))
         interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
-        follower = Follower(client, run, clock=clock, stop=Stop(), interval=interval, began=0.0)
+        follower = Follower(Service(client, clock, Stop()), run, interval, began=0.0)
         for update in follower.follow(60.0 * MINUTES):
             log.on(update)
         clock.leave()

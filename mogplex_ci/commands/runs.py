@@ -20,6 +20,7 @@ from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.one import cancel_once
 from mogplex_ci.run.result import result_of_run
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, Update
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, Value, duration, timestamp
@@ -150,14 +151,9 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
 def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[Ended, Timeline]:
     began, run_id = session.clock.monotonic(), options.run_id
     run = _call(session, run_id, lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout)
-    follower = Follower(
-        session.client,
-        run,
-        clock=session.clock,
-        stop=session.stop,
-        interval=PollInterval(session.clock, shortest=POLL_INTERVAL, jobs_per_token=1),
-        began=began,
-    )
+    service = Service(session.client, session.clock, session.stop)
+    interval = PollInterval(session.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
+    follower = Follower(service, run, interval, began=began)
     lines = _event_lines(session, options)
     progress = Progress(session.console.terminal, session.console.safe)
 

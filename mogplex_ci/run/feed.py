@@ -14,6 +14,7 @@ class Feed:
     """The events of one run. Pages and streams may repeat them, shuffle them, or leave some out."""
 
     def __init__(self, run: Run) -> None:
+        self.run_id = run.id
         self.last_id: Untrusted | None = None
         """The event received last, from which a stream is resumed; None to begin anew."""
         self.end_seen = False

@@ -7,23 +7,20 @@ One loop takes the news of a source. Every event is reported once, whichever way
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from math import inf
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import Final, assert_never
 
 from mogplex_ci.api.budget import PollInterval
-from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import MogplexError, NoTurnError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run import updates
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.health import Health
-from mogplex_ci.run.news import Arrived, NoStream, Polls, RunReader, Stream
+from mogplex_ci.run.news import Arrived, NoStream, Polls, Stream
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.status_checks import StatusChecks
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Update
-from mogplex_ci.waiting import Clock, Stop
-
-if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
+from mogplex_ci.waiting import Stop
 
 QUIET_SECONDS: Final = 2.0
 """Time without events after which what is held back is shown."""
@@ -53,27 +50,19 @@ class Follower:
     """Follows one run. ``run`` is the run as last seen, ``timeline`` has its events."""
 
     def __init__(
-        self,
-        client: "Client",
-        run: Run,
-        *,
-        clock: Clock,
-        stop: Stop,
-        interval: PollInterval,
-        began: float,
-        waits_while_paused: bool = False,
+        self, service: Service, run: Run, interval: PollInterval, *, began: float, waits_while_paused: bool = False
     ) -> None:
-        """``began`` is the time of ``clock`` at which the step began."""
+        """``began`` is the time of the service's clock at which the step began."""
         self.run = run
         self.timeline = Timeline()
         self._began = began
-        self._reader = RunReader(client, run.id, clock, stop)
+        self._service = service
         self._interval = interval
         self._waits_while_paused = waits_while_paused
         self._feed = Feed(run)
-        self._health = Health(clock.monotonic())
-        self._checks = StatusChecks(clock, interval)
-        self._timers = _Timers(clock.monotonic())
+        self._health = Health(service.now)
+        self._checks = StatusChecks(service.clock, interval)
+        self._timers = _Timers(service.now)
         self._named_statuses: set[str] = set()
 
     def follow(self, deadline: float) -> Generator[Update, None, None]:
@@ -83,17 +72,17 @@ class Follower:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
             StopRequested: a stop signal came.
         """
-        reader, interval = self._reader, self._interval
-        reader.deadline = deadline
+        service, interval = self._service, self._interval
+        service.deadline = deadline
         yield from self._name_status()
         if not self._is_polled:
-            yield from self._take_news(Stream(reader, self._feed, interval.before_stream()))
+            yield from self._take_news(Stream(service, self._feed, self._checks, interval.before_stream()))
         if self._is_polled:
-            yield from self._take_news(Polls(reader, self._feed, self._checks, interval))
+            yield from self._take_news(Polls(service, self._feed, self._checks, interval))
         if not self._is_over and not self._must_wait_past_deadline:
             yield from self._check_once_more()
         if self._is_over:
-            ended = reader.now
+            ended = service.now
             yield from self._read_late_events()
             yield from self._await_commit(ended)
 
@@ -103,7 +92,7 @@ class Follower:
         Raises:
             StopRequested: a stop signal came.
         """
-        self._reader.deadline = deadline
+        self._service.deadline = deadline
         yield from self._on_run(run)
         yield from self._read_late_events()
 
@@ -115,8 +104,8 @@ class Follower:
         if seconds < LEAST_SECONDS:
             return
         with suppress(MogplexError):
-            page = self._reader.client.events(self.run.id, timeout=seconds)
-            self._reader.stop, self._reader.deadline = Stop(), self._reader.now + seconds + LAST_CHECK_SECONDS
+            page = self._service.client.events(self.run.id, timeout=seconds)
+            self._service.stop, self._service.deadline = Stop(), self._service.now + seconds + LAST_CHECK_SECONDS
             if self._feed.is_gap_before(page):  # there is no time left to fill it
                 yield from self._note_missing(later_ones=False)
             yield from self._on_events(page.events)
@@ -139,34 +128,31 @@ class Follower:
 
     @property
     def _is_polled(self) -> bool:
-        return bool(self._reader.client.has_no_stream)
+        return bool(self._service.client.has_no_stream)
 
     @property
     def _last_check_at(self) -> float:
-        return self._reader.deadline - LAST_CHECK_SECONDS
+        return self._service.deadline - LAST_CHECK_SECONDS
 
     @property
     def _must_wait_past_deadline(self) -> bool:
         """Whether the API asks to wait until after the deadline."""
-        return self.trouble is not None and self._health.not_before > self._reader.deadline
+        return self.trouble is not None and self._health.not_before > self._service.deadline
 
     def _take_news(self, source: Polls | Stream) -> Generator[Update, None, None]:
         """Take the news of the run until it is over, time is up, or events have to be polled."""
         with closing(source):
             while True:
-                if self._reader.now >= self._checks.at and not source.saves_checks and not self._is_over:
-                    yield from self._check_status()
                 yield from self._run_timers()
-                if self._is_over or self._must_wait_past_deadline or self._reader.now >= self._last_check_at:
+                if self._is_over or self._must_wait_past_deadline or self._service.now >= self._last_check_at:
                     break
                 try:
-                    check_at = inf if source.saves_checks else self._checks.at
-                    news = source.next(min(self._last_check_at, check_at, self._next_timer))
+                    news = source.next(min(self._last_check_at, self._next_timer))
                 except MogplexError as error:
                     yield from self._on_trouble(error)
                     continue
                 if isinstance(news, NoStream):
-                    self._reader.client.has_no_stream = news.reason
+                    self._service.client.has_no_stream = news.reason
                     yield updates.Polling(news.reason)
                     break
                 if news is not None:
@@ -183,7 +169,6 @@ class Follower:
             case Run():
                 yield from self._recover()
                 yield from self._on_run(news)
-                self._checks.run_seen()
             case EventPage():
                 yield from self._recover()
                 yield from self._on_page(news)
@@ -196,7 +181,7 @@ class Follower:
 
     def _run_timers(self) -> Iterator[Update]:
         """Do what is due: show what was held back, send a heartbeat."""
-        now = self._reader.now
+        now = self._service.now
         if now >= self._timers.quiet_at:
             self._timers.quiet_at = inf
             yield updates.Quiet(tuple(self.timeline.flush_text()))
@@ -204,34 +189,20 @@ class Follower:
             self._timers.reported(now)
             yield updates.Heartbeat(self.run, now - self._began, now - self._timers.changed_at)
 
-    def _check_status(self) -> Generator[Update, None, None]:
-        """Ask for the run, with its events when it is about to end.
-
-        Raises:
-            MogplexError: the API says that asking again is of no use.
-        """
-        try:
-            answer = self._reader.events() if self._checks.reads_events else self._reader.run()
-        except MogplexError as error:
-            self._checks.failed(error)
-            yield from self._on_trouble(error)
-            return
-        yield from self._on_news(answer)
-        self._checks.answered(is_paused=self.run.is_paused)
-
     def _check_once_more(self) -> Generator[Update, None, None]:
         """Check the run just before the deadline, and let that pass if the run goes on."""
-        deadline = self._reader.deadline
-        self._reader.sleep_until(self._last_check_at)
-        if self._reader.now >= deadline:
+        deadline = self._service.deadline
+        self._service.sleep_until(self._last_check_at)
+        if self._service.now >= deadline:
             return
-        lists_all = self._feed.lists_newest is not False
+        reads_events = self._is_polled and self._feed.lists_newest is not False
         try:
-            yield from self._on_news(self._reader.events() if self._is_polled and lists_all else self._reader.run())
+            answer = self._service.events(self.run.id) if reads_events else self._service.run(self.run.id)
+            yield from self._on_news(answer)
         except MogplexError as error:
             yield from self._on_trouble(error)
         if not self._is_over:
-            self._reader.sleep_until(deadline)
+            self._service.sleep_until(deadline)
 
     def _read_late_events(self) -> Generator[Update, None, None]:
         """Read the events that are written after the terminal status, until there are no more; two seconds at most.
@@ -239,27 +210,23 @@ class Follower:
         If the API does not answer, and the event that ends the run was not seen, it is asked again for longer. Where
         jobs that poll share the token and that event was seen, the request is saved.
         """
-        reader, began = self._reader, self._reader.now
+        service, began = self._service, self._service.now
         for pause in LATE_EVENT_PAUSES:
             is_saved = self._has_last and self._interval.is_shared and self._is_polled
-            if is_saved or reader.now + pause >= reader.deadline:
+            if is_saved or service.now + pause >= service.deadline:
                 break
-            reader.sleep_until(reader.now + pause)
+            service.sleep_until(service.now + pause)
             seconds = sum(LATE_EVENT_PAUSES) if self._has_last else LATE_EVENTS_SECONDS
-            until = min(reader.deadline, began + seconds)
             try:
-                page = yield from retrying(
-                    lambda timeout: reader.client.events(self.run.id, timeout=timeout),
-                    clock=reader.clock,
-                    deadline=until,
-                    stop=reader.stop,
+                page = yield from service.answer_to(
+                    lambda timeout: service.client.events(self.run.id, timeout=timeout), began + seconds
                 )
             except MogplexError:
                 if not self._has_last:
                     yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
             is_news = yield from self._on_page(page)
-            is_quiet = self._is_polled or reader.now - self._timers.event_at >= LATE_EVENT_QUIET
+            is_quiet = self._is_polled or service.now - self._timers.event_at >= LATE_EVENT_QUIET
             if not is_news and is_quiet and (self._has_last or self._feed.end_seen):
                 break
 
@@ -272,12 +239,12 @@ class Follower:
         """Ask for the run again while the commit that it pushed is not known: that follows the end, or never comes."""
         for seconds in COMMIT_SECONDS:
             has_pushed = self.run.status == "success" and self.run.has_own_branch and self.run.has_terminal_commit
-            is_late = ended + seconds >= self._reader.deadline
+            is_late = ended + seconds >= self._service.deadline
             if not has_pushed or self.run.terminal_commit is not None or is_late:
                 break
-            self._reader.sleep_until(ended + seconds)
+            self._service.sleep_until(ended + seconds)
             with suppress(MogplexError):
-                yield from self._on_run(self._reader.run())
+                yield from self._on_run(self._service.run(self.run.id))
 
     def _on_page(self, page: EventPage) -> Generator[Update, None, bool]:
         """Report what ``page`` tells, in the order in which it happened, and return whether it was news."""
@@ -303,10 +270,10 @@ class Follower:
         early version of it cannot, and begins within the page.
         """
         listed = {event.id for event in page.events}
-        until = min(self._reader.deadline, self._reader.now + LATE_EVENTS_SECONDS)
+        until = min(self._service.deadline, self._service.now + LATE_EVENTS_SECONDS)
         resumes = False
-        with closing(Stream(self._reader, self._feed, 0.0, owes_events=True)) as stream, suppress(MogplexError):
-            while self._feed.last_id is not None and self._feed.is_gap_before(page) and self._reader.now < until:
+        with closing(Stream(self._service, self._feed, checks=None)) as stream, suppress(MogplexError):
+            while self._feed.last_id is not None and self._feed.is_gap_before(page) and self._service.now < until:
                 yield from self._run_timers()
                 try:
                     news = stream.next(min(until, self._next_timer))
@@ -333,7 +300,7 @@ class Follower:
             self._feed.lists_newest = True
             return
         try:
-            one = self._reader.events(limit=1).events
+            one = self._service.events(self.run.id, limit=1).events
         except MogplexError:
             return  # the next full page asks again
         self._feed.lists_newest = not one or one[0].id != page.events[0].id
@@ -350,7 +317,7 @@ class Follower:
         arrived = self._feed.take(events)
         if not arrived:
             return False
-        now = self._reader.now
+        now = self._service.now
         self._timers.changed(now)
         self._timers.event_at = now
         self._timers.quiet_at = now + QUIET_SECONDS
@@ -369,13 +336,13 @@ class Follower:
         """
         for at in range(0, len(events), _MOST_AT_ONCE):
             if at > 0:
-                self._reader.stop.check()
-            if at > 0 and self._reader.now > self._reader.deadline:
+                self._service.stop.check()
+            if at > 0 and self._service.now > self._service.deadline:
                 yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
             some = tuple(events[at : at + _MOST_AT_ONCE])
             additions = tuple(addition for event in some for addition in self.timeline.add(event))
-            yield updates.EventsArrived(self.run, some, additions, self._reader.now - self._began)
+            yield updates.EventsArrived(self.run, some, additions, self._service.now - self._began)
 
     def _on_run(self, run: Run) -> Generator[Update, None, bool]:
         """Keep ``run`` and report a change of its status; return whether there was one."""
@@ -388,8 +355,8 @@ class Follower:
             return False
         self._feed.end_seen = self._feed.end_seen or self.run.is_paused
         asks = self.timeline.checkpoint if self.run.is_paused else None
-        self._timers.changed(self._reader.now)
-        yield updates.StatusChanged(self.run, self._reader.now - self._began, asks)
+        self._timers.changed(self._service.now)
+        yield updates.StatusChanged(self.run, self._service.now - self._began, asks)
         yield from self._name_status()
         return True
 
@@ -414,14 +381,14 @@ class Follower:
         """
         if isinstance(error, NoTurnError):
             return
-        now = self._reader.now
+        now = self._service.now
         if self._health.failed(now, error):
             self._timers.reported(now)
             yield updates.Trouble(error)
         self._checks.at = max(self._checks.at, self._health.not_before)
 
     def _recover(self) -> Iterator[Update]:
-        now = self._reader.now
+        now = self._service.now
         seconds = self._health.answered(now)
         if seconds is not None:
             self._timers.reported(now)

@@ -5,19 +5,16 @@ A source does the waiting and the requests. ``follow`` decides about the news.
 
 from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import Backoff
 from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
 from mogplex_ci.errors import MogplexError, RateLimitedError, StreamMissingError, StreamPositionError
-from mogplex_ci.models import FEED_LIMIT, Event, EventPage, Run
+from mogplex_ci.models import Event, EventPage, Run
 from mogplex_ci.run.feed import Feed
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.status_checks import StatusChecks
-from mogplex_ci.waiting import Clock, Stop
-
-if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
 
 FIRST_BYTES_SECONDS: Final = 5.0
 """The service writes to a stream at once; if nothing comes, a proxy buffers it."""
@@ -25,8 +22,6 @@ SILENCE_SECONDS: Final = 60.0
 """Silence of a stream after which it is opened again."""
 FRUITLESS_STREAMS: Final = 2
 """Streams in a row that closed without news or could not be opened; then events are polled."""
-LEAST_CALL_SECONDS: Final = 1.0
-"""Least time for a request, also when the deadline is closer."""
 LEAST_PAUSE: Final = 0.5
 """Seconds between two openings of the stream, at least: each costs a request."""
 _MOST_AT_ONCE: Final = 200
@@ -49,65 +44,20 @@ class NoStream(NamedTuple):
 News = Arrived | NoStream | Run | EventPage
 
 
-class RunReader:
-    """Asks the API about one run. A stop signal ends each call, and none outlasts ``deadline`` by much."""
-
-    def __init__(self, client: "Client", run_id: str, clock: Clock, stop: Stop) -> None:
-        self.client = client
-        self.run_id = run_id
-        self.clock = clock
-        self.stop = stop
-        self.deadline = inf
-
-    @property
-    def now(self) -> float:
-        """The clock's time."""
-        return self.clock.monotonic()
-
-    def run(self) -> Run:
-        """Return the run. This repairs one whose worker has died; the other calls do not."""
-        with self.stop.interrupting():
-            return self.client.run(self.run_id, timeout=self._call_seconds)
-
-    def events(self, *, limit: int = FEED_LIMIT) -> EventPage:
-        """Return the run and its events."""
-        with self.stop.interrupting():
-            return self.client.events(self.run_id, limit=limit, timeout=self._call_seconds)
-
-    def stream(self, feed: Feed) -> EventStream:
-        """Open the run's event stream after what ``feed`` received last."""
-        last_id = feed.last_id.text if feed.last_id is not None else None
-        with self.stop.interrupting():
-            return self.client.stream(self.run_id, last_event_id=last_id, clock=self.clock)
-
-    def next_item(self, stream: EventStream, until: float) -> StreamItem | StreamClosed | None:
-        """Return the next item of ``stream``, or None at the time ``until``."""
-        with self.stop.interrupting():
-            return stream.next(max(until - self.now, 0.0))
-
-    def sleep_until(self, time: float) -> None:
-        """Wait for a time of the clock."""
-        self.stop.sleep(self.clock, time - self.now)
-
-    @property
-    def _call_seconds(self) -> float:
-        """How long a call may take; one of a fleet's run may have to wait for its turn for minutes."""
-        return max(self.deadline - self.now, LEAST_CALL_SECONDS)
-
-
 class Polls:
-    """Reads the events again and again, or only the status when no more events can be read."""
+    """Reads the events again and again, or only the status when no more events can be read.
 
-    def __init__(self, reader: RunReader, feed: Feed, checks: StatusChecks, interval: PollInterval) -> None:
-        self.saves_checks = interval.is_shared
-        """Whether it makes the status checks itself, so that they cost no requests beside its own."""
-        self._reader = reader
+    A status check takes the place of a poll. Where jobs share the token, it waits for the time of one.
+    """
+
+    def __init__(self, service: Service, feed: Feed, checks: StatusChecks, interval: PollInterval) -> None:
+        self._service = service
         self._feed = feed
         self._checks = checks
         self._interval = interval
         self._status = ""
         """The status that was read last."""
-        self._due = reader.now + interval.first()
+        self._due = service.now + interval.first()
 
     def next(self, until: float) -> News | None:
         """Return the next news; None at the time ``until``, or earlier when there is something to plan anew.
@@ -116,19 +66,23 @@ class Polls:
             MogplexError: the API gave no usable answer. The source has planned its next request.
             StopRequested: a stop signal came.
         """
-        self._reader.sleep_until(min(until, self._due))
-        if self._reader.now < self._due:
+        due = self._due if self._interval.is_shared else min(self._due, self._checks.at)
+        self._service.sleep_until(min(until, due))
+        if self._service.now < due:
             return None
+        run_id, lists_all = self._feed.run_id, self._feed.lists_newest is not False
         try:
-            is_check = self.saves_checks and self._reader.now >= self._checks.at
-            answer = self._reader.run() if is_check or self._feed.lists_newest is False else self._reader.events()
+            if self._service.now >= self._checks.at:
+                answer = self._checks.ask(self._service, run_id)
+            else:
+                answer = self._service.events(run_id) if lists_all else self._service.run(run_id)
         except MogplexError as error:
-            self._due = self._reader.now + self._interval.after_error(error)
+            self._due = self._service.now + self._interval.after_error(error)
             raise
         run, events = (answer, ()) if isinstance(answer, Run) else answer
         is_active = self._feed.has_news(events) or run.status != self._status
         self._status = run.status
-        self._due = self._reader.now + self._interval.after_answer(active=is_active)
+        self._due = self._service.now + self._interval.after_answer(active=is_active)
         return answer
 
     def close(self) -> None:
@@ -164,16 +118,15 @@ class Stream:
     A stream that ends says nothing about the run, so the run is asked for then.
     """
 
-    saves_checks = False
-
-    def __init__(self, reader: RunReader, feed: Feed, seconds: float, *, owes_events: bool = False) -> None:
-        """It is opened after ``seconds``. ``owes_events``: a page has shown that the service has events to send."""
-        self._reader = reader
+    def __init__(self, service: Service, feed: Feed, checks: StatusChecks | None, seconds: float = 0.0) -> None:
+        """It is opened after ``seconds``. Without ``checks`` it shall bring the events before a page, and no more."""
+        self._service = service
         self._feed = feed
-        self._owes_events = owes_events
-        self._backoff = Backoff(reader.clock)
+        self._checks = checks
+        self._owes_events = checks is None
+        self._backoff = Backoff(service.clock)
         self._open: _OpenStream | None = None
-        self._open_at = reader.now + seconds
+        self._open_at = service.now + seconds
         self._check_at = inf
         """When to ask for the run because the stream ended or could not be opened."""
         self._is_suspect = False
@@ -182,6 +135,10 @@ class Stream:
 
     def next(self, until: float) -> News | None:
         """See ``Polls``."""
+        if self._checks is not None:
+            if self._service.now >= self._checks.at:
+                return self._checks.ask(self._service, self._feed.run_id)
+            until = min(until, self._checks.at)
         if self._open is not None:
             return self._read(self._open, until)
         if self._fruitless >= FRUITLESS_STREAMS:
@@ -189,14 +146,16 @@ class Stream:
         is_idle = self._feed.end_seen and not self._owes_events  # it would bring nothing, only status checks do
         asks = self._check_at < inf
         due = inf if is_idle else self._check_at if asks else self._open_at
-        self._reader.sleep_until(min(until, due))
-        if self._reader.now < due:
+        self._service.sleep_until(min(until, due))
+        if self._service.now < due:
             return None
         if not asks:
             return self._connect()
         self._check_at = inf
-        run = self._reader.run()
+        run = self._service.run(self._feed.run_id)
         self._fruitless += self._is_suspect
+        if self._checks is not None:
+            self._checks.run_seen()
         return run
 
     def close(self) -> None:
@@ -206,15 +165,15 @@ class Stream:
             self._open = None
 
     def _connect(self) -> News | None:
-        now = self._reader.now
+        now = self._service.now
         try:
-            stream = self._reader.stream(self._feed)
+            stream = self._service.stream(self._feed)
         except MogplexError as error:
             if isinstance(error, StreamMissingError) and not self._owes_events:
                 return NoStream(error.cause)
             if isinstance(error, StreamPositionError):
                 self._feed.last_id = None
-            now = self._reader.now
+            now = self._service.now
             self._open_at = now + self._backoff.seconds_after(error)
             if not isinstance(error, RateLimitedError):
                 self._check_at, self._is_suspect = self._open_at if error.retry_after is not None else now, True
@@ -222,34 +181,34 @@ class Stream:
                 raise
             return None
         self._open_at = now + LEAST_PAUSE
-        segments, now = len(self._feed.segments), self._reader.now
+        segments, now = len(self._feed.segments), self._service.now
         self._open = _OpenStream(stream, segments, now, owes_events=self._owes_events)
         return Arrived((), ())
 
     def _read(self, open_stream: _OpenStream, until: float) -> News | None:
         items: list[StreamItem] = []
-        found = self._reader.next_item(open_stream.stream, min(until, open_stream.silent_at))
+        found = self._service.next_item(open_stream.stream, min(until, open_stream.silent_at))
         while isinstance(found, StreamItem):
             items.append(found)
             found = open_stream.stream.next(0.0) if len(items) < _MOST_AT_ONCE else None
-        arrived = open_stream.receive(items, self._feed, self._reader.now) if items else None
+        arrived = open_stream.receive(items, self._feed, self._service.now) if items else None
         if isinstance(found, StreamClosed):
             self._end(open_stream)
         elif open_stream.segments != len(self._feed.segments):  # it never shows the events of a later one
             self.close()
-        elif self._reader.now >= open_stream.silent_at:
+        elif self._service.now >= open_stream.silent_at:
             return self._on_silence(open_stream)
         return arrived
 
     def _end(self, open_stream: _OpenStream) -> None:
         """Leave a stream that is closed, or brings no more."""
         self.close()
-        self._check_at, self._is_suspect = self._reader.now, not open_stream.brought_news
+        self._check_at, self._is_suspect = self._service.now, not open_stream.brought_news
         if open_stream.brought_news:
             self._fruitless = 0
             self._backoff.reset()
         else:
-            self._open_at = self._reader.now + self._backoff.seconds_after(MogplexError(""))
+            self._open_at = self._service.now + self._backoff.seconds_after(MogplexError(""))
 
     def _on_silence(self, open_stream: _OpenStream) -> News | None:
         """Read the events once beside a stream that never brought any. If some are new, it must bring them now."""
@@ -261,12 +220,12 @@ class Stream:
         if open_stream.owes_events:
             return NoStream("a proxy seems to hold the event stream back")
         try:
-            page = self._reader.events()
+            page = self._service.events(self._feed.run_id)
         except MogplexError:
             self.close()
             raise
         if self._feed.has_news(page.events):
-            open_stream.owes_events, open_stream.silent_at = True, self._reader.now + FIRST_BYTES_SECONDS
+            open_stream.owes_events, open_stream.silent_at = True, self._service.now + FIRST_BYTES_SECONDS
         else:
             self.close()
         return page

@@ -11,6 +11,7 @@ from mogplex_ci.api.retry import Backoff, finish, retrying
 from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key, OnRerun, Starter, find_repo
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Retrying, Started, Starting, Update
@@ -77,12 +78,9 @@ class Execution:
 
     def __init__(self, client: "Client", plan: Plan, *, clock: Clock, stop: Stop, began: float) -> None:
         """``began`` is the time of ``clock`` from which the timeout counts."""
-        self._client = client
+        self._service = Service(client, clock, stop, began + plan.timeout)
         self._plan = plan
-        self._clock = clock
-        self._stop = stop
         self._began = began
-        self._deadline = began + plan.timeout
         self._repo: Repo | None = None
         self._starter: Starter | None = None
         self._started: Started | None = None
@@ -97,8 +95,8 @@ class Execution:
         except errors.MogplexError as error:
             result = result_of_error(error)
             yield from self._cancel_unanswered()
-            is_lost = isinstance(error, errors.NotFoundError)
-            self._left_behind = self._left_behind or (self._owns_live_run and not is_lost)
+            if self._owns_live_run and not isinstance(error, errors.NotFoundError):
+                self._left_behind = True
         except StopRequested:
             result = yield from self._interrupted()
         self.result = self.with_known(result)
@@ -106,8 +104,8 @@ class Execution:
     def with_known(self, result: RunResult) -> RunResult:
         """Return ``result`` with all that is known about the run."""
         return result._replace(
-            duration=self._clock.monotonic() - self._began,
-            requests_sent=self._client.requests_sent,
+            duration=self._service.now - self._began,
+            requests_sent=self._service.client.requests_sent,
             timeline=self._follower.timeline if self._follower else Timeline(),
             repo=self._repo,
             run=self._run,
@@ -138,28 +136,26 @@ class Execution:
             return (yield from self._result_of(started))
         self._repo = yield from self._find_repo(plan.repo, is_id=plan.repo_is_id)
         repo_id = self._repo.id if self._repo else plan.repo
-        starter = self._starter = Starter(
-            self._client, plan.request(repo_id), plan.key, plan.on_rerun, clock=self._clock, stop=self._stop
-        )
+        starter = self._starter = Starter(self._service, plan.request(repo_id), plan.key, plan.on_rerun)
         retries_left = plan.retries
         while True:
             started = yield from self._start(starter, self._repo)
             result = yield from self._result_of(started)
-            has_time = self._clock.monotonic() + SECONDS_BEFORE_RETRY < self._deadline
+            has_time = self._service.now + SECONDS_BEFORE_RETRY < self._service.deadline
             if not (retries_left and result.may_pass and len(starter.keys) > 1 and has_time):
                 return result
             yield Retrying(started.run, result, retries_left, SECONDS_BEFORE_RETRY)
             retries_left -= 1
-            self._stop.sleep(self._clock, SECONDS_BEFORE_RETRY)
+            self._service.sleep_until(self._service.now + SECONDS_BEFORE_RETRY)
             del starter.keys[0]
 
     def _attach(self, run_id: str) -> Generator[Update, None, Started]:
         """Return the run that something else started. This step may cancel it only if its inputs say so."""
         plan = self._plan
-        run = yield from self._answer_to(lambda timeout: self._client.run(run_id, timeout=timeout))
-        repo_id = run.repo_id
-        if repo_id is not None:
-            self._repo = yield from self._find_repo(repo_id.text, is_id=True)
+        service = self._service
+        run = yield from service.answer_to(lambda timeout: service.client.run(run_id, timeout=timeout))
+        if run.repo_id is not None:
+            self._repo = yield from self._find_repo(run.repo_id.text, is_id=True)
         owned = plan.cancel_on_interrupt or plan.cancel_on_timeout or plan.on_pause == "cancel"
         return Started(run, key="", joined=True, owned=owned, followed=True)
 
@@ -169,15 +165,20 @@ class Execution:
         yield started
         if not self._plan.wait:
             return RunResult(Result.DETACHED, 0)
-        follower = self._follower = self._follower_of(started.run)
-        yield from follower.follow(self._deadline)
+        plan, service = self._plan, self._service
+        interval = PollInterval(service.clock, shortest=plan.poll_interval, jobs_per_token=plan.jobs_per_token)
+        waits = plan.on_pause == "wait"
+        follower = self._follower = Follower(
+            service, started.run, interval, began=self._began, waits_while_paused=waits
+        )
+        yield from follower.follow(service.deadline)
         run, result = follower.run, result_of_run(follower.run, follower.timeline, follower.trouble)
-        has_paused = run.is_paused and self._plan.on_pause != "wait"
-        cancels = self._plan.on_pause == "cancel" if has_paused else self._plan.cancel_on_timeout
+        has_paused = run.is_paused and not waits
+        cancels = plan.on_pause == "cancel" if has_paused else plan.cancel_on_timeout
         if cancels:
             yield from self._cancel(quickly=False)
             if self._cancelled is not None and self._cancelled.run is not None:
-                ends = self._clock.monotonic() + READ_TO_END_SECONDS
+                ends = self._service.now + READ_TO_END_SECONDS
                 yield from follower.read_to_end(self._cancelled.run, ends)
                 result = result._replace(remedy="") if has_paused else result  # there is nothing left to answer
         yield from follower.end()
@@ -190,48 +191,31 @@ class Execution:
 
         def find(timeout: float) -> Repo | None:
             if is_id:
-                return next(iter(self._client.repos(repo_id=name, timeout=timeout)), None)
-            return find_repo(self._client, name, timeout=timeout)
+                return next(iter(client.repos(repo_id=name, timeout=timeout)), None)
+            return find_repo(client, name, timeout=timeout)
 
-        return (yield from self._answer_to(find))
-
-    def _answer_to(self, call: Callable[[float], T]) -> Generator[Update, None, T]:
-        """Make a call until it is answered, the step's deadline comes, or a stop signal."""
-        return retrying(call, clock=self._clock, deadline=self._deadline, stop=self._stop)
+        client = self._service.client
+        return (yield from self._service.answer_to(find))
 
     def _start(self, starter: Starter, repo: Repo | None) -> Generator[Update, None, Started]:
         yield Starting(repo.id if repo else self._plan.repo, repo, starter.keys[0], self._plan.repair)
         if repo is not None:
-            return (yield from starter.start(self._deadline))
+            return (yield from starter.start(self._service.deadline))
         try:
-            deadline = self._clock.monotonic() + UNLISTED_REPO_SECONDS
-            return (yield from starter.start(min(self._deadline, deadline)))
+            return (yield from starter.start(self._service.now + UNLISTED_REPO_SECONDS))
         except errors.ServerError as error:
             raise errors.UnknownRepoError(error) from error
 
-    def _follower_of(self, run: Run) -> Follower:
-        plan = self._plan
-        interval = PollInterval(self._clock, shortest=plan.poll_interval, jobs_per_token=plan.jobs_per_token)
-        return Follower(
-            self._client,
-            run,
-            clock=self._clock,
-            stop=self._stop,
-            interval=interval,
-            began=self._began,
-            waits_while_paused=plan.on_pause == "wait",
-        )
-
     def _interrupted(self) -> Generator[Update, None, RunResult]:
         """Cancel what this step owns, then show what the service has: the CI system kills a few seconds later."""
-        ends = self._clock.monotonic() + SHOW_REST_BUDGET
+        result, ends = interrupted(self._service.stop), self._service.now + SHOW_REST_BUDGET
         if self._plan.cancel_on_interrupt:
             yield from self._cancel(quickly=True)
             yield from self._cancel_unanswered()
         if self._follower is not None:
-            yield from self._follower.show_rest(ends - self._clock.monotonic())
+            yield from self._follower.show_rest(ends - self._service.now)
             yield from self._follower.end()
-        return interrupted(self._stop)
+        return result
 
     def _cancel(self, *, quickly: bool) -> Iterator[Update]:
         """Cancel the run if it is this step's and not over. A stop signal ends it unless it is to be quick anyway."""
@@ -243,8 +227,8 @@ class Execution:
             return
         yield Cancelling(run)
         budget = INTERRUPT_BUDGET if quickly else TIMEOUT_BUDGET
-        with nullcontext() if quickly else self._stop.interrupting():
-            answer = self._answer_of(partial(cancel, self._client, run.id), run, budget)
+        with nullcontext() if quickly else self._service.stop.interrupting():
+            answer = self._answer_of(partial(cancel, self._service.client, run.id), run, budget)
         yield answer
 
     def _cancel_unanswered(self) -> Iterator[Update]:
@@ -255,14 +239,14 @@ class Execution:
         yield Cancelling(None)
         is_users_key = self._plan.key.explicit
         ask = partial(
-            cancel_unanswered, self._client, starter.request, starter.key_in_doubt, may_be_foreign=is_users_key
+            cancel_unanswered, self._service.client, starter.request, starter.key_in_doubt, may_be_foreign=is_users_key
         )
         yield self._answer_of(ask, None, INTERRUPT_BUDGET)
 
     def _answer_of(self, ask: Callable[..., Cancelled], run: Run | None, budget: float) -> Update:
         """Cancel and keep the API's answer."""
         try:
-            self._cancelled = ask(clock=self._clock, budget=budget)
+            self._cancelled = ask(clock=self._service.clock, budget=budget)
         except errors.MogplexError as error:
             self._left_behind = not isinstance(error, errors.ForeignRunError)
             return CancelFailed(run, error)

@@ -12,12 +12,11 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, RoundUnknownError, UsageError
 from mogplex_ci.models import Repo, Run, StartedRun, StartRequest
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextKey, Started, Update
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Clock, Stop
 
 if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
@@ -125,19 +124,15 @@ def no_such_repo(name: str, visible: Sequence[Repo], *, several: bool) -> Proble
 class Starter:
     """The start of one run."""
 
-    def __init__(
-        self, client: "Client", request: StartRequest, key: Key, on_rerun: OnRerun, *, clock: Clock, stop: Stop
-    ) -> None:
+    def __init__(self, service: Service, request: StartRequest, key: Key, on_rerun: OnRerun) -> None:
         self.request = request
         self.keys = key.chain(on_rerun)
         """The keys that are left; the next request has the first of them."""
         self.key_in_doubt: str | None = None
         """The key of a request that may have started a run whose id is not known."""
-        self._client = client
+        self._service = service
         self._key = key
         self._on_rerun = on_rerun
-        self._clock = clock
-        self._stop = stop
 
     def start(self, deadline: float) -> Generator[Update, None, Started]:
         """Start the run, or find the one that this step has started before.
@@ -188,12 +183,12 @@ class Starter:
             nonlocal is_first
             self.key_in_doubt = key
             try:
-                return self._client.start(self.request, key, timeout=timeout)
+                return self._service.client.start(self.request, key, timeout=timeout)
             except MogplexError as error:
                 is_first = is_first and not error.may_have_worked
                 self.key_in_doubt = None if is_first else key
                 raise
 
-        answer = yield from retrying(call, clock=self._clock, deadline=deadline, stop=self._stop)
+        answer = yield from self._service.answer_to(call, deadline)
         self.key_in_doubt = None  # only here: until now a stop signal could have discarded the answer
         return answer, is_first

@@ -7,6 +7,8 @@ from typing import Final
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import Backoff
 from mogplex_ci.errors import MogplexError
+from mogplex_ci.models import EventPage, Run
+from mogplex_ci.run.service import Service
 from mogplex_ci.waiting import Clock
 
 PAUSED_SECONDS: Final = 10.0
@@ -21,7 +23,7 @@ class StatusChecks:
     """The times of the status checks."""
 
     def __init__(self, clock: Clock, interval: PollInterval) -> None:
-        self.reads_events = False
+        self._reads_events = False
         """Whether the next check reads the events, which come with the run's status."""
         self._clock = clock
         self._seconds = interval.check_seconds
@@ -41,18 +43,26 @@ class StatusChecks:
         self._pauses = repeat((self._seconds, False))
         self._plan(self._seconds, reads_events=False)
 
-    def answered(self, *, is_paused: bool) -> None:
-        """Plan the check after one that was answered."""
-        self._backoff.reset()
-        self._plan(*((PAUSED_SECONDS, True) if is_paused else next(self._pauses)))
+    def ask(self, service: Service, run_id: str) -> Run | EventPage:
+        """Ask for the run, with its events when it is about to end, and plan the next check.
 
-    def failed(self, error: MogplexError) -> None:
-        """Plan the check after one without a usable answer."""
-        self._plan(self._backoff.seconds_after(error), self.reads_events)
+        Raises:
+            MogplexError: the API gave no usable answer.
+            StopRequested: a stop signal came.
+        """
+        try:
+            answer = service.events(run_id) if self._reads_events else service.run(run_id)
+        except MogplexError as error:
+            self._plan(self._backoff.seconds_after(error), self._reads_events)
+            raise
+        run = answer if isinstance(answer, Run) else answer.run
+        self._backoff.reset()
+        self._plan(*((PAUSED_SECONDS, True) if run.is_paused else next(self._pauses)))
+        return answer
 
     def run_seen(self) -> None:
         """A source has asked for the run: the next regular check is a full interval away."""
         self._plan(self._seconds, reads_events=False)
 
     def _plan(self, seconds: float, reads_events: bool) -> None:
-        self.at, self.reads_events = self._clock.monotonic() + seconds, reads_events
+        self.at, self._reads_events = self._clock.monotonic() + seconds, reads_events

@@ -138,7 +138,7 @@ def test_what_is_held_back_is_shown_two_seconds_after_the_last_event_and_once(ea
     for number in quiet:
         (before, came), (_, shown) = times[number - 1 : number + 1]
         assert before == "EventsArrived", "once"
-        assert 2.0 <= shown - came <= 2.0 + 1e-6
+        assert shown - came == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""The service, as the code of one run asks it: a stop signal ends every call and every wait."""
+
+from collections.abc import Callable, Generator
+from math import inf
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from mogplex_ci.api.retry import Waiting, retrying
+from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
+from mogplex_ci.models import FEED_LIMIT, EventPage, Run
+from mogplex_ci.waiting import Clock, Stop
+
+if TYPE_CHECKING:
+    from mogplex_ci.api.client import Client
+    from mogplex_ci.run.feed import Feed
+
+T = TypeVar("T")
+LEAST_CALL_SECONDS: Final = 1.0
+"""Least time for a request, also when the deadline is closer."""
+
+
+class Service:
+    """Asks the API, and waits. No call outlasts ``deadline``, a time of the clock, by much.
+
+    Everything raises ``StopRequested`` when a stop signal comes.
+    """
+
+    def __init__(self, client: "Client", clock: Clock, stop: Stop, deadline: float = inf) -> None:
+        self.client = client
+        self.clock = clock
+        self.stop = stop
+        self.deadline = deadline
+
+    @property
+    def now(self) -> float:
+        """The clock's time."""
+        return self.clock.monotonic()
+
+    def sleep_until(self, time: float) -> None:
+        """Wait for a time of the clock."""
+        self.stop.sleep(self.clock, time - self.now)
+
+    def answer_to(self, call: Callable[[float], T], deadline: float = inf) -> Generator[Waiting, None, T]:
+        """Make ``call`` until it is answered, or until ``deadline``, the earlier of the two; see ``retrying``."""
+        return retrying(call, clock=self.clock, deadline=min(deadline, self.deadline), stop=self.stop)
+
+    def run(self, run_id: str) -> Run:
+        """Return the run. This repairs one whose worker has died; the other calls do not."""
+        with self.stop.interrupting():
+            return self.client.run(run_id, timeout=self._call_seconds)
+
+    def events(self, run_id: str, *, limit: int = FEED_LIMIT) -> EventPage:
+        """Return the run and its events."""
+        with self.stop.interrupting():
+            return self.client.events(run_id, limit=limit, timeout=self._call_seconds)
+
+    def stream(self, feed: "Feed") -> EventStream:
+        """Open the run's event stream after what ``feed`` received last."""
+        last_id = feed.last_id.text if feed.last_id is not None else None
+        with self.stop.interrupting():
+            return self.client.stream(feed.run_id, last_event_id=last_id, clock=self.clock)
+
+    def next_item(self, stream: EventStream, until: float) -> StreamItem | StreamClosed | None:
+        """Return the next item of ``stream``, or None at the time ``until``."""
+        with self.stop.interrupting():
+            return stream.next(max(until - self.now, 0.0))
+
+    @property
+    def _call_seconds(self) -> float:
+        """How long a call may take; one of a fleet's run may have to wait for its turn for minutes."""
+        return max(self.deadline - self.now, LEAST_CALL_SECONDS)
