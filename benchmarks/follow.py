@@ -155,7 +155,7 @@ def _follow(client: Client, clock: Clock, deadline: float) -> float:
     log = RunLog(LogLines(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer({"mog_" + "x" * 32})))
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
     service = Service(client, clock, Stop())
-    follower = Follower(service, answers.run(RUN), interval, began=clock.monotonic())
+    follower = Follower(service, answers.run(RUN), interval)
     began = time.process_time()
     for update in follower.follow(deadline):
         log.on(update)

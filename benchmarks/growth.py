@@ -51,7 +51,7 @@ def _follow(api: str) -> tuple[list[float], list[float]]:
         for minute in range(MINUTES):
             clock.ring(60.0 * minute, lambda: marks.append((client.requests_sent, time.process_time())))
         interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
-        follower = Follower(Service(client, clock, Stop()), run, interval, began=0.0)
+        follower = Follower(Service(client, clock, Stop()), run, interval)
         for update in follower.follow(60.0 * MINUTES):
             log.on(update)
         clock.leave()

@@ -151,9 +151,9 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
 def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[Ended, Timeline]:
     began, run_id = session.clock.monotonic(), options.run_id
     run = _call(session, run_id, lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout)
-    service = Service(session.client, session.clock, session.stop)
+    service = Service(session.client, session.clock, session.stop, began)
     interval = PollInterval(session.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
-    follower = Follower(service, run, interval, began=began)
+    follower = Follower(service, run, interval)
     lines = _event_lines(session, options)
     progress = Progress(session.console.terminal, session.console.safe)
 

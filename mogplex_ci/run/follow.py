@@ -4,7 +4,7 @@ One loop takes the news of a source. Every event is reported once, whichever way
 ``GET /runs/{id}`` says, never the close of a stream or an event. The protocol is described in docs/reliability.md.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from math import inf
 from typing import Final, assert_never
@@ -49,13 +49,9 @@ _MOST_AT_ONCE: Final = 5
 class Follower:
     """Follows one run. ``run`` is the run as last seen, ``timeline`` has its events."""
 
-    def __init__(
-        self, service: Service, run: Run, interval: PollInterval, *, began: float, waits_while_paused: bool = False
-    ) -> None:
-        """``began`` is the time of the service's clock at which the step began."""
+    def __init__(self, service: Service, run: Run, interval: PollInterval, *, waits_while_paused: bool = False) -> None:
         self.run = run
         self.timeline = Timeline()
-        self._began = began
         self._service = service
         self._interval = interval
         self._waits_while_paused = waits_while_paused
@@ -72,13 +68,18 @@ class Follower:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
             StopRequested: a stop signal came.
         """
-        service, interval = self._service, self._interval
+        service, interval, stream_ended = self._service, self._interval, None
         service.deadline = deadline
         yield from self._name_status()
         if not self._is_polled:
-            yield from self._take_news(Stream(service, self._feed, self._checks, interval.before_stream()))
+            stream = Stream(service, self._feed, self._checks, interval.before_stream())
+            stream_ended = yield from self._take_news(stream, self._last_check_at, lambda: self._is_over)
+        if stream_ended is not None:
+            service.client.has_no_stream = stream_ended.reason
+            yield updates.Polling(stream_ended.reason)
         if self._is_polled:
-            yield from self._take_news(Polls(service, self._feed, self._checks, interval))
+            polls = Polls(service, self._feed, self._checks, interval)
+            yield from self._take_news(polls, self._last_check_at, lambda: self._is_over)
         if not self._is_over and not self._must_wait_past_deadline:
             yield from self._check_once_more()
         if self._is_over:
@@ -139,24 +140,23 @@ class Follower:
         """Whether the API asks to wait until after the deadline."""
         return self.trouble is not None and self._health.not_before > self._service.deadline
 
-    def _take_news(self, source: Polls | Stream) -> Generator[Update, None, None]:
-        """Take the news of the run until it is over, time is up, or events have to be polled."""
+    def _take_news(
+        self, source: Polls | Stream, until: float, is_enough: Callable[[], bool]
+    ) -> Generator[Update, None, NoStream | None]:
+        """Take news until there is enough, time is up, or the stream is of no use; return why it is not."""
         with closing(source):
-            while True:
-                yield from self._run_timers()
-                if self._is_over or self._must_wait_past_deadline or self._service.now >= self._last_check_at:
-                    break
+            while not (is_enough() or self._must_wait_past_deadline or self._service.now >= until):
                 try:
-                    news = source.next(min(self._last_check_at, self._next_timer))
+                    news = source.next(min(until, self._next_timer))
                 except MogplexError as error:
                     yield from self._on_trouble(error)
                     continue
                 if isinstance(news, NoStream):
-                    self._service.client.has_no_stream = news.reason
-                    yield updates.Polling(news.reason)
-                    break
+                    return news
                 if news is not None:
                     yield from self._on_news(news)
+                yield from self._run_timers()
+        return None
 
     def _on_news(self, news: Arrived | Run | EventPage) -> Iterator[Update]:
         match news:
@@ -187,7 +187,7 @@ class Follower:
             yield updates.Quiet(tuple(self.timeline.flush_text()))
         if now >= self._timers.heartbeat_at and not self._is_over:
             self._timers.reported(now)
-            yield updates.Heartbeat(self.run, now - self._began, now - self._timers.changed_at)
+            yield updates.Heartbeat(self.run, self._service.elapsed, now - self._timers.changed_at)
 
     def _check_once_more(self) -> Generator[Update, None, None]:
         """Check the run just before the deadline, and let that pass if the run goes on."""
@@ -266,29 +266,14 @@ class Follower:
     def _fill_gap_before(self, page: EventPage) -> Iterator[Update]:
         """Report the events between those that were seen and those of ``page``, if a stream sends them in time.
 
-        The service lists the newest 200 events. Only a stream that resumes after the last one received sends more; an
-        early version of it cannot, and begins within the page.
+        The service lists the newest 200 events. Only a stream that resumes after the last one received sends more.
         """
-        listed = {event.id for event in page.events}
+        if self._feed.last_id is None:
+            return
+        stream = Stream(self._service, self._feed, None, 0.0, before=page)
         until = min(self._service.deadline, self._service.now + LATE_EVENTS_SECONDS)
-        resumes = False
-        with closing(Stream(self._service, self._feed, checks=None)) as stream, suppress(MogplexError):
-            while self._feed.last_id is not None and self._feed.is_gap_before(page) and self._service.now < until:
-                yield from self._run_timers()
-                try:
-                    news = stream.next(min(until, self._next_timer))
-                except MogplexError as error:
-                    yield from self._on_trouble(error)
-                    continue
-                if isinstance(news, NoStream):
-                    break
-                if news is not None:
-                    yield from self._recover()
-                if isinstance(news, Arrived) and news.events:
-                    resumes = resumes or news.events[0].id not in listed
-                    if not resumes:
-                        break
-                    yield from self._on_events(news.events)
+        with suppress(MogplexError):
+            yield from self._take_news(stream, until, lambda: not self._feed.is_gap_before(page))
 
     def _learn_which_are_listed(self, page: EventPage) -> Iterator[Update]:
         """Find out which events a full page holds.
@@ -342,7 +327,7 @@ class Follower:
                 break
             some = tuple(events[at : at + _MOST_AT_ONCE])
             additions = tuple(addition for event in some for addition in self.timeline.add(event))
-            yield updates.EventsArrived(self.run, some, additions, self._service.now - self._began)
+            yield updates.EventsArrived(self.run, some, additions, self._service.elapsed)
 
     def _on_run(self, run: Run) -> Generator[Update, None, bool]:
         """Keep ``run`` and report a change of its status; return whether there was one."""
@@ -356,7 +341,7 @@ class Follower:
         self._feed.end_seen = self._feed.end_seen or self.run.is_paused
         asks = self.timeline.checkpoint if self.run.is_paused else None
         self._timers.changed(self._service.now)
-        yield updates.StatusChanged(self.run, self._service.now - self._began, asks)
+        yield updates.StatusChanged(self.run, self._service.elapsed, asks)
         yield from self._name_status()
         return True
 

@@ -118,12 +118,16 @@ class Stream:
     A stream that ends says nothing about the run, so the run is asked for then.
     """
 
-    def __init__(self, service: Service, feed: Feed, checks: StatusChecks | None, seconds: float = 0.0) -> None:
-        """It is opened after ``seconds``. Without ``checks`` it shall bring the events before a page, and no more."""
+    def __init__(
+        self, service: Service, feed: Feed, checks: StatusChecks | None, seconds: float, before: EventPage | None = None
+    ) -> None:
+        """It is opened after ``seconds``. ``before``: it is to bring the events before this page, and nothing else."""
         self._service = service
         self._feed = feed
         self._checks = checks
-        self._owes_events = checks is None
+        self._before = before
+        self._resumes = before is None
+        """Whether it brought events from before the page: an early version of the service begins anew instead."""
         self._backoff = Backoff(service.clock)
         self._open: _OpenStream | None = None
         self._open_at = service.now + seconds
@@ -143,7 +147,7 @@ class Stream:
             return self._read(self._open, until)
         if self._fruitless >= FRUITLESS_STREAMS:
             return NoStream("the event stream sends nothing")
-        is_idle = self._feed.end_seen and not self._owes_events  # it would bring nothing, only status checks do
+        is_idle = self._feed.end_seen and self._before is None  # it would bring nothing, only status checks do
         asks = self._check_at < inf
         due = inf if is_idle else self._check_at if asks else self._open_at
         self._service.sleep_until(min(until, due))
@@ -156,7 +160,7 @@ class Stream:
         self._fruitless += self._is_suspect
         if self._checks is not None:
             self._checks.run_seen()
-        return run
+        return run if self._before is None else Arrived((), ())
 
     def close(self) -> None:
         """Give the connection back."""
@@ -169,7 +173,7 @@ class Stream:
         try:
             stream = self._service.stream(self._feed)
         except MogplexError as error:
-            if isinstance(error, StreamMissingError) and not self._owes_events:
+            if isinstance(error, StreamMissingError if self._before is None else StreamPositionError):
                 return NoStream(error.cause)
             if isinstance(error, StreamPositionError):
                 self._feed.last_id = None
@@ -182,7 +186,7 @@ class Stream:
             return None
         self._open_at = now + LEAST_PAUSE
         segments, now = len(self._feed.segments), self._service.now
-        self._open = _OpenStream(stream, segments, now, owes_events=self._owes_events)
+        self._open = _OpenStream(stream, segments, now, owes_events=self._before is not None)
         return Arrived((), ())
 
     def _read(self, open_stream: _OpenStream, until: float) -> News | None:
@@ -192,6 +196,12 @@ class Stream:
             items.append(found)
             found = open_stream.stream.next(0.0) if len(items) < _MOST_AT_ONCE else None
         arrived = open_stream.receive(items, self._feed, self._service.now) if items else None
+        if arrived is not None and self._before is not None:
+            arrived = arrived._replace(runs=())
+            if arrived.events and not self._resumes:
+                self._resumes = all(event.id != arrived.events[0].id for event in self._before.events)
+                if not self._resumes:
+                    return NoStream("the event stream cannot be resumed")
         if isinstance(found, StreamClosed):
             self._end(open_stream)
         elif open_stream.segments != len(self._feed.segments):  # it never shows the events of a later one
@@ -212,7 +222,7 @@ class Stream:
 
     def _on_silence(self, open_stream: _OpenStream) -> News | None:
         """Read the events once beside a stream that never brought any. If some are new, it must bring them now."""
-        if self._owes_events or open_stream.brought_news:
+        if self._before is not None or open_stream.brought_news:
             self._end(open_stream)
             return None
         if not open_stream.was_heard:

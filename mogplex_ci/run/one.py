@@ -78,9 +78,9 @@ class Execution:
 
     def __init__(self, client: "Client", plan: Plan, *, clock: Clock, stop: Stop, began: float) -> None:
         """``began`` is the time of ``clock`` from which the timeout counts."""
-        self._service = Service(client, clock, stop, began + plan.timeout)
+        self._service = Service(client, clock, stop, began)
+        self._service.deadline = began + plan.timeout
         self._plan = plan
-        self._began = began
         self._repo: Repo | None = None
         self._starter: Starter | None = None
         self._started: Started | None = None
@@ -95,8 +95,9 @@ class Execution:
         except errors.MogplexError as error:
             result = result_of_error(error)
             yield from self._cancel_unanswered()
-            if self._owns_live_run and not isinstance(error, errors.NotFoundError):
-                self._left_behind = True
+            started, run = self._started, self._run
+            is_live = run is not None and not run.is_terminal and not isinstance(error, errors.NotFoundError)
+            self._left_behind = self._left_behind or (started is not None and started.owned and is_live)
         except StopRequested:
             result = yield from self._interrupted()
         self.result = self.with_known(result)
@@ -104,7 +105,7 @@ class Execution:
     def with_known(self, result: RunResult) -> RunResult:
         """Return ``result`` with all that is known about the run."""
         return result._replace(
-            duration=self._service.now - self._began,
+            duration=self._service.elapsed,
             requests_sent=self._service.client.requests_sent,
             timeline=self._follower.timeline if self._follower else Timeline(),
             repo=self._repo,
@@ -114,11 +115,6 @@ class Execution:
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,
             left_behind=self._left_behind or result.left_behind,
         )
-
-    @property
-    def _owns_live_run(self) -> bool:
-        run = self._run
-        return self._started is not None and self._started.owned and run is not None and not run.is_terminal
 
     @property
     def _run(self) -> Run | None:
@@ -151,8 +147,7 @@ class Execution:
 
     def _attach(self, run_id: str) -> Generator[Update, None, Started]:
         """Return the run that something else started. This step may cancel it only if its inputs say so."""
-        plan = self._plan
-        service = self._service
+        plan, service = self._plan, self._service
         run = yield from service.answer_to(lambda timeout: service.client.run(run_id, timeout=timeout))
         if run.repo_id is not None:
             self._repo = yield from self._find_repo(run.repo_id.text, is_id=True)
@@ -168,9 +163,7 @@ class Execution:
         plan, service = self._plan, self._service
         interval = PollInterval(service.clock, shortest=plan.poll_interval, jobs_per_token=plan.jobs_per_token)
         waits = plan.on_pause == "wait"
-        follower = self._follower = Follower(
-            service, started.run, interval, began=self._began, waits_while_paused=waits
-        )
+        follower = self._follower = Follower(service, started.run, interval, waits_while_paused=waits)
         yield from follower.follow(service.deadline)
         run, result = follower.run, result_of_run(follower.run, follower.timeline, follower.trouble)
         has_paused = run.is_paused and not waits

@@ -24,16 +24,23 @@ class Service:
     Everything raises ``StopRequested`` when a stop signal comes.
     """
 
-    def __init__(self, client: "Client", clock: Clock, stop: Stop, deadline: float = inf) -> None:
+    def __init__(self, client: "Client", clock: Clock, stop: Stop, began: float | None = None) -> None:
+        """``began`` is when the step began, in the time of ``clock``; now if it is None."""
         self.client = client
         self.clock = clock
         self.stop = stop
-        self.deadline = deadline
+        self.deadline = inf
+        self._began = self.now if began is None else began
 
     @property
     def now(self) -> float:
         """The clock's time."""
         return self.clock.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the step began."""
+        return self.now - self._began
 
     def sleep_until(self, time: float) -> None:
         """Wait for a time of the clock."""

@@ -63,24 +63,21 @@ class ToolCall:
         self.start = start
         self.finish: Event | None = None
         self.ended: float | None = None
-
-    @property
-    def seconds(self) -> float | None:
+        self.seconds: float | None = None
         """How long it took: as the service measured it, else between its two events; None when unknown."""
-        tool = self.finish.tool if self.finish else None
-        if tool is not None and tool.seconds is not None:
-            return tool.seconds
-        return max(self.ended - self.at, 0.0) if self.start and self.ended is not None else None
-
-    @property
-    def failed(self) -> bool:
+        self.failed = False
         """Whether it ended with an error, or the agent was not allowed to make it."""
-        return self.finish is not None and self.finish.tool is not None and self.finish.tool.failed
-
-    @property
-    def denied(self) -> bool:
+        self.denied = False
         """Whether the agent was not allowed to make it."""
-        return self.finish is not None and self.finish.tool is not None and self.finish.tool.denied
+
+    def end(self, tool: ToolState, at: float, finish: Event) -> None:
+        """Note its end, or that its end was another one."""
+        self.finish, self.ended, self.seconds = finish, at, tool.seconds
+        self.failed, self.denied = tool.failed, tool.denied
+        if self.start is None:
+            self.at = max(at - (self.seconds or 0.0), 0.0)
+        elif self.seconds is None:
+            self.seconds = max(at - self.at, 0.0)
 
 
 class AgentText:
@@ -190,7 +187,6 @@ class Timeline:
         self._phase_started = 0.0
         self._calls: dict[ToolCall, None] = {}
         """Every call, in order."""
-        self._calls_by_id: dict[Untrusted, ToolCall] = {}
         self._buffer = TextBuffer()
         self._message: AgentText | None = None
 
@@ -207,8 +203,6 @@ class Timeline:
                 if addition not in self._calls:
                     self._calls[addition] = None
                     self.entries.append(addition)
-                if addition.call_id is not None:
-                    self._calls_by_id[addition.call_id] = addition
             elif not isinstance(addition, TextPiece):
                 self.entries.append(addition)
         return additions
@@ -310,8 +304,12 @@ class Timeline:
             case EventKind.TOOL_STARTED | EventKind.TOOL_FINISHED:
                 if event.tool is not None:
                     yield from self._start_work(at)
-                    is_start = event.kind is EventKind.TOOL_STARTED
-                    yield ToolCall(event.tool, at, event) if is_start else self._finish_call(event, event.tool, at)
+                    if event.kind is EventKind.TOOL_STARTED:
+                        yield ToolCall(event.tool, at, event)
+                    else:
+                        call = self._call_of(event.tool) or ToolCall(event.tool, at, None)
+                        call.end(event.tool, at, event)
+                        yield call
             case EventKind.MESSAGE:
                 if event.message:
                     yield from self._start_work(at)
@@ -380,16 +378,8 @@ class Timeline:
             failed = is_bad_end and not (event.end and event.end.in_delivery)
             yield self._end_phase(Phase.AGENT, at, None)._replace(failed=failed)
 
-    def _finish_call(self, event: Event, tool: ToolState, at: float) -> ToolCall:
-        """Return the call that ``event`` ends, or changes the end of."""
-        call = self._call_of(tool) or ToolCall(tool, at, None)
-        call.finish, call.ended = event, at
-        if call.start is None:
-            call.at = max(at - (call.seconds or 0.0), 0.0)
-        return call
-
     def _call_of(self, tool: ToolState) -> ToolCall | None:
-        """Return the call with the same id; without ids the oldest open one of the same tool."""
+        """Return the newest call with the same id; without ids the oldest open one of the same tool."""
         if tool.call_id is not None:
-            return self._calls_by_id.get(tool.call_id)
+            return next((call for call in reversed(self._calls) if call.call_id == tool.call_id), None)
         return next((call for call in self._calls if call.finish is None and call.name == tool.name), None)
