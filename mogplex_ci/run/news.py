@@ -47,7 +47,7 @@ News = Arrived | NoStream | Run | EventPage
 class Polls:
     """Reads the events again and again, or only the status when no more events can be read.
 
-    A status check takes the place of a poll. Where jobs share the token, it waits for the time of one.
+    Where jobs share the token, a status check takes the place of a poll.
     """
 
     def __init__(self, service: Service, feed: Feed, checks: StatusChecks, interval: PollInterval) -> None:
@@ -66,13 +66,16 @@ class Polls:
             MogplexError: the API gave no usable answer. The source has planned its next request.
             StopRequested: a stop signal came.
         """
-        due = self._due if self._interval.is_shared else min(self._due, self._checks.at)
+        is_shared, run_id = self._interval.is_shared, self._feed.run_id
+        due = self._due if is_shared else min(self._due, self._checks.at)
         self._service.sleep_until(min(until, due))
         if self._service.now < due:
             return None
-        run_id, lists_all = self._feed.run_id, self._feed.lists_newest is not False
+        is_check, lists_all = self._service.now >= self._checks.at, self._feed.lists_newest is not False
+        if is_check and not is_shared:
+            return self._checks.ask(self._service, run_id)
         try:
-            if self._service.now >= self._checks.at:
+            if is_check:
                 answer = self._checks.ask(self._service, run_id)
             else:
                 answer = self._service.events(run_id) if lists_all else self._service.run(run_id)

@@ -250,9 +250,12 @@ def test_a_few_events_are_shown_at_a_time(old_world: World) -> None:
     assert (len(played.shown), played.of(EventsMissing), len(played.of(EventsArrived))) == (12, [], 3)
     case, stop = old_world.new_case(), Stop()
     answers(case, ("streaming", feed))
-    played = case.play(
-        stop=stop, watch=lambda update: isinstance(update, EventsArrived) and stop.request(signal.SIGINT)
-    )
+
+    def interrupt(update: Update) -> None:
+        if isinstance(update, EventsArrived):
+            stop.request(signal.SIGINT)
+
+    played = case.play(stop=stop, watch=interrupt)
     assert (played.result, len(played.shown)) == ("interrupted", 5)
     case = old_world.new_case()
     answers(case, ("streaming", []), ("streaming", feed))
