@@ -289,10 +289,15 @@ def run_lines(run: Run, safe: Sanitizer) -> Iterator[SafeText]:
     """Yield a run's current state, a field a line; ``-`` stands for what the API does not say."""
     yield from _fields(safe, {"run": run.id, "status": run.status, "harness": run.harness, "repo": run.repo_id})
     yield _branch_line(run, safe)
-    urls = {"events": run.data.at("eventsUrl"), "cancel": run.data.at("cancelUrl")}
-    times = {"created": timestamp(run.created_at), "updated": timestamp(run.updated_at)}
-    yield from _fields(safe, {"sandbox": run.sandbox_id, **urls, **times})
-    not_always = {
+    always: dict[LiteralString, Value | None] = {
+        "sandbox": run.sandbox_id,
+        "events": run.data.at("eventsUrl"),
+        "cancel": run.data.at("cancelUrl"),
+        "created": timestamp(run.created_at),
+        "updated": timestamp(run.updated_at),
+    }
+    yield from _fields(safe, always)
+    not_always: dict[LiteralString, Value | None] = {
         "error": run.error,
         "agent": run.agent_id,
         "mode": run.data.at("mode"),

@@ -109,6 +109,7 @@ def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
 def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown:
     """Return the summary in as much detail as ``limit`` bytes hold."""
     sections = (_top, why, rounds, gates, last_words, _next, _time, _tools, _ids)
+    markdown = Markdown.of("")
     for detail in DETAILS:
         parts = [part for section in sections for part in section(facts, safe, detail)]  # each ends with a line feed
         markdown = Markdown.joined("\n", parts)

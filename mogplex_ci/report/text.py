@@ -191,7 +191,7 @@ def _phase_ended(entry: PhaseEnded) -> EntryText:
     if entry.phase is Phase.AGENT:
         ended: LiteralString = "stopped after " if entry.failed else "done after "
         return EntryText(phase, [ended, took, ", ", count(entry.calls, "tool call")], is_bad=entry.failed)
-    said = join_present(": ", "ready", message) if entry.phase is Phase.SANDBOX else [message or "done"]
+    said: Sequence[Part] = join_present(": ", "ready", message) if entry.phase is Phase.SANDBOX else [message or "done"]
     return EntryText(phase, said, [took], details=_details(entry.event))
 
 
