@@ -1,5 +1,6 @@
 """The v1 API (``/api/v1/mogplex``), one method for each call."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
@@ -48,6 +49,7 @@ class Client:
         self._turn: Turn = turn or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
         self._last_page: tuple[bytes, models.EventPage] | None = None
+        """The hash of the newest answer with events, which may be megabytes, and its page."""
         self.has_no_stream = ""
         """Why events of this service are polled; empty while streaming works, or was not tried yet."""
 
@@ -100,11 +102,12 @@ class Client:
         """
         query = {"limit": str(limit)}
         answer = self._send(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
-        if self._last_page is not None and answer.status == 200 and self._last_page[0] == answer.body:
+        digest = hashlib.sha256(answer.body).digest()
+        if self._last_page is not None and answer.status == 200 and self._last_page[0] == digest:
             return self._last_page[1]
         page = answers.page(self._data(answer))
         _about(run_id, page.run)
-        self._last_page = (answer.body, page)
+        self._last_page = (digest, page)
         return page
 
     def stream(self, run_id: str, *, last_event_id: str | None, clock: Clock) -> EventStream:
