@@ -24,22 +24,21 @@ REPO = "10000000-0000-4000-8000-00000000000a"
 TABLE = yaml.safe_load(Path(__file__).with_name("wrong_documents.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(("text", "line", "field", "allowed"), TABLE["scenarios"].values(), ids=TABLE["scenarios"])
-def test_a_bad_scenario_names_line_and_field(text: str, line: int, field: str, allowed: str, tmp_path: Path) -> None:
-    path = tmp_path / "scenario.yaml"
-    path.write_text(text)
-    with pytest.raises(DocumentError) as caught:
-        Emulator(path)
-    assert f"{path}:{line}: {field}: " in str(caught.value)
-    assert allowed in str(caught.value)
+WRONG = [
+    pytest.param(option, *row, id=name)
+    for option, rows in (("scenario", TABLE["scenarios"]), ("world", TABLE["worlds"]))
+    for name, row in rows.items()
+]
 
 
-@pytest.mark.parametrize(("text", "line", "field", "allowed"), TABLE["worlds"].values(), ids=TABLE["worlds"])
-def test_a_bad_world_names_line_and_field(text: str, line: int, field: str, allowed: str, tmp_path: Path) -> None:
-    path = tmp_path / "world.yaml"
+@pytest.mark.parametrize(("option", "text", "line", "field", "allowed"), WRONG)
+def test_a_bad_file_names_line_and_field(
+    option: str, text: str, line: int, field: str, allowed: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "file.yaml"
     path.write_text(text.replace("TOKEN", TOKEN).replace("OTHER", OTHER).replace("REPO", REPO))
     with pytest.raises(DocumentError) as caught:
-        Emulator(world=path)
+        Emulator(path) if option == "scenario" else Emulator(world=path)
     assert f"{path}:{line}: {field}: " in str(caught.value)
     assert allowed in str(caught.value)
     assert "hunter2" not in str(caught.value)
@@ -98,14 +97,16 @@ def test_a_credential_in_a_file_is_not_repeated(text: str, tmp_path: Path) -> No
     assert CREDENTIAL not in str(caught.value)
 
 
-def test_an_unknown_scenario_lists_the_known_ones() -> None:
-    with pytest.raises(DocumentError, match=r"succ: no such scenario: use a file or one of .*, success"):
-        Emulator("succ")
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DocumentError, match=r"nowhere\.yaml: cannot be read: No such file"):
-        Emulator(tmp_path / "nowhere.yaml")
+@pytest.mark.parametrize(
+    ("scenario", "message"),
+    [
+        ("succ", r"succ: no such scenario: use a file or one of .*, success"),
+        ("no/nowhere.yaml", r"nowhere\.yaml: cannot be read: No such file"),
+    ],
+)
+def test_a_scenario_that_is_not_there(scenario: str, message: str) -> None:
+    with pytest.raises(DocumentError, match=message):
+        Emulator(scenario)
 
 
 def test_the_files_shown_in_the_documentation_are_right(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from mogplex_ci.emulator import DocumentError, Emulator
 from mogplex_ci.emulator.clock import Clock
 from mogplex_ci.emulator.faults import FaultPlan, control
 from tests.contract.api import Api, FakeClock
-from tests.waits import LONG, wait_until
+from tests.waits import LONG
 
 ROUTES = ("repos", "start", "run", "events", "cancel")
 BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -41,23 +41,35 @@ def test_spoils_exactly_the_answers_that_were_asked_for(route: str) -> None:
     assert set(others) <= {200, 202}
 
 
-def test_any_counts_requests_of_all_routes() -> None:
-    with Emulator() as emulator:
-        api = Api(emulator)
-        emulator.inject("any", status=503, skip=1, times="always", body={"ok": False})
-        codes = [api.repos().status_code, api.start().status_code, api.run("x").status_code]
+SEVERAL = [("repos", {"status": 500, "times": 2}), ("repos", {"status": 429, "times": 3})]
+
+
+@pytest.mark.parametrize(
+    ("faults", "pauses", "codes"),
+    [
+        (
+            [("repos", {"status": 500, "times": 2}), ("repos", {"status": 429, "times": 3})],
+            [0] * 4,
+            [500, 500, 429, 200],
+        ),
+        ([("any", {"status": 503, "skip": 1, "times": "always"})], [0, 1, 9], [200, 503, 503]),
+        ([("repos", {"status": 401, "skip": 1, "lasts": "6s"})], [0, 100, 5, 2, 100], [200, 401, 401, 200, 200]),
+    ],
+    ids=["the first of several strikes, and all count", "any", "for a time"],
+)
+def test_which_requests_a_fault_strikes(
+    faults: list[tuple[str, dict[str, Any]]], pauses: list[float], codes: list[int]
+) -> None:
+    clock = FakeClock()
+    with Emulator(clock=clock) as emulator:
+        api, found = Api(emulator), []
+        for route, fault in faults:
+            emulator.inject(route, **fault)
+        for pause in pauses:
+            clock.seconds += pause
+            found.append(api.repos().status_code)
         emulator.clear_faults()
-        codes.append(api.repos().status_code)
-    assert codes == [200, 503, 503, 200]
-
-
-def test_the_first_of_several_faults_strikes_and_all_count() -> None:
-    with Emulator() as emulator:
-        api = Api(emulator)
-        emulator.inject("repos", status=500, times=2)
-        emulator.inject("repos", status=429, times=3)
-        codes = [api.repos().status_code for _ in range(4)]
-    assert codes == [500, 500, 429, 200]
+        assert [*found, api.repos().status_code] == [*codes, 200]
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}, {"garbage": True}, {"cut": 10}], ids=str)
@@ -104,15 +116,9 @@ def test_a_cut_answer_breaks_off_after_so_many_bytes(kept: int) -> None:
 def test_a_late_answer_outlasts_an_impatient_client() -> None:
     with Emulator() as emulator:
         api = Api(emulator)
-        emulator.inject("start", delay="10m")
+        emulator.inject("repos", delay="10m")
         with pytest.raises(requests.ReadTimeout):
-            api.session.post(
-                f"{api.base}/runs",
-                json={"repoId": api.repo_id, "prompt": "x"},
-                headers={"Idempotency-Key": "key"},
-                timeout=0.3,
-            )
-        wait_until(lambda: len(emulator.runs) == 1)
+            api.session.get(f"{api.base}/repos", timeout=0.3)
 
 
 def test_the_log_tells_dropped_requests_from_answered_ones() -> None:
@@ -156,18 +162,6 @@ def test_a_wrong_fault_is_explained_and_not_armed() -> None:
         with pytest.raises(DocumentError, match="times"):
             emulator.inject("run", status=500, times=0)
         assert requests.get(control, timeout=LONG).json() == {"faults": []}
-
-
-def test_a_fault_may_last_for_a_time() -> None:
-    clock = FakeClock()
-    with Emulator(clock=clock) as emulator:
-        api = Api(emulator)
-        emulator.inject("repos", skip=1, lasts="6s", status=401)
-        codes = []
-        for pause in (0, 100, 5, 2, 100):
-            clock.seconds += pause
-            codes.append(api.repos().status_code)
-    assert codes == [200, 401, 401, 200, 200]
 
 
 def test_a_cancel_may_be_answered_and_change_nothing() -> None:

@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 import requests
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mogplex_ci.emulator import Emulator
@@ -197,29 +197,6 @@ def check_root_directory(root: str | None, body: dict[str, Any], repo: Repo) -> 
         assert not root.endswith("/")
         assert "//" not in root
         assert ".." not in root.split("/")
-
-
-@given(body=bodies, repo=repos, newest=st.booleans())
-def test_what_was_normalized_stays_as_it_is(body: dict[str, Any], repo: Repo, newest: bool) -> None:
-    start = outcome(body, repo, newest)
-    if isinstance(start, str):
-        return
-    assume(not (start.root_directory or "").startswith("./"))  # the service takes off one "./" only
-    again = {
-        "repoId": start.repo_id,
-        "prompt": start.prompt,
-        "harness": start.harness,
-        "baseBranch": start.base_branch,
-        "workingBranch": start.working_branch,
-        "createBranch": start.create_branch,
-        "rootDirectory": start.root_directory,
-        "conversationId": start.conversation_id,
-        "workspaceSessionId": start.workspace_session_id,
-        "mode": start.mode,
-        "agentId": start.agent_id,
-        "worktreeId": start.worktree_id,
-    }
-    assert normalize(again, repo, "another key", newest=newest) == start
 
 
 @given(
