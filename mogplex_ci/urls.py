@@ -11,14 +11,12 @@ _LOOPBACK: Final = r"localhost|127(?:\.[0-9]{1,3}){3}|::1"
 
 def base_url_fault(text: str, *, allow_http: bool = False) -> str | None:
     """Return why a token must not be sent to ``text``, as ``is not a URL``; None for https, and for this machine."""
-    if not re.fullmatch(r"https?://[^\x00- \x7f\\]+", text):
-        return "is not a URL"
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port  # ValueError: not a port, or not an IPv6 address
     except ValueError:
         return "is not a URL"
-    if not host:
+    if not host or not re.fullmatch(r"https?://[^\x00- \x7f\\]+", text):
         return "is not a URL"
     if parts.username is not None or parts.query or parts.fragment:
         return "contains credentials, a query or a fragment"

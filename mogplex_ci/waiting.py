@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _SIGNALS: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """Stop signals, as far as the system has them."""
-_LONGEST_WAIT: Final = 0.1
+_LONGEST_WAIT: Final = 0.25
 """Seconds until a wait notices a stop signal: on Windows no signal ends a wait, nor in any thread but the main one."""
 
 

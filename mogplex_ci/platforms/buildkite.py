@@ -11,7 +11,6 @@ from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
-_STYLES: Final = {Level.WARNING: "warning", Level.ERROR: "error"}
 
 
 # A retry is a new job of the same step. Label and command carry the values of a matrix.
@@ -55,11 +54,11 @@ class Buildkite(Platform):
         """Print a line, and annotate the build with warnings and errors; the summary there has the notices."""
         self._end_group()
         super().annotate(level, title, text, place)
-        if level in _STYLES:
+        if level is not Level.NOTICE:
             where = f" {Markdown.code(place.file)}" if place else ""
             content = f"**{title}**{where}: {Markdown.code(text)}\n\n"
             with suppress(OSError):  # the line is in the log
-                self._annotate(_STYLES[level], f"-{level.value}", content)
+                self._annotate(level.value, f"-{level.value}", content)
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Write the dotenv file, and the build's meta-data: ``mogplex:STEP_KEY:MOGPLEX_RUN_ID`` and so on."""

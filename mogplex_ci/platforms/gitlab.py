@@ -21,11 +21,6 @@ _ERASE: Final = "\x1b[0K"
 _SEVERITIES: Final = {Level.WARNING: "minor", Level.ERROR: "major"}
 
 
-def _attempt(env: Env) -> tuple[str | None, bool]:
-    """Return the job's id: a retry has the same name and a new id."""
-    return env.get("CI_JOB_ID"), True
-
-
 # gitlab-ci-local sets GITLAB_CI to false, and pipeline and server as GitLab does. A fork's merge request runs in the
 # fork's own project, with its own variables, until a member runs a pipeline for it in this one.
 #
@@ -36,7 +31,7 @@ GITLAB: Final = System(
     "GITLAB_CI=true CI_PIPELINE_ID/CI_SERVER_URL",
     parts="CI_PIPELINE_ID CI_SERVER_URL CI_PROJECT_ID CI_JOB_NAME CI_NODE_INDEX",
     label="CI_PROJECT_PATH CI_PIPELINE_ID CI_JOB_NAME",
-    attempt=_attempt,
+    attempt=lambda env: (env.get("CI_JOB_ID"), True),  # a retry has the same name and a new id
     workspace="CI_PROJECT_DIR",  # where GitLab looks for artifacts
     job_url="CI_JOB_URL",
     parallel_jobs="CI_NODE_TOTAL",
