@@ -47,11 +47,7 @@ SEVERAL = [("repos", {"status": 500, "times": 2}), ("repos", {"status": 429, "ti
 @pytest.mark.parametrize(
     ("faults", "pauses", "codes"),
     [
-        (
-            [("repos", {"status": 500, "times": 2}), ("repos", {"status": 429, "times": 3})],
-            [0] * 4,
-            [500, 500, 429, 200],
-        ),
+        (SEVERAL, [0] * 4, [500, 500, 429, 200]),
         ([("any", {"status": 503, "skip": 1, "times": "always"})], [0, 1, 9], [200, 503, 503]),
         ([("repos", {"status": 401, "skip": 1, "lasts": "6s"})], [0, 100, 5, 2, 100], [200, 401, 401, 200, 200]),
     ],

@@ -171,9 +171,8 @@ def test_any_body_is_refused_or_normalized_by_the_rules(body: dict[str, Any], re
     assert (start.mode or "").lower() == (trimmed(body.get("mode")) or "").lower()
     assert start.agent_id == (trimmed(body.get("agentId")) if newest else None)
     assert start.worktree_id == (trimmed(body.get("worktreeId")) if newest else None)
-    for name in ("conversationId", "workspaceSessionId"):
-        snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-        assert getattr(start, snake) == trimmed(body.get(name))
+    assert start.conversation_id == trimmed(body.get("conversationId"))
+    assert start.workspace_session_id == trimmed(body.get("workspaceSessionId"))
     check_working_branch(start, trimmed(body.get("workingBranch")))
     check_root_directory(start.root_directory, body, repo)
 
