@@ -79,8 +79,6 @@ class Problem(NamedTuple):
     """The value, for example of a mistyped name; None for secrets and long texts."""
     near: tuple[Untrusted, ...] = ()
     """Values that would be right and look like it."""
-    first: str = ""
-    """What to do before ``near`` is worth a look, as sentences."""
 
     def line(self) -> tuple[LiteralString, tuple[str | Untrusted, ...]]:
         """Return a template for ``Sanitizer.line``, and its values. The template begins with a placeholder.
@@ -92,11 +90,8 @@ class Problem(NamedTuple):
         if self.got is not None and not could_be_credential(self.got.text):
             template = '{}: "{}" {}'
             values.insert(1, self.got)
-        if self.first or self.near or self.remedy:
+        if self.near or self.remedy:
             template += "."
-        if self.first:
-            template += " {}"
-            values.append(self.first)
         if self.near:
             others = ", ".join("{}" for _ in self.near[1:])
             template += " Did you mean " + (others + " or {}?" if others else "{}?")
@@ -349,16 +344,17 @@ class InternalError(MogplexError):
 
 def _lacking(error: BaseException) -> str | None:
     """Return of which resource an unexpected error says that there is no more, or None."""
-    match error:
-        case RuntimeError() if "start new thread" in str(error):  # CPython has no type of its own for it
-            return "threads"
-        case MemoryError() | OSError(errno=errno.ENOMEM):
-            return "memory"
-        case OSError(errno=errno.EMFILE | errno.ENFILE):
-            return "open files"
-        case OSError(errno=errno.EAGAIN):
-            return "processes"
-    return None
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):  # CPython has no type of its own for it
+        return "threads"
+    return "memory" if isinstance(error, MemoryError) else _RESOURCES.get(getattr(error, "errno", 0))
+
+
+_RESOURCES: Final = {
+    errno.ENOMEM: "memory",
+    errno.EMFILE: "open files",
+    errno.ENFILE: "open files",
+    errno.EAGAIN: "processes",
+}
 
 
 class GitHubError(MogplexError):

@@ -1,6 +1,5 @@
 """``mogplex doctor``: check everything that a step needs, without starting a run."""
 
-import argparse
 import contextlib
 import re
 import sys
@@ -22,7 +21,7 @@ from mogplex_ci.errors import MogplexError, Problem, UsageError
 from mogplex_ci.gates.table import GATES
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import check, is_uuid
-from mogplex_ci.inputs.flags import flag_parser
+from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import ActionInputs, is_pattern, read_fleet
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.platforms import detect
@@ -97,7 +96,7 @@ class Job(NamedTuple):
         return {problem.input: problem for problem in check({"api-key": self.token, "base-url": self.url})}
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the parser of the command: the flags of a step, and ``--json``."""
     description = (
         "Check what a step needs, without starting anything. Takes the flags and variables of a step,\n"

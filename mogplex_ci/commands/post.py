@@ -1,12 +1,11 @@
 """The clean-up step: cancels the runs that the main step owns and left unfinished, even when that step was killed."""
 
-import argparse
 import contextlib
 from collections.abc import Mapping, Sequence
 from typing import LiteralString, NamedTuple
 
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
-from mogplex_ci.inputs.flags import check_flags, flag_parser
+from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import given
 from mogplex_ci.models import Cancelled, Repair
@@ -25,13 +24,10 @@ from mogplex_ci.waiting import Clock, stop_of_process
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Clean up and return the exit code: 0 when nothing of this step is left running."""
-    if "--help" in argv or "-h" in argv:
-        parser().print_help()
-        return 0
     platform = detect(env, job_log(stop_of_process()))
     safe = Sanitizer(secrets_of(env))
     try:
-        check_flags(argv)
+        parser().read(argv)
         key = given(argv, env).get("idempotency-key")
         token = read_connection(argv, env)[1] if platform.load_state(key=key) else None
     except UsageError as error:
@@ -126,7 +122,7 @@ class _CleanUp(NamedTuple):
             self.platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the parser of the command: the flags of the step that it cleans up after."""
     description = (
         "Cancel what a killed step left running. It knows the runs from what that step saved.\n"

@@ -41,7 +41,6 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.command = command
-        self.example = example
 
     def take(self, name: str, text: str, kind: Kind | None = None, *, metavar: str = "", **more: Any) -> None:
         """Add a flag, or an argument, with a value that ``kind`` checks and reads; a blank one counts as not given.
@@ -145,16 +144,6 @@ def flag_parser(
 
 def _help(spec: Input) -> str:
     return (spec.description + (f" Default: {spec.default}." if spec.default else "")).replace("`", "")
-
-
-def check_flags(argv: Sequence[str]) -> None:
-    """Raise what is wrong with the command line of a command that takes the step's flags.
-
-    Raises:
-        UsageError: there is a flag that does not exist, one without a value, or another word.
-    """
-    if problems := flags_of(tuple(argv))[1]:
-        raise UsageError(*problems)
 
 
 @cache

@@ -28,7 +28,7 @@ MAX_CHAIN: Final = 10
 _CLOSEST: Final = 3
 """Repository names that an error lists."""
 FIND_REPO: Final = "Use one from 'mogplex repos list'."
-INSTALL_APP: Final = "Install the Mogplex GitHub App on it, see https://docs.mogplex.com/integrations/github."
+INSTALL_APP: Final = "Install the Mogplex GitHub App on it, see https://docs.mogplex.com/integrations/github"
 """Advice for a repository that the token does not see."""
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._/-]+", re.ASCII)
 _DIGEST_LENGTH: Final = 16
@@ -116,9 +116,10 @@ def repos_named(name: str, repos: Sequence[Repo]) -> list[Repo]:
 def no_such_repo(name: str, visible: Sequence[Repo], *, several: bool) -> Problem:
     """Return that ``name`` stands for none of the ``visible`` repositories, or for ``several``, and which are close."""
     near = sorted(visible, key=lambda repo: repo.full_name.similarity(name), reverse=True)[:_CLOSEST]
-    names, first = tuple(repo.full_name for repo in near), "" if several else INSTALL_APP
-    fault = "is the name of several repositories" if several else "is not a repository that this token can see"
-    return Problem("repo", fault, FIND_REPO, Untrusted(name), names, first)
+    fault = f"is not a repository that this token can see. {INSTALL_APP}"
+    if several:
+        fault = "is the name of several repositories"
+    return Problem("repo", fault, FIND_REPO, Untrusted(name), tuple(repo.full_name for repo in near))
 
 
 class Starter:

@@ -135,8 +135,8 @@ def find_repos(client: Client, wanted: Sequence[str], *, timeout: float) -> dict
             fault = f"is looked up among {LIST_LIMIT} repositories at most, and there may be more"
             problems.append(Problem("repo", fault, "Use narrower patterns.", Untrusted(word)))
         elif is_pattern(word) and not matching:
-            fault = "matches no repository that this token can see"
-            problems.append(Problem("repo", fault, FIND_REPO, Untrusted(word), first=INSTALL_APP))
+            fault = f"matches no repository that this token can see. {INSTALL_APP}"
+            problems.append(Problem("repo", fault, FIND_REPO, Untrusted(word)))
         elif len(matching) != 1 and not is_pattern(word):
             problems.append(no_such_repo(word, visible, several=bool(matching)))
     if problems:

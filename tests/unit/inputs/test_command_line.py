@@ -9,7 +9,7 @@ import pytest
 
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs
-from mogplex_ci.inputs.flags import check_flags, flag_parser
+from mogplex_ci.inputs.flags import flag_parser
 from mogplex_ci.inputs.sources import (
     OUTPUT_VARIABLES,
     gather,
@@ -22,7 +22,7 @@ WORD = "arguments contain a word that is not expected"
 
 def wrong(*argv: str) -> list[str]:
     try:
-        check_flags(argv)
+        flag_parser().read(argv)
     except UsageError as error:
         return [f"{problem.input} {problem.fault}" for problem in error.problems]
     return []
