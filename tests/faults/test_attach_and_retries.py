@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Any
 
 import pytest
@@ -10,27 +9,18 @@ import pytest
 from mogplex_ci.run.updates import CancelFailed, Cancelling, Retrying, Started
 from tests.faults.world import World, ids
 
-each_signal = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
-
-def test_a_run_that_was_started_elsewhere_is_followed_to_its_end(each_world: World) -> None:
-    started = each_world.new_case("success", wait=False)
+@pytest.mark.parametrize(("scenario", "waits"), [("success", False), ("failed", True)])
+def test_a_run_that_was_started_elsewhere_is_followed_to_its_end(each_world: World, scenario: str, waits: bool) -> None:
+    """Also when it has ended already."""
+    started = each_world.new_case(scenario, wait=waits)
     run_id = started.play().of(Started)[0].run.id
     played = each_world.new_case(run_id=run_id, cancel_on_interrupt=False).play()
-    assert (played.result, played.code) == ("success", 0)
-    assert played.shown == ids(started.run)
+    assert (played.result, played.shown) == (scenario, ids(started.run))
     assert played.of(Started)[0].followed
     assert "start" not in played.routes
     assert played.end.repo is not None
     assert played.end.repo.full_name.one_of("acme/web")
-
-
-def test_a_run_that_has_ended_already_is_reported(each_world: World) -> None:
-    started = each_world.new_case("failed")
-    run_id = started.play().of(Started)[0].run.id
-    played = each_world.new_case(run_id=run_id, cancel_on_interrupt=False).play()
-    assert (played.result, played.code) == ("failed", 1)
-    assert played.shown == ids(started.run)
 
 
 def test_a_followed_run_that_does_not_exist_ends_the_step(each_world: World) -> None:
@@ -39,24 +29,13 @@ def test_a_followed_run_that_does_not_exist_ends_the_step(each_world: World) -> 
     assert played.end.remedy
 
 
-@each_signal
-def test_a_followed_run_is_left_alone_by_a_signal(each_world: World, number: signal.Signals) -> None:
+@pytest.mark.parametrize("cancels", [False, True])
+def test_a_signal_cancels_a_followed_run_if_the_inputs_say_so(each_world: World, cancels: bool) -> None:
     started = each_world.new_case("slow", wait=False)
     run_id = started.play().of(Started)[0].run.id
-    follower = each_world.new_case(run_id=run_id, cancel_on_interrupt=False)
-    played = follower.play(stop_after=20.0, number=number)
-    assert (played.result, played.code) == ("interrupted", 128 + number)
-    assert started.live == started.runs
-    assert not played.of(Cancelling)
-
-
-def test_a_followed_run_is_cancelled_when_the_inputs_say_so(each_world: World) -> None:
-    started = each_world.new_case("slow", wait=False)
-    run_id = started.play().of(Started)[0].run.id
-    played = each_world.new_case(run_id=run_id, cancel_on_interrupt=True).play(stop_after=20.0)
-    assert played.result == "interrupted"
-    assert not played.of(CancelFailed)
-    assert started.run.status == "cancelled"
+    played = each_world.new_case(run_id=run_id, cancel_on_interrupt=cancels).play(stop_after=20.0)
+    assert (played.result, played.code, played.of(CancelFailed)) == ("interrupted", 130, [])
+    assert bool(played.of(Cancelling)) == (started.live == []) == cancels
 
 
 @pytest.mark.parametrize(
@@ -128,19 +107,17 @@ def test_a_run_is_started_again_after_a_quarter_of_a_minute(world: World) -> Non
         assert len(case.runs) == runs
 
 
-def test_there_are_no_more_retries_than_keys(world: World) -> None:
-    case = world.new_case("launch-failure", retries=20)
-    played = case.play()
-    assert (played.result, len(case.runs), len(played.of(Retrying))) == ("failed", 10, 9)
-
-
-def test_a_run_that_fails_for_a_reason_that_may_pass_is_started_again(world: World) -> None:
-    case = world.new_case("launch-failure", retries=2)
+@pytest.mark.parametrize(("retries", "left"), [(2, [2, 1]), (20, [*range(20, 11, -1)])])
+def test_a_run_that_fails_for_a_reason_that_may_pass_is_started_again(
+    world: World, retries: int, left: list[int]
+) -> None:
+    """As often as there are keys."""
+    case = world.new_case("launch-failure", retries=retries)
     played = case.play()
     assert (played.result, played.code) == ("failed", 1)
-    assert [run.key for run in case.runs] == [case.key, f"{case.key}-g2", f"{case.key}-g3"]
-    assert [update.retries_left for update in played.of(Retrying)] == [2, 1]
-    assert played.end.key == f"{case.key}-g3"
+    assert [update.retries_left for update in played.of(Retrying)] == left
+    assert [run.key for run in case.runs] == [case.key, *(f"{case.key}-g{number + 2}" for number in range(len(left)))]
+    assert played.end.key == case.runs[-1].key
     assert case.live == []
 
 
@@ -159,14 +136,6 @@ def test_what_a_retry_would_not_mend_is_not_started_again(world: World, scenario
     assert not played.of(Retrying)
 
 
-def test_retries_keep_to_the_deadline(world: World) -> None:
-    case = world.new_case("launch-failure", retries=9)
-    played = case.play(timeout=60.0)
-    assert played.seconds <= 60.0
-    assert 1 < len(case.runs) < 6
-    assert played.result == "failed"
-
-
 def test_a_signal_before_a_retry_starts_nothing(world: World) -> None:
     case = world.new_case("launch-failure", retries=3)
     first = world.new_case("launch-failure").play().seconds
@@ -175,34 +144,13 @@ def test_a_signal_before_a_retry_starts_nothing(world: World) -> None:
     assert len(case.runs) == 1
 
 
-def test_a_third_attempt_finds_the_run_of_the_second(each_world: World) -> None:
-    case = each_world.new_case("failed")
-    case.play()
-    case.attempt, case._prompt = 2, "scenario: slow"
-    second = case.play(timeout=30.0)
-    assert second.result == "timeout"
-    case.attempt = 3
-    third = case.play(timeout=30.0)
-    assert third.end.run is not None
-    assert second.end.run is not None
-    assert third.end.run.id == second.end.run.id
-    assert len(case.runs) == 2
-
-
-@each_signal
-def test_what_the_service_has_is_shown_before_the_exit(each_world: World, number: signal.Signals) -> None:
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_what_the_service_has_is_shown_before_the_exit(each_world: World, is_answered: bool) -> None:
     case = each_world.new_case("slow")
     case.inject("stream", times="always", events=3, silent=True)
-    played = case.play(stop_after=40.0, number=number)
-    assert played.result == "interrupted"
-    assert played.shown == ids(case.run)
-    assert played.seconds <= 40.0 + 4.5
-
-
-def test_a_last_look_without_an_answer_changes_nothing(each_world: World) -> None:
-    case = each_world.new_case("slow")
-    case.inject("events", times="always", status=500)
+    if not is_answered:
+        case.inject("events", times="always", status=500)
     played = case.play(stop_after=40.0)
-    assert (played.result, played.code) == ("interrupted", 130)
-    assert case.run.status == "cancelled"
+    assert (played.result, played.code, case.run.status) == ("interrupted", 130, "cancelled")
+    assert not is_answered or played.shown == ids(case.run)
     assert played.seconds <= 40.0 + 4.5

@@ -86,16 +86,6 @@ def test_at_the_very_beginning(step: GitHubStep, emulator: Emulator, number: sig
     out, err = process.communicate(timeout=LONG)
     assert (err, "Traceback" in out) == ("", False)
     check_interrupted(step, process, number)
-    assert emulator.runs == []
-
-
-@either_signal
-def test_before_the_start(step: GitHubStep, emulator: Emulator, number: signal.Signals) -> None:
-    emulator.inject("repos", delay=HANGS)
-    with stopped(step, asked(emulator, "repos"), number) as process:
-        pass
-    check_interrupted(step, process, number)
-    assert emulator.runs == []
     assert not asked(emulator, "start")()
 
 
@@ -168,8 +158,14 @@ def test_signals_until_the_end(step: GitHubStep, emulator: Emulator, number: sig
     assert statuses(emulator) == ["cancelled"]
 
 
-def test_detaching_leaves_the_run(step: GitHubStep, emulator: Emulator) -> None:
-    step.inputs["on-interrupt"] = "detach"
+@pytest.mark.parametrize("is_shared", [False, True], ids=["detached", "somebody else's"])
+def test_a_run_that_is_left_alone(step: GitHubStep, emulator: Emulator, is_shared: bool) -> None:
+    if is_shared:
+        step.inputs |= {"idempotency-key": "shared", "wait": "false"}
+        assert step.run().code == 0
+        step.inputs["wait"] = "true"
+    else:
+        step.inputs["on-interrupt"] = "detach"
     with stopped(step, followed(emulator), signal.SIGTERM) as process:
         pass
     check_interrupted(step, process, signal.SIGTERM)
@@ -177,27 +173,16 @@ def test_detaching_leaves_the_run(step: GitHubStep, emulator: Emulator) -> None:
     assert statuses(emulator) == ["at work"]
 
 
-def test_somebody_elses_run_is_left_alone(step: GitHubStep, emulator: Emulator) -> None:
-    step.inputs |= {"idempotency-key": "shared", "wait": "false"}
-    assert step.run().code == 0
-    step.inputs["wait"] = "true"
-    with stopped(step, followed(emulator), signal.SIGTERM) as process:
-        pass
-    check_interrupted(step, process, signal.SIGTERM)
-    assert post(step) == 0
-    assert statuses(emulator) == ["at work"]
-
-
-@pytest.mark.parametrize("route", ["start", "stream"])
-def test_post_cleans_up_after_a_killed_step(step: GitHubStep, emulator: Emulator, route: str) -> None:
+@pytest.mark.parametrize(("route", "runs"), [("repos", 0), ("start", 1), ("stream", 1)])
+def test_post_cleans_up_after_a_killed_step(step: GitHubStep, emulator: Emulator, route: str, runs: int) -> None:
     emulator.inject(route, delay=HANGS, when="after")
     process = step.start()
     wait_until(asked(emulator, route), process)
     process.kill()
     process.communicate()
-    assert statuses(emulator) == ["at work"]
+    assert statuses(emulator) == ["at work"] * runs
     assert post(step) == 0
-    assert statuses(emulator) == ["cancelled"]
+    assert statuses(emulator) == ["cancelled"] * runs
 
 
 def test_post_knows_the_fresh_key_of_a_later_attempt(tmp_path: Path) -> None:
@@ -217,16 +202,6 @@ def test_post_knows_the_fresh_key_of_a_later_attempt(tmp_path: Path) -> None:
         )
         assert post(again) == 0
         assert len(emulator.runs) == 2
-
-
-def test_post_after_a_killed_step_that_had_started_nothing(step: GitHubStep, emulator: Emulator) -> None:
-    emulator.inject("repos", delay=HANGS)
-    process = step.start()
-    wait_until(asked(emulator, "repos"), process)
-    process.kill()
-    process.communicate()
-    assert post(step) == 0
-    assert emulator.runs == []
 
 
 @pytest.mark.parametrize("ending", ["success", "timeout"])

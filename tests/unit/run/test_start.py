@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,108 +30,91 @@ def leave_running(case: Case) -> None:
     case.attempt += 1
 
 
-def let_it_die(case: Case) -> None:
-    """A first attempt whose run is cancelled."""
-    assert case.play(stop_after=20.0).result == "interrupted"
-    assert case.run.status == "cancelled"
-    case.attempt += 1
+GOES, DIES = {"wait": False}, {"stop_after": 20.0}
+"""A try that goes away and lets its run go on, and one that is stopped and cancels it."""
+AUTO, NEW, ATTACH = OnRerun
+END: dict[str, Any] = {}
 
 
-@pytest.mark.parametrize("on_rerun", [OnRerun.AUTO, OnRerun.ATTACH])
-def test_a_live_run_is_joined(world: World, on_rerun: OnRerun) -> None:
-    case = world.new_case()
-    leave_running(case)
-    played = case.play(on_rerun=on_rerun)
-    assert (played.result, len(case.runs)) == ("success", 1)
-    assert started(played).joined
-    assert not started(played).followed, "only what the step was asked to follow is"
-    assert started(played).owned
-    assert not started(played).unexpected
-
-
-@pytest.mark.parametrize("on_rerun", [OnRerun.AUTO, OnRerun.ATTACH])
-def test_a_success_is_reported_with_its_events(world: World, on_rerun: OnRerun) -> None:
-    case = world.new_case()
-    shown = case.play().shown
-    case.attempt += 1
-    played = case.play(on_rerun=on_rerun)
-    assert (played.result, len(case.runs)) == ("success", 1)
-    assert played.shown == shown
-
-
-@pytest.mark.parametrize("scenario", ["failed", "cancelled"])
-def test_a_dead_run_is_replaced(world: World, scenario: str) -> None:
-    case = world.new_case(scenario)
-    assert case.play().code == 1
-    case.attempt += 1
-    played = case.play()
-    assert [run.key for run in case.runs] == [case.key, f"{case.key}-g2"]
-    (next_key,) = played.of(NextKey)
-    assert (next_key.key, next_key.never_queued) == (f"{case.key}-g2", False)
-    assert not started(played).joined
-
-
-def test_each_try_replaces_the_dead_run_of_the_one_before(world: World) -> None:
-    case = world.new_case("failed")
-    for attempt in (1, 2, 2, 3):
+@pytest.mark.parametrize(
+    ("scenario", "on_rerun", "tries", "keys", "result"),
+    [
+        ("success", AUTO, [(1, GOES), (2, END)], [""], "success"),
+        ("success", ATTACH, [(1, GOES), (2, END)], [""], "success"),
+        ("success", AUTO, [(1, END), (2, END)], [""], "success"),
+        ("success", ATTACH, [(1, END), (2, END)], [""], "success"),
+        ("failed", AUTO, [(1, END), (2, END)], ["", "-g2"], "failed"),
+        ("cancelled", AUTO, [(1, END), (2, END)], ["", "-g2"], "cancelled"),
+        ("slow", ATTACH, [(1, DIES), (2, END)], [""], "cancelled"),
+        ("failed", AUTO, [(1, END), (2, END), (2, END), (3, END)], ["", "-g2", "-g3", "-g4"], "failed"),
+        ("slow", AUTO, [(1, DIES), (2, GOES), (3, GOES)], ["", "-g2"], "detached"),
+        ("slow", AUTO, [(1, DIES), (1, GOES), (1, GOES)], ["", "-g2"], "detached"),  # a system that does not count
+        ("slow", NEW, [(1, GOES), (1, GOES), (2, GOES)], ["-1", "-2"], "detached"),
+        ("failed", AUTO, [(1, END)] * 12, ["", *(f"-g{number}" for number in range(2, 11))], "failed"),
+        ("queue-fails", AUTO, [(1, END)], ["", "-g2"], "failed"),  # it is reported as it is
+        ("queue-fails", ATTACH, [(1, END)], [""], "failed"),
+        ("queue-fails-once-then-slow", AUTO, [(1, GOES), (2, GOES)], ["", "-g2"], "detached"),
+    ],
+)
+def test_which_runs_the_tries_of_a_step_start(
+    world: World,
+    scenario: str,
+    on_rerun: OnRerun,
+    tries: Sequence[tuple[int, dict[str, Any]]],
+    keys: list[str],
+    result: str,
+) -> None:
+    case = world.new_case(scenario, on_rerun=on_rerun)
+    for attempt, fields in tries:
         case.attempt = attempt
-        assert case.play().code == 1
-    assert [run.key for run in case.runs] == [case.key, f"{case.key}-g2", f"{case.key}-g3", f"{case.key}-g4"]
+        played = case.play(**fields)
+    assert played.result == result
+    assert [run.key.removeprefix(case.key) for run in case.runs] == keys
+    assert started(played).key == case.runs[-1].key
 
 
-@pytest.mark.parametrize("attempts", [(1, 2, 3), (1, 1, 1)], ids=["counted", "not counted by the CI system"])
-def test_a_third_try_joins_the_run_of_the_second(world: World, attempts: tuple[int, ...]) -> None:
-    case = world.new_case("slow")
-    case.attempt = attempts[0]
-    assert case.play(stop_after=20.0).result == "interrupted"
-    for attempt in attempts[1:]:
-        case.attempt = attempt
-        assert case.play(wait=False).result == "detached"
-    assert [run.key for run in case.runs] == [case.key, f"{case.key}-g2"]
-    assert len(case.live) == 1
+def test_a_step_knows_how_it_came_to_its_run(world: World) -> None:
+    case = world.new_case()
+    first = case.play()
+    case.attempt = 2
+    joined = case.play()
+    assert joined.shown == first.shown
+    assert (started(joined).joined, started(joined).owned, started(joined).unexpected) == (True, True, False)
+    assert not started(joined).followed, "only what the step was asked to follow is"
+    lost = world.new_case("failed")
+    lost.inject("start", drop=True, when="after")
+    played = lost.play()
+    assert (played.result, len(lost.runs)) == ("failed", 1)
+    assert (started(played).joined, started(played).unexpected) == (False, False), "a lost answer is no earlier try"
 
 
 def test_a_success_further_down_the_chain_is_found_again() -> None:
     world = World.serve(*SCENARIOS)  # the scenario fails once in the life of a service
     with world.emulator:
         case = world.new_case("queue-fails-once")
-        case.play()
+        first = case.play()
         case.attempt = 2
         played = case.play()
+    assert [update.never_queued for update in first.of(NextKey)] == [True]
+    assert [run.status for run in case.runs] == ["failed", "success"]
     assert (played.result, started(played).key, started(played).joined) == ("success", f"{case.key}-g2", True)
-    assert len(case.runs) == 2
 
 
-def test_the_chain_is_ten_keys_long(world: World) -> None:
-    case = world.new_case("failed")
-    results = [case.play().result for _ in range(12)]
-    assert results == ["failed"] * 12
-    assert [run.key for run in case.runs] == [case.key, *(f"{case.key}-g{number}" for number in range(2, 11))]
-
-
-def test_a_conflict_at_the_end_of_the_chain_is_reported(world: World) -> None:
-    case = world.new_case("failed")
-    for _ in range(10):
+@pytest.mark.parametrize(
+    ("on_rerun", "attempt", "before", "runs"), [(AUTO, 1, 1, 1), (ATTACH, 1, 1, 1), (NEW, 1, 1, 1), (AUTO, 2, 10, 10)]
+)
+def test_a_changed_request_under_the_same_key_is_a_conflict(
+    world: World, on_rerun: OnRerun, attempt: int, before: int, runs: int
+) -> None:
+    """At the end of the chain also in a later attempt."""
+    case = world.new_case("failed", on_rerun=on_rerun)
+    for _ in range(before):
         case.play()
-    case.attempt = 2
+    case.attempt = attempt
     played = case.play(request=case.other_request)
-    assert (played.code, played.end.error_code) == (1, "IDEMPOTENCY_CONFLICT")
-    assert len(case.runs) == 10
-
-
-def test_attach_reports_a_dead_run(world: World) -> None:
-    case = world.new_case("slow")
-    let_it_die(case)
-    played = case.play(on_rerun=OnRerun.ATTACH)
-    assert (played.result, played.code, len(case.runs)) == ("cancelled", 1, 1)
-
-
-def test_new_starts_another_run_and_each_attempt_only_one(world: World) -> None:
-    case = world.new_case("slow", on_rerun=OnRerun.NEW)
-    for attempt in (1, 1, 2):
-        case.attempt = attempt
-        case.play(wait=False)
-    assert [run.key for run in case.runs] == [f"{case.key}-1", f"{case.key}-2"]
+    assert (played.code, played.end.error_code, played.end.left_behind) == (1, "IDEMPOTENCY_CONFLICT", False)
+    assert "idempotency-key" in played.end.remedy
+    assert len(case.runs) == runs
 
 
 def test_a_changed_request_is_a_fresh_run_in_a_later_attempt(world: World) -> None:
@@ -141,68 +124,6 @@ def test_a_changed_request_is_a_fresh_run_in_a_later_attempt(world: World) -> No
     assert (played.result, len(case.runs)) == ("success", 2)
     (next_key,) = played.of(NextKey)
     assert (next_key.run, next_key.key, next_key.never_queued) == (None, f"{case.key}-g2", False)
-
-
-@pytest.mark.parametrize("on_rerun", [OnRerun.ATTACH, OnRerun.NEW])
-def test_a_changed_request_under_the_same_key_is_a_conflict(world: World, on_rerun: OnRerun) -> None:
-    case = world.new_case()
-    case.play(wait=False, on_rerun=on_rerun)
-    played = case.play(request=case.other_request, on_rerun=on_rerun)
-    assert (played.code, played.end.error_code) == (1, "IDEMPOTENCY_CONFLICT")
-    assert len(case.runs) == 1
-    assert not played.end.left_behind
-
-
-def test_a_changed_request_in_the_first_attempt_is_a_conflict(world: World) -> None:
-    case = world.new_case()
-    case.play(wait=False)
-    played = case.play(request=case.other_request)
-    assert (played.code, played.end.error_code) == (1, "IDEMPOTENCY_CONFLICT")
-    assert "idempotency-key" in played.end.remedy
-
-
-def test_a_lost_answer_is_no_earlier_attempt(world: World) -> None:
-    case = world.new_case("failed")
-    case.inject("start", drop=True, when="after")
-    played = case.play()
-    assert (played.result, len(case.runs)) == ("failed", 1)
-    assert not started(played).joined
-    assert not started(played).unexpected
-
-
-def test_a_run_that_could_not_be_queued_is_replaced_once(world: World) -> None:
-    case = world.new_case("queue-fails-once")
-    played = case.play()
-    assert (played.result, played.code) == ("success", 0)
-    assert [(run.key, run.status) for run in case.runs] == [
-        (case.key, "failed"),
-        (f"{case.key}-g2", "success"),
-    ]
-    (next_key,) = played.of(NextKey)
-    assert next_key.never_queued
-
-
-def test_a_queue_that_stays_down_is_reported_as_what_it_is(world: World) -> None:
-    case = world.new_case("queue-fails")
-    played = case.play()
-    assert (played.result, played.code, len(case.runs)) == ("failed", 1, 2)
-    assert "queue" in played.end.cause
-
-
-def test_attach_does_not_replace_what_could_not_be_queued(world: World) -> None:
-    case = world.new_case("queue-fails")
-    played = case.play(on_rerun=OnRerun.ATTACH)
-    assert (played.result, len(case.runs)) == ("failed", 1)
-
-
-def test_a_later_attempt_joins_what_replaced_the_run_that_was_never_queued(world: World) -> None:
-    case = world.new_case("queue-fails-once-then-slow")
-    leave_running(case)
-    played = case.play(timeout=30.0)
-    assert played.result == "timeout"
-    assert len(case.runs) == 2
-    assert started(played).joined
-    assert started(played).key == f"{case.key}-g2"
 
 
 @pytest.mark.parametrize("lost", [False, True])
@@ -264,17 +185,14 @@ def test_an_answer_that_a_signal_throws_away_is_asked_for_again(world: World) ->
     assert case.run.status == "cancelled"
 
 
-def test_a_run_started_under_an_explicit_key_is_this_steps_own(world: World) -> None:
+@pytest.mark.parametrize("explicit", [True, False])
+def test_a_run_of_its_own_is_cancelled_with_the_step(world: World, explicit: bool) -> None:
+    """Also when it was joined, unless the key is the user's."""
     case = world.new_case("slow")
-    case.explicit = True
+    case.explicit = explicit
+    if not explicit:
+        leave_running(case)
     assert case.play(stop_after=20.0).result == "interrupted"
-    assert case.live == []
-
-
-def test_a_live_run_under_a_derived_key_is_cancelled_with_the_step_that_joined_it(world: World) -> None:
-    case = world.new_case("slow")
-    leave_running(case)
-    case.play(stop_after=20.0)
     assert case.live == []
 
 
@@ -342,17 +260,12 @@ def test_a_repository_that_is_not_listed_is_tried_for_a_minute_and_a_half(world:
     """A hidden repository starts once the service is back; one that does not exist is answered 503 for ever."""
     case = world.new_case(repo=UNLISTED, repo_is_id=True)
     case.inject("start", times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
+    assert case.play(timeout=20.0).seconds <= 20.0
     played = case.play()
     assert (played.result, played.code, played.end.error_code) == ("error", 69, "SERVICE_UNAVAILABLE")
     assert "this token does not list it" in played.end.cause
     assert 85.0 <= played.seconds <= 95.0
     assert played.routes.count("start") >= 9
-
-
-def test_a_repository_that_is_not_listed_is_tried_no_longer_than_the_step_may_take(world: World) -> None:
-    case = world.new_case(repo=UNLISTED, repo_is_id=True)
-    case.inject("start", times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
-    assert case.play(timeout=20.0).seconds <= 20.0
 
 
 def test_only_a_run_that_a_first_try_finds_is_unexpected(world: World) -> None:
