@@ -120,13 +120,6 @@ def test_a_tool_call_in_the_middle_of_a_secret_shows_no_half_of_it(secret: str) 
         assert not any(part in shown for part in (TOKEN[4:16], TOKEN[-12:], PASSWORD[-6:])), text[:size]
 
 
-@pytest.mark.parametrize("text", ["I look at the tests.", "Let me see:", "First `make test`:", "Ready!\n"])
-def test_what_is_complete_is_shown_before_a_tool_call(text: str) -> None:
-    buffer = TextBuffer()
-    assert buffer.add(Untrusted(text)) == []
-    assert buffer.interrupt() == [Untrusted(text)]
-
-
 def test_of_a_long_text_that_pauses_everything_up_to_the_last_sentence_is_shown() -> None:
     long = "a plain word and " * 400  # more than is looked at for a place to cut
     buffer = TextBuffer()
@@ -256,6 +249,8 @@ def test_what_is_shown_while_nothing_comes(text: str, shown: str) -> None:
         ("I call a1", "I call "),
         ("I call tomorrow", "I call "),
         ("I call it.", "I call it."),
+        ("First `make test`:", "First `make test`:"),
+        ("Ready!\n", "Ready!\n"),
         ("I see\nthe password:", "I see\n"),
         ("the password:", ""),
         ("One <<<MOGPLEX", ""),

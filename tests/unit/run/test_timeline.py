@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -57,15 +58,20 @@ def test_a_phase_that_is_told_twice_is_entered_once() -> None:
     ]
 
 
-def test_a_phase_without_an_end_lasts_to_the_newest_event() -> None:
-    assert phases(timeline(ACCEPTED, READY, event("log", "still at work", 40))) == [("sandbox", 0.0, 14.0)]
-    assert phases(timeline(*SUCCESSFUL[:5], delta("I look.", 90)))[-1] == ("agent", 20.0, 90.0)
-    assert phases(timeline(ACCEPTED, event("log", "booting", 12))) == [("sandbox", 0.0, 12.0)]
-
-
-def test_only_phases_that_were_reached_are_there() -> None:
-    assert phases(timeline(READY)) == [("sandbox", 0.0, 0.0)], "its start was not seen"
-    assert phases(timeline(ACCEPTED, event("failed", "Run failed", 30))) == [("sandbox", 0.0, 30.0)]
+@pytest.mark.parametrize(
+    ("events", "last"),
+    [
+        ((ACCEPTED, READY, event("log", "still at work", 40)), ("sandbox", 0.0, 14.0)),
+        ((*SUCCESSFUL[:5], delta("I look.", 90)), ("agent", 20.0, 90.0)),
+        ((ACCEPTED, event("log", "booting", 12)), ("sandbox", 0.0, 12.0)),
+        ((READY,), ("sandbox", 0.0, 0.0)),  # its start was not seen
+        ((ACCEPTED, event("failed", "Run failed", 30)), ("sandbox", 0.0, 30.0)),
+    ],
+)
+def test_a_phase_without_an_end_lasts_to_the_newest_event(
+    events: tuple[dict[str, Any], ...], last: tuple[str, float, float]
+) -> None:
+    assert phases(timeline(*events))[-1] == last
 
 
 @pytest.mark.parametrize(
@@ -115,38 +121,38 @@ def test_whether_the_agent_worked() -> None:
     assert timeline(*SUCCESSFUL[:5]).sandbox_was_ready
 
 
-def test_a_call_is_one_entry_from_its_start_to_its_end() -> None:
-    found = timeline(*SUCCESSFUL[:5], *call("Command", 30, 42), *call("Plan", 50, 51, state="error"))
-    first, second = found.calls
-    assert [entry for entry in found.entries if isinstance(entry, ToolCall)] == [first, second]
-    assert (first.at, first.seconds, first.failed, first.denied) == (30.0, 12.0, False, False)
-    assert (second.at, second.seconds, second.failed, second.denied) == (50.0, 1.0, True, False)
+UNSTARTED = event("tool_finished", "done", 50, "shell", duration_ms=12_000)
 
 
-def test_a_denied_call_failed() -> None:
-    (denied,) = timeline(*call("Command", 30, 31, state="denied")).calls
-    assert (denied.failed, denied.denied) == (True, True)
+@pytest.mark.parametrize(
+    ("events", "times", "failed", "denied"),
+    [
+        (call("Command", 30, 42), (30.0, 42.0, 12.0), False, False),
+        (call("Plan", 50, 51, state="error"), (50.0, 51.0, 1.0), True, False),
+        (call("Command", 30, 31, state="denied"), (30.0, 31.0, 1.0), True, True),
+        (call("Command", 30, 31)[:1], (30.0, None, None), False, False),
+        (call("Command", 30, 30), (30.0, 30.0, 0.0), False, False),
+        (call("Command", 30, 29), (30.0, 29.0, 0.0), False, False),
+        ([UNSTARTED], (38.0, 50.0, 12.0), False, False),
+        ([event("tool_finished", "done", 5, "shell", duration_ms=12_000)], (0.0, 5.0, 12.0), False, False),
+        ([event("tool_finished", "done", 50, "shell")], (50.0, 50.0, None), False, False),
+        ([UNSTARTED, event("tool_finished", "done", 60, "shell", duration_ms=1_000)], (38.0, 50.0, 12.0), False, False),
+    ],
+)
+def test_a_call_is_one_entry_from_its_start_to_its_end(
+    events: Sequence[dict[str, Any]], times: tuple[float | None, ...], failed: bool, denied: bool
+) -> None:
+    found = timeline(ACCEPTED, *events)
+    first = found.calls[0]
+    assert [entry for entry in found.entries if isinstance(entry, ToolCall)] == found.calls
+    assert ((first.at, first.ended, first.seconds), first.failed, first.denied) == (times, failed, denied)
 
 
-def test_a_call_that_has_not_ended_is_neither() -> None:
-    (open_call,) = timeline(call("Command", 30, 31)[0]).calls
-    assert (open_call.failed, open_call.denied, open_call.seconds, open_call.finish) == (False, False, None, None)
-
-
-def test_an_end_without_a_start_began_as_long_ago_as_it_says() -> None:
-    end = event("tool_finished", "done", 50, "shell", duration_ms=12_000)
-    (found,) = timeline(ACCEPTED, end).calls
-    assert (found.at, found.ended, found.seconds) == (38.0, 50.0, 12.0)
-    (early,) = timeline(ACCEPTED, event("tool_finished", "done", 5, "shell", duration_ms=12_000)).calls
-    assert early.at == 0.0
-    (untold,) = timeline(ACCEPTED, event("tool_finished", "done", 50, "shell")).calls
-    assert (untold.at, untold.ended, untold.seconds) == (50.0, 50.0, None)
-
-
-@pytest.mark.parametrize("ended", [30, 29])
-def test_a_call_that_ends_when_it_starts_or_sooner_took_no_time(ended: float) -> None:
-    (found,) = timeline(ACCEPTED, *call("Command", 30, ended)).calls
-    assert found.seconds == 0.0
+def test_an_end_that_is_told_again_is_that_of_the_same_call() -> None:
+    start, end = call("Command", 30, 40)
+    again = {**end, "id": "again", "createdAt": call("Command", 30, 50)[1]["createdAt"]}
+    (found,) = timeline(ACCEPTED, start, end, again).calls
+    assert (found.at, found.ended) == (30.0, 50.0)
 
 
 def test_without_ids_an_end_belongs_to_the_oldest_open_call_of_the_same_tool() -> None:
@@ -156,16 +162,14 @@ def test_without_ids_an_end_belongs_to_the_oldest_open_call_of_the_same_tool() -
     assert found == [("shell", 10.0, 50.0), ("edit", 20.0, 40.0), ("shell", 30.0, 60.0)]
 
 
-def test_the_tool_with_the_most_time_comes_first() -> None:
-    found = timeline(*call("Plan", 0, 5), *call("Command", 10, 30), *call("Command", 40, 41, state="error"))
-    uses = [(use.name.text, use.seconds, len(use.calls), use.failed) for use in found.tools()]
-    assert uses == [("Command", 21.0, 2, 1), ("Plan", 5.0, 1, 0)]
-
-
-def test_of_tools_with_the_same_time_the_one_with_more_calls_comes_first() -> None:
+def test_the_tool_with_the_most_time_comes_first_or_else_with_more_calls() -> None:
     calls = (("Once", 0, 6), ("Twice", 10, 13), ("Twice", 20, 23), ("Long", 30, 60))
-    found = timeline(*(item for name, start, end in calls for item in call(name, start, end)))
-    assert [use.name.text for use in found.tools()] == ["Long", "Twice", "Once"]
+    found = timeline(
+        *(item for name, start, end in calls for item in call(name, start, end)),
+        *call("Long", 70, 71, state="error"),
+    )
+    uses = [(use.name.text, use.seconds, len(use.calls), use.failed) for use in found.tools()]
+    assert uses == [("Long", 31.0, 2, 1), ("Twice", 6.0, 2, 0), ("Once", 6.0, 1, 0)]
 
 
 def test_words_are_joined_until_something_else_happens() -> None:
