@@ -162,7 +162,6 @@ def three(*scenarios: str) -> list[Item]:
         ("stream-failure", "failed"),
         ("late-events", "success"),
         ("many-events", "success"),
-        ("dead-worker", "failed"),
     ],
 )
 def test_trouble_of_one_run_shows_in_no_other(each_world: World, scenario: str, end: str) -> None:
@@ -172,6 +171,12 @@ def test_trouble_of_one_run_shows_in_no_other(each_world: World, scenario: str, 
     assert played.ends == ["success", end, "success"]
     played.check_whole(items[0])
     played.check_whole(items[2])
+
+
+def test_a_dead_worker_is_noticed_beside_others(world: World) -> None:
+    world.emulator.clear_faults()
+    played = Played(world, three("success", "dead-worker", "success"))
+    assert played.ends == ["success", "failed", "success"]
 
 
 ROUTES = ["repos", "start", "run", "events", "stream"]
