@@ -70,6 +70,8 @@ class PullRequest(NamedTuple):
 class Check(NamedTuple):
     """A check suite, a check run, or a commit status."""
 
+    kind: str
+    """``suite``, ``run`` or ``status``."""
     id: str
     """Unique among all three, and another one after it ran again."""
     name: Untrusted
@@ -83,26 +85,6 @@ class Check(NamedTuple):
     """Id of the suite that it is, or is part of."""
     runs: int = 0
     """Check runs of a suite."""
-
-    @property
-    def is_run(self) -> bool:
-        """Whether it is a check run, which can have annotations."""
-        return self.id.startswith("run ")
-
-    @property
-    def is_suite(self) -> bool:
-        """Whether it is a suite."""
-        return self.id.startswith("suite ")
-
-
-class Checks(NamedTuple):
-    """All checks of a commit."""
-
-    suites: tuple[Check, ...]
-    runs: tuple[Check, ...]
-    statuses: tuple[Check, ...]
-    are_all_listed: bool
-    """Whether GitHub listed as many as it counts."""
 
 
 class GitHubApi:
@@ -190,18 +172,16 @@ class GitHubApi:
             _pull_request(item) for item in _need(self._get(f"{self._repo}/pulls", "pull-requests: read", query), list)
         ]
 
-    def checks(self, sha: str) -> Checks:
-        """Return the check suites, the newest check runs and the newest statuses of a commit."""
-        commit = f"{self._repo}/commits/{quote(sha, safe='')}"
-        suites, all_suites = self._counted(f"{commit}/check-suites", _CHECKS, "check_suites")
-        runs, all_runs = self._counted(f"{commit}/check-runs", _CHECKS, "check_runs")
-        statuses, all_statuses = self._counted(f"{commit}/status", "statuses: read", "statuses")
-        return Checks(
-            tuple(_check("suite", item, suite_id=_find(item, "id")) for item in suites),
-            tuple(_check("run", item, suite_id=_find(item, "check_suite", "id")) for item in runs),
-            tuple(map(_commit_status, statuses)),
-            are_all_listed=all_suites and all_runs and all_statuses,
-        )
+    def checks(self, sha: str) -> tuple[list[Check], bool]:
+        """Return suites, newest runs and newest statuses of a commit, and whether they are as many as GitHub counts."""
+        found: list[Check] = []
+        are_all_listed = True
+        for path, name, needs, read in _CHECK_LISTS:
+            pages = list(self._pages(f"{self._repo}/commits/{quote(sha, safe='')}/{path}", needs, name))
+            items = [item for page, _ in pages for item in page]
+            found += map(read, items)
+            are_all_listed &= all(isinstance(total, int) and len(items) >= total for _, total in pages)
+        return found, are_all_listed
 
     def annotations(self, check: Check) -> list[Untrusted]:
         """Return the titles of the first annotations of a check run; one without a title has its message."""
@@ -250,12 +230,6 @@ class GitHubApi:
     def edit_comment(self, comment: int, body: str) -> None:
         """Replace the text of a comment."""
         self._send("PATCH", f"{self._repo}/issues/comments/{comment}", {"body": body}, _COMMENTS)
-
-    def _counted(self, path: str, needs: str, name: str) -> tuple[list[object], bool]:
-        """Return the items of a list, and whether they are as many as GitHub says that there are."""
-        pages = list(self._pages(path, needs, name))
-        items = [item for page, _ in pages for item in page]
-        return items, all(isinstance(total, int) and len(items) >= total for _, total in pages)
 
     def _pages(self, path: str, needs: str, *name: str) -> Iterator[tuple[list[object], object]]:
         """Yield the items on each page, and how many there are on all; ``name`` is the field that has the items."""
@@ -347,29 +321,41 @@ def _pull_request(item: object) -> PullRequest:
     return PullRequest(Untrusted(_need(item, str, "html_url")), _find(item, "state") == "open", head)
 
 
-def _check(kind: str, item: object, *, suite_id: object) -> Check:
+def _suite(item: object) -> Check:
+    return _check("suite", item, _find(item, "id"))
+
+
+def _check_run(item: object) -> Check:
+    return _check("run", item, _find(item, "check_suite", "id"))
+
+
+def _check(kind: str, item: object, suite: object) -> Check:
     runs = _find(item, "latest_check_runs_count")
     return Check(
+        kind,
         id=f"{kind} {_find(item, 'id')}",
         name=Untrusted(_find(item, "name") or _find(item, "app", "name") or "checks"),
         url=_text(_find(item, "html_url")) or _text(_find(item, "details_url")),
         is_complete=_find(item, "status") == "completed",
         conclusion=str(_find(item, "conclusion") or ""),
         app=str(_find(item, "app", "slug") or ""),
-        suite=suite_id if isinstance(suite_id, int) else 0,
+        suite=suite if isinstance(suite, int) else 0,
         runs=runs if isinstance(runs, int) else 0,
     )
 
 
 def _commit_status(item: object) -> Check:
-    state = _find(item, "state")
-    return Check(
-        id=f"status {_find(item, 'id')}",
-        name=Untrusted(_find(item, "context")),
-        url=_text(_find(item, "target_url")),
-        is_complete=state in ("success", "failure", "error"),
-        conclusion=str(state),
-    )
+    name, state = Untrusted(_find(item, "context")), str(_find(item, "state"))
+    is_complete = state in ("success", "failure", "error")
+    return Check("status", f"status {_find(item, 'id')}", name, _text(_find(item, "target_url")), is_complete, state)
+
+
+_CHECK_LISTS: Final = (
+    ("check-suites", "check_suites", _CHECKS, _suite),
+    ("check-runs", "check_runs", _CHECKS, _check_run),
+    ("status", "statuses", "statuses: read", _commit_status),
+)
+"""The lists of a commit's checks: path, field, permission, and what reads an item."""
 
 
 def _find(data: object, *path: str) -> object:

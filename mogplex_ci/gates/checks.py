@@ -12,9 +12,9 @@ from mogplex_ci.run.updates import ChecksAwaited, Update
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
-    from mogplex_ci.github_api import Check, Checks
+    from mogplex_ci.github_api import Check
 
 FIRST_CHECK_SECONDS: Final = 90.0
 """How long to wait for the first check of a commit to appear."""
@@ -43,36 +43,34 @@ class Counted(NamedTuple):
     is_complete: bool
 
     @classmethod
-    def of(cls, checks: Checks, own_run: str) -> Counted:
+    def of(cls, checks: Sequence[Check], own_run: str, *, are_all_listed: bool) -> Counted:
         """Count the checks of a commit, but for those of the workflow run ``own_run``, which waits for this step.
 
         A suite of GitHub Actions always counts: it has no runs as long as it waits for approval. Suites of
         other apps count when they have runs: GitHub makes an empty one for each app, and it stays queued for ever.
         """
-        page = re.compile(rf"/actions/runs/{re.escape(own_run)}(/|$)") if own_run else None
-        own = {
-            run.id: run.suite
-            for run in checks.runs
-            if page and run.app == _ACTIONS and run.url and page.search(run.url.text)
-        }
-        runs = [run for run in checks.runs if run.id not in own]
-        used = {run.suite for run in runs}
+        page = re.compile(rf"/actions/runs/{re.escape(own_run)}(/|$)" if own_run else "(?!)")
+        own = [check for check in checks if check.app == _ACTIONS and check.url and page.search(check.url.text)]
+        own_suites = {run.suite for run in own}
+        leaves = [check for check in checks if check.kind != "suite" and check not in own]
+        used = {check.suite for check in leaves}
         suites = [
             suite
-            for suite in checks.suites
-            if suite.suite not in own.values() and (suite.app == _ACTIONS or suite.runs or suite.suite in used)
+            for suite in checks
+            if suite.kind == "suite"
+            and suite.suite not in own_suites
+            and (suite.app == _ACTIONS or suite.runs or suite.suite in used)
         ]
-        leaves = [*runs, *checks.statuses]
         counted = [*leaves, *suites]
         failed = [check for check in counted if check.is_complete and check.conclusion not in _PASSED]
-        broken = {check.suite for check in failed if not check.is_suite}
+        broken = {check.suite for check in failed if check.kind == "run"}
         return cls(
             ids=frozenset(check.id for check in counted),
             open=tuple(check for check in counted if not check.is_complete),
-            failed=tuple(check for check in failed if not (check.is_suite and check.suite in broken)),
+            failed=tuple(check for check in failed if check.kind != "suite" or check.suite not in broken),
             passed=tuple(check for check in leaves if check.is_complete and check.conclusion in _PASSED),
             total=len(leaves),
-            is_complete=checks.are_all_listed and all(check.is_complete for check in counted),
+            is_complete=are_all_listed and all(check.is_complete for check in counted),
         )
 
 
@@ -84,7 +82,8 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
     before: Counted | None = None
     said_at = 0.0
     while True:
-        now = Counted.of((yield from case.ask_github(lambda github: github.checks(commit))), judge.own_run)
+        checks, are_all_listed = yield from case.ask_github(lambda github: github.checks(commit))
+        now = Counted.of(checks, judge.own_run, are_all_listed=are_all_listed)
         if (verdict := _verdict(now, before, waits_for_all=judge.repairs > 0)) is not None:
             return _explained(verdict, now.failed, case) if verdict.outcome == "failed" else verdict
         time = judge.clock.monotonic()
@@ -93,7 +92,7 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
         if time + CHECK_PAUSE >= judge.deadline:
             return _listed("open", now.open)
         if before is None or (now.ids, now.open) != (before.ids, before.open) or time >= said_at + SAY_SECONDS:
-            at_work = [check for check in now.open if not check.is_suite]
+            at_work = [check for check in now.open if check.kind != "suite"]
             names = tuple(check.name for check in at_work or now.open)
             yield ChecksAwaited(commit, now.total - len(at_work), now.total, names)
             said_at = time
@@ -122,7 +121,7 @@ def _explained(verdict: Verdict, failed: tuple[Check, ...], case: Case) -> Verdi
     links, github = list(verdict.links), case.github
     with contextlib.suppress(GitHubError), case.judge.stop.interrupting():
         for number, check in enumerate(_sorted(failed)[:MOST_EXPLAINED]):
-            if check.is_run and github is not None:
+            if check.kind == "run" and github is not None:
                 titles = [title.text for title in github.within(EXPLAIN_SECONDS).annotations(check)]
                 links[number] = Untrusted(" ".join([check.url.text if check.url else "", "; ".join(titles)]).strip())
     return verdict._replace(links=tuple(links))
@@ -134,7 +133,7 @@ def _sorted(checks: tuple[Check, ...]) -> list[Check]:
 
 def _name(check: Check) -> Untrusted:
     """Return the name of a check; a suite has that of its app, and says what became of it."""
-    return Untrusted(f"{check.name.text}: {check.conclusion}") if check.is_suite else check.name
+    return Untrusted(f"{check.name.text}: {check.conclusion}") if check.kind == "suite" else check.name
 
 
 def _listed(outcome: str, checks: tuple[Check, ...]) -> Verdict:

@@ -125,20 +125,13 @@ _READ_PULLS: Final = f"{_READ}, pull-requests: read"
 _READ_CHECKS: Final = f"{_READ}, checks: read, statuses: read"
 _OPEN_ONE: Final = "an open pull request with the run's commit"
 _INSIDE: Final = "changes inside the allowed paths only"
+_OUTSIDE: Final = "no changes in protected paths"
 _AT_TIP: Final = "the judged commit at the tip of the branch"
 GATES: Final = (
     GateKind("change", "NO_CHANGE", "a change", _READ, False, judge_change, _CHANGE),
     GateKind("pull-request", "NO_PULL_REQUEST", _OPEN_ONE, _READ_PULLS, False, judge_pull_request, _PULL_REQUEST),
     GateKind("allowed-paths", _PATH, _INSIDE, _READ, True, partial(judge_paths, protects=False), _ALLOWED | _PATHS),
-    GateKind(
-        "protected-paths",
-        _PATH,
-        "no changes in protected paths",
-        _READ,
-        True,
-        partial(judge_paths, protects=True),
-        _PROTECTED | _PATHS,
-    ),
+    GateKind("protected-paths", _PATH, _OUTSIDE, _READ, True, partial(judge_paths, protects=True), _PROTECTED | _PATHS),
     GateKind("artifact", "ARTIFACT_MISSING", "the artifact {artifact}", "", False, judge_artifact, _ARTIFACT),
     GateKind("checks", "CHECKS_FAILED", "passed checks of the run's commit", _READ_CHECKS, True, judge_checks, _CHECKS),
 )

@@ -11,7 +11,7 @@ from mogplex_ci.gates import Case, Judge, Requirements
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.result import RunResult, interrupted, result_of_error
 from mogplex_ci.step.plan import plan_of_round
-from mogplex_ci.step.rounds import Rounds
+from mogplex_ci.step.repair import Rounds
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:

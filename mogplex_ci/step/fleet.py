@@ -153,13 +153,7 @@ def items_of(tasks: Sequence[ActionInputs], found: dict[str, list[Repo]], platfo
     pairs: list[tuple[ActionInputs, Repo]] = []
     problems: list[Problem] = []
     for task in tasks:
-        named = Counter(repo.id for word in task.repos if not is_pattern(word) for repo in found[word])
         repos = {repo.id: repo for word in task.repos for repo in found[word]}
-        problems += [
-            Problem("repo", "is named twice", "Name it once.", repos[repo_id].full_name)
-            for repo_id, times in named.items()
-            if times > 1
-        ]
         pairs += [(task, repo) for repo in repos.values()]
     if len(pairs) > 1 and any(task.idempotency_key is not None for task in tasks):
         fault = f"is one key for {len(pairs)} runs"

@@ -136,21 +136,24 @@ class Recorder:
         with self._progress.hidden():
             self._guarded(lambda: self.log.heartbeat(counts))
 
-    def end_run(self, item: Item | None, result: RunResult) -> None:
-        """Record how one run of several ended."""
+    def end_run(self, item: Item | None, result: RunResult) -> RunFacts:
+        """Record how a run ended: of the only one in the outputs first, for a report may fail. Return its facts."""
+        run = self._facts_of_run(item, result)
+        if item is None:
+            self._set_outputs(outputs_of(StepFacts(run.facts, [run]), self.safe))
+        if self._ledger and not result.left_behind:
+            self._ledger.close(item)
         with self._progress.hidden():
-            self._end_run(item, self._facts_of_run(item, result))
-        self._close(item, result)
+            self._each_report(lambda report: report.end_run(run))
+        self._ended[item] = run.without_timeline()
+        return run
 
     def finish(self, result: RunResult) -> None:
-        """Record how the step ended: in the outputs first, for a report may fail."""
+        """Record how the step ended."""
         self._progress.stop()
         if None in self._names:
-            run = self._facts_of_run(None, result)
+            run = self.end_run(None, result)
             step = StepFacts(run.facts, [run])
-            self._set_outputs(outputs_of(step, self.safe))
-            self._close(None, result)
-            self._end_run(None, run)
         else:
             facts = facts_of(result, self.safe, self._platform, self._inputs)
             if len({item.inputs.prompt for item in self._names if item}) > 1:
@@ -159,15 +162,6 @@ class Recorder:
             self._set_outputs(outputs_of(step, self.safe))
         self._each_report(lambda report: report.end(step))
         self._guarded(self._platform.close, "the reports for the CI system")
-
-    def _end_run(self, item: Item | None, run: RunFacts) -> None:
-        self._each_report(lambda report: report.end_run(run))
-        self._ended[item] = run.without_timeline()
-
-    def _close(self, item: Item | None, result: RunResult) -> None:
-        """Leave nothing for ``post`` to do about a run that is over."""
-        if self._ledger and not result.left_behind:
-            self._ledger.close(item)
 
     def _facts_of_run(self, item: Item | None, result: RunResult) -> RunFacts:
         inputs = item.inputs if item else self._inputs

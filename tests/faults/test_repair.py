@@ -18,7 +18,7 @@ from mogplex_ci.run.result import RunResult, interrupted
 from mogplex_ci.run.updates import NextRound, Started, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.plan import plan_of_round
-from mogplex_ci.step.rounds import Rounds
+from mogplex_ci.step.repair import Rounds
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults import world as worlds
 from tests.faults.conftest import SCENARIOS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -73,9 +74,9 @@ def test_a_comparison_that_may_lack_files_is_not_complete(
 
 def test_every_page_is_read(api: FakeGitHub, github: GitHubApi) -> None:
     api.looks = [Look([check(str(number), "success") for number in range(230)], None, [status("ci/old", "pending")])]
-    checks = github.checks(HEAD)
-    assert (len({run.id for run in checks.runs}), len(checks.statuses)) == (230, 1)
-    assert checks.are_all_listed
+    checks, are_all_listed = github.checks(HEAD)
+    assert Counter(check.kind for check in checks) == {"suite": 1, "run": 230, "status": 1}
+    assert (len({check.id for check in checks}), are_all_listed) == (232, True)
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(250)]
     api.comments[240] |= {"body": "<!-- mine --> text", "user": APP}
     assert github.find_comment(7, re.compile("<!-- mine -->")) == (240, "<!-- mine -->")
@@ -98,7 +99,7 @@ def test_what_has_not_changed_is_not_sent_again(api: FakeGitHub, github: GitHubA
     assert first == second
     assert [asked.status for asked in api.asked] == [200, 200, 200, 304, 304, 304]
     api.looks = [Look([check("test", "failure")])]
-    assert github.checks(HEAD).runs[0].conclusion == "failure"
+    assert [check.conclusion for check in github.checks(HEAD)[0]] == ["failure", "failure"]
     assert [asked.status for asked in api.asked[6:]] == [200, 200, 304]
 
 
@@ -258,7 +259,7 @@ def test_a_list_is_read_to_its_end_or_to_three_thousand(
 )
 def test_what_a_commit_status_says(api: FakeGitHub, github: GitHubApi, state: str, is_complete: bool) -> None:
     api.looks = [Look(statuses=[status("ci/old", state) | {"target_url": "https://ci.example/7"}])]
-    (found,) = github.checks(HEAD).statuses
+    ((found,), _) = github.checks(HEAD)
     assert (found.is_complete, found.conclusion) == (is_complete, state)
     assert found.url is not None
     assert found.url.text == "https://ci.example/7"

@@ -9,9 +9,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.gates.repair import NAME_LIMIT, REPORT_LIMIT, report_of
 from mogplex_ci.run.result import Gate
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.step.repair import NAME_LIMIT, REPORT_LIMIT, report_of
 from mogplex_ci.untrusted import Untrusted
 
 ODD = (
