@@ -63,6 +63,8 @@ def assert_rejected(step: GitHubStep, code: str) -> None:
     assert (ended.code, step.outputs["error-code"]) == (2 if code == "USAGE" else 1, code), ended.out
     assert step.outputs.get("artifact", "") == ""
     assert not (step.workspace / "artifact.json").exists()
+    written = "".join(path.read_text() for path in step.workspace.iterdir() if path.suffix != ".yaml")
+    assert "evil.example" not in written + ended.out
 
 
 @pytest.mark.parametrize(

