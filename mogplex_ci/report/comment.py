@@ -32,7 +32,6 @@ STOPPED_SECONDS: Final = 0.5
 """The same after a stop signal: the CI system kills the job five seconds after it."""
 _DETAIL: Final = Detail(calls=0, tools=0, text=3_000)
 """GitHub takes 65,536 characters. The longest comment has eight such texts, two of them escaped to sixfold length."""
-_RUNNING: Final = Markdown.of("**The Mogplex run is running**")
 _MARKER: Final = "<!-- run-action "
 _DIGITS: Final = 32
 """Hexadecimal digits of a digest in the marker."""
@@ -71,14 +70,11 @@ class Comment:
             GitHubError: GitHub refuses it, or could not be asked.
             StopRequested: a stop signal came.
         """
-        deadline = self._clock.monotonic() + seconds
-        work = retrying(
-            lambda left: self._write_once(text, self._github.within(left), only_edit=only_edit),
-            clock=self._clock,
-            deadline=deadline,
-            stop=stop,
-        )
-        finish(work)
+
+        def write_once(left: float) -> None:
+            self._write_once(text, self._github.within(left), only_edit=only_edit)
+
+        finish(retrying(write_once, clock=self._clock, deadline=self._clock.monotonic() + seconds, stop=stop))
 
     def _write_once(self, text: Markdown, github: GitHubApi, *, only_edit: bool) -> None:
         """Look for an earlier comment first, also after a failure: it may have been written nevertheless."""
@@ -106,17 +102,12 @@ class CommentReport(Report):
     """
 
     def __init__(
-        self,
-        comment: Comment,
-        safe: Sanitizer,
-        key: str,
-        job_url: SafeText | None,
-        stop: Stop,
-        warn: Callable[[SafeText], None],
+        self, comment: Comment, safe: Sanitizer, key: str, link: Markdown, stop: Stop, warn: Callable[[SafeText], None]
     ) -> None:
-        self.comment, self.safe, self.key, self.job_url, self.stop, self.warn = comment, safe, key, job_url, stop, warn
+        """``link`` leads to the job's log."""
+        self.comment, self.safe, self.key, self.link, self.stop, self.warn = comment, safe, key, link, stop, warn
         self.has_run = False
-        self.said = _RUNNING
+        self.said = Markdown.of("**The Mogplex run is running**")
         self.refused_with = ""
 
     def on(self, name: SafeText | None, update: Update) -> None:
@@ -127,17 +118,16 @@ class CommentReport(Report):
         if isinstance(update, Started):
             self.comment.is_about(update.run.id, key=None if update.followed else self.key)
             self.has_run = True
-            self._write(Markdown.of("{}{}\n", self.said, job_link(self.safe, self.job_url)), CALLS_SECONDS)
+            self._write(Markdown.of("{}{}\n", self.said, self.link), CALLS_SECONDS)
 
     def end(self, step: StepFacts) -> None:
         """Say in the comment how the run ended. Nothing is said when there was no run."""
         facts = step.facts
-        if not self.has_run or facts.run_id is None:
-            return
-        parts = [Markdown.of("{}{}\n", top_line(facts, self.safe), job_link(self.safe, self.job_url))]
-        parts += [part for section in (why, rounds, gates, last_words) for part in section(facts, self.safe, _DETAIL)]
-        seconds = STOPPED_SECONDS if facts.result is Result.INTERRUPTED else CALLS_SECONDS
-        self._write(Markdown.joined("\n", parts), seconds)
+        if self.has_run and facts.run_id:
+            parts = [Markdown.of("{}{}\n", top_line(facts, self.safe), self.link)]
+            parts += [part for show in (why, rounds, gates, last_words) for part in show(facts, self.safe, _DETAIL)]
+            seconds = STOPPED_SECONDS if facts.result is Result.INTERRUPTED else CALLS_SECONDS
+            self._write(Markdown.joined("\n", parts), seconds)
 
     def _write(self, text: Markdown, seconds: float) -> None:
         try:
@@ -158,9 +148,7 @@ def job_link(safe: Sanitizer, job_url: SafeText | str | None) -> Markdown:
 
 def not_written(safe: Sanitizer, error: MogplexError) -> SafeText:
     """Return the warning that the comment could not be written."""
-    return safe.sentence(
-        "The comment could not be written: ", safe.message(error.cause), ". ", safe.message(error.remedy)
-    )
+    return safe.line("The comment could not be written: {}. {}", error.cause, error.remedy)
 
 
 def _marker(key: str, run: str) -> str:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mogplex_ci.report.facts import StepFacts
     from mogplex_ci.run.updates import Update
 
-_SHOWN_ELSEWHERE: Final = ("events", "additions", "run", "repo")
-"""Fields of updates that the log and the events file have."""
+_SHOWN_ELSEWHERE: Final = ("events", "additions", "run", "repo", "result")
+"""Fields of updates that the log and the files have."""
 
 
 class Diagnostics(Report):
@@ -38,7 +38,8 @@ class Diagnostics(Report):
         self._debug = debug
         self._lock = threading.Lock()
         self._held: list[tuple[str, dict[str, object]]] = []
-        """Entries from before the first request wait for it, because importing structlog would delay it."""
+        self._may_write = False
+        """Entries wait for the first request, because importing structlog would delay it."""
 
     def begin(self) -> None:
         """Empty the file of an earlier step."""
@@ -47,27 +48,26 @@ class Diagnostics(Report):
 
     def request(self, method: str, path: str, *, status: int | None, attempt: int, milliseconds: float) -> None:
         """Log a request; ``status`` is None when no answer came."""
+        self._may_write = True
         self._log(
             "request", method=method, path=path, status=status, attempt=attempt, milliseconds=round(milliseconds, 1)
         )
-        self._write_held()
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Log an update: a wait with its reason, or a decision."""
         fields: dict[str, object] = {} if name is None else {"name": name}
-        for field, value in update._asdict().items():
-            if field not in _SHOWN_ELSEWHERE:
-                fields[field] = _plain(value)
-        run, events = getattr(update, "run", None), getattr(update, "events", None)
-        if run is not None:
+        values = update._asdict()
+        fields |= {field: _plain(value) for field, value in values.items() if field not in _SHOWN_ELSEWHERE}
+        if (run := values.get("run")) is not None:
             fields["status"] = run.status
-        if events is not None:
+        if (events := values.get("events")) is not None:
             fields["count"] = len(events)
         self._log(type(update).__name__, **fields)
 
     def end(self, step: StepFacts) -> None:
-        """Write what is held; the result file says how the step ended."""
-        self._write_held()
+        """Log how the step ended."""
+        self._may_write = True
+        self._log("end", result=step.facts.result)
 
     def info(self, line: SafeText) -> None:
         """Write a finished line; structlog calls this."""
@@ -81,14 +81,9 @@ class Diagnostics(Report):
         time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         with self._lock:
             self._held.append((event, {"time": time, **fields}))
-        if "_logger" in self.__dict__:
-            self._write_held()
-
-    def _write_held(self) -> None:
-        with self._lock:
-            held, self._held = self._held, []
-            for event, fields in held:
-                self._logger.info(event, **fields)
+            while self._may_write and self._held:
+                held, entry = self._held.pop(0)
+                self._logger.info(held, **entry)
 
     @cached_property
     def _logger(self) -> FilteringBoundLogger:
@@ -104,9 +99,11 @@ class Diagnostics(Report):
 
 
 def _plain(value: object) -> object:
-    """Return ``value`` as JSON can hold it."""
+    """Return ``value`` as lists and objects of plain values."""
     if isinstance(value, Untrusted):
         return value.text
     if isinstance(value, Exception):
         return {"type": type(value).__name__, "cause": str(value)}
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    if hasattr(value, "_asdict"):
+        return {name: _plain(part) for name, part in value._asdict().items()}
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mogplex_ci.report.facts import Facts, RunFacts
     from mogplex_ci.run.updates import Update
 
-_LEAST_COLUMNS: Final = 40
-"""A narrower terminal has no room for the table."""
 _OTHER_LINES: Final = 4
 """Lines of the terminal that are not for runs: the counts above them, and some of the log."""
 
@@ -33,11 +31,8 @@ class Progress(Report):
     """A live table: what each run does, and for how long."""
 
     def __init__(self, terminal: TextIO | None, sanitizer: Sanitizer) -> None:
-        """``terminal`` is None where there is none; nothing is shown then, nor on a very narrow one."""
-        size = shutil.get_terminal_size()
-        self._terminal = terminal if size.columns >= _LEAST_COLUMNS else None
-        self._most = max(size.lines - _OTHER_LINES, 1)
-        self._columns = size.columns
+        """``terminal`` is None where there is none; nothing is shown then."""
+        self._terminal = terminal
         self._safe = sanitizer
         self._rows: dict[SafeText | None, _Row] = {None: _Row("", sanitizer.line("Looking up the repository"))}
         """The runs by name; a run that is alone has none."""
@@ -82,10 +77,11 @@ class Progress(Report):
         from rich.table import Column, Table
         from rich.text import Text
 
-        name = Column(no_wrap=True, overflow="ellipsis", max_width=self._columns // 2)
+        columns, lines = shutil.get_terminal_size()
+        name = Column(no_wrap=True, overflow="ellipsis", max_width=columns // 2)
         does = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         table = Table(Column(), Column(), name, does, box=None, show_header=False, pad_edge=False, expand=True)
-        for row in sorted(self._rows.values(), key=lambda row: row.place)[: self._most]:
+        for row in sorted(self._rows.values(), key=lambda row: row.place)[: max(lines - _OTHER_LINES, 1)]:
             spent = "" if row.began is None else clock((row.ended or time.monotonic()) - row.began)
             table.add_row(row.mark or self._spinner, Text(spent), Text(row.name), Text(row.text))
         return Group(Text(self._heading(), no_wrap=True, overflow="ellipsis"), table) if self._heading else table

@@ -13,7 +13,7 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import ARTIFACT_FILE, DIAGNOSTICS_FILE, EVENTS_FILE, JUNIT_FILE, PAGE_FILE, RESULT_FILE
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report import Report
-from mogplex_ci.report.comment import Comment, CommentReport
+from mogplex_ci.report.comment import Comment, CommentReport, job_link
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
 from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
@@ -103,8 +103,8 @@ class Recorder:
                 "Comment", "comment-on is not used: this CI system does not say which repository the job belongs to"
             )
             return
-        job_url, warn = self.safe.url(self._platform.job_url), partial(self.log.warn, "Comment")
-        self._reports.append(CommentReport(comment, self.safe, key.base, job_url, stop, warn))
+        link, warn = job_link(self.safe, self._platform.job_url), partial(self.log.warn, "Comment")
+        self._reports.append(CommentReport(comment, self.safe, key.base, link, stop, warn))
 
     def warn(self, title: LiteralString, template: LiteralString, *values: Value) -> None:
         """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""
