@@ -63,7 +63,7 @@ test-slow: $(COMPILED) ## Run what `make test` leaves out, and properties with m
 test-all: test test-slow ## Run every test: test, then test-slow
 
 golden: $(SETUP) ## Write the golden logs anew: what every CI system gets to see
-	RUN_ACTION_GOLDEN=write $(PYTEST) -q tests/e2e/test_platforms.py
+	RUN_ACTION_GOLDEN=write $(PYTEST) -q tests/e2e/test_platforms.py tests/unit/report/test_golden.py
 
 check: lint types workflows documents dependencies ## Run every linter and check
 

@@ -104,6 +104,7 @@ class Log(Report):
             self._step.on(update)
             return
         log, kept = self._runs[name]
+        log.settle(update)
         kept.first_of_update = None
         log.on(update)
         if isinstance(update, Waiting) and isinstance(update.error, RateLimitedError):

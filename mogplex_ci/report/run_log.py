@@ -68,10 +68,16 @@ class RunLog:
         """Use ``inputs`` from here on."""
         self._inputs = inputs
 
-    def on(self, update: Update) -> None:
-        """Write what happened."""
+    def settle(self, update: Update) -> None:
+        """Write the lines that have waited, if they must stand before those about ``update``."""
         if not isinstance(update, u.EventsArrived | u.Quiet):
             self._write_batch()
+        if isinstance(update, u.Retrying | u.NextRound | u.EventsMissing | u.Cancelling):
+            self._show_open_calls(ended=True)
+
+    def on(self, update: Update) -> None:
+        """Write what happened."""
+        self.settle(update)
         match update:
             case Waiting(error, seconds):
                 self._say("Trying again in ", duration(seconds), ": ", self._reason(error))
@@ -116,7 +122,6 @@ class RunLog:
             case u.GateJudged(gate):
                 self._gate(gate_facts(gate, self._safe))
             case u.Cancelling(run):
-                self._show_open_calls(ended=True)
                 self._say("Cancelling the run" if run else "Asking for the run's id to cancel it")
             case u.CancelAnswered(status, already_terminal):
                 self._say("The run had already ended: " if already_terminal else "Cancellation: ", Untrusted(status))
@@ -198,7 +203,6 @@ class RunLog:
 
     def _another_run(self, update: u.Retrying | u.NextRound) -> None:
         """Say why another run follows; its times count anew."""
-        self._show_open_calls(ended=True)
         if isinstance(update, u.NextRound):
             self._rejected.clear()
             self._say("Round ", update.number, " of ", update.most, ": ", faults_line(update.faults, self._safe))
@@ -239,7 +243,6 @@ class RunLog:
         self._say(silent, *([" (", *call, ")"] if call else []))
 
     def _events_missing(self, update: u.EventsMissing) -> None:
-        self._show_open_calls(ended=True)
         followed: LiteralString = ". The run is followed to its end by its status"
         words: LiteralString = "The service no longer lists some events: they are missing here" + followed
         if update.out_of_time:

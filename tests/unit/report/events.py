@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.read import ActionInputs
@@ -16,11 +16,14 @@ from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.facts import Facts, RunFacts, StepFacts, facts_of
 from mogplex_ci.report.log import Log
+from mogplex_ci.run.many import result_of_fleet
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.step.recorder import reports_for
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop
 from tests.github_log import GitHubLog, read_log
 
 STARTED_AT = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
@@ -113,7 +116,9 @@ def timeline(*items: dict[str, Any]) -> Timeline:
 
 def result(kind: Result = Result.SUCCESS, *items: dict[str, Any], **fields: Any) -> RunResult:
     """How a step ended whose run had these events."""
-    status = kind.value if kind in (Result.SUCCESS, Result.FAILED, Result.CANCELLED) else "streaming"
+    ends = {Result.FAILED: "failed", Result.CANCELLED: "cancelled"}
+    ends |= dict.fromkeys((Result.SUCCESS, Result.REJECTED, Result.DRY_RUN), "success")
+    status = ends.get(kind, "streaming")
     known: dict[str, Any] = {
         "exit_code": 0 if kind is Result.SUCCESS else 1,
         "duration": 727.0,
@@ -204,3 +209,42 @@ def log_of_events(*items: dict[str, Any], ended: RunResult | None = None) -> Git
     """Return what GitHub shows when these events arrive together and nothing follows."""
     feed = Feed()
     return log_of(feed.arrived(*items), feed.ended(), ended=ended)
+
+
+class OneRun(NamedTuple):
+    """A run of a step: what was told of it, its end, and the inputs of its task."""
+
+    ended: RunResult
+    updates: Iterable[Update] = ()
+    repo: str = "acme/web"
+    inputs: Mapping[str, Any] = MappingProxyType({})
+
+
+def written(folder: Path, runs: Mapping[str, OneRun]) -> tuple[str, StepFacts]:
+    """Write every report of a step into ``folder``, and return the log and the facts. Several runs have names."""
+    safe, stream, step_inputs = Sanitizer(), io.StringIO(), next(iter(runs.values())).inputs
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"}
+    env |= {"GITHUB_WORKSPACE": str(folder), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    platform, names = GitHubActions(GITHUB, env, stream), {name: safe.line("[{}]", name) for name in runs if name}
+    given = {name: inputs(output_dir=folder, **{**step_inputs, **one.inputs}) for name, one in runs.items()}
+    first, *_ = given.values()
+    log = Log(platform, safe, lambda: 0.0)
+    log.start(first)
+    if names:
+        log.begin_runs({names[name]: given[name] for name in names}, 3)
+    reports, told = [log, *reports_for(first, platform, safe)], []
+    for report in reports:
+        report.begin()
+    for number, (name, one) in enumerate(runs.items()):
+        updates, task = list(one.updates), one.inputs.get("task")
+        facts = facts_of(one.ended, safe, platform, given[name])
+        told.append(RunFacts(names.get(name), Untrusted(one.repo), task, facts, number, number + 60, of=len(runs)))
+        for report in reports:
+            for update in updates:
+                report.on(names.get(name), update)
+            report.end_run(told[-1])
+    end = facts_of(result_of_fleet([one.ended for one in runs.values()], Stop()), safe, platform, first)
+    step = StepFacts(end if names else told[0].facts, told)
+    for report in reports:
+        report.end(step)
+    return stream.getvalue(), step

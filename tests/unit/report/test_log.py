@@ -8,22 +8,15 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import UnreachableError
 from mogplex_ci.report.facts import RunFacts
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import (
-    CancelFailed,
-    Cancelling,
     EventsMissing,
     Heartbeat,
-    NextKey,
-    Polling,
-    Retrying,
     Started,
     StatusChanged,
-    Trouble,
     UnknownStatus,
     Update,
 )
@@ -32,13 +25,10 @@ from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog, read_log
 from tests.unit.report.events import (
     BRANCH,
-    PULL_REQUEST,
     RUN_ID,
     SUCCESSFUL,
-    SUCCESSFUL_BEFORE,
     Feed,
     call,
-    delivery,
     delta,
     event,
     facts,
@@ -71,48 +61,6 @@ def before_the_end(log: GitHubLog) -> list[str]:
     """The lines before the one that says how the step ended, details indented."""
     end = next(number for number, line in enumerate(log.shown) if re.match(r"[✔→✘] ", line))
     return log.shown[:end]
-
-
-def test_a_run_from_its_start_to_its_pull_request() -> None:
-    feed = Feed()
-    log = log_of(
-        *(starting(), STARTED, feed.arrived(*SUCCESSFUL[:6]), feed.arrived(*SUCCESSFUL[6:]), feed.ended()),
-        ended=result(Result.SUCCESS, *SUCCESSFUL),
-    )
-    assert log.timeline == [
-        "Task: Fix the failing login test",
-        "Starting a run on acme/web, idempotency key github-acme/web-1-build-0123456789abcdef",
-        f"Started run {RUN_ID} (pending)",
-        f"Branch: {BRANCH} (new, from main), harness: codex",
-        f"To follow the run elsewhere: {DOCKER} runs events {RUN_ID} --follow",
-        "[00:00] ● sandbox: External Mogplex run accepted",
-        "[00:14] ● sandbox: ready: Harness run started: codex (14s)",
-        f"[00:17] ● git: Synchronized {BRANCH} (3s)",
-        "[00:20]   Harness run streaming",
-        "[00:20] ● install: Installed @openai/codex (3s)",
-        "[00:20] ● agent: started",
-        "[01:05]   agent: I'll look at the failing test first.",
-        "[03:17]   Command (2m 12s)",
-        "[03:18]   agent: The test compared times of two time zones.",
-        *("│ ", "│ Fixed:", "│ - the test", "│ - the clock"),
-        "[03:20] ● agent: done after 3m 00s, 1 tool call",
-        f"[03:20] ● delivery: Pull request ready: {PULL_REQUEST}",
-        "[03:20]   finished: Harness run finished (exit code 0)",
-        "✔ Run succeeded after 12m 07s, 13 events, 31 requests",
-        f"Notice: {PULL_REQUEST}",
-        f"To look at the work: git fetch origin {BRANCH} && git switch {BRANCH}",
-        f"To read the run's events again: {DOCKER} runs events {RUN_ID}",
-    ]
-    (install,) = log.groups
-    assert install.title == "Details of install"
-    assert install.lines == ["│ logs:", "│   added 142 packages in 9s", "│ ", "│   no funding"]
-
-
-def test_the_older_vocabulary_has_details_of_its_calls() -> None:
-    log = log_of_events(*SUCCESSFUL_BEFORE)
-    _, shell = log.groups
-    assert shell.title == "[03:17]   shell: Running npm test → Tests finished (2m 12s)"
-    assert shell.lines == ["│ input.command: npm test", "│ output: Tests: 24 passed"]
 
 
 def test_the_documented_vocabulary_reads_as_well() -> None:
@@ -244,21 +192,6 @@ def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() ->
     ]
 
 
-def test_an_unfinished_call_is_not_swallowed() -> None:
-    feed = Feed()
-    log = log_of(
-        feed.arrived(event("tool_started", "Running npm test", 3, "shell")),
-        Heartbeat(run(), elapsed=190, silence=61),
-        Cancelling(run()),
-        ended=result(Result.INTERRUPTED, run=run("cancelled"), cause="stopped by SIGTERM"),
-    )
-    assert before_the_end(log)[1:] == [
-        "Still working after 3m 10s, 1m 01s since the last event (shell: Running npm test)",
-        "[00:00]   shell: Running npm test (unfinished)",
-        "Cancelling the run",
-    ]
-
-
 def test_a_late_event_does_not_turn_the_clock_back() -> None:
     log = log_of_events(*call("Bash", 10, 30), event("log", "Late", 12))
     assert [line[:7] for line in before_the_end(log)] == ["[00:00]", "[00:20]", "[00:20]"]
@@ -296,16 +229,6 @@ def test_a_failure_of_the_agent_is_never_called_done() -> None:
     ]
 
 
-def test_long_messages_are_cut_in_their_line_and_complete_in_a_group() -> None:
-    log = log_of_events(event("plan", "word " * 200), event("plan", "one\n::error::two"))
-    long, lines = log.groups
-    assert len(long.title) < 400
-    assert long.lines == ["│ " + "word " * 200]
-    assert lines.title == "[00:00]   plan: one ::error::two"
-    assert lines.lines == ["│ one", "│ ::error::two"]
-    assert levels(log) == []
-
-
 def test_a_failure_is_one_error_although_the_service_tells_it_twice() -> None:
     twice = (
         event("failed", "Harness run failed", 1, exit_code=1, failure_code="command_failed"),
@@ -335,33 +258,6 @@ def test_the_error_has_the_agents_last_line_where_that_may_tell_why(kind: Result
     assert [found.text for found in log.annotations] == [f"The run failed: {said} what the agent did last."]
 
 
-def test_a_long_error_is_one_annotation_and_complete_in_a_group() -> None:
-    failure = FAILURE | {"detail": Untrusted("one\n::error::two")}
-    log = log_of(ended=result(Result.FAILED, **failure))
-    assert [annotation.text for annotation in log.annotations] == [
-        "The run failed: one ::error::two. Read what the agent did last."
-    ]
-    assert [(group.title, group.lines) for group in log.groups] == [
-        ("The full message", ["│ one", "│ ::error::two"]),
-    ]
-
-
-def test_what_needs_attention_is_a_warning() -> None:
-    joined = Started(run(), "key-1", joined=True, owned=True, agent_ignored=True)
-    log = log_of(
-        *(starting(), joined, UnknownStatus(run("resting")), EventsMissing(run(), later_ones=True)),
-        ended=result(Result.SUCCESS, delivery(changed=False)),
-    )
-    assert levels(log) == ["warning"] * 5
-    assert [annotation.properties["title"] for annotation in log.annotations] == [
-        "Joined run",
-        "Agent",
-        "Unknown status",
-        "Events missing",
-        "No change",
-    ]
-
-
 @pytest.mark.parametrize("later_ones", [True, False])
 def test_missing_events_leave_the_pull_request_unknown(later_ones: bool) -> None:
     ended = result(Result.SUCCESS, *SUCCESSFUL[:7])
@@ -372,99 +268,19 @@ def test_missing_events_leave_the_pull_request_unknown(later_ones: bool) -> None
     assert f"Compare: {COMPARE}" in log.timeline
 
 
-def test_events_that_the_timeout_leaves_unshown_are_not_put_down_to_the_service() -> None:
-    log = log_of(EventsMissing(run(), later_ones=True, out_of_time=True), ended=result(Result.TIMEOUT))
-    assert "Warning: The timeout left no time to show the last events" in log.timeline
-    assert not any("The service lists" in line for line in log.timeline)
-
-
-def test_a_run_without_a_delivery_event_leaves_the_pull_request_unknown() -> None:
-    log = log_of(ended=result(Result.SUCCESS, *call("Bash", 0, 1)))
-    assert "Pull request and change: unknown (no event reports them)" in log.timeline
-    assert f"Compare: {COMPARE}" in log.timeline
-
-
 def test_a_failed_run_without_work_has_nothing_to_look_at() -> None:
     log = log_of(ended=result(Result.FAILED, *SUCCESSFUL[:7], **FAILURE))
     assert not [line for line in log.timeline if "Compare" in line or "look at the work" in line or "unknown" in line]
 
 
-def test_a_pause_says_what_the_run_asks() -> None:
-    words = 'Done so far.\n<<<MOGPLEX_CHECKPOINT>>>\n{"previewUrl":"https://preview.example","summary":"Is this fine?"}'
-    asked = delta(words + "\n<<<END_MOGPLEX_CHECKPOINT>>>")
-    feed = Feed()
-    ended = result(
-        Result.PAUSED,
-        *(asked, delivery(changed=True, pull_request_url=PULL_REQUEST)),
-        cause="the run is paused and waits for an answer",
-        remedy="Answer it in Mogplex; the run then goes on.",
-        detail=Untrusted("Is this fine?"),
-    )
-    question = Checkpoint(Untrusted("Is this fine?"), Untrusted("https://preview.example"))
-    paused = StatusChanged(run("awaiting_input"), 3.0, question)
-    log = log_of(feed.arrived(asked), feed.ended(), paused, paused, ended=ended)
-    assert log.timeline == [
-        "[00:00] ● agent: started",
-        "[00:00]   agent: Done so far.",
-        "The run is paused: it waits for a person's answer in Mogplex",
-        "It asks: Is this fine?",
-        "Preview: https://preview.example",
-        "→ Run paused after 12m 07s, 2 events, 31 requests",
-        f"Notice: {PULL_REQUEST}",
-        "Error: The run is paused and waits for an answer: Is this fine? Answer it in Mogplex; the run then goes on.",
-        f"To look at the work: git fetch origin {BRANCH} && git switch {BRANCH}",
-        f"To follow the run: {DOCKER} runs events {RUN_ID} --follow",
-        f"To cancel the run: {DOCKER} runs cancel {RUN_ID}",
-    ]
-    cancelled = log_of(paused, ended=result(Result.PAUSED), on_pause="cancel").timeline
-    assert cancelled[:2] == ["The run is paused: on-pause cancels it", "It asks: Is this fine?"]
-    early = log_of(paused._replace(asks=None), feed.arrived(asked), feed.ended(), ended=ended).timeline
-    assert "Preview: https://preview.example" in early, "the words that ask came after the status"
-
-
-def test_a_timeout_says_how_to_follow_the_run() -> None:
-    log = log_of(ended=result(Result.TIMEOUT, cause="the timeout passed while the run was streaming"))
-    (annotation,) = log.annotations
-    assert annotation.text.endswith(" was streaming. The run is still running; this step stopped following it.")
-    assert log.timeline[-2:] == [
-        f"To follow the run: {DOCKER} runs events {RUN_ID} --follow",
-        f"To cancel the run: {DOCKER} runs cancel {RUN_ID}",
-    ]
-
-
-def test_a_run_that_could_not_be_cancelled_is_a_warning() -> None:
-    failed = CancelFailed(run(), UnreachableError("the API did not answer"))
-    log = log_of(failed, ended=result(Result.INTERRUPTED, cause="stopped by SIGINT"))
-    expected = f"The run may go on. The API did not answer. To cancel it by hand: {DOCKER} runs cancel {RUN_ID}"
-    assert f"Warning: {expected}" in log.timeline
-
-
-def test_the_way_to_a_run_is_shown() -> None:
-    log = log_of(
-        NextKey(None, "k-g2", never_queued=False),
-        NextKey(run("failed"), "k-g3", never_queued=True),
-        NextKey(run("cancelled"), "k-g4", never_queued=False),
-        Polling("this server has no event stream"),
-        Trouble(UnreachableError("the API did not answer", detail=Untrusted("::error::x"))),
-    )
-    assert log.timeline[:5] == [
-        "The key belongs to an earlier, different request; next idempotency key: k-g2",
-        f"Run {RUN_ID} was never queued; next idempotency key: k-g3",
-        f"Run {RUN_ID} of an earlier attempt has ended (cancelled); next idempotency key: k-g4",
-        "Reading events by polling: this server has no event stream",
-        "Trouble reaching the API: The API did not answer: ::error::x",
-    ]
-    assert levels(log) == []
-
-
-@pytest.mark.parametrize(("left", "words"), [(2, "2 retries left"), (1, "1 retry left")])
-def test_a_run_that_is_started_again_has_its_reason_in_the_log(left: int, words: str) -> None:
-    log = log_of(Retrying(run("failed"), result(Result.FAILED, **FAILURE), left, 10.0), STARTED)
-    assert log.timeline[:3] == [
-        f"Run {RUN_ID}: The run failed: Tests fail",
-        f"This may be temporary: starting another run in 10s ({words})",
-        f"Started run {RUN_ID} (pending)",
-    ]
+def test_a_pause_tells_the_preview_once_and_what_on_pause_does() -> None:
+    words = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl":"https://preview.example"}<<<END_MOGPLEX_CHECKPOINT>>>'
+    ended = result(Result.PAUSED, delta(words))
+    paused = StatusChanged(run("awaiting_input"), 3.0, Checkpoint(None, Untrusted("https://preview.example")))
+    for asks in (paused.asks, None):  # the words that ask may come after the status
+        log = log_of(paused._replace(asks=asks), ended=ended, on_pause="cancel").timeline
+        assert log[0] == "The run is paused: on-pause cancels it"
+        assert log.count("Preview: https://preview.example") == 1
 
 
 @pytest.mark.parametrize(

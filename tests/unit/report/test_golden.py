@@ -1,0 +1,212 @@
+"""Log, summary and JUnit file of steps that meet everything a step can meet, as people read them.
+
+`make golden` writes the texts anew. Each case tells a run's updates, its end, and its inputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mogplex_ci.api.retry import Waiting
+from mogplex_ci.errors import Problem, UnreachableError
+from mogplex_ci.run import updates as u
+from mogplex_ci.run.agent_text import Checkpoint
+from mogplex_ci.run.result import Gate, Result, Round, RunResult
+from mogplex_ci.untrusted import Untrusted
+from tests.e2e.golden import check_golden
+from tests.unit.report.events import (
+    PULL_REQUEST,
+    SUCCESSFUL,
+    SUCCESSFUL_BEFORE,
+    Feed,
+    OneRun,
+    call,
+    delivery,
+    delta,
+    event,
+    result,
+    run,
+    starting,
+    written,
+)
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TROUBLE = UnreachableError("the API did not answer", detail=Untrusted("::error::x"))
+PASSED = Gate("change", True, "a change", "it changed 2 files")
+FAILED = Gate(
+    *("checks", False, "every check to pass", "a check failed", "Look at the check.", "CHECKS_FAILED"),
+    items=(Untrusted("test\n<b>"), Untrusted("lint"), Untrusted("docs"), Untrusted("types")),
+    links=(Untrusted("https://ci.example/1"), None, None, None),
+)
+OUTSIDE = Gate(
+    *("allowed-paths", False, "every path inside src/", "it changed a path outside", "Widen it.", "PATH_NOT_ALLOWED"),
+    items=(Untrusted(".github/x"),),
+)
+OPEN_CALLS = (event("tool_started", None, 70, "Bash"), event("tool_started", "Testing", 71, "shell", input={"a": 1}))
+ASKS = '<<<MOGPLEX_CHECKPOINT>>>{"summary":"Fine?","previewUrl":"https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
+HOSTILE = "a|b <b>x</b> @me #1 `c`\n::error::x https://evil.example [l](x) \x1b[31m"
+ATTACK = (
+    *(event("started", HOSTILE, 0, external_run_id="r"), event("plan", "word " * 200, 2, logs=HOSTILE)),
+    *(*call("Ba`sh|<b>", 3, 9, state="error"), *call("Ba`sh|<b>", 9, 10), delta(HOSTILE, 11)),
+    event("failed", HOSTILE, 12, exit_code=1, failure_code="x y", error=HOSTILE),
+)
+
+
+@dataclass
+class Case:
+    """A step with one run."""
+
+    ended: RunResult
+    events: tuple[dict[str, Any], ...] = ()
+    started: dict[str, bool] | None = field(default_factory=dict)
+    """How the start call was answered; None when it was not sent."""
+    later: tuple[u.Update, ...] = ()
+    inputs: dict[str, Any] = field(default_factory=dict)
+
+    def run(self) -> OneRun:
+        """Return the run with its updates, as a step makes them."""
+        if self.started is None:
+            return OneRun(self.ended, inputs=self.inputs)
+        feed, how = Feed(), {"joined": False, "owned": True} | self.started
+        updates = (
+            *(starting(), Waiting(TROUBLE, 3.0), u.Started(self.ended.run or run(), "key-1", **how)),
+            *(feed.arrived(*self.events[:6]), feed.quiet(), u.Heartbeat(run("pending"), 190, 61)),
+            *(feed.arrived(*self.events[6:]), *self.later, feed.ended()),
+        )
+        return OneRun(self.ended, updates, inputs=self.inputs)
+
+
+CASES = {
+    "success": Case(
+        result(Result.SUCCESS, *SUCCESSFUL, run=run("success", terminalCommitSha=COMMIT), gates=(PASSED,)),
+        SUCCESSFUL,
+        later=(u.ChecksAwaited(COMMIT, 1, 2, (Untrusted("lint"),)), u.ChecksAwaited(COMMIT, 2, 2, ())),
+    ),
+    "joined": Case(
+        result(Result.SUCCESS, *SUCCESSFUL_BEFORE, joined=True, artifact=Untrusted("-" * 60_000)),
+        SUCCESSFUL_BEFORE,
+        started={"joined": True},
+        later=(u.Polling("this server has no event stream"), u.Trouble(TROUBLE), u.Recovered(61.0)),
+        inputs={"base_url": "https://mogplex.acme.example/", "task": "nightly"},
+    ),
+    "same key": Case(
+        result(
+            Result.TIMEOUT, *OPEN_CALLS, cause="the timeout passed while the run was streaming", error_code="TIMEOUT"
+        ),
+        OPEN_CALLS,
+        started={"joined": True, "unexpected": True, "agent_ignored": True},
+        later=(
+            *(u.UnknownStatus(run("dreaming")), u.EventsMissing(run(), later_ones=True)),
+            *(u.EventsMissing(run(), False), u.EventsMissing(run(), False, out_of_time=True)),
+        ),
+    ),
+    "another run": Case(
+        result(Result.SUCCESS, *call("Bash", 0, 1)),
+        OPEN_CALLS,
+        later=(
+            u.NextKey(None, "k-g2", never_queued=False),
+            u.NextKey(run("failed"), "k-g3", never_queued=True),
+            u.NextKey(run("cancelled"), "k-g4", never_queued=False),
+            *(
+                u.Retrying(run("failed"), result(Result.FAILED, cause="it broke", detail=Untrusted("x")), left, 10.0)
+                for left in (2, 1)
+            ),
+            u.Started(run("success"), "key-2", joined=False, owned=True),
+        ),
+    ),
+    "followed": Case(
+        result(
+            Result.PAUSED,
+            *(delta(f"Done so far.\n{ASKS}"), delivery(changed=True, pull_request_url=PULL_REQUEST)),
+            cause="the run is paused and waits for an answer",
+            remedy="Answer it in Mogplex; the run then goes on.",
+            detail=Untrusted("Fine?"),
+            error_code="PAUSED",
+        ),
+        (delta(f"Done so far.\n{ASKS}"),),
+        started={"joined": True, "followed": True},
+        later=(
+            *(
+                u.StatusChanged(
+                    run("awaiting_input"), 3, Checkpoint(Untrusted("Fine?"), Untrusted("https://p.example"))
+                ),
+            )
+            * 2,
+        ),
+    ),
+    "repaired": Case(
+        result(
+            Result.REJECTED,
+            *SUCCESSFUL,
+            gates=(PASSED, FAILED),
+            rounds=(
+                Round("r1", COMMIT, (PASSED, OUTSIDE)),
+                Round("r2", None, (PASSED, FAILED), ended="the same faults came twice"),
+            ),
+            cause="a check failed",
+            remedy="Look at the check.",
+            error_code="CHECKS_FAILED",
+        ),
+        SUCCESSFUL,
+        later=(
+            *(u.GateJudged(PASSED), u.GateJudged(OUTSIDE), u.NextRound(2, 3, (OUTSIDE,))),
+            *(u.Started(run(), "key-r2", joined=False, owned=True), u.GateJudged(PASSED), u.GateJudged(FAILED)),
+        ),
+    ),
+    "hostile": Case(
+        result(
+            Result.FAILED,
+            *ATTACK,
+            cause="the run failed",
+            remedy="Read it.",
+            detail=Untrusted(HOSTILE),
+            error_code="RUN_FAILED",
+        ),
+        ATTACK,
+        inputs={"prompt": HOSTILE},
+    ),
+    "interrupted": Case(
+        result(Result.INTERRUPTED, *OPEN_CALLS, cause="stopped by SIGTERM", exit_code=143, error_code="INTERRUPTED"),
+        OPEN_CALLS,
+        later=(
+            *(u.Cancelling(None), u.Cancelling(run()), u.CancelAnswered("cancelled", already_terminal=False)),
+            *(u.CancelAnswered("success", already_terminal=True), u.CancelFailed(run(), TROUBLE)),
+        ),
+    ),
+    "unchanged": Case(result(Result.SUCCESS, delivery(changed=False)), (delivery(changed=False),)),
+    "dry run": Case(result(Result.DRY_RUN, *SUCCESSFUL, exit_code=0), SUCCESSFUL, inputs={"dry_run": True}),
+    "skipped": Case(
+        result(Result.SKIPPED, run=None, repo=None, key="", exit_code=0, remedy="There is no api-key."), started=None
+    ),
+    "wrong inputs": Case(
+        result(
+            Result.ERROR,
+            cause="wrong inputs: wait, prompt",
+            run=None,
+            repo=None,
+            key="",
+            error_code="USAGE",
+            problems=(
+                Problem("wait", "is no boolean", "Use true or false.", Untrusted("<b>")),
+                Problem("prompt", "is missing", "Set it."),
+            ),
+        ),
+        started=None,
+    ),
+}
+
+
+NAMES = ("success", "repaired", "same key", "interrupted", "unchanged")
+STEPS = {name: {"": case.run()} for name, case in CASES.items()} | {"several runs": {n: CASES[n].run() for n in NAMES}}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
+    log, _ = written(tmp_path.resolve(), STEPS[name])
+    files = [(tmp_path / file).read_text(encoding="utf-8") for file in ("summary.md", "junit.xml")]
+    text = "======== log\n{}======== summary\n{}======== junit\n{}".format(log, *files)
+    check_golden(f"reports/{name.replace(' ', '-')}.txt", text)
