@@ -104,6 +104,7 @@ def _plain(value: object) -> object:
         return value.text
     if isinstance(value, Exception):
         return {"type": type(value).__name__, "cause": str(value)}
-    if hasattr(value, "_asdict"):
-        return {name: _plain(part) for name, part in value._asdict().items()}
-    return [_plain(part) for part in value] if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    parts, names = [_plain(part) for part in value], getattr(value, "_fields", None)
+    return dict(zip(names, parts, strict=True)) if names else parts
