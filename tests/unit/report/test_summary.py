@@ -8,7 +8,6 @@ from mogplex_ci.report.summary import LIMIT, summary_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from tests.unit.report.events import (
-    BRANCH,
     PULL_REQUEST,
     RUN_ID,
     SUCCESSFUL,
@@ -18,9 +17,6 @@ from tests.unit.report.events import (
     facts,
     result,
 )
-
-BRANCH_LINK = f"[<code>{BRANCH}</code>](https://github.com/acme/web/tree/{BRANCH})"
-COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
 
 
 def summary(ended: RunResult, *, limit: int = LIMIT, **fields: str) -> str:
