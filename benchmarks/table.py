@@ -45,7 +45,7 @@ class Row:
         """The row of the table."""
         reference = f"{self.reference} {_shown(self.reference_values, self.unit)}" if self.reference_values else "–"
         ratio = f"{self.ratio:.2f}" if self.ratio is not None else "–"
-        limits = [f"{self.limit:g} {self.unit}"] if self.limit is not None else []
+        limits = [f"{self.limit:g} {self.unit}".rstrip()] if self.limit is not None else []
         limits += [f"ratio {self.ratio_limit:g}"] if self.ratio_limit is not None else []
         mark = {True: " ✔", False: " ✘", None: ""}[self.kept]
         limit = f"{', '.join(limits) or '–'}{mark}"
@@ -54,10 +54,14 @@ class Row:
 
 def markdown(rows: Sequence[Row]) -> str:
     """The whole table: medians, with the spread from lowest to highest behind them."""
-    head = "| what | run-action | reference | ratio | limit |\n| --- | --- | --- | --- | --- |"
+    head = "| figure | run-action | reference | ratio | limit |\n| --- | --- | --- | --- | --- |"
     return "\n".join([head, *(row.markdown() for row in rows)])
 
 
 def _shown(values: Sequence[float], unit: str) -> str:
-    median = f"{statistics.median(values):.3g} {unit}"
-    return median if len(values) == 1 else f"{median} ({min(values):.3g}–{max(values):.3g})"
+    median = f"{_number(statistics.median(values))} {unit}".rstrip()
+    return median if len(values) == 1 else f"{median} ({_number(min(values))}–{_number(max(values))})"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
