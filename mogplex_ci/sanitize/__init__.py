@@ -5,21 +5,17 @@ secrets by their value, by their format (``formats``) and by the name in front o
 """
 
 from mogplex_ci.sanitize.redactor import secrets_of
-from mogplex_ci.sanitize.sanitizer import (
-    BLOCK_LIMIT,
-    PREFIX,
+from mogplex_ci.sanitize.safe_text import (
     CleanText,
     Markdown,
-    Part,
     SafeText,
-    Sanitizer,
-    Value,
     clock,
     count,
     duration,
     take_out_invisible,
     timestamp,
 )
+from mogplex_ci.sanitize.sanitizer import BLOCK_LIMIT, PREFIX, Part, Sanitizer, Value
 
 __all__ = [
     "BLOCK_LIMIT",

@@ -6,10 +6,12 @@ import base64
 import binascii
 import re
 from bisect import bisect
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Final
 from urllib.parse import unquote
+
+from mogplex_ci.sanitize.formats import compiled
 
 _ESCAPE: Final = (
     r"(\\\\{0,63}(?:u(?!00[89])[0-9A-Fa-f]{4}|[nrtbf]|\W)|\\\\{1,63}"
@@ -61,7 +63,7 @@ class Decoded:
 
 def unescaped(text: str) -> Decoded:
     """Return the lines of ``text`` that hold escapes, without these."""
-    decoded, split = Decoded(), _compiled(_ESCAPE).split
+    decoded, split = Decoded(), compiled(_ESCAPE).split
     for line in text.splitlines(keepends=True):
         written = split(line)
         read = written[:] if len(written) > 1 else [""]
@@ -89,7 +91,7 @@ def _character(escape: str) -> str:
 def from_base64(text: str) -> Decoded:
     """Return the texts that ``text`` holds in base64; lines of whole groups of four belong together."""
     decoded = Decoded()
-    for number, part in enumerate(_compiled(_BASE64).split(text)):
+    for number, part in enumerate(compiled(_BASE64).split(text)):
         if number % 2 == 0:
             decoded.add([part], ["\n"])
             continue
@@ -108,9 +110,3 @@ def _from_base64(line: str) -> str:
     except (binascii.Error, UnicodeDecodeError):
         return ""
     return text if re.sub(r"[\n\r\t]", "", text).isprintable() else ""
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compile on first use: importing the package stays fast."""
-    return re.compile(pattern, re.ASCII)

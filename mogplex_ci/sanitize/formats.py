@@ -80,7 +80,7 @@ def _find(text: str, prefix: str, format_: Format) -> Iterator[tuple[int, int]]:
     before, begin = int(format_.before or 0), re.escape(prefix)
     if prefix[0].isalnum() and not before:
         begin += f"(?<![A-Za-z0-9]{begin})"  # behind the prefix: an expression that begins with letters is found fast
-    for match in _compiled(f"{begin}(?:{format_.pattern})").finditer(text):
+    for match in compiled(f"{begin}(?:{format_.pattern})").finditer(text):
         start = word_start(text, match.start(), before, "-+/=~.")
         yield match.span(match.lastindex) if match.lastindex else (start, match.end())
 
@@ -94,12 +94,12 @@ def word_start(text: str, at: int, most: int, punctuation: str) -> int:
 
 def _private_keys(text: str) -> Iterator[tuple[int, int]]:
     """Return where private keys stand (RFC 7468, RFC 9580), complete or cut."""
-    for begin in _compiled(_KEY_BEGIN).finditer(text):
-        edge = _compiled(_KEY_EDGE).search(text, begin.end())
+    for begin in compiled(_KEY_BEGIN).finditer(text):
+        edge = compiled(_KEY_EDGE).search(text, begin.end())
         inside = (begin.end(), edge.start() if edge else len(text))
-        if edge and edge[0].startswith("KEY") and _compiled(_LOOKS_LIKE_BODY).search(text, *inside):
+        if edge and edge[0].startswith("KEY") and compiled(_LOOKS_LIKE_BODY).search(text, *inside):
             yield begin.start(), edge.end()
-        elif body := _compiled(_KEY_BODY).match(text, *inside):
+        elif body := compiled(_KEY_BODY).match(text, *inside):
             yield begin.start(), body.end()
 
 
@@ -110,6 +110,6 @@ def _prefixes() -> list[tuple[str, frozenset[tuple[str, str]], Format]]:
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str) -> re.Pattern[str]:
     """Compile on first use: importing the package stays fast."""
     return re.compile(pattern, re.ASCII)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
-from mogplex_ci.sanitize.formats import word_start
+from mogplex_ci.sanitize.formats import compiled, word_start
 
 _NAME = (
     r"(?P<name>pass(?:word|wd|phrase|code)|(?<=[_-])(?:pass|pat|auth)|(?<=\")auth(?=\")|pwd|(?<![a-z])psw|secret"
@@ -106,7 +105,7 @@ _COOKIE = (
 )
 
 _STAND_IN = (
-    r"\$[\w({]|\{|\(|%(?:[({sdvr]|\w{1,60}%)|#\{|<[\w .-]{0,60}>?\Z|[a-z]{1,20} +[{$%<]"  # filled in
+    r"(?i)\$[\w({]|\{|\(|%(?:[({sdvr]|\w{1,60}%)|#\{|<[\w .-]{0,60}>?\Z|[a-z]{1,20} +[{$%<]"  # filled in
     r"|\W{0,4}\*\*\*|\*+\Z|\[?redacted|x{3,}\Z|\.{3}|…"  # left out
     r"|[a-z_ -]{0,80}(?:token|key|passw(?:or)?d|secret|here|credentials?)(?: \W+)?\Z"  # the name again
     r"|arn:aws|id=|(?:#|0x)[0-9a-f]{3,8},?\Z|--[a-z][a-z-]*\Z|(?:\.{0,2}|~)/[\w.@-]{0,30}(?:/[\w.@-]{0,30})*\Z"
@@ -121,37 +120,37 @@ _STAND_IN = (
 _MEMBER = r"[a-z_]\w{0,30}(?:(?:\.|::|->|\?\.)[a-z_]\w{0,30})+"
 _OTHER_TEXT = r"[,)\]`]|\s+(?:[+%.&|?<>=!:-]|and |or )|(?-i:[A-Z])[a-z']*(?: [\w'()-]+,?)+[.:!?]\Z"
 """Text behind a quote that ended another text, and a sentence."""
-_SURE = r"(?s:...)"
-_TEXT = rf"(?!{_OTHER_TEXT}){_SURE}"
-_NO_NUMBER = r"(?:\d[_.]*){1,9}\Z|0x.{0,16}\Z|\w*token\w*\Z"
-_LIKELY_PASSWORD = rf"(?=\D*+\d)(?!{_OTHER_TEXT}|{_MEMBER}\Z)[^;,\"'`(){{}}\\]{{4,}}+\Z"
-_LIKELY = rf"(?!{_NO_NUMBER}|.{{0,5}}\Z){_LIKELY_PASSWORD}"
-_PASSWORD_WORD = rf"(?-i:(?!\w*pass)[a-z]{{6,}}+\Z)|{_LIKELY_PASSWORD}"
+_SURE = r"(?s)..."
+_TEXT = rf"(?is)(?!{_OTHER_TEXT})..."
+_OPAQUE = rf"(?=\D*+\d)(?!{_OTHER_TEXT}|{_MEMBER}\Z)[^;,\"'`(){{}}\\]{{4,}}+\Z"
+_LIKELY = rf"(?i)(?!.{{0,5}}\Z|(?:\d[_.]*){{1,9}}\Z|0x.{{0,16}}\Z|\w*token\w*\Z){_OPAQUE}"
+_LIKELY_PASSWORD = rf"(?i){_OPAQUE}"
+_PASSWORD_WORD = rf"(?i)(?-i:(?!\w*pass)[a-z]{{6,}}+\Z)|{_OPAQUE}"
 """How a secret looks where any value is one, where it may also be a message, and where it may be a name or a number."""
 
 
 def find(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` values stand that their names call secret."""
-    lower, named, done = _lower(text), _compiled(_NAMED, re.ASCII), 0
+    lower, named, done = _lower(text), compiled(_NAMED), 0
     for at in _name_starts(lower):
         if at >= done and (found := named.match(lower, at)) and (place := _secret(text, found)):
             yield place
             done = place[1]
     for mark, pattern in COMMANDS.items():
-        for match in _compiled(pattern).finditer(text) if mark in lower else ():
-            group = match.lastgroup or ""
-            if _is_secret(match[group], _LIKELY_PASSWORD if group == "likely" else _SURE):
-                yield match.span(group)
-    for header in _compiled(_COOKIES).finditer(text) if "cookie" in lower else ():
-        for pair in _compiled(_COOKIE).finditer(text, *header.span("pairs")):
-            if _is_secret(pair["value"], _SURE):
+        for match in compiled(pattern).finditer(lower) if mark in lower else ():
+            start, end = match.span(match.lastgroup or 0)
+            if _is_secret(text[start:end], _LIKELY_PASSWORD if match.lastgroup == "likely" else _SURE):
+                yield start, end
+    for header in compiled(_COOKIES).finditer(lower) if "cookie" in lower else ():
+        for pair in compiled(_COOKIE).finditer(lower, *header.span("pairs")):
+            if _is_secret(text[slice(*pair.span("value"))], _SURE):
                 yield pair.span("value")
 
 
 def is_secret_name(name: str) -> bool:
     """Whether ``name``, the key of an object, calls its value a secret."""
     lower = _lower(name[-100:])
-    ends = (_compiled(_NAME, re.ASCII).fullmatch(lower, at) for at in _name_starts(lower))
+    ends = (compiled(_NAME).fullmatch(lower, at) for at in _name_starts(lower))
     return any(end and _opens(lower, end) for end in ends)
 
 
@@ -170,7 +169,7 @@ def _opens(lower: str, name: re.Match[str]) -> bool:
         return True
     before = lower[max(name.start() - 20, 0) : name.start()]
     words = before[:-1] if before.endswith(("_", ".", "-", " ")) else before
-    return words.endswith(_OPENING_KEYS) or bool(before.endswith("-") and _compiled(_HEADER).search(before))
+    return words.endswith(_OPENING_KEYS) or bool(before.endswith("-") and compiled(_HEADER).search(before))
 
 
 def occurrences(part: str, text: str) -> Iterator[int]:
@@ -197,9 +196,9 @@ def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
     if not expected or not _is_secret(text[here:end], expected):
         return None
     if written == "block":
-        rest = _compiled(_BLOCK).match(text, found.start("indent"))
+        rest = compiled(_BLOCK).match(text, found.start("indent"))
     else:
-        rest = _compiled(f"{_CHARS[written]}*+").match(text, end)
+        rest = compiled(f"{_CHARS[written]}*+").match(text, end)
     return here, rest.end() if rest else end
 
 
@@ -241,14 +240,8 @@ def _is_secret(value: str, expected: str) -> bool:
     value = value[:300]
     if expected not in (_SURE, _TEXT):
         value = value.rstrip(".:!?*")
-    return bool(_compiled(expected).match(value)) and not _compiled(_STAND_IN).match(value)
+    return bool(compiled(expected).match(value)) and not compiled(_STAND_IN).match(value)
 
 
 def _is_password(name: str) -> bool:
     return "pass" in name or "pwd" in name or "psw" in name
-
-
-@cache
-def _compiled(pattern: str, flags: int = re.ASCII | re.IGNORECASE) -> re.Pattern[str]:
-    """Compile on first use: importing the package stays fast."""
-    return re.compile(pattern, flags)

@@ -6,12 +6,12 @@ import base64
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Final
 from urllib.parse import quote_plus, unquote
 
 from mogplex_ci.sanitize import formats, names
 from mogplex_ci.sanitize.encodings import Decoded, from_base64, unescaped
+from mogplex_ci.sanitize.formats import compiled
 
 MASK: Final = "***"
 
@@ -48,20 +48,20 @@ def secrets_of(env: Mapping[str, str]) -> set[str]:
     These are the values of variables whose names speak of secrets, and passwords in URLs. A path is none, and neither
     is the job's repository, branch or host, which may stand in a variable such as ``SONAR_TOKEN_KEY`` too.
     """
-    public = {value.casefold() for name, value in env.items() if _compiled(_PUBLIC_NAME).search(name.upper())}
+    public = {value.casefold() for name, value in env.items() if compiled(_PUBLIC_NAME).search(name.upper())}
     public |= {part for value in public for part in re.split(r"://|/", value)}
     found = set()
     for name, value in env.items():
-        if _compiled(_TELLING_NAME).search(name.upper()) and not _compiled(_HARMLESS_NAME).search(name.upper()):
+        if compiled(_TELLING_NAME).search(name.upper()) and not compiled(_HARMLESS_NAME).search(name.upper()):
             found.add(value)
-        if "@" in value and (match := _compiled(_CREDENTIAL_URL).match(value)):
+        if "@" in value and (match := compiled(_CREDENTIAL_URL).match(value)):
             found.update((match[1], unquote(match[1])))
     return {
         value
         for value in found
         if len(value.strip()) >= _SHORTEST_VARIABLE
         and value.casefold() not in public
-        and not (value.startswith("/") and _compiled(_PATH).fullmatch(value))
+        and not (value.startswith("/") and compiled(_PATH).fullmatch(value))
     }
 
 
@@ -156,9 +156,3 @@ def _masked(texts: Sequence[str], spans: list[tuple[int, int]]) -> Iterator[str]
             pending.popleft()
         yield "".join([*parts, text[here - offset :]])
         offset = end + 1
-
-
-@cache
-def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """Compile on first use: importing the package stays fast."""
-    return re.compile(pattern, flags)

@@ -1,7 +1,4 @@
-"""The types of text that may leave the program, and ``Sanitizer``, which makes them of untrusted values.
-
-The types are subclasses of ``str`` that only this package constructs: ``SafeText("x")`` fails type checking and raises.
-"""
+"""``Sanitizer``, which makes text of untrusted values that may leave the program."""
 
 from __future__ import annotations
 
@@ -9,14 +6,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from functools import cache
 from itertools import islice
-from typing import Final, LiteralString, NamedTuple, Never, Self, TypeAlias, TypeGuard
+from typing import Final, LiteralString, NamedTuple, TypeAlias, TypeGuard
 
-from mogplex_ci.durations import format_clock, format_duration
 from mogplex_ci.sanitize import names
+from mogplex_ci.sanitize.formats import compiled
 from mogplex_ci.sanitize.redactor import MASK, Redactor
+from mogplex_ci.sanitize.safe_text import CleanText, Markdown, SafeText, break_markers, escaped, show_controls
 from mogplex_ci.untrusted import Untrusted
 
 PREFIX: Final = "│\xa0"
@@ -42,113 +38,13 @@ _URL = rf"https://[A-Za-z0-9.-]{{1,253}}(?::{_PORT})?(?:[/?#][A-Za-z0-9._~%&+,=:
 _REPO = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}"
 _KEY = r"[A-Za-z0-9][A-Za-z0-9 ._/:@+=,-]{0,199}"
 _PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
-_MARKUP = (
-    r"(?<=@)(?=\S)|(?<=#)(?=\d)|(?<=GH-)(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)"  # what GitHub makes links of
-    r"|[`*~\[\]<|$]|\\(?=[!-/:-@\[-`{-~]|\Z)|&(?=[#\w])"
-    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # inside a word it means nothing
-    r"|#(?=#*\Z)|\A(?:[>#+=:-]|\d{1,9}[.)](?!\S))"  # the end of a heading; the start of a line
-)
-"""Places in a text, and characters at the end of a match, where markdown may obey."""
 _NOT_IN_DIAGRAMS = r"[^\w .,/()=+@'-]+"
 """Characters that mermaid may take for syntax, and more."""
 
-_LINE_BREAKS = "\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]"
-_TERMINAL = (
-    r"section_(?:start|end):\d+:[\w.-]+(?:\[[a-z=,_]*\])?\r\x1b\[0K"  # GitLab's folds
-    r"|\x1b[\]PX^_][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # OSC (titles, links), DCS, SOS, PM, APC, when they end
-    r"|\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
-    r"|\x1b[ -/]*[0-Z\\`-~]"  # the short ones: character sets, reset
-    r"|\x9d[^\x07\x1b\x9c\x9d\n]*(?:\x07|\x1b\\|\x9c)|\x9b[0-?]*[ -/]*[@-~]"  # OSC and CSI in one 8-bit control
-)
-"""ECMA-48 sequences. Every run stops where the next sequence may start, so that a search takes linear time."""
-
-_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
-_INVISIBLE = (
-    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff0-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
-"""Unicode's default-ignorable and bidi characters: readers do not see them, and parsers may skip them."""
-_STRANGE = f"[{_CONTROLS}{_INVISIBLE}\u2028\u2029]"
-_UNPRINTABLE = f"[{_CONTROLS}{_INVISIBLE}]"
-_EMOJI = (
-    "[\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55\u3030\u303d"
-    "\u3297\u3299\U0001f000-\U0001faff]"
-)
-_IGNORED = r"[^\x00-\x7f]*+"
-_MARKERS = rf"#(?={_IGNORED}#{_IGNORED}(?:\[|{_IGNORED.join('vso')}|{_IGNORED.join('teamcity')}))"
-"""Azure's agent looks for ``##vso[`` and ``##[`` by culture, which skips about a thousand code points: U+0489 and other
-combining marks, U+0600, U+0640, … Which ones depends on its version of ICU: here every non-ASCII character is skipped.
-"""
 _GITLAB_TIME = rb"[^\n]{4}-[^\n]{2}-[^\n]{2}T[^\n]{2}:[^\n]{12}Z"
 """GitLab takes the first 32 bytes of a line for a time stamp, and drops them, when bytes 4, 7, 10, 13 and 26 are these,
 even behind the time stamp that the runner has put there. A byte of ours among the five prevents that.
 """
-
-
-class _Text(str):
-    __slots__ = ()
-
-    def __new__(cls, _never: Never) -> Self:
-        raise TypeError(f"only mogplex_ci.sanitize makes {cls.__name__}")
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, _memo: object) -> Self:
-        return self
-
-
-class CleanText(_Text):
-    """Redacted, bounded text with visible controls; may have several lines.
-
-    For files whose format quotes or escapes it: JSON, HTML. Not for a job log.
-    """
-
-    __slots__ = ()
-
-    def padded(self, width: int) -> Self:
-        """Return the text with spaces on the right up to ``width`` characters."""
-        return str.__new__(type(self), self.ljust(width))
-
-
-class SafeText(CleanText):
-    """Clean text on one line that no CI system takes for a command: it begins with a character of our own.
-
-    The only type that a platform prints.
-    """
-
-    __slots__ = ()
-
-
-class Markdown(_Text):
-    """Markdown whose markup is ours: text of others in it shows every character and is no link, mention or HTML."""
-
-    __slots__ = ()
-
-    @classmethod
-    def of(cls, template: LiteralString, *parts: Markdown | SafeText | int) -> Markdown:
-        """Return ``template`` with ``parts`` filled into its ``{}``; without parts, as it is.
-
-        ``SafeText`` is escaped; ``Markdown`` and numbers go in as they are.
-        """
-        values = (_escaped(part) if isinstance(part, SafeText) else part for part in parts)
-        return str.__new__(cls, template.format(*values) if parts else template)
-
-    @classmethod
-    def joined(cls, separator: LiteralString, parts: Iterable[Markdown]) -> Markdown:
-        """Return ``parts`` as one text with ``separator`` between them."""
-        return str.__new__(cls, separator.join(parts))
-
-    @classmethod
-    def code(cls, text: CleanText) -> Markdown:
-        """Return ``text`` as inline code that may stand anywhere in markdown, in a table's cell and in HTML too.
-
-        Line breaks become spaces. The ``code`` element keeps GitHub's second pass from making links of mentions,
-        issue numbers and commits.
-        """
-        return str.__new__(cls, f"<code>{_escaped(text)}</code>")
-
-
 Value: TypeAlias = Untrusted | str | int | float
 """A value that is cleaned before it is shown."""
 Part: TypeAlias = LiteralString | Untrusted | CleanText | int | None
@@ -228,7 +124,7 @@ class Sanitizer:
         for line in self.clean(value, limit=limit).split("\n"):
             text = line.lstrip(" \t")
             indent = len(line[: len(line) - len(text)].expandtabs(4))
-            lines.append(f"> {'&nbsp;' * min(indent, 40)}{_escaped(text)}<br>" if text else ">")
+            lines.append(f"> {'&nbsp;' * min(indent, 40)}{escaped(text)}<br>" if text else ">")
         return str.__new__(Markdown, "\n".join(lines))
 
     def link(self, url: Untrusted | str | None, label: Markdown | None = None) -> Markdown | None:
@@ -239,7 +135,7 @@ class Sanitizer:
     def diagram_label(self, value: Value, *, limit: int = 48) -> Markdown:
         """Return ``value`` as a label for a mermaid diagram: letters, digits and signs that are no syntax there."""
         text = self.clean(value, limit=limit)
-        return str.__new__(Markdown, _compiled(_NOT_IN_DIAGRAMS, re.UNICODE).sub(" ", text).strip() or "…")
+        return str.__new__(Markdown, re.sub(_NOT_IN_DIAGRAMS, " ", text).strip() or "…")
 
     def data(self, value: Untrusted) -> object:
         """Return a JSON value like ``value``, every key and string in it clean, cut where it is too large or deep.
@@ -300,7 +196,7 @@ class Sanitizer:
 
     def _matching(self, value: Untrusted | str | None, pattern: str) -> SafeText | None:
         text = value._value if isinstance(value, Untrusted) else value
-        if not isinstance(text, str) or not _compiled(pattern).fullmatch(text):
+        if not isinstance(text, str) or not compiled(pattern).fullmatch(text):
             return None
         if self._redactor.redact(text) != text or _has_gitlab_time(text):
             return None
@@ -308,7 +204,7 @@ class Sanitizer:
 
     def _own_line(self, text: str) -> SafeText:
         """Return ``text``, which begins with a character of ours, as one line."""
-        if not text or _compiled(_BAD_START).match(text):
+        if not text or compiled(_BAD_START).match(text):
             raise ValueError("a line begins with a character of ours that begins no marker")
         text = break_markers(self._redactor.redact(show_controls(text)).replace("\n", " "))
         return str.__new__(SafeText, PREFIX + text if _has_gitlab_time(text) else text)
@@ -490,106 +386,5 @@ def _start(text: str, limit: int) -> str:
     return text[:limit].rstrip("\u200d")
 
 
-def duration(seconds: float) -> SafeText:
-    """Return ``seconds`` for a person: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
-    return str.__new__(SafeText, format_duration(_bounded(seconds)))
-
-
-def clock(seconds: float) -> SafeText:
-    """Return a time since some start as a clock shows it: ``00:04``, ``12:30``, ``1:02:03``."""
-    return str.__new__(SafeText, format_clock(_bounded(seconds)))
-
-
-def count(number: int, noun: LiteralString) -> SafeText:
-    """Return ``1 event``, ``2 events``, ``1,200 events``."""
-    return str.__new__(SafeText, f"{number:,} {noun}" + ("" if number == 1 else "s"))
-
-
-def timestamp(time: datetime | None) -> SafeText:
-    """Return ``time`` in UTC with milliseconds, 24 characters; ``unknown`` for None and where UTC has no such year."""
-    try:
-        text = "unknown" if time is None else time.astimezone(UTC).isoformat(timespec="milliseconds")
-    except OverflowError:
-        text = "unknown"
-    return str.__new__(SafeText, text.replace("+00:00", "Z"))
-
-
-def show_controls(text: str) -> str:
-    """Return ``text`` with controls made visible, and terminal sequences and invisible characters dropped.
-
-    Line feeds are its only line breaks, tabs its only other control.
-    """
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
-        return text  # most text, told apart in a quarter of the time
-    if not _compiled(_STRANGE).search(text):
-        return text
-    text = _compiled(_LINE_BREAKS).sub("\n", _compiled(_TERMINAL).sub("", text))
-    return _compiled(f"[{_INVISIBLE}]").sub(_shown, text).translate(_pictures())
-
-
-def take_out_invisible(text: str) -> tuple[str, list[str]]:
-    """Return ``text`` without what readers do not see, and what that was. Line feeds are its only line breaks."""
-    taken: list[str] = []
-
-    def take(match: re.Match[str]) -> str:
-        taken.append(match[0])
-        return ""
-
-    text = _compiled(_LINE_BREAKS).sub("\n", _compiled(_TERMINAL).sub(take, text))
-    return _compiled(_UNPRINTABLE).sub(take, text), taken
-
-
-def break_markers(text: str) -> str:
-    """Return ``text`` in which ``##[``, ``##vso`` and ``##teamcity`` no longer stand anywhere.
-
-    The space is visible on purpose: what compares by culture ignores invisible characters.
-    """
-    return _compiled(_MARKERS, re.IGNORECASE).sub("# ", text) if "#" in text else text
-
-
-def _bounded(seconds: float) -> float:
-    """Return ``seconds`` between 0 and a million hours; NaN is 0."""
-    return min(max(0.0, seconds), 3.6e9)
-
-
-def _escaped(text: str) -> str:
-    """Return ``text`` on one line with its markup as character references, which markdown takes for plain characters.
-
-    Addresses, mentions and issues are found after references are decoded: a ``wbr``, which only allows a line break,
-    keeps their parts apart.
-    """
-    return _compiled(_MARKUP).sub(_reference, text.replace("\n", " "))
-
-
-def _reference(match: re.Match[str]) -> str:
-    return f"{match[0][:-1]}&#{ord(match[0][-1])};" if match[0] else "<wbr>"
-
-
 def _has_gitlab_time(text: str) -> bool:
     return re.match(_GITLAB_TIME, text[:27].encode()) is not None
-
-
-def _shown(match: re.Match[str]) -> str:
-    """Return nothing for an invisible character, and a joiner inside an emoji as it is."""
-    return match[0] if _joins_emoji(match[0], match.string, match.start()) else ""
-
-
-@cache
-def _pictures() -> dict[int, str]:
-    """Return the pictures of controls, and the numbers of those without one."""
-    pictures = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"}
-    numbers = {code: f"\\u{code:04x}" for code in (*range(0x80, 0xA0), *range(0xD800, 0xE000))}
-    return pictures | {0x7F: "\u2421"} | numbers
-
-
-def _joins_emoji(char: str, text: str, at: int) -> bool:
-    emoji = _compiled(_EMOJI).match
-    if char == "\u200d" and emoji(text, at + 1):
-        return bool(emoji(text, at - 2 if text[at - 1 : at] == "\ufe0f" else at - 1))
-    return char == "\ufe0f" and bool(emoji(text, at - 1))
-
-
-@cache
-def _compiled(pattern: str, flags: re.RegexFlag = re.ASCII) -> re.Pattern[str]:
-    """Compile on first use: importing the package stays fast."""
-    return re.compile(pattern, flags)
