@@ -29,19 +29,11 @@ _BASE64: Final = r"([A-Za-z0-9+/_-]{24,}(?:[ \t\r]*\n[ \t]*[A-Za-z0-9+/_-]{2,})*
 class Decoded:
     """What a text holds, in pieces that know where they stand in it."""
 
-    def __init__(self) -> None:
-        self._written: list[str] = []
-        self._read: list[str] = []
-
-    def add(self, written: list[str], read: list[str]) -> None:
-        """Append the next pieces of the text: as they are ``written`` there, and what they are ``read`` as."""
-        self._written += written
-        self._read += read
-
-    @cached_property
-    def text(self) -> str:
+    def __init__(self, written: list[str], read: list[str]) -> None:
+        """Know the pieces as they are ``written`` in the text, and as they are ``read``."""
+        self._written, self._read = written, read
+        self.text = "".join(read)
         """All pieces, decoded."""
-        return "".join(self._read)
 
     @cached_property
     def _starts(self) -> tuple[list[int], list[int]]:
@@ -63,13 +55,14 @@ class Decoded:
 
 def unescaped(text: str) -> Decoded:
     """Return the lines of ``text`` that hold escapes, without these."""
-    decoded, split = Decoded(), compiled(_ESCAPE).split
+    written: list[str] = []
+    read: list[str] = []
     for line in text.splitlines(keepends=True):
-        written = split(line)
-        read = written[:] if len(written) > 1 else [""]
-        read[1::2] = map(_character, written[1::2])
-        decoded.add(written, read)
-    return decoded
+        parts = compiled(_ESCAPE).split(line)
+        written += parts
+        parts[1::2] = map(_character, parts[1::2])
+        read += parts if len(parts) > 1 else [""]
+    return Decoded(written, read)
 
 
 @lru_cache(1_000)
@@ -90,16 +83,19 @@ def _character(escape: str) -> str:
 
 def from_base64(text: str) -> Decoded:
     """Return the texts that ``text`` holds in base64; lines of whole groups of four belong together."""
-    decoded = Decoded()
+    written: list[str] = []
+    read: list[str] = []
     for number, part in enumerate(compiled(_BASE64).split(text)):
         if number % 2 == 0:
-            decoded.add([part], ["\n"])
+            written.append(part)
+            read.append("\n")
             continue
         lines = re.split(r"(\s+)", part)
         for line, line_break in zip(lines[::2], [*lines[1::2], ""], strict=True):
-            read = _from_base64(line)
-            decoded.add([line, line_break], [read, "" if read and len(line) % 4 == 0 else "\n"])
-    return decoded
+            decoded = _from_base64(line)
+            written += line, line_break
+            read += decoded, "" if decoded and len(line) % 4 == 0 else "\n"
+    return Decoded(written, read)
 
 
 def _from_base64(line: str) -> str:

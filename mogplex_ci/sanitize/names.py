@@ -17,6 +17,7 @@ _NAME = (
     r"|(?<!publickey)token|credentials?|authorization|key)\d{0,2}\b"
 )
 """How names of secrets end, in lower case; .NET's PublicKeyToken is none."""
+_LAST_NAME = rf"{_NAME}\Z"
 _NAME_STARTS = ("pass", "pwd", "psw", "secret", "token", "credential", "key", "auth", "pat")
 """One of them begins every match of ``_NAME``."""
 _OPENING_KEYS = (
@@ -124,15 +125,14 @@ _SURE = r"(?s)..."
 _TEXT = rf"(?is)(?!{_OTHER_TEXT})..."
 _OPAQUE = rf"(?=\D*+\d)(?!{_OTHER_TEXT}|{_MEMBER}\Z)[^;,\"'`(){{}}\\]{{4,}}+\Z"
 _LIKELY = rf"(?i)(?!.{{0,5}}\Z|(?:\d[_.]*){{1,9}}\Z|0x.{{0,16}}\Z|\w*token\w*\Z){_OPAQUE}"
-_LIKELY_PASSWORD = rf"(?i){_OPAQUE}"
-_PASSWORD_WORD = rf"(?i)(?-i:(?!\w*pass)[a-z]{{6,}}+\Z)|{_OPAQUE}"
+_LIKELY_PASSWORD = rf"(?i)(?-i:(?!\w*pass)[a-z]{{6,}}+\Z)|{_OPAQUE}"
 """How a secret looks where any value is one, where it may also be a message, and where it may be a name or a number."""
 
 
 def find(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` values stand that their names call secret."""
     lower, named, done = _lower(text), compiled(_NAMED), 0
-    for at in _name_starts(lower):
+    for at in sorted(at for start in _NAME_STARTS for at in occurrences(start, lower)):
         if at >= done and (found := named.match(lower, at)) and (place := _secret(text, found)):
             yield place
             done = place[1]
@@ -149,9 +149,8 @@ def find(text: str) -> Iterator[tuple[int, int]]:
 
 def is_secret_name(name: str) -> bool:
     """Whether ``name``, the key of an object, calls its value a secret."""
-    lower = _lower(name[-100:])
-    ends = (compiled(_NAME).fullmatch(lower, at) for at in _name_starts(lower))
-    return any(end and _opens(lower, end) for end in ends)
+    found = compiled(_LAST_NAME).search(_lower(name[-100:]))
+    return found is not None and _opens(found)
 
 
 def is_secret_value(value: str, name: str) -> bool:
@@ -159,15 +158,11 @@ def is_secret_value(value: str, name: str) -> bool:
     return _is_secret(value, _in_quotes(name.lower()))
 
 
-def _name_starts(lower: str) -> list[int]:
-    return sorted(at for start in _NAME_STARTS for at in occurrences(start, lower))
-
-
-def _opens(lower: str, name: re.Match[str]) -> bool:
-    """Whether the name in ``lower`` is no ``key``, or one that opens something."""
+def _opens(name: re.Match[str]) -> bool:
+    """Whether ``name`` is no ``key``, or one that opens something."""
     if name["name"] != "key":
         return True
-    before = lower[max(name.start() - 20, 0) : name.start()]
+    before = name.string[max(name.start() - 20, 0) : name.start()]
     words = before[:-1] if before.endswith(("_", ".", "-", " ")) else before
     return words.endswith(_OPENING_KEYS) or bool(before.endswith("-") and compiled(_HEADER).search(before))
 
@@ -187,7 +182,7 @@ def _lower(text: str) -> str:
 
 def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
     """Return the place of the secret behind the name, if one is there."""
-    if not _opens(found.string, found):
+    if not _opens(found):
         return None
     start = word_start(text, found.start(), 60, "-.")
     word, before = text[start : found.end("name")], text[max(start - 9, 0) : start]
@@ -221,9 +216,7 @@ def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
             return _SURE, "shell"
         if before.endswith(("?", "&", ";")) or name.startswith(("x-", "private-")):
             return _SURE, "code"
-        if not _is_password(name):
-            return _LIKELY, "code"
-        return (_LIKELY_PASSWORD if found["space"] else _PASSWORD_WORD), "code"
+        return (_LIKELY_PASSWORD if any(part in name for part in ("pass", "pwd", "psw")) else _LIKELY), "code"
     if before.endswith(" set ") or word == "--auth":
         return (_LIKELY if found["word"] else ""), written
     if is_flag or (found["word"] and before.endswith(("ENV ", "ARG ", "setx ", "setenv "))):
@@ -241,7 +234,3 @@ def _is_secret(value: str, expected: str) -> bool:
     if expected not in (_SURE, _TEXT):
         value = value.rstrip(".:!?*")
     return bool(compiled(expected).match(value)) and not compiled(_STAND_IN).match(value)
-
-
-def _is_password(name: str) -> bool:
-    return "pass" in name or "pwd" in name or "psw" in name

@@ -106,8 +106,8 @@ class Redactor:
                 yield from ((at, at + len(form)) for at in names.occurrences(form, text))
         squeezed = "".join(text.split())
         if hits := [needle for needle in self._needles if needle in squeezed]:
-            parts, words = re.split(r"(\s+)", text), Decoded()
-            words.add(parts, ["" if part.isspace() else part for part in parts])
+            parts = re.split(r"(\s+)", text)
+            words = Decoded(parts, ["" if part.isspace() else part for part in parts])
             for needle in hits:
                 across = len(needle) >= _SHORTEST_ACROSS_BREAKS or len(self._needles[needle]) != len(needle)
                 for at in names.occurrences(needle, squeezed):

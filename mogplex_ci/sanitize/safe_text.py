@@ -156,14 +156,9 @@ def show_controls(text: str) -> str:
 
 def take_out_invisible(text: str) -> tuple[str, list[str]]:
     """Return ``text`` without what readers do not see, and what that was. Line feeds are its only line breaks."""
-    taken: list[str] = []
-
-    def take(match: re.Match[str]) -> str:
-        taken.append(match[0])
-        return ""
-
-    text = compiled(_LINE_BREAKS).sub("\n", compiled(_TERMINAL).sub(take, text))
-    return compiled(_UNPRINTABLE).sub(take, text), taken
+    taken = compiled(_TERMINAL).findall(text)
+    text = compiled(_LINE_BREAKS).sub("\n", compiled(_TERMINAL).sub("", text))
+    return compiled(_UNPRINTABLE).sub("", text), taken + compiled(_UNPRINTABLE).findall(text)
 
 
 def break_markers(text: str) -> str:

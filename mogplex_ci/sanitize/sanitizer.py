@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, LiteralString, NamedTuple, TypeAlias, TypeGuard
+from typing import Final, LiteralString, TypeAlias, TypeGuard
 
 from mogplex_ci.sanitize import names
 from mogplex_ci.sanitize.formats import compiled
@@ -146,14 +146,7 @@ class Sanitizer:
 
     def details(self, value: Untrusted) -> CleanText:
         """Return a JSON value as text, one ``name.name: value`` a line; text of several lines stands below its name."""
-
-        def shown(texts: Sequence[str], limits: Sequence[int]) -> list[tuple[str, int]]:
-            return [
-                (show_controls(text[:limit]), max(len(text) - limit, 0))
-                for text, limit in zip(texts, limits, strict=True)
-            ]
-
-        plain = _Json(value._value, shown, BLOCK_LIMIT + self._margin).value
+        plain = _Json(value._value, _shown, BLOCK_LIMIT + self._margin).value
         return self.clean("\n".join(_lines(plain, "")))
 
     def losses(self, value: Untrusted) -> list[LiteralString]:
@@ -245,6 +238,11 @@ class Sanitizer:
         return scrubbed
 
 
+def _shown(texts: Sequence[str], limits: Sequence[int]) -> list[tuple[str, int]]:
+    """Return the starts of ``texts`` with visible controls, and how many characters are missing."""
+    return [(show_controls(text[:end]), max(len(text) - end, 0)) for text, end in zip(texts, limits, strict=True)]
+
+
 def _is_ours(part: object) -> TypeGuard[str]:
     """Whether ``part`` of a sentence is a literal, or text that is safe already."""
     return isinstance(part, SafeText) or (isinstance(part, str) and not isinstance(part, CleanText))
@@ -253,7 +251,8 @@ def _is_ours(part: object) -> TypeGuard[str]:
 class _Json:
     """A JSON value with clean texts in it, cut where it is too large or deep.
 
-    All texts are cleaned at once: a secret may span several of them.
+    All texts are cleaned at once, since a secret may span several of them: the value is walked once to collect them,
+    and a second time to put what became of them in their places.
     """
 
     def __init__(
@@ -261,42 +260,58 @@ class _Json:
     ) -> None:
         self.losses: set[LiteralString] = set()
         """Changes other than those to the text in strings."""
-        self._texts: list[str] = []
-        self._limits: list[int] = []
-        """How many characters of each text there is room for."""
-        self._room, self._nodes = room, JSON_NODES
-        shape = self._taken(value)
-        self._clean = [
-            self._mark(_cut(text, len(text), missing)) if missing else text
-            for text, missing in scrub(self._texts, self._limits)
-        ]
-        self.value = self._filled(shape)
+        texts: list[str] = []
+        limits: list[int] = []
 
-    def _taken(self, value: object, name: str = "", depth: int = 0) -> object:
-        """Return ``value`` with a ``_Place`` instead of each text, as far as there is room; ``name`` is a secret's."""
+        def collect(text: str, limit: int) -> str:
+            texts.append(text)
+            limits.append(limit)
+            return text
+
+        self._walk(value, room, collect)
+        clean = iter(scrub(texts, limits))
+        self.value = self._walk(value, room, lambda _text, _limit: self._whole(*next(clean)))
+
+    def _walk(self, value: object, room: int, take: Callable[[str, int], str]) -> object:
+        """Return ``value`` with what ``take`` makes of its texts, of which there is room for so many characters."""
+        self._room, self._nodes, self._take = room, JSON_NODES, take
+        return self._shown(value)
+
+    def _whole(self, text: str, missing: int) -> str:
+        return self._mark(_cut(text, len(text), missing)) if missing else text
+
+    def _shown(self, value: object, name: str = "", depth: int = 0) -> object:
+        """Return ``value`` as far as there is room; ``name`` is a secret's. A number that is no secret stays one."""
         self._nodes -= 1
-        if isinstance(value, str):
-            return MASK if name and names.is_secret_value(value, name) else self._place(value)
         if isinstance(value, dict | list):
             return self._entries(value, name, depth) if depth < JSON_DEPTH and self._nodes > 0 else self._mark("…")
         if isinstance(value, bool) or value is None:
             return value
-        return self._place(_number(value), value) if isinstance(value, int | float) else self._place(str(value))
+        if not isinstance(value, int | float):
+            return MASK if name and names.is_secret_value(str(value), name) else self._text(str(value))
+        text = _number(value)
+        shown = self._text(text)
+        if shown == text and text[-1:].isdigit():  # JSON numbers are finite
+            return value
+        self.losses.add("a number would become text")
+        return shown
 
     def _entries(self, value: dict[object, object] | list[object], name: str, depth: int) -> object:
         pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
         keys, items = [], []
         for key, item in islice(pairs, self._nodes):
-            if key is not None and self._room <= 0:
-                break  # nothing would tell the keys apart
-            keys.append(self._place(str(key)) if key is not None else "")
-            items.append(self._taken(item, str(key) if names.is_secret_name(str(key)) else name, depth + 1))
-            if self._nodes <= 0:
+            if key is not None:
+                keys.append((str(key), self._text(str(key))))
+            is_name = key is not None and names.is_secret_name(str(key))
+            items.append(self._shown(item, str(key) if is_name else name, depth + 1))
+            if self._nodes <= 0 or self._room <= 0:
                 break
         missing = len(value) - len(items)
         if isinstance(value, dict):
-            shape = dict(zip(keys, items, strict=True))
-            return shape | {"…": self._mark(f"{missing:,} more")} if missing else shape
+            if missing:
+                keys.append(("", "…"))
+                items.append(self._mark(f"{missing:,} more"))
+            return dict(zip(self._apart(keys), items, strict=True))
         return [*items, self._mark(f"… {missing:,} more")] if missing else items
 
     def _mark(self, text: str) -> str:
@@ -304,46 +319,26 @@ class _Json:
         self.losses.add("a part would be cut off")
         return text
 
-    def _place(self, text: str, number: float | None = None) -> _Place | str:
+    def _text(self, text: str) -> str:
         if self._room <= 0:
             return self._mark(f"… {len(text):,} more characters")
-        self._texts.append(text)
-        self._limits.append(min(JSON_LIMIT, self._room))
-        self._room -= min(len(text), self._limits[-1])
-        return _Place(len(self._texts) - 1, number)
+        limit = min(JSON_LIMIT, self._room)
+        self._room -= min(len(text), limit)
+        return self._take(text, limit)
 
-    def _filled(self, shape: object) -> object:
-        """Return ``shape`` with its texts. A number that is no secret stays one; JSON numbers are finite."""
-        if isinstance(shape, dict):
-            return dict(zip(self._keys(list(shape)), map(self._filled, shape.values()), strict=True))
-        if isinstance(shape, list):
-            return [self._filled(item) for item in shape]
-        if not isinstance(shape, _Place):
-            return shape
-        text, number = self._clean[shape.place], shape.number
-        if number is None:
-            return text
-        if text == _number(number) and text[-1:].isdigit():
-            return number
-        self.losses.add("a number would become text")
-        return text
-
-    def _keys(self, places: list[_Place | str]) -> list[str]:
-        """Return the keys of an object, each once: those that cleaning does not change keep their names."""
-        keys = [self._clean[place.place] if isinstance(place, _Place) else place for place in places]
-        changed = [
-            not isinstance(p, _Place) or self._texts[p.place] != key for p, key in zip(places, keys, strict=True)
-        ]
-        taken = {key for key, is_changed in zip(keys, changed, strict=True) if not is_changed}
+    def _apart(self, keys: list[tuple[str, str]]) -> Iterator[str]:
+        """Yield the keys of an object, given as they were and are shown, each once: the unchanged keep their names."""
+        taken = {shown for written, shown in keys if shown == written}
         numbers: Counter[str] = Counter()
-        for at, (place, name) in enumerate(zip(places, keys, strict=True)):
-            if changed[at]:
-                self.losses |= {"a key would change"} if isinstance(place, _Place) else set()
-                while keys[at] in taken:
-                    numbers[name] += 1
-                    keys[at] = f"{name} ({numbers[name] + 1})"
-                taken.add(keys[at])
-        return keys
+        for written, shown in keys:
+            key = shown
+            if shown != written:
+                self.losses |= {"a key would change"} if written else set()
+                while key in taken:
+                    numbers[shown] += 1
+                    key = f"{shown} ({numbers[shown] + 1})"
+                taken.add(key)
+            yield key
 
 
 def _lines(value: object, name: str) -> Iterator[str]:
@@ -359,13 +354,6 @@ def _lines(value: object, name: str) -> Iterator[str]:
         yield from (f"  {line}".rstrip() for line in text.split("\n"))
     else:
         yield label + text
-
-
-class _Place(NamedTuple):
-    """Where a text was, and the number that it stands for."""
-
-    place: int
-    number: int | float | None
 
 
 def _number(value: float) -> str:

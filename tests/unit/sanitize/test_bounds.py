@@ -173,7 +173,7 @@ def test_the_texts_of_a_value_are_cut_where_their_room_ends() -> None:
     assert isinstance(shown, list)
     assert [len(text) for text in shown[:2]] == [100_000 + len("… 20,000 more characters")] * 2
     assert shown[0].endswith("… 20,000 more characters")
-    assert shown[2] == "… 200 more characters"
+    assert shown[2] == "… 1 more"
 
 
 def test_a_secret_where_the_room_ends_is_redacted_first() -> None:
