@@ -123,9 +123,9 @@ _OTHER_TEXT = r"[,)\]`]|\s+(?:[+%.&|?<>=!:-]|and |or )|(?-i:[A-Z])[a-z']*(?: [\w
 """Text behind a quote that ended another text, and a sentence."""
 _SURE = r"(?s)..."
 _TEXT = rf"(?is)(?!{_OTHER_TEXT})..."
-_OPAQUE = rf"(?=\D*+\d)(?!{_OTHER_TEXT}|{_MEMBER}\Z)[^;,\"'`(){{}}\\]{{4,}}+\Z"
-_LIKELY = rf"(?i)(?!.{{0,5}}\Z|(?:\d[_.]*){{1,9}}\Z|0x.{{0,16}}\Z|\w*token\w*\Z){_OPAQUE}"
-_LIKELY_PASSWORD = rf"(?i)(?-i:(?!\w*pass)[a-z]{{6,}}+\Z)|{_OPAQUE}"
+_OPAQUE = rf"(?i:(?=\D*+\d)(?!{_OTHER_TEXT}|{_MEMBER}\Z)[^;,\"'`(){{}}\\]{{4,}}+\Z)"
+_OPAQUE_OR_WORD = rf"(?!\w*pass)[a-z]{{6,}}+\Z|{_OPAQUE}"
+_LONG_AND_OPAQUE = rf"(?!(?i:.{{0,5}}\Z|(?:\d[_.]*){{1,9}}\Z|0x.{{0,16}}\Z|\w*token\w*\Z)){_OPAQUE}"
 """How a secret looks where any value is one, where it may also be a message, and where it may be a name or a number."""
 
 
@@ -139,7 +139,7 @@ def find(text: str) -> Iterator[tuple[int, int]]:
     for mark, pattern in COMMANDS.items():
         for match in compiled(pattern).finditer(lower) if mark in lower else ():
             start, end = match.span(match.lastgroup or 0)
-            if _is_secret(text[start:end], _LIKELY_PASSWORD if match.lastgroup == "likely" else _SURE):
+            if _is_secret(text[start:end], _OPAQUE if match.lastgroup == "likely" else _SURE):
                 yield start, end
     for header in compiled(_COOKIES).finditer(lower) if "cookie" in lower else ():
         for pair in compiled(_COOKIE).finditer(lower, *header.span("pairs")):
@@ -216,16 +216,16 @@ def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
             return _SURE, "shell"
         if before.endswith(("?", "&", ";")) or name.startswith(("x-", "private-")):
             return _SURE, "code"
-        return (_LIKELY_PASSWORD if any(part in name for part in ("pass", "pwd", "psw")) else _LIKELY), "code"
+        return (_OPAQUE_OR_WORD if any(part in name for part in ("pass", "pwd", "psw")) else _LONG_AND_OPAQUE), "code"
     if before.endswith(" set ") or word == "--auth":
-        return (_LIKELY if found["word"] else ""), written
+        return (_LONG_AND_OPAQUE if found["word"] else ""), written
     if is_flag or (found["word"] and before.endswith(("ENV ", "ARG ", "setx ", "setenv "))):
         return _SURE, written
-    return (_LIKELY if found["argument"] and before[:-1].rstrip().endswith("(") else ""), written
+    return (_LONG_AND_OPAQUE if found["argument"] and before[:-1].rstrip().endswith("(") else ""), written
 
 
 def _in_quotes(name: str) -> str:
-    return _LIKELY if name.endswith(("token", "auth", "pat", "credentials")) else _TEXT
+    return _LONG_AND_OPAQUE if name.endswith(("token", "auth", "pat", "credentials")) else _TEXT
 
 
 def _is_secret(value: str, expected: str) -> bool:
