@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Final, LiteralString, TextIO, TypeAlias, TypeVar
 
 from mogplex_ci.api.retry import Waiting, finish, retrying
@@ -186,15 +186,15 @@ class Session:
 
         return Client(url, token)
 
-    def call(self, request: Callable[[float], T], *, seconds: float = RETRY_SECONDS) -> T:
-        """Return what ``request(seconds it may take)`` returns, retrying for ``seconds``.
+    def call(self, request: Callable[["Client", float], T], *, seconds: float = RETRY_SECONDS) -> T:
+        """Return what ``request(client, seconds it may take)`` returns, retrying for ``seconds``.
 
         Raises:
             MogplexError: an error that a retry cannot mend, or the last one.
             StopRequested: a stop signal came.
         """
         deadline = self.clock.monotonic() + seconds
-        return self.finish(retrying(request, clock=self.clock, deadline=deadline, stop=self.stop))
+        return self.finish(retrying(partial(request, self.client), clock=self.clock, deadline=deadline, stop=self.stop))
 
     def finish(self, work: Generator[Update, None, T]) -> T:
         """Run ``work`` to its end, print a warning for each wait, and return its result."""
@@ -214,7 +214,7 @@ class Session:
         """
         if is_uuid(repo):
             return repo
-        return self.call(lambda timeout: find_repo(self.client, repo, timeout=timeout)).id
+        return self.call(lambda client, timeout: find_repo(client, repo, timeout=timeout)).id
 
     def close(self) -> None:
         """Close the client's connections."""

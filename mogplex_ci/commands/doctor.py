@@ -22,13 +22,12 @@ from mogplex_ci.gates.table import GATES
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import check, is_uuid
 from mogplex_ci.inputs.flags import Parser, flag_parser
-from mogplex_ci.inputs.read import ActionInputs, is_pattern, read_fleet
+from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.platforms.webhook import Trust
-from mogplex_ci.run.start import find_repo
 from mogplex_ci.sanitize import Value, duration
 from mogplex_ci.step.fleet import find_repos
 from mogplex_ci.step.plan import key_of
@@ -283,16 +282,15 @@ def _repo(client: Client, repo: str | None) -> Sequence[Finding]:
     if repo is None:
         client.repos(limit=1, timeout=CALL_SECONDS)
         return [Finding("repo", Mark.UNKNOWN, "none is given; name one with --repo to have it looked up")]
-    try:
-        if is_pattern(repo) or len(repo.split()) > 1:
-            found = find_repos(client, repo.split(), timeout=CALL_SECONDS).values()
-            ids = {each.id for repos in found for each in repos}
-            return [Finding("repo", Mark.OK, "the names and patterns stand for {}", (len(ids),))]
-        if not is_uuid(repo):
-            known = find_repo(client, repo, timeout=CALL_SECONDS)
-            return [Finding("repo", Mark.OK, "{} has the id {}", (known.full_name, known.id))]
-    except UsageError as error:
-        return _failures("repo", error)
+    if not is_uuid(repo):
+        try:
+            found = find_repos(client, repo.split(), timeout=CALL_SECONDS)
+        except UsageError as error:
+            return _failures("repo", error)
+        repos = {each.id: each.full_name for listed in found.values() for each in listed}
+        if len(repos) != 1:
+            return [Finding("repo", Mark.OK, "the names and patterns stand for {}", (len(repos),))]
+        return [Finding("repo", Mark.OK, "{} has the id {}", (name, repo_id)) for repo_id, name in repos.items()]
     for known in client.repos(repo_id=repo, timeout=CALL_SECONDS):
         return [Finding("repo", Mark.OK, "{} is {}", (repo, known.full_name))]
     remedy = "Compare it with 'mogplex repos list'. A hidden repository is not listed, yet can be used."

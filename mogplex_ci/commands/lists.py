@@ -45,19 +45,19 @@ def parsers() -> Mapping[str, Mapping[str, Parser]]:
 
 
 def _repos(session: Session, options: argparse.Namespace) -> Iterator[_Item]:
-    for repo in session.call(lambda timeout: session.client.repos(query=options.q.strip(), timeout=timeout)):
+    for repo in session.call(lambda client, timeout: client.repos(query=options.q.strip(), timeout=timeout)):
         root = [Untrusted(f"root={repo.root_directory.text}")] if repo.root_directory else []
         yield _Item(repo.id, (repo.full_name, repo.default_branch, *root), repo.data)
 
 
 def _agents(session: Session, _options: argparse.Namespace) -> Iterator[_Item]:
-    for agent in session.call(lambda timeout: session.client.agents(timeout=timeout)):
+    for agent in session.call(lambda client, timeout: client.agents(timeout=timeout)):
         yield _Item(agent.id.text, (agent.name, agent.model, agent.description), agent.data)
 
 
 def _skills(session: Session, options: argparse.Namespace) -> Iterator[_Item]:
     query, repo_id = options.q.strip(), session.repo_id(options.repo) if options.repo else ""
-    for skill in session.call(lambda timeout: session.client.skills(query=query, repo_id=repo_id, timeout=timeout)):
+    for skill in session.call(lambda client, timeout: client.skills(query=query, repo_id=repo_id, timeout=timeout)):
         yield _Item(skill.slug.text, (skill.source, skill.name, skill.description), skill.data)
 
 

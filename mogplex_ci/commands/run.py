@@ -100,7 +100,7 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
 
 def _is_listed(session: Session, repo: str) -> bool:
     """Whether the token sees the repository; the API answers an unknown id like an outage."""
-    return not is_uuid(repo) or bool(session.call(lambda timeout: session.client.repos(repo_id=repo, timeout=timeout)))
+    return not is_uuid(repo) or bool(session.call(lambda client, timeout: client.repos(repo_id=repo, timeout=timeout)))
 
 
 def _usage_error(fault: str) -> UsageError:

@@ -1,18 +1,17 @@
 """``mogplex runs``: look at a run, follow its events, cancel it."""
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, LiteralString, TypeVar
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import finish
-from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Console, Session, choose, in_session, whole_number
-from mogplex_ci.errors import NotFoundError, Problem, ServerError, UsageError
-from mogplex_ci.inputs.declared import Kind, inputs, is_uuid
+from mogplex_ci.commands.common import RETRY_SECONDS, Console, Session, choose, in_session, whole_number
+from mogplex_ci.errors import NotFoundError, Problem, UsageError
+from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.read import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
-from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.run import updates
@@ -28,15 +27,11 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
 
 if TYPE_CHECKING:
-    from mogplex_ci.api.client import Client
+    pass
 
 T = TypeVar("T")
 POLL_INTERVAL: Final = 1.5
 """Shortest pause between polls, in seconds; the documented command has the same."""
-RETRY_SECONDS_FOR_OTHER_IDS: Final = 3.0
-"""How long a request about a run whose id is not a UUID is retried."""
-_WORD: Final = {"pattern": "[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "x-fault": "is not a run id"}
-_RUN_ID: Final = Kind("word", "the id that `mogplex run` prints", rules=_WORD)
 
 
 def parsers() -> Mapping[str, Parser]:
@@ -53,7 +48,7 @@ def parsers() -> Mapping[str, Parser]:
     )
     cancel = Parser("runs cancel", "Cancel a run; one that has ended stays as it is.", example=f"runs cancel {run}")
     for parser in (get, events, artifact, cancel):
-        parser.take("run_id", "id of the run", _RUN_ID, metavar="RUN-ID")
+        parser.take("run_id", "id of the run", inputs()["run-id"].kind, metavar="RUN-ID")
     for parser in (get, events, cancel):
         parser.switch("--json", "print JSON, one object a line")
     events.switch("--follow", "show events as they come, until the run ends or pauses")
@@ -74,47 +69,21 @@ def main(session: Session, argv: Sequence[str]) -> int:
     return {"get": _get, "events": _events, "artifact": _artifact, "cancel": _cancel}[subcommand](session, options)
 
 
-def _call(
-    session: Session, run_id: str, request: Callable[["Client", float], T], *, seconds: float = RETRY_SECONDS
-) -> T:
-    """Send a request about a run, retrying for ``seconds``; only briefly for an id that is not a UUID.
-
-    The service answers such an id with 500, however often it is asked.
-
-    Raises:
-        MogplexError: there is no usable answer.
-    """
-    if not is_uuid(run_id):
-        seconds = min(seconds, RETRY_SECONDS_FOR_OTHER_IDS)
-    try:
-        return session.call(lambda timeout: request(session.client, timeout), seconds=seconds)
-    except ServerError as error:
-        if not is_uuid(run_id):
-            error.remedy = "Check the run id: the service's own are UUIDs, as `mogplex run` prints them"
-        raise
-
-
 def _get(session: Session, options: argparse.Namespace) -> int:
-    run = _call(session, options.run_id, lambda client, timeout: client.run(options.run_id, timeout=timeout))
+    run = session.call(lambda client, timeout: client.run(options.run_id, timeout=timeout))
     if options.json:
         session.console.json(run.data)
         return 0
-    style = STATUS_STYLES.get(run.status, Style.PLAIN)
-    for line in run_lines(run, session.console.safe):
-        session.console.line(line, style if line.startswith("status ") else Style.PLAIN)
+    session.console.lines(run_lines(run, session.console.safe))
     return 0
 
 
 def _events(session: Session, options: argparse.Namespace) -> int:
     if options.follow:
-        if options.limit < FEED_LIMIT:
-            session.console.warn("--limit is not used with --follow, which shows every event")
         return _follow(session, options)
     if options.exit_status:
         raise UsageError(Problem("--exit-status", "is given without --follow", "Add --follow."))
-    page = _call(
-        session,
-        options.run_id,
+    page = session.call(
         lambda client, timeout: client.events(options.run_id, limit=options.limit, timeout=timeout),
         seconds=min(RETRY_SECONDS, options.timeout),
     )
@@ -150,7 +119,7 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
 
 def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[Ended, Timeline]:
     began, run_id = session.clock.monotonic(), options.run_id
-    run = _call(session, run_id, lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout)
+    run = session.call(lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout)
     service = Service(session.client, session.clock, session.stop, began)
     interval = PollInterval(session.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
     follower = Follower(service, run, interval)
@@ -247,7 +216,7 @@ class PrettyLines:
 def _artifact(session: Session, options: argparse.Namespace) -> int:
     path, run_id = artifact_path(options.name), options.run_id
     try:
-        artifact = _call(session, run_id, lambda client, timeout: client.artifact(run_id, path, timeout=timeout))
+        artifact = session.call(lambda client, timeout: client.artifact(run_id, path, timeout=timeout))
     except NotFoundError as error:
         error.remedy = (
             "Check the run id. The agent must have committed the file, "
@@ -259,16 +228,15 @@ def _artifact(session: Session, options: argparse.Namespace) -> int:
 
 
 def _cancel(session: Session, options: argparse.Namespace) -> int:
-    answer = _call(session, options.run_id, lambda client, timeout: cancel_once(client, options.run_id, timeout))
+    answer = session.call(lambda client, timeout: cancel_once(client, options.run_id, timeout))
     if options.json:
         session.console.json(answer.data)
         return 0
     line = session.console.safe.line
+    said = line("cancellation requested for run {}", options.run_id)
     if answer.already_terminal:
-        session.console.line(line("run {} has already ended", options.run_id))
-    else:
-        session.console.line(line("cancellation requested for run {}", options.run_id))
-    session.console.line(line("status: {}", answer.status))
+        said = line("run {} has already ended", options.run_id)
+    session.console.lines([said, line("status: {}", answer.status)])
     return 0
 
 

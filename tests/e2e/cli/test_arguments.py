@@ -83,7 +83,7 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(terminal: Terminal, argv: str
 @pytest.mark.parametrize(
     ("argv", "code", "told"),
     [
-        (["runs", "get", "run-7"], 1, "the service's own are UUIDs"),  # it is asked for all the same
+        (["runs", "get", "run-7"], 2, 'RUN-ID: "run-7" is not a UUID, as the ids of runs are.'),
         (["run", "--repo", ID, "--idempotency-key", "", "Fix it"], 2, "--idempotency-key is empty"),
         *(([program, "-c", "echo ran"], 2, f'command: "{program}" is not a command.') for program in ("sh", "ls")),
     ],
