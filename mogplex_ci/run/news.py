@@ -95,7 +95,7 @@ class Polls:
 class _OpenStream:
     """One connection, and what was heard on it."""
 
-    def __init__(self, stream: EventStream, segments: int, now: float, *, owes_events: bool) -> None:
+    def __init__(self, stream: EventStream, segments: int, now: float) -> None:
         """``segments``: how many the run had when it was opened."""
         self.stream = stream
         self.segments = segments
@@ -103,16 +103,6 @@ class _OpenStream:
         """When it counts as silent."""
         self.was_heard = False
         self.brought_news = False
-        self.owes_events = owes_events
-        """Whether the service has events that should have come on it."""
-
-    def receive(self, items: Sequence[StreamItem], feed: Feed, now: float) -> Arrived:
-        """Note what has come, and return it."""
-        events = tuple(item.event for item in items if item.event is not None)
-        self.was_heard, self.owes_events = True, self.owes_events and not events
-        self.silent_at = now + (FIRST_BYTES_SECONDS if self.owes_events else SILENCE_SECONDS)
-        self.brought_news = self.brought_news or feed.has_news(events)
-        return Arrived(tuple(item.run for item in items if item.run is not None), events)
 
 
 class Stream:
@@ -129,7 +119,7 @@ class Stream:
         self._feed = feed
         self._checks = checks
         self._before = before
-        self._resumes = before is None
+        self._resumes = False
         """Whether it brought events from before the page: an early version of the service begins anew instead."""
         self._backoff = Backoff(service.clock)
         self._open: _OpenStream | None = None
@@ -188,8 +178,7 @@ class Stream:
                 raise
             return None
         self._open_at = now + LEAST_PAUSE
-        segments, now = len(self._feed.segments), self._service.now
-        self._open = _OpenStream(stream, segments, now, owes_events=self._before is not None)
+        self._open = _OpenStream(stream, len(self._feed.segments), self._service.now)
         return Arrived((), ())
 
     def _read(self, open_stream: _OpenStream, until: float) -> News | None:
@@ -198,13 +187,7 @@ class Stream:
         while isinstance(found, StreamItem):
             items.append(found)
             found = open_stream.stream.next(0.0) if len(items) < _MOST_AT_ONCE else None
-        arrived = open_stream.receive(items, self._feed, self._service.now) if items else None
-        if arrived is not None and self._before is not None:
-            arrived = arrived._replace(runs=())
-            if arrived.events and not self._resumes:
-                self._resumes = all(event.id != arrived.events[0].id for event in self._before.events)
-                if not self._resumes:
-                    return NoStream("the event stream cannot be resumed")
+        arrived = self._receive(open_stream, items) if items else None
         if isinstance(found, StreamClosed):
             self._end(open_stream)
         elif open_stream.segments != len(self._feed.segments):  # it never shows the events of a later one
@@ -212,6 +195,20 @@ class Stream:
         elif self._service.now >= open_stream.silent_at:
             return self._on_silence(open_stream)
         return arrived
+
+    def _receive(self, open_stream: _OpenStream, items: Sequence[StreamItem]) -> Arrived | NoStream:
+        """Note what has come, and return it."""
+        events = tuple(item.event for item in items if item.event is not None)
+        open_stream.was_heard = True
+        open_stream.brought_news = open_stream.brought_news or self._feed.has_news(events)
+        if self._before is None:
+            open_stream.silent_at = self._service.now + SILENCE_SECONDS
+            return Arrived(tuple(item.run for item in items if item.run is not None), events)
+        open_stream.silent_at = self._service.now + FIRST_BYTES_SECONDS
+        if events and not self._resumes and any(event.id == events[0].id for event in self._before.events):
+            return NoStream("the event stream cannot be resumed")
+        self._resumes = self._resumes or bool(events)
+        return Arrived((), events)
 
     def _end(self, open_stream: _OpenStream) -> None:
         """Leave a stream that is closed, or brings no more."""
@@ -224,21 +221,13 @@ class Stream:
             self._open_at = self._service.now + self._backoff.seconds_after(MogplexError(""))
 
     def _on_silence(self, open_stream: _OpenStream) -> News | None:
-        """Read the events once beside a stream that never brought any. If some are new, it must bring them now."""
+        """Leave a stream that says nothing. If the service has news, the stream should have brought them."""
         if self._before is not None or open_stream.brought_news:
             self._end(open_stream)
             return None
         if not open_stream.was_heard:
             return NoStream("a proxy seems to buffer the event stream")
-        if open_stream.owes_events:
-            return NoStream("a proxy seems to hold the event stream back")
-        try:
-            page = self._service.events(self._feed.run_id)
-        except MogplexError:
-            self.close()
-            raise
-        if self._feed.has_news(page.events):
-            open_stream.owes_events, open_stream.silent_at = True, self._service.now + FIRST_BYTES_SECONDS
-        else:
-            self.close()
+        self.close()
+        page = self._service.events(self._feed.run_id)
+        self._fruitless += self._feed.has_news(page.events)
         return page
