@@ -58,7 +58,11 @@ class Follower:
         self._feed = Feed(run)
         self._health = Health(service.now)
         self._checks = StatusChecks(service.clock, interval)
-        self._timers = _Timers(service.now)
+        self._quiet_at = inf
+        """When to show what is held back."""
+        self._event_at = self._changed_at = service.now
+        """When the last event came, and when the last event or change of status."""
+        self._heartbeat_at = service.now + updates.HEARTBEAT_SECONDS
         self._named_statuses: set[str] = set()
 
     def follow(self, deadline: float) -> Generator[Update, None, None]:
@@ -177,17 +181,17 @@ class Follower:
 
     @property
     def _next_timer(self) -> float:
-        return min(self._timers.quiet_at, inf if self._is_over else self._timers.heartbeat_at)
+        return min(self._quiet_at, inf if self._is_over else self._heartbeat_at)
 
     def _run_timers(self) -> Iterator[Update]:
         """Do what is due: show what was held back, send a heartbeat."""
         now = self._service.now
-        if now >= self._timers.quiet_at:
-            self._timers.quiet_at = inf
+        if now >= self._quiet_at:
+            self._quiet_at = inf
             yield updates.Quiet(tuple(self.timeline.flush_text()))
-        if now >= self._timers.heartbeat_at and not self._is_over:
-            self._timers.reported(now)
-            yield updates.Heartbeat(self.run, self._service.elapsed, now - self._timers.changed_at)
+        if now >= self._heartbeat_at and not self._is_over:
+            self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
+            yield updates.Heartbeat(self.run, self._service.elapsed, now - self._changed_at)
 
     def _check_once_more(self) -> Generator[Update, None, None]:
         """Check the run just before the deadline, and let that pass if the run goes on."""
@@ -226,7 +230,7 @@ class Follower:
                     yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
             is_news = yield from self._on_page(page)
-            is_quiet = self._is_polled or service.now - self._timers.event_at >= LATE_EVENT_QUIET
+            is_quiet = self._is_polled or service.now - self._event_at >= LATE_EVENT_QUIET
             if not is_news and is_quiet and (self._has_last or self._feed.end_seen):
                 break
 
@@ -303,9 +307,8 @@ class Follower:
         if not arrived:
             return False
         now = self._service.now
-        self._timers.changed(now)
-        self._timers.event_at = now
-        self._timers.quiet_at = now + QUIET_SECONDS
+        self._event_at = self._changed_at = now
+        self._quiet_at, self._heartbeat_at = now + QUIET_SECONDS, now + updates.HEARTBEAT_SECONDS
         if any(event.end is not None for event in arrived):
             self._checks.expect_end()
         yield from self._report(arrived)
@@ -340,7 +343,8 @@ class Follower:
             return False
         self._feed.end_seen = self._feed.end_seen or self.run.is_paused
         asks = self.timeline.checkpoint if self.run.is_paused else None
-        self._timers.changed(self._service.now)
+        self._changed_at = self._service.now
+        self._heartbeat_at = self._changed_at + updates.HEARTBEAT_SECONDS
         yield updates.StatusChanged(self.run, self._service.elapsed, asks)
         yield from self._name_status()
         return True
@@ -368,7 +372,7 @@ class Follower:
             return
         now = self._service.now
         if self._health.failed(now, error):
-            self._timers.reported(now)
+            self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
             yield updates.Trouble(error)
         self._checks.at = max(self._checks.at, self._health.not_before)
 
@@ -376,27 +380,5 @@ class Follower:
         now = self._service.now
         seconds = self._health.answered(now)
         if seconds is not None:
-            self._timers.reported(now)
+            self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
             yield updates.Recovered(seconds)
-
-
-class _Timers:
-    """When something is to be said though nothing comes."""
-
-    def __init__(self, now: float) -> None:
-        self.quiet_at = inf
-        """When to show what is held back."""
-        self.heartbeat_at = now + updates.HEARTBEAT_SECONDS
-        self.changed_at = now
-        """When the last event or change of status came."""
-        self.event_at = now
-        """When the last event came."""
-
-    def reported(self, now: float) -> None:
-        """Note that something was reported."""
-        self.heartbeat_at = now + updates.HEARTBEAT_SECONDS
-
-    def changed(self, now: float) -> None:
-        """Note a new event or status."""
-        self.changed_at = now
-        self.reported(now)
