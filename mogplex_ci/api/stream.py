@@ -48,10 +48,9 @@ class Record(NamedTuple):
 class RecordParser:
     """Turns bytes into records, however they are split over reads."""
 
-    def __init__(self, *, max_line: int = MAX_LINE_BYTES) -> None:
+    def __init__(self) -> None:
         self._line = bytearray()
         """The line that is not complete yet."""
-        self._max_line = max_line
         self._name = ""
         self._data: list[str] = []
         self._data_size = 0
@@ -67,7 +66,7 @@ class RecordParser:
             yield from self._read_line(bytes(self._line + line).removesuffix(b"\r"))
             self._line.clear()
         self._line += rest
-        if len(self._line) > self._max_line:
+        if len(self._line) > MAX_LINE_BYTES:
             raise ValueError("the event stream sent a line that is too long")
 
     def _read_line(self, line: bytes) -> Iterator[Record]:
@@ -85,7 +84,7 @@ class RecordParser:
             self._name = text
         elif field == b"data":
             self._data_size += len(line)
-            if self._data_size > self._max_line:
+            if self._data_size > MAX_LINE_BYTES:
                 raise ValueError("the event stream sent a record that is too long")
             self._data.append(text)
 

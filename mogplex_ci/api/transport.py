@@ -4,7 +4,6 @@ import re
 import sys
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.client import HTTPResponse, parse_headers
@@ -69,7 +68,7 @@ class _Session(requests.Session):
 class RequestLog(Protocol):
     """Where requests are logged."""
 
-    def request(self, method: str, path: str, *, status: int | None, attempt: int, milliseconds: float) -> None:
+    def request(self, method: str, path: str, *, status: int | None, milliseconds: float) -> None:
         """Log a request; ``status`` is None when no answer came."""
 
 
@@ -87,8 +86,6 @@ class Transport:
             return request
 
         self._diagnostics = diagnostics
-        self._attempts: Counter[tuple[str, str]] = Counter()
-        """How often each request was sent since it last succeeded."""
         self._base = base_url.rstrip("/")
         self._session = _Session()
         self._session.auth = authorize  # with it, requests does not read a ``.netrc`` instead
@@ -154,9 +151,7 @@ class Transport:
     def _exchange(self, method: str, url: str, exchange: Callable[[float], Answer], ends: float) -> Answer:
         began = time.monotonic()
         left = max(ends - began, 0.05)
-        request = (method, urlsplit(url).path)
         self.requests_sent += 1
-        self._attempts[request] += 1
         status: int | None = None
         try:
             answer = bounded(lambda: exchange(left), left)
@@ -167,10 +162,7 @@ class Transport:
         finally:
             if self._diagnostics is not None:
                 milliseconds = (time.monotonic() - began) * 1000
-                attempt = self._attempts[request]
-                self._diagnostics.request(*request, status=status, attempt=attempt, milliseconds=milliseconds)
-            if status is not None and status < 400:
-                del self._attempts[request]
+                self._diagnostics.request(method, urlsplit(url).path, status=status, milliseconds=milliseconds)
 
 
 def media_type_of(headers: Mapping[str, str]) -> str:

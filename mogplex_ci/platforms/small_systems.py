@@ -10,13 +10,6 @@ from mogplex_ci.platforms import system
 from mogplex_ci.platforms.system import Env, System
 
 
-def _attempt_on_circleci(env: Env) -> tuple[str | None, bool]:
-    """A re-run has a new workflow id, and the workspace keeps that of the workflow that was run first."""
-    workflow = env.get("CIRCLE_WORKFLOW_ID")
-    first = env.get("CIRCLE_WORKFLOW_WORKSPACE_ID") or workflow
-    return env.get("CIRCLE_WORKFLOW_JOB_ID") or workflow, first != workflow
-
-
 def _promoted(env: Env) -> tuple[str, ...]:
     """Return the id of a promoted pipeline on Semaphore, for the same promotion may be started twice."""
     return (env.get("SEMAPHORE_PIPELINE_ID", ""),) if env.get("SEMAPHORE_PIPELINE_PROMOTION") == "true" else ()
@@ -32,7 +25,10 @@ SMALL_SYSTEMS: Final = (
         label=(
             "CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB"
         ),
-        attempt=_attempt_on_circleci,
+        # A re-run has a new workflow id, and the workspace keeps that of the workflow that was run first.
+        attempt=system.told(
+            "CIRCLE_WORKFLOW_WORKSPACE_ID!=CIRCLE_WORKFLOW_ID", "CIRCLE_WORKFLOW_JOB_ID|CIRCLE_WORKFLOW_ID"
+        ),
         repository="CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME",
         job_url="CIRCLE_BUILD_URL",
         parallel_jobs="CIRCLE_NODE_TOTAL",
@@ -106,7 +102,7 @@ SMALL_SYSTEMS: Final = (
         ),
         more_parts=_promoted,
         label="SEMAPHORE_GIT_REPO_SLUG SEMAPHORE_WORKFLOW_ID SEMAPHORE_JOB_NAME",
-        attempt=system.flagged("SEMAPHORE_PIPELINE_RERUN", "SEMAPHORE_PIPELINE_ID"),
+        attempt=system.told("SEMAPHORE_PIPELINE_RERUN=true", "SEMAPHORE_PIPELINE_ID"),
         repository="SEMAPHORE_GIT_REPO_SLUG",
         parallel_jobs="SEMAPHORE_JOB_COUNT",
         is_fork="SEMAPHORE_GIT_PR_SLUG!=SEMAPHORE_GIT_REPO_SLUG",
@@ -128,7 +124,7 @@ SMALL_SYSTEMS: Final = (
             " APPVEYOR_JOB_NAME"
         ),
         label="APPVEYOR_REPO_NAME APPVEYOR_BUILD_ID APPVEYOR_JOB_NUMBER",
-        attempt=system.flagged("APPVEYOR_RE_RUN_INCOMPLETE", "APPVEYOR_JOB_ID"),
+        attempt=system.told("APPVEYOR_RE_RUN_INCOMPLETE=true", "APPVEYOR_JOB_ID"),
         repository="APPVEYOR_REPO_NAME",
         workspace="APPVEYOR_BUILD_FOLDER",
         is_fork="APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME!=APPVEYOR_REPO_NAME",
@@ -138,7 +134,7 @@ SMALL_SYSTEMS: Final = (
         "TRAVIS=true",
         parts="TRAVIS_BUILD_ID TRAVIS_BUILD_WEB_URL TRAVIS_REPO_SLUG TRAVIS_JOB_NUMBER",
         label="TRAVIS_REPO_SLUG TRAVIS_JOB_NUMBER",
-        attempt=system.flagged("TRAVIS_JOB_RESTARTED"),  # restarts are not counted
+        attempt=system.told("TRAVIS_JOB_RESTARTED=true"),  # restarts are not counted
         repository="TRAVIS_REPO_SLUG",
         workspace="TRAVIS_BUILD_DIR",
         job_url="TRAVIS_JOB_WEB_URL",

@@ -69,9 +69,9 @@ def counted(variable: str, first: str = "1") -> Attempt:
     return lambda env: (env.get(variable, first), env.get(variable, first) != first)
 
 
-def flagged(flag: str, name: str = "") -> Attempt:
-    """Return the cell for a system that names the try in ``name``, and says in ``flag`` that it is not the first."""
-    return lambda env: (env.get(name) or None, env.get(flag, "").lower() == "true")
+def told(later: str, name: Cell = "") -> Attempt:
+    """Return the cell for a system that names the try in ``name``; it is not the first where ``later`` holds."""
+    return lambda env: (value_of(name, env) or None, holds(later, env))
 
 
 def pushed_by(login: str, event: str, branch: str, default: str) -> Callable[[Env], str | None]:

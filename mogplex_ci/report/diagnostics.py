@@ -46,12 +46,10 @@ class Diagnostics(Report):
         if self._path is not None:
             write_whole(self._path, "")
 
-    def request(self, method: str, path: str, *, status: int | None, attempt: int, milliseconds: float) -> None:
+    def request(self, method: str, path: str, *, status: int | None, milliseconds: float) -> None:
         """Log a request; ``status`` is None when no answer came."""
         self._may_write = True
-        self._log(
-            "request", method=method, path=path, status=status, attempt=attempt, milliseconds=round(milliseconds, 1)
-        )
+        self._log("request", method=method, path=path, status=status, milliseconds=round(milliseconds, 1))
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Log an update: a wait with its reason, or a decision."""

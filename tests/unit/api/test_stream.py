@@ -91,19 +91,16 @@ def test_records_do_not_depend_on_where_the_bytes_are_split(stream: tuple[bytes,
     assert found == records_of(whole)
 
 
-def test_a_limit_holds_for_each_line_and_each_record() -> None:
-    parser = RecordParser(max_line=20)
-    assert list(parser.feed(b"x" * 20)) == []
-    assert list(parser.feed(b"\n" + b"data: 4567\n" * 2 + b"\n")) == [Record("message", "4567\n4567")]
-    assert list(parser.feed(b"data: 4567\ndata: 4567\n\n")) == [Record("message", "4567\n4567")]
-    with pytest.raises(ValueError, match="record that is too long"):
-        list(parser.feed(b"data: 4567\ndata: 45678\n"))
-    with pytest.raises(ValueError, match="line that is too long"):
-        list(RecordParser(max_line=20).feed(b"x" * 21))
-    parser = RecordParser()
+def test_a_limit_of_eight_mebibytes_holds_for_each_line_and_each_record() -> None:
+    parser, half = RecordParser(), b"data: " + b"4" * (4 * 1024 * 1024 - 6)
     assert list(parser.feed(b"x" * 8 * 1024 * 1024)) == []
-    with pytest.raises(ValueError, match="too long"):
-        list(parser.feed(b"x"))
+    for chunk_of_two in (b"\n" + half + b"\n" + half + b"\n\n", half + b"\n" + half + b"\n\n"):
+        (found,) = parser.feed(chunk_of_two)
+        assert (found.name, len(found.data)) == ("message", 8 * 1024 * 1024 - 11)
+    with pytest.raises(ValueError, match="record that is too long"):
+        list(parser.feed(half + b"\n" + half + b"5\n"))
+    with pytest.raises(ValueError, match="line that is too long"):
+        list(RecordParser().feed(b"x" * (8 * 1024 * 1024 + 1)))
 
 
 # The connection: real HTTP.
