@@ -69,6 +69,7 @@ def post(step: GitHubStep) -> Ended:
 
 
 def test_one_task_in_every_repository_of_an_owner(step: GitHubStep, emulator: Emulator) -> None:
+    step.inputs["branch"] = "agent/update"
     ended = step.run()
     assert (ended.code, ended.err) == (0, ""), ended.out
     assert sorted(run.repo.full_name for run in emulator.runs) == ["acme/api", "acme/mono", "acme/web"]
@@ -80,7 +81,7 @@ def test_one_task_in_every_repository_of_an_owner(step: GitHubStep, emulator: Em
         assert row["result"] == row["status"] == "success"
         assert row["run-id"] == run.id
         assert row["pull-request-url"] == f"https://github.com/{row['repo']}/pull/42"
-        assert row["changed"] is True
+        assert (row["changed"], row["branch"]) == (True, "agent/update")
     assert by_repo == {}
 
 
@@ -123,7 +124,8 @@ def test_a_terminal_has_a_live_table_of_the_runs(tmp_path: Path, lines: int) -> 
 
 
 def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubStep, emulator: Emulator) -> None:
-    with_tasks(step, repo="acme/web\n  acme/api", max_parallel="4", summary="true")
+    web = next(repo.id for repo in emulator.world.tokens[emulator.token].user.repos if repo.full_name == "acme/web")
+    with_tasks(step, repo=f"{web}\n  acme/api acme/web", max_parallel="4", summary="true")
     step.inputs["output-dir"] = "."
     ended = step.run()
     assert ended.code == 1
@@ -135,6 +137,8 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
         for repo in ("acme/web", "acme/api")
         for task in ("docs", "tests", "lint")
     }
+    assert len({run.key for run in emulator.runs}) == 6
+    assert any(run.key.startswith("github-acme/web-9876543210-build-acme/api-docs-") for run in emulator.runs)
     *_, titles, _, _, _, _, _, _, last = [line for line in ended.out.splitlines() if re.match("Result|[✔✘] ", line)]
     assert re.split("  +", titles.strip()) == ["Result", "Repository", "Task", "Time", "Pull request"]
     assert len(re.findall(r"^✘ failed +acme/(?:api|web) +tests +[\d.]+s *$", ended.out, re.MULTILINE)) == 2
@@ -179,20 +183,6 @@ def test_a_rerun_joins_what_succeeded_and_restarts_what_failed_if_it_may(
     second = {row["task"]: row["run-id"] for row in results(step)}
     assert [first[task] == second[task] for task in ("docs", "lint", "tests")] == is_the_same
     assert len(emulator.runs) == 3 + is_the_same.count(False)
-
-
-def test_repositories_can_be_named_by_id(step: GitHubStep, emulator: Emulator) -> None:
-    ids = {repo.full_name: repo.id for repo in emulator.world.tokens[emulator.token].user.repos}
-    step.inputs["repo"] = f"{ids['acme/web']} acme/api ACME/web"
-    assert step.run().code == 0
-    assert [row["repo"] for row in results(step)] == ["acme/web", "acme/api"]
-    assert {run.repo.id for run in emulator.runs} == {ids["acme/web"], ids["acme/api"]}
-
-
-def test_every_run_has_a_key_of_its_own(step: GitHubStep, emulator: Emulator) -> None:
-    with_tasks(step, repo="acme/web acme/api").run()
-    assert len({run.key for run in emulator.runs}) == 6
-    assert any(run.key.startswith("github-acme/web-9876543210-build-acme/api-docs-") for run in emulator.runs)
 
 
 def test_fail_fast_cancels_the_others_and_starts_no_more(step: GitHubStep, emulator: Emulator) -> None:
@@ -353,28 +343,6 @@ def test_mistakes_are_told_at_once_and_nothing_is_started(step: GitHubStep, emul
     assert step.outputs["error-code"] == "USAGE"
 
 
-def test_tasks_must_agree_on_what_holds_for_the_step(step: GitHubStep) -> None:
-    with_tasks(step)
-    (step.workspace / "mogplex.yml").write_text("prompt: x\ntasks:\n  one: {timeout: 1h}\n  two: {}\n")
-    ended = step.run()
-    assert ended.code == 2
-    assert "timeout: differs between the tasks. Set it once, outside tasks." in ended.out
-
-
-def test_one_branch_in_many_repositories_is_fine(step: GitHubStep, emulator: Emulator) -> None:
-    step.inputs["branch"] = "agent/update"
-    assert step.run().code == 0
-    assert [row["branch"] for row in results(step)] == ["agent/update"] * 3
-
-
-def test_without_a_token_the_step_can_be_skipped(step: GitHubStep, emulator: Emulator) -> None:
-    del step.inputs["api-key"]
-    step.inputs["on-blocked"] = "skip"
-    assert step.run().code == 0
-    assert step.outputs["result"] == "skipped"
-    assert emulator.requests == []
-
-
 def test_doctor_looks_all_repositories_up(step: GitHubStep) -> None:
     with_tasks(step)
     ended = run_program("doctor", env=step.environment, cwd=step.workspace)
@@ -382,16 +350,6 @@ def test_doctor_looks_all_repositories_up(step: GitHubStep) -> None:
     step.inputs["repo"] = "acme/* other/*"
     ended = run_program("doctor", env=step.environment, cwd=step.workspace)
     assert '"other/*" matches no repository that this token can see' in ended.out
-
-
-def test_each_run_is_judged_by_what_it_brought(step: GitHubStep) -> None:
-    with_tasks(step, repo="acme/web", require="change")
-    assert step.run().code == 1
-    assert {row["task"]: (row["result"], row["error-code"]) for row in results(step)} == {
-        "docs": ("success", None),
-        "tests": ("failed", "RUN_FAILED"),
-        "lint": ("rejected", "NO_CHANGE"),
-    }
 
 
 def test_a_pattern_whose_repositories_cannot_all_be_listed_starts_nothing(tmp_path: Path) -> None:
@@ -402,3 +360,13 @@ def test_a_pattern_whose_repositories_cannot_all_be_listed_starts_nothing(tmp_pa
         assert "is looked up among 200 repositories at most" in ended.out
         assert GitHubStep(tmp_path / "2", inputs={**inputs, "repo": "acme/site-19*"}).run().code == 0
         assert len(emulator.runs) == 11
+
+
+def test_each_run_is_judged_by_what_it_brought(step: GitHubStep) -> None:
+    with_tasks(step, repo="acme/web", require="change")
+    assert step.run().code == 1
+    assert {row["task"]: (row["result"], row["error-code"]) for row in results(step)} == {
+        "docs": ("success", None),
+        "tests": ("failed", "RUN_FAILED"),
+        "lint": ("rejected", "NO_CHANGE"),
+    }
