@@ -261,8 +261,8 @@ def _gate_conflicts(given: Container[str], typed: Mapping[str, Any], env: Mappin
     if not gates and "repair" in given:
         remedy = "Say with require, allowed-paths, protected-paths or artifact what the run must deliver."
         yield Problem("repair", "has nothing to judge a run by", remedy)
-    if typed["repair"] and leaves_fence_open(typed["prompt"]):
-        remedy = "Close it: a later round gets its report in a fence of its own."
+    if (typed["repair"] or typed["include_event"]) and leaves_fence_open(typed["prompt"]):
+        remedy = "Close it: what repair and include-event add has a fence of its own."
         yield Problem("prompt", "opens a code fence that it does not close", remedy)
     if "artifact-schema" in given and "artifact" not in given:
         remedy = "Set artifact to the name of the JSON that the agent commits."

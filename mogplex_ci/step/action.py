@@ -10,10 +10,10 @@ from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import Comment
-from mogplex_ci.run.result import RunResult
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
-from mogplex_ci.step.guards import reason_to_skip, skipped
+from mogplex_ci.step.guards import reason_to_skip
 from mogplex_ci.step.include_event import include_event
 from mogplex_ci.step.plan import key_of, plan_of
 from mogplex_ci.step.recorder import Recorder
@@ -35,7 +35,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         recorder.begin(tasks, warnings)
         reason = reason_to_skip(step, tasks)
         if reason is not None:
-            outcome.result = skipped(step, reason)
+            outcome.result = RunResult(Result.SKIPPED, 0, remedy=reason, duration=step.duration)
         else:
             tasks = include_event(step, tasks)
             platform.check_files(key=tasks[0].idempotency_key)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from mogplex_ci.api.retry import finish, retrying
 from mogplex_ci.errors import GitHubError, MissingTokenError, UntrustedPromptError, UntrustedTriggerError
 from mogplex_ci.platforms.webhook import Trust
-from mogplex_ci.run.result import Result, RunResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,11 +63,6 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
     if not step.platform.has_clean_up and not is_told_apart:
         step.recorder.warn("No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}", "${{ toJson(matrix) }}")
     return None
-
-
-def skipped(step: Step, reason: str) -> RunResult:
-    """Return the result of a step that starts nothing on purpose."""
-    return RunResult(Result.SKIPPED, 0, remedy=reason, duration=step.duration)
 
 
 def trust_of(step: Step, inputs: ActionInputs) -> Trust:

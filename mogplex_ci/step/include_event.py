@@ -8,7 +8,7 @@ from mogplex_ci.errors import ContextChangedError, GitHubError, Problem, UsageEr
 from mogplex_ci.inputs.declared import enumeration
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.platforms.event_words import Words, as_compared, event_text, leaves_fence_open
+from mogplex_ci.platforms.event_words import Words, as_compared, event_text
 from mogplex_ci.step.execute import Step
 from mogplex_ci.step.guards import ask_github
 
@@ -42,9 +42,6 @@ def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
     if not words:
         fault = "is set, and this job's event has no issue, pull request, discussion, comment or review"
         raise UsageError(Problem("include-event", fault, "Remove it from jobs that such an event does not start."))
-    if leaves_fence_open(inputs.prompt):
-        remedy = "Close it: include-event puts the event's words into a fence of their own."
-        raise UsageError(Problem("prompt", "opens a code fence that it does not close", remedy))
     prompt = f"{inputs.prompt}\n\n{event_text(words).text}"
     if (too_long := declared()["prompt"].kind.fault(prompt)) is not None:
         remedy = "Name the number in the prompt instead."
