@@ -150,7 +150,7 @@ class Facts(NamedTuple):
     """Id of the pushed tip."""
     pull_request_url: SafeText | None
     branch_url: SafeText | None
-    """GitHub's page of the branch, when it is one of its own and no dry run's."""
+    """GitHub's page of the branch, when it is one of its own."""
     compare_url: SafeText | None
     """GitHub's comparison of the branch with its base."""
     preview_url: SafeText | None
@@ -216,15 +216,9 @@ class Facts(NamedTuple):
         }
         return {name: value for name, value in values.items() if value is not None}
 
-    @property
-    def pull_request_link(self) -> SafeText | None:
-        """The pull request's address; None also in a dry run, whose pull request may not exist."""
-        return None if self.dry_run else self.pull_request_url
-
-    @property
-    def compare_link(self) -> SafeText | None:
-        """The comparison's address; None also in a dry run, whose branch does not exist."""
-        return None if self.dry_run else self.compare_url
+    def link(self, url: SafeText | None) -> SafeText | None:
+        """Return the address of a pull request or branch; None in a dry run, in which neither exists."""
+        return None if self.dry_run else url
 
 
 class RunFacts(NamedTuple):
@@ -272,15 +266,14 @@ class StepFacts(NamedTuple):
     def table(self, safe: Sanitizer) -> dict[LiteralString, list[CleanText]]:
         """Return a table of the runs: the cells by column. A column that would be empty is left out."""
         none = safe.clean("")
+        changes: dict[bool | None, CleanText] = {False: safe.line("no change")}
         ends = [(run, run.facts) for run in self.runs]
         columns: dict[LiteralString, list[CleanText]] = {
             "Result": [safe.sentence(end.mark, " ", Untrusted(end.result.value)) for _, end in ends],
             "Repository": [safe.clean(run.repo or "", limit=text.NAME_LIMIT) for run, _ in ends],
             "Task": [safe.clean(run.task or "", limit=text.NAME_LIMIT) for run, _ in ends],
             "Time": [duration(end.duration) if end.run_id else none for _, end in ends],
-            "Pull request": [
-                end.pull_request_link or (safe.line("no change") if end.changed is False else none) for _, end in ends
-            ],
+            "Pull request": [end.link(end.pull_request_url) or changes.get(end.changed, none) for _, end in ends],
         }
         return {name: cells for name, cells in columns.items() if any(cells)}
 
@@ -293,6 +286,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     own, has_work = branch if branch != base else None, branch is not None and _has_work(result)
     played = inputs and what_is_played(inputs, platform, safe)
     cause, error, annotation = _why(result, safe)
+    identity, asked = platform.identity(), timeline.checkpoint if run and run.is_paused else None
     return Facts(
         result=result.result,
         exit_code=result.exit_code,
@@ -308,7 +302,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         dry_run=safe.sentence("Dry run: nothing was sent, and ", played, " was played.") if played else None,
         title=safe.clean(text.first_line(task), limit=text.TITLE_LIMIT),
         task=safe.clean(task, limit=MESSAGE_LIMIT),
-        attempt=_attempt(platform, safe),
+        attempt=safe.identifier(identity.attempt) if identity else None,
         run_id=safe.identifier(run.id) if run else None,
         status=safe.identifier(run.status) if run else None,
         harness=safe.identifier(run.harness) if run else None,
@@ -324,9 +318,9 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         base_shown=safe.clean(result.base_branch, limit=BRANCH_LIMIT) if result.base_branch else None,
         commit=_commit(run, safe),
         pull_request_url=safe.url(timeline.outcome.pull_request_url),
-        branch_url=None if played else _github(safe, repo, "tree", own),
+        branch_url=_github(safe, repo, "tree", own),
         compare_url=_github(safe, repo, "compare", f"{base}...{own}") if own and base else None,
-        preview_url=_preview(result, safe),
+        preview_url=safe.url(asked.preview_url) if asked else None,
         changed=timeline.outcome.changed,
         has_work=has_work,
         message=safe.clean(timeline.last_words or "", limit=MESSAGE_LIMIT - _ROOM_FOR_MARK) or None,
@@ -370,20 +364,9 @@ def _event_sha256(
     return safe.identifier(event_text(words).sha256) if words else None
 
 
-def _attempt(platform: Platform, safe: Sanitizer) -> SafeText | None:
-    identity = platform.identity()
-    return safe.identifier(identity.attempt) if identity else None
-
-
 def _commit(run: Run | None, safe: Sanitizer) -> SafeText | None:
     commit = run.terminal_commit if run else None
     return safe.identifier(commit) if commit and re.fullmatch(_COMMIT, commit.text) else None
-
-
-def _preview(result: RunResult, safe: Sanitizer) -> SafeText | None:
-    """Return what a run that is paused shows."""
-    checkpoint = result.timeline.checkpoint if result.run and result.run.is_paused else None
-    return safe.url(checkpoint.preview_url) if checkpoint else None
 
 
 def _with_links(gate: Gate) -> Iterator[Untrusted]:

@@ -127,7 +127,7 @@ class Log(Report):
         facts = run.facts
         log.end(facts)
         took = text.behind(" after ", duration(facts.duration) if facts.run_id else None)
-        link = text.behind(": ", facts.pull_request_link)
+        link = text.behind(": ", facts.link(facts.pull_request_url))
         self._out.say(run.name, " ", facts.mark, " ", facts.headline, *took, *link)
         if facts.exit_code != 0 and facts.annotation:
             self._out.annotate(Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.annotation))

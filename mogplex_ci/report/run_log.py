@@ -263,17 +263,18 @@ class RunLog:
     def _delivery(self, facts: Facts) -> None:
         """Say what the run delivered, or that this is unknown."""
         is_unknown = facts.changed is None and facts.pull_request_url is None
-        if facts.pull_request_link:
-            self._out.annotate(Level.NOTICE, "Pull request", facts.pull_request_link)
-            self._out.platform.link(self._safe.line("Pull request"), facts.pull_request_link)
+        if pull_request := facts.link(facts.pull_request_url):
+            self._out.annotate(Level.NOTICE, "Pull request", pull_request)
+            self._out.platform.link(self._safe.line("Pull request"), pull_request)
         elif facts.changed is False:
             self._warn("No change", self._safe.line("The run changed nothing in the repository"))
         elif is_unknown and facts.events_missing:
             self._say("Pull request and change: unknown (events are missing)")
         elif is_unknown and facts.has_work:
             self._say("Pull request and change: unknown (no event reports them)")
-        if facts.compare_link and not facts.pull_request_url and (facts.has_work or facts.events_missing):
-            self._say("Compare: ", facts.compare_link)
+        compare = facts.link(facts.compare_url)
+        if compare and not facts.pull_request_url and (facts.has_work or facts.events_missing):
+            self._say("Compare: ", compare)
 
     def _add(self, additions: Iterable[Addition]) -> None:
         """Write what was added to the timeline. What cannot be shown must not hide what comes after it."""

@@ -131,15 +131,15 @@ def top_line(facts: Facts, safe: Sanitizer) -> Markdown:
     line = [Markdown.of("**{}** after {}", Markdown.of(facts.headline), duration(facts.duration))]
     if facts.pull_request_url:
         label = Markdown.of("Pull request {}", _number(facts.pull_request_url, safe) or Markdown.of(""))
-        line.append(safe.link(facts.pull_request_link, label) or label)
+        line.append(safe.link(facts.link(facts.pull_request_url), label) or label)
     elif facts.changed is False:
         line.append(Markdown.of("no change"))
     elif facts.run_id and facts.has_work:
         unknown = Markdown.of("pull request and change unknown")
-        line.append(safe.link(facts.compare_link, unknown) or unknown)
+        line.append(safe.link(facts.link(facts.compare_url), unknown) or unknown)
     if facts.branch_shown:
         name = safe.markdown(facts.branch_shown)
-        line.append(safe.link(facts.branch_url, name) or name)
+        line.append(safe.link(facts.link(facts.branch_url), name) or name)
     return Markdown.joined(" · ", line)
 
 
