@@ -63,67 +63,6 @@ def before_the_end(log: GitHubLog) -> list[str]:
     return log.shown[:end]
 
 
-def test_the_documented_vocabulary_reads_as_well() -> None:
-    log = log_of_events(
-        event("stream_started", "Agent started", 2),
-        event("tool_call", "Editing src/auth.ts", 5, "edit_file"),
-        event("tool_result", "3 lines changed", 7, "edit_file"),
-        event("assistant_message", "Switching to bearer-token middleware", 9),
-    )
-    assert before_the_end(log) == [
-        "[00:00] ● sandbox: ready: Agent started (0s)",
-        "[00:03] ● agent: started",
-        "[00:05]   edit_file: Editing src/auth.ts → 3 lines changed (2s)",
-        "[00:07]   agent: Switching to bearer-token middleware",
-    ]
-
-
-def test_unknown_events_are_shown_as_they_are() -> None:
-    log = log_of_events(
-        event("telemetry", None, 1, cpu=93),
-        event("plan", "1. look 2. fix", 2),
-        event("log", None, 3),
-        event("log", "MCP configured", 4, stage="mcp_config"),
-    )
-    assert before_the_end(log) == [
-        "▸ [00:00]   telemetry",
-        "    │ cpu: 93",
-        "[00:01]   plan: 1. look 2. fix",
-        "[00:02]   log",
-        "[00:03]   MCP configured",
-    ]
-
-
-@pytest.mark.parametrize(("state", "line"), [("error", "failed"), ("denied", "denied")])
-def test_failed_and_denied_calls_are_marked(state: str, line: str) -> None:
-    log = log_of_events(*call("Bash", 1, 4, state=state))
-    assert log.timeline[1] == f"[00:03] ✘ Bash ({line}, 3s)"
-
-
-def test_calls_at_the_same_time_are_paired_by_id_and_listed_by_their_ends() -> None:
-    first, second = call("Bash", 0, 9, state="error"), call("Bash", 1, 2)
-    log = log_of_events(first[0], second[0], second[1], delta("So far so good.\n\n", 5), first[1])
-    assert before_the_end(log)[1:] == [
-        "[00:02]   Bash (1s)",
-        "[00:05]   agent: So far so good.",
-        "[00:09] ✘ Bash (failed, 9s)",
-    ]
-
-
-def test_without_ids_a_call_ends_the_oldest_of_its_tool() -> None:
-    log = log_of_events(
-        event("tool_started", "Building", 0, "shell"),
-        event("tool_started", "Reading a", 1, "read_file"),
-        event("tool_finished", "Read a", 2, "read_file"),
-        event("tool_finished", "Built", 9, "shell", exit_code=2),
-    )
-    assert before_the_end(log)[1:] == [
-        "[00:02]   read_file: Reading a → Read a (1s)",
-        "▸ [00:09] ✘ shell: Building → Built (failed, 9s)",
-        "    │ exit_code: 2",
-    ]
-
-
 def test_a_call_that_ends_twice_has_the_end_that_counts() -> None:
     feed = Feed()
     started, done = call("Bash", 0, 2, key="c")
@@ -132,19 +71,86 @@ def test_a_call_that_ends_twice_has_the_end_that_counts() -> None:
     assert before_the_end(log)[1:] == ["[00:05] ✘ Bash (failed, 5s)"]
 
 
-def test_calls_of_one_tool_share_a_line_and_those_that_failed_have_one_too() -> None:
-    many = [call("Command", at, at + 3, state="error" if at in (9, 30) else "done") for at in range(0, 36, 3)]
-    log = log_of_events(
-        *(item for each in many for item in each),
-        *(*call("Read", 36, 37), *call("Read", 37, 39), *call("Command", 39, 40)),
-        *(event("tool_started", "Testing", 40, "Command"), event("tool_finished", None, 41, "Command", code=3)),
-        *(*call("Command", 42, 43), delta("Done.\n\n", 44)),
-    )
-    assert before_the_end(log)[1:] == [
-        *("[00:12] ✘ Command (failed, 3s)", "[00:33] ✘ Command (failed, 3s)", "[00:36]   Command ×12, 2 failed, 36s"),
-        *("[00:39]   Read ×2, 3s", "[00:40]   Command (1s)"),
-        *("▸ [00:41]   Command: Testing (1s)", "    │ code: 3", "[00:43]   Command (1s)", "[00:44]   agent: Done."),
-    ]
+BASH, EDIT = call("Bash", 0, 9, state="error"), call("Bash", 1, 2)
+"""Two calls at the same time."""
+COMMANDS = [call("Command", at, at + 3, state="error" if at in (9, 30) else "done") for at in range(0, 36, 3)]
+LINES: dict[str, tuple[tuple[dict[str, Any], ...], list[str]]] = {
+    "the documented vocabulary reads as well": (
+        (
+            event("stream_started", "Agent started", 2),
+            event("tool_call", "Editing src/auth.ts", 5, "edit_file"),
+            event("tool_result", "3 lines changed", 7, "edit_file"),
+            event("assistant_message", "Switching to bearer-token middleware", 9),
+        ),
+        [
+            *("[00:00] ● sandbox: ready: Agent started (0s)", "[00:03] ● agent: started"),
+            "[00:05]   edit_file: Editing src/auth.ts → 3 lines changed (2s)",
+            "[00:07]   agent: Switching to bearer-token middleware",
+        ],
+    ),
+    "unknown events are shown as they are": (
+        (
+            *(event("telemetry", None, 1, cpu=93), event("plan", "1. look 2. fix", 2), event("log", None, 3)),
+            event("log", "MCP configured", 4, stage="mcp_config"),
+        ),
+        [
+            *("▸ [00:00]   telemetry", "    │ cpu: 93", "[00:01]   plan: 1. look 2. fix", "[00:02]   log"),
+            "[00:03]   MCP configured",
+        ],
+    ),
+    "a denied call is marked": (
+        tuple(call("Bash", 1, 4, state="denied")),
+        ["[00:00] ● agent: started", "[00:03] ✘ Bash (denied, 3s)"],
+    ),
+    "calls at the same time are paired by id and listed by their ends": (
+        (BASH[0], *EDIT, delta("So far so good.\n\n", 5), BASH[1]),
+        [
+            *("[00:00] ● agent: started", "[00:02]   Bash (1s)", "[00:05]   agent: So far so good."),
+            "[00:09] ✘ Bash (failed, 9s)",
+        ],
+    ),
+    "without ids a call ends the oldest of its tool": (
+        (
+            *(event("tool_started", "Building", 0, "shell"), event("tool_started", "Reading a", 1, "read_file")),
+            event("tool_finished", "Read a", 2, "read_file"),
+            event("tool_finished", "Built", 9, "shell", exit_code=2),
+        ),
+        [
+            *("[00:00] ● agent: started", "[00:02]   read_file: Reading a → Read a (1s)"),
+            *("▸ [00:09] ✘ shell: Building → Built (failed, 9s)", "    │ exit_code: 2"),
+        ],
+    ),
+    "calls of one tool share a line, and those that failed have one too": (
+        (
+            *(item for each in COMMANDS for item in each),
+            *(*call("Read", 36, 37), *call("Read", 37, 39), *call("Command", 39, 40)),
+            *(event("tool_started", "Testing", 40, "Command"), event("tool_finished", None, 41, "Command", code=3)),
+            *(*call("Command", 42, 43), delta("Done.\n\n", 44)),
+        ),
+        [
+            *("[00:00] ● agent: started", "[00:12] ✘ Command (failed, 3s)", "[00:33] ✘ Command (failed, 3s)"),
+            *("[00:36]   Command ×12, 2 failed, 36s", "[00:39]   Read ×2, 3s", "[00:40]   Command (1s)"),
+            *("▸ [00:41]   Command: Testing (1s)", "    │ code: 3", "[00:43]   Command (1s)", "[00:44]   agent: Done."),
+        ],
+    ),
+    "a late event does not turn the clock back": (
+        (*call("Bash", 10, 30), event("log", "Late", 12)),
+        ["[00:00] ● agent: started", "[00:20]   Bash (20s)", "[00:20]   Late"],
+    ),
+    "a failure of the agent is never called done": (
+        (*call("Bash", 0, 1), event("failed", "Harness run failed", 2, exit_code=1)),
+        [
+            *("[00:00] ● agent: started", "[00:01]   Bash (1s)", "[00:02] ✘ agent: stopped after 2s, 1 tool call"),
+            "[00:02] ✘ failed: Harness run failed (exit code 1)",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_events_are_lines_of_the_log(name: str) -> None:
+    events, lines = LINES[name]
+    assert before_the_end(log_of_events(*events)) == lines
 
 
 @pytest.mark.parametrize("speed", [10, 40])
@@ -192,11 +198,6 @@ def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() ->
     ]
 
 
-def test_a_late_event_does_not_turn_the_clock_back() -> None:
-    log = log_of_events(*call("Bash", 10, 30), event("log", "Late", 12))
-    assert [line[:7] for line in before_the_end(log)] == ["[00:00]", "[00:20]", "[00:20]"]
-
-
 def test_words_that_come_in_scraps_are_read_in_paragraphs() -> None:
     words = "Two tests fail.\n\nBoth compare\nlocal times.\n\nI fix them."
     scraps = [delta(words[at : at + 3], at / 10) for at in range(0, len(words), 3)]
@@ -219,14 +220,6 @@ def test_a_secret_in_two_scraps_is_hidden() -> None:
     log = log_of_events(delta(f"The token is {token[:10]}"), delta(f"{token[10:]} and works."))
     assert token[:10] not in "\n".join(log.shown)
     assert any("and works." in line for line in log.shown)
-
-
-def test_a_failure_of_the_agent_is_never_called_done() -> None:
-    log = log_of_events(*call("Bash", 0, 1), event("failed", "Harness run failed", 2, exit_code=1))
-    assert before_the_end(log)[2:] == [
-        "[00:02] ✘ agent: stopped after 2s, 1 tool call",
-        "[00:02] ✘ failed: Harness run failed (exit code 1)",
-    ]
 
 
 def test_a_failure_is_one_error_although_the_service_tells_it_twice() -> None:
@@ -266,11 +259,6 @@ def test_missing_events_leave_the_pull_request_unknown(later_ones: bool) -> None
     assert levels(log) == ["warning"]
     assert "Pull request and change: unknown (events are missing)" in log.timeline
     assert f"Compare: {COMPARE}" in log.timeline
-
-
-def test_a_failed_run_without_work_has_nothing_to_look_at() -> None:
-    log = log_of(ended=result(Result.FAILED, *SUCCESSFUL[:7], **FAILURE))
-    assert not [line for line in log.timeline if "Compare" in line or "look at the work" in line or "unknown" in line]
 
 
 def test_a_pause_tells_the_preview_once_and_what_on_pause_does() -> None:
@@ -338,24 +326,18 @@ def test_a_finding_in_a_file_is_annotated() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload",
+    ("repo", "payload"),
     [
-        {"path": "../secret", "line": 7},
-        {"path": "src/../../secret", "line": 7},
-        {"path": "/etc/passwd", "line": 7},
-        {"path": "src/a.ts"},
-        {"path": "src/a.ts", "line": 0},
-        {"path": "src/a.ts", "line": "7"},
-        {"path": "a\n::error::b", "line": 7},
-        {"path": ["src/a.ts"], "line": 7},
+        ("acme/api", {"path": "src/a.ts", "line": 7}),
+        *(
+            ("acme/web", {"path": path, "line": 7})
+            for path in ("../secret", "src/../../secret", "/etc/passwd", "a\n::error::b", ["src/a.ts"])
+        ),
+        *(("acme/web", {"path": "src/a.ts", "line": line}) for line in (None, 0, "7")),
     ],
 )
-def test_a_finding_without_a_usable_place_is_not_annotated(payload: dict[str, Any]) -> None:
-    assert levels(log_of(starting(), Feed().arrived(finding(**payload)))) == []
-
-
-def test_findings_in_another_repository_are_not_annotated() -> None:
-    assert levels(log_of(starting("acme/api"), Feed().arrived(finding(path="src/a.ts", line=7)))) == []
+def test_a_finding_without_a_place_in_this_repository_is_not_annotated(repo: str, payload: dict[str, Any]) -> None:
+    assert levels(log_of(starting(repo), Feed().arrived(finding(**payload)))) == []
 
 
 def test_findings_leave_room_for_how_the_step_ended() -> None:
