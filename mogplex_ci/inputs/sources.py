@@ -74,10 +74,13 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task
 
 def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     """Return the text of the inputs that flags and environment set, by name."""
-    flags, _ = flags_of(tuple(argv))
-    ignored = _variables_from_outputs(env)
-    environment = {name: value for name, value in env.items() if name not in ignored}
-    values = {name: text for name in inputs() if (text := _given(name, flags or {}, environment))}
+    flags, ignored = flags_of(tuple(argv))[0] or {}, _variables_from_outputs(env)
+    values: dict[str, str] = {}
+    for name, spec in inputs().items():
+        variables = (spec.github_variable, *spec.variables) if spec.is_for_action else spec.variables
+        places = (flags.get(name), *(env.get(variable) for variable in variables if variable not in ignored))
+        values[name] = next((place.strip() for place in places if place and place.strip()), "")
+    values = {name: text for name, text in values.items() if text}
     values |= {"prompt": as_utf8(values["prompt"])} if "prompt" in values else {}
     if not _STARTS.isdisjoint(values) or "run-id" in values:
         return values
@@ -120,14 +123,6 @@ def _content(name: str) -> bytes:
 
     with stop_of_process().interrupting():
         return bounded(read, MAX_SECONDS)
-
-
-def _given(name: str, flags: Mapping[str, str], env: Mapping[str, str]) -> str:
-    """Return the first text that is not blank, without the white space around it; empty when there is none."""
-    spec = inputs()[name]
-    variables = (spec.github_variable, *spec.variables) if spec.is_for_action else spec.variables
-    places = (flags.get(name), *map(env.get, variables))
-    return next((text for place in places if place and (text := place.strip())), "")
 
 
 def _variables_from_outputs(env: Mapping[str, str]) -> set[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mogplex_ci.emulator import Emulator
 from tests.program import MOVABLE_CLOCK, ROOT, Ended, let_an_hour_pass, python_script, run_script
@@ -81,6 +83,15 @@ class Terminal:
     def run_past(self, moment: Callable[[], object], *argv: str) -> Ended:
         """Run `mogplex` to its end; at ``moment`` an hour passes for it."""
         return let_an_hour_pass(self.start(*argv, movable_clock=True), when=moment)
+
+    @contextmanager
+    def run(self, scenario: str, *argv: str, **options: Any) -> Iterator[tuple[str, Emulator]]:
+        """Start a run with these further arguments; an emulator plays the scenario, by its name or its text."""
+        file = self.folder / "scenario.yaml"
+        if "\n" in scenario:
+            file.write_text(scenario)
+        with Emulator(file if "\n" in scenario else scenario, **options) as emulator:
+            yield self.against(emulator).started(*argv), emulator
 
     def started(self, *argv: str) -> str:
         """Start a run on acme/web with these further arguments and return its id."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -100,8 +99,7 @@ def test_a_started_run(terminal: Terminal) -> None:
 
 
 def test_a_key_stands_for_one_run_of_one_request(terminal: Terminal) -> None:
-    with Emulator("slow") as emulator:
-        run_id = terminal.against(emulator).started("--idempotency-key", "k")
+    with terminal.run("slow", "--idempotency-key", "k") as (run_id, emulator):
         again, other = (
             terminal.mogplex("run", "--repo", WEB, "--idempotency-key", "k", prompt)
             for prompt in ("Fix the flaky tests", "Fix something else")
@@ -129,21 +127,16 @@ def test_run_and_get_print_the_apis_object_without_its_envelope(terminal: Termin
     assert "ok" not in started | seen
 
 
-def test_the_state_of_a_run(terminal: Terminal, tmp_path: Path) -> None:
-    scenario = tmp_path / "works.yaml"
-    scenario.write_text("steps:\n  - status: streaming\n  - after: 1h\n    status: success\n")
-    with Emulator(scenario) as emulator:
-        run_id = terminal.against(emulator).started("--create-branch", "--branch", "feat/x")
+def test_the_state_of_a_run(terminal: Terminal) -> None:
+    scenario = "steps:\n  - status: streaming\n  - {after: 1h, status: success}\n"
+    with terminal.run(scenario, "--create-branch", "--branch", "feat/x") as (run_id, _):
         ended = terminal.mogplex("runs", "get", run_id)
     assert (ended.code, ended.err) == (0, "")
     assert as_documented(ended.out, run_id) == STATE
 
 
-def test_a_followed_run(terminal: Terminal, tmp_path: Path) -> None:
-    scenario = tmp_path / "document.yaml"
-    scenario.write_text(EVENTS_OF_THE_DOCUMENT)
-    with Emulator(scenario) as emulator:
-        run_id = terminal.against(emulator).started()
+def test_a_followed_run(terminal: Terminal) -> None:
+    with terminal.run(EVENTS_OF_THE_DOCUMENT) as (run_id, _):
         followed = terminal.mogplex("runs", "events", run_id, "--follow")
         listed = terminal.mogplex("runs", "events", run_id)
     assert (followed.code, followed.err) == (0, "")
@@ -154,8 +147,7 @@ def test_a_followed_run(terminal: Terminal, tmp_path: Path) -> None:
 
 
 def test_the_timeout(terminal: Terminal) -> None:
-    with Emulator("slow") as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run("slow") as (run_id, emulator):
         ended = terminal.run_past(asked(emulator, "stream"), "runs", "events", run_id, "--follow")
         (run,) = emulator.runs
         assert run.status in LIVE
@@ -165,8 +157,7 @@ def test_the_timeout(terminal: Terminal) -> None:
 
 
 def test_cancelling(terminal: Terminal) -> None:
-    with Emulator("slow") as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run("slow") as (run_id, _):
         first = terminal.mogplex("runs", "cancel", run_id)
         second = terminal.mogplex("runs", "cancel", run_id)
         third = terminal.mogplex("runs", "cancel", run_id, "--json")
@@ -178,8 +169,7 @@ def test_cancelling(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stop_signal_ends_following_and_leaves_the_run(terminal: Terminal, number: signal.Signals, code: int) -> None:
-    with Emulator("slow") as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run("slow") as (run_id, emulator):
         with terminal.start("runs", "events", run_id, "--follow") as process:
             assert process.stdout is not None
             assert "accepted" in process.stdout.readline()

@@ -100,8 +100,7 @@ def test_a_lost_answer_starts_one_run(terminal: Terminal) -> None:
 
 def test_following_outlasts_faults(terminal: Terminal) -> None:
     clock = FakeClock()
-    with Emulator("success", clock=clock, api="2026-08") as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run("success", clock=clock, api="2026-08") as (run_id, emulator):
         emulator.inject("events", status=502, times=1)
         with terminal.start("runs", "events", run_id, "--follow") as process:
             assert process.stdout is not None
@@ -113,8 +112,7 @@ def test_following_outlasts_faults(terminal: Terminal) -> None:
 
 
 def test_an_outage_that_lasts_to_the_timeout_has_its_own_code(terminal: Terminal) -> None:
-    with Emulator("slow") as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run("slow") as (run_id, emulator):
         emulator.inject("run", status=503, skip=1, times="always")
         for route in ("stream", "events"):
             emulator.inject(route, status=503, times="always")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from mogplex_ci.sanitize.sanitizer import PREFIX
 from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
@@ -23,6 +21,18 @@ steps:
   - text: "The last words, "
   - {after: 4s, text: "and the very last."}
   - {after: 300ms, part: deliver}
+"""
+TWO_WORDS = """\
+steps:
+  - {part: launch}
+  - text: I look at the repository
+  - {tool_started: Command, call: exec-1}
+  - {after: 4s, text: " first."}
+  - {part: deliver}
+"""
+CONFLICT = """\
+cancel_conflicts: [changed]
+steps: [{status: streaming}, {after: 1h, status: success}]
 """
 PAUSE = """\
 steps:
@@ -39,8 +49,7 @@ steps:
 
 def test_the_stream_is_used_and_events_come_at_once(terminal: Terminal) -> None:
     clock = FakeClock()
-    with Emulator("success", clock=clock) as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run("success", clock=clock) as (run_id, emulator):
         with terminal.start("runs", "events", run_id, "--follow") as process:
             wait_until(asked(emulator, "stream"), process)
             clock.seconds = 60.0
@@ -51,11 +60,8 @@ def test_the_stream_is_used_and_events_come_at_once(terminal: Terminal) -> None:
     assert routes.count("events") <= 3
 
 
-def test_the_agents_words_are_joined_to_paragraphs(terminal: Terminal, tmp_path: Path) -> None:
-    scenario = tmp_path / "words.yaml"
-    scenario.write_text(WORDS)
-    with Emulator(scenario) as emulator:
-        run_id = terminal.against(emulator).started()
+def test_the_agents_words_are_joined_to_paragraphs(terminal: Terminal) -> None:
+    with terminal.run(WORDS) as (run_id, _):
         ended = terminal.mogplex("runs", "events", run_id, "--follow")
         listed = terminal.mogplex("runs", "events", run_id)
     lines = [re.sub(r"^\S+Z  ", "", line) for line in ended.out.splitlines()]
@@ -71,12 +77,10 @@ def test_the_agents_words_are_joined_to_paragraphs(terminal: Terminal, tmp_path:
     assert f"{PREFIX}The last words, and the very last.\n" in listed.out
 
 
-def test_no_half_of_a_secret_is_printed(terminal: Terminal, tmp_path: Path) -> None:
-    scenario = tmp_path / "split.yaml"
+def test_no_half_of_a_secret_is_printed(terminal: Terminal) -> None:
     halves = ["The token is gh", "p_" + "0aA1bB2cC" * 4, " and", " that is it.\n\n"]
-    scenario.write_text(f"steps:\n  - {{part: launch}}\n  - text: {json.dumps(halves)}\n  - {{part: deliver}}\n")
-    with Emulator(scenario, speed=10) as emulator:
-        run_id = terminal.against(emulator).started()
+    scenario = f"steps:\n  - {{part: launch}}\n  - text: {json.dumps(halves)}\n  - {{part: deliver}}\n"
+    with terminal.run(scenario, speed=10) as (run_id, emulator):
         shown = [
             terminal.mogplex("runs", "events", run_id, *flags)
             for flags in (["--follow"], [], ["--json"], ["--follow", "--json"])  # the first one waits for the end
@@ -91,16 +95,9 @@ def test_no_half_of_a_secret_is_printed(terminal: Terminal, tmp_path: Path) -> N
         assert [event["id"] for event in events if "id" in event] == ids
 
 
-def test_json_events_do_not_wait_for_the_agents_next_words(terminal: Terminal, tmp_path: Path) -> None:
-    scenario = tmp_path / "word.yaml"
-    scenario.write_text(
-        "steps:\n  - {part: launch}\n  - text: I look at the repository\n"
-        "  - {tool_started: Command, call: exec-1}\n"
-        '  - {after: 4s, text: " first."}\n  - {part: deliver}\n'
-    )
+def test_json_events_do_not_wait_for_the_agents_next_words(terminal: Terminal) -> None:
     clock = FakeClock()
-    with Emulator(scenario, clock=clock) as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run(TWO_WORDS, clock=clock) as (run_id, emulator):
         with terminal.start("runs", "events", run_id, "--follow", "--json") as process:
             assert process.stdout is not None
             wait_until(asked(emulator, "stream"), process)
@@ -122,11 +119,8 @@ def test_json_events_do_not_wait_for_the_agents_next_words(terminal: Terminal, t
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_a_paused_run_ends_the_following(terminal: Terminal, tmp_path: Path, as_json: bool) -> None:
-    scenario = tmp_path / "pause.yaml"
-    scenario.write_text(PAUSE)
-    with Emulator(scenario, speed=2) as emulator:
-        run_id = terminal.against(emulator).started()
+def test_a_paused_run_ends_the_following(terminal: Terminal, as_json: bool) -> None:
+    with terminal.run(PAUSE, speed=2) as (run_id, _):
         ended = terminal.mogplex("runs", "events", run_id, "--follow", *(["--json"] if as_json else []))
         seen = terminal.mogplex("runs", "get", run_id)
     last = ended.out.splitlines()[-1]
@@ -147,8 +141,7 @@ def test_a_paused_run_ends_the_following(terminal: Terminal, tmp_path: Path, as_
     ("scenario", "code"), [("success", 0), ("failed", 1), ("cancelled", 1), ("paused", 1), ("mogplex", 0)]
 )
 def test_the_exit_status_of_the_run(terminal: Terminal, scenario: str, code: int) -> None:
-    with Emulator(scenario, speed=20) as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run(scenario, speed=20) as (run_id, _):
         with_status = terminal.mogplex("runs", "events", run_id, "--follow", "--exit-status")
         without = terminal.mogplex("runs", "events", run_id, "--follow")
     assert (with_status.code, without.code) == (code, 0)
@@ -156,8 +149,7 @@ def test_the_exit_status_of_the_run(terminal: Terminal, scenario: str, code: int
 
 
 def test_what_newer_services_know_of_a_run_follows_the_documented_lines(terminal: Terminal) -> None:
-    with Emulator("success", speed=20) as emulator:
-        run_id = terminal.against(emulator).started("--create-branch")
+    with terminal.run("success", "--create-branch", speed=20) as (run_id, emulator):
         terminal.mogplex("runs", "events", run_id, "--follow")
         (run,) = emulator.runs
         wait_until(lambda: run.state.commit is not None)
@@ -170,13 +162,8 @@ def test_what_newer_services_know_of_a_run_follows_the_documented_lines(terminal
     assert re.fullmatch(r"commit  [0-9a-f]{40}", seen.out.splitlines()[-1])
 
 
-def test_a_cancel_that_meets_a_change_is_sent_again(terminal: Terminal, tmp_path: Path) -> None:
-    scenario = tmp_path / "conflict.yaml"
-    scenario.write_text(
-        "cancel_conflicts: [changed]\nsteps:\n  - {status: streaming}\n  - {after: 1h, status: success}\n"
-    )
-    with Emulator(scenario) as emulator:
-        run_id = terminal.against(emulator).started()
+def test_a_cancel_that_meets_a_change_is_sent_again(terminal: Terminal) -> None:
+    with terminal.run(CONFLICT) as (run_id, emulator):
         ended = terminal.mogplex("runs", "cancel", run_id)
         (run,) = emulator.runs
         assert run.status == "cancelled"

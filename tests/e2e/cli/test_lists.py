@@ -39,14 +39,6 @@ MANY = [{"id": f"id-{number}", "full_name": f"acme/r{number}"} for number in ran
 MANY_LINES = [f"{repo['id']:<6}  {repo['full_name']:<9}  -" for repo in MANY]
 
 
-@pytest.fixture
-def scenario(tmp_path: Path) -> Path:
-    """A run that commits an artifact."""
-    path = tmp_path / "artifact.yaml"
-    path.write_text(SCENARIO)
-    return path
-
-
 @pytest.mark.parametrize(
     ("command", "out", "err"),
     [
@@ -113,9 +105,8 @@ def test_names_of_others_do_no_harm(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("name", ["report", "report.json", ".mogplex/artifacts/report.json"])
-def test_an_artifact_is_one_clean_line_of_json(terminal: Terminal, scenario: Path, name: str) -> None:
-    with Emulator(scenario) as emulator:
-        run_id = terminal.against(emulator).started("--create-branch")
+def test_an_artifact_is_one_clean_line_of_json(terminal: Terminal, name: str) -> None:
+    with terminal.run(SCENARIO, "--create-branch") as (run_id, _):
         ended = terminal.mogplex("runs", "artifact", run_id, name)
     assert (ended.code, ended.err, ended.out.count("\n")) == (0, "", 1)
     assert json.loads(ended.out) == {"passed": 12, "note": "***"}
@@ -128,11 +119,8 @@ def test_an_artifact_is_one_clean_line_of_json(terminal: Terminal, scenario: Pat
         ([], "report", ["the run's state does not allow this (CONFLICT)"]),  # it has no branch of its own
     ],
 )
-def test_an_artifact_that_is_not_there(
-    terminal: Terminal, scenario: Path, flags: list[str], name: str, told: list[str]
-) -> None:
-    with Emulator(scenario) as emulator:
-        run_id = terminal.against(emulator).started(*flags)
+def test_an_artifact_that_is_not_there(terminal: Terminal, flags: list[str], name: str, told: list[str]) -> None:
+    with terminal.run(SCENARIO, *flags) as (run_id, _):
         ended = terminal.mogplex("runs", "artifact", run_id, name)
     assert (ended.code, ended.out, "idempotency" in ended.err) == (1, "", False)
     assert [text for text in told if text not in ended.err] == []

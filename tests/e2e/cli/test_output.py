@@ -42,8 +42,7 @@ def on_a_screen(terminal: Terminal, *argv: str, each_time: Callable[[], None] = 
 
 @pytest.mark.parametrize(("scenario", "colour"), [("success", "32"), ("failed", "31")])
 def test_a_terminal_shows_the_status_in_colour(terminal: Terminal, scenario: str, colour: str) -> None:
-    with Emulator(scenario, speed=SPEED) as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run(scenario, speed=SPEED) as (run_id, _):
         shown = on_a_screen(terminal, "runs", "events", run_id, "--follow")
     assert f"\x1b[{colour}m--- run {run_id} {scenario} ---\x1b[0m" in shown
 
@@ -69,8 +68,7 @@ def test_a_pipe_is_utf_8_whatever_the_locale_says(terminal: Terminal) -> None:
 
 
 def test_a_pipe_gets_no_colours(terminal: Terminal) -> None:
-    with Emulator("failed", speed=SPEED) as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run("failed", speed=SPEED) as (run_id, _):
         followed = terminal.mogplex("runs", "events", run_id, "--follow")
         seen = terminal.mogplex("runs", "get", run_id)
     assert not COLOUR.search(followed.out + followed.err + seen.out)
@@ -79,8 +77,7 @@ def test_a_pipe_gets_no_colours(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("scenario", ["hostile", "leaky"])
 def test_what_an_agent_writes_does_no_harm(terminal: Terminal, scenario: str) -> None:
-    with Emulator(scenario, speed=SPEED) as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run(scenario, speed=SPEED) as (run_id, emulator):
         commands = (["events", run_id, "--follow"], ["get", run_id])
         followed, seen = (terminal.mogplex("runs", *command) for command in commands)
         followed_json, seen_json = (terminal.mogplex("runs", *command, "--json") for command in commands)
@@ -139,8 +136,7 @@ def secrets_in(events: object) -> list[str]:
 def test_more_events_than_can_be_read_once_a_run_has_ended(
     terminal: Terminal, api: str, warning: str, which: str
 ) -> None:
-    with Emulator("many-events", speed=100, api=api) as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run("many-events", speed=100, api=api) as (run_id, emulator):
         (run,) = emulator.runs
         wait_until(lambda: run.status == "success")
         followed = terminal.mogplex("runs", "events", run_id, "--follow")
@@ -154,8 +150,7 @@ def test_more_events_than_can_be_read_once_a_run_has_ended(
 
 def test_every_event_of_a_long_run_is_shown_while_it_is_followed(terminal: Terminal) -> None:
     clock = FakeClock()
-    with Emulator("many-events", clock=clock) as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run("many-events", clock=clock) as (run_id, emulator):
         with terminal.start("runs", "events", run_id, "--follow", "--json") as process:
             wait_until(asked(emulator, "stream"), process)
             clock.seconds = 60.0
@@ -169,8 +164,7 @@ def test_every_event_of_a_long_run_is_shown_while_it_is_followed(terminal: Termi
 def test_a_terminal_has_a_live_line_while_a_run_is_followed(terminal: Terminal) -> None:
     terminal.env |= {"TERM": "xterm"}
     clock = FakeClock()
-    with Emulator("success", clock=clock) as emulator:
-        run_id = terminal.against(emulator).started()
+    with terminal.run("success", clock=clock) as (run_id, _):
         shown = on_a_screen(terminal, "runs", "events", run_id, "--follow", each_time=clock.tick)
     assert re.search(r"\S +00:\d\d +Run \w+", shown), shown
     assert shown.rstrip().endswith(f"--- run {run_id} success ---\x1b[0m")
