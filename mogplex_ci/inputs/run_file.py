@@ -21,6 +21,8 @@ BYTES: Final = 500_000
 """Enough for the longest prompt. Reading more could take longer than half a second."""
 _NODES: Final = 20_000
 """Values and names that a YAML file may have. More would take seconds to parse."""
+_EXPANDED_SIZE: Final = 4_000_000
+"""Characters and nodes that a YAML file may have once its aliases are expanded."""
 _LISTED: Final = 10
 """Faults and tasks that are named."""
 _NULLS: Final = ("", "~", "null", "Null", "NULL")
@@ -137,8 +139,6 @@ def _parse(text: str) -> dict[str, Any]:
         nodes = 0
 
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-            if self.check_event(yaml.AliasEvent):  # a few of them can stand for more text than a machine holds
-                raise ValueError("has an alias (*), which is not supported")
             self.nodes += 1
             if self.nodes > _NODES:
                 raise ValueError(f"has more than {_NODES:,} names and values")
@@ -161,12 +161,15 @@ def _parse(text: str) -> dict[str, Any]:
 
     try:
         document = yaml.load(text, TextLoader)  # noqa: S506 - a BaseLoader makes nothing but text, lists and mappings
+        size = _expanded_size(document, {})
     except yaml.YAMLError as error:
         raise ValueError(f"is not YAML{_why_not_yaml(error)}") from error
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
     if not isinstance(document, dict):
         raise ValueError("is not a YAML mapping")
+    if size > _EXPANDED_SIZE:
+        raise ValueError("has aliases that expand to too much text")
     return document
 
 
@@ -177,3 +180,12 @@ def _why_not_yaml(error: yaml.YAMLError) -> str:
     why = f": {shown[0].strip()}" if shown and shown[0] else ""
     mark = getattr(error, "problem_mark", None)
     return why + (f", see line {mark.line + 1}, column {mark.column + 1}" if mark else "")
+
+
+def _expanded_size(node: object, known: dict[int, int]) -> int:
+    """Return how many characters and nodes ``node`` has when its aliases are expanded."""
+    if id(node) not in known:
+        children = [*node.keys(), *node.values()] if isinstance(node, dict) else node if isinstance(node, list) else []
+        own = len(node) if isinstance(node, str) else 1
+        known[id(node)] = own + sum(_expanded_size(child, known) for child in children)
+    return known[id(node)]

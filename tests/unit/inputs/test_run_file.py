@@ -39,6 +39,11 @@ def problems(folder: Path, text: str, *argv: str) -> tuple[Problem, ...]:
             "",
             {"branch": "no", "base_branch": "1.10", "root_directory": "2026-11-25", "harness": None, "agent": "1:30"},
         ),
+        (
+            "tasks:\n  a: {prompt: &task Lint}\n  b: {prompt: *task, timeout: !!int 180}\n",
+            "b",
+            {"prompt": "Lint", "timeout": 180},
+        ),
         ("prompt: x\n".ljust(500_000), "", {"prompt": "x"}),
     ],
 )
@@ -66,11 +71,23 @@ def nodes(count: int) -> str:
     return f"keys: [{','.join('x' * (count - 3))}]"
 
 
+def expanded(size: int) -> str:
+    """Return a file that has this size when its aliases are expanded."""
+    return f"a: &a {'x' * 2_000}\nb: [{','.join(['*a '] * 1_990)}]\nc: {'y' * (size - 3_982_005)}"
+
+
+def bomb(levels: int) -> str:
+    """Return lists of the list before, four times: the last one has 4 ** ``levels`` values."""
+    return "\n".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}, *a{n}, *a{n}]" for n in range(levels))
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         (nodes(20_000), "run-file is not an input"),
         (nodes(20_001), "run-file has more than 20,000 names and values"),
+        (expanded(4_000_000), "run-file is not an input"),
+        (expanded(4_000_001), "run-file has aliases that expand to too much text"),
         ("prompt: x\n".ljust(500_001), "run-file has more than 500,000 bytes"),
         ("tasks: {other: {prompt: x}}", "task is not in the run file: Its tasks: other."),
         ("prompt: x", "task is not in the run file: The file has no tasks."),
@@ -82,13 +99,12 @@ def nodes(count: int) -> str:
         ),
         ("{}: x", "run-file "),
         ("prompt: !!set {a, b}", "run-file has more than one value"),
-        ("tasks:\n  a: {<<: {prompt: x}}\n", "run-file is not an input"),
-        (
-            "tasks:\n  a: {prompt: &task Lint}\n  b: {prompt: *task}\n",
-            "run-file has an alias (*), which is not supported",
-        ),
+        ("tasks:\n  a: &a {prompt: x}\n  b: {<<: *a}\n", "run-file is not an input"),
+        ("prompt: &a [*a]", "run-file is not YAML: found unconstructable recursive node, see line 1, column 9"),
+        ("&a {prompt: *a}", "run-file is not YAML: found unconstructable recursive node, see line 1, column 1"),
         ("{a: " * 50_000, "run-file is nested too deeply"),
         ("- " * 10_000, "run-file is nested too deeply"),
+        ("a0: &a0 [x]\n" + bomb(40), "run-file has aliases that expand to too much text"),
         ("tasks: " + "9" * 5_000, "run-file is not a mapping"),
         ("prompt: '\\ud800'", "task is not in the run file"),
         ("\0", "run-file is not YAML: special characters are not allowed"),
