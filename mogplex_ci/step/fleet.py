@@ -22,7 +22,7 @@ from mogplex_ci.run.one import Plan
 from mogplex_ci.run.result import RunResult
 from mogplex_ci.run.start import FIND_REPO, INSTALL_APP, no_such_repo, repos_named
 from mogplex_ci.run.updates import Update
-from mogplex_ci.sanitize import SafeText
+from mogplex_ci.sanitize import SafeText, duration
 from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
 from mogplex_ci.step.plan import Item, key_of, plan_of
 from mogplex_ci.untrusted import Untrusted
@@ -32,6 +32,11 @@ _M_ARENA_MAX: Final = -8
 """From glibc's ``malloc.h``."""
 MOST_RUNS: Final = STARTS[-1].most
 """Runs of one fleet: what the service starts in a day."""
+
+_TOO_MANY: Final = (
+    "The service starts 10 runs a minute and 30 an hour for a token: {} runs take {} to start, and those that wait "
+    "longer than the timeout ({}) are not started. Raise timeout, or name fewer repositories"
+)
 
 
 def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
@@ -65,6 +70,8 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
 
             found = recorder.follow(retrying(find, clock=clock, deadline=began + inputs.timeout, stop=stop))
         items = items_of(tasks, found, step.platform)
+        if not inputs.dry_run and (needed := seconds_to_start(len(items))) >= inputs.timeout - step.duration:
+            recorder.warn("Starts", _TOO_MANY, len(items), duration(needed), duration(inputs.timeout))
         fleet = Fleet(
             items,
             work,
@@ -90,6 +97,11 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
                     recorder.on(item, update)
     result = result_of_fleet([fleet.results[item] for item in items], stop)
     return result._replace(duration=step.duration)
+
+
+def seconds_to_start(runs: int) -> float:
+    """Return the least seconds in which the service starts so many runs for one token."""
+    return max((runs - 1) // limit.most * limit.seconds for limit in STARTS)
 
 
 def _allocate_from_one_heap() -> None:

@@ -283,6 +283,17 @@ def test_post_finds_the_run_of_a_start_that_was_never_answered(slow_step: tuple[
     assert [run.status for run in emulator.runs] == ["cancelled"] * 2
 
 
+def test_more_runs_than_can_be_started_in_time_are_warned_of_at_the_start(step: GitHubStep) -> None:
+    with_tasks(step, repo="acme/web", timeout="50s", max_parallel="12", wait="false")
+    (step.workspace / "mogplex.yml").write_text(
+        "tasks:\n" + "".join(f"  t{n}: {{prompt: Fix it}}\n" for n in range(12))
+    )
+    ended = step.run()
+    (warning,) = [line for line in ended.out.splitlines() if line.startswith("::warning")]
+    assert "12 runs take 1m 00s to start, and those that wait longer than the timeout (50s) are not started" in warning
+    assert [result["result"] for result in results(step)].count("detached") == 10
+
+
 MISTAKES = {
     "nothing matches": (
         {"repo": "acme/* other/* acme/wbe"},
