@@ -186,9 +186,9 @@ class Platform:
             OSError, UsageError: a file for them cannot be written.
         """
         self._write_file("MOGPLEX_DOTENV", dotenv(variables(outputs)), default="mogplex.env")
-        variable, keyword = self.system.exports
+        variable, line = self.system.exports
         if path := self.env.get(variable):
-            before, self._exported = self._exported, dotenv(variables(outputs), keyword)
+            before, self._exported = self._exported, dotenv(variables(outputs), line)
             replace_block(Path(path), before, self._exported)
 
     def write_summary(self, markdown: Markdown) -> None:
@@ -284,9 +284,9 @@ def variables(outputs: Mapping[str, CleanText | None]) -> dict[str, str]:
     }
 
 
-def dotenv(values: Mapping[str, str], keyword: str = "") -> str:
+def dotenv(values: Mapping[str, str], line: str = "{}={}\n") -> str:
     """Return variables as a dotenv file: one ``MOGPLEX_NAME=value`` a line, without quotes or blank lines."""
-    return "".join(f"{keyword}{name}={value}\n" for name, value in values.items())
+    return "".join(line.format(name, value) for name, value in values.items())
 
 
 def replace_block(path: Path, old: str, new: str) -> None:

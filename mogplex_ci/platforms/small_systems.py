@@ -34,7 +34,7 @@ SMALL_SYSTEMS: Final = (
         parallel_jobs="CIRCLE_NODE_TOTAL",
         caused_by="CIRCLE_USERNAME",
         is_fork="CIRCLE_PR_NUMBER CIRCLE_PR_USERNAME CIRCLE_PR_REPONAME",
-        exports=("BASH_ENV", "export "),  # every later step of the job sources it first
+        exports=("BASH_ENV", "export {}='{}'\n"),  # every later step of the job sources it first
     ),
     System(  # names no repository: the pipeline's own is on Bitbucket, and Mogplex works on GitHub repositories
         "bitbucket",
@@ -44,7 +44,7 @@ SMALL_SYSTEMS: Final = (
         attempt=system.counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
         workspace="BITBUCKET_CLONE_DIR",
         parallel_jobs="BITBUCKET_PARALLEL_STEP_COUNT",
-        exports=("BITBUCKET_PIPELINES_VARIABLES_PATH", ""),  # for ``output-variables``
+        exports=("BITBUCKET_PIPELINES_VARIABLES_PATH", "{}={}\n"),  # for ``output-variables``
     ),
     System(  # each entry of a matrix is a workflow with its own number
         "woodpecker",

@@ -119,7 +119,7 @@ class System(NamedTuple):
     is_debug: str = ""
     """Conditions: one holds where the system's own switch for diagnostics is on."""
     exports: tuple[str, str] = ("", "")
-    """The variable that names a file, shared with others, which hands variables to later steps; how its lines begin."""
+    """The variable that names a file, shared with others, which hands variables to later steps; the form of a line."""
     workflow_run: str = ""
     """GitHub's id of the workflow run whose job this is: no gate waits for its checks."""
 

@@ -53,16 +53,19 @@ def sourced(folder: Path, script: str) -> str:
     return done.stdout
 
 
-FILES = [("circleci", "BASH_ENV", "export "), ("bitbucket", "BITBUCKET_PIPELINES_VARIABLES_PATH", "")]
+FILES = [
+    ("circleci", "BASH_ENV", "export MOGPLEX_BRANCH='agent/two'\n"),
+    ("bitbucket", "BITBUCKET_PIPELINES_VARIABLES_PATH", "MOGPLEX_BRANCH=agent/two\n"),
+]
 
 
-@pytest.mark.parametrize(("name", "variable", "keyword"), FILES)
+@pytest.mark.parametrize(("name", "variable", "ours"), FILES)
 @pytest.mark.parametrize(
     "theirs",
     [b"", b"export MOGPLEX_BRANCH=mine\nNAME=J\xfcrgen\r\n", b"TEXT='no\nend'", b"\0\n\n"],
 )
 def test_what_others_wrote_to_a_shared_file_stays_as_it_is(
-    name: str, variable: str, keyword: str, theirs: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, variable: str, ours: str, theirs: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "shared"
@@ -74,8 +77,7 @@ def test_what_others_wrote_to_a_shared_file_stays_as_it_is(
         file.write(b"LATER=1\n")
     platform.set_outputs(outputs("agent/two"))
     end_of_line = b"" if theirs.endswith(b"\n") or not theirs else b"\n"
-    ours = f"{keyword}MOGPLEX_BRANCH=agent/two\n".encode()
-    assert path.read_bytes() == theirs + end_of_line + b"LATER=1\n" + ours
+    assert path.read_bytes() == theirs + end_of_line + b"LATER=1\n" + ours.encode()
 
 
 def test_a_later_step_of_circleci_sources_the_last_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
