@@ -61,7 +61,7 @@ WRITTEN = {
     ("status_changed", "Harness run streaming"): {"from", "to", "runtime_command_id"},
     ("log", "Installed .*"): {"stage", "logs"},
     ("log", "Pull request ready|No code changes to deliver"): {
-        *("stage", "changed", "pull_request_url", "base_branch", "working_branch", "auto_committed_files"),
+        *("stage", "changed", "pull_request_url", "base_branch", "working_branch", "auto_committed_files")
     },
     ("log", "(?s).* of three at the same time"): {"stage"},
     ("log", "(?s).*"): {"kind"},

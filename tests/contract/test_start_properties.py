@@ -208,10 +208,7 @@ def test_one_key_starts_one_run_whatever_is_sent_with_it(sent: list[dict[str, An
         headers = {"Authorization": f"Bearer {emulator.token}", "Idempotency-Key": "key"}
         for body in sent:
             answer = requests.post(
-                f"{emulator.url}/api/v1/mogplex/runs",
-                json={**body, "repoId": repo.id},
-                headers=headers,
-                timeout=LONG,
+                f"{emulator.url}/api/v1/mogplex/runs", json={**body, "repoId": repo.id}, headers=headers, timeout=LONG
             )
             same = normalize(body, repo, "key", newest=True) == normalize(sent[0], repo, "key", newest=True)
             assert answer.status_code == (202 if same else 409)

@@ -211,45 +211,6 @@ def test_http_1_0_gets_no_chunks_and_the_end_of_the_connection(tmp_path: Path) -
         assert "content-length" not in dict(stream.headers)
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "authorization", "status", "headers"),
-    [
-        ("GET", "{run}/events/stream", None, 307, {"location": r"/login\?next=.*%2Fevents%2Fstream"}),
-        ("GET", "{run}/events/stream/", "ada", 308, {"location": ".*/events/stream"}),
-        ("GET", "{run}/events/stream", "mog_nobody", 401, {"www-authenticate": "Bearer resource_metadata=.*"}),
-        ("GET", "00000000-0000-4000-8000-000000000000/events/stream", "ada", 404, {"content-type": "application/json"}),
-        ("GET", "abc/events/stream", "ada", 500, {"content-type": "application/json"}),
-        ("OPTIONS", "{run}/events/stream", "ada", 204, {"allow": "GET, HEAD, OPTIONS"}),
-        ("POST", "{run}/events/stream", "ada", 405, {}),
-        ("DELETE", "{run}/events/stream", "ada", 405, {}),
-        ("HEAD", "{run}/events/stream", "ada", 200, {"content-type": "text/event-stream"}),
-    ],
-)
-def test_what_gets_no_stream(
-    method: str, path: str, authorization: str | None, status: int, headers: dict[str, str], tmp_path: Path
-) -> None:
-    with serving("slow", tmp_path) as (emulator, _, run_id):
-        token = {"ada": emulator.token}.get(authorization or "", authorization)
-        answer = requests.request(
-            method,
-            f"{emulator.url}/api/v1/mogplex/runs/{path.format(run=run_id)}",
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            allow_redirects=False,
-            timeout=LONG,
-        )
-    assert answer.status_code == status
-    for name, value in headers.items():
-        assert re.fullmatch(value, answer.headers[name])
-    if method != "GET":
-        assert answer.content == b""
-    if status == 405:
-        assert "content-type" not in answer.headers
-    if status == 500:
-        assert answer.json()["error"] == {"code": "INTERNAL_ERROR", "message": "Failed to stream events"}
-    if status == 404:
-        assert answer.json()["error"] == {"code": "NOT_FOUND", "message": "Run not found"}
-
-
 def test_every_connect_counts_as_one_request_and_open_streams_go_on(tmp_path: Path) -> None:
     with serving("slow", tmp_path, limits=True) as (emulator, clock, run_id):
         streams = [open_stream(emulator, run_id).settle() for _ in range(3)]

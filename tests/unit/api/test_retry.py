@@ -10,15 +10,7 @@ from email.utils import formatdate
 
 import pytest
 
-from mogplex_ci.api.retry import (
-    FIRST_PAUSE,
-    Backoff,
-    Patience,
-    Waiting,
-    finish,
-    parse_retry_after,
-    retrying,
-)
+from mogplex_ci.api.retry import FIRST_PAUSE, Backoff, Patience, Waiting, finish, parse_retry_after, retrying
 from mogplex_ci.errors import ForbiddenError, MogplexError, RateLimitedError, ServerError
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.virtual_time import VirtualTime

@@ -61,8 +61,7 @@ FILES = [
 
 @pytest.mark.parametrize(("name", "variable", "ours"), FILES)
 @pytest.mark.parametrize(
-    "theirs",
-    [b"", b"export MOGPLEX_BRANCH=mine\nNAME=J\xfcrgen\r\n", b"TEXT='no\nend'", b"\0\n\n"],
+    "theirs", [b"", b"export MOGPLEX_BRANCH=mine\nNAME=J\xfcrgen\r\n", b"TEXT='no\nend'", b"\0\n\n"]
 )
 def test_what_others_wrote_to_a_shared_file_stays_as_it_is(
     name: str, variable: str, ours: str, theirs: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
