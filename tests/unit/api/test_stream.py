@@ -289,6 +289,7 @@ def test_closing_ends_the_connection_and_the_thread_at_once() -> None:
 def test_a_stream_that_nobody_reads_can_be_closed() -> None:
     with opened(sends(CHUNKED, *[chunk(WHOLE)] * 9999)) as stream:
         wait_until(lambda: stream._items.qsize() > 100)
+        wait_for_rest(stream._items.qsize)  # there is no room for more
         stream.close()
         wait_until(lambda: readers() == 0)
 
