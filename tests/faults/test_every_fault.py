@@ -30,8 +30,22 @@ each_lasting = pytest.mark.parametrize("kind", mostly_slow(PASSING + PROXIES, ev
 each_kind = pytest.mark.parametrize(
     "kind", mostly_slow(FINAL + REFUSED + PASSING + PROXIES, every=5), ids=lambda kind: kind.name
 )
-each_streamed = pytest.mark.parametrize(("route", "position"), STREAMED, ids=str)
-each_polled = pytest.mark.parametrize(("route", "position"), mostly_slow(POLLED, every=4))
+each_call = pytest.mark.parametrize(
+    ("service", "route", "position"),
+    [
+        *(("world", *call) for call in STREAMED),
+        *mostly_slow([("old_world", *call) for call in POLLED], every=4),
+    ],
+    indirect=["service"],
+)
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> World:
+    """The service whose name is the parameter."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, World)
+    return found
 
 
 def check_success(case: Case, played: Played) -> None:
@@ -51,28 +65,17 @@ def break_following(case: Case, kind: Kind, **fields: Any) -> None:
         case.inject(route, **{"times": "always", **fields, **kind.fields})
 
 
-@each_streamed
+@each_call
 @each_lasting
 @pytest.mark.parametrize("times", mostly_slow([2, 4], every=2))
-def test_what_passes_changes_nothing(world: World, route: str, position: int, kind: Kind, times: int) -> None:
+def test_what_passes_changes_nothing(service: World, route: str, position: int, kind: Kind, times: int) -> None:
     """A proxy's answers pass once the API has answered."""
-    case = world.new_case()
+    case = service.new_case()
     case.inject(route, skip=position + (route == "repos" and kind in PROXIES), times=times, **kind.fields)
-    check_success(case, case.play(timeout=900.0))
-
-
-@each_polled
-@each_passing
-@pytest.mark.parametrize("times", mostly_slow([1, 4], every=2))
-def test_what_passes_changes_nothing_of_polling(
-    old_world: World, route: str, position: int, kind: Kind, times: int
-) -> None:
-    case = old_world.new_case()
-    case.inject(route, skip=position, times=times, **kind.fields)
     played = case.play(timeout=900.0)
     if len(played.shown) < len(case.run.events):
         # Refused for minutes on end: the run is over for long, and its last events are not waited for any more.
-        assert (kind.name, times) == ("429", 4)
+        assert (kind.name, times, route) == ("429", 4, "events")
         assert (played.result, len(played.of(EventsMissing))) == ("success", 1)
         assert played.seconds < 60.0 + 95.0
     else:
@@ -88,13 +91,6 @@ def test_a_stream_that_never_works_is_replaced_by_polls(world: World, kind: Kind
     tries = 8 if "circles" in kind.name else 2  # a redirect is followed three times
     assert kind.code == 75 or played.routes.count("stream") <= tries
     assert played.seconds < (75.0 if kind.code == 75 else 25.0)  # a refused token does not poll: that would cost more
-
-
-@each_proxy
-def test_what_a_proxy_answers_to_polls_passes(old_world: World, kind: Kind) -> None:
-    case = old_world.new_case()
-    case.inject("events", skip=2, times=3, **kind.fields)
-    check_success(case, case.play(timeout=900.0))
 
 
 def test_a_service_that_never_answers_is_given_up_after_two_minutes(world: World) -> None:
@@ -267,39 +263,26 @@ def test_a_refusal_before_the_start_ends_the_step(world: World, route: str, kind
     assert played.seconds == 0.0
 
 
+@pytest.mark.parametrize(
+    ("service", "route", "skip"),
+    [("world", "run", 1), ("old_world", "events", 5), ("old_world", "events", 7)],
+    indirect=["service"],
+)
 @each_final
-def test_a_refusal_while_following_ends_the_step(world: World, kind: Kind) -> None:
-    case = world.new_case("slow")
-    case.inject("run", skip=1, times="always", **kind.fields)
+def test_a_refusal_while_following_ends_the_step(service: World, route: str, skip: int, kind: Kind) -> None:
+    case = service.new_case("slow")
+    case.inject(route, skip=skip, times="always", **kind.fields)
     played = case.play()
     assert (played.result, played.code) == ("error", kind.code)
-    assert played.seconds < 150.0
+    assert played.seconds < (150.0 if route == "run" else 60.0)
 
 
-@pytest.mark.parametrize("position", [5, 7])
-@each_final
-def test_a_refusal_while_polling_ends_the_step(old_world: World, position: int, kind: Kind) -> None:
-    case = old_world.new_case("slow")
-    case.inject("events", skip=position, times="always", **kind.fields)
-    played = case.play()
-    assert (played.result, played.code) == ("error", kind.code)
-    assert played.seconds < 60.0
-
-
-@each_streamed
+@each_call
 @each_odd
-def test_odd_answers_while_following_pass(world: World, route: str, position: int, kind: Kind) -> None:
-    case = world.new_case()
+def test_odd_answers_while_following_pass(service: World, route: str, position: int, kind: Kind) -> None:
+    case = service.new_case()
     if route in FOLLOWING:
         case.inject(route, skip=position, **kind.fields)
-    check_success(case, case.play())
-
-
-@pytest.mark.parametrize("position", range(8))
-@each_odd
-def test_odd_answers_while_polling_pass(old_world: World, position: int, kind: Kind) -> None:
-    case = old_world.new_case()
-    case.inject("events", skip=position, **kind.fields)
     check_success(case, case.play())
 
 
