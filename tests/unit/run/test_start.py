@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import ForeignRunError, UsageError
-from mogplex_ci.run.start import OnRerun, find_repo
+from mogplex_ci.run.start import INSTALL_APP, OnRerun, find_repo
 from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.waiting import Stop
 from tests.faults.conftest import SCENARIOS
@@ -217,26 +217,23 @@ def test_a_repository_is_found_by_its_name_whatever_its_case(
 
 
 @pytest.mark.parametrize(
-    ("listed", "wanted", "fault", "near"),
+    ("listed", "wanted", "near"),
     [
-        (
-            *(["acme/api", "acme/webs", "other/x", "acme/web-app", "acme/docs"], "acme/web"),
-            *("is not a repository that this token can see", ["acme/webs", "acme/web-app", "acme/api"]),
-        ),
-        (["acme/webs"], "acme/web", "is not a repository that this token can see", ["acme/webs"]),
-        ([], "acme/web", "is not a repository that this token can see", []),
-        (["acme/web", "Acme/Web"], "ACME/WEB", "is the name of several repositories", ["acme/web", "Acme/Web"]),
+        (["acme/api", "acme/webs", "other/x", "acme/web-app"], "acme/web", ["acme/webs", "acme/web-app", "acme/api"]),
+        ([], "acme/web", []),
+        (["acme/web", "Acme/Web"], "ACME/WEB", ["acme/web", "Acme/Web"]),
     ],
 )
 def test_a_repository_that_is_not_found_is_answered_with_the_closest_names(
-    world: World, listed: list[str], wanted: str, fault: str, near: list[str]
+    world: World, listed: list[str], wanted: str, near: list[str]
 ) -> None:
     world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
     with pytest.raises(UsageError) as caught:
         find_repo(world.client(), wanted, timeout=5.0)
     (problem,) = caught.value.problems
-    assert (problem.input, problem.fault) == ("repo", fault)
-    assert [name.text for name in problem.near] == near
+    fault = f"is not a repository that this token can see. {INSTALL_APP}"
+    assert problem.fault == ("is the name of several repositories" if wanted == "ACME/WEB" else fault)
+    assert (problem.input, [name.text for name in problem.near]) == ("repo", near)
 
 
 @pytest.mark.parametrize("agent", [{}, {"agentId": "preset:Code Reviewer"}])
