@@ -7,8 +7,9 @@ upload lists what it would keep.
 import json
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.container.act import ActResult, act, workspace
 from tests.container.images import BASE, ROOT
 from tests.documents import as_workflow, claim
 from tests.github_api import TOKEN, FakeGitHub
+from tests.slow import slow
 
 pytestmark = pytest.mark.container
 
@@ -116,190 +118,149 @@ def dispatched(prompt: str) -> dict[str, object]:
     return {"inputs": {"prompt": prompt}}
 
 
-def test_nightly_maintenance(image: str, tmp_path: Path) -> None:
-    with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["nightly"]).run(emulator, "schedule", {})
-        (run,) = emulator.runs
-    assert done.exit_code == 0, done.log
-    assert run.prompt.startswith("Bring the dependencies up to date")
+FORK = {"ref": "main", "repo": {"id": 2, "full_name": "mallory/web"}}
+ISSUE = {"title": "Login `$(id)`", "body": "It fails.\n"}
+ASKED = {"number": 12, **ISSUE, "node_id": "I", "author_association": "NONE", "user": STRANGER}
 
 
 def pushed(sender: Mapping[str, object], **head: object) -> dict[str, object]:
     return {"pull_request": {**PULL_REQUEST, "head": {**HEAD, **head}}, "sender": sender}
 
 
-def test_a_failing_build_is_fixed_on_its_branch_and_the_pull_request_hears_of_it(image: str, tmp_path: Path) -> None:
+def labeled(label: str, sender: Mapping[str, object]) -> dict[str, object]:
+    return {"action": "labeled", "label": {"name": label}, "issue": ASKED, "sender": sender}
+
+
+def commented(body: str, association: str) -> dict[str, object]:
+    comment = {"body": body, "node_id": "IC", "author_association": association, "user": PERSON}
+    return {"action": "created", "issue": ASKED, "comment": comment, "sender": PERSON}
+
+
+def reviewed() -> dict[str, object]:
+    review = {"body": "Handle the empty list.", "node_id": "R", "author_association": "MEMBER", "user": PERSON}
+    pull_request = {**PULL_REQUEST, "title": "Login", "node_id": "PR"}
+    return {"action": "submitted", "review": {"state": "changes_requested", **review}, "pull_request": pull_request,
+            "sender": PERSON}  # fmt: skip
+
+
+def to_review() -> dict[str, object]:
+    words = {"title": "Run `$(id)`", "author_association": "NONE", "user": STRANGER}
+    label = {"name": "agent-review"}
+    return {
+        "action": "labeled",
+        "label": label,
+        "pull_request": {**PULL_REQUEST, "head": FORK, **words},
+        "sender": PERSON,
+    }
+
+
+class Started(NamedTuple):
+    """An event that starts one run, and what the run and the job's end show of it."""
+
+    workflow: str
+    event: str
+    payload: Mapping[str, object]
+    prompt: Sequence[str] = ()
+    """Parts of it."""
+    request: Mapping[str, object] = {}
+    answer: str = ""
+    """A part of how ``gh`` is called afterwards, if it is."""
+    job_fails: bool = False
+
+
+ON_FEATURE = {"working_branch": "feature/login", "create_branch": False}
+COMMENT = "/agent Mend `$(id)` here"
+COMMENTED = Started(
+    *(EXAMPLES["comment"], "issue_comment", commented(COMMENT, "MEMBER")),
+    prompt=["\n\nIt fails.\n```", f"```text\n{COMMENT}\n```"],
+    answer="ended with success. https://github.com/acme/web/pull/42 See",
+)
+LABELED = Started(
+    *(EXAMPLES["label"], "issues", labeled("agent", PERSON)),
+    prompt=["Solve issue #12 of this repository", "```text\nLogin `$(id)`\n\nIt fails.\n```"],
+    answer="gh: <issue> <comment> <12> <--repo> <acme/web>"
+    " <--body> <An agent made https://github.com/acme/web/pull/42 from this.>",
+)
+CHOSEN_LABEL = CALLER.format(on="{issues: {types: [labeled]}}", name="label", inputs="{label: robot}")
+OWN_PROMPT = CALLER.format(on="{schedule: [{cron: 17 3 * * *}]}", name="nightly", inputs="{prompt: Run the tests.}")
+STARTED = {
+    "nightly": Started(EXAMPLES["nightly"], "schedule", {}, ["Bring the dependencies up to date"]),
+    "a failing build": Started(
+        *(RECIPES["fix-build"], "pull_request", pushed(PERSON)),
+        request={**ON_FEATURE, "base_branch": "main"},
+        answer="gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <An agent changed this branch",
+        job_fails=True,
+    ),
+    "a label": LABELED,
+    "a member's comment": COMMENTED,
+}
+SELDOM_STARTED = {
+    "nightly, the caller's prompt": Started(OWN_PROMPT, "schedule", {}, ["Run the tests."]),
+    "the caller's label": Started(CHOSEN_LABEL, "issues", labeled("robot", PERSON), answer=LABELED.answer),
+    # As the event has it when the membership is private.
+    "a private member's comment": COMMENTED._replace(payload=commented(COMMENT, "CONTRIBUTOR")),
+    "a review": Started(
+        *(EXAMPLES["review"], "pull_request_review", reviewed(), ["```text\nHandle the empty list.\n```"], ON_FEATURE)
+    ),
+    "a fork's pull request": Started(
+        *(EXAMPLES["fork-review"], "pull_request_target", to_review(), ["`git fetch origin pull/7/head`"]),
+        request={"mode": "SAFE"},
+        answer="gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <Done: all 24 tests pass",
+    ),
+    "a bot's pull request": Started(
+        *(EXAMPLES["bot"], "pull_request", pushed({**APP, "login": "dependabot[bot]"}), (), ON_FEATURE),
+        job_fails=True,  # the tests do
+    ),
+    "release notes": Started(
+        *(EXAMPLES["release-notes"], "push", {"ref": "refs/tags/v1.2.3"}, ["the tag v1.2.3"]),
+        answer="gh: <release> <create> <v1.2.3> <--repo> <acme/web> <--draft> <--title> <v1.2.3> <--notes>",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*STARTED, *slow(SELDOM_STARTED)])
+def test_an_event_starts_one_run_and_is_answered(image: str, tmp_path: Path, api: FakeGitHub, name: str) -> None:
+    case = (STARTED | SELDOM_STARTED)[name]
+    review = {"PR": {"title": "Login", "body": ""}, "R": {"body": "Handle the empty list."}}
+    api.words = {"I": ISSUE, "IC": {"body": COMMENT}, **review}
+    api.permissions["ada"] = "write"
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, RECIPES["fix-build"]).run(emulator, "pull_request", pushed(PERSON))
+        done = Example(image, tmp_path, case.workflow).run_beside(api, emulator, case.event, case.payload)
         (run,) = emulator.runs
-    assert "Job failed" in done.log
-    request = run.request
-    assert (request.working_branch, request.base_branch, request.create_branch) == ("feature/login", "main", False)
-    (comment,) = [line for line in done.lines() if line.startswith("gh: ")]
-    assert comment.startswith("gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <An agent changed this branch")
+    assert (done.exit_code != 0) is case.job_fails, done.log
+    assert [part for part in case.prompt if part not in run.prompt] == []
+    assert {field: getattr(run.request, field) for field in case.request} == case.request
+    answers = [line for line in done.lines() if line.startswith("gh: ")]
+    if case.answer:
+        assert [case.answer in answer for answer in answers] == [True]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "event",
+    ("workflow", "event", "payload", "job_fails"),
     [
-        pytest.param(pushed(PERSON, ref="main", repo={"id": 2, "full_name": "mallory/web"}), id="a fork"),
-        pytest.param(pushed(APP), id="the agent's own push"),
+        pytest.param(RECIPES["fix-build"], "pull_request", pushed(PERSON, **FORK), True, id="a fork"),
+        pytest.param(RECIPES["fix-build"], "pull_request", pushed(APP), True, id="the agent's own push"),
+        pytest.param(EXAMPLES["label"], "issues", labeled("agent", STRANGER), True, id="a label of an issue form"),
+        pytest.param(EXAMPLES["label"], "issues", labeled("bug", PERSON), False, id="another label"),
+        pytest.param(EXAMPLES["comment"], "issue_comment", commented(COMMENT, "NONE"), False, id="an outsider"),
+        pytest.param(EXAMPLES["comment"], "issue_comment", commented("Ask /agent ", "MEMBER"), False, id="no order"),
     ],
 )
-def test_a_failing_build_is_left_alone(image: str, tmp_path: Path, event: dict[str, object]) -> None:
-    with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, RECIPES["fix-build"]).run(emulator, "pull_request", event)
-        assert emulator.requests == []
-    assert "Job failed" in done.log
-
-
-@pytest.mark.slow
-def test_nightly_upkeep_with_a_prompt_of_the_callers(image: str, tmp_path: Path) -> None:
-    with Emulator("success", speed=20) as emulator:
-        caller = CALLER.format(on="{schedule: [{cron: 17 3 * * *}]}", name="nightly", inputs="{prompt: Run the tests.}")
-        done = Example(image, tmp_path, caller).run(emulator, "schedule", {})
-        (run,) = emulator.runs
-    assert done.exit_code == 0, done.log
-    assert run.prompt == "Run the tests."
-
-
-ISSUE = {"title": "Login `$(id)`", "body": "It fails.\n"}
-
-
-def labeled(label: str, sender: Mapping[str, object]) -> dict[str, object]:
-    issue = {"number": 12, **ISSUE, "node_id": "I", "author_association": "NONE", "user": STRANGER}
-    return {"action": "labeled", "label": {"name": label}, "issue": issue, "sender": sender}
-
-
-def test_a_label_starts_an_agent_that_answers_the_issue(image: str, tmp_path: Path, api: FakeGitHub) -> None:
-    api.words = {"I": ISSUE}
-    with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["label"]).run_beside(api, emulator, "issues", labeled("agent", PERSON))
-        (run,) = emulator.runs
-    assert done.exit_code == 0, done.log
-    assert run.prompt.startswith("Solve issue #12 of this repository")
-    assert "```text\nLogin `$(id)`\n\nIt fails.\n```" in run.prompt
-    assert [line for line in done.lines() if line.startswith("gh: ")] == [
-        "gh: <issue> <comment> <12> <--repo> <acme/web>"
-        " <--body> <An agent made https://github.com/acme/web/pull/42 from this.>"
-    ]
-
-
-@pytest.mark.slow
-def test_a_label_of_the_callers_choice_starts_an_agent(image: str, tmp_path: Path, api: FakeGitHub) -> None:
-    api.words = {"I": ISSUE}
-    with Emulator("success", speed=20) as emulator:
-        caller = CALLER.format(on="{issues: {types: [labeled]}}", name="label", inputs="{label: robot}")
-        done = Example(image, tmp_path, caller).run_beside(api, emulator, "issues", labeled("robot", PERSON))
-        assert len(emulator.runs) == 1
-    assert done.exit_code == 0, done.log
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("label", "sender", "code"), [("agent", STRANGER, 1), ("bug", PERSON, 0)])
-def test_a_label_that_an_issue_form_set_and_another_label_start_nothing(
-    image: str, tmp_path: Path, label: str, sender: Mapping[str, object], code: int
+def test_an_event_starts_nothing(
+    image: str,
+    tmp_path: Path,
+    api: FakeGitHub,
+    workflow: str,
+    event: str,
+    payload: Mapping[str, object],
+    job_fails: bool,
 ) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["label"]).run(emulator, "issues", labeled(label, sender))
+        done = Example(image, tmp_path, workflow).run_beside(api, emulator, event, payload)
         assert emulator.requests == []
-    assert done.exit_code == code, done.log
+    assert (done.exit_code != 0) is job_fails, done.log
     assert not any(line.startswith("gh: ") for line in done.lines())
-
-
-def commented(body: str, association: str, api: FakeGitHub) -> dict[str, object]:
-    api.words = {"I": ISSUE, "IC": {"body": body}}
-    issue = {"number": 12, **ISSUE, "node_id": "I", "author_association": "NONE", "user": STRANGER}
-    comment = {"body": body, "node_id": "IC", "author_association": association, "user": PERSON}
-    return {"action": "created", "issue": issue, "comment": comment, "sender": PERSON}
-
-
-@pytest.mark.parametrize("association", ["MEMBER", pytest.param("CONTRIBUTOR", marks=pytest.mark.slow)])
-def test_a_members_comment_starts_an_agent_that_answers(
-    image: str, tmp_path: Path, api: FakeGitHub, association: str
-) -> None:
-    """Also that of a member whose membership is private, as the event has it."""
-    api.permissions["ada"] = "write"
-    with Emulator("success", speed=20) as emulator:
-        comment = commented("/agent Mend `$(id)` here", association, api)
-        done = Example(image, tmp_path, EXAMPLES["comment"]).run_beside(api, emulator, "issue_comment", comment)
-        (run,) = emulator.runs
-    assert done.exit_code == 0, done.log
-    assert run.prompt.endswith("```text\n/agent Mend `$(id)` here\n```")
-    assert "\n\nIt fails.\n```" in run.prompt
-    (answer,) = [line for line in done.lines() if line.startswith("gh: ")]
-    assert "ended with success. https://github.com/acme/web/pull/42 See" in answer
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("body", "association"), [("/agent Mend it", "NONE"), ("Ask the /agent ", "MEMBER")])
-def test_other_comments_start_nothing(image: str, tmp_path: Path, api: FakeGitHub, body: str, association: str) -> None:
-    with Emulator("success", speed=20) as emulator:
-        comment = commented(body, association, api)
-        done = Example(image, tmp_path, EXAMPLES["comment"]).run_beside(api, emulator, "issue_comment", comment)
-        assert emulator.requests == []
-    assert done.exit_code == 0, done.log
-
-
-@pytest.mark.slow
-def test_a_review_is_followed_up_on_the_branch(image: str, tmp_path: Path, api: FakeGitHub) -> None:
-    words = {"body": "Handle the empty list."}
-    api.words = {"PR": {"title": "Login", "body": ""}, "R": words}
-    review = {"state": "changes_requested", **words, "node_id": "R", "author_association": "MEMBER", "user": PERSON}
-    pull_request = {**PULL_REQUEST, "title": "Login", "node_id": "PR"}
-    event = {"action": "submitted", "review": review, "pull_request": pull_request, "sender": PERSON}
-    with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["review"]).run_beside(api, emulator, "pull_request_review", event)
-        (run,) = emulator.runs
-    assert done.exit_code == 0, done.log
-    assert (run.request.working_branch, run.request.create_branch) == ("feature/login", False)
-    assert run.prompt.endswith("```text\nHandle the empty list.\n```")
-
-
-@pytest.mark.slow
-def test_a_label_has_a_forks_pull_request_reviewed(image: str, tmp_path: Path) -> None:
-    fork = {"ref": "main", "repo": {"id": 2, "full_name": "mallory/web"}}
-    pull_request = {
-        **PULL_REQUEST,
-        "head": fork,
-        "title": "Run `$(id)`",
-        "author_association": "NONE",
-        "user": STRANGER,
-    }
-    event = {"action": "labeled", "label": {"name": "agent-review"}, "pull_request": pull_request, "sender": PERSON}
-    with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["fork-review"]).run(emulator, "pull_request_target", event)
-        (run,) = emulator.runs
-    assert done.exit_code == 0, done.log
-    assert "`git fetch origin pull/7/head`" in run.prompt
-    assert run.request.mode == "SAFE"
-    (comment,) = [line for line in done.lines() if line.startswith("gh: ")]
-    assert comment.startswith("gh: <pr> <comment> <7> <--repo> <acme/web> <--body> <Done: all 24 tests pass")
-
-
-@pytest.mark.slow
-def test_a_bots_pull_request_is_adapted(image: str, tmp_path: Path) -> None:
-    bot = {**APP, "login": "dependabot[bot]"}
-    with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["bot"]).run(emulator, "pull_request", pushed(bot))
-        (run,) = emulator.runs
-    assert "Job failed" in done.log  # the tests do
-    assert run.request.working_branch == "feature/login"
-
-
-@pytest.mark.slow
-def test_release_notes_become_a_draft(image: str, tmp_path: Path) -> None:
-    with Emulator("success", speed=20) as emulator:
-        event = {"ref": "refs/tags/v1.2.3"}
-        done = Example(image, tmp_path, EXAMPLES["release-notes"]).run(emulator, "push", event)
-        (run,) = emulator.runs
-    assert done.exit_code == 0, done.log
-    assert "the tag v1.2.3" in run.prompt
-    (release,) = [line for line in done.lines() if line.startswith("gh: ")]
-    assert release.startswith(
-        "gh: <release> <create> <v1.2.3> <--repo> <acme/web> <--draft> <--title> <v1.2.3> <--notes>"
-    )
 
 
 @pytest.mark.slow
