@@ -115,7 +115,7 @@ def test_every_command_has_help_with_an_example_and_says_where_the_exit_codes_ar
 ) -> None:
     ended = terminal.mogplex(*command.split(), "--help")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith("usage: ")
+    assert (ended.out.startswith("usage: "), ended.out.count("usage: ")) == (True, 1)
     assert "example:\n" in ended.out
     is_step = command in ("--prompt x", "action")
     assert ended.out.count("exit codes:" if is_step else "exit codes: 'mogplex --help' lists them") == 1
