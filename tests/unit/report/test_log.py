@@ -184,6 +184,15 @@ def test_a_start_with_words_is_shown_at_once_when_nothing_else_comes() -> None:
     ]
 
 
+def test_a_start_that_is_shown_stands_behind_the_calls_before_it_and_is_ended_with_the_step() -> None:
+    feed = Feed()
+    arrived = feed.arrived(*call("Bash", 0, 1), event("tool_started", "Testing", 2, "shell"))
+    assert before_the_end(log_of(arrived, feed.quiet()))[1:] == [
+        *("[00:01]   Bash (1s)", "[00:02]   shell: Testing (started)"),
+    ]
+    assert before_the_end(log_of(arrived))[1:] == ["[00:01]   Bash (1s)", "[00:02]   shell: Testing (unfinished)"]
+
+
 def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() -> None:
     feed = Feed()
     beat = Heartbeat(run("pending"), elapsed=30, silence=30)

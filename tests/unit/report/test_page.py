@@ -51,6 +51,7 @@ def test_the_page_of_several_runs_tells_what_each_had_to_deliver() -> None:
     text = html_of(step)
     assert "<b>✘ change</b> It changed nothing. Expected: A change. Read its words." in text
     assert "&lt;x&gt;</pre>" in text
+    assert text.count('class="bar bad"') == 1
 
 
 def attributes(text: str) -> set[str]:
