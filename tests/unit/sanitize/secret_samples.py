@@ -50,12 +50,6 @@ def _pem(label: str, *, header: str = "") -> Maker:
     return make
 
 
-def placed(secret: str, place: str) -> str:
-    """Return a text in which ``secret`` stands at ``place``, escaped as that place demands."""
-    template = PLACES[place]
-    return template.format(json.dumps(secret)[1:-1] if template.startswith("{{") else secret)
-
-
 def telling_parts(secret: str) -> list[str]:
     """Return pieces of the random part of ``secret``, none of which may be left of it."""
     if secret.startswith("-----BEGIN"):
@@ -213,24 +207,6 @@ NAMED: dict[str, tuple[str, Maker]] = {
     "shared access signature": ("https://acme.blob.core.windows.net/c?sv=2024-01-01&sig={}", of((ALNUM, 43), "%3D")),
 }
 """Secrets that only what stands before them tells: where they stand, and how they look."""
-
-PLACES = {
-    "alone": "{}",
-    "in prose": "The agent read {} and went on.",
-    "in brackets": "({})",
-    "in quotes": 'found "{}".',
-    "in JSON": '{{"output": "{}"}}',
-    "after an escaped line break": '{{"output": "first line\\n{}\\nlast line"}}',
-    "after a doubly escaped one": '{{"output": "{{\\"a\\": \\"b\\\\n{}\\"}}"}}',
-    "in a diff": "+{}",
-    "assigned": "value={}",
-    "in a URL": "https://example.com/?q={}&r=1",
-    "after a URL escape": "https://example.com/?q%3D{}",
-    "in a table": "| {} |",
-    "in markdown": "`{}`",
-    "after words": "two lines\nthen\t{}\nand more",
-}
-"""Where a standalone secret may stand."""
 
 FORMS = {
     "shell": "export {NAME}={secret}",

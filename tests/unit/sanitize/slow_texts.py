@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from re import _constants as kinds  # type: ignore[attr-defined]  # private, but there is no other parser
 from re import _parser as parser  # type: ignore[attr-defined]  # private, but there is no other parser
 from typing import Any, NamedTuple
 
-from mogplex_ci.sanitize import encodings, formats, names, redactor, sanitizer
+from mogplex_ci.sanitize import encodings, formats, names, redactor, safe_text, sanitizer
 from tests.unit.sanitize.rule_sets import members
 
 _GUARDS = ("", "-----BEGIN PRIVATE KEY-----", "cookie: a=", "bearer ", "password: |\n ", "##", "\\")
@@ -22,18 +21,12 @@ def expressions() -> Iterator[tuple[tuple[str, ...], str]]:
     """Return every expression of the package, and what stands before the place where it is tried."""
     for format_ in formats.formats():
         yield tuple(format_.prefixes), format_.pattern
-    for module, leads in (
-        (sanitizer, _GUARDS),
-        (redactor, _GUARDS),
-        (formats, _GUARDS),
-        (encodings, _GUARDS),
-        (names, _GUARDS + _NAMES),
-    ):
+    for module in (encodings, formats, names, redactor, safe_text, sanitizer):
+        leads = _GUARDS + _NAMES if module is names else _GUARDS
         for constant, value in vars(module).items():
             if not constant.startswith("__"):
-                yield from ((leads, pattern) for pattern in ([value] if isinstance(value, str) else ()))
-                if isinstance(value, dict):
-                    yield from (((key, *leads), pattern) for key, pattern in value.items() if isinstance(pattern, str))
+                patterns = value if isinstance(value, dict) else {"": value}
+                yield from (((key, *leads), pattern) for key, pattern in patterns.items() if isinstance(pattern, str))
 
 
 @functools.cache
@@ -95,13 +88,3 @@ def _walk(nodes: Any, literals: set[str], edges: set[str]) -> None:
             _walk(argument, literals, edges)
     if run:
         literals.add(run)
-
-
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    """Return the processor time of ``work``, the least of ``repeats`` times."""
-    times = []
-    for _ in range(repeats):
-        began = time.process_time()
-        work()
-        times.append(time.process_time() - began)
-    return min(times)

@@ -108,15 +108,15 @@ def nested(depth: int) -> object:
 
 
 FLOODS: dict[str, Callable[[], object]] = {
-    "empty lists": lambda: [[] for _ in range(100_000)],
-    "long lists in lists": lambda: [[0] * 1_000] * 1_000,
-    "keys": lambda: {f"key-{number}": number for number in range(100_000)},
+    "empty lists": lambda: [[] for _ in range(50_000)],
+    "long lists in lists": lambda: [[0] * 1_000] * 100,
+    "keys": lambda: {f"key-{number}": number for number in range(40_000)},
     "strings": lambda: ["text " * 1_000] * 2_000,
     "one string": lambda: "text " * 4_000_000,
     "deep": lambda: nested(100_000),
     "a long number": lambda: 10**1_000_000,
     "long numbers": lambda: [10**5_000] * 1_000,
-    "names of secrets": lambda: [{"password": "hunter2hunter2"}] * 100_000,
+    "names of secrets": lambda: [{"password": "hunter2hunter2"}] * 40_000,
 }
 
 
@@ -260,10 +260,3 @@ def test_what_is_no_time_is_none_or_a_million_hours(seconds: float, as_duration:
 def test_a_time_that_utc_does_not_have_is_unknown(year: int) -> None:
     zone = timezone(timedelta(hours=14 if year == 1 else -12))
     assert timestamp(datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, 13, tzinfo=zone)) == "unknown"
-
-
-def test_of_many_lines_it_is_said_how_many_are_missing() -> None:
-    whole = SANITIZER.block(Untrusted("\n".join(str(number) for number in range(500))))
-    assert (len(whole), whole[499][-3:]) == (500, "499")
-    lines = SANITIZER.block(Untrusted("\n".join(str(number) for number in range(700))))
-    assert (len(lines), lines[499][-3:], lines[500][-16:]) == (501, "499", "… 200 more lines")

@@ -16,27 +16,16 @@ from tests.unit.sanitize.rule_sets import of_format
 from tests.unit.sanitize.secret_samples import (
     ALNUM,
     NAMED,
-    PLACES,
     STANDALONE,
     of,
-    placed,
     seeded,
-    telling_parts,
 )
 
 SANITIZER = Sanitizer()
 HARMLESS = Path(__file__).with_name("harmless.txt").read_text(encoding="utf-8").splitlines()
-SEEDS = range(3)
 PEM = STANDALONE["RSA"]
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_a_known_format_is_redacted_wherever_it_stands(place: str) -> None:
-    for make in STANDALONE.values():
-        secret = make(seeded(1))
-        shown = SANITIZER.clean(Untrusted(placed(secret, place)))
-        assert not [part for part in telling_parts(secret) if part in shown], shown
-        assert "***" in shown
+TOKENS = [STANDALONE["GitHub personal"](seeded(seed)) for seed in range(3)]
+KEYS = [PEM(seeded(seed)) for seed in (4, 5)]
 
 
 def test_harmless_text_stays_whole() -> None:
@@ -101,11 +90,6 @@ def test_a_key_between_marks_of_a_diff_or_a_quote_is_redacted() -> None:
         assert not [line for line in lines[1:-1] if line in shown], lead
 
 
-def test_two_keys_leave_what_stands_between_them() -> None:
-    one, two = PEM(seeded(4)), PEM(seeded(5))
-    assert SANITIZER.clean(Untrusted(f"{one}\nbetween\n{two}\nafter")) == "***\nbetween\n***\nafter"
-
-
 def test_a_secret_with_invisible_characters_inside_is_redacted() -> None:
     secret = STANDALONE["GitHub personal"](seeded(6))
     for mark in ("\u200b", "\u2060", "\x1b[31m", "\x1b[0K", "\xad", "\u202e", "\ufe0f"):
@@ -123,10 +107,6 @@ def test_a_secret_that_a_limit_would_cut_is_redacted_first(limit: int) -> None:
             shown = safe.clean(Untrusted("." * start + value + " and " + "." * 9_000), limit=limit)
             assert value[:12] not in shown
             assert "more characters" in shown
-
-
-def test_a_secret_is_redacted_when_two_values_of_a_line_make_it_one() -> None:
-    assert SANITIZER.line("[00:00] {}: {}", Untrusted("password"), Untrusted("hunter2x")) == "[00:00] password: ***"
 
 
 def test_the_text_around_a_named_secret_stays_and_is_not_redacted_again() -> None:
@@ -148,12 +128,6 @@ def test_what_is_checked_holds_no_secret() -> None:
     assert safe.path(Untrusted(f"src/{token}.ts")) is None
 
 
-@pytest.mark.parametrize("mark", ["?", "&", ";"])
-def test_a_parameter_of_a_query_is_redacted_whatever_its_value_and_the_others_stay(mark: str) -> None:
-    text = f"GET https://api.example/list{mark}access_token=QwErTyUiOpAsDf&page=2 answered"
-    assert SANITIZER.clean(Untrusted(text)) == text.replace("QwErTyUiOpAsDf", "***")
-
-
 def test_of_a_list_of_texts_only_the_secrets_are_masked() -> None:
     tokens = [STANDALONE["GitHub personal"](seeded(seed)) for seed in (12, 13, 14)]
     key = PEM(seeded(15)).splitlines()
@@ -171,26 +145,6 @@ def test_of_a_list_of_texts_only_the_secrets_are_masked() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "is_secret"),
-    [
-        ("password: 123", False),
-        ("password: 1234", True),
-        ("password=12345678901", True),
-        ("token: 123456789", False),
-        ("token: 1234567890", True),
-        ("api_key=0x7fff5694dc58", False),
-        ("password: abc1", True),
-        ("password: ab1", False),
-        ("api_key: abc123", True),
-        ("api_key: abc12", False),
-    ],
-)
-def test_how_long_a_value_without_quotes_is_that_counts_as_secret(text: str, is_secret: bool) -> None:
-    shown = SANITIZER.clean(Untrusted(text))
-    assert shown == (text[: text.index(":") + 2 if ":" in text else text.index("=") + 1] + "***" if is_secret else text)
-
-
 def test_the_lines_of_a_known_value_are_secret_from_eight_characters_on() -> None:
     safe = Sanitizer(["-----the first line\nabcdefg8\nabcdef7\n  the last line of it  "])
     for line, shown in (("abcdefg8", "***"), ("abcdef7", "abcdef7"), ("the last line of it", "***")):
@@ -198,21 +152,13 @@ def test_the_lines_of_a_known_value_are_secret_from_eight_characters_on() -> Non
     assert safe.clean(Untrusted("see -----the first line")) == "see -----the first line"
 
 
-@pytest.mark.parametrize("mark", [">", "?", "~"])
-def test_a_secret_in_base64_of_either_alphabet_is_redacted(mark: str) -> None:
-    """The two alphabets differ in two characters, which need not both be there."""
-    text = f"ab{mark}{STANDALONE['GitHub personal'](seeded(16))}"
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        encoded = encode(text.encode()).decode()
-        assert SANITIZER.clean(Untrusted(f"key: {encoded} end")).replace("=", "") == "key: *** end", encoded
-
-
 @pytest.mark.parametrize("padding", ["=", ""])
 def test_a_secret_at_the_very_end_of_base64_is_redacted_to_its_last_character(padding: str) -> None:
     """Wherever base64 divides it: many formats have an exact length, and are none without their last character."""
     for name, make in STANDALONE.items():
-        for lead in ("", ":", "::"):
-            encoded = base64.b64encode(f"{lead}{make(seeded(20))}".encode()).decode().rstrip("=")
+        for lead in ("", ":", "::", "ab>", "ab?", "ab~"):  # both alphabets: they differ in two characters
+            secret = f"{lead}{make(seeded(20))}".encode()
+            encoded = base64.b64encode(secret, altchars=b"-_" if "ab" in lead else None).decode().rstrip("=")
             text = f"key: {encoded}{-len(encoded) % 4 * padding}"
             assert SANITIZER.clean(Untrusted(text)).rstrip("=") == "key: ***", (name, lead)
 
@@ -259,23 +205,6 @@ def test_what_follows_a_key_that_was_cut_stays() -> None:
     lines = PEM(seeded(17)).splitlines()[:4]
     shown = SANITIZER.data(Untrusted([*lines, "(the end)", "another text"]))
     assert shown == ["***"] * 4 + ["(the end)", "another text"]
-
-
-def test_json_keeps_letters_of_other_languages_readable() -> None:
-    assert SANITIZER.json(Untrusted({"é": "日本", "n": [1, 2.5, None, True]})) == '{"é":"日本","n":[1,2.5,null,true]}'
-
-
-@pytest.mark.parametrize(
-    "text", ["crate::auth::Token=v1beta2x", "AWS::SecretsManager::Secret: v1beta2x", "arn:aws:token::v1beta2x"]
-)
-def test_a_type_or_a_part_of_a_path_is_no_name_of_a_secret(text: str) -> None:
-    assert SANITIZER.clean(Untrusted(text)) == text
-
-
-def test_what_stands_between_a_secret_and_one_that_two_rules_know_stays() -> None:
-    one, two = (STANDALONE["GitHub personal"](seeded(seed)) for seed in (18, 19))
-    shown = SANITIZER.clean(Untrusted(f"first {one} between api_key={two} and last"))
-    assert shown == "first *** between api_key=*** and last"
 
 
 @pytest.mark.parametrize(
@@ -348,6 +277,36 @@ def test_what_stands_between_a_secret_and_one_that_two_rules_know_stays() -> Non
         "Cookie: session=abcdefgh; short=abc1234",
         "app config set db_password «hunter2x»",
         "app config set db_password hunter",
+        # how long, and what kind of number, a value without quotes is
+        "password: 123",
+        "password: «1234»",
+        "password=«12345678901»",
+        "token: 123456789",
+        "token: «1234567890»",
+        "api_key=0x7fff5694dc58",
+        "password: «abc1»",
+        "password: ab1",
+        "api_key: «abc123»",
+        "api_key: abc12",
+        # types, and parts of paths and of queries
+        "crate::auth::Token=v1beta2x",
+        "AWS::SecretsManager::Secret: v1beta2x",
+        "arn:aws:token::v1beta2x",
+        "GET https://api.example/list?access_token=«QwErTyUiOpAsDf»&page=2 answered",
+        "GET https://api.example/list&access_token=«QwErTyUiOpAsDf»&page=2 answered",
+        "GET https://api.example/list;access_token=«QwErTyUiOpAsDf»&page=2 answered",
+        # how a header names its scheme
+        "Authorization: Basic «dXNlcjpwYXNz»",
+        "**Authorization:** Basic «dXNlcjpwYXNz»",
+        'headers["Authorization"] = "Basic " + encoded',
+        "Authorization: Acme «abc123»",
+        "Authorization: Acme header",
+        # two that two rules know
+        f"first «{TOKENS[0]}» between api_key=«{TOKENS[1]}» and last",
+        # private keys, and mentions of one
+        f"«{KEYS[0]}»\nbetween\n«{KEYS[1]}»\nafter",
+        f"-----BEGIN PRIVATE KEY----- is missing.\n«{KEYS[0]}» end",
+        f"-----BEGIN X PRIVATE KEY-----, it says. «{KEYS[0]}» end",
         # what ends a quote, and is none of a value
         'the "password", "next2" and so on',
         'say "password: ", name2',
@@ -366,10 +325,3 @@ def test_what_stands_between_a_secret_and_one_that_two_rules_know_stays() -> Non
 def test_what_is_a_secret_and_what_only_looks_like_one(marked: str) -> None:
     """A secret stands between « and »."""
     assert SANITIZER.clean(Untrusted(re.sub("[«»]", "", marked))) == re.sub("«[^»]*»", "***", marked)
-
-
-@pytest.mark.parametrize(
-    "mention", ["-----BEGIN PRIVATE KEY----- is missing.\n", "-----BEGIN X PRIVATE KEY-----, it says. "]
-)
-def test_a_private_key_is_found_behind_the_mention_of_one(mention: str) -> None:
-    assert SANITIZER.clean(Untrusted(f"{mention}{PEM(seeded(1))} end")) == f"{mention}*** end"

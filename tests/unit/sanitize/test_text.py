@@ -42,14 +42,6 @@ def test_a_sentence_begins_with_a_word_of_ours() -> None:
             safe.sentence(*parts)
 
 
-def test_a_message_begins_with_a_letter_or_behind_the_prefix() -> None:
-    safe = Sanitizer()
-    assert safe.message("the API failed\nagain") == "the API failed again"
-    assert safe.message("3 of 4 runs failed") == "3 of 4 runs failed"
-    assert safe.message("::error::x") == "│\xa0::error::x"
-    assert safe.message(Untrusted(" --- x")) == "│\xa0 --- x"
-
-
 def test_markdown_is_put_together_from_literals_and_escaped_text() -> None:
     safe = Sanitizer()
     row = Markdown.of("| {} | {} | {:02} |", safe.markdown("a|b"), safe.line("c|[d](e) {}", "@f"), 7)
