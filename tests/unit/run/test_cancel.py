@@ -60,6 +60,16 @@ def test_a_used_up_limit_is_outlasted_by_the_patient_and_tried_often_by_the_othe
     assert 30.0 <= seconds <= 70.0
 
 
+@pytest.mark.parametrize("had_ended", [False, True])
+def test_a_cancel_that_is_answered_too_early_is_judged_by_the_run(world: World, case: Case, had_ended: bool) -> None:
+    run = {**case.run.detail(), "status": "streaming"}
+    body = {"ok": True, "data": {"run": run, "status": "streaming", "alreadyTerminal": had_ended}}
+    case.inject("cancel", when="after", status=200, body=body)
+    answer, _ = cancelled(world, case, INTERRUPT_BUDGET)
+    assert isinstance(answer, Cancelled)
+    assert (answer.status, answer.already_terminal) == ("cancelled", had_ended)
+
+
 def test_a_conflict_that_lasts_is_an_error_with_its_words(world: World, case: Case) -> None:
     case.inject("cancel", times="always", status=409, body=CONFLICT)
     answer, seconds = cancelled(world, case, INTERRUPT_BUDGET)
