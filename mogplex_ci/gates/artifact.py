@@ -15,6 +15,8 @@ FETCH_SECONDS: Final = 60.0
 """How long to ask for the artifact."""
 VALIDATION_SECONDS: Final = 10.0
 """How long to check it against its schema."""
+_OUTCOMES: Final = {OldServiceError: "old-service", NotFoundError: "missing", ConflictError: "no-branch"}
+"""What the service means by an error."""
 
 
 def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:
@@ -82,14 +84,7 @@ def _faults(case: Case, content: Untrusted) -> list[str]:
 
 def _not_read(error: MogplexError) -> Verdict:
     """Return the verdict on an artifact that could not be fetched."""
-    items = (error.detail,) if error.detail else ()
-    match error:
-        case OldServiceError():
-            return Verdict("old-service", items=items)
-        case NotFoundError():
-            return Verdict("missing", items=items)
-        case ConflictError():
-            return Verdict("no-branch", items=items)
-        case ApiError(http_status=400):  # the path was checked before the start, so it is what stands there
-            return Verdict("no-json", items=items)
-    return Verdict("not-read", items=items, cause=error.cause, remedy=error.remedy)
+    outcome = next((name for kind, name in _OUTCOMES.items() if isinstance(error, kind)), "not-read")
+    if isinstance(error, ApiError) and error.http_status == 400:
+        outcome = "no-json"  # the path was checked before the start, so it is what stands there
+    return Verdict(outcome, (error.detail,) if error.detail else (), cause=error.cause, remedy=error.remedy)

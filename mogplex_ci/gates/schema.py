@@ -178,9 +178,7 @@ def _pattern(validator: Any, pattern: str, instance: Any, _: object) -> Iterator
         yield ValidationError(f"{json.dumps(instance)} does not match {pattern}")
 
 
-def _pattern_properties(
-    validator: Any, patterns: Mapping[str, Any], instance: Any, _: object
-) -> Iterator[ValidationError]:
+def _pattern_properties(validator: Any, patterns: Any, instance: Any, _: object) -> Iterator[ValidationError]:
     if validator.is_type(instance, "object"):
         for pattern, schema in patterns.items():
             for name, value in instance.items():
@@ -188,9 +186,7 @@ def _pattern_properties(
                     yield from validator.descend(value, schema, path=name, schema_path=pattern)
 
 
-def _additional_properties(
-    validator: Any, additional: Any, instance: Any, schema: Mapping[str, Any]
-) -> Iterator[ValidationError]:
+def _additional_properties(validator: Any, additional: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
     if validator.is_type(instance, "object"):
         known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
         for name, value in instance.items():

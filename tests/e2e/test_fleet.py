@@ -216,28 +216,20 @@ def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_pat
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_signal_cancels_every_run(slow_step: tuple[GitHubStep, Emulator], number: signal.Signals) -> None:
     step, emulator = slow_step
+    step.inputs["annotations"] = "none"
     process = step.start()
     wait_until(asked(emulator, "stream", 3), process)
     process.send_signal(number)
     out, err = process.communicate(timeout=LONG)
     assert (process.returncode, err, "Traceback" in out) == (128 + number, "", False)
+    assert out.splitlines().count(f"Error: Mogplex: Stopped by {number.name}") == 1
+    assert "::error" not in out
     assert [run.status for run in emulator.runs] == ["cancelled"] * 3
     assert step.outputs["result"] == "interrupted"
     assert [row["result"] for row in results(step)] == ["interrupted"] * 3
     sent = len(emulator.requests)
     assert post(step).code == 0
     assert len(emulator.requests) == sent
-
-
-def test_a_step_without_annotations_has_none_when_it_is_interrupted(slow_step: tuple[GitHubStep, Emulator]) -> None:
-    step, emulator = slow_step
-    step.inputs["annotations"] = "none"
-    process = step.start()
-    wait_until(lambda: len(emulator.runs) == 3, process)
-    process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=LONG)
-    assert out.splitlines().count("Error: Mogplex: Stopped by SIGTERM") == 1
-    assert "::error" not in out
 
 
 def test_post_cancels_what_the_step_could_not_cancel_in_time(slow_step: tuple[GitHubStep, Emulator]) -> None:
@@ -255,32 +247,20 @@ def test_post_cancels_what_the_step_could_not_cancel_in_time(slow_step: tuple[Gi
     assert [run.status for run in emulator.runs] == ["cancelled"] * 3
 
 
-def test_post_cancels_every_run_of_a_killed_step(slow_step: tuple[GitHubStep, Emulator]) -> None:
+@pytest.mark.parametrize("answered", [True, False])
+def test_post_cancels_every_run_of_a_killed_step(slow_step: tuple[GitHubStep, Emulator], answered: bool) -> None:
     step, emulator = slow_step
     with_tasks(step, repo="acme/web acme/api")
     (step.workspace / "mogplex.yml").write_text("prompt: 'scenario: slow'\ntasks: {one: , two: }\n")
+    if not answered:
+        emulator.inject("start", delay=10 * LONG, when="after", times=4)
     process = step.start()
-    wait_until(asked(emulator, "stream", 4), process)
+    wait_until(asked(emulator, "stream" if answered else "start", 4), process)
     process.kill()
     process.communicate()
     ended = post(step)
     assert ended.code == 0, ended.out
     assert [run.status for run in emulator.runs] == ["cancelled"] * 4
-
-
-def test_post_finds_the_run_of_a_start_that_was_never_answered(slow_step: tuple[GitHubStep, Emulator]) -> None:
-    step, emulator = slow_step
-    with_tasks(step, repo="acme/web")
-    (step.workspace / "mogplex.yml").write_text(
-        "tasks:\n  one: {prompt: 'scenario: slow'}\n  two: {prompt: 'scenario: slow'}\n"
-    )
-    emulator.inject("start", delay=10 * LONG, when="after", times=2)
-    process = step.start()
-    wait_until(asked(emulator, "start", 2), process)
-    process.kill()
-    process.communicate()
-    assert post(step).code == 0
-    assert [run.status for run in emulator.runs] == ["cancelled"] * 2
 
 
 def test_more_runs_than_can_be_started_in_time_are_warned_of_at_the_start(step: GitHubStep) -> None:

