@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 from zlib import crc32
 
+T = TypeVar("T")
 TOKEN = "ghs_standInTokenOfTheTests0000000000"
 REPOSITORY = "acme/web"
 HEAD = "0" * 39 + "1"
@@ -212,13 +213,10 @@ class FakeGitHub:
                 return 404, {"message": "Not Found"}, {}
             return 200, {"ref": f"refs/heads/{match[1]}", "object": {"type": "commit", "sha": tip}}, {}
         if match := re.fullmatch(r"/check-runs/(\d+)/annotations", rest):
-            titles = next(
-                (each for name, each in self.annotations.items() if str(crc32(name.encode())) == match[1]), []
-            )
+            titles = {str(crc32(name.encode())): each for name, each in self.annotations.items()}.get(match[1], [])
             return 200, [{"path": "a.ts", "title": title, "message": "It is 2, not 3"} for title in titles], {}
         if match := re.fullmatch(r"/contents/(.+)", rest):
-            pushed = [run.commit_sha for run in self.runs()]
-            content = self.contents[pushed.index(query["ref"])].get(match[1]) if query["ref"] in pushed else None
+            content = self._of_run(query["ref"], self.contents, {}).get(match[1])
             if content is None:
                 return 404, {"message": "Not Found"}, {}
             return 200, {"type": "file", "encoding": "base64", "content": b64encode(content).decode()}, {}
@@ -229,15 +227,11 @@ class FakeGitHub:
         if match := re.fullmatch(r"/compare/(.+)\.\.\.(.+)", rest):
             if match.groups() in self.is_empty_between:
                 return 200, {"ahead_by": 0, "behind_by": 0, "files": []}, {}
-            pushed = [run.commit_sha for run in self.runs()]
-            files = self.changes[pushed.index(match[2])] if self.changes and match[2] in pushed else self.files
+            files = self._of_run(match[2], self.changes, self.files)
             return 200, {"ahead_by": self.ahead_by, "behind_by": self.behind_by, "files": files[:300]}, {}
         if match := re.fullmatch(r"/commits/(HEAD|[0-9a-f]+)/(check-suites|check-runs|status)", rest):
-            pushed = [run.commit_sha for run in self.runs()]
-            look = self.looks[0] if match[1] == self.commit else Look()
-            if self.rounds and match[1] in pushed:
-                look = self.rounds[pushed.index(match[1])]
-            elif match[1] == self.commit and match[2] == "status" and len(self.looks) > 1 and query["page"] == "1":
+            look = self._of_run(match[1], self.rounds, self.looks[0] if match[1] == self.commit else Look())
+            if look is self.looks[0] and match[2] == "status" and len(self.looks) > 1 and query["page"] == "1":
                 self.looks.pop(0)  # the last call of a look
             name, items, missing = {
                 "check-suites": ("check_suites", look.all_suites(), 0),
@@ -246,6 +240,11 @@ class FakeGitHub:
             }[match[2]]
             return 200, {"total_count": len(items) + missing, name: self._page(items, query)}, {}
         return 404, {"message": "Not Found"}, {}
+
+    def _of_run(self, commit: str, items: list[T], default: T) -> T:
+        """What there is about the commit of a run, where each run has its own."""
+        pushed = [run.commit_sha for run in self.runs()]
+        return items[pushed.index(commit)] if items and commit in pushed else default
 
     def _page(self, items: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
         size, number = min(int(query.get("per_page", 30)), 100), int(query.get("page", 1))
