@@ -9,6 +9,7 @@ import pytest
 
 from mogplex_ci.gates import Requirements
 from mogplex_ci.run.result import Result
+from mogplex_ci.run.updates import GateJudged, Update
 from mogplex_ci.untrusted import Untrusted
 from tests.github_api import HEAD, FakeGitHub, Look, check
 from tests.unit.gates.judging import BASE, BRANCH, SAME_BRANCH, ended, granted, judged, refused, requires
@@ -190,12 +191,20 @@ def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(
     wanted = Requirements(frozenset({"change", "pull-request", "checks"}), ALLOWED.allowed, PROTECTED.protected)
     api.files = [{"filename": "b.ts"}]
     api.looks = [Look([check("test", "success")])]
-    judgement = judged(api, ended(), wanted)
+    said: list[Update] = []
+    judgement = judged(api, ended(), wanted, said=said)
+    assert [update.gate for update in said if isinstance(update, GateJudged)] == list(judgement.gates)
     names = ["change", "pull-request", "allowed-paths", "protected-paths", "checks"]
     assert [(gate.name, gate.passed) for gate in judgement.gates] == list(
         zip(names, [True, False, False, True, True], strict=True)
     )
     assert (judgement.error_code, judgement.detail) == ("NO_PULL_REQUEST", None)
+
+
+def test_a_rehearsal_finds_what_the_scenario_says_of_the_round() -> None:
+    judgement = judged(None, ended(), CHECKS, rehearsed=({"checks": ["lint", "build"]}, {}))
+    assert refused(judgement) == ("2 checks failed", "CHECKS_FAILED")
+    assert [item.text for item in judgement.gates[0].items] == ["build", "lint"]
 
 
 def test_a_run_that_did_not_succeed_is_not_judged(api: FakeGitHub) -> None:
