@@ -45,7 +45,7 @@ class Ledger:
     def __init__(
         self, save: Callable[[str], None], base_url: str, token: str, on_error: Callable[[Exception], None]
     ) -> None:
-        """``save`` keeps the list, in place of the one before; ``on_error`` is told that it could not."""
+        """``save`` keeps a line in place of the one before, an empty one at last; ``on_error`` is told if it cannot."""
         self._save = save
         self._base_url = base_url
         self._token = token
@@ -76,18 +76,12 @@ class Ledger:
                 del self._open[run]
             else:
                 self._open[run] = entry
+            runs = [{name: value for name, value in run._asdict().items() if value} for run in self._open.values()]
+            state = json.dumps({"base_url": self._base_url, "runs": runs}, separators=(",", ":"))
             try:
-                self._save(self._written())
+                self._save(f"{_mac(state, self._token)} {state}" if runs else "")
             except (OSError, UsageError) as error:
                 self._on_error(error)
-
-    def _written(self) -> str:
-        """Return the state as one line; empty when nothing is left to do."""
-        if not self._open:
-            return ""
-        runs = [{name: value for name, value in run._asdict().items() if value} for run in self._open.values()]
-        state = json.dumps({"base_url": self._base_url, "runs": runs}, separators=(",", ":"))
-        return f"{_mac(state, self._token)} {state}"
 
 
 def saved_state(platform: Platform, *, token: str | None, key: str | None) -> State | None:
