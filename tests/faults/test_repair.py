@@ -155,9 +155,11 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     why: str,
 ) -> None:
     api.rounds = looks
-    step = Step(world, api, **inputs)
-    result = step.play()
+    step, updates = Step(world, api, **inputs), list[Update]()
+    result = step.play(watch=updates.append)
     assert (outcome(result), step.keys) == (expected, keys)
+    announced = [(update.number, update.most) for update in updates if isinstance(update, NextRound)]
+    assert announced == [(number, step.inputs.repair + 1) for number in range(2, len(keys) + 1)]
     assert (result.rounds[-1].ended if result.rounds else "") == why
     first, *others = step.case.runs
     assert {run.request.working_branch for run in step.case.runs} == {first.request.working_branch}

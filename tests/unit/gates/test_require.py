@@ -219,6 +219,10 @@ def test_all_gates_judge_one_commit_and_the_branch_must_still_be_there(api: Fake
     judgement = judged(api, ended(), wanted)
     assert refused(judgement) == ("its branch moved on from the judged commit", "BRANCH_MOVED")
     assert judgement.detail == Untrusted(OTHER)
+    assert [(gate.name, gate.expected) for gate in judgement.gates[1:]] == [
+        ("checks", "passed checks of the run's commit"),
+        ("branch", "the judged commit at the tip of the branch"),
+    ]
     api.tips[BRANCH] = [None]
     assert refused(judged(api, ended(), wanted)) == ("its branch is gone", "BRANCH_MOVED")
 
