@@ -308,13 +308,18 @@ class _Prompt:
         for _ in range(_MOST_ESCAPED):
             forms |= {unescape(form) for form in forms for unescape in (_json_unescaped, html.unescape)}
         self._forms = set(map(self._folded, forms))
-        self._starts = set().union(*(_windows(form, _LINE) for form in self._forms))
+        self._starts = self._all(_LINE)
+        self._pieces = self._all(_PIECE)
 
     def holds(self, text: str) -> bool:
         """Return whether ``text``, a line of it or a long piece is in the prompt."""
+        if not self._pieces.isdisjoint(_windows(self._folded(text), _PIECE)):
+            return True
         lines = {self._folded(line) for line in (text, *text.splitlines()) if not re.fullmatch(_ONE_WORD, line)}
-        pieces = lines | _windows(self._folded(text), _PIECE)
-        return any(piece in form for piece in pieces if piece[:_LINE] in self._starts for form in self._forms)
+        return any(line in form for line in lines if line[:_LINE] in self._starts for form in self._forms)
+
+    def _all(self, size: int) -> set[str]:
+        return set().union(*(_windows(form, size) for form in self._forms))
 
     def _folded(self, text: str) -> str:
         """Return the letters and digits of ``text`` without case, in one spelling, characters of CJK twice."""
