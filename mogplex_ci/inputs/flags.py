@@ -149,8 +149,6 @@ def _help(spec: Input) -> str:
 @cache
 def flags_of(argv: tuple[str, ...]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:
     """Return the flags' values by input, None when they cannot be told, and what is wrong with the command line."""
-    if not argv:
-        return {}, []
     parser = flag_parser()
     try:
         known, left_over = parser.parse_known_args(argv)

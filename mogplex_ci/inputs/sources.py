@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, SEE_INPUTS, inputs, instead_of
-from mogplex_ci.inputs.flags import flags_of
 from mogplex_ci.inputs.run_file import inputs_of_task, read_run_file
 from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.base import VARIABLES
@@ -49,7 +48,7 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task
 
     ``task`` is taken instead of the one that the inputs name.
     """
-    flags, wrong_flags = flags_of(tuple(argv))
+    flags, wrong_flags = _flags_of(argv)
     problems, is_complete = list(wrong_flags), flags is not None
     values = given(argv, env) | ({} if task is None else {"task": task})
     if "run-file" in values:
@@ -72,9 +71,17 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task
     )
 
 
+def _flags_of(argv: Sequence[str]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:
+    if not argv:
+        return {}, []
+    from mogplex_ci.inputs.flags import flags_of  # loads argparse: 4 ms that a step without flags saves
+
+    return flags_of(tuple(argv))
+
+
 def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     """Return the text of the inputs that flags and environment set, by name."""
-    flags, ignored = flags_of(tuple(argv))[0] or {}, _variables_from_outputs(env)
+    flags, ignored = _flags_of(argv)[0] or {}, _variables_from_outputs(env)
     values: dict[str, str] = {}
     for name, spec in inputs().items():
         variables = (spec.github_variable, *spec.variables) if spec.is_for_action else spec.variables

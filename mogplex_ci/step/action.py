@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 
-from mogplex_ci.inputs.flags import flag_parser
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
@@ -25,6 +24,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     stop, clock = stop_of_process(), Clock()
     began = clock.monotonic()
     if "--help" in argv or "-h" in argv:
+        from mogplex_ci.inputs.flags import flag_parser  # loads argparse
+
         flag_parser().print_help()
         return 0
     platform = detect(env, job_log(stop))
