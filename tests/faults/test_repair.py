@@ -15,7 +15,7 @@ from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import RunResult, interrupted
-from mogplex_ci.run.updates import NextRound, Started, Update
+from mogplex_ci.run.updates import NextRound, Started, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.plan import plan_of_round
 from mogplex_ci.step.repair import Rounds
@@ -160,6 +160,8 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
     assert (outcome(result), step.keys) == (expected, keys)
     announced = [(update.number, update.most) for update in updates if isinstance(update, NextRound)]
     assert announced == [(number, step.inputs.repair + 1) for number in range(2, len(keys) + 1)]
+    repairs = [update.repair for update in updates if isinstance(update, Starting) and update.repair is not None]
+    assert [repair.base_branch for repair in repairs] == ["main"] * len(announced)
     assert (result.rounds[-1].ended if result.rounds else "") == why
     first, *others = step.case.runs
     assert {run.request.working_branch for run in step.case.runs} == {first.request.working_branch}
