@@ -216,7 +216,8 @@ def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
             return _SURE, "shell"
         if before.endswith(("?", "&", ";")) or name.startswith(("x-", "private-")):
             return _SURE, "code"
-        return (_OPAQUE_OR_WORD if any(part in name for part in ("pass", "pwd", "psw")) else _LONG_AND_OPAQUE), "code"
+        is_password = "pass" in name or "pwd" in name or "psw" in name
+        return (_OPAQUE_OR_WORD if is_password else _LONG_AND_OPAQUE), "code"
     if before.endswith(" set ") or word == "--auth":
         return (_LONG_AND_OPAQUE if found["word"] else ""), written
     if is_flag or (found["word"] and before.endswith(("ENV ", "ARG ", "setx ", "setenv "))):
