@@ -6,6 +6,7 @@ One loop takes the news of a source. Every event is reported once, whichever way
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
+from datetime import timedelta
 from math import inf
 from typing import Final, assert_never
 
@@ -42,6 +43,8 @@ _END_KINDS: Final = {
     "cancelled": EventKind.CANCELLED,
     "awaiting_input": EventKind.FINISHED,
 }
+_CLOCK_SKEW: Final = timedelta(days=1)
+"""How much the times of a run and of its events may differ."""
 _MOST_AT_ONCE: Final = 5
 """Events that are reported together; signals and the deadline are checked in between."""
 
@@ -329,7 +332,7 @@ class Follower:
                 yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
             some = tuple(events[at : at + _MOST_AT_ONCE])
-            additions = tuple(addition for event in some for addition in self.timeline.add(event))
+            additions = tuple(addition for event in some for addition in self.timeline.add(_timed(event, self.run)))
             yield updates.EventsArrived(self.run, some, additions, self._service.elapsed)
 
     def _on_run(self, run: Run) -> Generator[Update, None, bool]:
@@ -382,3 +385,9 @@ class Follower:
         if seconds is not None:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
             yield updates.Recovered(seconds)
+
+
+def _timed(event: Event, run: Run) -> Event:
+    """Return the event without its time where that is long before the run: it would shift the clock of the log."""
+    is_absurd = event.created_at and run.created_at and event.created_at < run.created_at - _CLOCK_SKEW
+    return event._replace(created_at=None) if is_absurd else event

@@ -10,7 +10,6 @@ from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.run.result import Result, RunResult, interrupted
-from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, Started, Update
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
@@ -151,7 +150,7 @@ class Fleet(Generic[T]):
             ended = Result.CANCELLED if result.run is None or result.cancelled_by_step else Result.DETACHED
             cause = "another run failed, and fail-fast is set"
             result = result._replace(result=ended, exit_code=1, cause=cause, error_code="FAIL_FAST")
-        self.results[item] = result._replace(timeline=Timeline())  # thirty full ones are too much to keep
+        self.results[item] = result._replace(followed=None)  # thirty full ones are too much to keep
         return item, result
 
     def _given_up(self, item: T, result: RunResult) -> tuple[T, RunResult]:

@@ -13,7 +13,6 @@ from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key, OnRerun, Starter, find_repo
-from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Retrying, Started, Starting, Update
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
@@ -107,7 +106,7 @@ class Execution:
         return result._replace(
             duration=self._service.elapsed,
             requests_sent=self._service.client.requests_sent,
-            timeline=self._follower.timeline if self._follower else Timeline(),
+            followed=self._follower.timeline if self._follower else None,
             repo=self._repo,
             run=self._run,
             key=self._started.key if self._started else "",

@@ -68,9 +68,6 @@ class Round(NamedTuple):
         return tuple(gate for gate in self.gates if not gate.passed)
 
 
-_NO_EVENTS: Final = Timeline()
-
-
 class RunResult(NamedTuple):
     """How the step ended, with all that is known about its run."""
 
@@ -89,7 +86,8 @@ class RunResult(NamedTuple):
     duration: float = 0.0
     """Seconds since the step began."""
     requests_sent: int = 0
-    timeline: Timeline = _NO_EVENTS
+    followed: Timeline | None = None
+    """The run's timeline; None when it was not followed."""
     repo: Repo | None = None
     """None when it was not found, or the token does not list it."""
     run: Run | None = None
@@ -108,6 +106,11 @@ class RunResult(NamedTuple):
     """With ``repair``: the runs that were judged, in order. All else is about the last one."""
     left_behind: bool = False
     """An unwanted run of this step may still be running: it could not be cancelled, or its id is not known."""
+
+    @property
+    def timeline(self) -> Timeline:
+        """The run's timeline, an empty one when it was not followed."""
+        return Timeline() if self.followed is None else self.followed
 
     def as_dry_run(self) -> "RunResult":
         """Return the result of a dry run that played to its end; an interrupted or broken one stays as it is."""
@@ -168,26 +171,26 @@ def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = N
     """
     detail = run.error or timeline.outcome.failure
     if run.status == "success":
-        return RunResult(Result.SUCCESS, 0, run=run, timeline=timeline)
+        return RunResult(Result.SUCCESS, 0, run=run, followed=timeline)
     if run.status == "failed":
         cause, remedy = _failure(run, timeline)
-        return RunResult(Result.FAILED, 1, cause, remedy, detail, "RUN_FAILED", run=run, timeline=timeline)
+        return RunResult(Result.FAILED, 1, cause, remedy, detail, "RUN_FAILED", run=run, followed=timeline)
     if run.status == "cancelled":
         cause, remedy = "the run was cancelled", "Run the job again to start a new run."
-        return RunResult(Result.CANCELLED, 1, cause, remedy, run.error, "CANCELLED", run=run, timeline=timeline)
+        return RunResult(Result.CANCELLED, 1, cause, remedy, run.error, "CANCELLED", run=run, followed=timeline)
     if run.is_paused:
         asked = timeline.checkpoint.summary if timeline.checkpoint else None
         cause, remedy = "the run is paused and waits for an answer", "Answer it in Mogplex; the run then goes on."
-        return RunResult(Result.PAUSED, 1, cause, remedy, asked, "PAUSED", run=run, timeline=timeline)
+        return RunResult(Result.PAUSED, 1, cause, remedy, asked, "PAUSED", run=run, followed=timeline)
     if trouble is not None:
-        return result_of_error(trouble)._replace(run=run, timeline=timeline)
+        return result_of_error(trouble)._replace(run=run, followed=timeline)
     if run.status not in LIVE_STATUSES:
         cause = f"the timeout passed while the run had the unknown status {run.status}"
         remedy = "Use a newer version of this action that knows this status."
         code = "UNKNOWN_STATUS"
-        return RunResult(Result.ERROR, EXIT_UNKNOWN_STATUS, cause, remedy, error_code=code, run=run, timeline=timeline)
+        return RunResult(Result.ERROR, EXIT_UNKNOWN_STATUS, cause, remedy, error_code=code, run=run, followed=timeline)
     cause, remedy = f"the timeout passed while the run was {run.status}", "Raise timeout if the task needs longer."
-    return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT", run=run, timeline=timeline)
+    return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT", run=run, followed=timeline)
 
 
 def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:

@@ -187,6 +187,7 @@ class Timeline:
         self._phase_started = 0.0
         self._calls: dict[ToolCall, None] = {}
         """Every call, in order."""
+        self._calls_by_id: dict[Untrusted, ToolCall] = {}
         self._buffer = TextBuffer()
         self._message: AgentText | None = None
 
@@ -203,6 +204,8 @@ class Timeline:
                 if addition not in self._calls:
                     self._calls[addition] = None
                     self.entries.append(addition)
+                if addition.call_id is not None:
+                    self._calls_by_id[addition.call_id] = addition
             elif not isinstance(addition, TextPiece):
                 self.entries.append(addition)
         return additions
@@ -381,5 +384,5 @@ class Timeline:
     def _call_of(self, tool: ToolState) -> ToolCall | None:
         """Return the newest call with the same id; without ids the oldest open one of the same tool."""
         if tool.call_id is not None:
-            return next((call for call in reversed(self._calls) if call.call_id == tool.call_id), None)
+            return self._calls_by_id.get(tool.call_id)
         return next((call for call in self._calls if call.finish is None and call.name == tool.name), None)

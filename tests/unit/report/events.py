@@ -126,7 +126,7 @@ def result(kind: Result = Result.SUCCESS, *items: dict[str, Any], **fields: Any)
         "run": run("awaiting_input" if kind is Result.PAUSED else status),
         "repo": starting().repo,
         "key": "github-acme/web-1-build-0123456789abcdef",
-        "timeline": timeline(*items),
+        "followed": timeline(*items),
     }
     return RunResult(kind, **(known | fields))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -46,6 +47,16 @@ def answers(case: Case, *feeds: tuple[str, list[Any]], run: str = "streaming") -
 def shown(played: Played) -> list[str]:
     known = {Untrusted(f"e{number}"): f"e{number}" for number in range(300)}
     return [known[each] for each in played.shown]
+
+
+def test_an_event_that_is_a_year_older_than_its_run_does_not_set_the_clock(old_world: World) -> None:
+    case = old_world.new_case()
+    case.play(wait=False)
+    created = datetime.fromisoformat(str(case.run.detail()["createdAt"]))
+    times = [created + timedelta(seconds=seconds) for seconds in (-366 * 86_400, 1, 4)]
+    feed = [event(number, at=time.isoformat()) for number, time in enumerate(times, start=1)]
+    answers(case, ("success", [*feed, event(5, "finished", at=times[-1].isoformat())]))
+    assert case.play().end.timeline.last == 3.0
 
 
 def test_equal_times_keep_the_order_of_the_feed_and_odd_times_their_place(old_world: World) -> None:
