@@ -81,10 +81,12 @@ _LOGIN = r"\b(?:docker|podman|buildah|skopeo|helm|oras|crane|nerdctl|az)\b[^\n]{
 _MYSQL = r"\b(?:mysql\w{0,8}|mariadb\w{0,8}|sshpass)\b"
 COMMANDS = {
     "authorization": (
-        r"authorization[\"'`\]]{0,2}[ \t]*[?+:]{0,3}[:=,][*\s]{0,4}[\"'`]?(?:"
+        r"authorization(?:[\"'`\]]{0,2}[ \t]*[?+:]{0,3}[:=,][*\s]{0,4}|[\"'\s,]{1,60}value[\"']?[ \t]{0,4}[:=]\s{0,4})"
+        r"[\"'`]?(?:"
         rf"(?:digest|aws4-hmac-sha256)[ \t]+[^\n]{{0,500}}?(?:response|signature)={_WORD}"
         rf"|{_SCHEME}[ \t]+(?P<token>{_CHARS['code']}++)|[a-z][\w-]{{0,30}}[ \t]+(?P<likely>{_CHARS['code']}++))"
     ),
+    "authorization ": rf"authorization[ \t]{{1,4}}{_SCHEME}[ \t]{{1,4}}(?P<likely>{_CHARS['code']}++)",
     "bearer": r"\bbearer[ \t]+(?P<value>(?=[A-Za-z_~+/.-]{0,200}(?:\d|\.\w))[A-Za-z0-9._~+/-]{8,}+=*+)",
     "://": r"://(?:[^\s/:@\"'`<>()\[\]{}]{0,200}+:(?P<value>[^\s/\"'`<>]{1,500})|(?P<user>[\w-]{20,200}+))@",
     "curl": rf"\bcurl\b{_ON}[ \t]{_USER}{_WORD}",

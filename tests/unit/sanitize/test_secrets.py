@@ -297,6 +297,9 @@ def test_what_follows_a_key_that_was_cut_stays() -> None:
         "GET https://api.example/list;access_token=«QwErTyUiOpAsDf»&page=2 answered",
         # how a header names its scheme
         "Authorization: Basic «dXNlcjpwYXNz»",
+        "ENV AUTHORIZATION Basic «dXNlcjpwYXNzd29yZA==»",
+        "- name: AUTHORIZATION\n  value: Basic «dXNlcjpwYXNzMQ==»",
+        "the authorization token must be set",
         "**Authorization:** Basic «dXNlcjpwYXNz»",
         'headers["Authorization"] = "Basic " + encoded',
         "Authorization: Acme «abc123»",
