@@ -190,7 +190,7 @@ class Session:
         """Return what ``request(client, seconds it may take)`` returns, retrying for ``seconds``.
 
         Raises:
-            MogplexError: an error that a retry cannot mend, or the last one.
+            MogplexError: an error that a retry cannot fix, or the last one.
             StopRequested: a stop signal came.
         """
         deadline = self.clock.monotonic() + seconds

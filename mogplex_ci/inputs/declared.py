@@ -8,7 +8,7 @@ and ``maxLength`` are used, and a test compares the results with jsonschema's. O
 
 - ``x-allowed``: words that may follow "Use"; ``x-fault``: what is wrong with text that its pattern does not match
 - ``x-refused``: patterns of what is plainly something else, and what is then wrong; looked at first
-- ``x-mended``: patterns of usual mistakes in any case, and what stands in their place in the text that is suggested
+- ``x-corrections``: patterns of usual mistakes, in any case, and the replacements that make the suggested text
 - ``x-placeholder``: stands for a value in the help; ``x-is-shown``: false if values may hold credentials, or are long
 - ``x-type``: the type of the typed value; ``x-ignore-case``: text in capitals is the same, as for choices
 
@@ -105,10 +105,10 @@ class Kind(NamedTuple):
         """Return a valid value that the user may have meant by ``text``."""
         if len(text) > _LONGEST_MISTAKE:
             return None
-        mended = text
-        for mistake, right in self.rules.get("x-mended", {}).items():
-            mended = re.sub(mistake, right, mended, flags=re.IGNORECASE)
-        candidates = (*nearest(text.lower(), self.choices), mended)
+        corrected = text
+        for mistake, right in self.rules.get("x-corrections", {}).items():
+            corrected = re.sub(mistake, right, corrected, flags=re.IGNORECASE)
+        candidates = (*nearest(text.lower(), self.choices), corrected)
         return next((each for each in candidates if each != text and self.fault(each) is None), None)
 
 
