@@ -127,7 +127,7 @@ class Facts(NamedTuple):
     dry_run: SafeText | None
     """A sentence that says what a dry run played; None when the step was none."""
     title: CleanText
-    """The task's first line; empty when there is no task."""
+    """The task's first line; "Mogplex" when there is no task."""
     task: CleanText
     attempt: SafeText | None
     """Which try of the step this is, as the CI system counts."""
@@ -300,7 +300,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         duration=round(result.duration, 3),
         requests=result.requests_sent,
         dry_run=safe.sentence("Dry run: nothing was sent, and ", played, " was played.") if played else None,
-        title=safe.clean(text.first_line(task), limit=text.TITLE_LIMIT),
+        title=safe.clean(text.first_line(task) or "Mogplex", limit=text.TITLE_LIMIT),
         task=safe.clean(task, limit=MESSAGE_LIMIT),
         attempt=safe.identifier(identity.attempt) if identity else None,
         run_id=safe.identifier(run.id) if run else None,

@@ -61,7 +61,7 @@ class Summary(Report):
     def _of_fleet(self, step: StepFacts) -> Markdown:
         said, facts = step.headline(self._safe), step.facts
         parts = [
-            Markdown.of("## {}\n", self._safe.sentence(facts.mark, " ", facts.title or said)),
+            Markdown.of("## {}\n", self._safe.sentence(facts.mark, " ", facts.title)),
             *([Markdown.of("{}\n", facts.dry_run)] if facts.dry_run else []),
             Markdown.of("**{}** after {} · {}\n", said, duration(facts.duration), count(facts.requests, "request")),
             _runs(step, self._safe),
@@ -85,10 +85,10 @@ def _runs(step: StepFacts, safe: Sanitizer) -> Markdown:
 
 
 def _cell(cell: CleanText, safe: Sanitizer) -> Markdown:
-    """Return a link to a pull request, words of ours as text, and everything else as code."""
-    if (link := safe.link(cell, _number(cell, safe))) is not None:
-        return link
-    return Markdown.of("{}", cell) if isinstance(cell, SafeText) else Markdown.code(cell)
+    """Return a link to a pull request, other words of ours as text, and the words of others as code."""
+    if isinstance(cell, SafeText):
+        return safe.link(cell, _number(cell, safe)) or Markdown.of("{}", cell)
+    return Markdown.code(cell) if cell else Markdown.of("")
 
 
 def _number(pull_request_url: CleanText, safe: Sanitizer) -> Markdown | None:
@@ -120,7 +120,7 @@ def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown
 
 def _top(facts: Facts, safe: Sanitizer, _detail: Detail) -> Iterator[Markdown]:
     """Yield the title, and the line with what matters most."""
-    yield Markdown.of("## {}\n", safe.sentence(facts.mark, " ", facts.title or facts.headline))
+    yield Markdown.of("## {}\n", safe.sentence(facts.mark, " ", facts.title))
     if facts.dry_run:
         yield Markdown.of("{}\n", facts.dry_run)
     yield Markdown.of("{}\n", top_line(facts, safe))

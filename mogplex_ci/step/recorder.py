@@ -155,9 +155,9 @@ class Recorder:
             run = self.end_run(None, result)
             step = StepFacts(run.facts, [run])
         else:
-            facts = facts_of(result, self.safe, self._platform, self._inputs)
-            if len({item.inputs.prompt for item in self._names if item}) > 1:
-                facts = facts._replace(title=self.safe.clean(""), task=self.safe.clean(""))
+            has_many_tasks = len({item.inputs.prompt for item in self._names if item}) > 1
+            inputs = self._inputs._replace(prompt="") if self._inputs and has_many_tasks else self._inputs
+            facts = facts_of(result, self.safe, self._platform, inputs)
             step = StepFacts(facts, [self._ended[item] for item in self._names if item in self._ended])
             self._set_outputs(outputs_of(step, self.safe))
         self._each_report(lambda report: report.end(step))

@@ -196,6 +196,7 @@ CASES = {
             ),
         ),
         started=None,
+        inputs={"prompt": ""},
     ),
 }
 

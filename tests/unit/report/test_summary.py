@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mogplex_ci.report.summary import LIMIT, summary_of
@@ -11,11 +13,13 @@ from tests.unit.report.events import (
     PULL_REQUEST,
     RUN_ID,
     SUCCESSFUL,
+    OneRun,
     call,
     delta,
     event,
     facts,
     result,
+    written,
 )
 
 
@@ -69,3 +73,13 @@ def test_it_says_less_until_it_fits() -> None:
         assert sizes[-1] <= limit or limit == 1
     assert sizes == sorted(sizes, reverse=True)
     assert len(full.encode()) > sizes[0]
+
+
+def test_a_task_with_the_name_of_a_page_is_no_link(tmp_path: Path) -> None:
+    name = "https://example.com/pull/7"
+    ended = result(Result.SUCCESS, *SUCCESSFUL)
+    written(tmp_path.resolve(), {"a": OneRun(ended, inputs={"task": name}), "b": OneRun(ended)})
+    for file, link in (("summary.md", f"]({name})"), ("report.html", f'href="{name}"')):
+        text = (tmp_path / file).read_text(encoding="utf-8")
+        assert link not in text
+        assert name in text.replace("<wbr>", "")
