@@ -212,8 +212,7 @@ class Platform:
             UsageError: a file cannot be written.
         """
         self.set_outputs({})
-        if (file := self._state_file(key)) is not None:
-            file.check()
+        self.save_state("", key=key)
 
     def save_state(self, state: str, *, key: str | None = None) -> None:
         """Save ``state``, one line for this step's ``post``, in place of what was saved before; empty: nothing is left.

@@ -134,8 +134,8 @@ class GitHubActions(Platform):
                 self._append(variable, "")
             except OSError as error:
                 raise not_writable(variable, Path(self.env[variable]), error) from error
-        if not self._runner_keeps_state and (file := self._state_file(key)) is not None:
-            file.check()
+        if not self._runner_keeps_state:
+            super().save_state("", key=key)
 
     @property
     def _runner_keeps_state(self) -> bool:

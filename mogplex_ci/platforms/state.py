@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.workspace import inside, read_text, writable, write_whole
+from mogplex_ci.workspace import read_text, writable, write_whole
 
 _STATE_FOLDER: Final = ".mogplex"
 _STATE_BYTES: Final = 1_000_000
@@ -26,26 +26,26 @@ class StateFile:
         self._name = f"{_STATE_FOLDER}/{digest}.json"
 
     def save(self, state: str) -> None:
-        """Write ``state``, all of it or nothing: the process may be killed at any time. Empty: delete the file.
+        """Write ``state``, all of it or nothing: the process may be killed at any time.
+
+        Empty: find out whether the file can be written, and delete it.
 
         Raises:
             OSError, UsageError: the file cannot be written or deleted, or would be outside the workspace.
         """
-        if not state:
-            self._delete()
+        path, ignored = (
+            writable(self._workspace, name, input_name=_STATE_FOLDER)
+            for name in (self._name, f"{_STATE_FOLDER}/.gitignore")
+        )
+        if state:
+            write_whole(ignored, "*\n")
+            write_whole(path, state)
             return
-        path = writable(self._workspace, self._name, input_name=_STATE_FOLDER)
-        write_whole(writable(self._workspace, f"{_STATE_FOLDER}/.gitignore", input_name=_STATE_FOLDER), "*\n")
-        write_whole(path, state)
-
-    def check(self) -> None:
-        """Find out whether the file can be written.
-
-        Raises:
-            UsageError: it cannot be written, or would be outside the workspace.
-        """
-        writable(self._workspace, self._name, input_name=_STATE_FOLDER)
-        self._delete()
+        path.unlink()
+        with suppress(OSError):  # another step has its state there by now
+            if [*path.parent.iterdir()] == [ignored]:
+                ignored.unlink()
+                path.parent.rmdir()
 
     def load(self) -> str:
         """Return what was saved; empty when there is no such file."""
@@ -53,12 +53,3 @@ class StateFile:
             return read_text(self._workspace, self._name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES)
         except UsageError:
             return ""
-
-    def _delete(self) -> None:
-        """Delete the file, and the folder when nothing else is in it."""
-        path = inside(self._workspace, self._name, input_name=_STATE_FOLDER)
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # another step has its state there
-            if [file.name for file in path.parent.iterdir()] == [".gitignore"]:
-                path.with_name(".gitignore").unlink()
-                path.parent.rmdir()
