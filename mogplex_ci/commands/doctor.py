@@ -358,9 +358,9 @@ def _key(job: Job, step: ActionInputs | None) -> Finding:
 
 def _trigger(job: Job, step: ActionInputs | None) -> Sequence[Finding]:
     trust = Trust(step.allowed_users - {"*"}, step.allowed_bots) if step else Trust()
-    if (app := job.platform.unknown_app(trust)) is not None:
+    if (app := job.platform.cause.unknown_app(trust)) is not None:
         return [Finding("trigger", Mark.WARNING, "{}: a step would be skipped", (app,))]
-    if (reason := job.platform.untrusted_trigger(trust)) is None:
+    if (reason := job.platform.cause.untrusted(trust)) is None:
         if not job.is_in_ci:
             return [Finding("trigger", Mark.UNKNOWN, "no event: this is not a CI job")]
         return [Finding("trigger", Mark.OK, "nothing says that an outsider caused this job")]

@@ -90,7 +90,7 @@ class _CleanUp(NamedTuple):
                 return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
             workspace, repository = self.platform.workspace, self.platform.repository()
             inputs, _ = read_inputs(self.argv, self.env, workspace, repository, task=run.task or None)
-            inputs = with_event(inputs, self.platform.event_words())
+            inputs = with_event(inputs, self.platform.cause.words())
             if run.report:
                 inputs = inputs_of_round(inputs, Repair(run.branch, run.base_branch, run.report))
             return cancel_unanswered(

@@ -13,11 +13,10 @@ from typing import Final, NamedTuple, TextIO
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import OUTPUTS, output_variable
-from mogplex_ci.platforms.event_words import Words
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.platforms.state import StateFile
 from mogplex_ci.platforms.system import Identity, System, holds, repository_of, value_of
-from mogplex_ci.platforms.webhook import Trust, shown_login
+from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
 from mogplex_ci.workspace import not_writable, writable, write_whole
@@ -34,8 +33,6 @@ _STYLES: Final = {
     r"(\[[^]]*\] )?→|WARNING: ": Style.WARNING,
 }
 """By how a line begins; a time or a run's name in brackets may stand before it."""
-FORK_BUILD: Final = "this job builds a pull request from a fork"
-"""Why a trigger is not trusted, for systems with a variable that says so."""
 
 
 class Level(StrEnum):
@@ -131,27 +128,10 @@ class Platform:
         """The log's stream when it is a terminal with a person before it; None in a CI system."""
         return None
 
-    def unknown_app(self, trust: Trust) -> str | None:
-        """Return which app caused this job, if it is one that is not allowed to, in our own words."""
-        login = self._caused_by
-        if not login.endswith("[bot]") or login.lower() in trust.bots:
-            return None
-        return f"this job was caused by the app {shown_login(login)}, which allowed-bots does not name"
-
-    def untrusted_trigger(self, trust: Trust) -> str | None:
-        """Return why an outsider may have caused this job, in our own words, or None when nothing says so."""
-        return FORK_BUILD if holds(self.system.is_fork, self.env) and not trust.admits(self._caused_by) else None
-
-    def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
-        """Return which text in ``prompt`` a person outside the project wrote, in our own words, or None.
-
-        Only GitHub hands the event to the job. A member may have caused it with an outsider's issue.
-        """
-        return None
-
-    def event_words(self) -> tuple[Words, ...]:
-        """Return what people wrote that the job's event is about. Only GitHub hands the event to the job."""
-        return ()
+    @property
+    def cause(self) -> Cause:
+        """Who and what caused this job. Only GitHub, Forgejo and Gitea hand the event to the job."""
+        return Build(value_of(self.system.caused_by, self.env) or "", is_fork=holds(self.system.is_fork, self.env))
 
     def line(self, text: SafeText) -> None:
         """Print one line to the job log."""
@@ -229,10 +209,6 @@ class Platform:
         """Return what the main step saved last; empty when there is nothing."""
         file = self._state_file(key)
         return "" if file is None else file.load()
-
-    @property
-    def _caused_by(self) -> str:
-        return value_of(self.system.caused_by, self.env) or ""
 
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from mogplex_ci.platforms.base import Level, Place, Platform
-from mogplex_ci.platforms.event_words import Words
 from mogplex_ci.platforms.system import Env, Identity, System, counted
-from mogplex_ci.platforms.webhook import Trust, Webhook
+from mogplex_ci.platforms.webhook import Cause, Webhook
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.workspace import not_writable
 
@@ -76,34 +75,12 @@ class GitHubActions(Platform):
         return self.env.get("INPUT_POST-STEP") == "true"
 
     @property
-    def _webhook(self) -> Webhook:
-        # Forgejo and Gitea do not tell a person from an app.
+    def cause(self) -> Cause:
+        """The event of the workflow run. Forgejo and Gitea do not tell a person from an app."""
         return Webhook.read(self.env, users_have_types=self.system is GITHUB)
 
-    def unknown_app(self, trust: Trust) -> str | None:
-        """Return which app caused the event, if it would let the agent's own work start the next agent."""
-        return self._webhook.unknown_app(trust)
-
-    def untrusted_trigger(self, trust: Trust) -> str | None:
-        """Return why the event may be an outsider's. See ``Webhook``."""
-        return self._webhook.untrusted(trust)
-
-    def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
-        """Return which field of the event an outsider wrote and the prompt contains."""
-        field = self._webhook.outsider_text_in(prompt, trust)
-        return None if field is None else f"the prompt contains {field} of the event, which an outsider wrote"
-
-    def event_words(self) -> tuple[Words, ...]:
-        """Return what people wrote that the event is about."""
-        return self._webhook.words()
-
-    def open_group(self, title: SafeText) -> None:
-        """Start to fold lines."""
-        self._command("group", {}, title)
-
-    def close_group(self) -> None:
-        """End the group."""
-        self._command("endgroup", {}, "")
+    def _group(self, title: SafeText) -> tuple[str, str]:
+        return _command("group", {}, title), _command("endgroup", {}, "")
 
     def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Annotate the step, or a line of a file."""

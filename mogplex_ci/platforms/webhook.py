@@ -1,4 +1,4 @@
-"""The webhook behind a workflow run: who may have caused its event, and whose words its payload holds.
+"""The cause of a job, such as the webhook behind a workflow run: who may have caused it, and whose words it holds.
 
 A prompt is code, so a run must not start because an outsider did something, nor with an outsider's words in its prompt.
 Payloads: https://docs.github.com/webhooks/webhook-events-and-payloads. Forgejo and Gitea send the same events, without
@@ -8,10 +8,9 @@ author associations and without the types of users.
 import json
 import re
 import unicodedata
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.platforms.event_words import Words
 
@@ -106,12 +105,45 @@ class Trust(NamedTuple):
         """Return whether the inputs let ``login`` cause runs."""
         return "*" in self.users or login.lower() in self.users
 
+    def unknown_app(self, caused: str, user: Object) -> str | None:
+        """Return that an app ``caused`` something, if ``user`` is one and not allowed to."""
+        login = _login(user)
+        if not _is_app(user) or login.lower() in self.bots:
+            return None
+        return f"{caused} was caused by the app {shown_login(login)}, which allowed-bots does not name"
+
     def vouches(self, login: str, *, is_person: bool) -> bool:
         """Return whether the words of ``login`` are trusted: those of people who are named, or who have write access.
 
         ``*`` and the list of apps say who may cause a run, never whose words are good.
         """
         return is_person and bool(login) and (login.lower() in self.users or self.may_write(login))
+
+
+class Build(NamedTuple):
+    """The cause of a job that gets no event: as far as variables tell it."""
+
+    caused_by: str
+    """Login of a user or an app; empty when it is not told."""
+    is_fork: bool
+    """Whether the job builds a fork's pull request."""
+
+    def unknown_app(self, trust: Trust) -> str | None:
+        """Return which app caused the job, if it is one that is not allowed to, in our own words."""
+        return trust.unknown_app("this job", {"login": self.caused_by})
+
+    def untrusted(self, trust: Trust) -> str | None:
+        """Return why an outsider may have caused the job, in our own words, or None when nothing says so."""
+        is_trusted = not self.is_fork or trust.admits(self.caused_by)
+        return None if is_trusted else "this job builds a pull request from a fork"
+
+    def outsider_text_in(self, prompt: str, trust: Trust) -> str | None:
+        """Return None: nothing tells who wrote which text."""
+        return None
+
+    def words(self) -> tuple[Words, ...]:
+        """Return nothing."""
+        return ()
 
 
 class Webhook(NamedTuple):
@@ -140,11 +172,9 @@ class Webhook(NamedTuple):
             run = _object(self.payload, "workflow_run")
             name, branch = str(run.get("event")), f"refs/heads/{run.get('head_branch')}"
         own = f"refs/heads/{_object(self.payload, 'repository').get('default_branch')}"
-        login = _login(self._actor)
         is_merged = name == "push" and branch == own
-        if name not in _OF_APPS or is_merged or not _is_app(self._actor) or login.lower() in trust.bots:
-            return None
-        return f"the event {self.name} was caused by the app {shown_login(login)}, which allowed-bots does not name"
+        may_be_the_agents = name in _OF_APPS and not is_merged
+        return trust.unknown_app(f"the event {self.name}", self._actor) if may_be_the_agents else None
 
     def untrusted(self, trust: Trust) -> str | None:
         """Return why an outsider may have caused the event, or None when only those who may start runs can have."""
@@ -237,11 +267,10 @@ class Webhook(NamedTuple):
 
         The author is empty where the payload does not say who it is for sure.
         """
-        parts: deque[tuple[str, object, Object | None]] = deque(
+        parts: list[tuple[str, object, Object | None]] = [
             (key, value, self._owner_of_part(key)) for key, value in self.payload.items()
-        )
-        while parts:
-            path, value, author = parts.popleft()
+        ]
+        for path, value, author in parts:  # which grows meanwhile
             key = path.rpartition(".")[2]
             if isinstance(value, str):
                 author = self._outside_author("pull_request") if key == "diff_hunk" else author
@@ -293,6 +322,9 @@ class Webhook(NamedTuple):
         owner = _login(_object(_object(self.payload, "repository"), "owner"))
         is_fork_merged = merged is not None and merged[1].lower() != owner.lower()
         return self._is_person(sender) and bool(author) and author == _login(sender) and not is_fork_merged
+
+
+Cause: TypeAlias = Build | Webhook
 
 
 class _Prompt:

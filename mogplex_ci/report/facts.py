@@ -360,7 +360,7 @@ def _full_stop(words: str) -> LiteralString:
 def _event_sha256(
     result: RunResult, inputs: ActionInputs | None, platform: Platform, safe: Sanitizer
 ) -> SafeText | None:
-    words = platform.event_words() if inputs and inputs.include_event and result.run else ()
+    words = platform.cause.words() if inputs and inputs.include_event and result.run else ()
     return safe.identifier(event_text(words).sha256) if words else None
 
 

@@ -42,17 +42,17 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
     inputs = tasks[0]
     if inputs.dry_run:
         return None
-    trust = trust_of(step, inputs)
-    if (app := step.platform.unknown_app(trust)) is not None:
+    trust, cause = trust_of(step, inputs), step.platform.cause
+    if (app := cause.unknown_app(trust)) is not None:
         return f"Not started: {app}."
     for task in tasks:
-        if (words := step.platform.outsider_text_in(task.prompt, trust)) is not None:
-            raise UntrustedPromptError(words)
+        if (field := cause.outsider_text_in(task.prompt, trust)) is not None:
+            raise UntrustedPromptError(f"the prompt contains {field} of the event, which an outsider wrote")
     if inputs.api_key is None:  # before the event: it is what a fork's pull request lacks
         if inputs.on_blocked != "skip":
             raise MissingTokenError(step.platform.token_advice)
         return "There is no api-key, as in a fork's pull request."
-    if (outsider := step.platform.untrusted_trigger(trust)) is not None:
+    if (outsider := cause.untrusted(trust)) is not None:
         if inputs.on_blocked != "skip":
             raise UntrustedTriggerError(outsider)
         return f"Not started: {outsider}."

@@ -23,7 +23,7 @@ def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionI
     inputs = tasks[0]
     if not inputs.include_event:
         return tasks
-    words = step.platform.event_words()
+    words = step.platform.cause.words()
     included = [with_event(task, words) for task in tasks]
     if not inputs.dry_run:
         _check_unchanged(step, inputs, words)

@@ -271,13 +271,13 @@ def test_gitea_has_its_own_names_and_no_types_of_users() -> None:
     ],
 )
 def test_a_fork_s_build_is_refused(name: str, fork: dict[str, str], own: dict[str, str]) -> None:
-    assert detect(ENVIRONMENTS[name] | fork, io.StringIO()).untrusted_trigger(NOBODY) is not None
-    assert detect(ENVIRONMENTS[name] | own, io.StringIO()).untrusted_trigger(NOBODY) is None
+    assert detect(ENVIRONMENTS[name] | fork, io.StringIO()).cause.untrusted(NOBODY) is not None
+    assert detect(ENVIRONMENTS[name] | own, io.StringIO()).cause.untrusted(NOBODY) is None
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
 def test_a_build_of_a_push_starts(name: str) -> None:
-    assert detect(ENVIRONMENTS[name], io.StringIO()).untrusted_trigger(NOBODY) is None
+    assert detect(ENVIRONMENTS[name], io.StringIO()).cause.untrusted(NOBODY) is None
 
 
 BOT = "mogplex[bot]"
@@ -309,12 +309,12 @@ PULL_REQUEST = {"DRONE_BUILD_EVENT": "pull_request"}
 )
 def test_a_build_that_an_app_caused_starts_nothing(name: str, env: dict[str, str], blocked: bool) -> None:
     platform = detect(ENVIRONMENTS[name] | env, io.StringIO())
-    assert (platform.unknown_app(NOBODY) is not None) is blocked
-    assert platform.unknown_app(Trust(bots=frozenset({BOT}))) is None
+    assert (platform.cause.unknown_app(NOBODY) is not None) is blocked
+    assert platform.cause.unknown_app(Trust(bots=frozenset({BOT}))) is None
 
 
 def test_a_fork_s_build_starts_for_whom_the_inputs_name() -> None:
     fork = {"CIRCLE_PR_NUMBER": "1", "CIRCLE_USERNAME": "Maria"}
     platform = detect(ENVIRONMENTS["circleci"] | fork, io.StringIO())
     for users, starts in (("maria", True), ("*", True), ("eve", False)):
-        assert (platform.untrusted_trigger(Trust(users=frozenset({users}))) is None) is starts
+        assert (platform.cause.untrusted(Trust(users=frozenset({users}))) is None) is starts
