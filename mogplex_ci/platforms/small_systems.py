@@ -1,7 +1,6 @@
 """Smaller CI systems, one row each: plain lines in the log, outputs in the dotenv file, for some also in their own.
 
-Each row follows the system's documents, or its source for Woodpecker, Drone and Jenkins;
-``docs/platforms.md`` says which.
+Each row follows the system's documents, or its source for Woodpecker, Drone and Jenkins.
 """
 
 from typing import Final
