@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from mogplex_ci.platforms.base import Level, Place, Platform, variables
+from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import Env, System
-from mogplex_ci.sanitize import CleanText, Markdown, SafeText
+from mogplex_ci.sanitize import Markdown, SafeText
 from mogplex_ci.workspace import write_whole
 
 _ESCAPES: Final = str.maketrans({"%": "%AZP25", ";": "%3B", "\r": "%0D", "\n": "%0A", "]": "%5D"})
@@ -43,13 +43,8 @@ AZURE: Final = System(
 class Azure(Platform):
     """Azure Pipelines: Azure DevOps Services or Server."""
 
-    def open_group(self, title: SafeText) -> None:
-        """Start to fold lines."""
-        self._write(f"##[group]{title}")
-
-    def close_group(self) -> None:
-        """End the group."""
-        self._write("##[endgroup]")
+    def _group(self, title: SafeText) -> tuple[str, str]:
+        return f"##[group]{title}", "##[endgroup]"
 
     def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Log an issue of the run. Azure has none below a warning, so a notice is a plain line."""
@@ -68,11 +63,9 @@ class Azure(Platform):
         """Have the agent hide ``secret`` in all later lines."""
         self._command("task.setsecret", {}, secret)
 
-    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
-        """Write the dotenv file, and set output variables of the step, which later jobs can read as well."""
-        super().set_outputs(outputs)
-        for name, value in variables(outputs).items():
-            self._command("task.setvariable", {"variable": name, "isoutput": "true"}, value)
+    def _set_variable(self, name: str, value: str) -> None:
+        """Set an output variable of the step, which later jobs can read as well."""
+        self._command("task.setvariable", {"variable": name, "isoutput": "true"}, value)
 
     def write_summary(self, markdown: Markdown) -> None:
         """Attach the summary to the run. The agent reads it from a folder that has the same path in a container."""

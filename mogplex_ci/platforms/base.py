@@ -6,7 +6,7 @@
 import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
@@ -137,12 +137,18 @@ class Platform:
         """Print one line to the job log."""
         self._write(text)
 
-    def open_group(self, title: SafeText) -> None:
-        """Start to fold lines under ``title``. Groups do not nest."""
-        self._write(title)
+    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
+        """Print ``lines`` folded under ``title``."""
+        start, end = self._group(title)
+        self._write(start)
+        for line in lines:
+            self.line(line)
+        if end:
+            self._write(end)
 
-    def close_group(self) -> None:
-        """End the group."""
+    def _group(self, title: SafeText) -> tuple[str, str]:
+        """Return the lines before and behind what is folded under ``title``; empty where there is none."""
+        return title, ""
 
     def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Show ``text`` where the system lists errors and warnings, and always in the log."""
@@ -165,11 +171,21 @@ class Platform:
         Raises:
             OSError, UsageError: a file for them cannot be written.
         """
-        self._write_file("MOGPLEX_DOTENV", dotenv(variables(outputs)), default="mogplex.env")
-        variable, line = self.system.exports
-        if path := self.env.get(variable):
-            before, self._exported = self._exported, dotenv(variables(outputs), line)
+        values = variables(outputs)
+        self._write_file("MOGPLEX_DOTENV", dotenv(values), default="mogplex.env")
+        file, line = self.system.exports
+        if path := self.env.get(file):
+            before, self._exported = self._exported, dotenv(values, line)
             replace_block(Path(path), before, self._exported)
+        for variable, value in values.items():
+            self._set_variable(variable, value)
+
+    def _set_variable(self, name: str, value: str) -> None:
+        """Hand a variable to later steps, where the system has a command for that.
+
+        Raises:
+            OSError: it cannot be handed on.
+        """
 
     def write_summary(self, markdown: Markdown) -> None:
         """Show the finished summary beside the job, where the system can.

@@ -1,13 +1,13 @@
 """Buildkite: log groups; annotations and meta-data through ``buildkite-agent``, when it is there."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final, TextIO
 
-from mogplex_ci.platforms.base import Level, Place, Platform, variables
+from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import System, counted
-from mogplex_ci.sanitize import CleanText, Markdown, SafeText
+from mogplex_ci.sanitize import Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
@@ -41,14 +41,14 @@ class Buildkite(Platform):
         self._end_group()
         super().line(text)
 
-    def open_group(self, title: SafeText) -> None:
-        """Start a group; it ends at the next header."""
+    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
+        """Print a group; it ends at the next header."""
         self._after_group = False
-        self._write(f"--- {title}")
-
-    def close_group(self) -> None:
-        """End the group before the next line, unless that is a header anyway."""
+        super().fold(title, lines)
         self._after_group = True
+
+    def _group(self, title: SafeText) -> tuple[str, str]:
+        return f"--- {title}", ""
 
     def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Print a line, and annotate the build with warnings and errors; the summary there has the notices."""
@@ -60,15 +60,12 @@ class Buildkite(Platform):
             with suppress(OSError):  # the line is in the log
                 self._annotate(level.value, f"-{level.value}", content)
 
-    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
-        """Write the dotenv file, and the build's meta-data: ``mogplex:STEP_KEY:MOGPLEX_RUN_ID`` and so on."""
-        super().set_outputs(outputs)
+    def _set_variable(self, name: str, value: str) -> None:
+        """Set meta-data of the build: ``mogplex:STEP_KEY:MOGPLEX_RUN_ID`` and so on."""
         step = "-".join(filter(None, map(self.env.get, ("BUILDKITE_STEP_KEY", "BUILDKITE_PARALLEL_JOB"))))
-        for name, value in variables(outputs).items():
-            # Meta-data cannot be empty, and each call is a request.
-            if value and self._meta_data.get(name) != value:
-                self._run_agent("meta-data", "set", ":".join(filter(None, ("mogplex", step, name))), text=value)
-                self._meta_data[name] = value
+        if value and self._meta_data.get(name) != value:  # meta-data cannot be empty, and each call is a request
+            self._run_agent("meta-data", "set", ":".join(filter(None, ("mogplex", step, name))), text=value)
+            self._meta_data[name] = value
 
     def write_summary(self, markdown: Markdown) -> None:
         """Annotate the build with the summary."""

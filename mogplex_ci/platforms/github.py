@@ -16,6 +16,8 @@ from mogplex_ci.workspace import not_writable
 
 _STATE: Final = "runs"
 """Name of the state value."""
+_IN_DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY: Final = _IN_DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def _callers(env: Env) -> tuple[str, ...]:
@@ -85,16 +87,16 @@ class GitHubActions(Platform):
     def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Annotate the step, or a line of a file."""
         where = {"file": place.file, "line": str(place.line)} if place else {}
-        self._command(level.value, {"title": title, **where}, text)
+        self._write(_command(level.value, {"title": title, **where}, text))
 
     def debug(self, text: SafeText) -> None:
         """Print a line that only step debug logging shows."""
         if self.is_debug:
-            self._command("debug", {}, text)
+            self._write(_command("debug", {}, text))
 
     def mask(self, secret: str) -> None:
         """Have the runner hide ``secret`` in all later lines."""
-        self._command("add-mask", {}, secret)
+        self._write(_command("add-mask", {}, secret))
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """Append to the step's output file; a later value replaces an earlier one."""
@@ -139,10 +141,6 @@ class GitHubActions(Platform):
         run_id, server, repository, job, _, *callers = identity.parts
         return (run_id, server, repository, job, *callers)
 
-    def _command(self, name: str, properties: Mapping[str, str], data: str) -> None:
-        given = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items() if value)
-        self._write(f"::{name}{' ' + given if given else ''}::{_escape_data(data)}")
-
     def _append(self, variable: str, text: str) -> None:
         """Append to the file that ``variable`` names, if it names one."""
         if path := self.env.get(variable):
@@ -150,15 +148,12 @@ class GitHubActions(Platform):
                 file.write(text)
 
 
+def _command(name: str, properties: Mapping[str, str], data: str) -> str:
+    given = ",".join(f"{key}={value.translate(_IN_PROPERTY)}" for key, value in properties.items() if value)
+    return f"::{name}{' ' + given if given else ''}::{data.translate(_IN_DATA)}"
+
+
 def _entry(name: str, value: str) -> str:
     """Return an entry of a file command; its delimiter cannot be guessed, so no value can end it early."""
     delimiter = f"mogplex_{secrets.token_hex(16)}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
-
-
-def _escape_data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _escape_property(text: str) -> str:
-    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")

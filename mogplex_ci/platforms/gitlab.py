@@ -54,20 +54,14 @@ class GitLab(Platform):
 
     def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
         super().__init__(system, env, stream)
-        self._sections = f"mogplex_{secrets.token_hex(4)}"
-        """First part of every section's name; two steps of one job must not use the same names."""
-        self._section = 0
         self._links: list[dict[str, object]] = []
         self._issues: list[dict[str, object]] = []
 
-    def open_group(self, title: SafeText) -> None:
-        """Start a collapsed section."""
-        self._section += 1
-        self._write(f"{_ERASE}section_start:{self._marker()}[collapsed=true]\r{_ERASE}{title}")
-
-    def close_group(self) -> None:
-        """End the section."""
-        self._write(f"{_ERASE}section_end:{self._marker()}\r{_ERASE}")
+    def _group(self, title: SafeText) -> tuple[str, str]:
+        """Return the markers of a collapsed section; no two sections of a job may have one name."""
+        section = f"{int(time.time())}:mogplex_{secrets.token_hex(8)}"
+        start = f"{_ERASE}section_start:{section}[collapsed=true]\r{_ERASE}{title}"
+        return start, f"{_ERASE}section_end:{section}\r{_ERASE}"
 
     def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Print a coloured line; warnings and errors go into the code quality report as well."""
@@ -87,9 +81,6 @@ class GitLab(Platform):
         self._write_file("MOGPLEX_ANNOTATIONS_FILE", _json(links), default="mogplex-annotations.json")
         if self.env.get("MOGPLEX_CODE_QUALITY_FILE"):
             self._write_file("MOGPLEX_CODE_QUALITY_FILE", _json(self._issues), default="")
-
-    def _marker(self) -> str:
-        return f"{int(time.time())}:{self._sections}_{self._section}"
 
     def _issue(self, severity: str, title: str, text: str, path: str, line: int) -> dict[str, object]:
         """Return one entry of the code quality report; its fingerprint is the same in the next pipeline."""

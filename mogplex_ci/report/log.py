@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
@@ -175,9 +175,10 @@ class _Kept(Platform):
             self._room += len(self._lines.popleft())
             self._dropped += 1
 
-    def open_group(self, title: SafeText) -> None:
+    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """Keep the title as a line: groups do not nest."""
-        self.line(title)
+        for line in (title, *lines):
+            self.line(line)
 
     def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Keep the text as a line; ``Log`` annotates how the run ended."""

@@ -97,12 +97,7 @@ class LogLines:
     def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """Write ``lines`` folded under ``title``."""
         self.agent_speaks = False
-        self.platform.open_group(title)
-        try:
-            for line in lines:
-                self.platform.line(line)
-        finally:
-            self.platform.close_group()
+        self.platform.fold(title, lines)
 
     def line(self, text: SafeText) -> None:
         """Write a finished line."""

@@ -33,10 +33,7 @@ def said(name: str, text: str, folder: Path) -> str:
     value = Untrusted(text)
     line, title = SANITIZER.line("[00:00] {}", value), SANITIZER.line("Agent {}", value)
     platform.line(line)
-    platform.open_group(title)
-    for shown in SANITIZER.block(value):
-        platform.line(shown)
-    platform.close_group()
+    platform.fold(title, SANITIZER.block(value))
     for level in LEVELS:
         path = SANITIZER.path(value)
         platform.annotate(level, title, line, Place(path, 7) if path else None)
@@ -81,6 +78,7 @@ for await (const chunk of process.stdin) input += chunk
 for (const [title, message, secret] of JSON.parse(input)) {
   core.error(message, {title, file: 'src/a.ts', startLine: 7})
   core.startGroup(title)
+  core.endGroup()
   core.setSecret(secret)
 }
 """
@@ -107,7 +105,7 @@ def test_commands_are_escaped_as_the_toolkit_escapes_them() -> None:
         message, title = SANITIZER.line("It says {}", Untrusted(text)), SANITIZER.line("Agent {}", Untrusted(text))
         secret = f"first {text}\nsecond\r\nthird\rfourth"
         platform.annotate(Level.ERROR, title, message, Place(safe_text("src/a.ts"), 7))
-        platform.open_group(title)
+        platform.fold(title, [])
         platform.mask(secret)
         given_to_core.append((title, message, secret))
     done = subprocess.run(

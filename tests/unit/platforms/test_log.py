@@ -110,8 +110,7 @@ def test_two_steps_of_a_gitlab_job_share_no_section(tmp_path: Path) -> None:
     for _ in range(2):
         system, stream = platform("gitlab", tmp_path)
         for _ in range(2):
-            system.open_group(safe_text("Group"))
-            system.close_group()
+            system.fold(safe_text("Group"), [])
         names += [line.split(":")[2].split("[")[0] for line in stream.getvalue().split("\n") if "section_start" in line]
     assert len(set(names)) == 4
 
@@ -119,9 +118,7 @@ def test_two_steps_of_a_gitlab_job_share_no_section(tmp_path: Path) -> None:
 def test_a_buildkite_line_after_a_group_is_not_folded_with_it(tmp_path: Path) -> None:
     system, stream = platform("buildkite", tmp_path)
     for title in ("One", "Two"):
-        system.open_group(safe_text(title))
-        system.line(safe_text("│ inside"))
-        system.close_group()
+        system.fold(safe_text(title), [safe_text("│ inside")])
     system.line(safe_text("outside"))
     system.line(safe_text("outside"))
     assert stream.getvalue() == "--- One\n│ inside\n--- Two\n│ inside\n+++ Mogplex\noutside\noutside\n"
@@ -171,8 +168,7 @@ def test_a_buildkite_agent_that_fails_costs_outputs_and_no_line_of_the_log(tmp_p
 
 def test_github_is_told_in_commands_and_escapes(tmp_path: Path) -> None:
     system, stream = platform("github", tmp_path)
-    system.open_group(safe_text("50%: a, b"))
-    system.close_group()
+    system.fold(safe_text("50%: a, b"), [])
     system.mask("100%\r\n::secret::")
     assert stream.getvalue() == "::group::50%25: a, b\n::endgroup::\n::add-mask::100%25%0D%0A::secret::\n"
 

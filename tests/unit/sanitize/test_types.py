@@ -33,7 +33,7 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
     platform.line(safe.clean(event.type))  # both
     platform.line(safe.markdown(event.type))  # both
     platform.line(data["message"])  # both
-    platform.open_group(event.type)  # both
+    platform.fold(event.type, [])  # both
     platform.debug(str(42))  # both
     platform.annotate(Level.ERROR, title, "raw")  # both
     platform.annotate(Level.ERROR, event.type, title)  # both
