@@ -156,11 +156,12 @@ class GitHubApi:
         """Compare two branches or commits."""
         data = self._get(f"{self._repo}/compare/{quote(base, safe='')}...{quote(head, safe='')}", _CONTENTS)
         files = _need(data, list, "files")
-        names = [_find(item, name) for item in files for name in ("filename", "previous_filename")]
+        names = [_need(item, str, "filename") for item in files]
+        names += [_need(item, str, "previous_filename") for item in files if _find(item, "previous_filename")]
         return Comparison(
             ahead_by=_need(data, int, "ahead_by"),
             is_descendant=_find(data, "behind_by") == 0,
-            paths=tuple(Untrusted(name) for name in names if isinstance(name, str)),
+            paths=tuple(map(Untrusted, names)),
             is_complete=len(files) < MAX_COMPARED_FILES,
         )
 
@@ -178,8 +179,9 @@ class GitHubApi:
         are_all_listed = True
         for path, name, needs, read in _CHECK_LISTS:
             pages = list(self._pages(f"{self._repo}/commits/{quote(sha, safe='')}/{path}", needs, name))
-            items = [item for page, _ in pages for item in page]
-            found += map(read, items)
+            # By id: a list that grows while it is read has an item on two pages.
+            items = {item.id: item for page, _ in pages for item in map(read, page)}
+            found += items.values()
             are_all_listed &= all(isinstance(total, int) and len(items) >= total for _, total in pages)
         return found, are_all_listed
 
@@ -264,7 +266,7 @@ class GitHubApi:
                 raise errors.GitHubUnavailableError(
                     "GitHub's API gives no usable answer", remedy=_NETWORK_REMEDY
                 ) from error
-            # A redirect to another host, or a certificate that is not trusted.
+            # A redirect to another host, or no file with certificates.
             raise errors.GitHubError(f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY) from error
 
 

@@ -114,7 +114,7 @@ class Transport:
 
         Raises:
             UnreachableError: no connection, or no whole answer in time.
-            WrongServiceError: a redirect that would carry the token elsewhere, or a certificate that is not trusted.
+            WrongServiceError: a redirect that would carry the token elsewhere, or no file with certificates.
             NotAuthorizedError: the service redirects to its login page.
         """
         ends = time.monotonic() + timeout

@@ -59,7 +59,7 @@ def test_a_call_is_answered(api: FakeGitHub, github: GitHubApi, call: Callable[[
 def test_a_comparison_counts_both_names_of_a_renamed_file(api: FakeGitHub, github: GitHubApi) -> None:
     api.files = [{"filename": "new.py", "previous_filename": ".github/old.yml"}, {"filename": "a b.py"}]
     comparison = github.compare("release/1.0", "feature/#1")
-    assert [path.text for path in comparison.paths] == ["new.py", ".github/old.yml", "a b.py"]
+    assert sorted(path.text for path in comparison.paths) == [".github/old.yml", "a b.py", "new.py"]
     assert comparison.is_complete
     assert api.asked[-1].path.endswith("/compare/release%2F1.0...feature%2F%231")
 
@@ -80,6 +80,12 @@ def test_every_page_is_read(api: FakeGitHub, github: GitHubApi) -> None:
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(250)]
     api.comments[240] |= {"body": "<!-- mine --> text", "user": APP}
     assert github.find_comment(7, re.compile("<!-- mine -->")) == (240, "<!-- mine -->")
+
+
+def test_a_check_that_stands_on_two_pages_is_one(api: FakeGitHub, github: GitHubApi) -> None:
+    api.looks = [Look([check(str(100 if number == 99 else number), "success") for number in range(150)], [])]
+    checks, are_all_listed = github.checks(HEAD)
+    assert (len(checks), are_all_listed) == (149, False), "the one that it pushed out may have failed"
 
 
 def test_a_marker_counts_at_the_beginning_of_an_apps_oldest_comment_only(api: FakeGitHub, github: GitHubApi) -> None:
@@ -213,6 +219,8 @@ PULLS = "https://github.com/acme/web/pull/42"
         (CALLS[3], "[7]"),
         (CALLS[0], '{"ahead_by": "3", "files": []}'),
         (CALLS[0], '{"ahead_by": null, "files": []}'),
+        (CALLS[0], '{"ahead_by": 1, "files": [{"status": "added"}]}'),
+        (CALLS[0], '{"ahead_by": 1, "files": [{"filename": "a", "previous_filename": 7}]}'),
         (CALLS[2], '[{"timestamp": "yesterday"}]'),
         (CALLS[6], '{"id": "100"}'),
         (lambda github: github.file("a.json", HEAD), '{"encoding": "base64", "content": "a"}'),
