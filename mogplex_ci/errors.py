@@ -51,14 +51,12 @@ class MogplexError(Exception):
         cause: str,
         *,
         code: str | None = None,
-        http_status: int = 0,
         detail: Untrusted | None = None,
         retry_after: float | None = None,
         remedy: str | None = None,
     ) -> None:
         super().__init__(cause)
-        self.cause, self.detail = cause, detail
-        self.http_status, self.retry_after = http_status, retry_after
+        self.cause, self.detail, self.retry_after = cause, detail, retry_after
         self.code = self.code if code is None else code
         self.remedy = self.remedy if remedy is None else remedy
 
@@ -131,13 +129,18 @@ class UsageError(MogplexError):
 
 
 class ApiError(MogplexError):
-    """The API refused a request (``code`` is the API's own)."""
+    """The API refused a request (``code`` is the API's own, if it gave one)."""
+
+
+class BadRequestError(ApiError):
+    """The API does not take the request as it is: a stream's position that it does not know, an odd artifact."""
 
 
 class NotAuthorizedError(ApiError):
     """No token, or the API does not know it."""
 
     exit_code = 64
+    code = "UNAUTHORIZED"
     remedy = f"Check that api-key holds a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}."
 
 
@@ -148,7 +151,7 @@ class MissingTokenError(NotAuthorizedError):
         """``advice`` says how the CI system hands secrets to a job."""
         remedy = f"{advice} Issue one at {TOKENS_PAGE}. To pass without one: on-blocked: skip."
         cause = "there is no token: neither api-key nor MOGPLEX_API_KEY is set"
-        super().__init__(cause, code="UNAUTHORIZED", remedy=remedy)
+        super().__init__(cause, remedy=remedy)
 
 
 class ForbiddenError(ApiError):
@@ -168,17 +171,10 @@ class AutomationRequiredError(ForbiddenError):
 
 
 class OldServiceError(ApiError):
-    """The service is older than the call."""
+    """The service is older than the call, or something in between withholds what it has."""
 
+    code = "NOT_FOUND"
     remedy = "It is an older Mogplex server: ask its administrator to update it."
-
-
-class StreamMissingError(MogplexError):
-    """The service has no event stream: an older version."""
-
-
-class StreamPositionError(MogplexError):
-    """The service does not know the event to resume the stream from."""
 
 
 class NotFoundError(ApiError):
@@ -204,6 +200,7 @@ class RateLimitedError(ApiError):
 
     patience = inf
     exit_code = 75
+    code = "RATE_LIMITED"
     remedy = "Wait, run fewer jobs at once (max-parallel), or give the jobs tokens of their own."
 
 
@@ -216,6 +213,7 @@ class ServerError(ApiError):
 
     patience = inf
     may_have_worked = True
+    code = "INTERNAL_ERROR"
     remedy = "The service is having trouble; run the job again later."
 
 
@@ -223,6 +221,7 @@ class UnavailableError(ServerError):
     """The API says that it cannot serve now (502, 503, 504)."""
 
     exit_code = 69
+    code = "SERVICE_UNAVAILABLE"
 
 
 class NotCancelledError(ServerError):

@@ -103,9 +103,17 @@ def started(data: object) -> models.StartedRun:
     return models.StartedRun(run=run(data), replayed=_object(data).get("replayed") is True)
 
 
-def page(data: object) -> models.EventPage:
-    """Read ``{run, events: [...]}``."""
-    return models.EventPage(run=run(_object(data).get("run")), events=events(_list(data, "events")))
+def run_in(data: object, run_id: str) -> models.Run:
+    """Read ``{run}``, which is to be the run ``run_id``: a cache in between may answer with another one."""
+    found = run(_object(data).get("run"))
+    if found.id.lower() != run_id.lower():
+        raise malformed("the API's answer is about another run")
+    return found
+
+
+def page(data: object, run_id: str) -> models.EventPage:
+    """Read ``{run, events: [...]}``, see ``run_in``."""
+    return models.EventPage(run=run_in(data, run_id), events=events(_list(data, "events")))
 
 
 def events(items: list[object]) -> tuple[models.Event, ...]:
@@ -113,10 +121,10 @@ def events(items: list[object]) -> tuple[models.Event, ...]:
     return tuple(read for item in items if (read := event(item)) is not None)
 
 
-def cancelled(data: object) -> models.Cancelled:
-    """Read ``{run, status, alreadyTerminal}``."""
+def cancelled(data: object, run_id: str) -> models.Cancelled:
+    """Read ``{run, status, alreadyTerminal}``, see ``run_in``."""
     item = _object(data)
-    return _read(models.Cancelled, item, run=run(item["run"]) if isinstance(item.get("run"), dict) else None)
+    return _read(models.Cancelled, item, run=run_in(item, run_id) if isinstance(item.get("run"), dict) else None)
 
 
 def artifact(data: object) -> models.Artifact:

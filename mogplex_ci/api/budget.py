@@ -143,7 +143,7 @@ class TokenBudget:
                     starts = "10 starts a minute, 30 an hour and 150 a day"
                     limit = starts if use is Use.START else "60 requests a minute"
                     cause = f"the token's limit of {limit} is used up"
-                    raise NoTurnError(cause, code="RATE_LIMITED", http_status=429, retry_after=seconds)
+                    raise NoTurnError(cause, retry_after=seconds)
                 clock.sleep(seconds)
         except BaseException:
             with self._lock:

@@ -11,7 +11,7 @@ from mogplex_ci.api import answers
 from mogplex_ci.api.budget import Turn, Use
 from mogplex_ci.api.retry import CALL_SECONDS, Contact, parse_retry_after
 from mogplex_ci.api.stream import EventStream
-from mogplex_ci.api.transport import Answer, RequestLog, Transport, media_type_of
+from mogplex_ci.api.transport import Answer, RequestLog, Transport
 from mogplex_ci.waiting import Clock
 
 API_PATH: Final = "/api/v1/mogplex"
@@ -62,7 +62,7 @@ class Client:
         self, *, query: str = "", repo_id: str = "", limit: int = models.LIST_LIMIT, timeout: float = CALL_SECONDS
     ) -> list[models.Repo]:
         """List the repositories that the token can see: those whose full name holds ``query``, or the one of an id."""
-        params = {"limit": str(limit), "q": query, "id": repo_id}
+        params = {"limit": str(limit), "q": query or None, "id": repo_id or None}
         return answers.listed(models.Repo, self._get("/repos", params, timeout=timeout), "repos")
 
     def agents(self, *, timeout: float = CALL_SECONDS) -> list[models.Agent]:
@@ -72,7 +72,7 @@ class Client:
             OldServiceError: the service has no agents.
             MogplexError: as for every call.
         """
-        return answers.listed(models.Agent, self._get("/agents", {}, timeout=timeout, newer="agents"), "agents")
+        return answers.listed(models.Agent, self._get("/agents", timeout=timeout, newer="agents"), "agents")
 
     def skills(self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS) -> list[models.Skill]:
         """List the skills of the token's library, and of the repository if one is given, that match ``query``.
@@ -81,7 +81,7 @@ class Client:
             OldServiceError: the service has no skills.
             MogplexError: as for every call.
         """
-        params = {"limit": str(models.LIST_LIMIT), "q": query, "repoId": repo_id}
+        params = {"limit": str(models.LIST_LIMIT), "q": query or None, "repoId": repo_id or None}
         return answers.listed(models.Skill, self._get("/skills", params, timeout=timeout, newer="skills"), "skills")
 
     def start(self, request: models.StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> models.StartedRun:
@@ -92,8 +92,7 @@ class Client:
 
     def run(self, run_id: str, *, timeout: float = CALL_SECONDS, use: Use = Use.READ) -> models.Run:
         """Return the run. ``use`` is the purpose of the request."""
-        data = self._get(_run_path(run_id), {}, timeout=timeout, use=use)
-        return _about(run_id, answers.run(_field(data, "run")))
+        return answers.run_in(self._get(_run_path(run_id), timeout=timeout, use=use), run_id)
 
     def events(self, run_id: str, *, limit: int = models.FEED_LIMIT, timeout: float = CALL_SECONDS) -> models.EventPage:
         """Return the run and up to ``limit`` events: older servers return the oldest ones, newer ones the newest.
@@ -105,8 +104,7 @@ class Client:
         digest = hashlib.sha256(answer.body).digest()
         if self._last_page is not None and answer.status == 200 and self._last_page[0] == digest:
             return self._last_page[1]
-        page = answers.page(self._data(answer))
-        _about(run_id, page.run)
+        page = answers.page(self._data(answer), run_id)
         self._last_page = (digest, page)
         return page
 
@@ -114,38 +112,27 @@ class Client:
         """Open the run's event stream: after ``last_event_id``, or from the newest ``FEED_LIMIT`` events on.
 
         Raises:
-            StreamMissingError: the service has no stream, or something between buffers it.
-            StreamPositionError: the service does not know ``last_event_id``, or it belongs to another run.
+            OldServiceError: the service has no stream, or something in between answers in its place.
+            BadRequestError: the service does not know ``last_event_id``, or it belongs to another run.
             MogplexError: as for every call.
         """
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
-        if last_event_id is not None:
-            headers["Last-Event-ID"] = last_event_id
         with self._turn(Use.READ, CALL_SECONDS), self._judging():
             answer = self._transport.send(
                 "GET",
                 f"{API_PATH}{_run_path(run_id)}/events/stream",
                 query={"limit": str(models.FEED_LIMIT)},
-                headers=headers,
+                headers={"Accept": "text/event-stream", "Accept-Encoding": "identity", "Last-Event-ID": last_event_id},
                 timeout=STREAM_CONNECT_SECONDS,
                 silence=STREAM_SILENCE_SECONDS,
             )
-        media_type = media_type_of(answer.headers)
-        if answer.stream is not None:
-            if media_type == "text/event-stream":
-                self.contact.answered(accepts_token=True)
-                return EventStream(answer.stream, run_id=run_id, clock=clock)
+        if answer.stream is None:
+            self._data(answer, newer="event stream")
+            raise answers.malformed("the API's answer is not a stream")
+        if answer.media_type != "text/event-stream":
             answer.stream.close()
-            raise errors.StreamMissingError("something else than a stream answered")
-        if answer.status in (404, 405) and media_type != "application/json":
-            raise errors.StreamMissingError("this service has no event stream")
-        try:
-            self._data(answer)
-        except errors.ApiError as error:
-            if answer.status == 400 and last_event_id is not None:
-                raise errors.StreamPositionError("the stream cannot be resumed") from error
-            raise
-        raise answers.malformed("the API's answer is not a stream")
+            raise errors.OldServiceError("something else than a stream answered")
+        self.contact.answered(accepts_token=True)
+        return EventStream(answer.stream, run_id=run_id, clock=clock)
 
     def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> models.Artifact:
         """Return the JSON file that the run committed as ``path``, which is ``.mogplex/artifacts/NAME.json``.
@@ -157,20 +144,28 @@ class Client:
             ConflictError: the run has not succeeded, or worked on its base branch.
             MogplexError: as for every call.
         """
-        params = {"path": path}
-        return answers.artifact(self._get(f"{_run_path(run_id)}/artifact", params, timeout=timeout, newer="artifacts"))
+        data = self._get(f"{_run_path(run_id)}/artifact", {"path": path}, timeout=timeout, newer="artifacts")
+        return answers.artifact(data)
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
         answer = self._send(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout)
-        cancelled = answers.cancelled(self._data(answer))
-        if cancelled.run is not None:
-            _about(run_id, cancelled.run)
-        return cancelled
+        return answers.cancelled(self._data(answer), run_id)
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def _get(
+        self,
+        path: str,
+        query: Mapping[str, str | None] | None = None,
+        *,
+        timeout: float,
+        newer: str = "",
+        use: Use = Use.READ,
+    ) -> object:
+        return self._data(self._send(use, "GET", path, query=query, timeout=timeout), newer)
 
     def _send(self, use: Use, method: str, path: str, *, timeout: float, **parts: Any) -> Answer:
         """Send a request when its turn has come. The wait for the turn may take long, the request itself may not."""
@@ -185,8 +180,10 @@ class Client:
             self.contact.judge(error)
             raise
 
-    def _data(self, answer: Answer) -> object:
-        """Return the data in the answer's envelope, or raise its error."""
+    def _data(self, answer: Answer, newer: str = "") -> object:
+        """Return the data in the answer's envelope, or raise its error; older services lack the feature ``newer``."""
+        if newer and answer.status in (404, 405) and answer.media_type != "application/json":
+            raise errors.OldServiceError(f"this service has no {newer}")
         with self._judging():
             try:
                 envelope = answers.read_json(answer.body)
@@ -203,26 +200,9 @@ class Client:
             self.contact.answered(accepts_token=answer.status != 401)
             raise _refusal(answer, error)
 
-    def _get(
-        self, path: str, query: Mapping[str, str], *, timeout: float, newer: str = "", use: Use = Use.READ
-    ) -> object:
-        """Return the data that a GET is answered with. ``newer`` names a feature that older services lack."""
-        given = {name: value for name, value in query.items() if value}
-        answer = self._send(use, "GET", path, query=given, timeout=timeout)
-        if newer and answer.status in (404, 405) and media_type_of(answer.headers) != "application/json":
-            raise errors.OldServiceError(f"this service has no {newer}", code="NOT_FOUND", http_status=answer.status)
-        return self._data(answer)
-
 
 def _run_path(run_id: str) -> str:
     return f"/runs/{quote(run_id, safe='')}"
-
-
-def _about(run_id: str, run: models.Run) -> models.Run:
-    """Return ``run`` if it is the one that was asked for; a cache in between may answer with another one."""
-    if run.id.lower() != run_id.lower():
-        raise answers.malformed("the API's answer is about another run")
-    return run
 
 
 def _not_the_api(answer: Answer) -> errors.MogplexError:
@@ -231,45 +211,36 @@ def _not_the_api(answer: Answer) -> errors.MogplexError:
         refusal = _refusal(answer, {})
         refusal.may_have_worked = answer.status != 429  # who counts requests does so before any work
         return refusal
-    if media_type_of(answer.headers) == "text/html" or answer.body.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
+    if answer.media_type == "text/html" or answer.body.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
         return errors.WrongServiceError(f"a web page came instead of the API's answer (HTTP {answer.status})")
     return answers.malformed(f"unexpected response format (HTTP {answer.status})")
 
 
-def _field(data: object, name: str) -> object:
-    return data.get(name) if isinstance(data, dict) else None
-
-
 _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html")
+_REFUSED: Final = "the API refused the request"
 _REFUSALS_OF_PROXIES: Final = (408, 429)
 """Statuses below 500 that say by themselves that asking again may help."""
-_REFUSALS: Final[Mapping[int, tuple[type[errors.ApiError], str, str]]] = {
-    400: (errors.ApiError, "BAD_REQUEST", "the API does not accept this request"),
-    401: (errors.NotAuthorizedError, "UNAUTHORIZED", "the API does not know this token"),
-    403: (errors.ForbiddenError, "FORBIDDEN", "the token may not do this"),
-    404: (errors.NotFoundError, "NOT_FOUND", "the API does not find it"),
-    409: (errors.ConflictError, "CONFLICT", "the run's state does not allow this"),
-    429: (errors.RateLimitedError, "RATE_LIMITED", "the API's rate limit is used up"),
-    **dict.fromkeys((408, 502, 503, 504), (errors.UnavailableError, "SERVICE_UNAVAILABLE", "the API is not available")),
-}
-_OTHER_REFUSAL: Final = (errors.ApiError, "BAD_REQUEST", "the API refused the request")
-_FAILURE: Final = (errors.ServerError, "INTERNAL_ERROR", "the API failed")
-_SPECIAL: Final[Mapping[object, tuple[type[errors.ApiError], str]]] = {
+_REFUSALS: Final[Mapping[int | str | None, tuple[type[errors.ApiError], str]]] = {
     "AUTOMATION_REQUIRED": (errors.AutomationRequiredError, "this token may not start runs, only trigger automations"),
     "IDEMPOTENCY_CONFLICT": (errors.KeyConflictError, "the idempotency key belongs to a different request"),
+    400: (errors.BadRequestError, "the API does not accept this request"),
+    401: (errors.NotAuthorizedError, "the API does not know this token"),
+    403: (errors.ForbiddenError, "the token may not do this"),
+    404: (errors.NotFoundError, "the API does not find it"),
+    409: (errors.ConflictError, "the run's state does not allow this"),
+    429: (errors.RateLimitedError, "the API's rate limit is used up"),
+    **dict.fromkeys((408, 502, 503, 504), (errors.UnavailableError, "the API is not available")),
 }
-"""Codes that say more than the status."""
+"""By the API's code if it says more than the status, else by the status."""
 
 
 def _refusal(answer: Answer, error: Mapping[str, object]) -> errors.MogplexError:
-    default = _FAILURE if answer.status >= 500 else _OTHER_REFUSAL
-    kind, code, cause = _REFUSALS.get(answer.status, default)
-    code = answers.error_code(error.get("code")) or code
-    kind, cause = _SPECIAL.get(code, (kind, cause))
+    code = answers.error_code(error.get("code"))
+    other = (errors.ServerError, "the API failed") if answer.status >= 500 else (errors.ApiError, _REFUSED)
+    kind, cause = _REFUSALS.get(code) or _REFUSALS.get(answer.status, other)
     refusal = kind(
         cause,
         code=code,
-        http_status=answer.status,
         detail=answers.text(error.get("message")) or None,
         retry_after=parse_retry_after(answer.headers.get("Retry-After")),
     )

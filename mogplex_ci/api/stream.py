@@ -52,41 +52,27 @@ class RecordParser:
         self._line = bytearray()
         """The line that is not complete yet."""
         self._name = ""
-        self._data: list[str] = []
-        self._data_size = 0
 
     def feed(self, chunk: bytes) -> Iterator[Record]:
-        """Yield the records that ``chunk`` completes.
+        """Yield the records whose ``data`` line ``chunk`` completes.
 
         Raises:
-            ValueError: a record is longer than the limit, or is not UTF-8.
+            ValueError: a line is longer than the limit, or is not UTF-8.
         """
         *lines, rest = chunk.split(b"\n")
         for line in lines:
-            yield from self._read_line(bytes(self._line + line).removesuffix(b"\r"))
+            field, colon, value = (self._line + line).decode().removesuffix("\r").partition(":")
             self._line.clear()
+            if field == "event":
+                self._name = value.removeprefix(" ")
+            elif field == "data":
+                yield Record(self._name, value.removeprefix(" "))
+                self._name = ""
+            elif colon and not field:
+                yield Record("", "")
         self._line += rest
         if len(self._line) > MAX_LINE_BYTES:
             raise ValueError("the event stream sent a line that is too long")
-
-    def _read_line(self, line: bytes) -> Iterator[Record]:
-        if not line:
-            if self._data:
-                yield Record(self._name or "message", "\n".join(self._data))
-            self._name, self._data, self._data_size = "", [], 0
-            return
-        if line.startswith(b":"):
-            yield Record("", "")
-            return
-        field, _, value = line.partition(b":")
-        text = value.removeprefix(b" ").decode()
-        if field == b"event":
-            self._name = text
-        elif field == b"data":
-            self._data_size += len(line)
-            if self._data_size > MAX_LINE_BYTES:
-                raise ValueError("the event stream sent a record that is too long")
-            self._data.append(text)
 
 
 class EventStream:
@@ -150,7 +136,4 @@ class EventStream:
         data = answers.read_json(record.data)
         if record.name != "run":
             return StreamItem(event=answers.event(data))
-        run = answers.run(data)
-        if run.id.lower() != self._run_id.lower():
-            raise ValueError("the event stream is about another run")
-        return StreamItem(run=run)
+        return StreamItem(run=answers.run_in({"run": data}, self._run_id))

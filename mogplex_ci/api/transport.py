@@ -4,7 +4,7 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPResponse, parse_headers
 from typing import Final, NamedTuple, Protocol
@@ -39,6 +39,11 @@ class Answer(NamedTuple):
     body: bytes
     stream: requests.Response | None = None
     """The open response, if a stream was asked for and the status is 200."""
+
+    @property
+    def media_type(self) -> str:
+        """The content type without parameters, such as ``application/json``; empty when there is none."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 class _AnswerAfterInterim(HTTPResponse):
@@ -101,16 +106,17 @@ class Transport:
         method: str,
         path: str,
         *,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str | None] | None = None,
         json: object = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
         timeout: float = CALL_SECONDS,
         silence: float | None = None,
     ) -> Answer:
         """Send one request and read its whole answer within ``timeout`` seconds.
 
-        ``silence`` asks for a stream: its headers must arrive within ``timeout`` seconds, and later reads fail after
-        ``silence`` seconds without a byte. Redirects are followed as far as they are trusted.
+        Nothing is sent for None in ``query`` and ``headers``. ``silence`` asks for a stream: its headers must arrive
+        within ``timeout`` seconds, and later reads fail after ``silence`` seconds without a byte. Redirects are
+        followed as far as they are trusted.
 
         Raises:
             UnreachableError: no connection, or no whole answer in time.
@@ -165,11 +171,6 @@ class Transport:
                 self._diagnostics.request(method, urlsplit(url).path, status=status, milliseconds=milliseconds)
 
 
-def media_type_of(headers: Mapping[str, str]) -> str:
-    """Return the content type without parameters, such as ``application/json``; empty when there is none."""
-    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-
 def _read_body(response: requests.Response, ends: float) -> bytes:
     content = response.iter_content(_CHUNK_BYTES)
     body = bytearray()
@@ -196,9 +197,7 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
             "the API redirects to another host, and the token does not follow", detail=Untrusted(location)
         )
     if there.path == "/login":
-        refusal = NotAuthorizedError(
-            "the API does not accept this token's form", code="UNAUTHORIZED", http_status=status
-        )
+        refusal = NotAuthorizedError("the API does not accept this token's form")
         refusal.may_have_worked = True
         raise refusal
     if method != "GET" and status not in (307, 308):
@@ -225,6 +224,18 @@ _NEVER_SENT: Final = (
 
 _NO_AUTHORITIES: Final = ("Could not find a suitable TLS CA certificate bundle", "NO_CERTIFICATE_OR_CRL_FOUND")
 """The words of requests for a missing certificate file, and of OpenSSL for a file without a certificate."""
+_FAILURES: Final[Sequence[tuple[type[Exception], type[UnreachableError], str]]] = (
+    (requests.exceptions.ProxyError, UnreachableError, "the proxy could not be used"),
+    (requests.exceptions.ConnectTimeout, UnreachableError, "{} could not be reached: connecting took too long"),
+    (requests.exceptions.Timeout, UnreachableError, "the API did not answer in time"),
+    (TimeoutError, UnreachableError, "the API did not answer in time"),
+    (requests.exceptions.SSLError, SetupError, "no TLS connection to {} could be made"),
+    (urllib3.exceptions.NameResolutionError, SetupError, "the host name {} cannot be resolved"),
+    (ConnectionRefusedError, SetupError, "{} refuses the connection"),
+    (requests.exceptions.ConnectionError, UnreachableError, "the connection to {} failed"),
+    (Exception, UnreachableError, "the API's answer could not be read"),
+)
+"""The type of an error, its reason or the cause of that, and what is said of it about the host; the first one holds."""
 
 
 def failure_of(error: Exception, host: str) -> MogplexError:
@@ -236,38 +247,17 @@ def failure_of(error: Exception, host: str) -> MogplexError:
             "file only after a checkout.",
         )
     reason = getattr(error.args[0], "reason", None) if error.args else None
-    unreachable = _unreachable(error, reason, host)
-    unreachable.may_have_worked = not isinstance(reason, _NEVER_SENT)
-    return unreachable
-
-
-def _unreachable(error: Exception, reason: object, host: str) -> UnreachableError:
+    causes = (error, reason, getattr(reason, "__cause__", None))
+    kind, words = next(row[1:] for row in _FAILURES if any(isinstance(cause, row[0]) for cause in causes))
+    unreachable = kind(words.format(host))
     if isinstance(error, requests.exceptions.ProxyError):
-        return UnreachableError(
-            "the proxy could not be used", remedy="Check HTTPS_PROXY and NO_PROXY in this job's environment."
-        )
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return UnreachableError(f"{host} could not be reached: connecting took too long")
-    if isinstance(error, requests.exceptions.Timeout | TimeoutError):
-        return UnreachableError("the API did not answer in time")
-    if (fault := _verification_fault(error)) is not None:
-        return SetupError(
+        unreachable.remedy = "Check HTTPS_PROXY and NO_PROXY in this job's environment."
+    # What OpenSSL says is wrong with a certificate.
+    elif fault := re.search(r"CERTIFICATE_VERIFY_FAILED\W*(?:certificate verify failed: )?([\w .,'-]*)", str(error)):
+        unreachable = SetupError(
             f"the TLS certificate of {host} could not be verified",
             remedy="If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file.",
-            detail=fault,
+            detail=Untrusted(fault[1].strip()),
         )
-    if isinstance(error, requests.exceptions.SSLError):
-        return SetupError(f"no TLS connection to {host} could be made")
-    if isinstance(reason, urllib3.exceptions.NameResolutionError):
-        return SetupError(f"the host name {host} cannot be resolved")
-    if isinstance(getattr(reason, "__cause__", None), ConnectionRefusedError):
-        return SetupError(f"{host} refuses the connection")
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return UnreachableError(f"the connection to {host} failed")
-    return UnreachableError("the API's answer could not be read")
-
-
-def _verification_fault(error: Exception) -> Untrusted | None:
-    """Return what OpenSSL says is wrong with a certificate; None when it is another error."""
-    found = re.search(r"CERTIFICATE_VERIFY_FAILED\W*(?:certificate verify failed: )?([\w .,'-]*)", str(error))
-    return Untrusted(found[1].strip()) if found else None
+    unreachable.may_have_worked = not isinstance(reason, _NEVER_SENT)
+    return unreachable

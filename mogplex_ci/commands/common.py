@@ -181,7 +181,7 @@ class Session:
         """
         url, token = read_connection((), self.env)
         if token is None:
-            raise NotAuthorizedError("MOGPLEX_API_KEY is not set", code="UNAUTHORIZED")
+            raise NotAuthorizedError("MOGPLEX_API_KEY is not set")
         from mogplex_ci.api.client import Client  # loads the HTTP libraries
 
         return Client(url, token)

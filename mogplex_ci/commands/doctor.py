@@ -15,7 +15,7 @@ import requests
 
 from mogplex_ci import errors
 from mogplex_ci.api.client import API_PATH, Client
-from mogplex_ci.api.transport import Answer, Transport, media_type_of
+from mogplex_ci.api.transport import Answer, Transport
 from mogplex_ci.commands.common import Console, Session, error_text, in_session, remedy_of
 from mogplex_ci.errors import MogplexError, Problem, UsageError
 from mogplex_ci.gates.table import GATES
@@ -217,7 +217,7 @@ def _first_answer(job: Job) -> Answer | None:
             answer = transport.send("GET", f"{API_PATH}/repos", query={"limit": "1"}, timeout=CALL_SECONDS)
         except errors.NotAuthorizedError:
             return None
-    if media_type_of(answer.headers) == "text/html":
+    if answer.media_type == "text/html":
         raise errors.WrongServiceError("not a Mogplex server: a web page came instead of an answer of the API")
     return answer
 
@@ -266,7 +266,7 @@ def _scope(client: Client) -> Sequence[Finding]:
     except errors.ForbiddenError as error:
         return _failures("scope", error)
     except MogplexError as error:
-        if not isinstance(error, errors.ApiError) or error.http_status != 400:
+        if not isinstance(error, errors.BadRequestError):
             return [Finding("scope", Mark.UNKNOWN, *error_text(error))]
         found: LiteralString = "may start and cancel runs; whether its limits leave room, only a start can tell"
         return [Finding("scope", Mark.OK, found)]

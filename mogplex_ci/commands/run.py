@@ -91,7 +91,7 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
     try:
         return session.finish(starter.start(session.clock.monotonic() + RETRY_SECONDS))
     except MogplexError as error:
-        if isinstance(error, UnavailableError) and error.http_status == 503 and not _is_listed(session, options.repo):
+        if isinstance(error, UnavailableError) and not error.may_have_worked and not _is_listed(session, options.repo):
             raise UnknownRepoError(error) from error
         if starter.key_in_doubt is not None:
             error.remedy = f"It may have started all the same: run this again with --idempotency-key {key.base}"

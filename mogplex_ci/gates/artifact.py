@@ -6,7 +6,7 @@ import json
 from collections.abc import Generator
 from typing import Final
 
-from mogplex_ci.errors import ApiError, ConflictError, MogplexError, NotFoundError, OldServiceError
+from mogplex_ci.errors import BadRequestError, ConflictError, MogplexError, NotFoundError, OldServiceError
 from mogplex_ci.gates.case import Case, Verdict
 from mogplex_ci.run.updates import Update
 from mogplex_ci.untrusted import Untrusted
@@ -15,7 +15,12 @@ FETCH_SECONDS: Final = 60.0
 """How long to ask for the artifact."""
 VALIDATION_SECONDS: Final = 10.0
 """How long to check it against its schema."""
-_OUTCOMES: Final = {OldServiceError: "old-service", NotFoundError: "missing", ConflictError: "no-branch"}
+_OUTCOMES: Final = {
+    OldServiceError: "old-service",
+    NotFoundError: "missing",
+    ConflictError: "no-branch",
+    BadRequestError: "no-json",  # the path was checked before the start, so it is what stands there
+}
 """What the service means by an error."""
 
 
@@ -85,6 +90,4 @@ def _faults(case: Case, content: Untrusted) -> list[str]:
 def _not_read(error: MogplexError) -> Verdict:
     """Return the verdict on an artifact that could not be fetched."""
     outcome = next((name for kind, name in _OUTCOMES.items() if isinstance(error, kind)), "not-read")
-    if isinstance(error, ApiError) and error.http_status == 400:
-        outcome = "no-json"  # the path was checked before the start, so it is what stands there
     return Verdict(outcome, (error.detail,) if error.detail else (), cause=error.cause, remedy=error.remedy)

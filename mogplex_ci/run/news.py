@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import Backoff
 from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem
-from mogplex_ci.errors import MogplexError, RateLimitedError, StreamMissingError, StreamPositionError
+from mogplex_ci.errors import BadRequestError, MogplexError, OldServiceError, RateLimitedError
 from mogplex_ci.models import Event, EventPage, Run
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.service import Service
@@ -166,9 +166,9 @@ class Stream:
         try:
             stream = self._service.stream(self._feed)
         except MogplexError as error:
-            if isinstance(error, StreamMissingError if self._before is None else StreamPositionError):
+            if isinstance(error, OldServiceError if self._before is None else BadRequestError):
                 return NoStream(error.cause)
-            if isinstance(error, StreamPositionError):
+            if isinstance(error, BadRequestError):  # of the position
                 self._feed.last_id = None
             now = self._service.now
             self._open_at = now + self._backoff.seconds_after(error)

@@ -210,7 +210,7 @@ def test_a_run_may_lack_all_but_id_and_status(
     ],
 )
 def test_the_answer_to_a_cancel(fields: dict[str, Any], has_run: bool, already: bool) -> None:
-    cancelled = answers.cancelled({"status": "cancelled"} | fields)
+    cancelled = answers.cancelled({"status": "cancelled"} | fields, RUN_ID)
     assert (cancelled.run is not None, cancelled.already_terminal) == (has_run, already)
 
 

@@ -17,11 +17,11 @@ def interval(jobs: int = 1, shortest: float = 1.5, seed: int = 0) -> PollInterva
 
 
 def limited(retry_after: float | None = 60.0) -> MogplexError:
-    return RateLimitedError("limited", code="RATE_LIMITED", http_status=429, retry_after=retry_after)
+    return RateLimitedError("limited", code="RATE_LIMITED", retry_after=retry_after)
 
 
 def failed(retry_after: float | None = None) -> MogplexError:
-    return ServerError("failed", code="INTERNAL_ERROR", http_status=500, retry_after=retry_after)
+    return ServerError("failed", code="INTERNAL_ERROR", retry_after=retry_after)
 
 
 @pytest.mark.parametrize("jobs", [1, *range(2, 11), 32])

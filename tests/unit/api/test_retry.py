@@ -31,11 +31,11 @@ def refusals(*errors: MogplexError) -> Callable[[float], str]:
 
 
 def limited(retry_after: float | None) -> MogplexError:
-    return RateLimitedError("limited", code="RATE_LIMITED", http_status=429, retry_after=retry_after)
+    return RateLimitedError("limited", code="RATE_LIMITED", retry_after=retry_after)
 
 
 def down(retry_after: float | None = None) -> MogplexError:
-    return ServerError("down", code="INTERNAL_ERROR", http_status=500, retry_after=retry_after)
+    return ServerError("down", code="INTERNAL_ERROR", retry_after=retry_after)
 
 
 def test_a_stop_signal_ends_the_wait_at_once() -> None:
@@ -155,7 +155,7 @@ def test_what_is_yielded_on_the_way_is_handled_in_order() -> None:
 
 
 def test_patience_counts_from_the_first_of_the_refusals_in_a_row() -> None:
-    patience, refusal = Patience(), ForbiddenError("no", code="FORBIDDEN", http_status=403)
+    patience, refusal = Patience(), ForbiddenError("no", code="FORBIDDEN")
     refusal.patience = 10.0
     assert [patience.left(refusal, now) for now in (100.0, 108.0)] == [10.0, 2.0]
     assert patience.left(down(), 109.0) == math.inf

@@ -19,14 +19,13 @@ from hypothesis import strategies as st
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.stream import EventStream, Record, RecordParser, StreamClosed, StreamItem
 from mogplex_ci.errors import (
-    ApiError,
+    BadRequestError,
     MogplexError,
     NotAuthorizedError,
     NotFoundError,
+    OldServiceError,
     RateLimitedError,
     SetupError,
-    StreamMissingError,
-    StreamPositionError,
     UnavailableError,
 )
 from mogplex_ci.untrusted import Untrusted
@@ -47,20 +46,17 @@ ODD = "a\u2028b\u2029c\u0085d\ufeffe\x7ff\u202eg\U0001f600h"
 
 
 def records_of(whole: bytes) -> list[Record]:
-    """Return the records as the HTML standard reads them, but with lines that end at LF or CRLF alone."""
-    records, name, data = [], "", []
+    """Return the records as the service writes them, one ``data`` line each; lines end at LF or CRLF alone."""
+    records, name = [], ""
     for line in [line.removesuffix("\r") for line in whole.decode().split("\n")[:-1]]:
         field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
         if line.startswith(":"):
             records.append(Record("", ""))
         elif field == "event":
-            name = value
+            name = value.removeprefix(" ")
         elif field == "data":
-            data.append(value)
-        elif not line:
-            records += [Record(name or "message", "\n".join(data))] if data else []
-            name, data = "", []
+            records.append(Record(name, value.removeprefix(" ")))
+            name = ""
     return records
 
 
@@ -91,16 +87,13 @@ def test_records_do_not_depend_on_where_the_bytes_are_split(stream: tuple[bytes,
     assert found == records_of(whole)
 
 
-def test_a_limit_of_eight_mebibytes_holds_for_each_line_and_each_record() -> None:
-    parser, half = RecordParser(), b"data: " + b"4" * (4 * 1024 * 1024 - 6)
-    assert list(parser.feed(b"x" * 8 * 1024 * 1024)) == []
-    for chunk_of_two in (b"\n" + half + b"\n" + half + b"\n\n", half + b"\n" + half + b"\n\n"):
-        (found,) = parser.feed(chunk_of_two)
-        assert (found.name, len(found.data)) == ("message", 8 * 1024 * 1024 - 11)
-    with pytest.raises(ValueError, match="record that is too long"):
-        list(parser.feed(half + b"\n" + half + b"5\n"))
+def test_a_limit_of_eight_mebibytes_holds_for_each_line() -> None:
+    parser, line = RecordParser(), b"data: " + b"4" * (8 * 1024 * 1024 - 6)
+    for part in (line, b"\n" + line):
+        found = list(parser.feed(part))
+    assert [(record.name, len(record.data)) for record in found] == [("", 8 * 1024 * 1024 - 6)]
     with pytest.raises(ValueError, match="line that is too long"):
-        list(RecordParser().feed(b"x" * (8 * 1024 * 1024 + 1)))
+        list(parser.feed(b"5"))
 
 
 # The connection: real HTTP.
@@ -303,13 +296,13 @@ JSON_400 = b'{"ok":false,"error":{"code":"BAD_REQUEST","message":"Last-Event-ID 
 @pytest.mark.parametrize(
     ("status", "content_type", "body", "error"),
     [
-        (404, "text/html; charset=utf-8", b"<!DOCTYPE html>", StreamMissingError),
-        (405, "", b"", StreamMissingError),
+        (404, "text/html; charset=utf-8", b"<!DOCTYPE html>", OldServiceError),
+        (405, "", b"", OldServiceError),
         (405, "application/json", b"{}", SetupError),
-        (200, "text/html", b"<title>Log in to this network</title>", StreamMissingError),
-        (200, "application/json", b'{"ok":true,"data":{}}', StreamMissingError),
+        (200, "text/html", b"<title>Log in to this network</title>", OldServiceError),
+        (200, "application/json", b'{"ok":true,"data":{}}', OldServiceError),
         (404, "Application/JSON; charset=utf-8", JSON_404, NotFoundError),
-        (400, "application/json", JSON_400, StreamPositionError),
+        (400, "application/json", JSON_400, BadRequestError),
         (401, "application/json", JSON_400.replace(b"BAD_REQUEST", b"UNAUTHORIZED"), NotAuthorizedError),
         (429, "application/json", b"{}", RateLimitedError),
         (502, "text/html", b"<title>Bad gateway</title>", UnavailableError),
@@ -323,8 +316,7 @@ def test_an_answer_that_is_no_stream_says_what_to_do(
     for position in ("e1", None):
         with peer(sends(head + body)) as url, pytest.raises(MogplexError) as raised:
             Client(url, TOKEN).stream(RUN_ID, last_event_id=position, clock=Clock())
-        is_about_position = error is StreamPositionError and position is None
-        assert type(raised.value) is (ApiError if is_about_position else error)
+        assert type(raised.value) is error
 
 
 def readers() -> int:

@@ -108,7 +108,7 @@ def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back(use: U
         assert left == 30
     with pytest.raises(RateLimitedError, match=words) as refused, budget.turn(use, 60.0, clock=clock):
         pass
-    assert (refused.value.http_status, clock.monotonic()) == (429, 0)
+    assert (refused.value.code, clock.monotonic()) == ("RATE_LIMITED", 0)
     assert refused.value.retry_after == pytest.approx(60.05)
     with budget.turn(use, 60.1, clock=clock) as left:
         assert left == 0.3, "a request is never given no time"

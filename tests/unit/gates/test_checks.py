@@ -49,7 +49,7 @@ SKIPPED = "none of its checks did anything: all were skipped"
         ([Look([DONE]), Look([DONE, GOOD])], "2 checks passed", 20),
         ([Look([DONE]), Look([GOOD])], ONE, 20),
         ([Look([DONE]), Look([DONE, FAILED])], FAILS, 10),
-        ([Look([FAILED, check("d", "timed_out"), OPEN])], "2 checks failed", 0),
+        ([Look([FAILED, check("d", "timed_out"), check("e", None)])], "2 checks failed", 0),
         ([Look()], NONE, 90),
         ([Look([OPEN])], NOT_COMPLETE, 590),
         ([Look([DONE, check("c", "skipped")])], ONE, 10),

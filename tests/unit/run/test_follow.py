@@ -147,7 +147,7 @@ def test_a_run_may_be_unknown_for_ten_seconds(
     def unknown_at_first(*args: Any, **options: Any) -> Any:
         if (left := known_at - old_world.time.monotonic()) > 0:
             old_world.time.sleep(left)
-            raise NotFoundError("there is no such run", code="NOT_FOUND", http_status=404)
+            raise NotFoundError("there is no such run", code="NOT_FOUND")
         return real(*args, **options)
 
     monkeypatch.setattr(client, "events", unknown_at_first)

@@ -108,8 +108,8 @@ def test_trouble_at_the_deadline_is_the_result() -> None:
     ("error", "code"),
     [
         (UnreachableError("gone"), 69),
-        (RateLimitedError("limited", code="RATE_LIMITED", http_status=429), 75),
-        (NotFoundError("missing", code="NOT_FOUND", http_status=404), 1),
+        (RateLimitedError("limited", code="RATE_LIMITED"), 75),
+        (NotFoundError("missing", code="NOT_FOUND"), 1),
     ],
 )
 def test_an_error_that_may_pass_and_lasted_is_an_outage(error: Any, code: int) -> None:
@@ -171,7 +171,7 @@ def test_whether_the_run_goes_on(kind: Result, fields: dict[str, Any], goes_on: 
 
 
 def test_a_step_that_ended_before_it_did_anything_has_done_nothing() -> None:
-    end = result_of_error(NotFoundError("missing", code="NOT_FOUND", http_status=404))
+    end = result_of_error(NotFoundError("missing", code="NOT_FOUND"))
     assert (end.duration, end.requests_sent, end.timeline.event_count, end.run) == (0.0, 0, 0, None)
     assert not any((end.joined, end.cancelled_by_step, end.left_behind, end.run_goes_on))
 
