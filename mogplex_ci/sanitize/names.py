@@ -49,12 +49,11 @@ _GAP = (
     rf"(?:[\"'`]\]?|\]|\*{{1,2}})?(?:{_TYPE})?{_OPERATOR}(?:{_FALLBACK})?"
     r"|(?P<pair>(?:[\"']|[ \t]*\n)[\s,]{0,60}[\"']?value[\"']?[ \t]{0,4}[:=][ \t]{0,4})"
     rf"|(?P<argument>[\"'][ \t]*,?[ \t]*(?={_QUOTE}))"
-    r"|(?P<word>(?:[ \t]|\\\n)++)(?!-)"
+    r"|(?P<word>(?:[ \t]|\\\n)++)"
 )
 """Text between the end of a name and a value, or the quote before it."""
 _CODE_OR_PROSE = (
-    rf"{_CHARS['code']}{_READ_WITHOUT_QUOTES}[(\[{{]"  # called, or an index
-    rf"|[\w.]{_READ_WITHOUT_QUOTES} (?:\?|\|\||&&|[+*/:-] |[=!]=|is|in|or|if)"  # an operand
+    rf"[\w.]{_READ_WITHOUT_QUOTES} (?:\?|\|\||&&|[+*/:-] |[=!]=|is|in|or|if)"  # an operand
     rf"|[a-z_.]{_READ_WITHOUT_QUOTES} [a-z(]"  # a word before another
 )
 _VALUE = (
@@ -127,7 +126,8 @@ _SURE = r"(?s)..."
 _TEXT = rf"(?is)(?!{_OTHER_TEXT})..."
 _OPAQUE = rf"(?i:(?=\D*+\d)(?!{_OTHER_TEXT}|{_MEMBER}\Z)[^;,\"'`(){{}}\\]{{4,}}+\Z)"
 _OPAQUE_OR_WORD = rf"(?!\w*pass)[a-z]{{6,}}+\Z|{_OPAQUE}"
-_LONG_AND_OPAQUE = rf"(?!(?i:.{{0,5}}\Z|(?:\d[_.]*){{1,9}}\Z|0x.{{0,16}}\Z|\w*token\w*\Z)){_OPAQUE}"
+_LONG_AND_OPAQUE = rf"(?!(?i:.{{0,5}}\Z|(?:\d[_.]*){{1,9}}\Z|0x.{{0,16}}\Z)){_OPAQUE}"
+_OTHER_THAN_TOKEN = rf"(?!(?i:\w*token\w*\Z)){_LONG_AND_OPAQUE}"
 """How a secret looks where any value is one, where it may also be a message, and where it may be a name or a number."""
 
 
@@ -190,7 +190,9 @@ def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
     word, before = text[start : found.end("name")], text[max(start - 9, 0) : start]
     expected, written = _expected(word, before, found)
     here, end = found.span(written)
-    if not expected or not _is_secret(text[here:end], expected):
+    is_call = written == "code" and text[end : end + 1] in ("(", "[", "{")  # or an index
+    is_option = word.startswith("-") and found["word"] and text.startswith("-", found.end("word"))
+    if not expected or is_call or is_option or not _is_secret(text[here:end], expected):
         return None
     if written == "block":
         rest = compiled(_BLOCK).match(text, found.start("indent"))
@@ -202,8 +204,9 @@ def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
 def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
     """Return what a value behind ``word`` must look like, empty if none can stand there, and how it is written."""
     written, operator, name = found.lastgroup or "", found["operator"], word.lower()
-    is_flag = word.startswith("-")
-    if before.endswith(("/", "::")) or (before.endswith(":") and operator == ":"):
+    is_flag, likely = word.startswith("-"), _likely(name)
+    behind = found.string[found.end("name")]
+    if before.endswith(("/", "::")) or (before.endswith(":") and behind == operator == ":"):
         return "", written  # a URL's user, a C++ or CloudFormation type, a part of an ARN
     if written == "block" or found["pair"]:
         return _SURE, "code" if written == "shell" else written
@@ -218,17 +221,23 @@ def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
             return _SURE, "shell"
         if before.endswith(("?", "&", ";")) or name.startswith(("x-", "private-")):
             return _SURE, "code"
-        is_password = "pass" in name or "pwd" in name or "psw" in name
-        return (_OPAQUE_OR_WORD if is_password else _LONG_AND_OPAQUE), "code"
-    if before.endswith(" set ") or word == "--auth":
-        return (_LONG_AND_OPAQUE if found["word"] else ""), written
+        return (_OPAQUE_OR_WORD if likely == _OPAQUE else likely), "code"
+    if found["word"] and (before.endswith(" set ") or word == "--auth"):
+        return likely, written
     if is_flag or (found["word"] and before.endswith(("ENV ", "ARG ", "setx ", "setenv "))):
         return _SURE, written
-    return (_LONG_AND_OPAQUE if found["argument"] and before[:-1].rstrip().endswith("(") else ""), written
+    return (likely if found["argument"] and before[:-1].rstrip().endswith("(") else ""), written
+
+
+def _likely(name: str) -> str:
+    """Return how a secret of this name looks where a value may also be a name or a number."""
+    if any(word in name for word in ("pass", "pwd", "psw")):
+        return _OPAQUE
+    return _OTHER_THAN_TOKEN if name.endswith("token") else _LONG_AND_OPAQUE
 
 
 def _in_quotes(name: str) -> str:
-    return _LONG_AND_OPAQUE if name.endswith(("token", "auth", "pat", "credentials")) else _TEXT
+    return _likely(name) if name.endswith(("token", "auth", "pat", "credentials")) else _TEXT
 
 
 def _is_secret(value: str, expected: str) -> bool:
