@@ -290,7 +290,6 @@ def test_what_follows_a_key_that_was_cut_stays() -> None:
         # a value with the word of another name, with a bracket or a hyphen, and the next option
         "secret = «mytoken1»",
         "api_key: «token_2024x»",
-        "token = mytoken1",
         "DB_PASSWORD=«hun(ter2»",
         "ENV API_TOKEN «-x1y2z3»",
         "tool --password --level=2 job",
