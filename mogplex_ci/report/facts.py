@@ -114,10 +114,11 @@ class Facts(NamedTuple):
     detail: CleanText | None
     """The agent's or the service's text about it; may have several lines."""
     remedy: SafeText | None
+    """Whether the run goes on although the step failed, and advice."""
     error: SafeText | None
     """Cause and detail in one line."""
     annotation: SafeText | None
-    """The same, the agent's last line, whether the run goes on, and the remedy."""
+    """The same, the agent's last line, and the remedy."""
     error_code: SafeText | None
     problems: tuple[SafeText, ...]
     """Faults of the inputs, one line each."""
@@ -263,6 +264,12 @@ class StepFacts(NamedTuple):
         good = sum(run.facts.exit_code == 0 for run in self.runs)
         return safe.sentence(safe.message(str(good)), " of ", count(len(self.runs), "run"), " ", verb)
 
+    @property
+    def why(self) -> SafeText | None:
+        """Why a step with several runs ended before all of them did; None when their own ends say it all."""
+        ended_early = self.facts.result is Result.INTERRUPTED or self.facts.remedy
+        return self.facts.annotation if ended_early else None
+
     def table(self, safe: Sanitizer) -> dict[LiteralString, list[CleanText]]:
         """Return a table of the runs: the cells by column. A column that would be empty is left out."""
         none = safe.clean("")
@@ -285,14 +292,14 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
     own, has_work = branch if branch != base else None, branch is not None and _has_work(result)
     played = inputs and what_is_played(inputs, platform, safe)
-    cause, error, annotation = _why(result, safe)
+    cause, error, remedy, annotation = _why(result, safe)
     identity, asked = platform.identity(), timeline.checkpoint if run and run.is_paused else None
     return Facts(
         result=result.result,
         exit_code=result.exit_code,
         cause=cause,
         detail=safe.clean(result.detail) if result.detail else None,
-        remedy=safe.message(result.remedy) if result.remedy else None,
+        remedy=remedy,
         error=error,
         annotation=annotation,
         error_code=safe.identifier(result.error_code),
@@ -340,17 +347,21 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     )
 
 
-def _why(result: RunResult, safe: Sanitizer) -> tuple[SafeText | None, SafeText | None, SafeText | None]:
-    """Return the cause, the cause with its detail, and that with all else that one annotation says."""
+def _why(
+    result: RunResult, safe: Sanitizer
+) -> tuple[SafeText | None, SafeText | None, SafeText | None, SafeText | None]:
+    """Return the cause, the cause with its detail, the remedy, and all that one annotation says."""
+    remedy = safe.message(result.remedy) if result.remedy else None
     if not result.cause:
-        return None, None, None
+        return None, None, remedy, None
+    if result.run_goes_on and result.result is not Result.PAUSED:
+        still: LiteralString = "The run is still running; this step stopped following it."
+        remedy = safe.sentence(*text.join_present(" ", still, remedy))
     error = text.reason(safe, result.cause, result.detail)
     last = text.last_line(result.timeline.last_words) if result.result in _AGENT_KNOWS_WHY else ""
     said: list[Part] = [" The agent's last line: ", Untrusted(last), _full_stop(last)] if last else []
-    goes_on = result.run_goes_on and result.result is not Result.PAUSED
-    still: Part = " The run is still running; this step stopped following it." if goes_on else None
-    advice = text.behind(" ", Untrusted(result.remedy) if result.remedy else None)
-    return text.reason(safe, result.cause, None), error, safe.sentence(error, _full_stop(error), *said, still, *advice)
+    annotation = safe.sentence(error, _full_stop(error), *said, *text.behind(" ", remedy))
+    return text.reason(safe, result.cause, None), error, remedy, annotation
 
 
 def _full_stop(words: str) -> LiteralString:

@@ -23,7 +23,6 @@ from mogplex_ci.report.facts import RunFacts, StepFacts, what_is_played
 from mogplex_ci.report.log_lines import DETAILS_LIMIT, LogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
-from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
@@ -147,10 +146,8 @@ class Log(Report):
             *(facts.mark, " ", step.headline(self._safe)),
             *(" after ", duration(facts.duration), ", ", count(facts.requests, "request")),
         )
-        if facts.result is Result.INTERRUPTED and facts.error:
-            self._out.annotate(Level.ERROR, "Mogplex", facts.error)
-        if facts.remedy:
-            self._out.line(facts.remedy)
+        if step.why:
+            self._out.annotate(Level.ERROR, "Mogplex", step.why)
 
 
 class _Kept(Platform):

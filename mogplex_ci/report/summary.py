@@ -64,7 +64,8 @@ class Summary(Report):
             Markdown.of("## {}\n", self._safe.sentence(facts.mark, " ", facts.title)),
             *([Markdown.of("{}\n", facts.dry_run)] if facts.dry_run else []),
             Markdown.of("**{}** after {} · {}\n", said, duration(facts.duration), count(facts.requests, "request")),
-            _runs(step, self._safe),
+            *([Markdown.of("**{}**\n", step.why)] if step.why else []),
+            *([_runs(step, self._safe)] if step.runs else []),
             _chart(step, self._safe),
         ]
         room = LIMIT - len(Markdown.joined("\n", parts).encode()) - 200

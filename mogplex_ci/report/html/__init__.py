@@ -82,6 +82,7 @@ def page(step: StepFacts, parts: Sequence[RunPart], safe: Sanitizer) -> Iterator
         version=__version__,
         facts=step.facts,
         said=step.headline(safe),
+        why=step.why,
         table=step.table(safe),
         parts=parts,
         picture=_picture_of_runs(parts) if step.is_fleet else _picture_of_run(step.facts, parts[0]),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from signal import SIGTERM
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple, cast
 
@@ -220,8 +221,11 @@ class OneRun(NamedTuple):
     inputs: Mapping[str, Any] = MappingProxyType({})
 
 
-def written(folder: Path, runs: Mapping[str, OneRun]) -> tuple[str, StepFacts]:
-    """Write every report of a step into ``folder``, and return the log and the facts. Several runs have names."""
+def written(folder: Path, runs: Mapping[str, OneRun], *, broke: RunResult | None = None) -> tuple[str, StepFacts]:
+    """Write every report of a step into ``folder``, and return the log and the facts. Several runs have names.
+
+    ``broke`` is how a step ended none of whose runs did.
+    """
     safe, stream, step_inputs = Sanitizer(), io.StringIO(), next(iter(runs.values())).inputs
     env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"}
     env |= {"GITHUB_WORKSPACE": str(folder), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
@@ -235,7 +239,7 @@ def written(folder: Path, runs: Mapping[str, OneRun]) -> tuple[str, StepFacts]:
     reports, told = [log, *reports_for(first, platform, safe)], []
     for report in reports:
         report.begin()
-    for number, (name, one) in enumerate(runs.items()):
+    for number, (name, one) in enumerate(() if broke else runs.items()):
         updates, task = list(one.updates), one.inputs.get("task")
         facts = facts_of(one.ended, safe, platform, given[name])
         told.append(RunFacts(names.get(name), Untrusted(one.repo), task, facts, number, number + 60, of=len(runs)))
@@ -243,7 +247,10 @@ def written(folder: Path, runs: Mapping[str, OneRun]) -> tuple[str, StepFacts]:
             for update in updates:
                 report.on(names.get(name), update)
             report.end_run(told[-1])
-    end = facts_of(result_of_fleet([one.ended for one in runs.values()], Stop()), safe, platform, first)
+    ends, stop = [one.ended for one in runs.values()], Stop()
+    if any(end.result is Result.INTERRUPTED for end in ends):
+        stop.request(SIGTERM)
+    end = facts_of(broke or result_of_fleet(ends, stop), safe, platform, first)
     step = StepFacts(end if names else told[0].facts, told)
     for report in reports:
         report.end(step)

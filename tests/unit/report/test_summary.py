@@ -36,6 +36,13 @@ def test_commands_at_the_terminal_of_a_machine_with_the_program_are_its_own(monk
     assert f"\nMOGPLEX_URL=https://mogplex.acme.example mogplex runs cancel {RUN_ID}\n" in text
 
 
+def test_a_fleet_that_breaks_before_a_run_has_ended_says_why(tmp_path: Path) -> None:
+    broke = result(Result.ERROR, run=None, cause="this program is broken", remedy="Report it.")
+    log, _ = written(tmp_path.resolve(), {"a": OneRun(result()), "b": OneRun(result())}, broke=broke)
+    texts = [log, *((tmp_path / file).read_text(encoding="utf-8") for file in ("summary.md", "report.html"))]
+    assert [text.count("This program is broken. Report it.") for text in texts] == [1, 1, 1]
+
+
 def test_a_chart_that_is_tall_is_folded() -> None:
     few, many = (
         summary(result(Result.SUCCESS, *(item for at in range(calls) for item in call("Bash", at, at + 1))))
