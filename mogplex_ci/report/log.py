@@ -76,7 +76,7 @@ class Log(Report):
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
         line = self._safe.line
-        body = json.dumps(inputs.start_request(inputs.repo or ""), indent=2, ensure_ascii=False)
+        body = json.dumps(inputs.start_request(", ".join(inputs.repos)), indent=2, ensure_ascii=False)
         which: LiteralString = "The request for each repository" if inputs.is_for_many_repos else "The request"
         played = what_is_played(inputs, self._out.platform, self._safe)
         self._out.group(

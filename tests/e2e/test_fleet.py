@@ -203,14 +203,17 @@ def test_fail_fast_cancels_the_others_and_starts_no_more(step: GitHubStep, emula
 
 
 def test_a_dry_run_needs_no_network_and_plays_a_repository_for_a_pattern(tmp_path: Path) -> None:
-    inputs = {"prompt": "Fix it", "repo": "nobody/*", "dry-run": "no-change"}
+    inputs = {"prompt": "Fix it", "repo": "nobody/*\nacme/web", "dry-run": "no-change"}
     step = GitHubStep(tmp_path, inputs=inputs)
     ended = step.run()
     assert ended.code == 0, ended.out
     assert "and the scenario no-change is played. The request for each repository would be" in ended.out
+    assert '"repoId": "nobody/*, acme/web"' in ended.out
     assert "Dry run: nothing was sent, and the scenario no-change was played." in html.unescape(step.summary[:300])
     assert step.outputs["result"] == "success"
-    assert [(row["repo"], row["result"]) for row in results(step)] == [("nobody/example", "success")]
+    assert {row["repo"]: row["result"] for row in results(step)} == dict.fromkeys(
+        ("nobody/example", "acme/web"), "success"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
