@@ -18,7 +18,6 @@ from mogplex_ci.api import answers
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
-from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run.follow import LAST_CHECK_SECONDS, Follower
 from mogplex_ci.run.service import Service
@@ -152,7 +151,7 @@ def _idle_stream(url: str) -> float:
 
 
 def _follow(client: Client, clock: Clock, deadline: float) -> float:
-    log = RunLog(LogLines(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer({"mog_" + "x" * 32})))
+    log = RunLog(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer({"mog_" + "x" * 32}))
     interval = PollInterval(clock, shortest=1.5, jobs_per_token=1)
     service = Service(client, clock, Stop())
     follower = Follower(service, answers.run(RUN), interval)

@@ -12,7 +12,6 @@ from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
-from mogplex_ci.report.log_lines import LogLines
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.service import Service
@@ -45,7 +44,7 @@ def _follow(api: str) -> tuple[list[float], list[float]]:
     virtual_time = VirtualTime()
     with Emulator("slow", clock=virtual_time.monotonic, waiter=virtual_time.waiter, limits=False, api=api) as emulator:
         client, clock = virtual_time.connect(Client(emulator.url, emulator.token)), virtual_time.clock()
-        log = RunLog(LogLines(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer()))
+        log = RunLog(GitHubActions(GITHUB, {}, io.StringIO()), Sanitizer())
         run = client.start({"repoId": client.repos()[0].id, "prompt": "Fix it"}, "key").run
         marks: list[tuple[int, float]] = []
         for minute in range(MINUTES):

@@ -424,26 +424,21 @@ def _next_steps(
     result: RunResult, safe: Sanitizer, branch: SafeText | None, inputs: ActionInputs | None
 ) -> Iterator[NextStep]:
     """Yield what may be done next; ``branch`` is the one to look at, if there is anything on it."""
-    if result.run is None or inputs is None or inputs.dry_run:
+    if result.run is None or inputs is None or inputs.dry_run:  # no service knows a dry run's run
         return
     if branch is not None:
         yield NextStep("look at the work", safe.sentence("git fetch origin ", branch, " && git switch ", branch))
     steps = _WHILE_IT_GOES_ON if result.run_goes_on else _WHEN_IT_IS_OVER
     for purpose, arguments in steps.items():
-        if command := command_line(arguments, result.run.id, inputs, safe):
-            yield NextStep(purpose, command)
+        yield NextStep(purpose, command_line(arguments, result.run.id, inputs.base_url, safe))
 
 
-def command_line(
-    arguments: LiteralString, run_id: str, inputs: ActionInputs | None, safe: Sanitizer
-) -> SafeText | None:
-    """Return a command of this program about a run; None in a dry run, whose run no service knows.
+def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: Sanitizer) -> SafeText:
+    """Return a command of this program about a run.
 
     The machine on which the log is read has the program if this is its terminal; else it needs nothing but Docker.
     """
-    if inputs is None or inputs.dry_run:
-        return None
-    server = safe.url(inputs.base_url) if inputs.base_url.rstrip("/") != DEFAULT_BASE_URL else None
+    server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
     address: tuple[Part, ...] = ("MOGPLEX_URL=", server, " ") if server else ()
     given = safe.line(arguments, run_id)
     if sys.stdout.isatty() and Path(sys.argv[0]).name in ("mogplex", "mogplex-ci"):

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, LiteralString
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.errors import Problem, RateLimitedError
+from mogplex_ci.errors import RateLimitedError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.event_words import EventText
 from mogplex_ci.platforms.system import System
 from mogplex_ci.report import Report, text
 from mogplex_ci.report.facts import RunFacts, StepFacts, what_is_played
-from mogplex_ci.report.log_lines import DETAILS_LIMIT, LogLines
+from mogplex_ci.report.log_lines import DETAILS_LIMIT
 from mogplex_ci.report.run_log import RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.updates import Update
@@ -39,11 +39,10 @@ class Log(Report):
 
     def __init__(self, platform: Platform, sanitizer: Sanitizer, elapsed: Callable[[], float]) -> None:
         """``elapsed`` tells how many seconds the step has taken."""
-        self._out = LogLines(platform, sanitizer)
+        self.lines = RunLog(platform, sanitizer)
+        """Those of the only run; of several runs, those that belong to none of them."""
         self._safe = sanitizer
         self._elapsed = elapsed
-        self._step = RunLog(self._out)
-        """Lines that belong to none of several runs."""
         self._runs: dict[SafeText, tuple[RunLog, _Kept]] = {}
         """The runs of several that are not over."""
         self._wait_ends = 0.0
@@ -51,35 +50,26 @@ class Log(Report):
 
     def start(self, inputs: ActionInputs) -> None:
         """Use ``inputs`` from here on."""
-        self._out.annotate_only(inputs.annotations)
-        self._step.start(inputs)
+        self.lines.start(inputs)
 
     def begin_runs(self, runs: Mapping[SafeText, ActionInputs], at_once: int) -> None:
         """Say which of several runs will be started: their names and inputs, and how many ``at_once``."""
         room = max(DETAILS_LIMIT // len(runs), _LEAST_ROOM)
         for name, inputs in runs.items():
             kept = _Kept(self._safe, room)
-            log = RunLog(LogLines(kept, self._safe, room))
+            log = RunLog(kept, self._safe, room)
             log.start(inputs)
             self._runs[name] = log, kept
         title = self._safe.sentence("Starting ", count(len(runs), "run"), ", at most ", at_once, " at once")
-        self._out.fold(title, runs)
-
-    def warn(self, title: LiteralString, message: SafeText) -> None:
-        """Annotate with a warning."""
-        self._out.warn(title, message)
-
-    def problem(self, fault: Problem) -> None:
-        """Warn of an input that has no effect."""
-        self._out.warn("Inputs", text.problem(self._safe, fault))
+        self.lines.fold(title, runs)
 
     def request(self, inputs: ActionInputs) -> None:
         """Show the start request of a dry run, with the token hidden."""
         line = self._safe.line
         body = json.dumps(inputs.start_request(", ".join(inputs.repos)), indent=2, ensure_ascii=False)
         which: LiteralString = "The request for each repository" if inputs.is_for_many_repos else "The request"
-        played = what_is_played(inputs, self._out.platform, self._safe)
-        self._out.group(
+        played = what_is_played(inputs, self.lines.platform, self._safe)
+        self.lines.group(
             self._safe.sentence(
                 *("Dry run: nothing is sent to ", Untrusted(inputs.base_url), ", and ", played, " is played. "),
                 *(which, " would be"),
@@ -95,12 +85,12 @@ class Log(Report):
             shown = ", ".join(f"{point} ({times}x)" for point, times in points.most_common(20))
             lines.append(self._safe.line("Invisible characters: {}", shown))
         if lines:
-            self._out.group(self._safe.line("Not in the prompt: readers of the event's page do not see it"), lines)
+            self.lines.group(self._safe.line("Not in the prompt: readers of the event's page do not see it"), lines)
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Write what happened; of a run of several its turning points, and everything else into its group."""
         if name is None:
-            self._step.on(update)
+            self.lines.on(update)
             return
         log, kept = self._runs[name]
         log.settle(update)
@@ -111,27 +101,27 @@ class Log(Report):
                 return  # another run has said that all of them wait
             self._wait_ends = self._elapsed() + update.seconds
         if isinstance(update, TurningPoint) and kept.first_of_update:
-            self._out.say(name, " ", kept.first_of_update)
+            self.lines.say(name, " ", kept.first_of_update)
 
     def heartbeat(self, counts: SafeText) -> None:
         """Count the runs."""
-        self._out.say(counts, " (after ", duration(self._elapsed()), ")")
+        self.lines.say(counts, " (after ", duration(self._elapsed()), ")")
 
     def end_run(self, run: RunFacts) -> None:
         """Write how a run ended; and its log, if it is one of several."""
         if run.name is None:
-            self._step.end(run.facts)
+            self.lines.end(run.facts)
             return
         log, kept = self._runs.pop(run.name)
         facts = run.facts
         log.end(facts)
         took = text.behind(" after ", duration(facts.duration) if facts.run_id else None)
         link = text.behind(": ", facts.link(facts.pull_request_url))
-        self._out.say(run.name, " ", facts.mark, " ", facts.headline, *took, *link)
+        self.lines.say(run.name, " ", facts.mark, " ", facts.headline, *took, *link)
         if facts.exit_code != 0 and facts.annotation:
-            self._out.annotate(Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.annotation))
+            self.lines.annotate(Level.ERROR, "Mogplex", self._safe.sentence(run.name, " ", facts.annotation))
         if lines := kept.all():
-            self._out.fold(self._safe.sentence(run.name, " The run's log"), lines)
+            self.lines.fold(self._safe.sentence(run.name, " The run's log"), lines)
 
     def end(self, step: StepFacts) -> None:
         """Write how a step with several runs ended; of one run all is said."""
@@ -141,13 +131,13 @@ class Log(Report):
         columns = [[self._safe.line(name), *cells] for name, cells in step.table(self._safe).items()]
         padded = [[cell.padded(max(map(len, column))) for cell in column] for column in columns]
         for row in zip(*padded, strict=True):
-            self._out.line(self._safe.sentence(*text.join_present("  ", *row)))
-        self._out.say(
+            self.lines.line(self._safe.sentence(*text.join_present("  ", *row)))
+        self.lines.say(
             *(facts.mark, " ", step.headline(self._safe)),
             *(" after ", duration(facts.duration), ", ", count(facts.requests, "request")),
         )
         if step.why:
-            self._out.annotate(Level.ERROR, "Mogplex", step.why)
+            self.lines.annotate(Level.ERROR, "Mogplex", step.why)
 
 
 class _Kept(Platform):

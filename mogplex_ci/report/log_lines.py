@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, LiteralString
 
 from mogplex_ci.models import FileLocation
@@ -18,8 +18,8 @@ ANNOTATIONS_LIMIT: Final = 10
 """Annotations of one level; GitHub drops what comes after."""
 LOCATIONS_LIMIT: Final = 5
 """Annotations from which on the agent's findings in files get none: the others say how the step went."""
-_WANTED: Final = {"errors": frozenset({Level.ERROR}), "none": frozenset[Level]()}
-"""The levels that a value of the input ``annotations`` lets through, where these are not all."""
+_LEVELS: Final[dict[str, Collection[Level]]] = {"all": tuple(Level), "errors": (Level.ERROR,), "none": ()}
+"""By value of the input ``annotations``: what it lets through."""
 
 
 class LogLines:
@@ -31,20 +31,15 @@ class LogLines:
         self.safe = sanitizer
         self.agent_speaks = False
         """Whether the last line is the agent's."""
-        self._levels = frozenset(Level)
-        """Annotations that are wanted; the others are lines."""
+        self.wanted = "all"
+        """The input ``annotations``: those that are not wanted are lines."""
         self._annotated: Counter[Level] = Counter()
         self._room = room
         self._says_full = False
 
-    def annotate_only(self, wanted: str) -> None:
-        """Annotate what the input ``annotations`` asks for."""
-        self._levels = _WANTED.get(wanted, frozenset(Level))
-
     def say(self, *parts: Part) -> None:
         """Write one line."""
-        self.agent_speaks = False
-        self.platform.line(self.safe.sentence(*parts))
+        self.line(self.safe.sentence(*parts))
 
     def warn(self, title: LiteralString, message: SafeText) -> None:
         """Annotate with a warning."""
@@ -53,7 +48,7 @@ class LogLines:
     def annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
         """Annotate the step; what is not wanted, or too much, is a line of the log."""
         self.agent_speaks = False
-        if level in self._levels and self._annotated[level] < ANNOTATIONS_LIMIT:
+        if level in _LEVELS[self.wanted] and self._annotated[level] < ANNOTATIONS_LIMIT:
             self._annotated[level] += 1
             self.platform.annotate(level, self.safe.line(title), message)
         else:
@@ -63,7 +58,7 @@ class LogLines:
         """Annotate a line of a file of this repository with what the agent says about it."""
         path = self.safe.path(location.path)
         level = Level.WARNING if location.is_problem else Level.NOTICE
-        is_room = level in self._levels and self._annotated[level] < LOCATIONS_LIMIT
+        is_room = level in _LEVELS[self.wanted] and self._annotated[level] < LOCATIONS_LIMIT
         if is_room and path is not None and ".." not in path.split("/"):
             self._annotated[level] += 1
             self.platform.annotate(level, self.safe.line("Agent"), message, Place(path, location.line))

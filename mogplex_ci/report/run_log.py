@@ -9,7 +9,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import FEED_LIMIT, Event
-from mogplex_ci.platforms.base import Level
+from mogplex_ci.platforms.base import Level, Platform
 from mogplex_ci.report import text
 from mogplex_ci.report.facts import (
     ARTIFACT_LIMIT,
@@ -22,30 +22,30 @@ from mogplex_ci.report.facts import (
     faults_line,
     gate_facts,
 )
-from mogplex_ci.report.log_lines import LogLines
+from mogplex_ci.report.log_lines import DETAILS_LIMIT, LogLines
 from mogplex_ci.report.text import EntryText
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall, ToolUse
 from mogplex_ci.run.updates import Update
-from mogplex_ci.sanitize import SafeText, clock, count, duration
+from mogplex_ci.sanitize import SafeText, Sanitizer, clock, count, duration
 from mogplex_ci.untrusted import Untrusted
 
 
-class RunLog:
-    """Writes about one run.
+class RunLog(LogLines):
+    """The log of one run.
 
     Times in brackets count from the run's first event and never go backwards: a tool call gets its line when it ends,
     or when nothing else comes for a while. Calls of one tool about which there is nothing to say share a line when
     something else comes. Times in sentences count from the start of the step.
     """
 
-    def __init__(self, out: LogLines) -> None:
-        self._out = out
-        self._safe = out.safe
-        self._say, self._warn, self._group = out.say, out.warn, out.group
+    def __init__(self, platform: Platform, sanitizer: Sanitizer, room: int = DETAILS_LIMIT) -> None:
+        super().__init__(platform, sanitizer, room)
         self._inputs: ActionInputs | None = None
+        self._server: str | None = None
+        """The address of the service; None in a dry run, whose run no service knows."""
         self._is_own_repository = False
         """Whether the run works on this job's repository, so that its files can be annotated."""
         self._held: list[ToolCall] = []
@@ -61,12 +61,11 @@ class RunLog:
         """Ended calls of one tool, one after another, that have no line yet: their lines would be all alike."""
         self._batch_began = 0.0
         """When the first of them was added, in seconds since the step began."""
-        self._rejected: list[SafeText] = []
-        """What gates found that did not pass, until it is known whether another round repairs it."""
 
     def start(self, inputs: ActionInputs) -> None:
         """Use ``inputs`` from here on."""
-        self._inputs = inputs
+        self._inputs, self._server = inputs, None if inputs.dry_run else inputs.base_url
+        self.wanted = inputs.annotations
 
     def settle(self, update: Update) -> None:
         """Write the lines that have waited, if they must stand before those about ``update``."""
@@ -80,7 +79,7 @@ class RunLog:
         self.settle(update)
         match update:
             case Waiting(error, seconds):
-                self._say("Trying again in ", duration(seconds), ": ", self._reason(error))
+                self.say("Trying again in ", duration(seconds), ": ", self._reason(error))
             case u.Starting():
                 self._starting(update)
             case u.NextKey():
@@ -94,10 +93,10 @@ class RunLog:
                     self._paused(asks)
                 self._pause = (self._pause or update) if run.is_paused else None
             case u.UnknownStatus(run):
-                message = self._safe.line("This version does not know the status {} and follows the run on", run.status)
-                self._warn("Unknown status", message)
+                message = self.safe.line("This version does not know the status {} and follows the run on", run.status)
+                self.warn("Unknown status", message)
             case u.Polling(why):
-                self._say("Reading events by polling: ", Untrusted(why))
+                self.say("Reading events by polling: ", Untrusted(why))
             case u.EventsArrived():
                 if not self._batch or update.elapsed - self._batch_began >= u.HEARTBEAT_SECONDS:
                     self._write_batch()
@@ -110,21 +109,21 @@ class RunLog:
             case u.EventsMissing():
                 self._events_missing(update)
             case u.Trouble(error):
-                self._say("Trouble reaching the API: ", self._reason(error))
+                self.say("Trouble reaching the API: ", self._reason(error))
             case u.Recovered(after):
-                self._say("The API answers again after ", duration(after))
+                self.say("The API answers again after ", duration(after))
             case u.Heartbeat():
                 self._heartbeat(update)
             case u.ChecksAwaited(commit, complete, total, names):
-                done = self._safe.line("Checks of {}: {} of {} complete", commit[:7], complete, total)
+                done = self.safe.line("Checks of {}: {} of {} complete", commit[:7], complete, total)
                 waits_for = text.join_present(", ", *names[:ITEMS_IN_LINE])
-                self._say(done, ", waiting for " if waits_for else None, *waits_for)
+                self.say(done, ", waiting for " if waits_for else None, *waits_for)
             case u.GateJudged(gate):
-                self._gate(gate_facts(gate, self._safe))
+                self._gate(gate_facts(gate, self.safe))
             case u.Cancelling(run):
-                self._say("Cancelling the run" if run else "Asking for the run's id to cancel it")
+                self.say("Cancelling the run" if run else "Asking for the run's id to cancel it")
             case u.CancelAnswered(status, already_terminal):
-                self._say("The run had already ended: " if already_terminal else "Cancellation: ", Untrusted(status))
+                self.say("The run had already ended: " if already_terminal else "Cancellation: ", Untrusted(status))
             case u.CancelFailed():
                 self._cancel_failed(update)
             case u.Ended():
@@ -137,48 +136,50 @@ class RunLog:
         """Write how the step ended, annotate a failure once or each wrong input, and say what to do next."""
         self._show_open_calls(ended=True)
         self._write_batch()
-        for rejected in self._rejected:
-            self._out.annotate(Level.ERROR, "Mogplex", rejected)
+        for gate in facts.gates:
+            if not gate.passed:
+                fault = self.safe.sentence(gate.name, ": ", gate.with_items(self.safe), ". Expected: ", gate.expected)
+                self.annotate(Level.ERROR, "Mogplex", self.safe.sentence(fault, ". ", gate.remedy))
         if facts.rounds and facts.rounds[-1].ended:
-            self._say("No further round: ", facts.rounds[-1].ended)
+            self.say("No further round: ", facts.rounds[-1].ended)
         figures = [count(facts.events, "event"), count(facts.requests, "request")] if facts.run_id else []
-        took = self._safe.sentence(facts.mark, " ", facts.headline, " after ", duration(facts.duration))
-        self._say(*text.join_present(", ", took, *figures))
+        took = self.safe.sentence(facts.mark, " ", facts.headline, " after ", duration(facts.duration))
+        self.say(*text.join_present(", ", took, *figures))
         self._delivery(facts)
         for problem in facts.problems:
-            self._out.annotate(Level.ERROR, "Mogplex", problem)
+            self.annotate(Level.ERROR, "Mogplex", problem)
         is_rejected = facts.result is Result.REJECTED  # each gate that failed has told what and why
         if facts.annotation and not facts.problems and not is_rejected:
-            self._out.annotate(Level.ERROR, "Mogplex", facts.annotation)
-        if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self._safe.block)):
-            self._group(self._safe.line("The full message"), lines)
+            self.annotate(Level.ERROR, "Mogplex", facts.annotation)
+        if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self.safe.block)):
+            self.group(self.safe.line("The full message"), lines)
         if facts.preview_url and not (self._pause and self._pause.asks):  # else it was shown with the question
-            self._say("Preview: ", facts.preview_url)
+            self.say("Preview: ", facts.preview_url)
         if facts.remedy and facts.result is Result.SKIPPED:
-            self._out.annotate(Level.NOTICE, "Skipped", facts.remedy)
+            self.annotate(Level.NOTICE, "Skipped", facts.remedy)
         if len(facts.artifact or "") > ARTIFACT_LIMIT:
             words = "The artifact is longer than {} characters: the output is empty, and only output-dir gets it"
-            self._warn("Artifact", self._safe.line(words, ARTIFACT_LIMIT))
+            self.warn("Artifact", self.safe.line(words, ARTIFACT_LIMIT))
         for step in facts.next_steps:
-            self._say("To ", step.purpose, ": ", step.command)
+            self.say("To ", step.purpose, ": ", step.command)
 
     def _starting(self, starting: u.Starting) -> None:
         repo = starting.repo.full_name if starting.repo else Untrusted(starting.repo_id)
-        own = self._out.platform.repository()
+        own = self.platform.repository()
         self._is_own_repository = own is not None and repo.one_of(own) is not None
         if self._inputs and (title := text.first_line(self._inputs.prompt)):
-            self._say("Task: ", Untrusted(title))
-        self._say("Starting a run on ", repo, ", idempotency key ", Untrusted(starting.key))
+            self.say("Task: ", Untrusted(title))
+        self.say("Starting a run on ", repo, ", idempotency key ", Untrusted(starting.key))
 
     def _next_key(self, update: u.NextKey) -> None:
-        run, line = update.run, self._safe.line
+        run, line = update.run, self.safe.line
         if run is None:
             found = line("The key belongs to an earlier, different request")
         elif update.never_queued:
             found = line("Run {} was never queued", run.id)
         else:
             found = line("Run {} of an earlier attempt has ended ({})", run.id, run.status)
-        self._say(found, "; next idempotency key: ", Untrusted(update.key))
+        self.say(found, "; next idempotency key: ", Untrusted(update.key))
 
     def _started(self, started: u.Started) -> None:
         run, is_joined = started.run, (started.unexpected or started.joined) and not started.followed
@@ -190,57 +191,51 @@ class RunLog:
             words += "on each"
         elif started.joined:
             words = "Joined run {} ({}), which an earlier attempt of this step started"
-        message = self._safe.line(words, run.id, run.status)
-        self._warn("Joined run", message) if is_joined else self._out.line(message)
+        message = self.safe.line(words, run.id, run.status)
+        self.warn("Joined run", message) if is_joined else self.line(message)
         if started.agent_ignored:
-            self._warn("Agent", self._safe.line("This service does not know agents: the agent input was not used"))
-        self._say("Branch: ", *text.branch_words(run), *text.behind(", harness: ", run.harness))
-        if self._inputs and (command := command_line(FOLLOW, run.id, self._inputs, self._safe)):
-            self._say("To follow the run elsewhere: ", command)
-            url = self._safe.url(f"{self._inputs.base_url.rstrip('/')}/api/v1/mogplex/runs/{run.id}")
+            self.warn("Agent", self.safe.line("This service does not know agents: the agent input was not used"))
+        self.say("Branch: ", *text.branch_words(run), *text.behind(", harness: ", run.harness))
+        if self._server:
+            self.say("To follow the run elsewhere: ", command_line(FOLLOW, run.id, self._server, self.safe))
+            url = self.safe.url(f"{self._server.rstrip('/')}/api/v1/mogplex/runs/{run.id}")
             if url is not None:
-                self._out.platform.link(self._safe.line("Mogplex run {}", run.id), url)
+                self.platform.link(self.safe.line("Mogplex run {}", run.id), url)
 
     def _another_run(self, update: u.Retrying | u.NextRound) -> None:
         """Say why another run follows; its times count anew."""
         if isinstance(update, u.NextRound):
-            self._rejected.clear()
-            self._say("Round ", update.number, " of ", update.most, ": ", faults_line(update.faults, self._safe))
+            self.say("Round ", update.number, " of ", update.most, ": ", faults_line(update.faults, self.safe))
         else:
             result, left = update.result, update.retries_left
-            self._say("Run ", Untrusted(update.run.id), ": ", text.reason(self._safe, result.cause, result.detail))
+            self.say("Run ", Untrusted(update.run.id), ": ", text.reason(self.safe, result.cause, result.detail))
             words: LiteralString = " retries left)" if left > 1 else " retry left)"
-            self._say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, words)
+            self.say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, words)
         self._held.clear()
         self._finishes.clear()
         self._at, self._pause, self._activity = 0.0, None, text.Activity()
 
     def _gate(self, gate: GateFacts) -> None:
-        """Say whether the run passed a gate; what it did not pass is annotated unless a later round repairs it."""
-        if gate.passed:
-            self._say("✔ ", gate.name, ": ", gate.found)
-            return
-        lines = [line for item in gate.items for line in self._safe.block(Untrusted(item))]
-        self._group(self._safe.sentence("✘ ", gate.name, ": ", gate.found), lines)
-        found = gate.with_items(self._safe)
-        words = self._safe.sentence(gate.name, ": ", found, ". Expected: ", gate.expected, ". ", gate.remedy)
-        self._rejected.append(words)
+        """Say whether the run passed a gate. ``end`` annotates those of the last round that it did not pass."""
+        lines = [line for item in gate.items for line in self.safe.block(Untrusted(item))]
+        title = self.safe.sentence("✔ " if gate.passed else "✘ ", gate.name, ": ", gate.found)
+        self.group(title, [] if gate.passed else lines)
 
     def _paused(self, asks: Checkpoint | None) -> None:
         """Say that the run has paused, what it asks, and whether it waits for an answer."""
         is_cancelled = self._inputs is not None and self._inputs.on_pause == "cancel"
         what = "on-pause cancels it" if is_cancelled else "it waits for a person's answer in Mogplex"
-        self._say("The run is paused: ", what)
+        self.say("The run is paused: ", what)
         if asks and asks.summary:
-            self._say("It asks: ", asks.summary)
-        if asks and (url := self._safe.url(asks.preview_url)):
-            self._say("Preview: ", url)
+            self.say("It asks: ", asks.summary)
+        if asks and (url := self.safe.url(asks.preview_url)):
+            self.say("Preview: ", url)
 
     def _heartbeat(self, beat: u.Heartbeat) -> None:
         call = self._activity.call
-        still = self._safe.sentence("Still ", self._activity.state(beat.run), " after ", duration(beat.elapsed))
-        silent = self._safe.sentence(still, ", ", duration(beat.silence), " since the last event")
-        self._say(silent, *([" (", *call, ")"] if call else []))
+        still = self.safe.sentence("Still ", self._activity.state(beat.run), " after ", duration(beat.elapsed))
+        silent = self.safe.sentence(still, ", ", duration(beat.silence), " since the last event")
+        self.say(silent, *([" (", *call, ")"] if call else []))
 
     def _events_missing(self, update: u.EventsMissing) -> None:
         followed: LiteralString = ". The run is followed to its end by its status"
@@ -249,32 +244,32 @@ class RunLog:
             words = "The timeout left no time to show the last events"
         elif update.later_ones:
             words = "The service lists the first {} events only: later ones are missing here" + followed
-        self._warn("Events missing", self._safe.line(words, FEED_LIMIT))
+        self.warn("Events missing", self.safe.line(words, FEED_LIMIT))
 
     def _cancel_failed(self, failed: u.CancelFailed) -> None:
-        command = command_line(CANCEL, failed.run.id, self._inputs, self._safe) if failed.run else None
+        command = command_line(CANCEL, failed.run.id, self._server, self.safe) if failed.run and self._server else None
         by_hand = text.behind(". To cancel it by hand: ", command)
-        message = self._safe.sentence("The run may go on. ", self._reason(failed.error), *by_hand)
-        self._warn("Run not cancelled", message)
+        message = self.safe.sentence("The run may go on. ", self._reason(failed.error), *by_hand)
+        self.warn("Run not cancelled", message)
 
     def _reason(self, error: MogplexError) -> SafeText:
-        return text.reason(self._safe, error.cause, error.detail)
+        return text.reason(self.safe, error.cause, error.detail)
 
     def _delivery(self, facts: Facts) -> None:
         """Say what the run delivered, or that this is unknown."""
         is_unknown = facts.changed is None and facts.pull_request_url is None
         if pull_request := facts.link(facts.pull_request_url):
-            self._out.annotate(Level.NOTICE, "Pull request", pull_request)
-            self._out.platform.link(self._safe.line("Pull request"), pull_request)
+            self.annotate(Level.NOTICE, "Pull request", pull_request)
+            self.platform.link(self.safe.line("Pull request"), pull_request)
         elif facts.changed is False:
-            self._warn("No change", self._safe.line("The run changed nothing in the repository"))
+            self.warn("No change", self.safe.line("The run changed nothing in the repository"))
         elif is_unknown and facts.events_missing:
-            self._say("Pull request and change: unknown (events are missing)")
+            self.say("Pull request and change: unknown (events are missing)")
         elif is_unknown and facts.has_work:
-            self._say("Pull request and change: unknown (no event reports them)")
+            self.say("Pull request and change: unknown (no event reports them)")
         compare = facts.link(facts.compare_url)
         if compare and not facts.pull_request_url and (facts.has_work or facts.events_missing):
-            self._say("Compare: ", compare)
+            self.say("Compare: ", compare)
 
     def _add(self, additions: Iterable[Addition]) -> None:
         """Write what was added to the timeline. What cannot be shown must not hide what comes after it."""
@@ -282,7 +277,7 @@ class RunLog:
             try:
                 self._write(addition)
             except Exception:
-                self._say("An event cannot be shown here; the events file would have it")
+                self.say("An event cannot be shown here; the events file would have it")
 
     def _write(self, addition: Addition) -> None:
         if not isinstance(addition, ToolCall):
@@ -300,17 +295,17 @@ class RunLog:
     def _phase(self, entry: PhaseStarted | PhaseEnded) -> None:
         if isinstance(entry, PhaseEnded):
             self._show_open_calls(ended=True)
-        words = text.entry_text(entry, self._safe, links=not (self._inputs and self._inputs.dry_run))
-        self._out.line(self._timed(entry.at, words, mark="●"))
-        if lines := self._out.below(words):
-            self._group(self._safe.sentence("Details of ", entry.phase.value), lines)
+        words = text.entry_text(entry, self.safe, links=self._server is not None)
+        self.line(self._timed(entry.at, words, mark="●"))
+        if lines := self.below(words):
+            self.group(self.safe.sentence("Details of ", entry.phase.value), lines)
 
     def _note(self, entry: Note) -> None:
         event = entry.event
         if self._is_own_repository and event.location and event.message:
-            self._out.annotate_location(event.location, self._safe.sentence("Agent: ", event.message))
-        words = text.entry_text(entry, self._safe)
-        self._group(self._timed(entry.at, words), self._out.below(words))
+            self.annotate_location(event.location, self.safe.sentence("Agent: ", event.message))
+        words = text.entry_text(entry, self.safe)
+        self.group(self._timed(entry.at, words), self.below(words))
 
     def _tool_call(self, call: ToolCall) -> None:
         """Hold the start of a call back, and write its end; with its start if that is not in the log."""
@@ -328,17 +323,17 @@ class RunLog:
         held, self._held = self._held, []
         for call in held:
             words = text.tool_call(call, call.start, None, unfinished=ended)
-            lines = self._out.below(words)
+            lines = self.below(words)
             if ended or words.words or lines:
                 self._write_batch()
-                self._group(self._timed(call.at, words), lines)
+                self.group(self._timed(call.at, words), lines)
             else:
                 self._held.append(call)
 
     def _call_ended(self, call: ToolCall, start: Event | None, finish: Event) -> None:
         """Write a line for the call, or add it to those that share one; one that failed alone gets its own at once."""
         words = text.tool_call(call, start, finish)
-        lines = self._out.below(words)
+        lines = self.below(words)
         if call in self._batch:
             self._batch.remove(call)
         is_alike = not words.words and not lines and start is call.start
@@ -347,30 +342,30 @@ class RunLog:
         if is_alike:
             self._batch.append(call)
         if call.failed or not is_alike:
-            self._group(self._timed(call.at if call.ended is None else call.ended, words), lines)
+            self.group(self._timed(call.at if call.ended is None else call.ended, words), lines)
 
     def _write_batch(self) -> None:
         batch, self._batch = self._batch, []
         if not all(call.failed for call in batch):  # each that failed has a line already
             words = text.tool_calls(ToolUse(batch[0].name, batch))
-            self._out.line(self._timed(max(call.ended or call.at for call in batch), words))
+            self.line(self._timed(max(call.ended or call.at for call in batch), words))
 
     def _agent_text(self, piece: TextPiece) -> None:
         """Write what the agent says: short text behind its time, longer text, and what follows directly, below it."""
         said = Untrusted(piece.text.text.lstrip("\n").rstrip())
-        lines = self._out.block(said)
+        lines = self.block(said)
         is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
-        if not self._out.has_room_for(lines) or (is_short and not self._out.agent_speaks):
+        if not self.has_room_for(lines) or (is_short and not self.agent_speaks):
             lines = [self._timed(piece.at, text.EntryText("agent", [said]))]
-        elif not self._out.agent_speaks:
+        elif not self.agent_speaks:
             lines = [self._timed(piece.at, text.EntryText("agent:", [])), *lines]
         elif not piece.continues:
-            lines = [*self._safe.block(""), *lines]
+            lines = [*self.safe.block(""), *lines]
         for line in lines:
-            self._out.line(line)
-        self._out.agent_speaks = True
+            self.line(line)
+        self.agent_speaks = True
 
     def _timed(self, at: float, words: EntryText, *, mark: LiteralString = " ") -> SafeText:
         """Return the line for an entry of the timeline."""
         self._at = max(self._at, at)
-        return self._safe.sentence("[", clock(self._at), "] ", "✘" if words.is_bad else mark, " ", *words.parts())
+        return self.safe.sentence("[", clock(self._at), "] ", "✘" if words.is_bad else mark, " ", *words.parts())

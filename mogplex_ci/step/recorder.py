@@ -12,7 +12,7 @@ from mogplex_ci.errors import InternalError, Problem, UsageError
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.outputs import ARTIFACT_FILE, DIAGNOSTICS_FILE, EVENTS_FILE, JUNIT_FILE, PAGE_FILE, RESULT_FILE
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.report import Report
+from mogplex_ci.report import Report, text
 from mogplex_ci.report.comment import Comment, CommentReport, job_link
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
@@ -81,7 +81,7 @@ class Recorder:
             self._reports.append(self.diagnostics)
         self._each_report(lambda report: report.begin())
         for problem in warnings:
-            self.log.problem(problem)
+            self.log.lines.warn("Inputs", text.problem(self.safe, problem))
 
     def begin_runs(self, items: Sequence[Item], counts: Callable[[], SafeText]) -> None:
         """Record the runs ``items``, which ``counts`` counts, from now on."""
@@ -103,12 +103,12 @@ class Recorder:
                 "Comment", "comment-on is not used: this CI system does not say which repository the job belongs to"
             )
             return
-        link, warn = job_link(self.safe, self._platform.job_url), partial(self.log.warn, "Comment")
+        link, warn = job_link(self.safe, self._platform.job_url), partial(self.log.lines.warn, "Comment")
         self._reports.append(CommentReport(comment, self.safe, key.base, link, stop, warn))
 
     def warn(self, title: LiteralString, template: LiteralString, *values: Value) -> None:
         """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""
-        self.log.warn(title, self.safe.line(template, *values))
+        self.log.lines.warn(title, self.safe.line(template, *values))
 
     def follow(self, work: Generator[Update, None, T]) -> T:
         """Record the updates of ``work``, which are about no run of several, until it is done; return its result."""

@@ -52,7 +52,7 @@ def test_the_page_of_several_runs_tells_what_each_had_to_deliver() -> None:
     assert "<b>✘ change</b> It changed nothing. Expected: A change. Read its words." in text
     assert "&lt;x&gt;</pre>" in text
     assert text.count('class="bar bad"') == 1
-    assert f'<li>To read the run&#39;s events again<pre tabindex="0">docker run ' in text
+    assert '<li>To read the run&#39;s events again<pre tabindex="0">docker run ' in text
 
 
 def attributes(text: str) -> set[str]:
