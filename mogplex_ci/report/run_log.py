@@ -54,8 +54,8 @@ class RunLog(LogLines):
         """The end of each call as it is in the log; None before it. The service may correct it later."""
         self._at = 0.0
         """Time of the last line, in seconds since the run's first event."""
-        self._pause: u.StatusChanged | None = None
-        """The pause that the run is in."""
+        self._asks: Checkpoint | None = None
+        """The question of the pause that the run is in, once it is in the log."""
         self._activity = text.Activity()
         self._batch: list[ToolCall] = []
         """Ended calls of one tool, one after another, that have no line yet: their lines would be all alike."""
@@ -89,9 +89,9 @@ class RunLog(LogLines):
             case u.Retrying() | u.NextRound():
                 self._another_run(update)
             case u.StatusChanged(run, _, asks):
-                if run.is_paused and not self._pause:
+                self._asks = asks if run.is_paused else None
+                if run.is_paused:
                     self._paused(asks)
-                self._pause = (self._pause or update) if run.is_paused else None
             case u.UnknownStatus(run):
                 message = self.safe.line("This version does not know the status {} and follows the run on", run.status)
                 self.warn("Unknown status", message)
@@ -153,7 +153,7 @@ class RunLog(LogLines):
             self.annotate(Level.ERROR, "Mogplex", facts.annotation)
         if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self.safe.block)):
             self.group(self.safe.line("The full message"), lines)
-        if facts.preview_url and not (self._pause and self._pause.asks):  # else it was shown with the question
+        if facts.preview_url and not self._asks:  # else it was shown with the question
             self.say("Preview: ", facts.preview_url)
         if facts.remedy and facts.result is Result.SKIPPED:
             self.annotate(Level.NOTICE, "Skipped", facts.remedy)
@@ -213,7 +213,7 @@ class RunLog(LogLines):
             self.say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, words)
         self._held.clear()
         self._finishes.clear()
-        self._at, self._pause, self._activity = 0.0, None, text.Activity()
+        self._at, self._asks, self._activity = 0.0, None, text.Activity()
 
     def _gate(self, gate: GateFacts) -> None:
         """Say whether the run passed a gate. ``end`` annotates those of the last round that it did not pass."""

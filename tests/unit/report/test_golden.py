@@ -131,11 +131,9 @@ CASES = {
         started={"joined": True, "followed": True},
         later=(
             *(
-                u.StatusChanged(
-                    run("awaiting_input"), 3, Checkpoint(Untrusted("Fine?"), Untrusted("https://p.example"))
-                ),
-            )
-            * 2,
+                u.StatusChanged(run("awaiting_input"), 3, Checkpoint(Untrusted(asks), Untrusted("https://p.example")))
+                for asks in ("Red or blue?", "Fine?")  # it was answered, and asked again, between two status checks
+            ),
         ),
     ),
     "repaired": Case(
