@@ -227,14 +227,8 @@ class UnavailableError(ServerError):
 class NotCancelledError(ServerError):
     """The API answered a cancel request, and the run works on."""
 
+    code = "CONFLICT"
     remedy = "Cancel it in Mogplex if it should not go on."
-
-    def __init__(self, status: str, refusal: ConflictError | None) -> None:
-        if refusal is None:
-            super().__init__(f"the API answered the cancel request, but the run is still {status}", code="CONFLICT")
-        else:
-            cause = "the run's state changed while it was cancelled"
-            super().__init__(cause, code=refusal.code, detail=refusal.detail)
 
 
 class UnknownRepoError(ServerError):

@@ -79,11 +79,11 @@ class Check(NamedTuple):
     is_complete: bool
     conclusion: str
     """GitHub's word, such as ``success`` or ``action_required``; empty as long as there is none."""
-    app: str = ""
+    app: str
     """Slug of the app that made it, such as ``github-actions``; empty for a status."""
-    suite: int = 0
-    """Id of the suite that it is, or is part of."""
-    runs: int = 0
+    suite: int
+    """Id of the suite that it is, or is part of; 0 for a status."""
+    runs: int
     """Check runs of a suite."""
 
 
@@ -177,12 +177,12 @@ class GitHubApi:
         """Return suites, newest runs and newest statuses of a commit, and whether they are as many as GitHub counts."""
         found: list[Check] = []
         are_all_listed = True
-        for path, name, needs, read in _CHECK_LISTS:
+        for path, name, needs, kind, path_of_suite in _CHECK_LISTS:
             pages = list(self._pages(f"{self._repo}/commits/{quote(sha, safe='')}/{path}", needs, name))
             # By id: a list that grows while it is read has an item on two pages.
-            items = {item.id: item for page, _ in pages for item in map(read, page)}
-            found += items.values()
-            are_all_listed &= all(isinstance(total, int) and len(items) >= total for _, total in pages)
+            checks = {check.id: check for page, _ in pages for check in (_check(kind, i, path_of_suite) for i in page)}
+            found += checks.values()
+            are_all_listed &= all(isinstance(total, int) and len(checks) >= total for _, total in pages)
         return found, are_all_listed
 
     def annotations(self, check: Check) -> list[Untrusted]:
@@ -323,41 +323,27 @@ def _pull_request(item: object) -> PullRequest:
     return PullRequest(Untrusted(_need(item, str, "html_url")), _find(item, "state") == "open", head)
 
 
-def _suite(item: object) -> Check:
-    return _check("suite", item, _find(item, "id"))
-
-
-def _check_run(item: object) -> Check:
-    return _check("run", item, _find(item, "check_suite", "id"))
-
-
-def _check(kind: str, item: object, suite: object) -> Check:
-    runs = _find(item, "latest_check_runs_count")
+def _check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
+    suite, runs, state = _find(item, *path_of_suite), _find(item, "latest_check_runs_count"), _find(item, "state")
     return Check(
         kind,
         id=f"{kind} {_find(item, 'id')}",
-        name=Untrusted(_find(item, "name") or _find(item, "app", "name") or "checks"),
-        url=_text(_find(item, "html_url")) or _text(_find(item, "details_url")),
-        is_complete=_find(item, "status") == "completed",
-        conclusion=str(_find(item, "conclusion") or ""),
+        name=Untrusted(_find(item, "name") or _find(item, "context") or _find(item, "app", "name") or "checks"),
+        url=_text(_find(item, "html_url") or _find(item, "details_url") or _find(item, "target_url")),
+        is_complete=_find(item, "status") == "completed" or state in ("success", "failure", "error"),
+        conclusion=str(_find(item, "conclusion") or state or ""),
         app=str(_find(item, "app", "slug") or ""),
         suite=suite if isinstance(suite, int) else 0,
         runs=runs if isinstance(runs, int) else 0,
     )
 
 
-def _commit_status(item: object) -> Check:
-    name, state = Untrusted(_find(item, "context")), str(_find(item, "state"))
-    is_complete = state in ("success", "failure", "error")
-    return Check("status", f"status {_find(item, 'id')}", name, _text(_find(item, "target_url")), is_complete, state)
-
-
 _CHECK_LISTS: Final = (
-    ("check-suites", "check_suites", _CHECKS, _suite),
-    ("check-runs", "check_runs", _CHECKS, _check_run),
-    ("status", "statuses", "statuses: read", _commit_status),
+    ("check-suites", "check_suites", _CHECKS, "suite", ("id",)),
+    ("check-runs", "check_runs", _CHECKS, "run", ("check_suite", "id")),
+    ("status", "statuses", "statuses: read", "status", ()),
 )
-"""The lists of a commit's checks: path, field, permission, and what reads an item."""
+"""The lists of a commit's checks: path, field, permission, kind, and where an item has the id of its suite."""
 
 
 def _find(data: object, *path: str) -> object:

@@ -209,12 +209,9 @@ class Cancelled(NamedTuple):
 class Artifact(NamedTuple):
     """A JSON file that a run committed below ``.mogplex/artifacts`` (``GET /runs/{id}/artifact``)."""
 
-    path: Untrusted
     content: Untrusted
     """The JSON value in the file."""
     commit_sha: Annotated[Untrusted | None, "commitSha"]
-    data: Untrusted
-    """The whole object as the API sent it."""
 
 
 class Agent(NamedTuple):

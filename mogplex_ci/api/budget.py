@@ -95,10 +95,6 @@ class TokenBudget:
         self._requests: list[_Request] = []
         self._arrivals = 0
 
-    def turns_of(self, run: int, clock: Clock) -> Turn:
-        """Return ``turn`` for the requests of one run; ``clock`` as for it."""
-        return lambda use, timeout: self.turn(use, timeout, clock=clock, run=run)
-
     @contextlib.contextmanager
     def turn(self, use: Use, timeout: float, *, clock: Clock, run: int = 0) -> Iterator[float]:
         """Wait until a request for ``use`` may be sent, and count what is sent inside. Yields the seconds left.

@@ -145,9 +145,7 @@ def retrying(
                 raise
             seconds = min(seconds, max(left - _LAST_TRY_SECONDS, asked, left / 2))
             yield Waiting(error, seconds)
-        if stop:
-            stop.sleep(clock, seconds)
-        else:
+        with stop.interrupting() if stop else nullcontext():
             clock.sleep(seconds)
 
 

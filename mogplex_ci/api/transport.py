@@ -4,10 +4,10 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPResponse, parse_headers
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
@@ -123,27 +123,9 @@ class Transport:
             WrongServiceError: a redirect that would carry the token elsewhere, or no file with certificates.
             NotAuthorizedError: the service redirects to its login page.
         """
-        ends = time.monotonic() + timeout
-        url = self._base + path
-
-        def exchange(left: float) -> Answer:
-            response = self._session.request(
-                method,
-                url,
-                params=query,
-                json=json,
-                headers=headers,
-                timeout=(min(CONNECT_SECONDS, left), silence or min(CALL_SECONDS, left)),
-                allow_redirects=False,
-                stream=True,
-            )
-            if silence and response.status_code == 200 and time.monotonic() <= ends:
-                return Answer(response.status_code, response.headers, b"", response)
-            with response:
-                return Answer(response.status_code, response.headers, _read_body(response, ends))
-
+        url, ends = self._base + path, time.monotonic() + timeout
         for _ in range(_MAX_REDIRECTS + 1):
-            answer = self._exchange(method, url, exchange, ends)
+            answer = self._exchange(method, url, ends, silence, params=query, json=json, headers=headers)
             location = answer.headers.get("Location")
             if not 300 <= answer.status < 400 or location is None:
                 return answer
@@ -154,13 +136,22 @@ class Transport:
         """Give the connections back."""
         self._session.close()
 
-    def _exchange(self, method: str, url: str, exchange: Callable[[float], Answer], ends: float) -> Answer:
+    def _exchange(self, method: str, url: str, ends: float, silence: float | None, **parts: Any) -> Answer:
         began = time.monotonic()
         left = max(ends - began, 0.05)
+
+        def exchange() -> Answer:
+            timeout = min(CONNECT_SECONDS, left), silence or left
+            response = self._session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **parts)
+            if silence and response.status_code == 200 and time.monotonic() <= ends:
+                return Answer(response.status_code, response.headers, b"", response)
+            with response:
+                return Answer(response.status_code, response.headers, _read_body(response, ends))
+
         self.requests_sent += 1
         status: int | None = None
         try:
-            answer = bounded(lambda: exchange(left), left)
+            answer = bounded(exchange, left)
             status = answer.status
             return answer
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

@@ -291,7 +291,9 @@ def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
         refusal = error
     run = client.run(run_id, timeout=timeout / 2, use=Use.CANCEL)
     if not run.is_terminal:
-        raise errors.NotCancelledError(run.status, refusal)
+        if refusal is not None:
+            raise errors.NotCancelledError("the run's state changed while it was cancelled", detail=refusal.detail)
+        raise errors.NotCancelledError(f"the API answered the cancel request, but the run is still {run.status}")
     was_cancelled = answer is not None and not answer.already_terminal and run.status == "cancelled"
     return Cancelled(run, run.status, already_terminal=not was_cancelled, data=run.data)
 

@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Final
 
 from mogplex_ci.api.budget import STARTS, TokenBudget
@@ -53,7 +54,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
     with service_of(step, tasks) as (url, token):
 
         def connect(number: int) -> Client:
-            turn = budget.turns_of(number, clock)
+            turn = partial(budget.turn, clock=clock, run=number)
             return Client(url, token, diagnostics=recorder.diagnostics, turn=turn, contact=contact)
 
         def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:

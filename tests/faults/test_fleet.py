@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -110,7 +111,7 @@ class Played:
         def work() -> Generator[Update, None, RunResult]:
             emulator = self.world.emulator
             number = self.items.index(item)
-            turns = self.budget.turns_of(number, clock)
+            turns = partial(self.budget.turn, clock=clock, run=number)
             client = time.connect(Client(emulator.url, emulator.token, turn=turns))
             try:
                 execution = Execution(client, item.plan(), clock=clock, stop=halt, began=self._began)

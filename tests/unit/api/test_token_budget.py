@@ -203,9 +203,3 @@ def test_a_request_under_way_counts_as_sent_now() -> None:
         clock.sleep(25)
         assert budget.seconds_to_start(25.0) == pytest.approx(10.05)
     assert budget.seconds_to_start(30.0) == pytest.approx(5.05)
-
-
-@pytest.mark.parametrize(("timeout", "left"), [(30.0, 30.0), (0.3, 0.3), (0.1, 0.3), (0.0, 0.3)])
-def test_a_run_has_turns_of_its_own(timeout: float, left: float) -> None:
-    with TokenBudget().turns_of(1, VirtualTime().clock())(Use.READ, timeout) as given_time:
-        assert given_time == left
