@@ -14,7 +14,7 @@ if __name__ == "__main__":
     first = sys.argv[1] if len(sys.argv) > 1 else "-"
     if not first.startswith("-") and first not in {*COMMANDS, "help"}:
         # At once, before anything else is loaded: Jenkins looks right after the start whether its `cat` is what runs.
-        with contextlib.suppress(OSError):  # no such program: what follows says so
+        with contextlib.suppress(OSError, ValueError):  # no such program, or no name: what follows says so
             os.execvp(first, sys.argv[1:])  # noqa: S606 - to become that program is the purpose
     from mogplex_ci.cli import main
 

@@ -27,7 +27,7 @@ A prompt that contains "scenario: NAME" picks another one for its run."""
 def main(_: Session, argv: Sequence[str]) -> int:
     """Serve until SIGINT or SIGTERM, then return 0; return 2 when an option, scenario or world is wrong."""
     options = parser().read(argv)
-    first, *others = options.scenario or ["success"]
+    first, *others = [name for name in options.scenario if name] or ["success"]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -73,7 +73,7 @@ def parser() -> Parser:
     parser.take("--port", "port; 0 picks a free one (default 8787)", type=port, default=8787, metavar="N")
     parser.take("--host", "address to bind (default 127.0.0.1)", default="127.0.0.1", metavar="H")
     more = "what runs play (default success); given again, prompts can pick the others"
-    parser.take("--scenario", more, action="append", default=None, metavar="NAME|FILE")
+    parser.take("--scenario", more, action="append", default=[], metavar="NAME|FILE")
     generation = "generation of the service: 2026-11, with a stream of events (default), or 2026-08, which is polled"
     parser.take("--api", generation, _GENERATION)
     parser.take("--world", "YAML file with users, tokens and repositories", metavar="FILE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -43,15 +43,23 @@ class Parser(argparse.ArgumentParser):
         self.command = command
 
     def take(self, name: str, text: str, kind: Kind | None = None, *, metavar: str = "", **more: Any) -> None:
-        """Add a flag, or an argument, with a value that ``kind`` checks and reads; a blank one counts as not given.
+        """Add a flag, or an argument, with a value that ``kind`` checks and reads.
 
-        ``text`` is its help, ``more`` is what argparse shall know besides.
+        A blank flag counts as not given; a blank argument is wrong. ``text`` is the help, ``more`` is what argparse
+        shall know besides.
         """
-        settings: dict[str, Any] = {"type": str.strip, "default": "", "metavar": metavar, **more}
-        if kind is not None:
-            settings["metavar"] = metavar or "|".join(kind.choices)
-            settings["type"] = _reader(kind, name if name.startswith("-") else metavar)
-        self.add_argument(name, help=text, **settings)
+        is_needed, default = not name.startswith("-") and "nargs" not in more, more.get("default") or ""
+
+        def read(given: str) -> object:
+            given = given.strip() or default
+            if kind is None or not (given or is_needed):
+                return given
+            if problem := kind.problem(metavar if is_needed else name, given):
+                raise UsageError(problem)
+            return kind.value(given)
+
+        shown = metavar or (kind and "|".join(kind.choices))
+        self.add_argument(name, help=text, metavar=shown, **{"type": read, "default": "", **more})
 
     def switch(self, flag: str, text: str) -> None:
         """Add a flag that takes no value."""
@@ -95,18 +103,6 @@ class Parser(argparse.ArgumentParser):
         if fault.startswith("ignored explicit argument"):
             raise UsageError(Problem(argument, "takes no value"))
         raise UsageError(Problem(argument, fault.replace("not allowed with argument", "does not go together with")))
-
-
-def _reader(kind: Kind, name: str) -> Callable[[str], object]:
-    """Return an argparse type that reads the argument ``name`` as ``kind``; blank text is empty text."""
-
-    def read(text: str) -> object:
-        text = text.strip()
-        if problem := kind.problem(name, text) if text else None:
-            raise UsageError(problem)
-        return kind.value(text) if text else ""
-
-    return read
 
 
 def flag_parser(

@@ -17,7 +17,8 @@ from tests.waits import LONG
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) -> None:
     log = tmp_path / "requests.ndjson"
-    arguments = ("emulator", "--port", "0", "--scenario", "success", "--log-requests", str(log))
+    blank = [word for flag in ("--scenario", "--speed", "--host", "--api", "--world") for word in (flag, "")]
+    arguments = ("emulator", "--port", "0", *blank, "--log-requests", str(log))
     with start_program(*arguments, env={}, cwd=tmp_path) as process:
         assert process.stdout is not None
         assert process.stderr is not None

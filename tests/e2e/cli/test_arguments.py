@@ -12,6 +12,7 @@ from mogplex_ci import __version__
 from mogplex_ci.commands import COMMANDS
 from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
+from tests.program import Ended, run_program
 from tests.slow import mostly_slow
 
 WRONG_WORDS = yaml.safe_load(Path(__file__).with_name("wrong_words.yaml").read_text(encoding="utf-8"))
@@ -84,7 +85,10 @@ def test_a_wrong_word_is_named_and_nothing_is_sent(terminal: Terminal, argv: str
     ("argv", "code", "told"),
     [
         (["runs", "get", "run-7"], 2, 'RUN-ID: "run-7" is not a UUID, as the ids of runs are.'),
+        *((["runs", command, " "], 2, 'RUN-ID: "" is not a UUID') for command in ("get", "events", "cancel")),
+        (["runs", "artifact", ID, ""], 2, 'NAME: "" is not the name of an artifact.'),
         (["run", "--repo", ID, "--idempotency-key", "", "Fix it"], 2, "--idempotency-key is empty"),
+        (["runs", "events", ID, "--timeout", ""], 1, "the API does not find it (NOT_FOUND)"),
         *(([program, "-c", "echo ran"], 2, f'command: "{program}" is not a command.') for program in ("sh", "ls")),
     ],
 )
@@ -93,6 +97,13 @@ def test_what_is_not_done(terminal: Terminal, argv: list[str], code: int, told: 
         ended = terminal.against(emulator).mogplex(*argv)
     assert (ended.code, ended.out) == (code, "")
     assert told in ended.err
+
+
+def test_the_entry_point_becomes_another_program_if_there_is_one(tmp_path: Path) -> None:
+    assert run_program("echo", "ran", env={"PATH": "/usr/bin:/bin"}, cwd=tmp_path) == Ended(0, "ran\n", "")
+    for word in ("", "no-such-program"):
+        ended = run_program(word, env={}, cwd=tmp_path)
+        assert (ended.code, ended.err) == (2, f'error: command: "{word}" is not a command. See --help.\n')
 
 
 @pytest.mark.parametrize("ask", [["--help"], ["-h"], ["help"]])
