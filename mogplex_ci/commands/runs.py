@@ -2,16 +2,17 @@
 
 import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, LiteralString, TypeVar
+from typing import Final, LiteralString
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import finish
-from mogplex_ci.commands.common import RETRY_SECONDS, Console, Session, choose, in_session, whole_number
+from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Console, Session, choose, in_session, whole_number
 from mogplex_ci.errors import NotFoundError, Problem, UsageError
 from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.read import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
+from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.run import updates
@@ -26,10 +27,6 @@ from mogplex_ci.sanitize import Part, SafeText, Sanitizer, Value, duration, time
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
 
-if TYPE_CHECKING:
-    pass
-
-T = TypeVar("T")
 POLL_INTERVAL: Final = 1.5
 """Shortest pause between polls, in seconds; the documented command has the same."""
 
@@ -74,7 +71,9 @@ def _get(session: Session, options: argparse.Namespace) -> int:
     if options.json:
         session.console.json(run.data)
         return 0
-    session.console.lines(run_lines(run, session.console.safe))
+    style = STATUS_STYLES.get(run.status, Style.PLAIN)
+    for line in run_lines(run, session.console.safe):
+        session.console.line(line, style if line.startswith("status ") else Style.PLAIN)
     return 0
 
 

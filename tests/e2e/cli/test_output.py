@@ -44,7 +44,9 @@ def on_a_screen(terminal: Terminal, *argv: str, each_time: Callable[[], None] = 
 def test_a_terminal_shows_the_status_in_colour(terminal: Terminal, scenario: str, colour: str) -> None:
     with terminal.run(scenario, speed=SPEED) as (run_id, _):
         shown = on_a_screen(terminal, "runs", "events", run_id, "--follow")
+        seen = on_a_screen(terminal, "runs", "get", run_id)
     assert f"\x1b[{colour}m--- run {run_id} {scenario} ---\x1b[0m" in shown
+    assert [line for line in seen.splitlines() if "\x1b" in line] == [f"\x1b[{colour}mstatus  {scenario}\x1b[0m"]
 
 
 @pytest.mark.parametrize(("setting", "colour"), [({}, "\x1b[31m"), ({"NO_COLOR": "1"}, ""), ({"TERM": "dumb"}, "")])
