@@ -60,6 +60,7 @@ def emulator() -> Iterator[Emulator]:
         ("gitlab", [], {}, 0, True),
         ("jenkins", [], {}, 0, True),
         ("gitlab", [], {"CI_JOB_ID": "999"}, 0, False),  # a retry in the same workspace
+        ("jenkins", [], {"MOGPLEX_COMMENT_ON": "x", "MOGPLEX_GITHUB_TOKEN": "ghs_x"}, 0, True),
         ("gitlab", ["--on-interrupt", "detach"], {}, 0, False),
         ("gitlab", [], {"MOGPLEX_API_KEY": "mog_" + "0" * 32}, 64, False),
         ("gitlab", [], {"MOGPLEX_API_KEY": ""}, 64, False),
