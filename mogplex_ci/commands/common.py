@@ -6,13 +6,14 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Final, LiteralString, TextIO, TypeAlias, TypeVar
 
-from mogplex_ci.api.retry import Waiting, finish, retrying
+from mogplex_ci.api.retry import Waiting, finish
 from mogplex_ci.errors import TOKENS_PAGE, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
 from mogplex_ci.inputs.declared import enumeration, is_uuid, nearest
 from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.read import read_connection
 from mogplex_ci.models import Run
 from mogplex_ci.platforms.job_log import Style
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import find_repo
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
@@ -81,14 +82,10 @@ class Console:
     def __init__(self, env: Mapping[str, str]) -> None:
         """``env`` is the process environment."""
         self.safe = Sanitizer(secrets_of(env))
-        self._is_dumb = env.get("TERM", "dumb") == "dumb"
-        self._is_ci = bool(env.get("CI"))
         self._colours = not env.get("NO_COLOR") and env.get("TERM") != "dumb"
-
-    @property
-    def terminal(self) -> TextIO | None:
+        is_live = sys.stdout.isatty() and env.get("TERM", "dumb") != "dumb" and not env.get("CI")
+        self.terminal: TextIO | None = sys.stdout if is_live else None
         """Stdout when it is a terminal that a person watches and on which lines can be rewritten."""
-        return sys.stdout if sys.stdout.isatty() and not (self._is_dumb or self._is_ci) else None
 
     @property
     def is_unicode(self) -> bool:
@@ -162,18 +159,17 @@ def remedy_of(error: MogplexError) -> str:
 
 
 class Session:
-    """The tools of one command: the API's client, the console, the clock and the stop signal."""
+    """The tools of one command: the console, the stop signal, and the service."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         """``env`` is the process environment; the token and the service's address come from it."""
         self.env = env
         self.console = Console(env)
         self.stop = stop_of_process()
-        self.clock = Clock()
 
     @cached_property
-    def client(self) -> "Client":
-        """The client of the API. It is made on first use, because wrong arguments need none.
+    def service(self) -> Service:
+        """The service. It is made on first use, because wrong arguments need none.
 
         Raises:
             NotAuthorizedError: there is no token.
@@ -184,7 +180,7 @@ class Session:
             raise NotAuthorizedError("MOGPLEX_API_KEY is not set")
         from mogplex_ci.api.client import Client  # loads the HTTP libraries
 
-        return Client(url, token)
+        return Service(Client(url, token), Clock(), self.stop)
 
     def call(self, request: Callable[["Client", float], T], *, seconds: float = RETRY_SECONDS) -> T:
         """Return what ``request(client, seconds it may take)`` returns, retrying for ``seconds``.
@@ -193,8 +189,8 @@ class Session:
             MogplexError: an error that a retry cannot fix, or the last one.
             StopRequested: a stop signal came.
         """
-        deadline = self.clock.monotonic() + seconds
-        return self.finish(retrying(partial(request, self.client), clock=self.clock, deadline=deadline, stop=self.stop))
+        service = self.service
+        return self.finish(service.answer_to(partial(request, service.client), service.now + seconds))
 
     def finish(self, work: Generator[Update, None, T]) -> T:
         """Run ``work`` to its end, print a warning for each wait, and return its result."""
@@ -218,8 +214,8 @@ class Session:
 
     def close(self) -> None:
         """Close the client's connections."""
-        if "client" in self.__dict__:
-            self.client.close()
+        if "service" in self.__dict__:
+            self.service.client.close()
 
 
 def in_session(command: Callable[[Session, Sequence[str]], int]) -> Callable[[Sequence[str], Mapping[str, str]], int]:

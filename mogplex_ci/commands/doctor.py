@@ -29,6 +29,7 @@ from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.platforms.webhook import Trust
 from mogplex_ci.sanitize import Value, duration
+from mogplex_ci.step.execute import requirements_of
 from mogplex_ci.step.fleet import find_repos
 from mogplex_ci.step.plan import key_of
 from mogplex_ci.untrusted import Untrusted
@@ -379,13 +380,12 @@ def _github(job: Job, step: ActionInputs, token: str) -> Iterator[Finding]:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         yield Finding("github-token", Mark.UNKNOWN, "is tried with one repo, given as owner/name")
         return
-    paths = {"allowed-paths": step.allowed_paths, "protected-paths": step.protected_paths}
-    gates = step.require | {name for name, patterns in paths.items() if patterns is not None}
-    needed = {permission for gate in GATES if gate.name in gates for permission in gate.needs.split(", ")}
-    needed |= {"contents: read"} if step.repair else set()
+    needed = {"contents: read"} if step.repair else set()
+    for gate in (gate for gate in GATES if gate.needs and gate.name in requirements_of(step).gates):
+        needed.update(gate.needs.split(", "))
     with contextlib.closing(GitHubApi(job.platform.github_api_url, token, repo)) as github:
-        for permission in (permission for permission in GITHUB_CALLS if permission in needed):
-            GITHUB_CALLS[permission](github.within(CALL_SECONDS))
+        for call in (call for permission, call in GITHUB_CALLS.items() if permission in needed):
+            call(github.within(CALL_SECONDS))
     if needed:
         yield Finding("github-token", Mark.OK, "may read what the gates need of {}", (repo,))
     if step.comment_on is not None and own:

@@ -1,9 +1,9 @@
-"""``mogplex-ci emulator``: serve a local Mogplex until SIGINT or SIGTERM."""
+"""``mogplex-ci emulator``: serve a local Mogplex until a stop signal comes."""
 
-import signal
+import contextlib
 import sys
-import threading
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 from mogplex_ci.commands.common import Session, in_session, whole_number
@@ -12,6 +12,7 @@ from mogplex_ci.emulator.scenario import SHIPPED
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import Kind
 from mogplex_ci.inputs.flags import Parser
+from mogplex_ci.waiting import Clock, StopRequested
 
 _GENERATION: Final = Kind("choice", "2026-11 or 2026-08", ("2026-11", "2026-08"))
 _POSITIVE: Final = {"pattern": r"(?=.*[1-9])[0-9]+(\.[0-9]+)?", "x-fault": "is not a positive number"}
@@ -24,13 +25,10 @@ A prompt that contains "scenario: NAME" picks another one for its run."""
 
 
 @in_session
-def main(_: Session, argv: Sequence[str]) -> int:
-    """Serve until SIGINT or SIGTERM, then return 0; return 2 when an option, scenario or world is wrong."""
+def main(session: Session, argv: Sequence[str]) -> int:
+    """Serve until a stop signal comes, then return 0; return 2 when an option, scenario or world is wrong."""
     options = parser().read(argv)
     first, *others = [name for name in options.scenario if name] or ["success"]
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
         emulator = Emulator(
             first,
@@ -43,17 +41,18 @@ def main(_: Session, argv: Sequence[str]) -> int:
             port=options.port,
             log_requests=options.log_requests or None,
         )
-    except DocumentError as error:
-        return _refuse(str(error))
-    except OSError as error:
-        place = error.filename or f"cannot serve on {options.host} port {options.port}"
-        return _refuse(f"{place}: {error.strerror or error}")
-    with emulator:
+    except (DocumentError, OSError) as error:
+        fault = str(error)
+        if isinstance(error, OSError):
+            place = error.filename or f"cannot serve on {options.host} port {options.port}"
+            fault = f"{place}: {error.strerror or error}"
+        sys.stderr.write(f"error: {fault}\n")
+        return UsageError.exit_code
+    with emulator, contextlib.suppress(StopRequested):
         _print_address(emulator)
         if not emulator.on_loopback:
-            sys.stderr.write(f"warning: other machines can reach {emulator.url}; anybody there can use it\n")
-        while not stop.wait(0.5):  # on Windows no signal ends a wait, and its handler runs afterwards
-            pass
+            session.console.warn("other machines can reach {}; anybody there can use it", emulator.url)
+        session.stop.sleep(Clock(), inf)
     return 0
 
 
@@ -81,8 +80,3 @@ def parser() -> Parser:
     parser.switch("--no-limits", "lift the service's rate limits")
     parser.take("--log-requests", "append every request to FILE, a line of JSON each", metavar="FILE")
     return parser
-
-
-def _refuse(message: str) -> int:
-    sys.stderr.write(f"error: {message}\n")
-    return UsageError.exit_code

@@ -67,15 +67,12 @@ class _Listing(NamedTuple):
     fetch: Callable[[Session, argparse.Namespace], Iterator[_Item]]
     one: LiteralString
     many: LiteralString
-    remedy: LiteralString
-    """Advice for a list that is as long as one answer of the API can be."""
 
 
-_NARROW: Final = "; narrow them with --q"
 _LISTINGS: Final = {
-    "repos": _Listing(_repos, "repository", "repositories", _NARROW),
-    "agents": _Listing(_agents, "agent", "agents", ""),
-    "skills": _Listing(_skills, "skill", "skills", _NARROW),
+    "repos": _Listing(_repos, "repository", "repositories"),
+    "agents": _Listing(_agents, "agent", "agents"),
+    "skills": _Listing(_skills, "skill", "skills"),
 }
 
 
@@ -94,7 +91,8 @@ def _list(command: str, session: Session, argv: Sequence[str]) -> int:
     if not items:
         console.warn("no " + listing.one + " found")
     elif len(items) >= LIST_LIMIT:
-        console.warn("only the first {} " + listing.many + " are listed" + listing.remedy, LIST_LIMIT)
+        remedy: LiteralString = "; narrow them with --q" if "q" in options else ""
+        console.warn("only the first {} " + listing.many + " are listed" + remedy, LIST_LIMIT)
     return 0
 
 

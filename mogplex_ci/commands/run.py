@@ -10,7 +10,6 @@ from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRe
 from mogplex_ci.inputs.declared import inputs, is_uuid, kinds
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
-from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key, OnRerun, Starter
 from mogplex_ci.run.updates import Started
 
@@ -86,10 +85,9 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
         if spec.api_field and spec.name != "prompt" and (value := getattr(options, spec.field, None)):
             request[spec.api_field] = value.upper() if spec.is_upper else value
     key = Key(options.idempotency_key or str(uuid.uuid4()), explicit=True, attempt="", later_attempt=False)
-    service = Service(session.client, session.clock, session.stop)
-    starter = Starter(service, request, key, OnRerun.ATTACH)
+    starter = Starter(session.service, request, key, OnRerun.ATTACH)
     try:
-        return session.finish(starter.start(session.clock.monotonic() + RETRY_SECONDS))
+        return session.finish(starter.start(session.service.now + RETRY_SECONDS))
     except MogplexError as error:
         if isinstance(error, UnavailableError) and not error.may_have_worked and not _is_listed(session, options.repo):
             raise UnknownRepoError(error) from error

@@ -20,7 +20,6 @@ from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.one import cancel_once
 from mogplex_ci.run.result import result_of_run
-from mogplex_ci.run.service import Service
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, Update
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, Value, duration, timestamp
@@ -117,11 +116,10 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
 
 
 def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[Ended, Timeline]:
-    began, run_id = session.clock.monotonic(), options.run_id
+    service, run_id = session.service, options.run_id
+    deadline = service.now + options.timeout
     run = session.call(lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout)
-    service = Service(session.client, session.clock, session.stop, began)
-    interval = PollInterval(session.clock, shortest=POLL_INTERVAL, jobs_per_token=1)
-    follower = Follower(service, run, interval)
+    follower = Follower(service, run, PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1))
     lines = _event_lines(session, options)
     progress = Progress(session.console.terminal, session.console.safe)
 
@@ -131,7 +129,7 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[E
         progress.on(None, update)
 
     try:
-        finish(follower.follow(began + options.timeout), show)
+        finish(follower.follow(deadline), show)
         return finish(follower.end(), show), follower.timeline
     finally:
         progress.stop()

@@ -119,9 +119,6 @@ def execute(
 
 def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
     """Return what the gates judge. A dry run skips those that only GitHub can judge, unless the scenario tells."""
-    wanted = Requirements(
-        inputs.require, inputs.allowed_paths, inputs.protected_paths, inputs.artifact, inputs.artifact_schema
-    )
 
     def connect(repo: Repo) -> GitHubApi | None:
         return step.github(inputs, repo.full_name.text)
@@ -137,7 +134,13 @@ def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
         rehearsed=_rehearsed_by(inputs),
         repairs=inputs.repair,
     )
-    return Case(wanted, judge, inputs.branch)
+    return Case(requirements_of(inputs), judge, inputs.branch)
+
+
+def requirements_of(inputs: ActionInputs) -> Requirements:
+    """Return what a run must deliver by the inputs."""
+    paths = inputs.allowed_paths, inputs.protected_paths
+    return Requirements(inputs.require, *paths, inputs.artifact, inputs.artifact_schema)
 
 
 def _rehearsed_by(inputs: ActionInputs) -> Sequence[Mapping[str, Sequence[str]]] | None:
