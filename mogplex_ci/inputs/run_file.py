@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,7 +83,7 @@ def _unknown_task(task: str, tasks: Mapping[str, object]) -> Problem:
 def _structure_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong with the run file's names and shape. The values are checked with the other inputs.
 
-    Without the jsonschema library and the schema that editors use, which cost a fifth of a second; a test compares.
+    Without the jsonschema library and the schema that editors use, which take long to load; a test compares.
     """
     tasks = document.get("tasks")
     of_tasks = tasks if isinstance(tasks, dict) else {}
@@ -119,9 +120,9 @@ def _options(node: Any) -> Any:
         return {_options(name): _options(value) for name, value in node.items()}
     if isinstance(node, list):
         return [_options(value) for value in node]
-    with suppress(ValueError):
+    with suppress(ValueError):  # JSON's numbers but such as 1e400, which would be sent as something else
         value = json.loads(node, parse_constant=str) if isinstance(node, _Plain) else node
-        return value if isinstance(value, bool | int | float) else node
+        return value if isinstance(value, bool | int | float) and abs(value) < inf else node
     return node
 
 

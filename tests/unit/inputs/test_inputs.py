@@ -130,11 +130,11 @@ def test_a_scenario_is_a_name_or_a_file_in_the_workspace(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("form", ["flag", "text", "mapping"])
 def test_run_options_stand_in_the_request_as_they_are(tmp_path: Path, form: str) -> None:
-    text = "conversationId: c1\nnew: {list: [1, 1.5, true, null, no, '7'], text: 2026-11-25}\nworktreeId: w"
+    text = "conversationId: c1\nnew: {list: [1, 1.5, true, null, no, '7', 1e400], text: 2026-11-25}\nworktreeId: w"
     document = f"run-options:{' |' if form == 'text' else ''}\n{textwrap.indent(text, '  ')}\n"
     (tmp_path / "mogplex.yml").write_text(document)
     sent = read(tmp_path, f"--run-options={text}" if form == "flag" else "--run-file=mogplex.yml").start_request("r")
-    new = {"list": [1, 1.5, True, None, "no", "7"], "text": "2026-11-25"}
+    new = {"list": [1, 1.5, True, None, "no", "7", "1e400"], "text": "2026-11-25"}
     assert sent == {"repoId": "r", "prompt": "Fix it", "conversationId": "c1", "new": new, "worktreeId": "w"}
 
 
