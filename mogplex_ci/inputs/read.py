@@ -270,7 +270,8 @@ def _gate_conflicts(given: Container[str], typed: Mapping[str, Any], env: Mappin
 
 
 def _has_worktree(typed: Mapping[str, Any]) -> bool:
-    return "worktreeId" in (typed["run_options"] or {})
+    """Whether a worktree is named. To the service a blank one, as an expression without a value leaves it, is none."""
+    return bool(str((typed["run_options"] or {}).get("worktreeId") or "").strip())
 
 
 def _worktree_conflicts(given: Container[str], typed: Mapping[str, Any]) -> Iterator[Problem]:

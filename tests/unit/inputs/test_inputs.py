@@ -71,6 +71,8 @@ def test_a_flag_wins_over_github_over_variable_over_run_file_over_default(tmp_pa
         (["--dry-run=failed"], {}, {"dry_run": "failed"}),
         ([], {}, {"create_branch": True, "on_interrupt": "cancel", "repo": "acme/web", "is_for_many_repos": False}),
         (["--branch=x"], {}, {"create_branch": None}),
+        (["--run-options=worktreeId: w"], {}, {"create_branch": None}),
+        (["--run-options=worktreeId: "], {}, {"create_branch": True}),
         (["--branch=x", "--create-branch"], {}, {"create_branch": True}),
         (["--repo= acme/web\n acme/api "], {}, {"repos": ("acme/web", "acme/api"), "is_for_many_repos": True}),
         (["--repo=acme/*"], {}, {"repos": ("acme/*",), "is_for_many_repos": True}),
