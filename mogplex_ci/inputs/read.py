@@ -314,7 +314,7 @@ def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
         ValueError: it is none.
         UsageError: the file cannot be read.
     """
-    from mogplex_ci.gates.schema import schema_fault  # loads jsonschema, which takes 200 ms
+    from mogplex_ci.gates.schema import schema_fault  # loads jsonschema, which few steps need
 
     text = read_text(workspace, name, input_name="artifact-schema", max_bytes=_SCHEMA_BYTES)
     try:
@@ -348,7 +348,7 @@ def _scenario(workspace: Path, text: str) -> str | Path:
     try:
         load_scenario(path)
     except DocumentError as error:
-        faults = "; ".join(str(error).replace(f"{path}:", "line ").splitlines())
+        faults = str(error).replace(f"{path}: ", "the file: ").replace(f"{path}:", "line ").replace("\n", "; ")
         raise UsageError(Problem("dry-run", "cannot be played", f"Fix {faults}.")) from error
     return path
 
