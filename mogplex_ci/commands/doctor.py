@@ -116,7 +116,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
     exit_code = 0
     with session.stop.interrupting():
         flags, platform = [word for word in argv if word != "--json"], detect(session.env, sys.stdout)
-        given = gather(flags, session.env, platform.workspace).values
+        given, _ = gather(flags, session.env, platform.workspace).values()
         repo = given.get("repo") or platform.repository()
         job = Job(flags, session.env, platform, given.get("api-key", ""), given["base-url"], repo)
         for finding in chain(_token(job), _service(job), _setup(job)):

@@ -8,7 +8,7 @@ from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError,
 from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import read_connection, read_inputs
-from mogplex_ci.inputs.sources import given
+from mogplex_ci.inputs.sources import gather, given
 from mogplex_ci.models import Cancelled, Repair
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Level, Platform
@@ -89,8 +89,8 @@ class _CleanUp(NamedTuple):
         with contextlib.closing(Client(self.base_url, self.token)) as client:
             if run.run_id:
                 return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
-            workspace, repository = self.platform.workspace, self.platform.repository()
-            inputs, _ = read_inputs(self.argv, self.env, workspace, repository, task=run.task or None)
+            sources = gather(self.argv, self.env, self.platform.workspace)
+            inputs = read_inputs(sources, self.platform.repository(), run.task)
             inputs = with_event(inputs, self.platform.cause.words())
             if run.report:
                 inputs = inputs_of_round(inputs, Repair(run.branch, run.base_branch, run.report))

@@ -70,13 +70,10 @@ class Kind(NamedTuple):
 
     def refused(self, name: str, text: str, fault: str) -> Problem:
         """Return the problem that ``text`` as the value of ``name`` has this ``fault``."""
-        remedy = f"Use {self.allowed}."
-        if not self.rules.get("x-is-shown", True):
-            return Problem(name, fault, remedy)
-        suggestion = self._suggestion(text)
-        if suggestion is None:
-            return Problem(name, fault, remedy, Untrusted(text))
-        return Problem(name, fault, remedy if self.choices else "", Untrusted(text), (Untrusted(suggestion),))
+        is_shown = self.rules.get("x-is-shown", True)
+        near = self._suggested(text) if is_shown else ()
+        remedy = "" if near and not self.choices else f"Use {self.allowed}."
+        return Problem(name, fault, remedy, Untrusted(text) if is_shown else None, near)
 
     def fault(self, text: str, *, token: str = "") -> str | None:
         """Return what is wrong with ``text``, stripped and not empty, as ``is not a duration``; None for valid text.
@@ -101,15 +98,15 @@ class Kind(NamedTuple):
             return base_url_fault(text, allow_http=token == EMULATOR_TOKEN)
         return _MORE_RULES[self.name](text) if self.name in _MORE_RULES else None
 
-    def _suggestion(self, text: str) -> str | None:
-        """Return a valid value that the user may have meant by ``text``."""
+    def _suggested(self, text: str) -> tuple[Untrusted, ...]:
+        """Return a valid value that the user may have meant by ``text``, if there is one."""
         if len(text) > _LONGEST_MISTAKE:
-            return None
+            return ()
         corrected = text
         for mistake, right in self.rules.get("x-corrections", {}).items():
             corrected = re.sub(mistake, right, corrected, flags=re.IGNORECASE)
         candidates = (*nearest(text.lower(), self.choices), corrected)
-        return next((each for each in candidates if each != text and self.fault(each) is None), None)
+        return tuple(Untrusted(each) for each in candidates if each != text and self.fault(each) is None)[:1]
 
 
 class Scope(StrEnum):
@@ -156,6 +153,10 @@ class Input(NamedTuple):
     def field(self) -> str:
         """The name of its field in ``ActionInputs``."""
         return self.name.replace("-", "_")
+
+    def value(self, text: str) -> object:
+        """Return the value of a valid ``text``, as ``Kind.value`` does."""
+        return text.upper() if self.is_upper else self.kind.value(text)
 
     @property
     def github_variable(self) -> str:
@@ -235,9 +236,8 @@ def _prompt_fault(text: str) -> str | None:
     if text.startswith("/"):
         return "begins with /, which would make its first word the name of a skill or command"
     units = len(text) + sum(char > "\uffff" for char in text)
-    return (
-        f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed" if units > PROMPT_LIMIT else None
-    )
+    fault = f"has {units:,} characters, counted in UTF-16, {PROMPT_LIMIT:,} are allowed"
+    return fault if units > PROMPT_LIMIT else None
 
 
 def _duration_fault(text: str) -> str | None:

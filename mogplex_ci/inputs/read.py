@@ -3,15 +3,15 @@
 # No `from __future__ import annotations`, as in models.py.
 
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.gates.patterns import Patterns
-from mogplex_ci.inputs.declared import Input, Scope, check, enumeration, inputs, is_true, nearest
+from mogplex_ci.inputs.declared import Scope, check, enumeration, inputs, is_true, nearest
 from mogplex_ci.inputs.run_file import parse_options
-from mogplex_ci.inputs.sources import gather, given, read_prompt, tasks_asked_for
+from mogplex_ci.inputs.sources import Sources, gather, given, read_prompt
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import StartRequest
 from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
@@ -63,38 +63,40 @@ class ActionInputs(DeclaredInputs):
 def read_fleet(
     argv: Sequence[str], env: Mapping[str, str], workspace: Path, repository: str | None
 ) -> tuple[Sequence[ActionInputs], bool, Sequence[Problem]]:
-    """Return the inputs of each task, whether they make a fleet, and warnings. Arguments as for ``read_inputs``.
+    """Return the inputs of each task, whether they make a fleet, and warnings about what has no effect.
 
     Several repositories, a pattern, several tasks or ``task: all`` make a fleet, even if it has one run in the end.
+    ``repository`` is the CI system's own, the default for ``repo``. The folder that ``output-dir`` names is made.
 
     Raises:
-        UsageError: with everything that is wrong in any task; or inputs that hold for the step as a whole differ.
+        UsageError: with everything that is wrong in any task, not only the first.
     """
-    tasks = tasks_asked_for(argv, env, workspace)
+    sources = gather(argv, env, workspace)
     steps: list[ActionInputs] = []
     problems: list[Problem] = []
-    warnings: Sequence[Problem] = ()
-    for task in [None] if tasks is None else tasks:
+    for task in sources.tasks or [""]:
         try:
-            step, warnings = read_inputs(argv, env, workspace, repository, task=task)
-            steps.append(step)
+            steps.append(read_inputs(sources, repository, task))
         except UsageError as error:
-            problems += [problem for problem in error.problems if problem not in problems]
+            problems += error.problems
+    is_fleet = len(sources.tasks) > 0 or any(step.is_for_many_repos for step in steps)
+    if not problems:
+        problems += _fleet_conflicts(steps, is_fleet=is_fleet)
     if problems:
-        raise UsageError(*problems)
+        raise UsageError(*dict.fromkeys(problems), *sources.warnings)  # a misspelt name may be why an input is missing
+    return steps, is_fleet, [*sources.warnings, *_warnings(steps[0], env)]
+
+
+def _fleet_conflicts(steps: Sequence[ActionInputs], *, is_fleet: bool) -> Iterator[Problem]:
+    """Yield the inputs that hold for the step as a whole and differ, and those that several runs cannot have."""
     first, *others = steps
     for spec in inputs().values():
         is_for_all = spec.scope is Scope.STEP and spec.is_typed
         if is_for_all and any(getattr(step, spec.field) != getattr(first, spec.field) for step in others):
-            problems.append(Problem(spec.name, "differs between the tasks", "Set it once, outside tasks."))
-    is_fleet = tasks is not None or any(step.is_for_many_repos for step in steps)
-    if is_fleet:
-        of_one_run = {"run-id": first.run_id, "comment-on": first.comment_on}
-        for name in (name for name, value in of_one_run.items() if value is not None):
-            problems.append(Problem(name, "is for one run, and this step makes several", f"Remove {name}."))
-    if problems:
-        raise UsageError(*problems)
-    return steps, is_fleet, warnings
+            yield Problem(spec.name, "differs between the tasks", "Set it once, outside tasks.")
+    of_one_run = {"run-id": first.run_id, "comment-on": first.comment_on} if is_fleet else {}
+    for name in (name for name, value in of_one_run.items() if value is not None):
+        yield Problem(name, "is for one run, and this step makes several", f"Remove {name}.")
 
 
 def is_pattern(repo: str) -> bool:
@@ -102,33 +104,27 @@ def is_pattern(repo: str) -> bool:
     return "*" in repo or "?" in repo
 
 
-def read_inputs(
-    argv: Sequence[str], env: Mapping[str, str], workspace: Path, repository: str | None, *, task: str | None = None
-) -> tuple[ActionInputs, Sequence[Problem]]:
-    """Return the inputs, and warnings about what was given but has no effect.
-
-    ``repository`` is the CI system's own, the default for ``repo``. ``task`` is one of those that ``task`` names, if it
-    names several. The folder that ``output-dir`` names is made.
+def read_inputs(sources: Sources, repository: str | None, task: str = "") -> ActionInputs:
+    """Return the inputs of one task. Without ``task`` it is the one that they name, if any.
 
     Raises:
         UsageError: with everything that is wrong, not only the first.
     """
-    gathered = gather(argv, env, workspace, task=task)
-    values, wrong = gathered.values, check(gathered.values)
-    typed, unusable = _typed(values, {problem.input for problem in wrong}, workspace)
+    values, unknown_task = sources.values(task)
+    wrong = check(values)
+    typed, unusable = _typed(values, {problem.input for problem in wrong}, sources.workspace)
     typed["prompt"] = typed["prompt_file"] or typed["prompt"] or ""
     if not {"create-branch", "branch"} & values.keys() and not _has_worktree(typed):
         typed["create_branch"] = True
-    problems = [*gathered.problems, *wrong, *_conflicts(values, typed, env)]
-    if gathered.is_complete:
+    problems = [*sources.problems, *unknown_task, *wrong, *_conflicts(values, typed, sources.env)]
+    if sources.is_complete and not unknown_task:
         problems += _missing(values, repository)
     problems += unusable
     if problems:
-        raise UsageError(*problems, *gathered.warnings)  # a misspelt name may be why another input is missing
+        raise UsageError(*problems)
     typed["repo"] = typed["repo"] or repository
     typed["matrix"] = _matrix(values["matrix"], typed["strategy"])
-    read = ActionInputs(**{spec.field: typed[spec.field] for spec in inputs().values() if spec.is_typed})
-    return read, [*gathered.warnings, *_warnings(read, env)]
+    return ActionInputs(**{spec.field: typed[spec.field] for spec in inputs().values() if spec.is_typed})
 
 
 def _warnings(read: ActionInputs, env: Mapping[str, str]) -> Iterator[Problem]:
@@ -154,40 +150,13 @@ def _typed(
         if text is None or spec.name in wrong:
             continue
         try:
-            typed[spec.field] = _value(spec, text, workspace)
+            reader = _READERS.get(spec.kind.name)
+            typed[spec.field] = reader(workspace, text) if reader else spec.value(text)
         except UsageError as error:
             problems += error.problems
         except ValueError as error:
             problems.append(spec.kind.refused(spec.name, text, str(error)))
     return typed, problems
-
-
-def _value(spec: Input, text: str, workspace: Path) -> object:
-    """Return the typed value of a text that is valid by itself.
-
-    Raises:
-        ValueError: something else is wrong with it.
-        UsageError: a file that it names cannot be used, or there is better advice than the kind's own.
-    """
-    match spec.kind.name:
-        case "patterns":
-            return Patterns.parse(text)
-        case "artifact":
-            return artifact_path(text)
-        case "prompt-file":
-            return _read_prompt(workspace, text)
-        case "schema-file":
-            return _read_schema(workspace, text)
-        case "output-dir":
-            return _output_dir(workspace, text)
-        case "dry-run":
-            return is_true(text) if text.lower() in ("true", "false") else _scenario(workspace, text)
-        case "run-options":
-            return _run_options(text)
-        case "strategy":
-            return json.loads(text) or {}
-        case _:
-            return text.upper() if spec.is_upper else spec.kind.value(text)
 
 
 def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, str | None]:
@@ -236,8 +205,14 @@ def _conflicts(values: Mapping[str, str], typed: Mapping[str, Any], env: Mapping
     if typed["output_dir"] and typed["dry_run"] == typed["output_dir"] / EVENTS_FILE:
         fault = "is a file that this step would replace, because output-dir is its folder"
         yield Problem("dry-run", fault, "Use another output-dir.", Untrusted(values["dry-run"]))
-    if _has_worktree(typed):
-        yield from _worktree_conflicts(given, typed)
+    if _has_worktree(typed):  # from which the service takes branch and folder
+        taken = [name for name in ("branch", "base-branch", "create-branch", "root-directory") if name in given]
+        if taken:
+            fault = f"names a worktree, which does not go together with {enumeration(taken)}"
+            yield Problem("run-options", fault, "Remove them, or remove worktreeId.")
+        if typed["harness"] == "mogplex":
+            fault = "names a worktree, which is not available for the harness mogplex"
+            yield Problem("run-options", fault, "Remove worktreeId, or use another harness.")
 
 
 def _gate_conflicts(given: Container[str], typed: Mapping[str, Any], env: Mapping[str, str]) -> Iterator[Problem]:
@@ -274,18 +249,7 @@ def _has_worktree(typed: Mapping[str, Any]) -> bool:
     return bool(str((typed["run_options"] or {}).get("worktreeId") or "").strip())
 
 
-def _worktree_conflicts(given: Container[str], typed: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what does not go together with a worktree, from which the service takes branch and folder."""
-    taken = [name for name in ("branch", "base-branch", "create-branch", "root-directory") if name in given]
-    if taken:
-        fault = f"names a worktree, which does not go together with {enumeration(taken)}"
-        yield Problem("run-options", fault, "Remove them, or remove worktreeId.")
-    if typed["harness"] == "mogplex":
-        fault = "names a worktree, which is not available for the harness mogplex"
-        yield Problem("run-options", fault, "Remove worktreeId, or use another harness.")
-
-
-def _run_options(text: str) -> Mapping[str, Any]:
+def _run_options(_workspace: Path, text: str) -> Mapping[str, Any]:
     """Return the fields that are added to the start request.
 
     Raises:
@@ -327,12 +291,14 @@ def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
     return dict(schema)
 
 
-def _scenario(workspace: Path, text: str) -> str | Path:
-    """Return the name of a scenario, or the path of one of the user's own.
+def _dry_run(workspace: Path, text: str) -> bool | str | Path:
+    """Return whether it is a dry run: the name of a scenario, or the path of one of the user's own, says which.
 
     Raises:
         UsageError: there is no such scenario, or the file cannot be played.
     """
+    if text.lower() in ("true", "false"):
+        return is_true(text)
     from mogplex_ci.emulator import DocumentError  # only dry runs need it
     from mogplex_ci.emulator.recording import MAX_BYTES
     from mogplex_ci.emulator.scenario import SHIPPED, load_scenario
@@ -389,3 +355,19 @@ def _matrix(text: str, strategy: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     own = json.dumps(matrix, sort_keys=True)
     return (own, str(strategy["job-index"])) if "job-index" in strategy else (own,)
+
+
+_READERS: Final[Mapping[str, Callable[[Path, str], object]]] = {
+    "patterns": lambda _, text: Patterns.parse(text),
+    "artifact": lambda _, text: artifact_path(text),
+    "prompt-file": _read_prompt,
+    "schema-file": _read_schema,
+    "output-dir": _output_dir,
+    "dry-run": _dry_run,
+    "run-options": _run_options,
+    "strategy": lambda _, text: json.loads(text) or {},
+}
+"""How a valid text becomes a value, by kind, where more than the text decides. The path is the workspace.
+
+They raise ``ValueError`` with another fault of the text, or ``UsageError`` with better advice than the kind's own.
+"""

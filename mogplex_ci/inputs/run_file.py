@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 from pathlib import Path
@@ -47,19 +47,15 @@ def read_run_file(workspace: Path, name: str) -> dict[str, Any]:
     return document
 
 
-def inputs_of_task(document: Mapping[str, Any], task: str | None) -> dict[str, str]:
-    """Return the inputs that a run file sets, those of the task before those at the top.
-
-    Raises:
-        UsageError: there is no such task.
-    """
+def inputs_of_task(document: Mapping[str, Any], task: str | None) -> tuple[dict[str, str], Sequence[Problem]]:
+    """Return the inputs that a run file sets, those of a task before those at the top; or that it has no such task."""
     tasks = document.get("tasks") or {}
     if task is not None and task not in tasks:
-        raise UsageError(_unknown_task(task, tasks))
+        return {}, [_unknown_task(task, tasks)]
     values = {**document, **(tasks.get(task) or {}), "tasks": None}
     if isinstance(options := values.get("run-options"), dict):
         values["run-options"] = json.dumps(_options(options))  # JSON is YAML
-    return {name: text for name, value in values.items() if value and (text := value.strip())}
+    return {name: text for name, value in values.items() if value and (text := value.strip())}, []
 
 
 def parse_options(text: str) -> dict[str, Any]:
@@ -72,12 +68,11 @@ def parse_options(text: str) -> dict[str, Any]:
 
 
 def _unknown_task(task: str, tasks: Mapping[str, object]) -> Problem:
-    if not tasks:
-        return Problem("task", "is not in the run file", "The file has no tasks.", Untrusted(task))
     names = [name for name in map(str, tasks) if not could_be_credential(name)]
     near = tuple(map(Untrusted, nearest(task, names)))
     listed = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
-    return Problem("task", "is not in the run file", f"Its tasks: {listed}.", Untrusted(task), near)
+    remedy = f"Its tasks: {listed}." if tasks else "The file has no tasks."
+    return Problem("task", "is not in the run file", remedy, Untrusted(task), near)
 
 
 def _structure_problems(document: Mapping[str, Any]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import Problem, UsageError
@@ -33,41 +33,65 @@ _STARTS: Final = frozenset({"prompt", "prompt-file", "run-file"})
 """Inputs that say that a run shall be started."""
 
 
-class Gathered(NamedTuple):
-    """The text of every input that has one, and what is wrong with where it came from."""
+class Sources(NamedTuple):
+    """Where a step's inputs come from: their texts, and what is wrong there."""
 
-    values: Mapping[str, str]
+    env: Mapping[str, str]
+    workspace: Path
+    given: Mapping[str, str]
+    """Texts of flags and environment, by input."""
+    run_file: Mapping[str, Any] | None
+    """None if there is none that can be used."""
     problems: Sequence[Problem]
     warnings: Sequence[Problem]
     is_complete: bool
     """False when flags or the run file could not be read: an input that seems to be missing may be among them."""
 
+    @property
+    def tasks(self) -> Sequence[str]:
+        """The tasks that ``task`` asks for as a list or by ``all``; empty when it names one task, or is not given.
 
-def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path, *, task: str | None = None) -> Gathered:
-    """Return the inputs' text, not checked yet. Surrounding white space is dropped; blank counts as not given.
+        A task that is called ``all``, or has a comma in its name, is one task.
+        """
+        text, known = self.given.get("task", ""), list(map(str, (self.run_file or {}).get("tasks") or ()))
+        names = list(dict.fromkeys(name for part in re.split(r"[,\n]", text) if (name := part.strip())))
+        if not known or text in known:
+            return []
+        return known if text == ALL_TASKS else names if len(names) > 1 else []
 
-    ``task`` is taken instead of the one that the inputs name.
-    """
+    def values(self, task: str = "") -> tuple[Mapping[str, str], Sequence[Problem]]:
+        """Return the text of every input that has one, not checked yet; and what is wrong with the run file's task.
+
+        ``task`` is one of those that the inputs name, if they name several.
+        """
+        given = {**self.given, "task": task} if task else dict(self.given)
+        own, problems = ({}, []) if self.run_file is None else inputs_of_task(self.run_file, given.get("task"))
+        own |= given
+        defaults = {name: spec.default for name, spec in inputs().items() if spec.default}
+        if "run-id" in own:
+            defaults["on-interrupt"] = "detach"  # the run is not this step's own
+        return defaults | own, problems
+
+
+def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Sources:
+    """Return the inputs' texts. Surrounding white space is dropped; blank counts as not given."""
     flags, wrong_flags = _flags_of(argv)
-    problems, is_complete = list(wrong_flags), flags is not None
-    values = given(argv, env) | ({} if task is None else {"task": task})
+    values, problems, run_file = given(argv, env), list(wrong_flags), None
     if "run-file" in values:
         try:
-            document = read_run_file(workspace, values["run-file"])
-            values = inputs_of_task(document, values.get("task")) | values
+            run_file = read_run_file(workspace, values["run-file"])
         except UsageError as error:
             problems += error.problems
-            is_complete = False
     elif "task" in values:
         problems.append(Problem("task", "is given without run-file", "Set run-file to the YAML file with the task."))
-    defaults = {name: spec.default for name, spec in inputs().items() if spec.default}
-    if "run-id" in values:
-        defaults["on-interrupt"] = "detach"  # the run is not this step's own
-    return Gathered(
-        values=defaults | values,
-        problems=problems,
+    return Sources(
+        env,
+        workspace,
+        values,
+        run_file,
+        problems,
         warnings=[*_unknown_variables(env), *_ignored_outputs(env, run_id=values.get("run-id"))],
-        is_complete=is_complete,
+        is_complete=flags is not None and ("run-file" not in values or run_file is not None),
     )
 
 
@@ -164,24 +188,3 @@ def _unknown_variables(env: Mapping[str, str]) -> Iterator[Problem]:
 
 def _name_of(variable: str) -> str:
     return variable.partition("_")[2].lower().replace("_", "-")
-
-
-def tasks_asked_for(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> list[str] | None:
-    """Return the tasks that ``task`` asks for as a list or by ``all``; None when it names one task, or is not given.
-
-    A task that is called ``all``, or has a comma in its name, is one task.
-
-    Raises:
-        UsageError: the file cannot be read, or has no tasks.
-    """
-    values = given(argv, env)
-    text, run_file = values.get("task", ""), values.get("run-file")
-    names = list(dict.fromkeys(name for part in re.split(r"[,\n]", text) if (name := part.strip())))
-    if run_file is None or not (text == ALL_TASKS or len(names) > 1):
-        return None
-    known = list(map(str, read_run_file(workspace, run_file).get("tasks") or ()))
-    if text in known:
-        return None
-    if text == ALL_TASKS and not known:
-        raise UsageError(Problem("task", "is all, and the run file has no tasks", "Add tasks to the file."))
-    return known if text == ALL_TASKS else names

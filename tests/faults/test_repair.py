@@ -13,6 +13,7 @@ from mogplex_ci.emulator.run import Run
 from mogplex_ci.gates import Case, Judge, Requirements
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
+from mogplex_ci.inputs.sources import gather
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import RunResult, interrupted
 from mogplex_ci.run.updates import NextRound, Started, Starting, Update
@@ -47,7 +48,7 @@ class Step:
         given = {"repair": "2", "require": "checks", "timeout": "30m", "prompt": f"scenario: {scenario}"} | inputs
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
         env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": world.emulator.token}
-        self.inputs, _ = read_inputs([], env, Path("/"), "acme/web")
+        self.inputs = read_inputs(gather([], env, Path("/")), "acme/web")
         self._world, self._api = world, api
         api.runs = lambda: self.case.runs
         api.run = lambda: self.case.runs[-1] if self.case.runs else None

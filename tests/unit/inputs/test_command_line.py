@@ -10,12 +10,7 @@ import pytest
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs
 from mogplex_ci.inputs.flags import flag_parser
-from mogplex_ci.inputs.sources import (
-    OUTPUT_VARIABLES,
-    gather,
-    given,
-    tasks_asked_for,
-)
+from mogplex_ci.inputs.sources import OUTPUT_VARIABLES, gather, given
 
 WORD = "arguments contain a word that is not expected"
 
@@ -124,22 +119,22 @@ def test_whose_run_is_followed(argv: list[str], env: dict[str, str], run_id: str
 @pytest.mark.parametrize(
     ("task", "tasks"),
     [
-        ("", None),
-        ("lint", None),
-        ("lint,", None),
-        ("none", None),
+        ("", []),
+        ("lint", []),
+        ("lint,", []),
+        ("none", []),
         ("lint,docs", ["lint", "docs"]),
         ("docs\nlint\n", ["docs", "lint"]),
         ("lint,none", ["lint", "none"]),
-        ("a,b", None),
+        ("a,b", []),
         ("all", ["lint", "docs", "a,b"]),
     ],
 )
-def test_which_tasks_are_asked_for(task: str, tasks: list[str] | None, tmp_path: Path) -> None:
+def test_which_tasks_are_asked_for(task: str, tasks: list[str], tmp_path: Path) -> None:
     (tmp_path / "mogplex.yml").write_text('tasks: {lint: {}, docs: {}, "a,b": {}}')
     env = {"MOGPLEX_RUN_FILE": "mogplex.yml", "MOGPLEX_TASK": task}
-    assert tasks_asked_for((), env, tmp_path) == tasks
-    assert tasks_asked_for((), {"MOGPLEX_TASK": task}, tmp_path) is None
+    assert gather((), env, tmp_path).tasks == tasks
+    assert gather((), {"MOGPLEX_TASK": task}, tmp_path).tasks == []
 
 
 def test_only_what_could_be_read_can_be_said_to_be_missing(tmp_path: Path) -> None:

@@ -65,7 +65,9 @@ def test_all_tasks_make_a_fleet_even_if_it_is_one(tmp_path: Path) -> None:
 def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
     asked = ["--run-file", "mogplex.yml", "--task"]
     assert refused(tmp_path, *asked, "lint,none") == ["task is not in the run file"]
-    assert refused(tmp_path, *asked, "all", file="prompt: x") == ["task is all, and the run file has no tasks"]
+    assert refused(tmp_path, *asked, "all", file="prompt: x") == ["task is not in the run file"]
+    for file in ("prompt: [", "prompt: x"):
+        assert refused(tmp_path, *asked, "lint,docs", "--timeout=3x", file=file)[1:] == ["timeout is not a duration"]
     wrong = "tasks: {a: {prompt: x, harness: no}, b: {prompt: y, harness: no}, c: {prompt: z, timeout: no}}"
     found = refused(tmp_path, *asked, "all", file=wrong)
     assert found == ["harness is not one of the choices", "timeout is not a duration"], "each once"

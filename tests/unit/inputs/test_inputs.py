@@ -14,7 +14,8 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs, load_schema
-from mogplex_ci.inputs.read import ActionInputs, read_connection, read_inputs
+from mogplex_ci.inputs.read import ActionInputs, read_connection, read_fleet, read_inputs
+from mogplex_ci.inputs.sources import gather
 from mogplex_ci.untrusted import Untrusted
 
 RUN_ID = "7b0c2f4e-58a1-4d0b-9c39-2f6f1f0f8a11"
@@ -23,11 +24,11 @@ OUTPUTS = {"MOGPLEX_RUN_ID": RUN_ID, "MOGPLEX_IDEMPOTENCY_KEY": "theirs", "MOGPL
 
 
 def read(folder: Path, *argv: str, **env: str) -> ActionInputs:
-    return read_inputs(argv, {"MOGPLEX_PROMPT": "Fix it"} | env, folder, "acme/web")[0]
+    return read_inputs(gather(argv, {"MOGPLEX_PROMPT": "Fix it"} | env, folder), "acme/web")
 
 
 def warnings(folder: Path, **env: str) -> list[str]:
-    found = read_inputs((), {"MOGPLEX_PROMPT": "Fix it"} | env, folder, "acme/web")[1]
+    found = read_fleet((), {"MOGPLEX_PROMPT": "Fix it"} | env, folder, "acme/web")[2]
     return [f"{problem.input} {problem.fault} {problem.remedy}" for problem in found]
 
 
@@ -157,8 +158,8 @@ def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> Non
 
 def test_right_inputs_need_neither_jsonschema_nor_yaml() -> None:
     code = (
-        "import sys; from pathlib import Path; from mogplex_ci.inputs.read import read_inputs;"
-        "read_inputs([], {'MOGPLEX_PROMPT': 'x', 'MOGPLEX_TIMEOUT': '5m'}, Path('.'), 'acme/web');"
+        "import sys; from pathlib import Path; from mogplex_ci.inputs.read import read_fleet;"
+        "read_fleet([], {'MOGPLEX_PROMPT': 'x', 'MOGPLEX_TIMEOUT': '5m'}, Path('.'), 'acme/web');"
         "print({'jsonschema', 'yaml', 'difflib'} & sys.modules.keys() or 'none')"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -249,10 +250,10 @@ def test_what_goes_together(argv: list[str], expected: list[str], tmp_path: Path
 
 def test_a_repository_is_needed_where_the_system_names_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        read_inputs(["--prompt=x"], {}, tmp_path, None)
+        read_inputs(gather(["--prompt=x"], {}, tmp_path), None)
     assert [problem.input for problem in caught.value.problems] == ["repo"]
-    assert read_inputs(["--prompt=x", "--repo=acme/api"], {}, tmp_path, None)[0].repo == "acme/api"
-    assert read_inputs([f"--run-id={RUN_ID}"], {}, tmp_path, None)[0].repo is None
+    assert read_inputs(gather(["--prompt=x", "--repo=acme/api"], {}, tmp_path), None).repo == "acme/api"
+    assert read_inputs(gather([f"--run-id={RUN_ID}"], {}, tmp_path), None).repo is None
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from mogplex_ci.inputs.sources import gather
 
 def read(folder: Path, text: str, *argv: str) -> ActionInputs:
     (folder / "mogplex.yml").write_text(text, encoding="utf-8")
-    return read_inputs(("--run-file=mogplex.yml", *argv), {}, folder, "acme/web")[0]
+    return read_inputs(gather(("--run-file=mogplex.yml", *argv), {}, folder), "acme/web")
 
 
 def problems(folder: Path, text: str, *argv: str) -> tuple[Problem, ...]:
