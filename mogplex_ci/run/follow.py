@@ -67,6 +67,8 @@ class Follower:
         """When the last event came, and when the last event or change of status."""
         self._heartbeat_at = service.now + updates.HEARTBEAT_SECONDS
         self._named_statuses: set[str] = set()
+        self._can_fill_gaps = True
+        """Whether a stream can be resumed, as far as is known: each vain try takes seconds, in which more is missed."""
 
     def follow(self, deadline: float) -> Generator[Update, None, None]:
         """Yield updates until the run has ended or paused, or ``deadline``. Then comes ``end``.
@@ -275,12 +277,15 @@ class Follower:
 
         The service lists the newest 200 events. Only a stream that resumes after the last one received sends more.
         """
-        if self._feed.last_id is None:
+        service = self._service
+        if self._feed.last_id is None or not self._can_fill_gaps:
             return
-        stream = Stream(self._service, self._feed, None, 0.0, before=page)
-        until = min(self._service.deadline, self._service.now + LATE_EVENTS_SECONDS)
+        stream = Stream(service, self._feed, None, 0.0, before=page)
+        ends = self._last_check_at if service.now < self._last_check_at else service.deadline
+        until = min(ends, service.now + LATE_EVENTS_SECONDS)
         with suppress(MogplexError):
-            yield from self._take_news(stream, until, lambda: not self._feed.is_gap_before(page))
+            failed = yield from self._take_news(stream, until, lambda: not self._feed.is_gap_before(page))
+            self._can_fill_gaps = failed is None
 
     def _learn_which_are_listed(self, page: EventPage) -> Iterator[Update]:
         """Find out which events a full page holds.

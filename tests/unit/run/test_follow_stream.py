@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.models import FEED_LIMIT, Run
+from mogplex_ci.models import FEED_LIMIT
 from mogplex_ci.run.news import LEAST_PAUSE
 from mogplex_ci.run.updates import (
     CancelAnswered,
@@ -228,6 +228,24 @@ def test_events_that_fall_between_two_polls_are_said_to_be_missing(world: World,
     assert played.seconds < 40.0
 
 
+def test_a_stream_that_cannot_be_resumed_is_not_tried_at_each_gap(world: World) -> None:
+    """In the seconds of a vain try more events can fall out of the page: there would be no end of gaps."""
+    case = world.new_case("flood", poll_interval=0.2)
+    case.inject("stream", times="always", status=502)
+    played = case.play()
+    assert (played.result, len(played.of(EventsMissing))) == ("success", 1)
+    assert played.routes.count("stream") == 4
+
+
+@pytest.mark.parametrize("timeout", [11.0, 13.0, 15.5])
+def test_a_run_that_ends_while_a_gap_is_filled_has_ended_in_time(world: World, timeout: float) -> None:
+    case = world.new_case("flood")
+    case.inject(**BROKEN, times=2)
+    case.inject("resume", times="always", silent=True)
+    played = case.play(timeout=timeout)
+    assert (played.result, played.shown[-1]) == ("success", ids(case.run)[-1])
+
+
 def test_a_gap_that_a_stop_signal_leaves_is_said(world: World) -> None:
     case = world.new_case("flood", poll_interval=300.0)
     case.inject(**BROKEN, times=2)
@@ -440,18 +458,22 @@ def test_after_the_last_event_a_shared_token_is_spared(world: World, jobs: int, 
     assert len(played.asked) - (ended[0] - before) == requests
 
 
-def test_a_call_takes_no_longer_than_the_step_may(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    client, began, given = world.client(), world.time.monotonic(), list[tuple[float, float]]()
-    real = client.run
+def test_a_call_takes_no_longer_than_the_step_may(world: World) -> None:
+    client, began, given = world.client(), world.time.monotonic(), list[tuple[str, float, float]]()
+    send = client._transport.send
 
-    def noted(run_id: str, *, timeout: float) -> Run:
-        given.append((world.time.monotonic() - began, timeout))
-        return real(run_id, timeout=timeout)
+    def sending(method: str, path: str, **options: Any) -> Any:
+        given.append((path.rpartition("/")[2], world.time.monotonic() - began, options["timeout"]))
+        return send(method, path, **options)
 
-    monkeypatch.setattr(client, "run", noted)
-    world.new_case("slow").play(client=client, timeout=122.0)
-    assert [timeout for _, timeout in given] == pytest.approx([122.0 - at for at, _ in given])
-    assert given[-1][1] == pytest.approx(1.0)
+    client._transport.send = sending  # type: ignore[method-assign]  # of this transport only
+    case = world.new_case("slow")
+    case.inject("stream", times="always", events=1, close=True)
+    case.play(client=client, timeout=122.0)
+    assert {call for call, _, _ in given} >= {"repos", "runs", "stream"}
+    for call, at, timeout in given:
+        assert timeout == pytest.approx(max(min(122.0 - at, 5.0 if call == "stream" else 30.0), 1.0)), call
+    assert min(timeout for call, _, timeout in given if call == "stream") < 2.0
 
 
 def test_events_that_come_after_the_end_are_reported(world: World) -> None:
