@@ -108,21 +108,25 @@ class Client:
         self._last_page = (digest, page)
         return page
 
-    def stream(self, run_id: str, *, last_event_id: str | None, clock: Clock) -> EventStream:
+    def stream(
+        self, run_id: str, *, last_event_id: str | None, timeout: float = CALL_SECONDS, clock: Clock
+    ) -> EventStream:
         """Open the run's event stream: after ``last_event_id``, or from the newest ``FEED_LIMIT`` events on.
+
+        ``timeout`` is for opening it.
 
         Raises:
             OldServiceError: the service has no stream, or something in between answers in its place.
             BadRequestError: the service does not know ``last_event_id``, or it belongs to another run.
             MogplexError: as for every call.
         """
-        with self._turn(Use.READ, CALL_SECONDS), self._judging():
+        with self._turn(Use.READ, timeout) as left, self._judging():
             answer = self._transport.send(
                 "GET",
                 f"{API_PATH}{_run_path(run_id)}/events/stream",
                 query={"limit": str(models.FEED_LIMIT)},
                 headers={"Accept": "text/event-stream", "Accept-Encoding": "identity", "Last-Event-ID": last_event_id},
-                timeout=STREAM_CONNECT_SECONDS,
+                timeout=min(left, STREAM_CONNECT_SECONDS),
                 silence=STREAM_SILENCE_SECONDS,
             )
         if answer.stream is None:

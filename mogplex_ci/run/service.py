@@ -64,7 +64,7 @@ class Service:
         """Open the run's event stream after what ``feed`` received last."""
         last_id = feed.last_id.text if feed.last_id is not None else None
         with self.stop.interrupting():
-            return self.client.stream(feed.run_id, last_event_id=last_id, clock=self.clock)
+            return self.client.stream(feed.run_id, last_event_id=last_id, timeout=self._call_seconds, clock=self.clock)
 
     def next_item(self, stream: EventStream, until: float) -> StreamItem | StreamClosed | None:
         """Return the next item of ``stream``, or None at the time ``until``."""
