@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import TextIO
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.untrusted import Untrusted
@@ -29,7 +28,7 @@ def inside(workspace: Path, name: str, *, input_name: str) -> Path:
         path = (root / name).resolve()
     except (OSError, RuntimeError) as error:
         raise _problem(input_name, "is a link to itself", name, "Use the path of a file.") from error
-    if path == root:
+    if path.is_dir():
         raise _problem(input_name, "is a folder", name, "Use the path of a file.")
     if not path.is_relative_to(root):
         raise _problem(input_name, "is outside the workspace", name, "Use a path that is relative to it.")
@@ -47,7 +46,7 @@ def read_text(workspace: Path, name: str, *, input_name: str, max_bytes: int) ->
         with os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
-        raise _unusable(input_name, "read", name, error) from error
+        raise unusable(input_name, "read", path, error, name) from error
     return decode(content, name, input_name=input_name, max_bytes=max_bytes)
 
 
@@ -75,28 +74,21 @@ def writable(workspace: Path, name: str, *, input_name: str) -> Path:
     path = inside(workspace, name, input_name=input_name)
     try:
         _make_folder(path.parent)
-        with open_text(path, append=True):
-            pass
+        append_text(path, "")
     except OSError as error:
-        raise _unusable(input_name, "written", name, error, path) from error
+        raise unusable(input_name, "written", path, error, name) from error
     return path
 
 
-def not_writable(input_name: str, path: Path, error: OSError) -> UsageError:
-    """Return the error for a file that a variable of the CI system names: why not, and whose the file is."""
-    return _unusable(input_name, "written", str(path), error, path)
-
-
-@contextmanager
-def open_text(path: Path, *, append: bool) -> Iterator[TextIO]:
-    """Open a file that ``writable`` returned; write at its end, or empty it first.
+def append_text(path: Path, text: str) -> None:
+    """Write at the end of a file that ``writable`` returned.
 
     Raises:
         OSError: the file cannot be written, or it or one of its folders has become a link.
     """
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
-    with os.fdopen(_open(path, flags), "w", encoding="utf-8", newline="\n") as file:
-        yield file
+    file = _open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
 
 
 def discard(path: Path) -> None:
@@ -124,7 +116,7 @@ def write_whole(path: Path, text: str | Iterator[str]) -> None:
         file = os.open(partial, flags, 0o644, dir_fd=descriptor)
         try:
             with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
-                _hand_over(file, descriptor if descriptor is not None else folder)
+                _hand_over(file, folder, descriptor)
                 stream.writelines([text] if isinstance(text, str) else text)
                 if hasattr(os, "fchmod"):
                     os.fchmod(file, 0o644)  # despite the umask: later steps may run as another user
@@ -168,15 +160,15 @@ def _open(path: Path, flags: int) -> int:
     """
     flags |= _flags("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC")
     with _folder(path) as (folder, descriptor):
-        if descriptor is None:
-            _check_before_opening(path)
+        if descriptor is None and path.is_symlink():  # no flag refuses it there
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         file = os.open(folder / path.name, flags, 0o644, dir_fd=descriptor)
         if flags & os.O_CREAT:
-            _hand_over(file, descriptor if descriptor is not None else folder)
-    if stat.S_ISREG(os.fstat(file).st_mode):
-        return file
-    os.close(file)
-    raise _no_file(path)
+            _hand_over(file, folder, descriptor)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError("not a regular file")
+    return file
 
 
 def _make_folder(folder: Path) -> None:
@@ -191,28 +183,12 @@ def _make_folder(folder: Path) -> None:
         _hand_over(folder, folder.parent)
 
 
-def _hand_over(made: int | Path, folder: int | Path) -> None:
+def _hand_over(made: int | Path, folder: Path, descriptor: int | None = None) -> None:
     """Give what root has made to the owner of its folder: a runner with another user could not clean up after us."""
     if hasattr(os, "geteuid") and os.geteuid() == 0 and os.stat(made).st_uid == 0:  # noqa: PTH116 - or a descriptor
-        owner = os.stat(folder)  # noqa: PTH116 - or a descriptor
+        owner = os.stat(folder, dir_fd=descriptor)
         with suppress(OSError):  # a file system without owners
             os.chown(made, owner.st_uid, owner.st_gid)
-
-
-def _check_before_opening(path: Path) -> None:
-    """Do what the flags of POSIX do: refuse a link, a folder and a named pipe.
-
-    Raises:
-        OSError: ``path`` is there, and no regular file.
-    """
-    if path.is_symlink():
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-    if path.exists() and not path.is_file():
-        raise _no_file(path)
-
-
-def _no_file(path: Path) -> OSError:
-    return IsADirectoryError() if path.is_dir() else OSError("not a regular file")
 
 
 def _flags(*names: str) -> int:
@@ -220,27 +196,26 @@ def _flags(*names: str) -> int:
     return sum(getattr(os, name, 0) for name in names)
 
 
-def _unusable(input_name: str, verb: str, name: str, error: OSError, path: Path | None = None) -> UsageError:
+def unusable(input_name: str, verb: str, path: Path, error: OSError, name: str = "") -> UsageError:
+    """Return the error for a file that cannot be ``verb``, "read" or "written": why not, and what helps.
+
+    ``name`` is what the user calls it, if that is not its path.
+    """
+    name = name or str(path)
     if verb == "read" and isinstance(error, FileNotFoundError | NotADirectoryError):
         remedy = "Check the path, and that the job checks out the repository before this step."
         return _problem(input_name, "does not exist in the workspace", name, remedy)
-    if isinstance(error, IsADirectoryError):
-        return _problem(input_name, "is a folder", name, "Use the path of a file.")
     if isinstance(error, FileExistsError | NotADirectoryError):
         return _problem(input_name, "is below a file", name, "Use a path in a folder.")
     if error.errno in (None, errno.ENXIO):
         return _problem(input_name, "is not a regular file", name, "Use the path of a file.")
     fault = f"cannot be {verb} ({error.strerror})"
-    if path is None or not isinstance(error, PermissionError) or not hasattr(os, "geteuid"):
+    if not isinstance(error, PermissionError) or not hasattr(os, "geteuid"):
         return _problem(input_name, fault, name, "Check the file's and its folder's permissions.")
     there = next(each for each in (path, *path.parents) if os.access(each, os.F_OK))
-    return _problem(
-        input_name,
-        f"{fault}: this step runs as user {os.geteuid()}, {there.name or there} belongs to {there.stat().st_uid}",
-        name,
-        "Run the step as that user, or give this one write access.",
-    )
+    fault += f": this step runs as user {os.geteuid()}, {there.name or there} belongs to {there.stat().st_uid}"
+    return _problem(input_name, fault, name, "Run the step as that user, or give this one access.")
 
 
-def _problem(input_name: str, fault: str, name: str, remedy: str = "") -> UsageError:
+def _problem(input_name: str, fault: str, name: str, remedy: str) -> UsageError:
     return UsageError(Problem(input_name, fault, remedy, Untrusted(name)))

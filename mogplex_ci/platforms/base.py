@@ -19,7 +19,7 @@ from mogplex_ci.platforms.system import Identity, System, holds, repository_of, 
 from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
-from mogplex_ci.workspace import not_writable, writable, write_whole
+from mogplex_ci.workspace import read_text, unusable, writable, write_whole
 
 VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
 """Variables that tell a platform what to write and where; they are not inputs."""
@@ -240,7 +240,7 @@ class Platform:
         try:
             write_whole(path, text)
         except PermissionError as error:
-            raise not_writable(variable, path.parent, error) from error
+            raise unusable(variable, "written", path.parent, error) from error
 
     def _state_file(self, key: str | None) -> StateFile | None:
         """Return the file of this try of the step; None when nothing identifies it and files could be mixed up."""

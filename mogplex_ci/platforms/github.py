@@ -12,7 +12,7 @@ from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import Env, Identity, System, counted
 from mogplex_ci.platforms.webhook import Cause, Webhook
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
-from mogplex_ci.workspace import not_writable
+from mogplex_ci.workspace import unusable
 
 _STATE: Final = "runs"
 """Name of the state value."""
@@ -112,7 +112,7 @@ class GitHubActions(Platform):
             try:
                 self._append(variable, "")
             except OSError as error:
-                raise not_writable(variable, Path(self.env[variable]), error) from error
+                raise unusable(variable, "written", Path(self.env[variable]), error) from error
         if not self._runner_keeps_state:
             super().save_state("", key=key)
 

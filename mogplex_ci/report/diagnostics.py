@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mogplex_ci.report import Report
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.workspace import open_text, write_whole
+from mogplex_ci.workspace import append_text, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -70,8 +70,7 @@ class Diagnostics(Report):
     def info(self, line: SafeText) -> None:
         """Write a finished line; structlog calls this."""
         if self._path is not None:
-            with open_text(self._path, append=True) as file:
-                file.write(line + "\n")
+            append_text(self._path, line + "\n")
         self._debug(line)
 
     def _log(self, event: str, **fields: object) -> None:

@@ -18,7 +18,7 @@ from mogplex_ci.run.timeline import PhaseSpan, ToolUse
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Update
 from mogplex_ci.sanitize import SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.workspace import discard, open_text, write_whole
+from mogplex_ci.workspace import append_text, discard, write_whole
 
 VERSION: Final = 1
 """Of ``schemas/result.schema.json``. Fields may be added within a version; none is removed or changes its meaning."""
@@ -132,8 +132,7 @@ class EventsFile(FileReport):
 
     def _write(self, lines: Iterable[str]) -> None:
         if text := "".join(f"{line}\n" for line in lines):
-            with open_text(self._path, append=True) as file:
-                file.write(text)
+            append_text(self._path, text)
 
 
 class ResultFile(FileReport):
