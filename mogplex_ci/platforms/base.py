@@ -3,10 +3,11 @@
 ``Platform`` itself answers for a system that offers nothing special: plain lines, and outputs in a dotenv file.
 """
 
-import contextlib
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
@@ -14,7 +15,6 @@ from typing import Final, NamedTuple, TextIO
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import OUTPUTS, output_variable
 from mogplex_ci.platforms.job_log import Style
-from mogplex_ci.platforms.state import StateFile
 from mogplex_ci.platforms.system import Identity, System, holds, repository_of, value_of
 from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
@@ -24,6 +24,8 @@ from mogplex_ci.workspace import read_text, unusable, writable, write_whole
 VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
 """Variables that tell a platform what to write and where; they are not inputs."""
 
+_STATE_FOLDER: Final = ".mogplex"
+_STATE_BYTES: Final = 1_000_000
 _PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
 """A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would act on."""
 
@@ -213,18 +215,34 @@ class Platform:
     def save_state(self, state: str, *, key: str | None = None) -> None:
         """Save ``state``, one line for this step's ``post``, in place of what was saved before; empty: nothing is left.
 
-        ``key`` is the idempotency key that the user gave, if so: it names the step where the environment does not.
+        It is in a file of the workspace, for most systems hand nothing else from a job to its clean-up. ``key`` is the
+        idempotency key that the user gave, if so: it names the step where the environment does not.
 
         Raises:
             OSError, UsageError: it cannot be written.
         """
-        if (file := self._state_file(key)) is not None:
-            file.save(state)
+        if (name := self._state_name(key)) is None:
+            return
+        path, ignored = (
+            writable(self.workspace, file, input_name=_STATE_FOLDER) for file in (name, f"{_STATE_FOLDER}/.gitignore")
+        )
+        if state:
+            write_whole(ignored, "*\n")
+            write_whole(path, state)  # all of it or nothing: the process may be killed at any time
+            return
+        path.unlink()
+        with suppress(OSError):  # another step has its state there by now
+            if [*path.parent.iterdir()] == [ignored]:
+                ignored.unlink()
+                path.parent.rmdir()
 
     def load_state(self, *, key: str | None = None) -> str:
         """Return what the main step saved last; empty when there is nothing."""
-        file = self._state_file(key)
-        return "" if file is None else file.load()
+        name = self._state_name(key)
+        try:
+            return read_text(self.workspace, name, input_name=_STATE_FOLDER, max_bytes=_STATE_BYTES) if name else ""
+        except UsageError:
+            return ""
 
     def _write(self, text: str) -> None:
         self._stream.write(text + "\n")
@@ -242,12 +260,14 @@ class Platform:
         except PermissionError as error:
             raise unusable(variable, "written", path.parent, error) from error
 
-    def _state_file(self, key: str | None) -> StateFile | None:
-        """Return the file of this try of the step; None when nothing identifies it and files could be mixed up."""
+    def _state_name(self, key: str | None) -> str | None:
+        """Return the file in the workspace that is this try's of the step and no other's; None if nothing tells."""
         identity = self.identity()
-        if identity is None:
-            return StateFile(self.workspace, (self.name, key)) if key else None
-        return StateFile(self.workspace, (self.name, *self._state_names(identity), identity.attempt or ""))
+        if identity is None and not key:
+            return None
+        names = (*self._state_names(identity), identity.attempt or "") if identity else (key,)
+        digest = hashlib.sha256(json.dumps((self.name, *names)).encode()).hexdigest()[:16]
+        return f"{_STATE_FOLDER}/{digest}.json"
 
     def _state_names(self, identity: Identity) -> Sequence[str]:
         """Return what the main step and its ``post`` have in common, and no other job."""
@@ -307,7 +327,7 @@ class Plain(Platform):
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """See ``Platform``. Without a CI system nothing asks for them: a folder that cannot be written is no fault."""
         is_asked_for = bool(self.env.get("CI") or self.env.get("MOGPLEX_DOTENV"))
-        with contextlib.nullcontext() if is_asked_for else contextlib.suppress(OSError, UsageError):
+        with nullcontext() if is_asked_for else suppress(OSError, UsageError):
             super().set_outputs(outputs)
 
     @property

@@ -10,54 +10,63 @@ import pytest
 from mogplex_ci.errors import UsageError
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.platforms.state import StateFile
 from mogplex_ci.run.updates import Started
 from mogplex_ci.step.ledger import Ledger, saved_state
 from tests.ci_environments import environment
 from tests.unit.report.events import RUN_ID, run
 
 TOKEN = "mog_" + "x" * 32
-NAMES = ("gitlab", "https://gitlab.com", "1000", "agent", "176068")
+URL = "https://mogplex.com"
 STATE = '[{"key":"gitlab-1000","run_id":"r-1"}]'
 
 
-def test_what_was_saved_is_loaded_and_the_last_word_counts(tmp_path: Path) -> None:
-    StateFile(tmp_path, NAMES).save("other")
-    StateFile(tmp_path, NAMES).save(STATE)
-    assert StateFile(tmp_path, NAMES).load() == STATE
+def job(name: str, folder: Path, **changes: str | None) -> Platform:
+    (folder / "workspace").mkdir(exist_ok=True)
+    env = environment(name, folder) | changes
+    return detect({name: value for name, value in env.items() if value is not None}, io.StringIO())
 
 
-def test_nothing_is_there_before_and_after(tmp_path: Path) -> None:
-    file = StateFile(tmp_path, NAMES)
-    assert file.load() == ""
-    file.save(STATE)
-    file.save("")
-    file.save("")
-    assert file.load() == ""
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("again", [{"CI_JOB_ID": "176069"}, {"CI_JOB_NAME": "other"}], ids=["a retry", "another job"])
+def test_the_last_word_counts_until_nothing_is_left_and_others_have_their_own(
+    again: dict[str, str], tmp_path: Path
+) -> None:
+    step, other = job("gitlab", tmp_path), job("gitlab", tmp_path, **again)
+    assert (step.load_state(), other.load_state()) == ("", "")
+    for state in ("other", STATE):
+        step.save_state(state)
+        assert job("gitlab", tmp_path).load_state() == state
+    assert other.load_state() == ""
+    other.save_state("other")
+    step.save_state("")
+    assert (step.load_state(), other.load_state()) == ("", "other")
+    for _ in range(2):
+        other.save_state("")
+        assert list((tmp_path / "workspace").iterdir()) == []
 
 
-def test_another_step_keeps_its_own(tmp_path: Path) -> None:
-    one, other = StateFile(tmp_path, NAMES), StateFile(tmp_path, (*NAMES[:-1], "176069"))
-    one.save(STATE)
-    other.save("other")
-    one.save("")
-    assert other.load() == "other"
+def test_where_nothing_names_the_step_its_own_key_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    step = detect({}, io.StringIO())
+    step.save_state("lost")
+    step.save_state(STATE, key="nightly")
+    assert [step.load_state(key=key) for key in (None, "nightly", "other")] == ["", STATE, ""]
 
 
-URL = "https://mogplex.com"
-
-
-def save(system: Platform) -> str:
-    """Save the state of a step whose run has started, and return it."""
-    ledger = Ledger(system.save_state, URL, TOKEN, lambda error: pytest.fail(str(error)))
-    ledger.on(None, "", Started(run("pending"), "key-1", joined=False, owned=True))
-    return system.load_state()
+def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
+    step = job("gitlab", tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "workspace" / ".mogplex").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError):
+        step.save_state(STATE)
+    assert step.load_state() == ""
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -> None:
-    system = github(tmp_path, **{"INPUT_POST-STEP": None})
-    text = save(system)
+    system = job("github", tmp_path, **{"INPUT_POST-STEP": None})
+    ledger = Ledger(system.save_state, URL, TOKEN, lambda error: pytest.fail(str(error)))
+    ledger.on(None, "", Started(run("pending"), "key-1", joined=False, owned=True))
+    text = system.load_state()
     assert TOKEN not in text
     saved = saved_state(system, token=TOKEN, key=None)
     assert saved is not None
@@ -77,33 +86,15 @@ def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -
     ],
 )
 def test_what_is_not_ours_is_no_state(content: str, tmp_path: Path) -> None:
-    assert saved_state(github(tmp_path, STATE_runs=content), token=TOKEN, key=None) is None
-
-
-def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
-    workspace, elsewhere = tmp_path / "workspace", tmp_path / "elsewhere"
-    workspace.mkdir()
-    elsewhere.mkdir()
-    (workspace / ".mogplex").symlink_to(elsewhere)
-    file = StateFile(workspace, NAMES)
-    with pytest.raises(UsageError):
-        file.save(STATE)
-    assert file.load() == ""
-    assert list(elsewhere.iterdir()) == []
-
-
-def github(folder: Path, **changes: str | None) -> Platform:
-    (folder / "workspace").mkdir(exist_ok=True)
-    env = environment("github", folder) | changes
-    return detect({name: value for name, value in env.items() if value is not None}, io.StringIO())
+    assert saved_state(job("github", tmp_path, STATE_runs=content), token=TOKEN, key=None) is None
 
 
 def test_the_actions_post_step_gets_the_state_from_the_runner(tmp_path: Path) -> None:
-    github(tmp_path).save_state(STATE)
+    job("github", tmp_path).save_state(STATE)
     assert "runs<<" in (tmp_path / "state").read_text(encoding="utf-8")
     assert list((tmp_path / "workspace").iterdir()) == []
-    assert github(tmp_path, STATE_runs=STATE).load_state() == STATE
-    assert github(tmp_path, STATE_runs="").load_state() == ""
+    assert job("github", tmp_path, STATE_runs=STATE).load_state() == STATE
+    assert job("github", tmp_path, STATE_runs="").load_state() == ""
 
 
 @pytest.mark.parametrize("matrix", [None, '{"os": "linux"}'], ids=["run step", "image with a matrix given by hand"])
@@ -111,7 +102,7 @@ def test_a_step_that_is_not_the_action_leaves_the_state_for_a_later_step_of_the_
     matrix: str | None, tmp_path: Path
 ) -> None:
     def step(**changes: str) -> Platform:
-        return github(tmp_path, **{"INPUT_POST-STEP": None, "INPUT_MATRIX": matrix}, **changes)
+        return job("github", tmp_path, **{"INPUT_POST-STEP": None, "INPUT_MATRIX": matrix}, **changes)
 
     step(GITHUB_ACTION="__run").save_state(STATE)
     assert not (tmp_path / "state").exists()
