@@ -181,20 +181,18 @@ class Webhook(NamedTuple):
         name, payload, login = self.name, self.payload, _login(self._actor)
         if name in WRITERS_ONLY or trust.admits(login):
             return None
-        is_allowed_app = _is_app(self._actor) and login.lower() in trust.bots
-        if name in _BY_PEOPLE:
-            if is_allowed_app or self._is_person(self._actor):
-                return None
-            return f"the event {name} was caused by an app, perhaps for a fork's pull request"
         if name == "pull_request":
             same = _is_same_repository(_object(payload, "pull_request"))
             return None if same else "the event pull_request comes from a fork"
         if name == "workflow_run":
             return _untrusted_workflow_run(_object(payload, "workflow_run"))
+        is_person = self._is_person(self._actor)
+        is_allowed_app = _is_app(self._actor) and login.lower() in trust.bots
+        if name in _BY_PEOPLE:
+            is_trusted = is_allowed_app or is_person
+            return None if is_trusted else f"the event {name} was caused by an app, perhaps for a fork's pull request"
         if name in AUTHORED:
-            if is_allowed_app or self._is_by_insider():
-                return None
-            if self._is_person(self._actor) and login and trust.may_write(login):
+            if is_allowed_app or self._is_by_insider() or trust.vouches(login, is_person=is_person):
                 return None
             return f"the event {name} was caused by {shown_login(login)}, who is neither owner, member nor collaborator"
         shown = f"the event {name}" if re.fullmatch("[a-z_]{1,40}", name) else "the event of this job"
