@@ -11,6 +11,8 @@ from mogplex_ci.sanitize import Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
+_HEADER: Final = "--- "
+"""Begins a group. No line of an agent does."""
 
 
 # A retry is a new job of the same step. Label and command carry the values of a matrix.
@@ -36,23 +38,23 @@ class Buildkite(Platform):
         self._after_group = False
         self._meta_data: dict[str, str] = {}
 
-    def line(self, text: SafeText) -> None:
-        """Print a line. After a group it needs a header of its own, or it would be folded with the group."""
-        self._end_group()
-        super().line(text)
-
     def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
         """Print a group; it ends at the next header."""
-        self._after_group = False
         super().fold(title, lines)
         self._after_group = True
 
     def _group(self, title: SafeText) -> tuple[str, str]:
-        return f"--- {title}", ""
+        return f"{_HEADER}{title}", ""
+
+    def _write(self, text: str) -> None:
+        """Write a line. After a group it needs a header of its own, or it would be folded with the group."""
+        if self._after_group and not text.startswith(_HEADER):
+            super()._write("+++ Mogplex")
+        self._after_group = False
+        super()._write(text)
 
     def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Print a line, and annotate the build with warnings and errors; the summary there has the notices."""
-        self._end_group()
         super().annotate(level, title, text, place)
         if level is not Level.NOTICE:
             where = f" {Markdown.code(place.file)}" if place else ""
@@ -70,11 +72,6 @@ class Buildkite(Platform):
     def write_summary(self, markdown: Markdown) -> None:
         """Annotate the build with the summary."""
         self._annotate("info", "", markdown)
-
-    def _end_group(self) -> None:
-        if self._after_group:
-            self._after_group = False
-            self._write("+++ Mogplex")
 
     def _annotate(self, style: str, suffix: str, markdown: str) -> None:
         context = f"mogplex-{self.env.get('BUILDKITE_JOB_ID', '')}{suffix}"

@@ -69,7 +69,17 @@ class GitLab(Platform):
         self._write(f"{_COLOURS[level]}{level.value.upper()}: {shown}{_COLOUR_OFF}")
         if level in _SEVERITIES:
             path, line = place or (self.env.get("CI_CONFIG_PATH") or ".gitlab-ci.yml", 1)
-            self._issues.append(self._issue(_SEVERITIES[level], title, text, path, line))
+            # What names the issue is the same in the next pipeline.
+            named = "\0".join((self.env.get("CI_JOB_NAME", ""), title, path, str(line)))
+            self._issues.append(
+                {
+                    "description": f"{title}: {text}",
+                    "check_name": "mogplex",
+                    "fingerprint": hashlib.sha256(named.encode()).hexdigest(),
+                    "severity": _SEVERITIES[level],
+                    "location": {"path": path, "lines": {"begin": line}},
+                }
+            )
 
     def link(self, label: SafeText, url: SafeText) -> None:
         """Show a link on the job's page, from the annotations report."""
@@ -81,17 +91,6 @@ class GitLab(Platform):
         self._write_file("MOGPLEX_ANNOTATIONS_FILE", _json(links), default="mogplex-annotations.json")
         if self.env.get("MOGPLEX_CODE_QUALITY_FILE"):
             self._write_file("MOGPLEX_CODE_QUALITY_FILE", _json(self._issues), default="")
-
-    def _issue(self, severity: str, title: str, text: str, path: str, line: int) -> dict[str, object]:
-        """Return one entry of the code quality report; its fingerprint is the same in the next pipeline."""
-        named = "\0".join((self.env.get("CI_JOB_NAME", ""), title, path, str(line)))
-        return {
-            "description": f"{title}: {text}",
-            "check_name": "mogplex",
-            "fingerprint": hashlib.sha256(named.encode()).hexdigest(),
-            "severity": severity,
-            "location": {"path": path, "lines": {"begin": line}},
-        }
 
 
 def _json(value: object) -> str:

@@ -5,8 +5,7 @@ Each row follows the system's documents, or its source for Woodpecker, Drone and
 
 from typing import Final
 
-from mogplex_ci.platforms import system
-from mogplex_ci.platforms.system import Env, System
+from mogplex_ci.platforms.system import Env, System, counted, once, pushed_by, told
 
 
 def _promoted(env: Env) -> tuple[str, ...]:
@@ -14,7 +13,7 @@ def _promoted(env: Env) -> tuple[str, ...]:
     return (env.get("SEMAPHORE_PIPELINE_ID", ""),) if env.get("SEMAPHORE_PIPELINE_PROMOTION") == "true" else ()
 
 
-_DRONE_PUSHER: Final = system.pushed_by("DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH")
+_DRONE_PUSHER: Final = pushed_by("DRONE_COMMIT_AUTHOR", "DRONE_BUILD_EVENT", "DRONE_BRANCH", "DRONE_REPO_BRANCH")
 
 SMALL_SYSTEMS: Final = (
     System(
@@ -25,9 +24,7 @@ SMALL_SYSTEMS: Final = (
             "CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME CIRCLE_WORKFLOW_WORKSPACE_ID|CIRCLE_WORKFLOW_ID CIRCLE_JOB"
         ),
         # A re-run has a new workflow id, and the workspace keeps that of the workflow that was run first.
-        attempt=system.told(
-            "CIRCLE_WORKFLOW_WORKSPACE_ID!=CIRCLE_WORKFLOW_ID", "CIRCLE_WORKFLOW_JOB_ID|CIRCLE_WORKFLOW_ID"
-        ),
+        attempt=told("CIRCLE_WORKFLOW_WORKSPACE_ID!=CIRCLE_WORKFLOW_ID", "CIRCLE_WORKFLOW_JOB_ID|CIRCLE_WORKFLOW_ID"),
         repository="CIRCLE_PROJECT_USERNAME/CIRCLE_PROJECT_REPONAME",
         job_url="CIRCLE_BUILD_URL",
         parallel_jobs="CIRCLE_NODE_TOTAL",
@@ -40,7 +37,7 @@ SMALL_SYSTEMS: Final = (
         "BITBUCKET_BUILD_NUMBER",
         parts="BITBUCKET_BUILD_NUMBER BITBUCKET_REPO_UUID BITBUCKET_STEP_UUID BITBUCKET_PARALLEL_STEP",
         label="BITBUCKET_REPO_FULL_NAME BITBUCKET_BUILD_NUMBER",
-        attempt=system.counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
+        attempt=counted("BITBUCKET_STEP_RUN_NUMBER"),  # a re-run keeps the step's id
         workspace="BITBUCKET_CLONE_DIR",
         parallel_jobs="BITBUCKET_PARALLEL_STEP_COUNT",
         exports=("BITBUCKET_PIPELINES_VARIABLES_PATH", "{}={}\n"),  # for ``output-variables``
@@ -50,13 +47,11 @@ SMALL_SYSTEMS: Final = (
         "CI=woodpecker",
         parts="CI_PIPELINE_NUMBER CI_SYSTEM_URL CI_REPO CI_WORKFLOW_NAME CI_WORKFLOW_NUMBER CI_STEP_NAME",
         label="CI_REPO CI_PIPELINE_NUMBER CI_STEP_NAME",
-        attempt=system.once,
+        attempt=once,
         repository="CI_REPO",
         workspace="CI_WORKSPACE",
         job_url="CI_PIPELINE_URL",
-        caused_by=system.pushed_by(
-            "CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT", "CI_COMMIT_BRANCH", "CI_REPO_DEFAULT_BRANCH"
-        ),
+        caused_by=pushed_by("CI_COMMIT_AUTHOR", "CI_PIPELINE_EVENT", "CI_COMMIT_BRANCH", "CI_REPO_DEFAULT_BRANCH"),
     ),
     System(  # before Drone, whose variables it sets too; its build numbers repeat from pipeline to pipeline
         "harness",
@@ -77,7 +72,7 @@ SMALL_SYSTEMS: Final = (
         "DRONE=true",
         parts="DRONE_BUILD_NUMBER DRONE_SYSTEM_HOST DRONE_REPO DRONE_STAGE_NAME DRONE_STAGE_NUMBER DRONE_STEP_NAME",
         label="DRONE_REPO DRONE_BUILD_NUMBER DRONE_STEP_NAME",
-        attempt=system.once,
+        attempt=once,
         repository="DRONE_REPO",
         workspace="DRONE_WORKSPACE",
         job_url="DRONE_BUILD_LINK",
@@ -88,7 +83,7 @@ SMALL_SYSTEMS: Final = (
         "CODEBUILD_BUILD_ARN",
         parts="CODEBUILD_BUILD_ARN",
         label="CODEBUILD_BUILD_ID",
-        attempt=system.once,
+        attempt=once,
         repository="CODEBUILD_SOURCE_REPO_URL",
         workspace="CODEBUILD_SRC_DIR",
     ),
@@ -101,7 +96,7 @@ SMALL_SYSTEMS: Final = (
         ),
         more_parts=_promoted,
         label="SEMAPHORE_GIT_REPO_SLUG SEMAPHORE_WORKFLOW_ID SEMAPHORE_JOB_NAME",
-        attempt=system.told("SEMAPHORE_PIPELINE_RERUN=true", "SEMAPHORE_PIPELINE_ID"),
+        attempt=told("SEMAPHORE_PIPELINE_RERUN=true", "SEMAPHORE_PIPELINE_ID"),
         repository="SEMAPHORE_GIT_REPO_SLUG",
         parallel_jobs="SEMAPHORE_JOB_COUNT",
         is_fork="SEMAPHORE_GIT_PR_SLUG!=SEMAPHORE_GIT_REPO_SLUG",
@@ -111,7 +106,7 @@ SMALL_SYSTEMS: Final = (
         "CF_BUILD_ID",
         parts="CF_PIPELINE_NAME CF_URL CF_ACCOUNT CF_BUILD_ID CF_STEP_NAME",
         label="CF_PIPELINE_NAME CF_BUILD_ID CF_STEP_NAME",
-        attempt=system.counted("CF_CURRENT_ATTEMPT"),  # of the step's ``retry``
+        attempt=counted("CF_CURRENT_ATTEMPT"),  # of the step's ``retry``
         repository="CF_REPO_OWNER/CF_REPO_NAME",
         is_fork="CF_PULL_REQUEST_IS_FORK=true",
     ),
@@ -123,7 +118,7 @@ SMALL_SYSTEMS: Final = (
             " APPVEYOR_JOB_NAME"
         ),
         label="APPVEYOR_REPO_NAME APPVEYOR_BUILD_ID APPVEYOR_JOB_NUMBER",
-        attempt=system.told("APPVEYOR_RE_RUN_INCOMPLETE=true", "APPVEYOR_JOB_ID"),
+        attempt=told("APPVEYOR_RE_RUN_INCOMPLETE=true", "APPVEYOR_JOB_ID"),
         repository="APPVEYOR_REPO_NAME",
         workspace="APPVEYOR_BUILD_FOLDER",
         is_fork="APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME!=APPVEYOR_REPO_NAME",
@@ -133,7 +128,7 @@ SMALL_SYSTEMS: Final = (
         "TRAVIS=true",
         parts="TRAVIS_BUILD_ID TRAVIS_BUILD_WEB_URL TRAVIS_REPO_SLUG TRAVIS_JOB_NUMBER",
         label="TRAVIS_REPO_SLUG TRAVIS_JOB_NUMBER",
-        attempt=system.told("TRAVIS_JOB_RESTARTED=true"),  # restarts are not counted
+        attempt=told("TRAVIS_JOB_RESTARTED=true"),  # restarts are not counted
         repository="TRAVIS_REPO_SLUG",
         workspace="TRAVIS_BUILD_DIR",
         job_url="TRAVIS_JOB_WEB_URL",
