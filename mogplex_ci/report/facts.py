@@ -3,29 +3,26 @@
 Everything here may be printed or written as it is: text is sanitized, and what is no plain id, branch or URL is None.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at every start.
 
 import re
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
+from typing import Final, LiteralString, NamedTuple, Self
 from urllib.parse import quote
 
+from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import Run
 from mogplex_ci.outputs import ARTIFACT_FILE, OUTPUTS, Told
+from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.report import text
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
 from mogplex_ci.run.timeline import PhaseSpan, Timeline, ToolUse
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, count, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Run
-    from mogplex_ci.platforms.base import Platform
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""
@@ -241,7 +238,7 @@ class RunFacts(NamedTuple):
         """Its name without brackets."""
         return (self.name or "").strip("[]")
 
-    def without_timeline(self) -> RunFacts:
+    def without_timeline(self) -> Self:
         """Return what is kept once the run's reports are made: the timelines of all runs would be too much."""
         return self._replace(facts=self.facts._replace(timeline=Timeline(), tools=(), spans=()))
 

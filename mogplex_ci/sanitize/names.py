@@ -133,9 +133,9 @@ _OTHER_THAN_TOKEN = rf"(?!(?i:\w*token\w*\Z)){_LONG_AND_OPAQUE}"
 
 def find(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` values stand that their names call secret."""
-    lower, named, done = _lower(text), compiled(_NAMED), 0
+    lower, done = _lower(text), 0
     for at in sorted(at for start in _NAME_STARTS for at in occurrences(start, lower)):
-        if at >= done and (found := named.match(lower, at)) and (place := _secret(text, found)):
+        if at >= done and (found := compiled(_NAMED).match(lower, at)) and (place := _secret(text, found)):
             yield place
             done = place[1]
     for mark, pattern in COMMANDS.items():

@@ -17,7 +17,6 @@ from mogplex_ci.report.comment import Comment, CommentReport, job_link
 from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import RunFacts, StepFacts, early_outputs, facts_of, outputs_of
 from mogplex_ci.report.files import ArtifactFile, EventsFile, ResultFile
-from mogplex_ci.report.html import HtmlReport
 from mogplex_ci.report.log import Log, TurningPoint
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
@@ -209,6 +208,7 @@ def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> li
     reports: list[Report] = [Summary(platform, safe)] if inputs.summary else []
     if (folder := inputs.output_dir) is None:
         return reports
+    from mogplex_ci.report.html import HtmlReport  # 1 ms, and only these files need it
     from mogplex_ci.report.junit import JUnitFile  # loads a parser of XML, 3 ms
 
     return [
