@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -22,22 +21,6 @@ def test_simultaneous_starts_with_one_key_make_one_run() -> None:
         assert len(emulator.runs) == 1
     assert len({answer["runId"] for answer in answers}) == 1
     assert sorted(answer["replayed"] for answer in answers) == [False] + [True] * 7
-
-
-def test_many_runs_are_followed_at_once() -> None:
-    with Emulator("no-change", limits=False, speed=5) as emulator:
-        api = Api(emulator)
-        runs = [api.start(key=f"key {number}").json()["data"]["runId"] for number in range(60)]
-
-        def follow(run_id: str) -> int:
-            path = f"{api.base}/runs/{run_id}/events/stream?limit=200"
-            headers = {"Authorization": f"Bearer {emulator.token}"}
-            with requests.get(path, headers=headers, stream=True, timeout=LONG) as answer:
-                return answer.content.count(b"\nid: ")
-
-        with ThreadPoolExecutor(60) as pool:
-            counts = list(pool.map(follow, runs))
-    assert counts == [11] * 60
 
 
 def test_ended_runs_are_forgotten_when_there_are_too_many() -> None:
@@ -75,14 +58,6 @@ def test_a_connection_serves_many_requests_whatever_their_answers() -> None:
             assert answer.status == status
             ports.add(connection.sock.getsockname()[1])
         assert len(ports) == 1
-
-
-def test_a_client_of_http_1_0_is_served() -> None:
-    with Emulator() as emulator:
-        connection = http.client.HTTPConnection(emulator.url.removeprefix("http://"), timeout=LONG)
-        connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"  # type: ignore[attr-defined]  # private
-        connection.request("GET", "/api/v1/mogplex/repos", headers={"Authorization": f"Bearer {emulator.token}"})
-        assert len(json.loads(connection.getresponse().read())["data"]["repos"]) == 3
 
 
 def test_a_stopped_emulator_is_out_of_reach_even_on_open_connections() -> None:
