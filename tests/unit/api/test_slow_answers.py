@@ -77,9 +77,3 @@ def test_work_that_is_done_in_time_returns_and_raises_as_it_is() -> None:
         bounded(lambda: 1 // 0, LONG)
     with pytest.raises(TimeoutError):
         bounded(lambda: time.sleep(LONG), 0.01)
-
-
-def test_what_was_cut_off_may_have_worked() -> None:
-    with peer(lambda _: None) as url, pytest.raises(UnreachableError) as raised:
-        Client(url, TOKEN).repos()
-    assert raised.value.may_have_worked

@@ -168,13 +168,6 @@ def test_no_window_ever_holds_more_than_the_limit(
     assert most_in(others, 10.0) <= most - free
 
 
-@pytest.mark.parametrize("early", [0.02, 0.5, 1.5])
-def test_the_last_moment_of_a_window_is_waited_for_too(early: float) -> None:
-    budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
-    _, second = send(budget, VirtualTime(), [(0.0, Use.READ), (10.0 - early, Use.READ)])
-    assert 10.0 <= second <= 10.2
-
-
 STARTED = Limit(3, 10.0)
 
 
