@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote_plus, unquote
@@ -86,7 +85,7 @@ class Redactor:
 
     def redact_all(self, texts: Sequence[str]) -> list[str]:
         """Return ``texts`` without secrets, also without those that span several texts, like the lines of a key."""
-        spans = _merged(list(self.find("\n".join(texts))))
+        spans = list(self.find("\n".join(texts)))
         return list(_masked(texts, spans)) if spans else list(texts)
 
     def find(self, text: str, encodings: int = _MOST_ENCODINGS) -> Iterator[tuple[int, int]]:
@@ -130,29 +129,16 @@ def _forms(value: str) -> Iterator[str]:
         yield from (encoded, encoded.translate(_URL_SAFE))
 
 
-def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for start, stop in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
-        else:
-            merged.append((start, stop))
-    return merged
-
-
-def _masked(texts: Sequence[str], spans: list[tuple[int, int]]) -> Iterator[str]:
+def _masked(texts: Sequence[str], spans: Iterable[tuple[int, int]]) -> Iterator[str]:
     """Mask ``spans``: positions in the texts joined by one character each. A span may cover several texts."""
-    pending = deque(spans)
+    covered = bytearray(sum(map(len, texts)) + len(texts))
+    for start, stop in spans:
+        covered[start:stop] = b"x" * (stop - start)
     offset = 0
     for text in texts:
-        end = offset + len(text)
-        parts, here = [], offset
-        while pending and pending[0][0] < end:
-            start, stop = pending[0]
-            parts += [text[here - offset : max(start, here) - offset], MASK]
-            here = min(stop, end)
-            if stop > end + 1:
-                break
-            pending.popleft()
-        yield "".join([*parts, text[here - offset :]])
-        offset = end + 1
+        parts, here = [], 0
+        for secret in re.finditer(b"x+", covered[offset : offset + len(text)]):
+            parts += [text[here : secret.start()], MASK]
+            here = secret.end()
+        yield "".join([*parts, text[here:]])
+        offset += len(text) + 1

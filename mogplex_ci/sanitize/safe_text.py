@@ -28,12 +28,6 @@ class _Text(str):
     def __new__(cls, _never: Never) -> Self:
         raise TypeError(f"only mogplex_ci.sanitize makes {cls.__name__}")
 
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, _memo: object) -> Self:
-        return self
-
 
 class CleanText(_Text):
     """Redacted, bounded text with visible controls; may have several lines.
