@@ -157,7 +157,7 @@ def is_secret_name(name: str) -> bool:
 
 def is_secret_value(value: str, name: str) -> bool:
     """Whether the text ``value`` of an object's key ``name`` can be a secret: no placeholder, path or word of prose."""
-    return _is_secret(value, _in_quotes(name.lower()))
+    return _is_secret(value, _SURE if name.startswith("-") else _in_quotes(name.lower()))
 
 
 def _opens(name: re.Match[str]) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import islice
+from itertools import islice, starmap
 from typing import Final, LiteralString, TypeAlias, TypeGuard
 
 from mogplex_ci.sanitize import names
@@ -81,6 +81,8 @@ Value: TypeAlias = Untrusted | str | int | float
 """A value that is cleaned before it is shown."""
 Part: TypeAlias = LiteralString | Untrusted | CleanText | int | None
 """Part of a sentence: our words are literals; None is left out."""
+_Scrub: TypeAlias = Callable[[Sequence[tuple[str, int]]], Iterable[tuple[str, int]]]
+"""Makes of texts, each with a limit, their starts, each with the number of characters that are missing."""
 
 
 class Sanitizer:
@@ -178,7 +180,7 @@ class Sanitizer:
 
     def details(self, value: Untrusted) -> CleanText:
         """Return a JSON value as text, one ``name.name: value`` a line; text of several lines stands below its name."""
-        plain = _Json(value._value, _shown, BLOCK_LIMIT + self._margin).value
+        plain = _Json(value._value, lambda texts: starmap(_shown_start, texts), BLOCK_LIMIT + self._margin).value
         return self.clean("\n".join(_lines(plain, "")))
 
     def losses(self, value: Untrusted) -> list[LiteralString]:
@@ -250,29 +252,28 @@ class Sanitizer:
         """Return the clean start of ``value``, and how many characters are missing."""
         if isinstance(value, CleanText):
             return _start(value, limit), max(len(value) - limit, 0)
-        ((text, missing),) = self._scrub([self._as_text(value)], [limit])
-        return text, missing
+        (read,) = self._scrub([(self._as_text(value), limit)])
+        return read
 
-    def _scrub(self, texts: Sequence[str], limits: Sequence[int]) -> list[tuple[str, int]]:
-        """Return the clean starts of ``texts``, at most ``limits`` characters of each, and how many are missing.
+    def _scrub(self, texts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Return the clean starts of ``texts``, each of at most so many characters, and how many are missing.
 
         Only what can be shown is read, and a margin, since a secret may begin near the limit. When there is more, the
         margin is not shown: a secret that begins in it was not read to its end.
         """
-        rooms = [limit + self._margin for limit in limits]
-        shown = [show_controls(text[:room]) for text, room in zip(texts, rooms, strict=True)]
-        redacted = self._redactor.redact_all([text[:room] for text, room in zip(shown, rooms, strict=True)])
+        read = [_shown_start(text, limit + self._margin) for text, limit in texts]
+        redacted = self._redactor.redact_all([text for text, _ in read])
         scrubbed = []
-        for text, seen, clean, limit, room in zip(texts, shown, redacted, limits, rooms, strict=True):
-            unread = max(len(text) - room, 0) + max(len(seen) - room, 0)
+        for (_, limit), (_, unread), clean in zip(texts, read, redacted, strict=True):
             end = min(limit, max(len(clean) - self._margin, 0)) if unread else limit
             scrubbed.append((break_markers(_start(clean, end)), unread + max(len(clean) - end, 0)))
         return scrubbed
 
 
-def _shown(texts: Sequence[str], limits: Sequence[int]) -> list[tuple[str, int]]:
-    """Return the starts of ``texts`` with visible controls, and how many characters are missing."""
-    return [(show_controls(text[:end]), max(len(text) - end, 0)) for text, end in zip(texts, limits, strict=True)]
+def _shown_start(text: str, end: int) -> tuple[str, int]:
+    """Return the start of ``text`` with visible controls, and how many characters are missing."""
+    shown = show_controls(text[:end])
+    return shown[:end], max(len(text) - end, 0) + max(len(shown) - end, 0)
 
 
 def _is_ours(part: object) -> TypeGuard[str]:
@@ -287,21 +288,17 @@ class _Json:
     and a second time to put what became of them in their places.
     """
 
-    def __init__(
-        self, value: object, scrub: Callable[[list[str], list[int]], list[tuple[str, int]]], room: int = JSON_TOTAL
-    ) -> None:
+    def __init__(self, value: object, scrub: _Scrub, room: int = JSON_TOTAL) -> None:
         self.losses: set[LiteralString] = set()
         """Changes other than those to the text in strings."""
-        texts: list[str] = []
-        limits: list[int] = []
+        texts: list[tuple[str, int]] = []
 
         def collect(text: str, limit: int) -> str:
-            texts.append(text)
-            limits.append(limit)
+            texts.append((text, limit))
             return text
 
         self._walk(value, room, collect)
-        clean = iter(scrub(texts, limits))
+        clean = iter(scrub(texts))
         self.value = self._walk(value, room, lambda _text, _limit: self._whole(*next(clean)))
 
     def _walk(self, value: object, room: int, take: Callable[[str, int], str]) -> object:
@@ -331,11 +328,14 @@ class _Json:
     def _entries(self, value: dict[object, object] | list[object], name: str, depth: int) -> object:
         pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
         keys, items = [], []
+        told = ""
         for key, item in islice(pairs, self._nodes):
             if key is not None:
                 keys.append((str(key), self._text(str(key))))
-            is_name = key is not None and names.is_secret_name(str(key))
-            items.append(self._shown(item, str(key) if is_name else name, depth + 1))
+            called = told if key in (None, "value") else str(key) if names.is_secret_name(str(key)) else ""
+            items.append(self._shown(item, called or name, depth + 1))
+            if key in (None, "name", "key"):
+                told = _told(key, item)
             if self._nodes <= 0 or self._room <= 0:
                 break
         missing = len(value) - len(items)
@@ -371,6 +371,13 @@ class _Json:
                     key = f"{shown} ({numbers[shown] + 1})"
                 taken.add(key)
             yield key
+
+
+def _told(key: object, item: object) -> str:
+    """Return ``item`` if it is the name of a secret behind it: ``--token`` in a list, or the name of a pair."""
+    if not isinstance(item, str) or (key is None and not re.match(r"--?\w\S*\Z", item)):
+        return ""
+    return item if names.is_secret_name(item) else ""
 
 
 def _lines(value: object, name: str) -> Iterator[str]:

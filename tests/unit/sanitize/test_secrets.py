@@ -59,6 +59,24 @@ def test_what_stands_below_a_telling_key_is_secret_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (
+            [{"name": "DB_PASSWORD", "kind": 1, "value": "hunter2x"}],
+            [{"name": "DB_PASSWORD", "kind": 1, "value": "***"}],
+        ),
+        ({"key": "api_key", "value": ["hunter2x"]}, {"key": "api_key", "value": ["***"]}),
+        ({"name": "DB_HOST", "value": "hunter2x"}, None),
+        (["tool", "--token", "hunterx", "job"], ["tool", "--token", "***", "job"]),
+        (["tool", "--token", "--yes", "-x"], None),
+        (["- the token", "hunter2x", "token", "hunter2x"], None),
+    ],
+)
+def test_the_value_of_a_pair_and_the_argument_of_a_flag_are_judged_by_their_name(value: object, shown: object) -> None:
+    assert SANITIZER.data(Untrusted(value)) == (shown or value)
+
+
+@pytest.mark.parametrize(
     "word", ["string", "required", "${SECRET}", "${{ secrets.X }}", "<token>", "***", "", "[redacted]"]
 )
 def test_a_stand_in_for_a_secret_stays(word: str) -> None:
