@@ -7,7 +7,6 @@ Nothing is reverted: branch and pull request stay for people to look at.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Final
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.case import Case, Judge, Requirements, Verdict
@@ -15,9 +14,6 @@ from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, GateKind, outcome
 from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.run.updates import GateJudged, Update
 from mogplex_ci.untrusted import Untrusted
-
-_REJECTED: Final = {"change": "unchanged", "pull-request": "missing", "artifact": "invalid", "checks": "failed"}
-"""The outcome of a gate that rejects a run in a rehearsal, where it has another name than for paths."""
 
 __all__ = ["Case", "Judge", "Requirements", "judge_run"]
 
@@ -70,7 +66,7 @@ def _verdict(kind: GateKind, case: Case) -> Generator[Update, None, Verdict]:
     items = rounds[min(case.round, len(rounds)) - 1].get(kind.name)
     if items is None:
         return Verdict("passed", number=1)
-    return Verdict(_REJECTED.get(kind.name, "bad"), items=tuple(map(Untrusted, sorted(items))), number=len(items))
+    return Verdict("bad", items=tuple(map(Untrusted, sorted(items))), number=len(items))
 
 
 def _gate(kind: GateKind, verdict: Verdict, case: Case) -> Gate:

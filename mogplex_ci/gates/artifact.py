@@ -34,18 +34,18 @@ def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:
         return Verdict("changed", items=tuple(map(Untrusted, losses)), number=len(losses))
     faults = _faults(case, content)
     if faults:
-        return Verdict("invalid", items=tuple(map(Untrusted, faults)), number=len(faults))
+        return Verdict("bad", items=tuple(map(Untrusted, faults)), number=len(faults))
     return Verdict("passed", artifact=content)
 
 
 def _read_from_service(case: Case) -> Generator[Update, None, Untrusted | Verdict]:
     """Return the artifact as the service has it, or the verdict that there is none."""
-    run, path, judge = case.result.run, case.wanted.artifact or "", case.judge
+    run, path, service = case.result.run, case.wanted.artifact or "", case.judge.service
     if run is None:
         return Verdict("missing")
     try:
-        artifact = yield from judge.ask(
-            lambda left: judge.client.artifact(run.id, path, timeout=left), judge.clock.monotonic() + FETCH_SECONDS
+        artifact = yield from service.answer_to(
+            lambda left: service.client.artifact(run.id, path, timeout=left), service.now + FETCH_SECONDS
         )
     except MogplexError as error:
         return _not_read(error)
@@ -72,14 +72,14 @@ def _refuse(constant: str) -> object:
 
 
 def _faults(case: Case, content: Untrusted) -> list[str]:
-    schema, judge = case.wanted.schema, case.judge
+    schema, service = case.wanted.schema, case.judge.service
     if schema is None:
         return []
     from mogplex_ci.gates.schema import faults_in_child  # loads jsonschema
 
     try:
-        seconds = max(min(judge.deadline - judge.clock.monotonic(), VALIDATION_SECONDS), 0.0)
-        with judge.stop.interrupting():
+        seconds = max(min(service.deadline - service.now, VALIDATION_SECONDS), 0.0)
+        with service.stop.interrupting():
             return content.inspect(lambda value: faults_in_child(value, schema, seconds))
     except TimeoutError:
         return ["checking it against the schema took too long"]

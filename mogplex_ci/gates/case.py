@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from math import inf
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from mogplex_ci.api.retry import retrying
 from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.run.updates import Started, Starting, Update
 
@@ -14,13 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
 
-    from mogplex_ci.api.client import Client
     from mogplex_ci.gates.patterns import Patterns
     from mogplex_ci.github_api import Comparison, GitHubApi
     from mogplex_ci.models import Repo
     from mogplex_ci.run.result import RunResult
+    from mogplex_ci.run.service import Service
     from mogplex_ci.untrusted import Untrusted
-    from mogplex_ci.waiting import Clock, Stop
 
     T = TypeVar("T")
 
@@ -59,13 +57,10 @@ class Requirements(NamedTuple):
 class Judge(NamedTuple):
     """Whom gates ask, and for how long."""
 
-    client: Client
+    service: Service
+    """Its deadline is the step's."""
     connect: Callable[[Repo], GitHubApi | None] | None
     """Makes GitHub's API of a repository; None when there is no token for it."""
-    clock: Clock
-    stop: Stop
-    deadline: float
-    """A time of the clock."""
     losses: Callable[[Untrusted], Sequence[str]] = lambda _: ()
     """Tells what cleaning would change in an artifact."""
     own_run: str = ""
@@ -77,15 +72,6 @@ class Judge(NamedTuple):
     """
     repairs: int = 0
     """How many rounds may follow the first one: with any, all checks are waited for, though one has failed."""
-
-    def ask(self, call: Callable[[float], T], until: float = inf) -> Generator[Update, None, T]:
-        """Return what ``call`` returns for the seconds that it may take; it is made again until it is answered.
-
-        Raises:
-            MogplexError: a refusal, or no usable answer until the deadline or ``until``, a time of the clock.
-            StopRequested: a stop signal came.
-        """
-        return retrying(call, clock=self.clock, deadline=min(self.deadline, until), stop=self.stop)
 
 
 class Evidence(NamedTuple):
@@ -257,7 +243,7 @@ class Case:
         """
         if (github := self.github) is None:
             raise self.not_asked
-        return (yield from self.judge.ask(lambda left: call(github.within(left))))
+        return (yield from self.judge.service.answer_to(lambda left: call(github.within(left))))
 
     def _connect(self, repo: Repo | None) -> None:
         """Connect to GitHub if that is possible. Never to the job's own repository: the run may work on another one."""
@@ -277,7 +263,7 @@ class Case:
         if branch is not None:
             when = run.updated_at if run is not None and needs_time else None
             commit = self.commit or (yield from self.ask_github(lambda github: github.tip(branch, when)))
-        known_at = self.judge.clock.monotonic()
+        known_at = self.judge.service.now
         needs_comparison = self.wanted.gates & {"change", "allowed-paths", "protected-paths"}
         if branch is None or commit is None or not needs_comparison:
             return Evidence(commit, known_at, None)
@@ -305,15 +291,12 @@ class Case:
 
         It follows the end of the run within ten seconds, or never. Older services do not tell it.
         """
-        judge, run = self.judge, result.run
-        run_id = "" if run is None else run.id
-        ends = min(judge.deadline, judge.clock.monotonic() + COMMIT_SECONDS)
-        while run is not None and run.has_terminal_commit and run.terminal_commit is None:
-            if judge.clock.monotonic() + COMMIT_PAUSE >= ends:
-                break
-            judge.stop.sleep(judge.clock, COMMIT_PAUSE)
-            try:
-                run = yield from judge.ask(lambda left: judge.client.run(run_id, timeout=left), ends)
-            except MogplexError:
-                break
+        service, run = self.judge.service, result.run
+        if run is None:
+            return result
+        run_id, ends = run.id, min(service.deadline, service.now + COMMIT_SECONDS)
+        with suppress(MogplexError):
+            while run.has_terminal_commit and run.terminal_commit is None and service.now + COMMIT_PAUSE < ends:
+                service.sleep_until(service.now + COMMIT_PAUSE)
+                run = yield from service.answer_to(lambda left: service.client.run(run_id, timeout=left), ends)
         return result._replace(run=run)

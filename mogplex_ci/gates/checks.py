@@ -51,17 +51,11 @@ class Counted(NamedTuple):
         """
         page = re.compile(rf"/actions/runs/{re.escape(own_run)}(/|$)" if own_run else "(?!)")
         own = [check for check in checks if check.app == _ACTIONS and check.url and page.search(check.url.text)]
-        own_suites = {run.suite for run in own}
         leaves = [check for check in checks if check.kind != "suite" and check not in own]
-        used = {check.suite for check in leaves}
-        suites = [
-            suite
-            for suite in checks
-            if suite.kind == "suite"
-            and suite.suite not in own_suites
-            and (suite.app == _ACTIONS or suite.runs or suite.suite in used)
-        ]
-        counted = [*leaves, *suites]
+        used = {check.suite for check in checks if check.app == _ACTIONS or check.runs}
+        used |= {check.suite for check in leaves}
+        used -= {check.suite for check in own}
+        counted = [*leaves, *(check for check in checks if check.kind == "suite" and check.suite in used)]
         failed = [check for check in counted if check.is_complete and check.conclusion not in _PASSED]
         broken = {check.suite for check in failed if check.kind == "run"}
         return cls(
@@ -76,7 +70,7 @@ class Counted(NamedTuple):
 
 def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
     """Wait until every check of the judged commit is complete, and judge whether all passed."""
-    evidence, judge = case.evidence, case.judge
+    evidence, judge, service = case.evidence, case.judge, case.judge.service
     if (commit := evidence.commit) is None:
         return Verdict("no-commit")
     before: Counted | None = None
@@ -85,11 +79,11 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
         checks, are_all_listed = yield from case.ask_github(lambda github: github.checks(commit))
         now = Counted.of(checks, judge.own_run, are_all_listed=are_all_listed)
         if (verdict := _verdict(now, before, waits_for_all=judge.repairs > 0)) is not None:
-            return _explained(verdict, now.failed, case) if verdict.outcome == "failed" else verdict
-        time = judge.clock.monotonic()
+            return _explained(verdict, now.failed, case) if verdict.outcome == "bad" else verdict
+        time = service.now
         if not now.ids and now.is_complete and time >= evidence.known_at + FIRST_CHECK_SECONDS:
             return Verdict("none")
-        if time + CHECK_PAUSE >= judge.deadline:
+        if time + CHECK_PAUSE >= service.deadline:
             return _listed("open", now.open)
         if before is None or (now.ids, now.open) != (before.ids, before.open) or time >= said_at + SAY_SECONDS:
             at_work = [check for check in now.open if check.kind != "suite"]
@@ -97,7 +91,7 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
             yield ChecksAwaited(commit, now.total - len(at_work), now.total, names)
             said_at = time
         before = now
-        judge.stop.sleep(judge.clock, CHECK_PAUSE)
+        service.sleep_until(time + CHECK_PAUSE)
 
 
 def _verdict(now: Counted, before: Counted | None, *, waits_for_all: bool) -> Verdict | None:
@@ -108,7 +102,7 @@ def _verdict(now: Counted, before: Counted | None, *, waits_for_all: bool) -> Ve
     was_complete = before is not None and before.is_complete and now.ids == before.ids
     is_settled = now.is_complete and was_complete and len(now.ids) > 0
     if now.failed and (is_settled or not waits_for_all):
-        return _listed("failed", now.failed)
+        return _listed("bad", now.failed)
     if not is_settled:
         return None
     if not any(check.conclusion == "success" for check in now.passed):
@@ -119,7 +113,7 @@ def _verdict(now: Counted, before: Counted | None, *, waits_for_all: bool) -> Ve
 def _explained(verdict: Verdict, failed: tuple[Check, ...], case: Case) -> Verdict:
     """Put the titles of annotations behind the addresses of failed checks, as far as GitHub tells them at once."""
     links, github = list(verdict.links), case.github
-    with contextlib.suppress(GitHubError), case.judge.stop.interrupting():
+    with contextlib.suppress(GitHubError), case.judge.service.stop.interrupting():
         for number, check in enumerate(_sorted(failed)[:MOST_EXPLAINED]):
             if check.kind == "run" and github is not None:
                 titles = [title.text for title in github.within(EXPLAIN_SECONDS).annotations(check)]

@@ -25,9 +25,9 @@ def judge_change(case: Case) -> Generator[Update, None, Verdict]:
         changed = case.result.timeline.outcome.changed
         if changed is None:
             raise case.not_asked
-        return Verdict("told" if changed else "unchanged")
+        return Verdict("told" if changed else "bad")
     comparison = case.comparison
-    return Verdict("unchanged" if comparison is None or comparison.is_empty else "passed")
+    return Verdict("bad" if comparison is None or comparison.is_empty else "passed")
 
 
 def judge_paths(case: Case, *, protects: bool) -> Generator[Update, None, Verdict]:
@@ -51,10 +51,10 @@ def judge_pull_request(case: Case) -> Generator[Update, None, Verdict]:
     """Judge whether a pull request is open that would merge the judged commit."""
     if case.github is None:
         return _told_pull_request(case)
-    branch, evidence, judge = case.branch, case.evidence, case.judge
+    branch, evidence, service = case.branch, case.evidence, case.judge.service
     if branch is None or evidence.commit is None:
-        return Verdict("missing")
-    settled_by = min(evidence.known_at + SETTLE_SECONDS, judge.deadline - CHECK_PAUSE)
+        return Verdict("bad")
+    settled_by = min(evidence.known_at + SETTLE_SECONDS, service.deadline - CHECK_PAUSE)
     while True:
         found = yield from case.ask_github(lambda github: github.pull_requests_of(branch))
         own = [item for item in found if item.head[:2] == (case.repository, branch)]
@@ -62,17 +62,17 @@ def judge_pull_request(case: Case) -> Generator[Update, None, Verdict]:
             if item.head[2] == evidence.commit or (yield from case.is_later_round(item.head[2])):
                 return Verdict("passed", items=(item.url,))
         is_open = any(item.is_open for item in own)
-        if not is_open or judge.clock.monotonic() >= settled_by:
+        if not is_open or service.now >= settled_by:
             break
-        judge.stop.sleep(judge.clock, CHECK_PAUSE)
-    return Verdict("other-commit" if is_open else "not-open" if own else "missing", items=tuple(i.url for i in own[:1]))
+        service.sleep_until(service.now + CHECK_PAUSE)
+    return Verdict("other-commit" if is_open else "not-open" if own else "bad", items=tuple(i.url for i in own[:1]))
 
 
 def _told_pull_request(case: Case) -> Verdict:
     """Judge by the run's events alone; facts that they do not tell stay unknown."""
     timeline, url = case.result.timeline, case.result.timeline.outcome.pull_request_url
     if url is None and timeline.outcome.changed is not None and not timeline.is_incomplete:
-        return Verdict("missing")
+        return Verdict("bad")
     if url is None or case.repository is None:
         raise case.not_asked
     match = _PULL_REQUEST.fullmatch(url.text)

@@ -24,7 +24,6 @@ _FAULTS: Final = {
 class Patterns(NamedTuple):
     """Patterns, a later one of which decides; ``!`` takes a path out again."""
 
-    lines: tuple[str, ...]
     spec: GitIgnoreSpec
     folded: GitIgnoreSpec
     """The same in one form of Unicode and without case, as file systems on macOS and Windows compare names."""
@@ -39,7 +38,7 @@ class Patterns(NamedTuple):
         from pathspec import GitIgnoreSpec  # only for steps that use it
 
         stripped = (line.strip() for line in text.split("\n"))
-        given = tuple(line for line in stripped if line and not line.startswith("#"))
+        given = [line for line in stripped if line and not line.startswith("#")]
         if all(line.startswith("!") for line in given):
             raise ValueError("holds no pattern that matches anything")
         for line in given:
@@ -48,7 +47,7 @@ class Patterns(NamedTuple):
                     raise ValueError(words)
         try:
             with warnings.catch_warnings(action="ignore"):  # about regular expressions that pathspec makes
-                return cls(given, GitIgnoreSpec.from_lines(given), GitIgnoreSpec.from_lines(map(_fold, given)))
+                return cls(GitIgnoreSpec.from_lines(given), GitIgnoreSpec.from_lines(map(_fold, given)))
         except (ValueError, re.error) as error:
             raise ValueError("holds a pattern that is not valid") from error
 

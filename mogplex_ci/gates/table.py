@@ -46,7 +46,10 @@ class GateKind(NamedTuple):
     """Whether nothing but GitHub can tell."""
     judge: Callable[[Case], Generator[Update, None, Verdict]]
     outcomes: Mapping[str, Outcome]
-    """By the names that the judge gives them; ``one-NAME`` has the words for one item."""
+    """By the names that the judge gives them: ``bad`` is the usual one of a run that does not hold.
+
+    ``one-NAME`` has the words for one item.
+    """
 
 
 _READ_WHY: Final = "Read what the agent said; the task may be done already, or needs to be more specific."
@@ -62,14 +65,14 @@ UNKNOWN: Final = _for_people("this could not be judged: {cause}", "{remedy}", NO
 _CHANGE: Final = {
     "passed": Outcome("it changed the repository"),
     "told": Outcome(f"its delivery event says that it changed the repository{_TOLD}"),
-    "unchanged": Outcome("it changed nothing", _READ_WHY),
+    "bad": Outcome("it changed nothing", _READ_WHY),
 }
 _APP: Final = "Check that the Mogplex GitHub App may open pull requests here."
 _FOREIGN: Final = "its delivery event names a pull request of another repository"
 _PULL_REQUEST: Final = {
     "passed": Outcome("its pull request is open"),
     "told": Outcome(f"its delivery event names a pull request{_TOLD}"),
-    "missing": Outcome("it opened no pull request", _APP),
+    "bad": Outcome("it opened no pull request", _APP),
     "not-open": _for_people("its pull request is closed or merged", "Reopen it, or let the run use a new branch."),
     "other-commit": _for_people("its pull request has another commit at its head", _WHO_PUSHED),
     "foreign": _for_people(_FOREIGN, "Give github-token, and read what the agent did."),
@@ -100,14 +103,14 @@ _ARTIFACT: Final = {
     "no-json": Outcome("its artifact is not a JSON file of at most 1 MiB", _ASK_FOR_JSON, _INVALID),
     "other-commit": _for_people("its artifact is of another commit than the judged one", _WHO_PUSHED, _INVALID),
     "changed": Outcome("its artifact holds what cannot be handed on as it is", _SMALLER, _INVALID),
-    "invalid": Outcome("its artifact does not satisfy the schema", "Give the agent the schema in its task.", _INVALID),
+    "bad": Outcome("its artifact does not satisfy the schema", "Give the agent the schema in its task.", _INVALID),
 }
 _SEE_WHY: Final = "See why the workflow skips its jobs; the run may have changed it."
 _CHECKS: Final = {
     "passed": Outcome("{number} checks passed"),
     "one-passed": Outcome("its only check passed"),
-    "failed": Outcome("{number} checks failed", "Open the failed checks."),
-    "one-failed": Outcome("a check failed", "Open the failed check."),
+    "bad": Outcome("{number} checks failed", "Open the failed checks."),
+    "one-bad": Outcome("a check failed", "Open the failed check."),
     "skipped": Outcome("none of its checks did anything: all were skipped", _SEE_WHY),
     "none": _for_people("its commit has no checks", "Add a workflow for pull requests, or do not require checks."),
     "no-commit": Outcome("it pushed no commit that could have checks", _READ_WHY),

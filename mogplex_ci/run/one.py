@@ -77,8 +77,7 @@ class Execution:
 
     def __init__(self, client: "Client", plan: Plan, *, clock: Clock, stop: Stop, began: float) -> None:
         """``began`` is the time of ``clock`` from which the timeout counts."""
-        self._service = Service(client, clock, stop, began)
-        self._service.deadline = began + plan.timeout
+        self._service = Service(client, clock, stop, began, plan.timeout)
         self._plan = plan
         self._repo: Repo | None = None
         self._starter: Starter | None = None

@@ -24,13 +24,15 @@ class Service:
     Everything raises ``StopRequested`` when a stop signal comes.
     """
 
-    def __init__(self, client: "Client", clock: Clock, stop: Stop, began: float | None = None) -> None:
+    def __init__(
+        self, client: "Client", clock: Clock, stop: Stop, began: float | None = None, timeout: float = inf
+    ) -> None:
         """``began`` is when the step began, in the time of ``clock``; now if it is None."""
         self.client = client
         self.clock = clock
         self.stop = stop
-        self.deadline = inf
         self._began = self.now if began is None else began
+        self.deadline = self._began + timeout
 
     @property
     def now(self) -> float:

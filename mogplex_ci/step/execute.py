@@ -10,6 +10,7 @@ from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.gates import Case, Judge, Requirements
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.result import RunResult, interrupted, result_of_error
+from mogplex_ci.run.service import Service
 from mogplex_ci.step.plan import plan_of_round
 from mogplex_ci.step.repair import Rounds
 from mogplex_ci.waiting import Clock, Stop, StopRequested
@@ -124,11 +125,8 @@ def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
         return step.github(inputs, repo.full_name.text)
 
     judge = Judge(
-        client,
+        Service(client, step.clock, step.stop, step.began, inputs.timeout),
         None if inputs.dry_run or inputs.github_token is None else connect,
-        step.clock,
-        step.stop,
-        step.began + inputs.timeout,
         losses=step.recorder.safe.losses,
         own_run=step.platform.workflow_run,
         rehearsed=_rehearsed_by(inputs),

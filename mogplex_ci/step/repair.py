@@ -110,7 +110,7 @@ class Rounds:
             most=case.judge.repairs + 1,
             unchanged=case.is_unchanged,
             branch=case.branch,
-            time_left=(case.judge.deadline - case.judge.clock.monotonic()) / self._timeout,
+            time_left=(case.judge.service.deadline - case.judge.service.now) / self._timeout,
         )
         base = result.base_branch.text if result.base_branch is not None else ""
         repair = Repair(case.branch or "", base, this.report)

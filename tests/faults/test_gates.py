@@ -13,6 +13,7 @@ from mogplex_ci.gates import Case, Judge, Requirements, judge_run
 from mogplex_ci.gates.patterns import Patterns
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Started
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
@@ -71,13 +72,8 @@ class Judged:
         self.stop = stop or Stop()
         self.began = self.clock.monotonic()
         self._client = world.client()
-        self._judge = Judge(
-            self._client,
-            lambda repo: GitHubApi(api.url, TOKEN, repo.full_name.text),
-            self.clock,
-            self.stop,
-            self.began + timeout,
-        )
+        service = Service(self._client, self.clock, self.stop, self.began, timeout)
+        self._judge = Judge(service, lambda repo: GitHubApi(api.url, TOKEN, repo.full_name.text))
 
     def run(self, result: RunResult, wanted: Requirements = ALL) -> RunResult:
         case = Case(wanted, self._judge)

@@ -16,6 +16,7 @@ from mogplex_ci.inputs.read import read_inputs
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import RunResult, interrupted
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextRound, Started, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.plan import plan_of_round
@@ -73,11 +74,8 @@ class Step:
             return Execution(client, plan, clock=clock, stop=stop, began=began)
 
         judge = Judge(
-            client,
+            Service(client, clock, stop, began, self.inputs.timeout),
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
-            clock,
-            stop,
-            began + self.inputs.timeout,
             repairs=self.inputs.repair,
         )
         case = Case(Requirements(self.inputs.require, artifact=self.inputs.artifact), judge, self.inputs.branch)

@@ -9,6 +9,7 @@ from mogplex_ci.gates import Case, Judge, Requirements, judge_run
 from mogplex_ci.gates.patterns import Patterns
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.waiting import Stop
 from tests.github_api import HEAD, TOKEN, FakeGitHub
@@ -49,7 +50,8 @@ def judged(
     """Judge a run that this process started, or ``joined``; ``branch`` is the one that it was asked to work on."""
     connect = (lambda repo: GitHubApi(api.url, TOKEN, repo.full_name.text)) if api is not None else None
     clock = clock or VirtualTime().clock()
-    case = Case(wanted, Judge(Client(NO_SERVICE, ""), connect, clock, Stop(), timeout, **fields), branch)
+    service = Service(Client(NO_SERVICE, ""), clock, Stop(), timeout=timeout)
+    case = Case(wanted, Judge(service, connect, **fields), branch)
     said = [] if said is None else said
     try:
         assert success.run is not None

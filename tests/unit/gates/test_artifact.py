@@ -18,6 +18,7 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.gates import Case, Judge, Requirements, judge_run
 from mogplex_ci.models import Run
 from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.service import Service
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
@@ -63,7 +64,7 @@ def judged(
     """Return the result, and the seconds that judging took."""
     clock = VirtualTime().clock()
     client = Client(emulator.url, emulator.token)
-    judge = Judge(client, None, clock, stop or Stop(), timeout, losses=Sanitizer().losses)
+    judge = Judge(Service(client, clock, stop or Stop(), timeout=timeout), None, losses=Sanitizer().losses)
     work = judge_run(result(Result.SUCCESS, run=run), Case(Requirements(artifact=path, schema=schema or None), judge))
     try:
         while True:
