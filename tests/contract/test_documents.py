@@ -97,18 +97,6 @@ def test_a_credential_in_a_file_is_not_repeated(text: str, tmp_path: Path) -> No
     assert CREDENTIAL not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("scenario", "message"),
-    [
-        ("succ", r"succ: no such scenario: use a file or one of .*, success"),
-        ("no/nowhere.yaml", r"nowhere\.yaml: cannot be read: No such file"),
-    ],
-)
-def test_a_scenario_that_is_not_there(scenario: str, message: str) -> None:
-    with pytest.raises(DocumentError, match=message):
-        Emulator(scenario)
-
-
 def test_the_files_shown_in_the_documentation_are_right(tmp_path: Path) -> None:
     scenario, faults, world = (tmp_path / name for name in ("scenario.yaml", "faults.yaml", "world.yaml"))
     scenario.write_text(SCENARIO.code)

@@ -86,29 +86,6 @@ def test_the_work_is_done_only_when_the_fault_comes_after_it(fault: dict[str, An
         assert len(emulator.runs) == 1
 
 
-def received_before_the_break(answer: requests.Response) -> bytes:
-    received = b""
-    try:
-        for chunk in answer.iter_content(1):
-            received += chunk
-    except requests.exceptions.ChunkedEncodingError:
-        return received
-    raise AssertionError("the answer was complete")
-
-
-@pytest.mark.parametrize("kept", [0, 1, 100])
-def test_a_cut_answer_breaks_off_after_so_many_bytes(kept: int) -> None:
-    with Emulator() as emulator:
-        api = Api(emulator)
-        emulator.inject("repos", cut=kept)
-        headers = {"Authorization": f"Bearer {emulator.token}"}
-        with requests.get(f"{api.base}/repos", headers=headers, stream=True, timeout=LONG) as answer:
-            assert answer.status_code == 200
-            received = received_before_the_break(answer)
-        whole = api.repos().content
-    assert received == whole[:kept]
-
-
 def test_a_late_answer_outlasts_an_impatient_client() -> None:
     with Emulator() as emulator:
         api = Api(emulator)

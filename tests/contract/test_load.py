@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +10,6 @@ import requests
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.service import MOST_RUNS
 from tests.contract.api import Api, FakeClock
-from tests.waits import LONG
 
 
 def test_simultaneous_starts_with_one_key_make_one_run() -> None:
@@ -33,31 +31,6 @@ def test_ended_runs_are_forgotten_when_there_are_too_many() -> None:
         assert len(emulator.runs) <= MOST_RUNS
         assert emulator.runs[-1].id == last["runId"]
         assert api.start(key="key 0").json()["data"]["replayed"] is False
-
-
-def test_a_connection_serves_many_requests_whatever_their_answers() -> None:
-    with Emulator() as emulator:
-        connection = http.client.HTTPConnection(emulator.url.removeprefix("http://"), timeout=LONG)
-        authorization = {"Authorization": f"Bearer {emulator.token}"}
-        base = "/api/v1/mogplex"
-        sent = [
-            ("POST", f"{base}/runs", {}, "x" * 100_000, 307),
-            ("GET", f"{base}/repos", authorization, None, 200),
-            ("HEAD", f"{base}/repos", authorization, None, 200),
-            ("OPTIONS", f"{base}/runs", authorization, None, 204),
-            ("GET", f"{base}/runs", authorization, None, 405),
-            ("POST", f"{base}/runs", {**authorization, "Idempotency-Key": "k"}, "null", 500),
-            ("GET", "/nowhere", authorization, None, 404),
-            ("GET", f"{base}/repos", authorization, None, 200),
-        ]
-        ports = set()
-        for method, path, headers, body, status in sent:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == status
-            ports.add(connection.sock.getsockname()[1])
-        assert len(ports) == 1
 
 
 def test_a_stopped_emulator_is_out_of_reach_even_on_open_connections() -> None:

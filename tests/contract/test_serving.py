@@ -38,17 +38,6 @@ def test_serves_until_a_signal_comes(number: signal.Signals, tmp_path: Path) -> 
     assert token not in log.read_text()
 
 
-def test_names_file_line_and_field_of_a_bad_scenario(tmp_path: Path) -> None:
-    scenario = tmp_path / "bad.yaml"
-    scenario.write_text("steps:\n  - status: streaming\n  - after: soon\n    event: log\n")
-    ended = run_program("emulator", "--port", "0", "--scenario", str(scenario), env={}, cwd=tmp_path)
-    assert ended.code == 2
-    assert ended.out == ""
-    assert f"{scenario}:3: steps[1].after:" in ended.err
-    assert "not a duration" in ended.err
-    assert "Traceback" not in ended.err
-
-
 BAD_OPTIONS = {
     "port": (["--port", "70000"], '--port: "70000" is not a whole number from 0 to 65535'),
     "speed": (["--speed", "fast"], '--speed: "fast" is not a positive number. Use one such as 10 or 0.5.'),

@@ -244,11 +244,6 @@ def test_the_token_goes_to_no_address_that_base_url_would_not_take(url: str) -> 
     assert github_api({"GITHUB_API_URL": "https://ghe.example/api/v3/"}) == "https://ghe.example/api/v3"
 
 
-def test_a_wrong_token(api: FakeGitHub) -> None:
-    with pytest.raises(GitHubError, match="does not accept github-token"):
-        GitHubApi(api.url, "ghs_other", REPOSITORY).pull_requests_of("fix")
-
-
 def test_the_token_does_not_follow_a_redirect_to_another_host(api: FakeGitHub, github: GitHubApi) -> None:
     with FakeGitHub() as other:
         port = other.url.rsplit(":", 1)[1]

@@ -81,20 +81,6 @@ def test_pauses_double_up_to_ten_seconds_and_differ_by_a_fifth() -> None:
         assert 0.98 * longest <= max(pauses) <= longest
 
 
-def test_no_try_is_given_more_time_than_is_left() -> None:
-    clock, given = VirtualTime().clock(), list[tuple[float, float]]()
-
-    def call(timeout: float) -> str:
-        given.append((20.0 - clock.monotonic(), timeout))
-        raise down()
-
-    with pytest.raises(ServerError):
-        finish(retrying(call, clock=clock, deadline=20.0))
-    assert len(given) > 3
-    assert all(timeout <= max(left, 0.3) for left, timeout in given)
-    assert given[-1][0] >= 0.9, "the last try is made a second before the deadline"
-
-
 @pytest.mark.parametrize(
     ("pause", "asked", "left", "waited"),
     [
