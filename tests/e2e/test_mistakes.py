@@ -65,6 +65,9 @@ def test_a_mistake_gets_its_message(
     shown = "".join(text for _, text in rendered(step.summary).texts)
     assert is_gitlab or code != 2 or all(text in shown for text in says)
     assert code == mistake.get("exit", 2)
+    if not is_gitlab:
+        codes = {0: ("skipped", ""), 2: ("error", "USAGE"), 64: ("error", "UNAUTHORIZED"), 69: ("error", "UNREACHABLE")}
+        assert (step.outputs["result"], step.outputs["error-code"]) == codes[code]
     assert errors == ""
     assert mistake.get("never", "\0") not in log + step.summary + "".join(step.outputs.values())
     assert emulator.runs == []

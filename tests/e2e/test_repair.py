@@ -71,19 +71,6 @@ def test_red_red_green_is_a_success_in_three_rounds_on_one_branch(tmp_path: Path
     assert "Round 2, run " in (suite[0].findtext("system-out") or "")
 
 
-def test_the_same_faults_end_it_and_say_so(tmp_path: Path, api: FakeGitHub) -> None:
-    api.rounds = [RED, RED]
-    with Emulator(speed=50) as emulator:
-        step = step_of(tmp_path, api, emulator)
-        ended = step.run()
-        assert len(emulator.runs) == 2
-    assert (ended.code, step.outputs["result"], step.outputs["error-code"]) == (1, "rejected", "CHECKS_FAILED")
-    assert "No further round: the same faults came twice" in ended.out
-    assert "No further round" in step.summary
-    (error,) = [found.text for found in read_log(ended.out).annotations if found.level == "error"]
-    assert error.startswith("checks: A check failed: test")
-
-
 def test_killed_in_the_second_round_post_cancels_it_and_a_rerun_starts_it_again(
     tmp_path: Path, api: FakeGitHub
 ) -> None:

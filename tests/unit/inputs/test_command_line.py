@@ -26,21 +26,15 @@ def wrong(*argv: str) -> list[str]:
 @pytest.mark.parametrize(
     ("argv", "faults"),
     [
-        ([], []),
         (["--prompt", "x", "--wait", "--timeout=5m"], []),
-        (["x"], [WORD]),
         (["x", "y"], [WORD, WORD]),
-        (["--foo"], ["flag --foo does not exist"]),
-        (["--foo", "x"], ["flag --foo does not exist"]),
         (["--foo", "x", "y"], ["flag --foo does not exist", WORD]),
         (["--foo", "--bar"], ["flag --foo does not exist", "flag --bar does not exist"]),
         (["--foo=x", "y"], ["flag --foo does not exist"]),
-        (["-x"], ["flag -x does not exist"]),
         (["--time=5m"], ["flag --time does not exist"]),
         ([f"--{'a' * 31}"], [f"flag --{'a' * 31} does not exist"]),
         ([f"--{'a' * 32}"], [WORD]),
         (["--mog_secret1"], [WORD]),
-        (["--timeout"], ["flag --timeout needs a value"]),
         (["--foo", "--timeout"], ["flag --timeout needs a value"]),
     ],
 )
@@ -114,32 +108,3 @@ def test_which_variables_are_warned_of(env: dict[str, str], warned: list[str], t
 )
 def test_whose_run_is_followed(argv: list[str], env: dict[str, str], run_id: str | None) -> None:
     assert given(argv, env).get("run-id") == run_id
-
-
-@pytest.mark.parametrize(
-    ("task", "tasks"),
-    [
-        ("", []),
-        ("lint", []),
-        ("lint,", []),
-        ("none", []),
-        ("lint,docs", ["lint", "docs"]),
-        ("docs\nlint\n", ["docs", "lint"]),
-        ("lint,none", ["lint", "none"]),
-        ("a,b", []),
-        ("all", ["lint", "docs", "a,b"]),
-    ],
-)
-def test_which_tasks_are_asked_for(task: str, tasks: list[str], tmp_path: Path) -> None:
-    (tmp_path / "mogplex.yml").write_text('tasks: {lint: {}, docs: {}, "a,b": {}}')
-    env = {"MOGPLEX_RUN_FILE": "mogplex.yml", "MOGPLEX_TASK": task}
-    assert gather((), env, tmp_path).tasks == tasks
-    assert gather((), {"MOGPLEX_TASK": task}, tmp_path).tasks == []
-
-
-def test_only_what_could_be_read_can_be_said_to_be_missing(tmp_path: Path) -> None:
-    (tmp_path / "mogplex.yml").write_text("prompt: x\nlint: y")
-    assert gather((), {}, tmp_path).is_complete
-    assert not gather(("--timeout",), {}, tmp_path).is_complete
-    assert gather(("--foo",), {}, tmp_path).is_complete
-    assert not gather(("--run-file=mogplex.yml",), {}, tmp_path).is_complete

@@ -19,47 +19,45 @@ tasks:
 """
 
 
-def read(folder: Path, *argv: str, file: str = TASKS) -> tuple[list[ActionInputs], bool]:
+def read(folder: Path, *argv: str, file: str = TASKS, **env: str) -> tuple[list[ActionInputs], bool]:
     (folder / "mogplex.yml").write_text(file, encoding="utf-8")
-    steps, is_fleet, _ = read_fleet(argv, {}, folder, "acme/web")
+    steps, is_fleet, _ = read_fleet(argv, env, folder, "acme/web")
     return list(steps), is_fleet
 
 
-def refused(folder: Path, *argv: str, file: str = TASKS) -> list[str]:
+def refused(folder: Path, *argv: str, file: str = TASKS, **env: str) -> list[str]:
     with pytest.raises(UsageError) as caught:
-        read(folder, *argv, file=file)
+        read(folder, *argv, file=file, **env)
     return [f"{problem.input} {problem.fault}" for problem in caught.value.problems]
 
 
-def test_one_repository_and_one_task_are_no_fleet(tmp_path: Path) -> None:
-    for repo in ("acme/web", "acme/web acme/api", "acme/*"):
-        (step,), is_fleet = read(tmp_path, "--prompt", "Fix it", "--repo", repo)
-        assert (step.repos, is_fleet) == (tuple(repo.split()), repo != "acme/web")
-    (step,), is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "lint")
-    assert (step.prompt, step.task, is_fleet) == ("Lint it", "lint", False)
-    (step,), is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "a,b")
-    assert (step.prompt, is_fleet) == ("Both", False)
+@pytest.mark.parametrize(
+    ("repo", "repos", "is_fleet"),
+    [("acme/web", 1, False), ("acme/web acme/api", 2, True), ("acme/*", 1, True), ("acme/we?", 1, True)],
+)
+def test_several_repositories_and_patterns_make_a_fleet(tmp_path: Path, repo: str, repos: int, is_fleet: bool) -> None:
+    (step,), found = read(tmp_path, "--prompt", "Fix it", "--repo", repo)
+    assert (len(step.repos), found) == (repos, is_fleet)
 
 
-@pytest.mark.parametrize("task", ["lint,docs", "lint\ndocs", " lint , docs,"])
-def test_several_tasks_make_a_fleet(task: str, tmp_path: Path) -> None:
-    steps, is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", task)
-    assert is_fleet
-    assert [(step.task, step.prompt, step.repo, step.harness) for step in steps] == [
-        ("lint", "Lint it", "acme/web", "codex"),
-        ("docs", "Write it", "acme/api", "codex"),
-    ]
-
-
-def test_all_tasks_make_a_fleet_even_if_it_is_one(tmp_path: Path) -> None:
-    steps, is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "all")
-    assert ([step.task for step in steps], is_fleet) == (["lint", "docs", "a,b"], True)
-    only = "tasks: {lint: {prompt: x}}"
-    steps, is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "all", file=only)
-    assert ([step.task for step in steps], is_fleet) == (["lint"], True)
-    named_all = "tasks: {all: {prompt: Everything}, lint: {prompt: x}}"
-    steps, is_fleet = read(tmp_path, "--run-file", "mogplex.yml", "--task", "all", file=named_all)
-    assert ([step.prompt for step in steps], is_fleet) == (["Everything"], False)
+@pytest.mark.parametrize(
+    ("task", "file", "prompts", "is_fleet"),
+    [
+        ("lint", TASKS, ["Lint it"], False),
+        ("lint,", "tasks: {'lint,': {prompt: Comma}}", ["Comma"], False),
+        ("a,b", TASKS, ["Both"], False),
+        ("docs,lint", TASKS, ["Write it", "Lint it"], True),
+        (" lint\n docs,lint\n", TASKS, ["Lint it", "Write it"], True),
+        ("all", TASKS, ["Lint it", "Write it", "Both"], True),
+        ("all", "tasks: {lint: {prompt: x}}", ["x"], True),
+        ("all", "tasks: {all: {prompt: Everything}, lint: {prompt: x}}", ["Everything"], False),
+    ],
+)
+def test_which_tasks_are_asked_for(tmp_path: Path, task: str, file: str, prompts: list[str], is_fleet: bool) -> None:
+    steps, found = read(tmp_path, "--run-file", "mogplex.yml", "--task", task, file=file)
+    assert ([step.prompt for step in steps], found) == (prompts, is_fleet)
+    assert {step.harness for step in steps} == ({"codex"} if file == TASKS else {None})
+    assert len({step.task for step in steps}) == len(prompts)
 
 
 def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
@@ -73,16 +71,15 @@ def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
     assert found == ["harness is not one of the choices", "timeout is not a duration"], "each once"
 
 
-@pytest.mark.parametrize("name", ["timeout", "wait", "fail-fast"])
-def test_an_input_of_the_step_is_the_same_in_all_tasks(name: str, tmp_path: Path) -> None:
-    one, other = ("5m", "10m") if name == "timeout" else ("true", "false")
-    tasks = "tasks: {{a: {{prompt: x, {}: '{}'}}, b: {{prompt: y, {}: '{}'}}}}"
+def test_an_input_of_the_step_is_the_same_in_all_tasks(tmp_path: Path) -> None:
+    tasks = "tasks: {{a: {{prompt: x, timeout: 5m, wait: true}}, b: {{prompt: y, timeout: {}, wait: {}}}}}"
     asked = ["--run-file", "mogplex.yml", "--task", "all"]
-    assert refused(tmp_path, *asked, file=tasks.format(name, one, name, other)) == [f"{name} differs between the tasks"]
-    steps, is_fleet = read(tmp_path, *asked, file=tasks.format(name, one, name, one))
-    assert (len(steps), is_fleet) == (2, True)
+    found = refused(tmp_path, *asked, file=tasks.format("10m", "false"))
+    assert found == ["timeout differs between the tasks", "wait differs between the tasks"]
+    assert len(read(tmp_path, *asked, file=tasks.format("5m", "true"))[0]) == 2
 
 
 def test_what_is_for_one_run_is_refused_for_several(tmp_path: Path) -> None:
-    several = ["--repo", "acme/web acme/api"]
-    assert refused(tmp_path, *several, "--run-id", RUN_ID) == ["run-id is for one run, and this step makes several"]
+    several = ["--repo", "acme/web acme/api", "--run-id", RUN_ID, "--comment-on", "7"]
+    found = refused(tmp_path, *several, MOGPLEX_GITHUB_TOKEN="ghs_x")
+    assert found == [f"{name} is for one run, and this step makes several" for name in ("run-id", "comment-on")]

@@ -119,18 +119,6 @@ def test_an_input_with_a_field_reaches_the_api(tmp_path: Path, name: str) -> Non
     assert sent == expected | {str(spec.api_field): value}
 
 
-def test_a_scenario_is_a_name_or_a_file_in_the_workspace(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("steps: [{status: success}]")
-    (tmp_path / "outside.yaml").symlink_to("/etc/hostname")
-    assert read(tmp_path, "--dry-run", "./mine.yaml").dry_run == tmp_path.resolve() / "mine.yaml"
-    for name in ("missing.yaml", "outside.yaml", "../x.yaml", "/etc/passwd", "failled"):
-        assert [problem.input for problem in problems(tmp_path, "--dry-run", name)] == ["dry-run"]
-    for text, remedy in (("steps: [", "Fix line 1: (top level): not valid"), ("steps: [{part: x}]", "Fix line 1: ste")):
-        (tmp_path / "mine.yaml").write_text(text)
-        (problem,) = problems(tmp_path, "--dry-run", "mine.yaml")
-        assert problem.remedy.startswith(remedy)
-
-
 @pytest.mark.parametrize("form", ["flag", "text", "mapping"])
 def test_run_options_stand_in_the_request_as_they_are(tmp_path: Path, form: str) -> None:
     text = "conversationId: c1\nnew: {list: [1, 1.5, true, null, no, '7', 1e400], text: 2026-11-25}\nworktreeId: w"
@@ -139,12 +127,6 @@ def test_run_options_stand_in_the_request_as_they_are(tmp_path: Path, form: str)
     sent = read(tmp_path, f"--run-options={text}" if form == "flag" else "--run-file=mogplex.yml").start_request("r")
     new = {"list": [1, 1.5, True, None, "no", "7", "1e400"], "text": "2026-11-25"}
     assert sent == {"repoId": "r", "prompt": "Fix it", "conversationId": "c1", "new": new, "worktreeId": "w"}
-
-
-@pytest.mark.parametrize("text", ["repoId: x", "- a", "a: [", "1: x", "x" * 20_001])
-def test_run_options_that_are_refused(tmp_path: Path, text: str) -> None:
-    (problem,) = problems(tmp_path, "--run-options", text)
-    assert (problem.input, problem.got) == ("run-options", None)
 
 
 def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> None:
@@ -199,29 +181,24 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        (["--prompt=x", "--dry-run=failed"], []),
         (["--prompt=x", "--mode=safe", "--run-options=worktreeId: w", "--harness=codex"], []),
-        (["--prompt=x", "--harness=mogplex"], []),
         (["--prompt=x", "--branch=a", "--base-branch=b", "--create-branch"], []),
         (["--prompt=x", "--branch=a", "--base-branch=a", "--create-branch=false"], []),
         (["--prompt=x", "--branch=a", "--base-branch=a"], []),
-        (["--prompt=x", "--require=change,pull-request"], []),
         (["--prompt=x", "--require=checks", "--dry-run"], []),
         (["--prompt=x", "--protected-paths=.github/", "--allowed-paths=src/", "--comment-on=7", "--dry-run"], []),
         (["--prompt=x", "--artifact=report", "--output-dir=out"], []),
         (["--prompt=x", "--artifact=report", "--branch=a", "--create-branch"], []),
         ([f"--run-id={RUN_ID}", "--artifact=report", "--timeout=5m", "--on-rerun=auto", "--retries=0"], []),
         # The other flags cannot be told apart: none of them is missing. The prompt may stand in the run file.
-        (["--repo=acme/web", "--timeout"], ["flag --timeout needs a value"]),
+        (["--timeout"], ["flag --timeout needs a value"]),
         (["--run-file=missing.yml"], ["run-file does not exist in the workspace"]),
+        (["--prompt=x", "--run-options=repoId: x"], ["run-options has repoId, which the input repo sets"]),
+        (["--prompt=x", "--run-options=1: x"], ["run-options has a name that is not text"]),
         (["--dry-run"], ["prompt is missing"]),
         (["--prompt=x", "--harness=Mogplex", "--mode=safe"], ["mode is not available for the harness mogplex"]),
         (["--prompt=x", "--dry-run=failled", "--allowed-paths=a"], ["dry-run is not a scenario"]),
         (["--prompt=x", "--wait=maybe", "--require=change"], ["wait is neither true nor false"]),
-        (
-            [f"--run-id={RUN_ID}", "--prompt=x", "--mode=safe", "--on-rerun=new"],
-            ["run-id does not go together with prompt, mode or on-rerun: that is for a new run"],
-        ),
         (
             ["--prompt=x", "--allowed-paths=a", "--comment-on=7", "--require=checks"],
             ["github-token is missing, and needed for allowed-paths, comment-on or require: checks"],
@@ -232,13 +209,6 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
             ["--prompt=x", "--run-options=worktreeId: w", "--branch=b", "--root-directory=a", "--base-branch=c"],
             ["run-options names a worktree, which does not go together with branch, base-branch or root-directory"],
         ),
-        (
-            ["--prompt=x", "--mode=safe", "--run-options=worktreeId: w", "--harness=mogplex"],
-            [
-                "mode is not available for the harness mogplex",
-                "run-options names a worktree, which is not available for the harness mogplex",
-            ],
-        ),
     ],
 )
 def test_what_goes_together(argv: list[str], expected: list[str], tmp_path: Path) -> None:
@@ -248,11 +218,7 @@ def test_what_goes_together(argv: list[str], expected: list[str], tmp_path: Path
         read(tmp_path, *argv, MOGPLEX_PROMPT="")
 
 
-def test_a_repository_is_needed_where_the_system_names_none(tmp_path: Path) -> None:
-    with pytest.raises(UsageError) as caught:
-        read_inputs(gather(["--prompt=x"], {}, tmp_path), None)
-    assert [problem.input for problem in caught.value.problems] == ["repo"]
-    assert read_inputs(gather(["--prompt=x", "--repo=acme/api"], {}, tmp_path), None).repo == "acme/api"
+def test_no_repository_is_needed_to_follow_a_run(tmp_path: Path) -> None:
     assert read_inputs(gather([f"--run-id={RUN_ID}"], {}, tmp_path), None).repo is None
 
 
