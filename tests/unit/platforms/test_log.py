@@ -77,32 +77,24 @@ def test_a_notice_is_a_line_where_there_is_nothing_milder_than_a_warning(name: s
 
 
 def test_gitlab_shows_links_and_the_places_of_warnings_and_errors(tmp_path: Path) -> None:
-    system, _ = platform("gitlab", tmp_path, MOGPLEX_CODE_QUALITY_FILE="q.json", MOGPLEX_ANNOTATIONS_FILE="out/a.json")
-    system.link(safe_text("Mogplex run r-1"), safe_text("https://mogplex.com/api/v1/mogplex/runs/r-1"))
-    system.annotate(Level.NOTICE, safe_text("Agent"), TEXT)
-    system.annotate(Level.WARNING, safe_text("Agent"), TEXT, Place(safe_text("src/a.ts"), 7))
-    system.annotate(Level.ERROR, safe_text("Mogplex"), safe_text("The run failed"))
-    system.close()
-    workspace = tmp_path / "workspace"
-    links = json.loads((workspace / "out" / "a.json").read_text(encoding="utf-8"))
-    (link,) = links["Mogplex"]
-    assert link["external_link"]["url"] == "https://mogplex.com/api/v1/mogplex/runs/r-1"
-    warning, error = json.loads((workspace / "q.json").read_text(encoding="utf-8"))
-    assert (warning["severity"], error["severity"]) == ("minor", "major")
-    assert warning["location"] == {"path": "src/a.ts", "lines": {"begin": 7}}
-    assert error["location"]["path"] == ".gitlab-ci.yml"
-    assert warning["fingerprint"] != error["fingerprint"]
-
-
-def test_a_gitlab_issue_is_the_same_one_in_the_next_pipeline(tmp_path: Path) -> None:
-    fingerprints = []
+    workspace, fingerprints = tmp_path / "workspace", []
     for pipeline in ("1000", "1001"):
-        system, _ = platform("gitlab", tmp_path, MOGPLEX_CODE_QUALITY_FILE="q.json", CI_PIPELINE_ID=pipeline)
+        files = {"MOGPLEX_CODE_QUALITY_FILE": "q.json", "MOGPLEX_ANNOTATIONS_FILE": "out/a.json"}
+        system, _ = platform("gitlab", tmp_path, CI_PIPELINE_ID=pipeline, **files)
+        system.link(safe_text("Mogplex run r-1"), safe_text("https://mogplex.com/api/v1/mogplex/runs/r-1"))
+        system.annotate(Level.NOTICE, safe_text("Agent"), TEXT)
+        system.annotate(Level.WARNING, safe_text("Agent"), TEXT, Place(safe_text("src/a.ts"), 7))
         system.annotate(Level.ERROR, safe_text("Mogplex"), safe_text(f"Run {pipeline} failed"))
         system.close()
-        (issue,) = json.loads((tmp_path / "workspace" / "q.json").read_text(encoding="utf-8"))
-        fingerprints.append(issue["fingerprint"])
-    assert fingerprints[0] == fingerprints[1]
+        (link,) = json.loads((workspace / "out" / "a.json").read_text(encoding="utf-8"))["Mogplex"]
+        assert link["external_link"]["url"] == "https://mogplex.com/api/v1/mogplex/runs/r-1"
+        warning, error = json.loads((workspace / "q.json").read_text(encoding="utf-8"))
+        assert (warning["severity"], error["severity"]) == ("minor", "major")
+        assert warning["location"] == {"path": "src/a.ts", "lines": {"begin": 7}}
+        assert error["location"]["path"] == ".gitlab-ci.yml"
+        fingerprints.append((warning["fingerprint"], error["fingerprint"]))
+    assert fingerprints[0] == fingerprints[1], "an issue is the same one in the next pipeline"
+    assert len(set(fingerprints[0])) == 2
 
 
 def test_two_steps_of_a_gitlab_job_share_no_section(tmp_path: Path) -> None:
@@ -164,13 +156,6 @@ def test_a_buildkite_agent_that_fails_costs_outputs_and_no_line_of_the_log(tmp_p
         system.set_outputs({"status": safe_text("success")})
     system.annotate(Level.ERROR, safe_text("Mogplex"), TEXT)
     assert stream.getvalue() == f"ERROR: Mogplex: {TEXT}\n"
-
-
-def test_github_is_told_in_commands_and_escapes(tmp_path: Path) -> None:
-    system, stream = platform("github", tmp_path)
-    system.fold(safe_text("50%: a, b"), [])
-    system.mask("100%\r\n::secret::")
-    assert stream.getvalue() == "::group::50%25: a, b\n::endgroup::\n::add-mask::100%25%0D%0A::secret::\n"
 
 
 def test_github_reads_outputs_and_summary_in_files_that_grow(tmp_path: Path) -> None:
