@@ -56,17 +56,24 @@ def started(emulator: Emulator) -> list[dict[str, object]]:
 
 
 @pytest.mark.slow
-def test_a_plain_job(tmp_path: Path, emulator: Emulator) -> None:
-    project = Project(tmp_path, EXAMPLES["job"])
-    pipeline = run(project, emulator)
+@pytest.mark.parametrize(
+    ("name", "source", "runs"), [("job", "web", 1), ("matrix", "web", 2), ("scheduled", "schedule", 1)]
+)
+def test_an_example(tmp_path: Path, emulator: Emulator, name: str, source: str, runs: int) -> None:
+    project = Project(tmp_path, EXAMPLES[name])
+    pipeline = run(project, emulator, source=source)
     assert pipeline.code == 0, pipeline.log
-    assert "✔ Run succeeded" in "\n".join(pipeline.lines("fix-flaky-tests"))
-    (only,) = emulator.runs
-    assert only.key.startswith("gitlab-acme/web-")
-    assert f"MOGPLEX_RUN_ID={only.id}\n" in (project.folder / "mogplex.env").read_text(encoding="utf-8")
-    annotations = json.loads((project.folder / "mogplex-annotations.json").read_text(encoding="utf-8"))
-    links = [entry["external_link"]["url"] for entry in annotations["Mogplex"]]
-    assert links == ["https://github.com/acme/web/pull/42"]
+    assert len({one.key for one in emulator.runs}) == len(emulator.runs) == runs
+    assert all(one.key.startswith("gitlab-acme/web-") for one in emulator.runs)
+    if name == "matrix":
+        prompts = sorted(str(body["prompt"]) for body in started(emulator))
+        assert [prompt.rsplit(" ", 1)[1] for prompt in prompts] == ["French.", "German."]
+    else:
+        outputs = (project.folder / "mogplex.env").read_text(encoding="utf-8")
+        assert f"MOGPLEX_RUN_ID={emulator.runs[0].id}\n" in outputs
+        annotations = json.loads((project.folder / "mogplex-annotations.json").read_text(encoding="utf-8"))
+        links = [entry["external_link"]["url"] for entry in annotations["Mogplex"]]
+        assert links == ["https://github.com/acme/web/pull/42"]
     assert not (project.folder / ".mogplex").exists()
 
 
@@ -74,15 +81,6 @@ def test_the_job_of_the_readme(tmp_path: Path, emulator: Emulator) -> None:
     pipeline = run(Project(tmp_path, SHOWN.code), emulator, *yaml.safe_load(SHOWN.code))
     assert pipeline.code == 0, pipeline.log
     assert [body["repoId"] for body in started(emulator)] == ["5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"]
-
-
-@pytest.mark.slow
-def test_each_job_of_a_matrix_has_a_run_of_its_own(tmp_path: Path, emulator: Emulator) -> None:
-    pipeline = run(Project(tmp_path, EXAMPLES["matrix"]), emulator)
-    assert pipeline.code == 0, pipeline.log
-    assert len({one.key for one in emulator.runs}) == len(emulator.runs) == 2
-    prompts = sorted(str(body["prompt"]) for body in started(emulator))
-    assert [prompt.rsplit(" ", 1)[1] for prompt in prompts] == ["French.", "German."]
 
 
 def test_later_jobs_use_the_outputs_and_do_not_take_them_for_inputs(tmp_path: Path, emulator: Emulator) -> None:
@@ -105,14 +103,6 @@ def test_a_push_starts_no_run(tmp_path: Path, emulator: Emulator, name: str) -> 
     project.serve_components()
     run(project, emulator, source="push")
     assert emulator.runs == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("source", "runs"), [("schedule", 1), ("push", 0)])
-def test_a_job_of_a_schedule(tmp_path: Path, emulator: Emulator, source: str, runs: int) -> None:
-    pipeline = run(Project(tmp_path, EXAMPLES["scheduled"]), emulator, source=source)
-    assert pipeline.code == 0, pipeline.log
-    assert len(emulator.runs) == runs
 
 
 def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
