@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 GITHUB_COMMANDS = frozenset(
     {"debug", "notice", "warning", "error", "group", "endgroup", "echo", "stop-commands", "add-mask", "add-matcher"}
@@ -24,13 +24,12 @@ _NUMBER_SIGNS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u089
 
 @dataclass(frozen=True)
 class Command:
-    """Something that a CI system obeys: its name, decoded properties and data, and the line it stands in."""
+    """Something that a CI system obeys: its name and its data as it is written, and the line it stands in."""
 
     system: str
     name: str
     data: str
     line: str
-    properties: dict[str, str] = field(default_factory=dict)
 
 
 def obeyed(log: str) -> list[Command]:
@@ -66,25 +65,16 @@ def _github_second(line: str) -> Command | None:
     end = text.find("::", 2)
     if not text.startswith("::") or end < 0:
         return None
-    name, _, properties = text[2:end].partition(" ")
-    pairs = (pair.partition("=") for pair in properties.split(",") if "=" in pair)
-    decoded = {key.strip().lower(): _decoded(value, ("%3A", ":"), ("%2C", ",")) for key, _, value in pairs}
-    return Command("GitHub", name.lower(), _decoded(text[end + 2 :]), line, decoded)
+    name = text[2:end].partition(" ")[0]
+    return Command("GitHub", name.lower(), text[end + 2 :], line)
 
 
 def _github_first(line: str) -> Command | None:
     """Read ``##[name key=value;key=value]data`` anywhere in the line; the log viewer reads some names too."""
-    match = re.search(r"##\[([^\] ]*) ?([^\]]*)\](.*)", line, re.DOTALL)
+    match = re.search(r"##\[([^\] ]*) ?[^\]]*\](.*)", line, re.DOTALL)
     if match is None or match[1].lower() not in GITHUB_COMMANDS | GITHUB_LOG_VIEWER:
         return None
-    pairs = (pair.partition("=") for pair in match[2].split(";") if "=" in pair)
-    return Command("GitHub", match[1].lower(), match[3], line, {key.lower(): value for key, _, value in pairs})
-
-
-def _decoded(text: str, *more: tuple[str, str]) -> str:
-    for code, char in (("%0D", "\r"), ("%0A", "\n"), *more, ("%25", "%")):
-        text = text.replace(code, char)
-    return text
+    return Command("GitHub", match[1].lower(), match[2], line)
 
 
 def azure(log: str) -> list[Command]:
@@ -94,18 +84,14 @@ def azure(log: str) -> list[Command]:
     every character beyond ASCII may be skipped, or not.
     """
     return [
-        Command("Azure Pipelines", match[1].lower(), match[3], match[0], _azure_properties(match[2]))
+        Command("Azure Pipelines", match[1].lower(), match[2], match[0])
         for line in _lines(log)
         for match in re.finditer(
-            rf"#{_SKIPPED}#{_SKIPPED}(?:{_SKIPPED.join('vso')}{_SKIPPED})?\[({_SKIPPED}[\w.-]+)([^\]]*)\](.*)",
+            rf"#{_SKIPPED}#{_SKIPPED}(?:{_SKIPPED.join('vso')}{_SKIPPED})?\[({_SKIPPED}[\w.-]+)[^\]]*\](.*)",
             line,
             re.IGNORECASE,
         )
     ]
-
-
-def _azure_properties(text: str) -> dict[str, str]:
-    return {key.strip(): value for key, _, value in (pair.partition("=") for pair in text.split(";") if "=" in pair)}
 
 
 def teamcity(log: str) -> list[Command]:
