@@ -23,7 +23,7 @@ def certificate(folder: Path, host: str) -> Path:
     """Make a certificate of ``host``, which is its own authority, and its key beside it as `key.pem`."""
     require("openssl")
     public = folder / "public.pem"
-    names = ["-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"]
+    names = ["-subj", f"/CN={host}", "-addext", f"subjectAltName={'IP' if host[0].isdigit() else 'DNS'}:{host}"]
     files = ["-keyout", str(folder / "key.pem"), "-out", str(public)]
     subprocess.run([*OPENSSL.split(), *names, *files], check=True, capture_output=True)
     return public

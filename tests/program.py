@@ -28,6 +28,13 @@ def python_script(code: str) -> str:
     return f"#!/bin/sh\n'''exec' {shlex.quote(sys.executable)} \"$0\" \"$@\"\n' '''\n{code}"
 
 
+def executable(path: Path, text: str) -> None:
+    """Write a script that can be run, into a folder that is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+
+
 @dataclass(frozen=True)
 class Ended:
     """A process that has ended."""

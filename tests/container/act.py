@@ -1,14 +1,18 @@
 """Workflows under act, with this repository as the action."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mogplex_ci.emulator import Emulator
 from tests.container.images import BASE, ROOT, build_context, machine_lock
+from tests.github_api import TOKEN, FakeGitHub
 
 _ACT = Path(sys.executable).with_name("act")
 
@@ -29,7 +33,7 @@ def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
     """Lay out a repository `acme/web` that holds the action and one workflow, and return it.
 
     Args:
-        folder: An empty folder.
+        folder: Made if need be.
         workflow: Text of the workflow; `uses: ./` is the action, `uses: ./native` the one without Docker.
         image: Use this built image, as a release does, instead of building the Dockerfile.
     """
@@ -42,7 +46,7 @@ def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
         action = folder / "action.yml"
         action.write_text(action.read_text().replace("image: Dockerfile", f"image: docker://{image}"))
     workflows = folder / ".github" / "workflows"
-    workflows.mkdir(parents=True)
+    workflows.mkdir(parents=True, exist_ok=True)
     # Under a name of its own: act names containers and volumes by it, and would meet those of a run that was killed.
     name = uuid.uuid4().hex
     (workflows / f"{name}.yml").write_text(re.sub(r"^name: .*$", f"name: {name}", workflow, flags=re.MULTILINE))
@@ -56,15 +60,34 @@ def workspace(folder: Path, workflow: str, image: str | None = None) -> Path:
     return folder
 
 
-def act(repository: Path, *options: str, event: str = "push") -> ActResult:
+def act(
+    repository: Path,
+    *options: str,
+    emulator: Emulator | None = None,
+    api: FakeGitHub | None = None,
+    event: str = "push",
+    payload: Mapping[str, object] | None = None,
+) -> ActResult:
     """Run the repository's workflows for an event. Its containers share the host's network.
 
+    `uses: mogplex/run-action@v1` is the repository's own; the emulator and the stand-in are Mogplex and GitHub's API.
     One run at a time on this machine: act names containers and images after workflows and actions, and one run would
     remove those of another.
     """
+    given = [f"--local-repository=mogplex/run-action@v1={repository}"]
+    given.append(f"--secret=GITHUB_TOKEN={TOKEN if api else 'none'}")
+    if api is not None:
+        given.append(f"--env=GITHUB_API_URL={api.url}")
+    if emulator is not None:
+        given += [f"--env=MOGPLEX_URL={emulator.url}", f"--secret=MOGPLEX_API_KEY={emulator.token}"]
+    if payload is not None:
+        file = repository.with_name(f"{repository.name}-event.json")
+        file.write_text(json.dumps(payload))
+        given.append(f"--eventpath={file}")
+    command = [str(_ACT), event, f"--platform=ubuntu-latest={BASE}", "--pull=false", "--network=host", "--rm", *given]
     with machine_lock("act"):
         done = subprocess.run(
-            [_ACT, event, "--platform", f"ubuntu-latest={BASE}", "--pull=false", "--network=host", "--rm", *options],
+            [*command, *options],
             cwd=repository,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -46,7 +46,7 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
 
 def run(repository: Path, emulator: Emulator) -> ActResult:
-    return act(repository, "--secret", f"MOGPLEX_API_KEY={emulator.token}", "--var", f"MOGPLEX_URL={emulator.url}")
+    return act(repository, f"--var=MOGPLEX_URL={emulator.url}", emulator=emulator)
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_post_cancels_what_a_killed_container_left_running(image: str, emulator:
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(run, repository, emulator)
         wait_until(lambda: job.done() or any(run.status == "streaming" for run in emulator.runs))
-        containers = docker("ps", "--quiet").split()
+        containers = docker("ps", "--quiet", f"--filter=ancestor={image}").split()
         (step,) = [each for each in containers if emulator.url in docker("inspect", "--format={{.Config.Env}}", each)]
         docker("kill", "--signal=KILL", step)
         result = job.result()

@@ -1,4 +1,4 @@
-"""The example workflows as they stand, run by act against an emulator on the host.
+"""The example workflows as they stand, run by act against an emulator on the host, and a stand-in of GitHub's API.
 
 What act cannot fetch has stand-ins: the action is this repository, `gh` says how it is called, `make` fails, and the
 upload lists what it would keep.
@@ -6,7 +6,6 @@ upload lists what it would keep.
 
 import json
 import shutil
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +16,8 @@ from mogplex_ci.emulator import Emulator
 from tests.container.act import ActResult, act, workspace
 from tests.container.images import BASE, ROOT
 from tests.documents import as_workflow, claim
-from tests.github_api import TOKEN, FakeGitHub
+from tests.github_api import FakeGitHub, Look, check
+from tests.program import executable
 from tests.slow import slow
 
 pytestmark = pytest.mark.container
@@ -26,7 +26,7 @@ EXAMPLES = {
     name: claim(f"examples/workflows/{name}.yml").code
     for name in (
         *("bot", "comment", "fix-build", "fork-review", "label", "monorepo", "nightly", "outputs", "report"),
-        *("release-notes", "review"),
+        *("release-notes", "review", "artifact", "dependencies", "issue", "start-and-wait", "until-green"),
     )
 }
 RECIPES = {
@@ -59,6 +59,15 @@ runs:
       env:
         KEPT: ${{ inputs.path }}
 """
+SCHEMA = {"type": "object", "required": ["version"], "properties": {"version": {"type": "string"}}}
+ANSWERS = """
+description: A run that answers with a JSON document.
+artifacts:
+  version: {json: {version: "1.4.0", breaking: false}}
+steps:
+  - {after: 500ms, part: launch}
+  - {after: 500ms, part: deliver}
+"""
 STAND_INS = {"gh": '#!/bin/sh\nprintf "gh:"; printf " <%s>" "$@"; echo\n', "make": "#!/bin/sh\nexit 1\n"}
 WEB = {"id": 1, "full_name": "acme/web"}
 HEAD: dict[str, object] = {"ref": "feature/login", "repo": WEB}
@@ -68,50 +77,37 @@ STRANGER = {"id": 13, "login": "mallory", "type": "User"}
 APP = {"id": 12, "type": "Bot"}
 
 
-class Example:
-    """One workflow in a repository of its own, beside a repository with all examples as reusable workflows."""
-
-    def __init__(self, image: str, folder: Path, workflow: str) -> None:
-        self._folder = folder
-        self._repository = folder / "repository"
-        self._repository.mkdir()
-        workspace(self._repository, workflow, image)
-        self._shared = folder / "shared"
-        shutil.copytree(ROOT / "examples" / "workflows", self._shared / ".github" / "workflows")
-        self._upload = folder / "upload-artifact"
-        self._upload.mkdir()
-        (self._upload / "action.yml").write_text(UPLOAD_STAND_IN)
-
-    def run_beside(self, api: FakeGitHub, emulator: Emulator, event: str, payload: Mapping[str, object]) -> ActResult:
-        """Run the workflow for an event whose words are at GitHub, too."""
-        token, url = f"--secret=GITHUB_TOKEN={TOKEN}", f"--env=GITHUB_API_URL={api.url}"
-        return self.run(emulator, event, payload, token, url)
-
-    def run(self, emulator: Emulator, event: str, payload: Mapping[str, object], *options: str) -> ActResult:
-        """Run the workflow for an event."""
-        (self._folder / "event.json").write_text(json.dumps(payload))
-        return act(
-            self._repository,
-            f"--local-repository=mogplex/run-action@v1={self._repository}",
-            f"--local-repository={UPLOAD}={self._upload}",
-            f"--local-repository=acme/.github@main={self._shared}",
-            f"--eventpath={self._folder / 'event.json'}",
-            f"--container-options={' '.join(self._volumes())}",
-            f"--env=MOGPLEX_URL={emulator.url}",
-            f"--secret=MOGPLEX_API_KEY={emulator.token}",
-            *(() if any("GITHUB_TOKEN" in option for option in options) else ("--secret=GITHUB_TOKEN=none",)),
-            *options,
-            event=event,
-        )
-
-    def _volumes(self) -> list[str]:
-        volumes = []
-        for name, script in STAND_INS.items():
-            file = self._folder / name
-            file.write_text(script)
-            file.chmod(file.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-            volumes.append(f"--volume={file}:/usr/local/bin/{name}:ro")
-        return volumes
+def run_example(
+    image: str,
+    folder: Path,
+    workflow: str,
+    emulator: Emulator,
+    event: str = "workflow_dispatch",
+    payload: Mapping[str, object] | None = None,
+    *options: str,
+    api: FakeGitHub | None = None,
+) -> ActResult:
+    """Run a workflow in a repository of its own, beside a repository with all examples as reusable workflows."""
+    repository = workspace(folder / "repository", workflow, image)
+    (repository / ".mogplex").mkdir()
+    (repository / ".mogplex" / "version.schema.json").write_text(json.dumps(SCHEMA))
+    shutil.copytree(ROOT / "examples" / "workflows", folder / "shared" / ".github" / "workflows")
+    (folder / "upload-artifact").mkdir()
+    (folder / "upload-artifact" / "action.yml").write_text(UPLOAD_STAND_IN)
+    for name, script in STAND_INS.items():
+        executable(folder / name, script)
+    volumes = [f"--volume={folder / name}:/usr/local/bin/{name}:ro" for name in STAND_INS]
+    return act(
+        repository,
+        f"--local-repository={UPLOAD}={folder / 'upload-artifact'}",
+        f"--local-repository=acme/.github@main={folder / 'shared'}",
+        f"--container-options={' '.join(volumes)}",
+        *options,
+        emulator=emulator,
+        api=api,
+        event=event,
+        payload=payload or {},
+    )
 
 
 def dispatched(prompt: str) -> dict[str, object]:
@@ -225,7 +221,7 @@ def test_an_event_starts_one_run_and_is_answered(image: str, tmp_path: Path, api
     api.words = {"I": ISSUE, "IC": {"body": COMMENT}, **review}
     api.permissions["ada"] = "write"
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, case.workflow).run_beside(api, emulator, case.event, case.payload)
+        done = run_example(image, tmp_path, case.workflow, emulator, case.event, case.payload, api=api)
         (run,) = emulator.runs
     assert (done.exit_code != 0) is case.job_fails, done.log
     assert [part for part in case.prompt if part not in run.prompt] == []
@@ -257,7 +253,7 @@ def test_an_event_starts_nothing(
     job_fails: bool,
 ) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, workflow).run_beside(api, emulator, event, payload)
+        done = run_example(image, tmp_path, workflow, emulator, event, payload, api=api)
         assert emulator.requests == []
     assert (done.exit_code != 0) is job_fails, done.log
     assert not any(line.startswith("gh: ") for line in done.lines())
@@ -268,9 +264,8 @@ def test_the_example_for_forgejo(image: str, tmp_path: Path) -> None:
     """Its runner is made of act. It names the action by its whole address."""
     with Emulator("success", speed=20) as emulator:
         workflow = FORGEJO.replace("https://github.com/mogplex/", "mogplex/")
-        done = Example(image, tmp_path, workflow).run(
-            emulator, "workflow_dispatch", {}, f"--platform=docker={BASE}", "--env=FORGEJO_ACTIONS=true"
-        )
+        options = [f"--platform=docker={BASE}", "--env=FORGEJO_ACTIONS=true"]
+        done = run_example(image, tmp_path, workflow, emulator, "workflow_dispatch", {}, *options)
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert run.key.startswith("forgejo-")
@@ -279,9 +274,8 @@ def test_the_example_for_forgejo(image: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_pause_can_be_rehearsed(image: str, tmp_path: Path) -> None:
-    workflow = RECIPES["rehearsal"]
     with Emulator("success") as emulator:
-        done = Example(image, tmp_path, workflow).run(emulator, "push", {})
+        done = run_example(image, tmp_path, RECIPES["rehearsal"], emulator, "push")
         assert emulator.requests == []
     assert done.exit_code == 0, done.log
 
@@ -289,7 +283,7 @@ def test_a_pause_can_be_rehearsed(image: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_each_folder_of_a_monorepo_has_its_own_run(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["monorepo"]).run(emulator, "workflow_dispatch", dispatched("Tidy up"))
+        done = run_example(image, tmp_path, EXAMPLES["monorepo"], emulator, payload=dispatched("Tidy up"))
         runs = {run.request.root_directory: run.prompt for run in emulator.runs}
     assert done.exit_code == 0, done.log
     assert runs == {"packages/api": "Tidy up", "packages/web": "Tidy up"}
@@ -297,7 +291,7 @@ def test_each_folder_of_a_monorepo_has_its_own_run(image: str, tmp_path: Path) -
 
 def test_report_result_and_events_are_kept_of_a_failed_run(image: str, tmp_path: Path) -> None:
     with Emulator("failed", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["report"]).run(emulator, "workflow_dispatch", dispatched("Try"))
+        done = run_example(image, tmp_path, EXAMPLES["report"], emulator, payload=dispatched("Try"))
     assert done.exit_code == 1
     assert [line for line in done.lines() if line.startswith("mogplex/")] == [
         "mogplex/diagnostics.jsonl",
@@ -310,10 +304,76 @@ def test_report_result_and_events_are_kept_of_a_failed_run(image: str, tmp_path:
 
 def test_outputs_reach_later_steps_and_jobs(image: str, tmp_path: Path) -> None:
     with Emulator("success", speed=20) as emulator:
-        done = Example(image, tmp_path, EXAMPLES["outputs"]).run(emulator, "workflow_dispatch", dispatched("Fix it"))
+        done = run_example(image, tmp_path, EXAMPLES["outputs"], emulator, payload=dispatched("Fix it"))
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert any(line.startswith(f"Run {run.id} ended after ") and line.endswith(" success") for line in done.lines())
     assert "Why: all went well" in done.lines()
     (ask,) = [line for line in done.lines() if line.startswith("Please review")]
     assert ask.startswith("Please review https://github.com/acme/web/pull/42 (branch mogplex/")
+
+
+def test_a_labeled_issue_gets_one_comment_with_the_pull_request(image: str, tmp_path: Path, api: FakeGitHub) -> None:
+    api.words, api.permissions["ada"] = {"I": ISSUE}, "write"
+    with Emulator("success", speed=20) as emulator:
+        api.watch(emulator)
+        label = labeled("agent", PERSON)
+        done = run_example(image, tmp_path, EXAMPLES["issue"], emulator, "issues", label, api=api)
+        (run,) = emulator.runs
+    assert done.exit_code == 0, done.log
+    assert "issue #12" in run.prompt
+    (comment,) = api.comments
+    assert comment["issue"] == 12
+    assert "**Run succeeded**" in comment["body"]
+    assert "https://github.com/acme/web/pull/42" in comment["body"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "files", "said"),
+    [
+        pytest.param("no-change", [], "It changed nothing", marks=pytest.mark.slow),
+        ("success", [".github/workflows/ci.yml"], "It changed a protected path: .github/workflows/ci.yml"),
+    ],
+)
+def test_an_update_without_the_right_change_fails_the_job(
+    image: str, tmp_path: Path, api: FakeGitHub, scenario: str, files: list[str], said: str
+) -> None:
+    api.files, api.ahead_by = [{"filename": name} for name in files], len(files)
+    with Emulator(scenario, speed=20) as emulator:
+        api.watch(emulator)
+        done = run_example(image, tmp_path, EXAMPLES["dependencies"], emulator, "schedule", api=api)
+    assert done.exit_code == 1
+    assert said in done.log
+
+
+@pytest.mark.slow
+def test_a_task_is_worked_on_until_its_checks_are_green(image: str, tmp_path: Path, api: FakeGitHub) -> None:
+    api.rounds = [Look([check("test", "failure")]), Look([check("test", "success")])]
+    with Emulator("success", speed=20) as emulator:
+        api.watch(emulator)
+        task = {"inputs": {"task": "Fix"}}
+        done = run_example(image, tmp_path, EXAMPLES["until-green"], emulator, payload=task, api=api)
+        first, second = emulator.runs
+    assert done.exit_code == 0, done.log
+    assert second.request.working_branch == first.request.working_branch
+    assert "Round 2 of 3: A check failed: test" in done.lines()
+
+
+@pytest.mark.slow
+def test_a_later_step_uses_the_answer(image: str, tmp_path: Path) -> None:
+    scenario = tmp_path / "answers.yaml"
+    scenario.write_text(ANSWERS)
+    with Emulator(scenario, speed=20) as emulator:
+        done = run_example(image, tmp_path, EXAMPLES["artifact"], emulator)
+    assert done.exit_code == 0, done.log
+    assert "The next version is 1.4.0, breaking false" in done.lines()
+
+
+@pytest.mark.slow
+def test_a_run_is_started_in_one_job_and_waited_for_in_another(image: str, tmp_path: Path) -> None:
+    with Emulator("success", speed=5) as emulator:
+        done = run_example(image, tmp_path, EXAMPLES["start-and-wait"], emulator)
+        (run,) = emulator.runs
+    assert done.exit_code == 0, done.log
+    assert any(line.startswith(f"Following run {run.id}") for line in done.lines())
+    assert "Please review https://github.com/acme/web/pull/42" in done.lines()

@@ -91,8 +91,12 @@ def test_byte_code_is_compiled(image: str) -> None:
 def test_nothing_but_the_program_and_its_tools_is_installed(image: str) -> None:
     listing = shell(image, "ls /app/lib/python3.*/site-packages; command -v jq; ls /etc/ssl/certs/ca-certificates.crt")
     assert "/usr/bin/jq" in listing
-    for tool in ("pip", "hatchling", "setuptools", "pytest"):
-        assert f"\n{tool}\n" not in listing
+    assert not {"pip", "hatchling", "setuptools", "pytest"} & set(listing.splitlines())
+    tools = ("apt", "apt-get", "curl", "dpkg", "easy_install", "git", "perl", "pip", "pip3", "ps", "wget")
+    assert shell(image, f"for tool in {' '.join(tools)}; do command -v $tool; done; true") == ""
+    found = "import importlib.util as u; print(u.find_spec('pip'), u.find_spec('ensurepip'))"
+    assert docker("run", "--rm", image, "python", "-c", found) == "None None"
+    assert shell(image, "find / -xdev -type f -perm /6000") == "", "nothing gains privileges"
 
 
 def test_the_live_table_is_drawn_without_what_is_left_out(image: str) -> None:
@@ -100,15 +104,6 @@ def test_the_live_table_is_drawn_without_what_is_left_out(image: str) -> None:
     shown = docker("run", "--rm", "--tty", "--network", "none", "--env", "TERM=xterm", image, *request)
     assert "  00:00    Starting the run  " in shown
     assert "✔ Dry run after" in shown
-
-
-def test_nothing_gains_privileges_and_nothing_installs_software(image: str) -> None:
-    assert shell(image, "find / -xdev -type f -perm /6000") == ""
-    tools = ("apt", "apt-get", "curl", "dpkg", "easy_install", "git", "perl", "pip", "pip3", "ps", "wget")
-    assert shell(image, f"for tool in {' '.join(tools)}; do command -v $tool; done; true") == ""
-    assert shell(
-        image, 'python -c \'import importlib.util as u; print(u.find_spec("pip"), u.find_spec("ensurepip"))\''
-    ) == ("None None")
 
 
 @pytest.mark.slow
@@ -151,39 +146,6 @@ def test_its_bill_of_materials_has_the_locked_packages_and_no_others(image: str,
     assert wanted.keys() >= LEFT_OUT
     assert found == {name: wanted[name] for name in wanted.keys() - LEFT_OUT} | {"mogplex-ci": __version__}
     assert any(url.startswith("pkg:deb/debian/jq@") for url in urls)
-
-
-def test_another_certificate_authority_can_be_added(image: str, tmp_path: Path) -> None:
-    """For a derived image behind a proxy that inspects TLS."""
-    docker(
-        *(
-            "run",
-            "--rm",
-            f"--volume={tmp_path}:/made",
-            image,
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-        ),
-        *("-keyout", "/dev/null", "-out", "/made/corporate.crt", "-subj", "/CN=Example Corporate Root"),
-    )
-    add = "cp /made/corporate.crt /usr/local/share/ca-certificates/ && update-ca-certificates"
-    listed = "openssl storeutl -noout -text -certs /etc/ssl/certs/ca-certificates.crt | grep 'Subject: '"
-    log = shell(image, f"{add} && {listed}", f"--volume={tmp_path}:/made:ro")
-    assert "1 added" in log
-    assert "CN=Example Corporate Root" in log
-
-
-def test_a_shell_starts_through_the_entry_point(image: str) -> None:
-    """GitLab's runner starts `sh` with the script on its standard input."""
-    done = subprocess.run(
-        ["docker", "run", "--rm", "--interactive", image, "sh"],
-        input="echo hi from $0; exit 7\n", capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.stdout, done.returncode) == ("hi from sh\n", 7)
 
 
 @pytest.mark.parametrize("name", ["mogplex", "mogplex-ci"])

@@ -17,6 +17,7 @@ from tests.container.act import act, workspace
 from tests.container.images import ROOT
 from tests.container.registry import Registry, serving, signed
 from tests.documents import claim
+from tests.program import executable
 from tests.require import require
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
@@ -61,10 +62,8 @@ def published(registry: Registry, archives: list[str], tmp_path: Path) -> Regist
         "cosign": COSIGN.format(identity=identity, key=key, cosign=shutil.which("cosign")),
         "gh": GH.format(image=registry.image),
     }
-    (tmp_path / "bin").mkdir()
     for name, text in programs.items():
-        (tmp_path / "bin" / name).write_text(text)
-        (tmp_path / "bin" / name).chmod(0o755)
+        executable(tmp_path / "bin" / name, text)
     registry.env["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     return registry
 
@@ -110,7 +109,6 @@ def test_the_mirror_workflow_copies_the_image_and_makes_an_action_that_names_the
             insecure.write(f'[[registry]]\nlocation = "{mirror.host}"\ninsecure = true\n')
         workflow = MIRROR.code.replace("registry.example.com", mirror.host)
         workflow = workflow.replace("SOURCE: ghcr.io/mogplex/run-action", f"SOURCE: {published.image}")
-        (job / "repository").mkdir()
         done = act(
             workspace(job / "repository", workflow),
             "--platform=ubuntu-24.04=-self-hosted",

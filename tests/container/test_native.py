@@ -73,13 +73,9 @@ def setup_python(tmp_path: Path) -> Path:
 def test_it_gives_what_the_container_action_gives(
     base_image: str, emulator: Emulator, tmp_path: Path, setup_python: Path, exit_code: int, seen: str
 ) -> None:
-    (tmp_path / "web").mkdir()
     repository = workspace(tmp_path / "web", WORKFLOW)
-    result = act(
-        repository,
-        *("--secret", f"MOGPLEX_API_KEY={emulator.token}", "--var", f"MOGPLEX_URL={emulator.url}"),
-        f"--local-repository={SETUP_PYTHON}={setup_python}",
-    )
+    url, stand_in = f"--var=MOGPLEX_URL={emulator.url}", f"--local-repository={SETUP_PYTHON}={setup_python}"
+    result = act(repository, url, stand_in, emulator=emulator)
     assert result.exit_code == exit_code, result.log
     assert seen in result.lines()
     assert [run.prompt for run in emulator.runs] == ['Fix the "build":\n`make` needs $HOME'] * 2
@@ -90,16 +86,9 @@ def test_it_gives_what_the_container_action_gives(
 @pytest.mark.slow
 def test_the_job_of_its_page(base_image: str, emulator: Emulator, tmp_path: Path, setup_python: Path) -> None:
     """On Linux: its macOS runner is CI's."""
-    (tmp_path / "web").mkdir()
     repository = workspace(tmp_path / "web", as_workflow(SHOWN.code) or "")
-    result = act(
-        repository,
-        f"--platform=macos-15={BASE}",
-        f"--local-repository=mogplex/run-action@v1={repository}",
-        f"--local-repository={SETUP_PYTHON}={setup_python}",
-        f"--env=MOGPLEX_URL={emulator.url}",
-        f"--secret=MOGPLEX_API_KEY={emulator.token}",
-    )
+    stand_in = f"--local-repository={SETUP_PYTHON}={setup_python}"
+    result = act(repository, f"--platform=macos-15={BASE}", stand_in, emulator=emulator)
     assert result.exit_code == 0, result.log
     assert "Please review https://github.com/acme/web/pull/42" in result.lines()
 

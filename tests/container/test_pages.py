@@ -20,7 +20,7 @@ from tests.container.act import act, workspace
 from tests.container.images import BASE, docker
 from tests.container.registry import Registry
 from tests.documents import Block, as_workflow, claim, claim_all
-from tests.github_api import TOKEN, FakeGitHub
+from tests.github_api import FakeGitHub
 from tests.https_proxy import HttpsProxy, certificate
 from tests.slow import slow
 
@@ -76,33 +76,20 @@ def test_a_workflow_runs_as_it_stands(
 ) -> None:
     api.watch(emulator)
     workflow = as_workflow(block.code) or ""
-    repository = tmp_path / "repository"
-    (repository / ".mogplex").mkdir(parents=True)
+    repository = workspace(tmp_path / "repository", workflow, image)
+    (repository / ".mogplex").mkdir()
     (repository / ".mogplex" / "tasks.yaml").write_text(RUN_FILE.code)
-    workspace(repository, workflow, image)
-    done = act(
-        repository,
-        f"--local-repository=mogplex/run-action@v1={repository}",
-        f"--platform=ubuntu-latest={image}",  # it has jq, as GitHub's own machines do
-        f"--env=MOGPLEX_URL={emulator.url}",
-        f"--env=GITHUB_API_URL={api.url}",
-        f"--secret=MOGPLEX_API_KEY={emulator.token}",
-        f"--secret=GITHUB_TOKEN={TOKEN}",
-        event=next(event.split()[-1] for event in EVENTS if event in workflow),
-    )
+    has_jq = f"--platform=ubuntu-latest={image}"  # as GitHub's own machines have
+    event = next(event.split()[-1] for event in EVENTS if event in workflow)
+    done = act(repository, has_jq, emulator=emulator, api=api, event=event)
     assert done.exit_code == 0, done.log
     assert {run.status for run in emulator.runs} == {"success"}
 
 
 def test_the_job_in_a_container_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path) -> None:
     workflow = as_workflow(CONTAINER_JOB.code.replace(PUBLISHED, image)) or ""
-    (tmp_path / "repository").mkdir()
-    done = act(
-        workspace(tmp_path / "repository", workflow, image),
-        f"--platform=self-hosted={image}",
-        f"--env=MOGPLEX_URL={emulator.url}",
-        f"--secret=MOGPLEX_API_KEY={emulator.token}",
-    )
+    repository = workspace(tmp_path / "repository", workflow, image)
+    done = act(repository, f"--platform=self-hosted={image}", emulator=emulator)
     assert done.exit_code == 0, done.log
     assert "Please review https://github.com/acme/web/pull/42" in done.lines()
 
@@ -130,18 +117,11 @@ def test_a_command_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: P
 @pytest.mark.slow
 def test_a_matrix_of_repositories_runs_as_it_stands(image: str, emulator: Emulator, tmp_path: Path) -> None:
     """Its first job needs docker, which GitHub's machines have: here it is this machine's."""
-    repository = tmp_path / "repository"
-    repository.mkdir()
     reach = f"docker run --network=host --env=MOGPLEX_URL={emulator.url}"
     workflow = MATRIX.code.replace("docker run", reach).replace(PUBLISHED, image)
-    done = act(
-        workspace(repository, workflow, image),
-        f"--local-repository=mogplex/run-action@v1={repository}",
-        f"--container-options=--volume={shutil.which('docker')}:/usr/local/bin/docker:ro",
-        f"--env=MOGPLEX_URL={emulator.url}",
-        f"--secret=MOGPLEX_API_KEY={emulator.token}",
-        event="workflow_dispatch",
-    )
+    engine = f"--container-options=--volume={shutil.which('docker')}:/usr/local/bin/docker:ro"
+    repository = workspace(tmp_path / "repository", workflow, image)
+    done = act(repository, engine, emulator=emulator, event="workflow_dispatch")
     assert done.exit_code == 0, done.log
     assert {run.repo.full_name for run in emulator.runs} == {"acme/web", "other/tools"}
 
@@ -156,11 +136,8 @@ def test_the_step_behind_a_proxy_reaches_mogplex_com(image: str, emulator: Emula
     with HttpsProxy(emulator.url, public).serving() as proxy:
         step = PROXY.code.replace("proxy.example.com:3128", f"127.0.0.1:{proxy.server_port}")
         step = step.replace("/github/workspace", str(repository))  # act mounts the workspace at its own path
-        done = act(
-            workspace(repository, as_workflow(step) or "", image),
-            f"--local-repository=mogplex/run-action@v1={repository}",
-            f"--secret=MOGPLEX_API_KEY={emulator.token}",
-        )
+        key = f"--secret=MOGPLEX_API_KEY={emulator.token}"
+        done = act(workspace(repository, as_workflow(step) or "", image), key)
     assert done.exit_code == 0, done.log
     assert [run.status for run in emulator.runs] == ["success"]
     assert set(proxy.connected) == {"mogplex.com:443"}
@@ -191,14 +168,9 @@ def test_the_image_alone_runs_from_a_registry_by_its_digest(
     tag = f"{registry.image}:1.2.3"
     docker("tag", image, tag)
     docker("push", "--quiet", tag)
-    (tmp_path / "repository").mkdir()
     pinned = f"{registry.image}@{registry.digest('1.2.3')}"
     workflow = as_workflow(re.sub(r"registry\.example\.com/\S+", pinned, IMAGE_ALONE.code)) or ""
-    done = act(
-        workspace(tmp_path / "repository", workflow),
-        f"--env=MOGPLEX_URL={emulator.url}",
-        f"--secret=MOGPLEX_API_KEY={emulator.token}",
-    )
+    done = act(workspace(tmp_path / "repository", workflow), emulator=emulator)
     docker("image", "rm", tag)
     assert done.exit_code == 0, done.log
     assert [run.status for run in emulator.runs] == ["success"]
@@ -212,14 +184,8 @@ def test_a_workflow_is_rehearsed_against_a_service_container(image: str, tmp_pat
     service = docker("build", "--quiet", "--tag", "run-action-test-service", str(tmp_path))
     code = SERVICE.code.replace(f"        command: {command}\n", "").replace(PUBLISHED, "run-action-test-service")
     code = code.replace("    runs-on: ubuntu-24.04\n", f"    runs-on: ubuntu-24.04\n    container: {BASE}\n")
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    done = act(
-        workspace(repository, as_workflow(code) or "", image),
-        f"--local-repository=mogplex/run-action@v1={repository}",
-        f"--platform=ubuntu-24.04={BASE}",
-        "--network=",
-    )
+    repository = workspace(tmp_path / "repository", as_workflow(code) or "", image)
+    done = act(repository, f"--platform=ubuntu-24.04={BASE}", "--network=")
     docker("image", "rm", service)
     assert done.exit_code == 0, done.log
     assert "No code changes to deliver" in done.log

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.demo import SHOTS, take_screenshot
-from tests.e2e.test_platforms import executable
-from tests.program import ROOT
+from tests.program import ROOT, executable
 from tests.require import require
 
 LEFT = {

@@ -16,8 +16,8 @@ import yaml
 from mogplex_ci.emulator import Emulator
 from tests.ci_environments import environment
 from tests.documents import Block, claim
-from tests.e2e.test_platforms import AT_ONCE, DOCKER, SCENARIOS, executable
-from tests.program import ENTRY
+from tests.e2e.test_platforms import AT_ONCE, DOCKER, SCENARIOS
+from tests.program import ENTRY, executable
 from tests.slow import mostly_slow
 
 COMMAND_KEYS = {"after-script", "command", "commands", "finally", "script", "test_script", "sh"}

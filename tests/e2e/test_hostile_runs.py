@@ -216,19 +216,3 @@ def test_no_secret_of_an_agent_is_left_anywhere(name: str, repos: Sequence[str],
                 part = line.removeprefix("AccountKey=").removeprefix("https://hooks.slack.com/services/")
                 assert [where for where, text in texts.items() if part in text] == [], secret_name
     assert "***" in ended.out
-
-
-@pytest.mark.parametrize("scenario", ["hostile", "leaky"])
-@pytest.mark.parametrize("form", [(), *slow([(("--json",),)])])
-def test_the_commands_for_people_print_nothing_else(scenario: str, form: tuple[str, ...], tmp_path: Path) -> None:
-    with Emulator(scenario, speed=100) as emulator:
-        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
-        shown = run_program("run", "--repo", "acme/web", *form, "Fix the test", env=env, cwd=tmp_path).out
-        run = emulator.runs[0].id
-        for command in (("events", run, "--follow"), ("get", run)):
-            ended = run_program("runs", *command, *form, env=env, cwd=tmp_path)
-            shown += ended.out + ended.err
-    assert list(map(json.loads, shown.splitlines())) if form else shown
-    assert ci_logs.steering(shown) == []
-    assert [command for command in ci_logs.obeyed(shown) if command.system != "Buildkite"] == []
-    assert [name for name, secret in leaked().items() if secret in shown] == []

@@ -16,8 +16,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.documents import Block, claim
-from tests.e2e.test_platforms import executable
-from tests.program import ENTRY, ROOT, start_program
+from tests.program import ENTRY, ROOT, executable, start_program
 from tests.require import require
 from tests.waits import LONG
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 import subprocess
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim
 from tests.e2e.golden import check_golden, normalized
-from tests.program import ROOT, python_script, run_program, start_program
+from tests.program import ROOT, executable, python_script, run_program, start_program
 from tests.slow import mostly_slow
 from tests.waits import asked, wait_until
 
@@ -105,12 +104,6 @@ def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> Non
     log = job.run("pull-request", CI="true", MOGPLEX_IDEMPOTENCY_KEY="nightly-2026-11-24")
     assert "idempotency key nightly-2026-11-24" in log
     assert "WARNING" not in log
-
-
-def executable(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
 def killed_while_it_follows(emulator: Emulator, env: dict[str, str], folder: Path) -> None:

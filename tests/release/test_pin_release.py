@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,11 @@ ACTION = (ROOT / "action.yml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
-def test_only_the_image_of_the_action_changes() -> None:
+def test_only_the_image_of_the_action_changes_and_shows_its_version() -> None:
     before, after = yaml.safe_load(ACTION), yaml.safe_load(pinned_action(ACTION, IMAGE))
     assert before["runs"].pop("image") == "Dockerfile"
     assert after["runs"].pop("image") == f"docker://ghcr.io/mogplex/run-action@{DIGEST}"
     assert after == before
-
-
-def test_a_person_can_read_the_version_beside_the_digest() -> None:
     assert f"@{DIGEST} # 1.2.3\n" in pinned_action(ACTION, IMAGE)
 
 
@@ -38,25 +36,21 @@ def test_only_the_base_of_the_dockerfile_changes() -> None:
 
 
 @pytest.mark.parametrize(
-    "image", ["ghcr.io/mogplex/run-action:1.2.3", f"{IMAGE}0", IMAGE[:-1], IMAGE.upper(), DIGEST, ""]
+    ("pinned", "text", "image", "fault"),
+    [
+        *(
+            (pinned, text, image, "64 hexadecimal digits")
+            for image in ("ghcr.io/mogplex/run-action:1.2.3", f"{IMAGE}0", IMAGE[:-1], IMAGE.upper(), DIGEST, "")
+            for pinned, text in ((pinned_action, ACTION), (pinned_dockerfile, DOCKERFILE))
+        ),
+        (pinned_action, pinned_action(ACTION, IMAGE), IMAGE, "0 times"),
+        (pinned_dockerfile, pinned_dockerfile(DOCKERFILE, BASE), BASE, "0 times"),
+        (pinned_dockerfile, DOCKERFILE, BASE.replace("3.13", "3.12"), r"not python:3\.12-slim-trixie"),
+    ],
 )
-def test_an_image_without_a_digest_is_refused(image: str) -> None:
-    with pytest.raises(ValueError, match="64 hexadecimal digits"):
-        pinned_action(ACTION, image)
-    with pytest.raises(ValueError, match="64 hexadecimal digits"):
-        pinned_dockerfile(DOCKERFILE, image)
-
-
-def test_what_is_pinned_already_is_refused() -> None:
-    with pytest.raises(ValueError, match="0 times"):
-        pinned_action(pinned_action(ACTION, IMAGE), IMAGE)
-    with pytest.raises(ValueError, match="0 times"):
-        pinned_dockerfile(pinned_dockerfile(DOCKERFILE, BASE), BASE)
-
-
-def test_another_base_than_the_dockerfile_names_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"not python:3\.12-slim-trixie"):
-        pinned_dockerfile(DOCKERFILE, BASE.replace("3.13", "3.12"))
+def test_what_cannot_be_pinned_is_refused(pinned: Callable[[str, str], str], text: str, image: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        pinned(text, image)
 
 
 def test_the_wheel_is_named_by_its_version_and_hash(tmp_path: Path) -> None:

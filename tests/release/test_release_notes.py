@@ -28,11 +28,8 @@ CHANGELOG = """# Changelog
 """
 
 
-def test_the_notes_are_the_section_of_the_version() -> None:
+def test_the_notes_are_the_section_of_the_version_without_the_link_definitions() -> None:
     assert notes("1.1.0", PACKAGE, CHANGELOG) == "### Added\n\n- Tasks.\n"
-
-
-def test_the_last_section_ends_before_the_link_definitions() -> None:
     assert notes("1.0.0", PACKAGE.replace("1.1.0", "1.0.0"), CHANGELOG) == "- First.\n"
 
 

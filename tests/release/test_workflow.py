@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mogplex_ci import __version__
-from tests.program import ROOT
+from tests.program import ROOT, executable
 
 JOBS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
 
@@ -109,10 +109,7 @@ def test_a_release_from_another_branch_stops_and_says_so(ref: str, code: int, tm
 
 @pytest.mark.parametrize(("immutable", "code"), [("true", 0), ("false", 1), ("null", 1)])
 def test_a_release_that_can_be_changed_stops_the_workflow(immutable: str, code: int, tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/gh").write_text(
-        f'#!/bin/sh\n[ "$*" = "api repos/acme/x/releases/tags/v1.2.3 --jq .immutable" ] && echo {immutable}\n'
-    )
-    (tmp_path / "bin/gh").chmod(0o755)
+    gh = '#!/bin/sh\n[ "$*" = "api repos/acme/x/releases/tags/v1.2.3 --jq .immutable" ] && echo '
+    executable(tmp_path / "bin/gh", f"{gh}{immutable}\n")
     script = script_of("release", "See that nobody can change it")
     assert run_step(script, tmp_path, VERSION="1.2.3", GH_REPO="acme/x").returncode == code

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mogplex_ci.emulator import Emulator
-from tests.program import MOVABLE_CLOCK, ROOT, Ended, let_an_hour_pass, python_script, run_script
+from tests.program import MOVABLE_CLOCK, ROOT, Ended, executable, let_an_hour_pass, python_script, run_script
 from tests.waits import LONG
 
 # With the package of this work tree, whichever is installed.
@@ -32,10 +32,7 @@ class Terminal:
 
     def __post_init__(self) -> None:
         """Put `mogplex` on PATH, as the image does."""
-        (self.folder / "bin").mkdir()
-        command = self.folder / "bin" / "mogplex"
-        command.write_text(_COMMAND, encoding="utf-8")
-        command.chmod(0o755)
+        executable(self.folder / "bin" / "mogplex", _COMMAND)
         path = os.pathsep.join([str(self.folder / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
         self.env = {"PATH": path, "LANG": "C.UTF-8", **self.env}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -20,8 +19,8 @@ from mogplex_ci.platforms import detect
 from tests.contract.scripted import serving
 from tests.e2e.cli.terminal import Terminal
 from tests.github_api import TOKEN, FakeGitHub
+from tests.https_proxy import certificate
 from tests.program import Ended
-from tests.require import require
 
 GITHUB = {
     "GITHUB_ACTIONS": "true",
@@ -35,7 +34,6 @@ GITHUB = {
 }
 CHECKS = ["token", "base-url", "proxy", "tls", "clock", "authentication", "scope", "repo"]
 CHECKS += ["ci", "key", "inputs", "trigger"]
-OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
 UNKNOWN = "mog_" + "x" * 32
 PROXY = "http://ada:hunter2-horse@127.0.0.1:9"
 LIMITED = """\
@@ -226,21 +224,11 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A certificate of this machine's loopback address with its key; no authority signed it."""
-    require("openssl")
-    key, public, both = (tmp_path / name for name in ("key.pem", "public.pem", "both.pem"))
-    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(public)]
-    subprocess.run([*OPENSSL.split(), *files], check=True, capture_output=True)
-    both.write_text(key.read_text() + public.read_text())
-    return both
-
-
-@pytest.fixture
-def https(certificate: Path) -> Iterator[str]:
-    """An https server with that certificate."""
+def https(tmp_path: Path) -> Iterator[str]:
+    """An https server on this machine, whose certificate `public.pem` no authority has signed."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    public = certificate(tmp_path, "127.0.0.1")
+    context.load_cert_chain(public, public.with_name("key.pem"))
     with HTTPServer(("127.0.0.1", 0), _Answer) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
@@ -250,33 +238,34 @@ def https(certificate: Path) -> Iterator[str]:
         thread.join()
 
 
-def test_a_certificate_that_nobody_knows(terminal: Terminal, https: str) -> None:
-    terminal.env |= {"MOGPLEX_API_KEY": UNKNOWN, "MOGPLEX_URL": https}
-    ended = terminal.mogplex("doctor", "--json")
-    assert ended.code == 69
-    assert findings(ended)["tls"]["mark"] == "failed"
-    assert "REQUESTS_CA_BUNDLE" in findings(ended)["tls"]["remedy"]
-
-
-@pytest.mark.parametrize("content", [None, "hello\n"], ids=["missing", "without a certificate"])
-def test_a_certificate_file_that_is_none(terminal: Terminal, https: str, tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        pytest.param("", "set REQUESTS_CA_BUNDLE", id="none"),
+        pytest.param(None, "Check REQUESTS_CA_BUNDLE", id="missing"),
+        pytest.param("hello\n", "Check REQUESTS_CA_BUNDLE", id="without a certificate"),
+    ],
+)
+def test_a_certificate_that_nobody_knows(
+    terminal: Terminal, https: str, tmp_path: Path, content: str | None, told: str
+) -> None:
     file = tmp_path / "certificates.pem"
-    if content is not None:
+    terminal.env |= {"MOGPLEX_API_KEY": UNKNOWN, "MOGPLEX_URL": https}
+    terminal.env |= {"REQUESTS_CA_BUNDLE": str(file)} if content != "" else {}
+    if content:
         file.write_text(content)
-    terminal.env |= {"MOGPLEX_API_KEY": UNKNOWN, "MOGPLEX_URL": https, "REQUESTS_CA_BUNDLE": str(file)}
-    found = findings(terminal.mogplex("doctor", "--json"))
-    assert found["tls"]["mark"] == "failed"
-    assert "Check REQUESTS_CA_BUNDLE" in found["tls"]["remedy"]
-    step = terminal.mogplex("action", "--repo", "acme/web", "--prompt", "Fix it", "--timeout", "20s")
-    assert step.code == 69
-    assert "Trying again" not in step.out
+    ended = terminal.mogplex("doctor", "--json")
+    found = findings(ended)["tls"]
+    assert (ended.code, found["mark"], told in found["remedy"]) == (69, "failed", True)
+    if content != "":
+        step = terminal.mogplex("action", "--repo", "acme/web", "--prompt", "Fix it", "--timeout", "20s")
+        assert (step.code, "Trying again" in step.out) == (69, False)
 
 
-def test_a_certificate_of_ones_own_and_a_clock_that_is_wrong(terminal: Terminal, https: str, certificate: Path) -> None:
-    bundle = str(certificate.with_name("public.pem"))
+def test_a_certificate_of_ones_own_and_a_clock_that_is_wrong(terminal: Terminal, https: str, tmp_path: Path) -> None:
+    bundle = str(tmp_path / "public.pem")
     terminal.env |= {"MOGPLEX_API_KEY": UNKNOWN, "MOGPLEX_URL": https, "REQUESTS_CA_BUNDLE": bundle}
     found = findings(terminal.mogplex("doctor", "--json"))
-    assert found["tls"]["mark"] == "ok"
-    assert found["clock"]["mark"] == "warning"
+    assert (found["tls"]["mark"], found["clock"]["mark"]) == ("ok", "warning")
     assert found["clock"]["message"].endswith("ahead of the API's")
     assert "Set this machine's clock" in found["clock"]["remedy"]

@@ -81,12 +81,6 @@ def test_its_script(terminal: Terminal, scenario: str, last_line: str, code: int
     assert run.prompt == "Apply the linter autofixes and commit them"
 
 
-def test_its_script_without_a_repository(terminal: Terminal) -> None:
-    ended = terminal.command("bash", str(SCRIPT))
-    assert ended.code == 1
-    assert "set MOGPLEX_REPO to a UUID from `mogplex repos list`" in ended.err
-
-
 def test_a_started_run(terminal: Terminal) -> None:
     with Emulator("slow") as emulator:
         terminal.against(emulator)

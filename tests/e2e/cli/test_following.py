@@ -10,7 +10,7 @@ import pytest
 from mogplex_ci.sanitize.sanitizer import PREFIX
 from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
-from tests.waits import LONG, asked, wait_until
+from tests.waits import asked, wait_until
 
 WORDS = """\
 steps:
@@ -45,19 +45,6 @@ steps:
   - {after: 200ms, event: finished, message: Harness run finished}
   - {status: awaiting_input}
 """
-
-
-def test_the_stream_is_used_and_events_come_at_once(terminal: Terminal) -> None:
-    clock = FakeClock()
-    with terminal.run("success", clock=clock) as (run_id, emulator):
-        with terminal.start("runs", "events", run_id, "--follow") as process:
-            wait_until(asked(emulator, "stream"), process)
-            clock.seconds = 60.0
-            out, _ = process.communicate(timeout=LONG)
-        routes = [request.route for request in emulator.requests]
-    assert (process.returncode, out.splitlines()[-1]) == (0, f"--- run {run_id} success ---")
-    assert routes.count("stream") == 1
-    assert routes.count("events") <= 3
 
 
 def test_the_agents_words_are_joined_to_paragraphs(terminal: Terminal) -> None:
