@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from mogplex_ci.emulator import Emulator
+from tests.ci_environments import environment
 from tests.container.images import ROOT, docker
 
 pytestmark = pytest.mark.container
@@ -86,22 +87,11 @@ def pod(image: str) -> Iterator[Pod]:
     docker("rm", "--force", "--volumes", pod.id)
 
 
-def environment(emulator: Emulator, file_commands: str) -> dict[str, str]:
-    return {
-        "GITHUB_ACTIONS": "true",
-        "CI": "true",
-        "GITHUB_EVENT_NAME": "push",
-        "GITHUB_JOB": "build",
-        "GITHUB_REPOSITORY": "acme/web",
-        "GITHUB_RUN_ID": "9876543210",
-        "GITHUB_SERVER_URL": "https://github.com",
-        "GITHUB_WORKFLOW_REF": "acme/web/.github/workflows/test.yml@refs/heads/main",
-        **{
-            name: f"{file_commands}/{name.lower()}" for name in ("GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
-        },
-        "MOGPLEX_API_KEY": emulator.token,
-        "MOGPLEX_URL": emulator.url,
-    }
+def variables_of(emulator: Emulator, file_commands: str, workspace: str) -> dict[str, str]:
+    names = ("GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
+    files = {name: f"{file_commands}/{name.lower()}" for name in names}
+    service = {"MOGPLEX_API_KEY": emulator.token, "MOGPLEX_URL": emulator.url}
+    return environment("github", Path("/github")) | files | service | {"GITHUB_WORKSPACE": workspace}
 
 
 def exported(variables: Mapping[str, str]) -> str:
@@ -115,12 +105,8 @@ def exported(variables: Mapping[str, str]) -> str:
 
 def test_the_action_runs_as_a_container_step(pod: Pod, emulator: Emulator) -> None:
     """run-container-step.ts refuses an action without an entry point, and runs the path that action.yml names."""
-    variables = {
-        **environment(emulator, "/github/file_commands"),
-        "GITHUB_WORKSPACE": "/github/workspace",
-        "HOME": "/github/home",
-        "INPUT_PROMPT": 'Fix the build of "web":\n`make` needs $HOME',
-    }
+    variables = variables_of(emulator, "/github/file_commands", "/github/workspace")
+    variables |= {"HOME": "/github/home", "INPUT_PROMPT": 'Fix the build of "web":\n`make` needs $HOME'}
     script = (
         '#!/bin/sh -l\nrm "$0" # remove script after running\n'
         "mv /__w/_temp/_github_home /github/home && \\\n"
@@ -139,7 +125,7 @@ def test_the_action_runs_as_a_container_step(pod: Pod, emulator: Emulator) -> No
 
 def test_a_run_step_in_a_container_job_hands_its_outputs_back(pod: Pod, emulator: Emulator) -> None:
     """run-script-step.ts copies the file commands back, which run-container-step.ts does not."""
-    variables = {**environment(emulator, "/__w/_temp/_runner_file_commands"), "GITHUB_WORKSPACE": "/__w/web/web"}
+    variables = variables_of(emulator, "/__w/_temp/_runner_file_commands", "/__w/web/web")
     script = (
         '#!/bin/sh -l\nset -e\nrm "$0" # remove script after running\n\n'
         f"cd /__w/web/web && \\\nexec {exported(variables)}  sh -e /__w/_temp/user.sh\n"

@@ -5,6 +5,7 @@ upload lists what it would keep.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ EXAMPLES = {
     name: claim(f"examples/workflows/{name}.yml").code
     for name in (
         *("bot", "comment", "fix-build", "fork-review", "label", "monorepo", "nightly", "outputs", "report"),
-        *("release-notes", "review", "artifact", "dependencies", "issue", "start-and-wait", "until-green"),
+        *("release-notes", "review", "artifact", "dependencies", "issue", "start-and-wait", "until-green", "fleet"),
     )
 }
 RECIPES = {
@@ -68,6 +69,8 @@ steps:
   - {after: 500ms, part: launch}
   - {after: 500ms, part: deliver}
 """
+KEPT = ("diagnostics.jsonl", "events.ndjson", "junit.xml", "report.html", "result.json")
+REVIEW = "Please review https://github.com/acme/web/pull/42"
 STAND_INS = {"gh": '#!/bin/sh\nprintf "gh:"; printf " <%s>" "$@"; echo\n', "make": "#!/bin/sh\nexit 1\n"}
 WEB = {"id": 1, "full_name": "acme/web"}
 HEAD: dict[str, object] = {"ref": "feature/login", "repo": WEB}
@@ -108,10 +111,6 @@ def run_example(
         event=event,
         payload=payload or {},
     )
-
-
-def dispatched(prompt: str) -> dict[str, object]:
-    return {"inputs": {"prompt": prompt}}
 
 
 FORK = {"ref": "main", "repo": {"id": 2, "full_name": "mallory/web"}}
@@ -269,48 +268,55 @@ def test_the_example_for_forgejo(image: str, tmp_path: Path) -> None:
         (run,) = emulator.runs
     assert done.exit_code == 0, done.log
     assert run.key.startswith("forgejo-")
-    assert "Please review https://github.com/acme/web/pull/42" in done.lines()
+    assert REVIEW in done.lines()
 
 
-@pytest.mark.slow
-def test_a_pause_can_be_rehearsed(image: str, tmp_path: Path) -> None:
-    with Emulator("success") as emulator:
-        done = run_example(image, tmp_path, RECIPES["rehearsal"], emulator, "push")
-        assert emulator.requests == []
+@pytest.mark.parametrize(
+    ("name", "inputs", "runs"),
+    [
+        ("fleet", {"repositories": "acme/*"}, [("acme/api", None), ("acme/mono", None), ("acme/web", None)]),
+        *slow([("monorepo", {}, [("acme/web", "packages/api"), ("acme/web", "packages/web")])]),
+    ],
+)
+def test_each_repository_or_folder_has_its_own_run(
+    image: str, tmp_path: Path, name: str, inputs: dict[str, str], runs: list[tuple[str, str | None]]
+) -> None:
+    has_jq = f"--platform=ubuntu-latest={image}"  # as GitHub's own machines have
+    payload = {"inputs": {"prompt": "Tidy up", **inputs}}
+    with Emulator("success", speed=10) as emulator:
+        done = run_example(image, tmp_path, EXAMPLES[name], emulator, "workflow_dispatch", payload, has_jq)
+        started = [(run.repo.full_name, run.request.root_directory) for run in emulator.runs]
+        assert {(run.prompt, run.status) for run in emulator.runs} == {("Tidy up", "success")}
     assert done.exit_code == 0, done.log
+    assert sorted(started) == runs
 
 
-@pytest.mark.slow
-def test_each_folder_of_a_monorepo_has_its_own_run(image: str, tmp_path: Path) -> None:
-    with Emulator("success", speed=20) as emulator:
-        done = run_example(image, tmp_path, EXAMPLES["monorepo"], emulator, payload=dispatched("Tidy up"))
-        runs = {run.request.root_directory: run.prompt for run in emulator.runs}
-    assert done.exit_code == 0, done.log
-    assert runs == {"packages/api": "Tidy up", "packages/web": "Tidy up"}
+TOLD: dict[str, tuple[str, str, list[str]]] = {
+    "report": (EXAMPLES["report"], "failed", [f"mogplex/{name}" for name in KEPT]),
+    "outputs": (
+        EXAMPLES["outputs"],
+        "success",
+        [r"Run \S+ ended after .* success", "Why: all went well", rf"{REVIEW} \(branch mogplex/.*"],
+    ),
+}
+SELDOM_TOLD: dict[str, tuple[str, str, list[str]]] = {
+    "answer": (EXAMPLES["artifact"], ANSWERS, ["The next version is 1.4.0, breaking false"]),
+    "start and wait": (EXAMPLES["start-and-wait"], "success", [r"Following run \S+ \(.*", REVIEW]),
+    "rehearsal": (RECIPES["rehearsal"], "success", []),
+}
+"""By example: the workflow, what runs play, and patterns of lines that later steps and jobs print."""
 
 
-def test_report_result_and_events_are_kept_of_a_failed_run(image: str, tmp_path: Path) -> None:
-    with Emulator("failed", speed=20) as emulator:
-        done = run_example(image, tmp_path, EXAMPLES["report"], emulator, payload=dispatched("Try"))
-    assert done.exit_code == 1
-    assert [line for line in done.lines() if line.startswith("mogplex/")] == [
-        "mogplex/diagnostics.jsonl",
-        "mogplex/events.ndjson",
-        "mogplex/junit.xml",
-        "mogplex/report.html",
-        "mogplex/result.json",
-    ]
-
-
-def test_outputs_reach_later_steps_and_jobs(image: str, tmp_path: Path) -> None:
-    with Emulator("success", speed=20) as emulator:
-        done = run_example(image, tmp_path, EXAMPLES["outputs"], emulator, payload=dispatched("Fix it"))
-        (run,) = emulator.runs
-    assert done.exit_code == 0, done.log
-    assert any(line.startswith(f"Run {run.id} ended after ") and line.endswith(" success") for line in done.lines())
-    assert "Why: all went well" in done.lines()
-    (ask,) = [line for line in done.lines() if line.startswith("Please review")]
-    assert ask.startswith("Please review https://github.com/acme/web/pull/42 (branch mogplex/")
+@pytest.mark.parametrize("name", [*TOLD, *slow(SELDOM_TOLD)])
+def test_later_steps_and_jobs_have_what_the_run_gave(image: str, tmp_path: Path, name: str) -> None:
+    workflow, scenario, told = (TOLD | SELDOM_TOLD)[name]
+    (tmp_path / "scenario.yaml").write_text(scenario)
+    event = "push" if "on: push" in workflow else "workflow_dispatch"
+    with Emulator(tmp_path / "scenario.yaml" if "\n" in scenario else scenario, speed=20) as emulator:
+        done = run_example(image, tmp_path, workflow, emulator, event, {"inputs": {"prompt": "Fix it"}})
+        assert (emulator.requests == []) == (name == "rehearsal")
+    assert done.exit_code == (1 if scenario == "failed" else 0), done.log
+    assert [line for line in told if not any(re.fullmatch(line, shown) for shown in done.lines())] == []
 
 
 def test_a_labeled_issue_gets_one_comment_with_the_pull_request(image: str, tmp_path: Path, api: FakeGitHub) -> None:
@@ -357,23 +363,3 @@ def test_a_task_is_worked_on_until_its_checks_are_green(image: str, tmp_path: Pa
     assert done.exit_code == 0, done.log
     assert second.request.working_branch == first.request.working_branch
     assert "Round 2 of 3: A check failed: test" in done.lines()
-
-
-@pytest.mark.slow
-def test_a_later_step_uses_the_answer(image: str, tmp_path: Path) -> None:
-    scenario = tmp_path / "answers.yaml"
-    scenario.write_text(ANSWERS)
-    with Emulator(scenario, speed=20) as emulator:
-        done = run_example(image, tmp_path, EXAMPLES["artifact"], emulator)
-    assert done.exit_code == 0, done.log
-    assert "The next version is 1.4.0, breaking false" in done.lines()
-
-
-@pytest.mark.slow
-def test_a_run_is_started_in_one_job_and_waited_for_in_another(image: str, tmp_path: Path) -> None:
-    with Emulator("success", speed=5) as emulator:
-        done = run_example(image, tmp_path, EXAMPLES["start-and-wait"], emulator)
-        (run,) = emulator.runs
-    assert done.exit_code == 0, done.log
-    assert any(line.startswith(f"Following run {run.id}") for line in done.lines())
-    assert "Please review https://github.com/acme/web/pull/42" in done.lines()

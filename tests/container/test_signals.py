@@ -19,7 +19,7 @@ def running(step: Step) -> Iterator[str]:
     """Start the step, wait until it has written the run's id, and yield the container, which is removed at the end."""
     container = step.start()
     try:
-        wait_until(lambda: "run-id" in step.file_command("output"))
+        wait_until(lambda: "run-id" in step.files.outputs)
         yield container
     finally:
         docker("rm", "--force", container)
@@ -44,7 +44,7 @@ def test_a_signal_cancels_the_run(step: Step, emulator: Emulator, signal: str, e
         docker("kill", "--signal", signal, container)
         assert docker("wait", container) == exit_code
     assert [run.status for run in emulator.runs] == ["cancelled"]
-    assert step.file_command("output")["result"] == "interrupted"
+    assert step.files.outputs["result"] == "interrupted"
 
 
 def test_post_cancels_what_a_killed_step_left_running(step: Step, emulator: Emulator) -> None:

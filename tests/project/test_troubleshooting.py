@@ -114,8 +114,9 @@ def messages(tree: ast.Module) -> Iterator[str]:
                 yield from (text for value in causes for text in written(value))
             case ast.Return(value=ast.Tuple(elts=[value, *_]) | value) if value is not None:
                 yield from filter(REASONS.match, written(value))
-            case ast.AnnAssign(target=ast.Name(id="_REFUSALS"), value=ast.Dict(values=rows)):
-                yield from (text for row in rows if isinstance(row, ast.Tuple) for text in written(row.elts[2]))
+            case ast.AnnAssign(target=ast.Name(id="_REFUSALS"), value=ast.Dict() as table):
+                rows = (row for row in ast.walk(table) if isinstance(row, ast.Tuple))
+                yield from (text for row in rows for text in written(row.elts[-1]))
 
 
 def faults(tree: ast.Module) -> Iterator[str]:
