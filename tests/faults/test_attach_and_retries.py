@@ -62,19 +62,19 @@ def test_a_followed_run_is_cancelled_only_when_the_inputs_say_so(
 
 
 def test_the_result_says_what_the_step_has_done(world: World) -> None:
-    played = world.new_case("success").play()
+    played = world.new_case().play()
     assert played.end.duration == pytest.approx(played.seconds)
     assert played.end.requests_sent == len(played.routes)
     assert not any((played.end.joined, played.end.cancelled_by_step, played.end.left_behind))
 
 
 def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_step(world: World) -> None:
-    case = world.new_case("success")
+    case = world.new_case()
     case.inject("stream", events=0, silent=True, times="always")
     case.inject("run", status=502, times="always")
     played = case.play(timeout=4.0, cancel_on_timeout=True)
     assert (case.run.status, played.end.cancelled_by_step) == ("cancelled", True)
-    case = world.new_case("success")
+    case = world.new_case()
     case.inject("stream", events=0, silent=True, times="always")
     case.inject("run", status=502, times="always")
     case.inject("events", status=502, times="always")

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -35,6 +36,7 @@ from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 from tests.waits import LONG
 
 NUMBERS = itertools.count(1)
+BRIEF = Path(__file__).parent / "scenarios" / "brief.yaml"
 
 
 class StoppableClock(VirtualClock):
@@ -167,7 +169,7 @@ def three(*scenarios: str) -> list[Item]:
 )
 def test_trouble_of_one_run_shows_in_no_other(each_world: World, scenario: str, end: str) -> None:
     each_world.emulator.clear_faults()
-    items = three("success", scenario, "no-change")
+    items = three("brief", scenario, "no-change")
     played = Played(each_world, items)
     assert played.ends == ["success", end, "success"]
     played.check_whole(items[0])
@@ -176,7 +178,7 @@ def test_trouble_of_one_run_shows_in_no_other(each_world: World, scenario: str, 
 
 def test_a_dead_worker_is_noticed_beside_others(world: World) -> None:
     world.emulator.clear_faults()
-    played = Played(world, three("success", "dead-worker", "success"))
+    played = Played(world, three("brief", "dead-worker", "brief"))
     assert played.ends == ["success", "failed", "success"]
 
 
@@ -188,7 +190,7 @@ def struck(world: World, route: str, kind: Kind) -> Played:
     """Perform three runs, one of which meets a fault, once."""
     world.emulator.clear_faults()
     world.emulator.inject(route, **kind.fields)
-    played = Played(world, three("success", "success", "success"))
+    played = Played(world, three("brief", "brief", "brief"))
     world.emulator.clear_faults()
     return played
 
@@ -198,7 +200,7 @@ STRUCK += [(route, kind) for route in ROUTES[1:] for kind in PROXIES]  # before 
 STRUCK += [("stream", kind) for kind in STREAM_FAULTS]
 
 
-@pytest.mark.parametrize(("route", "kind"), mostly_slow(STRUCK, every=9), ids=str)
+@pytest.mark.parametrize(("route", "kind"), mostly_slow(STRUCK, every=13), ids=str)
 def test_a_fault_that_strikes_one_of_three(world: World, route: str, kind: Kind) -> None:
     played = struck(world, route, kind)
     assert played.ends == ["success"] * 3
@@ -247,7 +249,7 @@ def test_a_cancel_that_changes_nothing_leaves_only_that_run_to_post(world: World
 
 def test_each_run_is_retried_and_pauses_as_if_it_were_alone(each_world: World) -> None:
     each_world.emulator.clear_faults()
-    fails, asks, works = items = three("launch-failure", "paused", "success")
+    fails, asks, works = items = three("launch-failure", "paused", "brief")
     fails.fields, asks.fields = {"retries": 1}, {"on_pause": "cancel"}
     played = Played(each_world, items)
     assert played.ends == ["failed", "paused", "success"]
@@ -259,7 +261,7 @@ def test_each_run_is_retried_and_pauses_as_if_it_were_alone(each_world: World) -
 @pytest.mark.parametrize("after", [0.0, 0.3, 1.0, 2.5, 4.0, 6.5, 8.0, 20.0])
 def test_a_stop_signal_at_any_moment_leaves_nothing_at_work(each_world: World, after: float) -> None:
     each_world.emulator.clear_faults()
-    items = three("slow", "success", "slow", "slow")
+    items = three("slow", "brief", "slow", "slow")
     played = Played(each_world, items, stop_after=after)
     assert played.seconds <= after + 5.1
     for item in items:
@@ -270,7 +272,7 @@ def test_a_stop_signal_at_any_moment_leaves_nothing_at_work(each_world: World, a
 @pytest.fixture(scope="module")
 def limited_world() -> Iterator[World]:
     """A service with the limits of the real one."""
-    world = World.serve(limits=True)
+    world = World.serve(BRIEF, limits=True)
     with world.emulator:
         yield world
 
@@ -282,7 +284,7 @@ def refused(world: World, since: int) -> int:
 def test_thirty_runs_take_no_longer_than_the_limits_ask_for(limited_world: World) -> None:
     """Three minutes' worth of starts, and the last run."""
     since = len(limited_world.emulator.requests)
-    played = Played(limited_world, three(*["success"] * 30), concurrency=10)
+    played = Played(limited_world, three(*["brief"] * 30), concurrency=10)
     assert played.ends == ["success"] * 30
     assert refused(limited_world, since) == 0
     alone = max(result.duration for result in list(played.results.values())[:1])
@@ -290,9 +292,9 @@ def test_thirty_runs_take_no_longer_than_the_limits_ask_for(limited_world: World
 
 
 def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None:
-    world, stream, safe = World.serve(limits=True), io.StringIO(), Sanitizer()
+    world, stream, safe = World.serve(BRIEF, limits=True), io.StringIO(), Sanitizer()
     with world.emulator:
-        played = Played(world, three(*["success"] * 12), concurrency=12)
+        played = Played(world, three(*["brief"] * 12), concurrency=12)
     log, names = (
         Log(Plain(PLAIN, {}, stream), safe, lambda: 0.0),
         {item: safe.sentence("[", Untrusted(item.key), "]") for item in played.items},
@@ -308,9 +310,9 @@ def test_the_wait_for_the_limit_of_starts_is_said_once_with_its_length() -> None
 
 def test_runs_that_are_polled_share_the_token_without_a_refusal_or_a_word() -> None:
     """Each waits for its turn, however many there are; nothing else slows them down."""
-    world = World.serve(limits=True, api="2026-08")
+    world = World.serve(BRIEF, limits=True, api="2026-08")
     with world.emulator:
-        played = Played(world, three(*["success"] * 30), concurrency=30)
+        played = Played(world, three(*["brief"] * 30), concurrency=30)
         assert played.ends == ["success"] * 30
         assert refused(world, 0) == 0
     assert [update for _, update in played.updates if isinstance(update, Trouble)] == []
@@ -318,7 +320,7 @@ def test_runs_that_are_polled_share_the_token_without_a_refusal_or_a_word() -> N
 
 def test_runs_that_share_the_token_all_time_out_at_their_deadline() -> None:
     """Not all of them get a request for the last second."""
-    world = World.serve(limits=True, api="2026-08")
+    world = World.serve(BRIEF, limits=True, api="2026-08")
     with world.emulator:
         items = three(*["slow"] * 30)
         for item in items:
@@ -327,7 +329,7 @@ def test_runs_that_share_the_token_all_time_out_at_their_deadline() -> None:
     assert {played.results[item].error_code for item in items} == {"TIMEOUT"}
 
 
-fleets = st.lists(st.sampled_from(["success", "failed", "no-change", "paused"]), min_size=1, max_size=14)
+fleets = st.lists(st.sampled_from(["brief", "failed", "no-change", "paused"]), min_size=1, max_size=14)
 faults = st.lists(
     st.tuples(
         st.sampled_from(["repos", "start", "run", "stream", "events"]),
@@ -348,8 +350,8 @@ def test_random_fleets(
     scenarios: list[str], concurrency: int, trouble: list[tuple[str, dict[str, Any], int]], stop: dict[str, float]
 ) -> None:
     """One run per item, no refusal, all results told. After a stop signal all is over, or ``post`` knows of it."""
-    ends = {"success": "success", "failed": "failed", "no-change": "success", "paused": "paused"}
-    world = World.serve(limits=True)
+    ends = {"brief": "success", "failed": "failed", "no-change": "success", "paused": "paused"}
+    world = World.serve(BRIEF, limits=True)
     with world.emulator:
         for route, fault, skip in trouble:
             world.emulator.inject(route, skip=skip, **fault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults.world import Played, World
 from tests.github_api import TOKEN, FakeGitHub, Look, check
+from tests.slow import mostly_slow
 from tests.unit.report.events import starting
 from tests.virtual_time import VirtualClock
 
@@ -49,7 +51,7 @@ def api() -> Iterator[FakeGitHub]:
 
 @pytest.fixture(scope="module")
 def played(world: World) -> Played:
-    return world.new_case("success").play()
+    return world.new_case().play()
 
 
 @pytest.fixture(autouse=True)
@@ -106,8 +108,7 @@ def test_checks_are_waited_for(world: World, api: FakeGitHub, played: Played) ->
     assert 30.0 <= judged.seconds <= 50.0
 
 
-@pytest.mark.parametrize("position", range(6))
-@pytest.mark.parametrize("fault", PASSING, ids=str)
+@pytest.mark.parametrize(("position", "fault"), mostly_slow(product(range(6), PASSING), every=5), ids=str)
 def test_what_passes_changes_nothing(
     world: World, api: FakeGitHub, played: Played, fault: dict[str, Any], position: int
 ) -> None:

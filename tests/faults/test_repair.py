@@ -44,7 +44,7 @@ def api() -> Iterator[FakeGitHub]:
 class Step:
     """A step with ``repair``, which may be tried several times."""
 
-    def __init__(self, world: World, api: FakeGitHub, scenario: str = "success", **inputs: str) -> None:
+    def __init__(self, world: World, api: FakeGitHub, scenario: str = "brief", **inputs: str) -> None:
         self.case = world.new_case(scenario)
         given = {"repair": "2", "require": "checks", "timeout": "30m", "prompt": f"scenario: {scenario}"} | inputs
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
@@ -174,7 +174,7 @@ def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(
 def test_a_killed_step_goes_on_in_the_round_where_it_was(each_world: World, api: FakeGitHub) -> None:
     """A re-run judges the first round again at its own commit, and follows the run of the second one to its end."""
     api.rounds = [RED, GREEN]
-    step = Step(each_world, api, "slow", timeout="3h")
+    step = Step(each_world, api, "quiet", timeout="3h")
     updates: list[Update] = []
 
     def kill(update: Update) -> None:
@@ -311,7 +311,7 @@ def test_a_round_whose_run_fails_or_pauses_is_the_last(
     assert result.rounds[0].faults != ()
 
 
-@pytest.mark.parametrize("timeout", range(10, 100, 6))
+@pytest.mark.parametrize("timeout", range(10, 100, 9))
 def test_the_deadline_holds_in_each_stage(world: World, api: FakeGitHub, timeout: int) -> None:
     api.rounds = [RED, LINT, GREEN]
     step = Step(world, api, timeout=f"{timeout}s")
@@ -327,7 +327,7 @@ def test_the_deadline_holds_in_each_stage(world: World, api: FakeGitHub, timeout
     assert (result.result.value == "success") is (len(result.rounds) == 3 and not result.rounds[-1].faults)
 
 
-@pytest.mark.parametrize("seconds", range(1, 90, 8))
+@pytest.mark.parametrize("seconds", range(1, 90, 11))
 def test_a_stop_signal_at_any_moment_leaves_no_run_at_work(world: World, api: FakeGitHub, seconds: int) -> None:
     api.rounds = [RED, LINT, GREEN]
     step, stop = Step(world, api), Stop()

@@ -91,7 +91,7 @@ class World:
         options = {"limits": False, **options}
         return cls(time, Emulator("success", others=others, clock=time.monotonic, waiter=time.waiter, **options))
 
-    def new_case(self, scenario: str = "success", **fields: Any) -> Case:
+    def new_case(self, scenario: str = "brief", **fields: Any) -> Case:
         """Return a step that nobody has tried yet, against a service that works; ``fields`` are a plan's."""
         self.emulator.clear_faults()
         return Case(self, f"case-{next(_NUMBERS)}", scenario, fields)
