@@ -126,7 +126,7 @@ def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[E
     def show(update: Update) -> None:
         with progress.hidden():
             _show(update, lines, session.console)
-        progress.on(None, update)
+            progress.on(None, update)
 
     try:
         finish(follower.follow(deadline), show)

@@ -37,9 +37,6 @@ class Diagnostics(Report):
         self._path = path
         self._debug = debug
         self._lock = threading.Lock()
-        self._held: list[tuple[str, dict[str, object]]] = []
-        self._may_write = False
-        """Entries wait for the first request, because importing structlog would delay it."""
 
     def begin(self) -> None:
         """Empty the file of an earlier step."""
@@ -48,7 +45,6 @@ class Diagnostics(Report):
 
     def request(self, method: str, path: str, *, status: int | None, milliseconds: float) -> None:
         """Log a request; ``status`` is None when no answer came."""
-        self._may_write = True
         self._log("request", method=method, path=path, status=status, milliseconds=round(milliseconds, 1))
 
     def on(self, name: SafeText | None, update: Update) -> None:
@@ -64,7 +60,6 @@ class Diagnostics(Report):
 
     def end(self, step: StepFacts) -> None:
         """Log how the step ended."""
-        self._may_write = True
         self._log("end", result=step.facts.result)
 
     def info(self, line: SafeText) -> None:
@@ -77,10 +72,7 @@ class Diagnostics(Report):
         """Log an event with its time; in a step with several runs their threads do so."""
         time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         with self._lock:
-            self._held.append((event, {"time": time, **fields}))
-            while self._may_write and self._held:
-                held, entry = self._held.pop(0)
-                self._logger.info(held, **entry)
+            self._logger.info(event, time=time, **fields)
 
     @cached_property
     def _logger(self) -> FilteringBoundLogger:

@@ -224,9 +224,10 @@ class RunFacts(NamedTuple):
 
     name: SafeText | None
     """As lines of the log begin: ``[owner/name task]``; None unless the step has several runs."""
-    repo: Untrusted | None
-    """``owner/name``, or as the input has it; None when it does not tell."""
-    task: str | None
+    repo: CleanText
+    """``owner/name``, or as the input has it; empty when it does not tell."""
+    task: CleanText | None
+    """Its name in the run file; None when it has none."""
     facts: Facts
     began: float
     ended: float
@@ -274,7 +275,7 @@ class StepFacts(NamedTuple):
         ends = [(run, run.facts) for run in self.runs]
         columns: dict[LiteralString, list[CleanText]] = {
             "Result": [safe.sentence(end.mark, " ", Untrusted(end.result.value)) for _, end in ends],
-            "Repository": [safe.clean(run.repo or "", limit=text.NAME_LIMIT) for run, _ in ends],
+            "Repository": [safe.clean(run.repo, limit=text.NAME_LIMIT) for run, _ in ends],
             "Task": [safe.clean(run.task or "", limit=text.NAME_LIMIT) for run, _ in ends],
             "Time": [duration(end.duration) if end.run_id else none for _, end in ends],
             "Pull request": [end.link(end.pull_request_url) or changes.get(end.changed, none) for _, end in ends],
@@ -474,7 +475,7 @@ def outputs_of(step: StepFacts, safe: Sanitizer) -> dict[str, CleanText | None]:
     is_told = {name: told.of_step or not step.is_fleet for name, told in OUTPUTS.items()}
     outputs = {name: _output(told, step.facts, safe) if is_told[name] else None for name, told in OUTPUTS.items()}
     if step.is_fleet:
-        outputs["results"] = safe.json(Untrusted([_row(run, safe) for run in step.runs]))
+        outputs["results"] = safe.json(Untrusted([_row(run) for run in step.runs]))
     return outputs
 
 
@@ -493,8 +494,8 @@ def _output(told: Told, facts: Facts, safe: Sanitizer) -> CleanText | None:
             return safe.identifier(word)
 
 
-def _row(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
+def _row(run: RunFacts) -> dict[str, object]:
     """Return a run as an object of the output ``results``."""
     values = {name: getattr(run.facts, OUTPUTS[name].fact) for name in _IN_RESULTS}
     told = {name: round(value) if isinstance(value, float) else value for name, value in values.items()}
-    return {"repo": safe.repo(run.repo) if run.repo else None, "task": run.task, **told}
+    return {"repo": run.facts.repo, "task": run.task, **told}

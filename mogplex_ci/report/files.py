@@ -145,16 +145,12 @@ class ResultFile(FileReport):
     def end_run(self, run: RunFacts) -> None:
         """Keep the part of a run of several."""
         if run.name:
-            self._runs[run.name] = result_of(run.facts, self._safe) | _names_of(run, self._safe)
+            self._runs[run.name] = result_of(run.facts, self._safe) | {"task": run.task}
 
     def end(self, step: StepFacts) -> None:
         """Write the file."""
         runs = [self._runs[run.name] for run in step.runs if run.name]
         write_json(self._path, result_of(step.facts, self._safe) | {"runs": runs})
-
-
-def _names_of(run: RunFacts, safe: Sanitizer) -> dict[str, object]:
-    return {"repo": safe.repo(run.repo) if run.repo else None, "task": safe.clean(run.task) if run.task else None}
 
 
 def write_json(path: Path, value: object) -> None:
@@ -200,10 +196,12 @@ class ArtifactFile(FileReport):
 
     def end(self, step: StepFacts) -> None:
         """Write the file, if there is an artifact; of several runs a list of those that have one."""
-        found = [(run, json.loads(run.facts.artifact)) for run in step.runs if run.facts.artifact is not None]
-        if not found:
-            discard(self._path)
-        elif step.is_fleet:
-            write_json(self._path, [{**_names_of(run, self._safe), "artifact": artifact} for run, artifact in found])
+        found = [
+            {"repo": run.facts.repo, "task": run.task, "artifact": json.loads(run.facts.artifact)}
+            for run in step.runs
+            if run.facts.artifact is not None
+        ]
+        if found:
+            write_json(self._path, found if step.is_fleet else found[0]["artifact"])
         else:
-            write_json(self._path, found[0][1])
+            discard(self._path)

@@ -31,8 +31,8 @@ class JUnitFile(FileReport):
         suites = ElementTree.Element("testsuites")
         suite = ElementTree.SubElement(suites, "testsuite", name="Mogplex", time=f"{step.facts.duration:.3f}")
         for run in step.runs:
-            facts, class_name = run.facts, self._safe.clean(run.repo or "mogplex")
-            case = _case(suite, class_name, self._safe.clean(run.task) if run.task else facts.title, facts.duration)
+            facts, class_name = run.facts, run.repo or "mogplex"
+            case = _case(suite, class_name, run.task or facts.title, facts.duration)
             if facts.result not in _PASSED:
                 kind, code = _KINDS.get(facts.result, "failure"), facts.error_code or facts.result.value
                 _fault(case, kind, facts.cause or facts.remedy, code, facts.detail)

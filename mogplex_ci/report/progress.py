@@ -39,7 +39,6 @@ class Progress(Report):
         self._heading: Callable[[], SafeText] | None = None
         self._live: Live | None = None
         self._spinner: Spinner | None = None
-        self._is_hidden = False
 
     def begin_runs(self, names: Iterable[SafeText], heading: Callable[[], SafeText]) -> None:
         """Show the runs ``names`` from now on, below ``heading``, which a thread calls at each refresh."""
@@ -47,9 +46,8 @@ class Progress(Report):
         self._heading = heading
 
     def on(self, name: SafeText | None, update: Update) -> None:
-        """Show what the run ``name`` does now. The table appears at the first update."""
+        """Show what the run ``name`` does now."""
         self._rows[name].on(update, self._safe)
-        self._show()
 
     def end_run(self, run: RunFacts) -> None:
         """Show how a run ended."""
@@ -62,13 +60,11 @@ class Progress(Report):
 
     @contextlib.contextmanager
     def hidden(self) -> Iterator[None]:
-        """Hide the table while something else is written to the terminal."""
+        """Hide the table while something else is written to the terminal. It appears once a run has begun."""
         self._hide()
-        self._is_hidden = True
         try:
             yield
         finally:
-            self._is_hidden = False
             self._show()
 
     def __rich__(self) -> RenderableType:
@@ -88,7 +84,7 @@ class Progress(Report):
 
     def _show(self) -> None:
         has_begun = any(row.began is not None for row in self._rows.values())
-        if self._terminal is None or self._live is not None or self._is_hidden or not has_begun:
+        if self._terminal is None or self._live is not None or not has_begun:
             return
         from rich.console import Console  # only needed at a terminal
         from rich.live import Live

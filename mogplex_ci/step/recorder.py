@@ -163,14 +163,14 @@ class Recorder:
         self._guarded(self._platform.close, "the reports for the CI system")
 
     def _facts_of_run(self, item: Item | None, result: RunResult) -> RunFacts:
-        inputs = item.inputs if item else self._inputs
-        if item is None:
-            repo, began, ended = Untrusted(inputs.repo) if inputs and inputs.repo else None, 0.0, result.duration
-        else:
-            repo, ended = item.repo.full_name, self._elapsed()
-            began = self._started_at.get(item, ended)
-        facts = facts_of(result._replace(duration=ended - began), self.safe, self._platform, inputs)
-        task = inputs.task if inputs else None
+        inputs, began, ended = self._inputs, 0.0, result.duration
+        repo = self.safe.clean((inputs and inputs.repo) or "")
+        if item is not None:
+            inputs, ended = item.inputs, self._elapsed()
+            began, repo = self._started_at.get(item, ended), self.safe.clean(item.repo.full_name)
+            result = result._replace(duration=ended - began, repo=item.repo)
+        facts = facts_of(result, self.safe, self._platform, inputs)
+        task = self.safe.clean(inputs.task) if inputs and inputs.task else None
         return RunFacts(self._names[item], repo, task, facts, began, ended, of=len(self._names))
 
     def _each_report(self, call: Callable[[Report], None]) -> None:

@@ -59,7 +59,6 @@ class RunPart(NamedTuple):
     """One run as the page shows it."""
 
     run: RunFacts
-    repo: str
     anchor: str
     entries: Sequence[Shown]
     filters: Sequence[tuple[str, int]]
@@ -126,7 +125,7 @@ def part_of(run: RunFacts, anchor: str, safe: Sanitizer) -> RunPart:
         except Exception:  # one odd entry must not cost the page
             entries.append(Shown(clock(entry.at), "note", "", "An event cannot be shown here"))
         room -= len(entries[-1].body) + len(entries[-1].text)
-    return RunPart(run.without_timeline(), safe.clean(run.repo or ""), anchor, entries, filters)
+    return RunPart(run.without_timeline(), anchor, entries, filters)
 
 
 def _shown(entry: Entry, filters: Mapping[Untrusted, int], safe: Sanitizer, *, unfolds: bool) -> Shown:
@@ -168,18 +167,16 @@ class Bar(NamedTuple):
     title: str
     anchor: str = ""
     """Id of the entry that tells more; empty when there is none."""
+    y: int = 0
+    """In pixels from the top."""
 
 
 class Row(NamedTuple):
-    """Bars under one name; those that go on at the same time are in different lanes."""
+    """Bars under one name; those that go on at the same time stand below one another."""
 
     name: str
     y: int
-    lanes: list[list[Bar]]
-
-    def lane_y(self, number: int) -> int:
-        """Return where a lane begins, in pixels from the top."""
-        return self.y + _NAME_HEIGHT + _LANE_HEIGHT * number
+    bars: list[Bar]
 
 
 class Picture:
@@ -194,16 +191,16 @@ class Picture:
 
     def add(self, name: str, bars: Iterable[Bar]) -> None:
         """Add a row, unless there are no bars."""
-        lanes: list[list[Bar]] = []
+        row = Row(name, self.height, [])
+        ends = [0.0]  # where the last bar of each lane ends
         for bar in sorted(bars):
-            free = next((lane for lane in lanes if lane[-1].ended <= bar.x), None)
-            if free is None and len(lanes) < _MOST_LANES:
-                lanes.append([bar])
-            else:
-                (free or lanes[-1]).append(bar)
-        if lanes:
-            self.rows.append(Row(name, self.height, lanes))
-            self.height = self.rows[-1].lane_y(len(lanes)) + 4
+            lane = next((number for number, end in enumerate(ends) if end <= bar.x), len(ends))
+            lane = min(lane, _MOST_LANES - 1)
+            ends[lane : lane + 1] = [bar.ended]
+            row.bars.append(bar._replace(y=row.y + _NAME_HEIGHT + _LANE_HEIGHT * lane))
+        if row.bars:
+            self.rows.append(row)
+            self.height += _NAME_HEIGHT + _LANE_HEIGHT * len(ends) + 4
 
     def bar(self, started: float, ended: float, kind: str, title: str, anchor: str = "") -> Bar:
         """Return the bar from ``started`` to ``ended``, as far as it is in the drawing."""
@@ -224,7 +221,7 @@ class Picture:
 def _picture_of_runs(parts: Iterable[RunPart]) -> Picture:
     """Return a drawing of all runs; times count from the beginning of the step."""
     picture = Picture(max((part.run.ended for part in parts), default=0.0))
-    for run, _, anchor, *_ in parts:
+    for run, anchor, *_ in parts:
         if run.facts.run_id:
             title = f"{run.label}: {run.facts.headline} after {duration(run.facts.duration)}"
             bar = picture.bar(run.began, run.ended, "bad" if run.facts.exit_code else "", title, anchor)

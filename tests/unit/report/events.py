@@ -23,7 +23,6 @@ from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.recorder import reports_for
-from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.github_log import GitHubLog, read_log
 
@@ -156,7 +155,8 @@ def github(stream: io.StringIO | None = None) -> GitHubActions:
 
 def alone(run: Facts, task: str | None = None) -> StepFacts:
     """A step with this one run."""
-    return StepFacts(run, [RunFacts(None, Untrusted("acme/web"), task, run, 0.0, run.duration)])
+    clean = Sanitizer().clean
+    return StepFacts(run, [RunFacts(None, clean("acme/web"), clean(task) if task else None, run, 0.0, run.duration)])
 
 
 def facts(ended: RunResult | None = None, **fields: Any) -> Facts:
@@ -240,9 +240,9 @@ def written(folder: Path, runs: Mapping[str, OneRun], *, broke: RunResult | None
     for report in reports:
         report.begin()
     for number, (name, one) in enumerate(() if broke else runs.items()):
-        updates, task = list(one.updates), one.inputs.get("task")
-        facts = facts_of(one.ended, safe, platform, given[name])
-        told.append(RunFacts(names.get(name), Untrusted(one.repo), task, facts, number, number + 60, of=len(runs)))
+        updates, task, repo = list(one.updates), one.inputs.get("task"), safe.clean(one.repo)
+        facts, task = facts_of(one.ended, safe, platform, given[name]), safe.clean(task) if task else None
+        told.append(RunFacts(names.get(name), repo, task, facts, number, number + 60, of=len(runs)))
         for report in reports:
             for update in updates:
                 report.on(names.get(name), update)

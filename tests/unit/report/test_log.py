@@ -314,7 +314,7 @@ def test_a_long_log_of_a_run_of_several_keeps_its_end() -> None:
     log, names = Log(github(stream), safe, lambda: 0.0), [safe.line("[run {}]", number) for number in range(100)]
     log.begin_runs(dict.fromkeys(names, inputs()), 8)
     log.on(names[0], Feed().arrived(*(event("log", f"{number} " + "word " * 50, number) for number in range(500))))
-    log.end_run(RunFacts(names[0], None, None, facts(), 0.0, 1.0, of=100))
+    log.end_run(RunFacts(names[0], safe.clean(""), None, facts(), 0.0, 1.0, of=100))
     (group,) = [group for group in read_log(stream.getvalue()).groups if group.title == "[run 0] The run's log"]
     assert re.fullmatch(r"… \d{3} lines left out", group.lines[0])
     assert 19_000 < sum(map(len, group.lines)) < 20_100

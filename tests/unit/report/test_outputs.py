@@ -46,7 +46,7 @@ def final_outputs(run: Facts) -> dict[str, CleanText | None]:
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_every_output_is_set_by_some_step(name: str) -> None:
-    fleet = StepFacts(STEPS[0], [RunFacts(NAME, Untrusted("acme/web"), None, STEPS[0], 0.0, 1.0)])
+    fleet = StepFacts(STEPS[0], [RunFacts(NAME, Sanitizer().clean("acme/web"), None, STEPS[0], 0.0, 1.0)])
     outputs = [*(final_outputs(step) for step in STEPS), outputs_of(fleet, Sanitizer())]
     assert all(name in values for values in outputs), f"final_outputs() leaves {name} out"
     assert any(values[name] for values in outputs), f"no step sets {name}"

@@ -47,7 +47,7 @@ def test_wrong_inputs_are_listed() -> None:
 def test_the_page_of_several_runs_tells_what_each_had_to_deliver() -> None:
     gate = Gate("change", False, "a change", "it changed nothing", "Read its words.", "NO_CHANGE", (Untrusted("<x>"),))
     run = facts(result(Result.REJECTED, cause="it changed nothing", gates=(gate,)))
-    step = StepFacts(run, [RunFacts(Sanitizer().line("[acme/web]"), Untrusted("acme/web"), None, run, 0, 1)])
+    step = StepFacts(run, [RunFacts(Sanitizer().line("[acme/web]"), Sanitizer().clean("acme/web"), None, run, 0, 1)])
     text = html_of(step)
     assert "<b>✘ change</b> It changed nothing. Expected: A change. Read its words." in text
     assert "&lt;x&gt;</pre>" in text
@@ -103,7 +103,7 @@ def test_calls_that_go_on_at_the_same_time_do_not_cover_each_other() -> None:
     text = page_of(result(Result.SUCCESS, *sorted(calls, key=lambda item: str(item["createdAt"]))))
     bars = re.findall(r'class="bar call" x="([\d.]+)%" y="(\d+)" width="([\d.]+)%"', text)
     assert [(x, y, width) for x, y, width in bars] == [
-        *(("0.0", "59", "50.0"), ("10.0", "76", "10.0"), ("20.0", "76", "10.0"), ("15.0", "93", "85.0")),
+        *(("0.0", "59", "50.0"), ("10.0", "76", "10.0"), ("15.0", "93", "85.0"), ("20.0", "76", "10.0")),
     ]
 
 
