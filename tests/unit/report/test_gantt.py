@@ -17,84 +17,64 @@ from tests.unit.report.events import SUCCESSFUL, call, event, facts, result
 
 pytestmark = pytest.mark.node
 HOSTILE = (
-    "section forged",
-    "title forged",
-    'click a href "javascript:alert(1)"',
-    "done :crit, 2000-01-01, 1d",
-    "a;b#c%%d",
-    "line\nsection forged\nforged :done, 2000-01-01 0:00:00, 1d",
-    "``` ~~~",
-    "excludes weekends",
-    "é中\U0001f980",
-    "---",
-    "%%{init: {'theme': 'dark'}}%%",
-    "gantt",
-    ":::",
+    *("section forged", "title forged", 'click a href "javascript:alert(1)"', "done :crit, 2000-01-01, 1d", "a;b#c%%d"),
+    *("line\nsection forged\nforged :done, 2000-01-01 0:00:00, 1d", "``` ~~~", "excludes weekends", "é中\U0001f980"),
+    *("---", "%%{init: {'theme': 'dark'}}%%", "gantt", ":::"),
 )
 """Names and messages that try to be more than a label."""
+LATE = event("tool_started", "Building", 0, "shell")
+CHARTS = {
+    "a success": (*SUCCESSFUL, event("failed", "Late", 201)),
+    "a long run": (
+        event("tool_started", "Building", 10, "shell"),
+        event("tool_finished", "Built", 90_000, "shell", exit_code=1),
+    ),
+    "a denied call": call("Bash", 1, 2, state="denied"),
+    "a clock far behind": (*call("Bash", 1, 2), LATE | {"createdAt": "0001-01-01T00:00:00Z"}),
+    "a clock far ahead": (*call("Bash", 1, 2), LATE | {"createdAt": "9999-01-01T00:00:00Z"}),
+    "hostile": [
+        event(kind, text, number, text)
+        for number, text in enumerate(HOSTILE)
+        for kind in ("tool_started", "tool_finished")
+    ],
+}
 
 
-def parsed(*items: dict[str, Any]) -> dict[str, Any]:
-    """Return what mermaid understands of the chart of these events."""
-    text = gantt(facts(result(Result.SUCCESS, *items)), Sanitizer(), most_calls=60)
-    assert text is not None
-    body = text.removeprefix("```mermaid\n").removesuffix("\n```\n")
+@pytest.fixture(scope="module")
+def charts() -> dict[str, Any]:
+    """What mermaid understands of the charts."""
+    texts = [gantt(facts(result(Result.SUCCESS, *items)), Sanitizer(), most_calls=60) for items in CHARTS.values()]
+    bodies = [(text or "").removeprefix("```mermaid\n").removesuffix("\n```\n") for text in texts]
     done = subprocess.run(
         ["node", ROOT / "tests" / "node" / "gantt.mjs"],
-        input=json.dumps([body]),
+        input=json.dumps(bodies),
         env=node_environment() | {"NODE_MODULES": str(node_modules())},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"{body}\n{done.stderr}"
-    (chart,) = json.loads(done.stdout)
-    assert chart["type"] == "gantt"
-    return dict(chart)
+    assert done.returncode == 0, done.stderr
+    return dict(zip(CHARTS, json.loads(done.stdout), strict=True))
 
 
-def test_phases_and_calls_are_tasks_of_their_length() -> None:
-    chart = parsed(*SUCCESSFUL, event("failed", "Late", 201))
-    assert chart["sections"] == ["Phases", "Command"]
+def test_phases_and_calls_are_tasks_of_their_length(charts: dict[str, Any]) -> None:
+    chart = charts["a success"]
+    assert (chart["type"], chart["sections"]) == ("gantt", ["Phases", "Command"])
     assert [(task["section"], task["label"], task["seconds"]) for task in chart["tasks"]] == [
-        ("Phases", "▸ sandbox", 14),
-        ("Phases", "▸ git", 3),
-        ("Phases", "▸ install", 3),
-        ("Phases", "▸ agent", 180),
-        ("Phases", "▸ delivery", 1),
-        ("Command", "▸ Command", 132),
+        *(("Phases", "▸ sandbox", 14), ("Phases", "▸ git", 3), ("Phases", "▸ install", 3), ("Phases", "▸ agent", 180)),
+        *(("Phases", "▸ delivery", 1), ("Command", "▸ Command", 132)),
     ]
-
-
-def test_a_long_run_and_a_failed_call() -> None:
-    chart = parsed(
-        event("tool_started", "Building", 10, "shell"),
-        event("tool_finished", "Built", 90_000, "shell", exit_code=1),
-    )
-    (agent, shell) = chart["tasks"]
+    agent, shell = charts["a long run"]["tasks"]
     assert (agent["seconds"], shell["seconds"], shell["failed"]) == (89_990, 89_990, True)
+    assert [task["failed"] for task in charts["a denied call"]["tasks"]] == [False, True]
 
 
-def test_a_call_that_was_denied_is_marked() -> None:
-    chart = parsed(*call("Bash", 1, 2, state="denied"))
-    assert [task["failed"] for task in chart["tasks"]] == [False, True]
+@pytest.mark.parametrize("name", ["a clock far behind", "a clock far ahead"])
+def test_a_clock_that_is_far_off(charts: dict[str, Any], name: str) -> None:
+    assert {task["section"] for task in charts[name]["tasks"]} == {"Phases", "Bash", "shell"}
 
 
-@pytest.mark.parametrize("year", [1, 9999])
-def test_a_clock_that_is_far_off(year: int) -> None:
-    late = event("tool_started", "Building", 0, "shell") | {"createdAt": f"{year:04}-01-01T00:00:00Z"}
-    chart = parsed(*call("Bash", 1, 2), late)
-    assert {task["section"] for task in chart["tasks"]} == {"Phases", "Bash", "shell"}
-
-
-def test_labels_are_nothing_but_labels() -> None:
-    calls = [
-        event(kind, text, number, text)
-        for number, text in enumerate(HOSTILE)
-        for kind in ("tool_started", "tool_finished")
-    ]
-    chart = parsed(*calls)
-    assert len(chart["tasks"]) == 1 + len(HOSTILE)
-    assert len(chart["sections"]) == 1 + len(HOSTILE)
-    assert all(task["label"].startswith("▸ ") for task in chart["tasks"])
-    assert not any(task["failed"] for task in chart["tasks"])
+def test_labels_are_nothing_but_labels(charts: dict[str, Any]) -> None:
+    chart = charts["hostile"]
+    assert len(chart["tasks"]) == len(chart["sections"]) == 1 + len(HOSTILE)
+    assert all(task["label"].startswith("▸ ") and not task["failed"] for task in chart["tasks"])

@@ -25,7 +25,6 @@ from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog, read_log
 from tests.unit.report.events import (
     BRANCH,
-    RUN_ID,
     SUCCESSFUL,
     Feed,
     call,
@@ -43,7 +42,6 @@ from tests.unit.report.events import (
 )
 
 STARTED = Started(run("pending"), "key-1", joined=False, owned=True)
-DOCKER = "docker run --rm -it -e MOGPLEX_API_KEY ghcr.io/mogplex/run-action:1"
 COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
 FAILURE: dict[str, Any] = {
     "cause": "the run failed",
@@ -229,18 +227,6 @@ def test_a_secret_in_two_scraps_is_hidden() -> None:
     log = log_of_events(delta(f"The token is {token[:10]}"), delta(f"{token[10:]} and works."))
     assert token[:10] not in "\n".join(log.shown)
     assert any("and works." in line for line in log.shown)
-
-
-def test_a_failure_is_one_error_although_the_service_tells_it_twice() -> None:
-    twice = (
-        event("failed", "Harness run failed", 1, exit_code=1, failure_code="command_failed"),
-        event("failed", "External Mogplex run failed", 2, error="Tests fail"),
-    )
-    log = log_of_events(*twice, ended=result(Result.FAILED, *twice, **FAILURE))
-    assert levels(log) == ["error"]
-    assert log.annotations[0].text == "The run failed: Tests fail. Read what the agent did last."
-    assert "[00:00] ✘ failed: Harness run failed (exit code 1, command_failed)" in log.timeline
-    assert log.timeline[-1] == f"To read the run's events again: {DOCKER} runs events {RUN_ID}"
 
 
 @pytest.mark.parametrize(

@@ -143,11 +143,3 @@ def test_the_message_is_the_last_one_and_not_too_long() -> None:
     assert message.startswith("éé")
     assert len(message) <= 10_000
     assert message.endswith(" more characters")
-
-
-def test_what_a_delivery_said_is_kept_when_a_later_event_does_not_say_it() -> None:
-    """A run that goes on after its pull request was opened synchronizes the repository once more."""
-    later = event("log", "Synchronized", 300, stage="git_sync", base_branch="main")
-    outputs = final_outputs(facts(result(Result.SUCCESS, *SUCCESSFUL, later)))
-    assert (outputs["pull-request-url"], outputs["branch"], outputs["changed"]) == (PULL_REQUEST, BRANCH, "true")
-    assert outputs["base-branch"] == "main"

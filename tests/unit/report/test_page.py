@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -26,8 +25,9 @@ def html_of(step: StepFacts) -> str:
     return "".join(page(step, [part_of(run, "r1", safe) for run in step.runs], safe))
 
 
-@pytest.mark.parametrize("kind", Result)
-@pytest.mark.parametrize("with_run", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "with_run"), [*((kind, True) for kind in Result), (Result.ERROR, False), (Result.SKIPPED, False)]
+)
 def test_every_ending_has_a_page(kind: Result, with_run: bool) -> None:
     why = {"cause": "something happened", "remedy": "Do something.", "detail": Untrusted("<why>"), "error_code": "CODE"}
     text = page_of(result(kind, **why) if with_run else result(kind, run=None, **why))
@@ -55,36 +55,17 @@ def test_the_page_of_several_runs_tells_what_each_had_to_deliver() -> None:
     assert '<li>To read the run&#39;s events again<pre tabindex="0">docker run ' in text
 
 
-def attributes(text: str) -> set[str]:
-    """Return the names of all attributes in the page."""
-    names: set[str] = set()
-
-    class Parser(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            names.update(name for name, _ in attrs)
-
-    Parser().feed(text)
-    return names
-
-
-@pytest.mark.parametrize(
-    "value", ["<script>alert(1)</script>", '" onload="x', "</style><b>", "{{ 7 * 7 }}", "{% raw %}"]
-)
+@pytest.mark.parametrize("value", ['</style><script>alert(1)</script>" onload="x', "{{ 7 * 7 }}{% raw %}"])
 def test_what_others_wrote_stays_text(value: str) -> None:
     items = (
-        event("tool_started", value, 1, value, input=value),
-        event("tool_finished", value, 2, value, output=value, error=value),
-        event("assistant_message", value, 3),
-        delta(value, 3),
-        event(value, value, 4),
+        *(event("tool_started", value, 1, value, input=value), event("tool_finished", value, 2, value, output=value)),
+        *(event("assistant_message", value, 3), delta(value, 3), event(value, value, 4)),
         event("log", value, 5, stage="git_delivery", pull_request_url=f"javascript:{value}", working_branch=value),
     )
     text = page_of(result(Result.SUCCESS, *items), prompt=value)
-    assert "<script" not in text
-    assert "javascript:" not in text
-    assert "49" not in re.sub(r"sha256-\S+", "", text.split("</style>")[1])
     assert text.count("</style>") == 1
-    assert "onload" not in attributes(text)
+    assert not re.search('<script|javascript:|" onload', text)
+    assert "49" not in re.sub(r"sha256-\S+", "", text.split("</style>")[1])
 
 
 def test_failed_and_denied_calls_are_marked() -> None:
@@ -125,19 +106,13 @@ def test_an_unfinished_call_goes_on_to_the_end() -> None:
 
 
 def test_the_agents_words_are_one_entry_between_tool_calls() -> None:
-    text = page_of(result(Result.SUCCESS, *SUCCESSFUL))
-    assert text.count('class="message"') == 2
-    assert "words<b>2</b>" in text
+    assert "words<b>2</b>" in page_of(result(Result.SUCCESS, *SUCCESSFUL))
 
 
 @pytest.mark.parametrize("seconds", [0, 0.4, 59, 3_599, 90_000, 30 * 86_400, 9_999 * 366 * 86_400])
 def test_bars_and_ticks_stay_inside(seconds: float) -> None:
     scale = Picture(seconds)
-    bars = [
-        scale.bar(0, seconds, "k", "t"),
-        scale.bar(seconds, seconds, "k", "t"),
-        scale.bar(-1, seconds * 2, "k", "t"),
-    ]
+    bars = [scale.bar(began, ended, "k", "t") for began, ended in ((0, seconds), (seconds, seconds), (-1, seconds * 2))]
     assert all(bar.x >= 0 and bar.width > 0 and bar.x + bar.width <= 100.001 for bar in bars)
     ticks = scale.ticks()
     assert ticks[0] == (0, "00:00")
@@ -146,7 +121,8 @@ def test_bars_and_ticks_stay_inside(seconds: float) -> None:
 
 
 def test_what_unfolds_is_bounded_and_every_entry_is_listed() -> None:
-    events = [event("log", f"line {number}.", text=f"{number} " * 4_000) for number in range(400)]
-    text = page_of(result(Result.SUCCESS, *SUCCESSFUL, *events))
-    assert all(f"line {number}." in text for number in range(400))
-    assert LIMIT < len(text) < 1.5 * LIMIT
+    events = [event("log", f"line {number}.", text=f"{number} " * 4_000) for number in range(20)]
+    run = alone(facts(result(Result.SUCCESS, *SUCCESSFUL, *events))).runs[0]
+    entries = part_of(run._replace(of=100), "r1", Sanitizer()).entries
+    assert [entry.text for entry in entries if entry.text.startswith("line")] == [f"line {n}." for n in range(20)]
+    assert LIMIT / 100 < sum(len(entry.body) for entry in entries) < 1.5 * LIMIT / 100

@@ -16,7 +16,6 @@ from tests.unit.report.events import (
     OneRun,
     call,
     delta,
-    event,
     facts,
     result,
     written,
@@ -51,18 +50,6 @@ def test_a_chart_that_is_tall_is_folded() -> None:
     assert "### Where the time went\n\nagent 5s\n\n```mermaid\n" in few
     title = "Phases and the 15 longest of 15 tool calls"
     assert f"agent 15s\n\n<details>\n<summary>{title}</summary>\n\n```mermaid\n" in many
-
-
-@pytest.mark.parametrize("value", ["a | b", "<img src=x>", "[x](javascript:1)", "@acme", "**b**", "`c`", "a\n\n## b"])
-def test_what_others_wrote_is_shown_and_does_nothing(value: str) -> None:
-    calls = [event("tool_started", value, 1, value), event("tool_finished", value, 2, value)]
-    text = summary(result(Result.SUCCESS, *calls), prompt=value)
-    table = next(line for line in text.splitlines() if line.endswith("| 1 | 0 | 1s |"))
-    assert table.startswith("| <code>")
-    shown = table.removeprefix("| <code>").split("</code>")[0].replace("<wbr>", "")
-    title = text.splitlines()[0].replace("<wbr>", "").removeprefix("## ")
-    assert not any(mark in shown + title for mark in "|<[]*`")
-    assert "\n## b" not in text
 
 
 def test_it_says_less_until_it_fits() -> None:
