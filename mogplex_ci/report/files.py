@@ -1,7 +1,5 @@
 """The files that a step can write: events as NDJSON, the result as JSON, and the artifact."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

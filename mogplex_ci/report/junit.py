@@ -1,7 +1,5 @@
 """The result as JUnit XML."""
 
-from __future__ import annotations
-
 from typing import Final
 from xml.etree import ElementTree
 

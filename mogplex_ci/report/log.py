@@ -4,8 +4,6 @@ Of one run everything is written as it happens. Of several runs the turning poin
 in one group when the run ends.
 """
 
-from __future__ import annotations
-
 import io
 import json
 from collections import Counter, deque

@@ -1,7 +1,5 @@
 """Lines, groups and annotations of a job log, no more of them than CI systems show."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, LiteralString

@@ -1,7 +1,5 @@
 """The job log of one run: lines, details folded into groups, and annotations for what needs attention."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import LiteralString, assert_never
 

@@ -1,21 +1,16 @@
 """The words for what happens in a run and for how the step ended, for the log, the summary and the HTML report."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, LiteralString, NamedTuple
 
+from mogplex_ci.errors import Problem
 from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Run
+from mogplex_ci.run.many import FleetCounts
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Addition, AgentText, Entry, Note, Phase, PhaseEnded, PhaseStarted, ToolCall, ToolUse
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from mogplex_ci.errors import Problem
-    from mogplex_ci.run.many import FleetCounts
 
 NAME_LIMIT: Final = 60
 """Characters of a tool's name where there is little room."""

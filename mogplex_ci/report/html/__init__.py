@@ -1,25 +1,20 @@
 """The HTML report: one page that needs nothing else, without scripts, and whose policy forbids both."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from mogplex_ci import __version__
 from mogplex_ci.report import FileReport
+from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
 from mogplex_ci.report.text import NAME_LIMIT, entry_text, long_lines
 from mogplex_ci.run.timeline import AgentText, Entry, Note, ToolCall
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, clock, duration
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import write_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
-    from mogplex_ci.untrusted import Untrusted
 
 _MOST_FILTERS: Final = 12
 """Filters of tools; those that were used less share the last one."""
@@ -39,6 +34,32 @@ LIMIT: Final = 4_000_000
 """Characters of the timeline, or of those of all runs of a fleet; entries beyond it do not unfold."""
 
 
+class Shown(NamedTuple):
+    """One entry of the timeline as the page lists it; its texts are sanitized."""
+
+    time: str
+    kind: str
+    """``phase``, ``call``, ``message`` or ``note``: also the name of the CSS class."""
+    label: str
+    text: str
+    extra: str = ""
+    body: str = ""
+    """The details that unfold; empty when the line says everything."""
+    is_bad: bool = False
+    filter: int | None = None
+    """Index of the filter that shows it; None when only the whole list does."""
+
+
+class RunPart(NamedTuple):
+    """One run as the page shows it."""
+
+    run: RunFacts
+    anchor: str
+    entries: Sequence[Shown]
+    filters: Sequence[tuple[str, int]]
+    """Names of tools, and how many calls each has."""
+
+
 class HtmlReport(FileReport):
     """The page."""
 
@@ -53,16 +74,6 @@ class HtmlReport(FileReport):
     def end(self, step: StepFacts) -> None:
         """Write the page."""
         write_whole(self._path, page(step, [self._parts[run.name] for run in step.runs], self._safe))
-
-
-class RunPart(NamedTuple):
-    """One run as the page shows it."""
-
-    run: RunFacts
-    anchor: str
-    entries: Sequence[Shown]
-    filters: Sequence[tuple[str, int]]
-    """Names of tools, and how many calls each has."""
 
 
 def page(step: StepFacts, parts: Sequence[RunPart], safe: Sanitizer) -> Iterator[str]:
@@ -92,22 +103,6 @@ def page(step: StepFacts, parts: Sequence[RunPart], safe: Sanitizer) -> Iterator
 def _sha256(text: str) -> str:
     """Return the hash of a style or script, as a policy names it."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-class Shown(NamedTuple):
-    """One entry of the timeline as the page lists it; its texts are sanitized."""
-
-    time: str
-    kind: str
-    """``phase``, ``call``, ``message`` or ``note``: also the name of the CSS class."""
-    label: str
-    text: str
-    extra: str = ""
-    body: str = ""
-    """The details that unfold; empty when the line says everything."""
-    is_bad: bool = False
-    filter: int | None = None
-    """Index of the filter that shows it; None when only the whole list does."""
 
 
 def part_of(run: RunFacts, anchor: str, safe: Sanitizer) -> RunPart:
