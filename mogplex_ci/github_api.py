@@ -179,8 +179,9 @@ class GitHubApi:
         are_all_listed = True
         for path, name, needs, kind, path_of_suite in _CHECK_LISTS:
             pages = list(self._pages(f"{self._repo}/commits/{quote(sha, safe='')}/{path}", needs, name))
+            items = [item for page, _ in pages for item in page]
             # By id: a list that grows while it is read has an item on two pages.
-            checks = {check.id: check for page, _ in pages for check in (_check(kind, i, path_of_suite) for i in page)}
+            checks = {check.id: check for check in (_check(kind, item, path_of_suite) for item in items)}
             found += checks.values()
             are_all_listed &= all(isinstance(total, int) and len(checks) >= total for _, total in pages)
         return found, are_all_listed

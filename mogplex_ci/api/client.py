@@ -1,6 +1,5 @@
 """The v1 API (``/api/v1/mogplex``), one method for each call."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
@@ -48,8 +47,8 @@ class Client:
         self.contact = contact or Contact()
         self._turn: Turn = turn or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
-        self._last_page: tuple[bytes, models.EventPage] | None = None
-        """The hash of the newest answer with events, which may be megabytes, and its page."""
+        self._last_page: tuple[object, models.EventPage] | None = None
+        """The newest answer with events, and its page."""
         self.has_no_stream = ""
         """Why events of this service are polled; empty while streaming works, or was not tried yet."""
 
@@ -63,7 +62,8 @@ class Client:
     ) -> list[models.Repo]:
         """List the repositories that the token can see: those whose full name holds ``query``, or the one of an id."""
         params = {"limit": str(limit), "q": query or None, "id": repo_id or None}
-        return answers.listed(models.Repo, self._get("/repos", params, timeout=timeout), "repos")
+        data = self._call(Use.READ, "GET", "/repos", query=params, timeout=timeout)
+        return answers.listed(models.Repo, data, "repos")
 
     def agents(self, *, timeout: float = CALL_SECONDS) -> list[models.Agent]:
         """List the agents that runs of the token can use: the presets first.
@@ -72,7 +72,8 @@ class Client:
             OldServiceError: the service has no agents.
             MogplexError: as for every call.
         """
-        return answers.listed(models.Agent, self._get("/agents", timeout=timeout, newer="agents"), "agents")
+        data = self._call(Use.READ, "GET", "/agents", timeout=timeout, newer="agents")
+        return answers.listed(models.Agent, data, "agents")
 
     def skills(self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS) -> list[models.Skill]:
         """List the skills of the token's library, and of the repository if one is given, that match ``query``.
@@ -82,17 +83,17 @@ class Client:
             MogplexError: as for every call.
         """
         params = {"limit": str(models.LIST_LIMIT), "q": query or None, "repoId": repo_id or None}
-        return answers.listed(models.Skill, self._get("/skills", params, timeout=timeout, newer="skills"), "skills")
+        data = self._call(Use.READ, "GET", "/skills", query=params, timeout=timeout, newer="skills")
+        return answers.listed(models.Skill, data, "skills")
 
     def start(self, request: models.StartRequest, key: str, *, timeout: float = CALL_SECONDS) -> models.StartedRun:
         """Start a run, or learn of the one that ``key`` has started before."""
         headers = {"Idempotency-Key": key}
-        answer = self._send(Use.START, "POST", "/runs", json=request, headers=headers, timeout=timeout)
-        return answers.started(self._data(answer))
+        return answers.started(self._call(Use.START, "POST", "/runs", json=request, headers=headers, timeout=timeout))
 
     def run(self, run_id: str, *, timeout: float = CALL_SECONDS, use: Use = Use.READ) -> models.Run:
         """Return the run. ``use`` is the purpose of the request."""
-        return answers.run_in(self._get(_run_path(run_id), timeout=timeout, use=use), run_id)
+        return answers.run_in(self._call(use, "GET", _run_path(run_id), timeout=timeout), run_id)
 
     def events(self, run_id: str, *, limit: int = models.FEED_LIMIT, timeout: float = CALL_SECONDS) -> models.EventPage:
         """Return the run and up to ``limit`` events: older servers return the oldest ones, newer ones the newest.
@@ -100,13 +101,10 @@ class Client:
         An answer equal to the last one returns the same object again.
         """
         query = {"limit": str(limit)}
-        answer = self._send(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
-        digest = hashlib.sha256(answer.body).digest()
-        if self._last_page is not None and answer.status == 200 and self._last_page[0] == digest:
-            return self._last_page[1]
-        page = answers.page(self._data(answer), run_id)
-        self._last_page = (digest, page)
-        return page
+        data = self._call(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
+        if self._last_page is None or data != self._last_page[0]:
+            self._last_page = (data, answers.page(data, run_id))
+        return self._last_page[1]
 
     def stream(
         self, run_id: str, *, last_event_id: str | None, timeout: float = CALL_SECONDS, clock: Clock
@@ -129,9 +127,9 @@ class Client:
                 timeout=min(left, STREAM_CONNECT_SECONDS),
                 silence=STREAM_SILENCE_SECONDS,
             )
-        if answer.stream is None:
-            self._data(answer, newer="event stream")
-            raise answers.malformed("the API's answer is not a stream")
+            if answer.stream is None:
+                self._data(answer, newer="event stream")
+                raise answers.malformed("the API's answer is not a stream")
         if answer.media_type != "text/event-stream":
             answer.stream.close()
             raise errors.OldServiceError("something else than a stream answered")
@@ -148,33 +146,26 @@ class Client:
             ConflictError: the run has not succeeded, or worked on its base branch.
             MogplexError: as for every call.
         """
-        data = self._get(f"{_run_path(run_id)}/artifact", {"path": path}, timeout=timeout, newer="artifacts")
-        return answers.artifact(data)
+        query, route = {"path": path}, f"{_run_path(run_id)}/artifact"
+        return answers.artifact(self._call(Use.READ, "GET", route, query=query, timeout=timeout, newer="artifacts"))
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
-        answer = self._send(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout)
-        return answers.cancelled(self._data(answer), run_id)
+        data = self._call(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout)
+        return answers.cancelled(data, run_id)
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
 
-    def _get(
-        self,
-        path: str,
-        query: Mapping[str, str | None] | None = None,
-        *,
-        timeout: float,
-        newer: str = "",
-        use: Use = Use.READ,
-    ) -> object:
-        return self._data(self._send(use, "GET", path, query=query, timeout=timeout), newer)
+    def _call(self, use: Use, method: str, path: str, *, timeout: float, newer: str = "", **parts: Any) -> object:
+        """Send a request when its turn has come, and return the data that it is answered with.
 
-    def _send(self, use: Use, method: str, path: str, *, timeout: float, **parts: Any) -> Answer:
-        """Send a request when its turn has come. The wait for the turn may take long, the request itself may not."""
+        The wait for the turn may take long, the request itself may not. ``newer``: see ``_data``.
+        """
         with self._turn(use, timeout) as left, self._judging():
-            return self._transport.send(method, API_PATH + path, timeout=min(left, CALL_SECONDS), **parts)
+            answer = self._transport.send(method, API_PATH + path, timeout=min(left, CALL_SECONDS), **parts)
+            return self._data(answer, newer)
 
     @contextmanager
     def _judging(self) -> Iterator[None]:
@@ -188,21 +179,20 @@ class Client:
         """Return the data in the answer's envelope, or raise its error; older services lack the feature ``newer``."""
         if newer and answer.status in (404, 405) and answer.media_type != "application/json":
             raise errors.OldServiceError(f"this service has no {newer}")
-        with self._judging():
-            try:
-                envelope = answers.read_json(answer.body)
-            except ValueError:
-                envelope = None
-            if not isinstance(envelope, dict):
-                raise _not_the_api(answer)
-            if 200 <= answer.status < 300 and envelope.get("ok") is True and "data" in envelope:
-                self.contact.answered(accepts_token=True)
-                return envelope["data"]
-            error = envelope.get("error")
-            if answer.status < 300 or not isinstance(error, dict) or answers.error_code(error.get("code")) is None:
-                raise _not_the_api(answer)
-            self.contact.answered(accepts_token=answer.status != 401)
-            raise _refusal(answer, error)
+        try:
+            envelope = answers.read_json(answer.body)
+        except ValueError:
+            envelope = None
+        if not isinstance(envelope, dict):
+            raise _not_the_api(answer)
+        if 200 <= answer.status < 300 and envelope.get("ok") is True and "data" in envelope:
+            self.contact.answered(accepts_token=True)
+            return envelope["data"]
+        error = envelope.get("error")
+        if answer.status < 300 or not isinstance(error, dict) or answers.error_code(error.get("code")) is None:
+            raise _not_the_api(answer)
+        self.contact.answered(accepts_token=answer.status != 401)
+        raise _refusal(answer, error)
 
 
 def _run_path(run_id: str) -> str:
@@ -211,7 +201,7 @@ def _run_path(run_id: str) -> str:
 
 def _not_the_api(answer: Answer) -> errors.MogplexError:
     """Return the error for an answer without the API's envelope: a proxy or another server gave it."""
-    if answer.status in _REFUSALS_OF_PROXIES or answer.status >= 500:
+    if answer.status in (408, 429) or answer.status >= 500:  # they say themselves that asking again may help
         refusal = _refusal(answer, {})
         refusal.may_have_worked = answer.status != 429  # who counts requests does so before any work
         return refusal
@@ -222,8 +212,6 @@ def _not_the_api(answer: Answer) -> errors.MogplexError:
 
 _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html")
 _REFUSED: Final = "the API refused the request"
-_REFUSALS_OF_PROXIES: Final = (408, 429)
-"""Statuses below 500 that say by themselves that asking again may help."""
 _REFUSALS: Final[Mapping[int | str | None, tuple[type[errors.ApiError], str]]] = {
     "AUTOMATION_REQUIRED": (errors.AutomationRequiredError, "this token may not start runs, only trigger automations"),
     "IDEMPOTENCY_CONFLICT": (errors.KeyConflictError, "the idempotency key belongs to a different request"),
