@@ -63,6 +63,19 @@ class Platform:
         self.system = system
         self.name = system.name
         self.env = env
+        self.job_url = value_of(system.job_url, env) or None
+        """Address of this job's page, or of its pipeline's; None when the environment does not tell."""
+        jobs = env.get(system.parallel_jobs, "")
+        self.parallel_jobs = int(jobs) if re.fullmatch(r"[1-9]\d{0,5}", jobs, re.ASCII) else 1
+        """How many jobs like this one, itself included, may run at once and share one token; at least 1."""
+        self.workflow_run = env.get(system.workflow_run, "")
+        """GitHub's id of the workflow run whose job this is; empty on every other system."""
+        self.is_debug = env.get("MOGPLEX_DEBUG") == "1" or holds(system.is_debug, env)
+        """Whether to print diagnostics: ``MOGPLEX_DEBUG=1``, or the system's own switch."""
+        self.has_clean_up = True
+        """Whether ``post`` runs as it should; false where the step had to be the action for that, and is not."""
+        self.terminal: TextIO | None = None
+        """The log's stream when it is a terminal with a person before it; None in a CI system."""
         self._stream = stream
         self._exported = ""
 
@@ -85,22 +98,6 @@ class Platform:
         return github_api(self.env)
 
     @property
-    def job_url(self) -> str | None:
-        """Address of this job's page, or of its pipeline's; None when the environment does not tell."""
-        return value_of(self.system.job_url, self.env) or None
-
-    @property
-    def parallel_jobs(self) -> int:
-        """How many jobs like this one, itself included, may run at once and share one token; at least 1."""
-        value = self.env.get(self.system.parallel_jobs, "")
-        return int(value) if re.fullmatch(r"[1-9]\d{0,5}", value, re.ASCII) else 1
-
-    @property
-    def workflow_run(self) -> str:
-        """GitHub's id of the workflow run whose job this is; empty on every other system."""
-        return self.env.get(self.system.workflow_run, "")
-
-    @property
     def token_advice(self) -> str:
         """Advice where the token is missing: how the system hands secrets to a job."""
         advice: dict[str, str] = json.loads(Path(__file__).with_name("missing_token.json").read_text(encoding="utf-8"))
@@ -114,21 +111,6 @@ class Platform:
         """
         folder = Path(self.env.get(self.system.workspace) or Path.cwd())
         return folder if folder.is_dir() else Path.cwd()
-
-    @property
-    def is_debug(self) -> bool:
-        """Whether to print diagnostics: ``MOGPLEX_DEBUG=1``, or the system's own switch."""
-        return self.env.get("MOGPLEX_DEBUG") == "1" or holds(self.system.is_debug, self.env)
-
-    @property
-    def has_clean_up(self) -> bool:
-        """Whether ``post`` runs as it should; false where the step had to be the action for that, and is not."""
-        return True
-
-    @property
-    def terminal(self) -> TextIO | None:
-        """The log's stream when it is a terminal with a person before it; None in a CI system."""
-        return None
 
     @property
     def cause(self) -> Cause:
@@ -324,17 +306,16 @@ def annotation_text(title: SafeText, text: SafeText, place: Place | None) -> str
 class Plain(Platform):
     """No known CI system: a terminal, ``docker run``, or a CI system of the user's own."""
 
+    def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
+        super().__init__(system, env, stream)
+        if stream.isatty() and env.get("TERM", "dumb") != "dumb" and not env.get("CI"):
+            self.terminal = stream  # it can redraw lines
+
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
         """See ``Platform``. Without a CI system nothing asks for them: a folder that cannot be written is no fault."""
         is_asked_for = bool(self.env.get("CI") or self.env.get("MOGPLEX_DOTENV"))
         with nullcontext() if is_asked_for else suppress(OSError, UsageError):
             super().set_outputs(outputs)
-
-    @property
-    def terminal(self) -> TextIO | None:
-        """The log's stream when it is a terminal that can redraw lines, and no CI system's."""
-        watched = self._stream.isatty() and self.env.get("TERM", "dumb") != "dumb" and not self.env.get("CI")
-        return self._stream if watched else None
 
     def _write(self, text: str) -> None:
         """Write a line; on a terminal in the style of the mark or level that it begins with."""

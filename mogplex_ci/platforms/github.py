@@ -6,7 +6,7 @@ The rules are those of actions/runner; escapes and annotation properties are tho
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import Env, Identity, System, counted
@@ -68,13 +68,11 @@ FORGEJO: Final = GITHUB._replace(
 class GitHubActions(Platform):
     """GitHub Actions, on github.com or GitHub Enterprise; Forgejo and Gitea, whose commands and files are the same."""
 
-    @property
-    def has_clean_up(self) -> bool:
-        """Whether this step is the action. One that runs the image or the program itself has no post step.
-
-        Only action.yml sets the input. ``matrix`` says nothing: people give it to a step that uses the image.
-        """
-        return self.env.get("INPUT_POST-STEP") == "true"
+    def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
+        super().__init__(system, env, stream)
+        # Only action.yml sets the input. A step that runs the image or the program itself has no post step. ``matrix``
+        # says nothing: people give it to a step that uses the image.
+        self.has_clean_up = env.get("INPUT_POST-STEP") == "true"
 
     @property
     def cause(self) -> Cause:
