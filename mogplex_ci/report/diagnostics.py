@@ -78,9 +78,7 @@ class Diagnostics(Report):
     def _logger(self) -> FilteringBoundLogger:
         import structlog  # slow to import
 
-        logger: FilteringBoundLogger = structlog.wrap_logger(
-            self, processors=[self._render], wrapper_class=structlog.make_filtering_bound_logger("info")
-        )
+        logger: FilteringBoundLogger = structlog.wrap_logger(self, processors=[self._render])
         return logger
 
     def _render(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ Everything here may be printed or written as it is: text is sanitized, and what 
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at every start.
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -33,11 +32,6 @@ ARTIFACT_LIMIT: Final = 50_000
 """Characters of the output ``artifact``; a longer one is in the file only."""
 ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
-ITEMS_IN_LINE: Final = 3
-"""Paths, checks or faults of a gate that one line names; the log and the files list all of them."""
-_DOCKER: Final = "docker run --rm -it -e MOGPLEX_API_KEY "
-IMAGE: Final = "ghcr.io/mogplex/run-action:1"
-DEFAULT_BASE_URL: Final = "https://mogplex.com"
 _IN_RESULTS: Final = (
     *("result", "status", "run-id", "branch", "pull-request-url", "changed", "commit-sha", "error-code"),
     "duration-seconds",
@@ -45,11 +39,10 @@ _IN_RESULTS: Final = (
 """Outputs that an object of ``results`` has, beside ``repo`` and ``task``."""
 _AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
 """Results of which the agent's last line may tell the reason."""
-FOLLOW: Final = "runs events {} --follow"
-CANCEL: Final = "runs cancel {}"
-_WHILE_IT_GOES_ON: Final[dict[LiteralString, LiteralString]] = {"follow the run": FOLLOW, "cancel the run": CANCEL}
-_WHEN_IT_IS_OVER: Final[dict[LiteralString, LiteralString]] = {"read the run's events again": "runs events {}"}
-"""Purposes and arguments of commands."""
+_Commands = dict[LiteralString, LiteralString]
+"""Purposes and arguments."""
+_WHILE_IT_GOES_ON: Final[_Commands] = {"follow the run": text.FOLLOW, "cancel the run": text.CANCEL}
+_WHEN_IT_IS_OVER: Final[_Commands] = {"read the run's events again": "runs events {}"}
 _COMMIT: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
@@ -79,7 +72,7 @@ class GateFacts(NamedTuple):
 
     def with_items(self, safe: Sanitizer) -> SafeText:
         """Return what was found, and the first of the items."""
-        names = text.join_present(", ", *self.items[:ITEMS_IN_LINE], "…" if len(self.items) > ITEMS_IN_LINE else None)
+        names = text.first_of(self.items)
         return safe.sentence(self.found, ": " if names else None, *names)
 
 
@@ -428,20 +421,7 @@ def _next_steps(
         yield NextStep("look at the work", safe.sentence("git fetch origin ", branch, " && git switch ", branch))
     steps = _WHILE_IT_GOES_ON if result.run_goes_on else _WHEN_IT_IS_OVER
     for purpose, arguments in steps.items():
-        yield NextStep(purpose, command_line(arguments, result.run.id, inputs.base_url, safe))
-
-
-def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: Sanitizer) -> SafeText:
-    """Return a command of this program about a run.
-
-    The machine on which the log is read has the program if this is its terminal; else it needs nothing but Docker.
-    """
-    server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
-    address: tuple[Part, ...] = ("MOGPLEX_URL=", server, " ") if server else ()
-    given = safe.line(arguments, run_id)
-    if sys.stdout.isatty() and Path(sys.argv[0]).name in ("mogplex", "mogplex-ci"):
-        return safe.sentence(*address, "mogplex ", given)
-    return safe.sentence(_DOCKER, "-e " if server else "", *address, IMAGE, " ", given)
+        yield NextStep(purpose, text.command_line(arguments, result.run.id, inputs.base_url, safe))
 
 
 def _github(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None) -> SafeText | None:

@@ -18,8 +18,7 @@ from mogplex_ci.platforms.event_words import EventText
 from mogplex_ci.platforms.system import System
 from mogplex_ci.report import Report, text
 from mogplex_ci.report.facts import RunFacts, StepFacts, what_is_played
-from mogplex_ci.report.log_lines import DETAILS_LIMIT
-from mogplex_ci.report.run_log import RunLog
+from mogplex_ci.report.run_log import DETAILS_LIMIT, RunLog
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, count, duration

@@ -1,34 +1,122 @@
-"""The job log of one run: lines, details folded into groups, and annotations for what needs attention."""
+"""The job log of one run: lines, details folded into groups, and annotations for what needs attention.
 
-from collections.abc import Iterable
-from typing import LiteralString, assert_never
+There are no more of them than CI systems show.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, LiteralString, assert_never
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.models import FEED_LIMIT, Event
-from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.models import FEED_LIMIT, Event, FileLocation
+from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.report import text
-from mogplex_ci.report.facts import (
-    ARTIFACT_LIMIT,
-    CANCEL,
-    FOLLOW,
-    ITEMS_IN_LINE,
-    Facts,
-    GateFacts,
-    command_line,
-    faults_line,
-    gate_facts,
-)
-from mogplex_ci.report.log_lines import DETAILS_LIMIT, LogLines
-from mogplex_ci.report.text import EntryText
+from mogplex_ci.report.facts import ARTIFACT_LIMIT, Facts, GateFacts, faults_line, gate_facts
+from mogplex_ci.report.text import EntryText, long_lines
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall, ToolUse
 from mogplex_ci.run.updates import Update
-from mogplex_ci.sanitize import SafeText, Sanitizer, clock, count, duration
+from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, clock, count, duration
 from mogplex_ci.untrusted import Untrusted
+
+DETAILS_LIMIT: Final = 2_000_000
+"""Bytes of details and of the agent's words. GitLab cuts a log at 4 MiB: the result must come before that."""
+ANNOTATIONS_LIMIT: Final = 10
+"""Annotations of one level; GitHub drops what comes after."""
+LOCATIONS_LIMIT: Final = 5
+"""Annotations from which on the agent's findings in files get none: the others say how the step went."""
+_LEVELS: Final[dict[str, Collection[Level]]] = {"all": tuple(Level), "errors": (Level.ERROR,), "none": ()}
+"""By value of the input ``annotations``: what it lets through."""
+
+
+class LogLines:
+    """Writes to the job log of a platform."""
+
+    def __init__(self, platform: Platform, sanitizer: Sanitizer, room: int = DETAILS_LIMIT) -> None:
+        """``room`` is the bytes of details and of the agent's words; what goes beyond is left out."""
+        self.platform = platform
+        self.safe = sanitizer
+        self.agent_speaks = False
+        """Whether the last line is the agent's."""
+        self.wanted = "all"
+        """The input ``annotations``: those that are not wanted are lines."""
+        self._annotated: Counter[Level] = Counter()
+        self._room = room
+        self._says_full = False
+
+    def say(self, *parts: Part) -> None:
+        """Write one line."""
+        self.line(self.safe.sentence(*parts))
+
+    def warn(self, title: LiteralString, message: SafeText) -> None:
+        """Annotate with a warning."""
+        self.annotate(Level.WARNING, title, message)
+
+    def annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
+        """Annotate the step; what is not wanted, or too much, is a line of the log."""
+        self.agent_speaks = False
+        if level in _LEVELS[self.wanted] and self._annotated[level] < ANNOTATIONS_LIMIT:
+            self._annotated[level] += 1
+            self.platform.annotate(level, self.safe.line(title), message)
+        else:
+            self.say(level.value.capitalize(), ": ", title, ": ", message)
+
+    def annotate_location(self, location: FileLocation, message: SafeText) -> None:
+        """Annotate a line of a file of this repository with what the agent says about it."""
+        path = self.safe.path(location.path)
+        level = Level.WARNING if location.is_problem else Level.NOTICE
+        is_room = level in _LEVELS[self.wanted] and self._annotated[level] < LOCATIONS_LIMIT
+        if is_room and path is not None and ".." not in path.split("/"):
+            self._annotated[level] += 1
+            self.platform.annotate(level, self.safe.line("Agent"), message, Place(path, location.line))
+
+    def below(self, words: EntryText) -> list[SafeText]:
+        """Return the lines for what an entry's own line leaves out; none once the log has no room for them."""
+        lines = long_lines(words.message, self.block)
+        for details in words.details:
+            lines += self.block(self.safe.details(details)) if self._room > 0 else []
+        return lines
+
+    def block(self, value: Untrusted | CleanText) -> list[SafeText]:
+        """Return the lines of ``value``; none once the log has no room for it.
+
+        A long line is cut, but reading it for secrets takes time: it takes the room of all that is read.
+        """
+        if self._room <= 0:
+            return []
+        lines = self.safe.block(value)
+        read = len(value.text) if isinstance(value, Untrusted) else len(value)
+        self._room -= max(min(read, BLOCK_LIMIT) - sum(map(len, lines)), 0)
+        return lines
+
+    def group(self, title: SafeText, lines: Sequence[SafeText]) -> None:
+        """Write ``title``, with ``lines`` folded below it if there are any and the log has room for them."""
+        if lines and self.has_room_for(lines):
+            self.fold(title, lines)
+        else:
+            self.line(title)
+
+    def fold(self, title: SafeText, lines: Iterable[SafeText]) -> None:
+        """Write ``lines`` folded under ``title``."""
+        self.agent_speaks = False
+        self.platform.fold(title, lines)
+
+    def line(self, text: SafeText) -> None:
+        """Write a finished line."""
+        self.agent_speaks = False
+        self.platform.line(text)
+
+    def has_room_for(self, lines: Sequence[SafeText]) -> bool:
+        """Whether the log is short enough for more details; says so when it no longer is."""
+        self._room -= sum(len(line.encode()) for line in lines)
+        if self._room <= 0 and not self._says_full:
+            self._says_full = True
+            self.say("The log is long and goes on without details; the events file and the report can hold them")
+        return self._room > 0
 
 
 class RunLog(LogLines):
@@ -114,7 +202,7 @@ class RunLog(LogLines):
                 self._heartbeat(update)
             case u.ChecksAwaited(commit, complete, total, names):
                 done = self.safe.line("Checks of {}: {} of {} complete", commit[:7], complete, total)
-                waits_for = text.join_present(", ", *names[:ITEMS_IN_LINE])
+                waits_for = text.first_of(names)
                 self.say(done, ", waiting for " if waits_for else None, *waits_for)
             case u.GateJudged(gate):
                 self._gate(gate_facts(gate, self.safe))
@@ -149,7 +237,7 @@ class RunLog(LogLines):
         is_rejected = facts.result is Result.REJECTED  # each gate that failed has told what and why
         if facts.annotation and not facts.problems and not is_rejected:
             self.annotate(Level.ERROR, "Mogplex", facts.annotation)
-        if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self.safe.block)):
+        if facts.detail and not is_rejected and (lines := long_lines(Untrusted(facts.detail), self.safe.block)):
             self.group(self.safe.line("The full message"), lines)
         if facts.preview_url and not self._asks:  # else it was shown with the question
             self.say("Preview: ", facts.preview_url)
@@ -195,7 +283,7 @@ class RunLog(LogLines):
             self.warn("Agent", self.safe.line("This service does not know agents: the agent input was not used"))
         self.say("Branch: ", *text.branch_words(run), *text.behind(", harness: ", run.harness))
         if self._server:
-            self.say("To follow the run elsewhere: ", command_line(FOLLOW, run.id, self._server, self.safe))
+            self.say("To follow the run elsewhere: ", text.command_line(text.FOLLOW, run.id, self._server, self.safe))
             url = self.safe.url(f"{self._server.rstrip('/')}/api/v1/mogplex/runs/{run.id}")
             if url is not None:
                 self.platform.link(self.safe.line("Mogplex run {}", run.id), url)
@@ -245,8 +333,10 @@ class RunLog(LogLines):
         self.warn("Events missing", self.safe.line(words, FEED_LIMIT))
 
     def _cancel_failed(self, failed: u.CancelFailed) -> None:
-        command = command_line(CANCEL, failed.run.id, self._server, self.safe) if failed.run and self._server else None
-        by_hand = text.behind(". To cancel it by hand: ", command)
+        by_hand: list[Part] = []
+        if failed.run and self._server:
+            command = text.command_line(text.CANCEL, failed.run.id, self._server, self.safe)
+            by_hand = [". To cancel it by hand: ", command]
         message = self.safe.sentence("The run may go on. ", self._reason(failed.error), *by_hand)
         self.warn("Run not cancelled", message)
 
@@ -354,9 +444,9 @@ class RunLog(LogLines):
         lines = self.block(said)
         is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
         if not self.has_room_for(lines) or (is_short and not self.agent_speaks):
-            lines = [self._timed(piece.at, text.EntryText("agent", [said]))]
+            lines = [self._timed(piece.at, EntryText("agent", [said]))]
         elif not self.agent_speaks:
-            lines = [self._timed(piece.at, text.EntryText("agent:", [])), *lines]
+            lines = [self._timed(piece.at, EntryText("agent:", [])), *lines]
         elif not piece.continues:
             lines = [*self.safe.block(""), *lines]
         for line in lines:

@@ -1,7 +1,9 @@
 """The words for what happens in a run and for how the step ended, for the log, the summary and the HTML report."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci.errors import Problem
@@ -18,6 +20,14 @@ LONG_LINE: Final = 160
 """Characters from which on a message gets lines of its own."""
 TITLE_LIMIT: Final = 100
 """Characters of a task's first line."""
+_ITEMS_IN_LINE: Final = 3
+"""Paths, checks or faults of a gate that one line names; the log and the files list all of them."""
+_DOCKER: Final = "docker run --rm -it -e MOGPLEX_API_KEY "
+IMAGE: Final = "ghcr.io/mogplex/run-action:1"
+DEFAULT_BASE_URL: Final = "https://mogplex.com"
+FOLLOW: Final = "runs events {} --follow"
+CANCEL: Final = "runs cancel {}"
+"""Arguments of commands about a run."""
 
 _NEXT_PHASE: Final = dict(zip(Phase, [*list(Phase)[1:], Phase.DELIVERY], strict=True))
 _DOES: Final[dict[str, LiteralString]] = {
@@ -72,6 +82,19 @@ def problem(safe: Sanitizer, fault: Problem) -> SafeText:
     return safe.line(template, safe.message(name), *values)
 
 
+def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: Sanitizer) -> SafeText:
+    """Return a command of this program about a run.
+
+    The machine on which the log is read has the program if this is its terminal; else it needs nothing but Docker.
+    """
+    server = safe.url(base_url) if base_url.rstrip("/") != DEFAULT_BASE_URL else None
+    address: tuple[Part, ...] = ("MOGPLEX_URL=", server, " ") if server else ()
+    given = safe.line(arguments, run_id)
+    if sys.stdout.isatty() and Path(sys.argv[0]).name in ("mogplex", "mogplex-ci"):
+        return safe.sentence(*address, "mogplex ", given)
+    return safe.sentence(_DOCKER, "-e " if server else "", *address, IMAGE, " ", given)
+
+
 def first_line(task: str) -> str:
     """Return the first line of a task that has text, without the marks of a heading; empty when there is none."""
     lines = (line.strip().lstrip("#").strip() for line in task[:10_000].splitlines())
@@ -96,6 +119,11 @@ def join_present(separator: LiteralString, *parts: Part) -> list[Part]:
     """Return the parts that are there, with ``separator`` between them."""
     pieces: list[Part] = [piece for part in parts if part for piece in (separator, part)]
     return pieces[1:]
+
+
+def first_of(items: Sequence[Part]) -> list[Part]:
+    """Return the first of the items that something is about, in one line."""
+    return join_present(", ", *items[:_ITEMS_IN_LINE], "…" if len(items) > _ITEMS_IN_LINE else None)
 
 
 def behind(separator: LiteralString, part: Part) -> list[Part]:

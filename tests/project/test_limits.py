@@ -11,7 +11,7 @@ from mogplex_ci.api import budget, stream, transport
 from mogplex_ci.api.budget import TokenBudget, Use
 from mogplex_ci.gates import artifact, checks
 from mogplex_ci.inputs import declared, read, run_file
-from mogplex_ci.report import facts, files, html, log_lines, summary
+from mogplex_ci.report import facts, files, html, run_log, summary
 from mogplex_ci.run import start
 from mogplex_ci.sanitize import sanitizer
 from mogplex_ci.step import fleet
@@ -36,8 +36,8 @@ ROWS: dict[str, tuple[float, ...]] = {
     "wait for the first check": (checks.FIRST_CHECK_SECONDS,),
     "answer of the API": (transport.MAX_ANSWER_BYTES / 2**20, stream.MAX_LINE_BYTES / 2**20),
     "a text in the log": TEXT,
-    "details": (log_lines.DETAILS_LIMIT,),
-    "annotations": (log_lines.ANNOTATIONS_LIMIT,),
+    "details": (run_log.DETAILS_LIMIT,),
+    "annotations": (run_log.ANNOTATIONS_LIMIT,),
     "job summary": (summary.LIMIT,),
     "HTML report": (html.LIMIT,),
     "output `message`": (facts.MESSAGE_LIMIT,),
