@@ -274,7 +274,7 @@ def test_the_example_for_forgejo(image: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "inputs", "runs"),
     [
-        ("fleet", {"repositories": "acme/*"}, [("acme/api", None), ("acme/mono", None), ("acme/web", None)]),
+        ("fleet", {"repositories": "acme/*"}, [("acme/api", None), ("acme/mono", "apps/web"), ("acme/web", None)]),
         *slow([("monorepo", {}, [("acme/web", "packages/api"), ("acme/web", "packages/web")])]),
     ],
 )

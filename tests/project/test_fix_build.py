@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.documents import claim
+from tests.program import executable
 from tests.require import require
 
 STEPS = yaml.safe_load(claim("examples/workflows/fix-build.yml").code)["jobs"]["fix"]["steps"]
@@ -40,9 +41,8 @@ def test_a_fourth_attempt_is_not_made(tmp_path: Path, earlier: list[dict[str, An
         require(program)
     counting, agent, _ = STEPS
     assert agent["if"] == "steps.attempts.outputs.left == 'true'"
-    output, gh, file = tmp_path / "output", tmp_path / "gh", tmp_path / "comments.json"
-    gh.write_text(GH)
-    gh.chmod(0o755)
+    output, file = tmp_path / "output", tmp_path / "comments.json"
+    executable(tmp_path / "gh", GH)
     file.write_text(json.dumps(earlier))
     output.touch()
     env = {"GITHUB_REPOSITORY": "acme/web", "GITHUB_OUTPUT": str(output), "COMMENTS": str(file)}
@@ -65,9 +65,7 @@ def test_a_fourth_attempt_is_not_made(tmp_path: Path, earlier: list[dict[str, An
 )
 def test_the_comment_calls_no_unknown_change_none(tmp_path: Path, result: str, changed: str, said: str) -> None:
     require("bash")
-    gh = tmp_path / "gh"
-    gh.write_text('#!/bin/sh\nprintf "%s\n" "$@"\n')
-    gh.chmod(0o755)
+    executable(tmp_path / "gh", '#!/bin/sh\nprintf "%s\n" "$@"\n')
     env = {"RESULT": result, "CHANGED": changed, "NUMBER": "7", "LOG": "https://log", "GITHUB_REPOSITORY": "acme/web"}
     env |= {"PATH": f"{tmp_path}:/usr/bin:/bin"}
     comment = STEPS[2]["run"]
