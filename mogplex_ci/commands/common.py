@@ -41,11 +41,9 @@ def choose(command: str, parsers: Mapping[str, Parser], argv: Sequence[str]) -> 
         sys.stdout.write(overview(f"{program()} {command}", summaries, end))
         raise SystemExit(0)
     if word not in parsers:
-        remedy = f"Use {enumeration(list(parsers))}."
-        if not word:
-            raise UsageError(Problem(command, "needs a subcommand", remedy))
-        near = tuple(map(Untrusted, nearest(word, parsers)))
-        raise UsageError(Problem(command, "is not a subcommand", remedy, Untrusted(word), near))
+        got, near = Untrusted(word) if word else None, tuple(map(Untrusted, nearest(word, parsers)))
+        fault = "is not a subcommand" if word else "needs a subcommand"
+        raise UsageError(Problem(command, fault, f"Use {enumeration(list(parsers))}.", got, near))
     return word, parsers[word].read(argv[1:])
 
 

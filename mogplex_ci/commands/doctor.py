@@ -77,9 +77,8 @@ class Job(NamedTuple):
 
     argv: Sequence[str]
     """The flags of a step."""
-    env: Mapping[str, str]
-    """With proxies and certificates, too, as requests reads them."""
     platform: Platform
+    """With the environment, from which requests reads proxies and certificates, too."""
     token: str
     """Empty if there is none."""
     url: str
@@ -88,7 +87,7 @@ class Job(NamedTuple):
     @property
     def is_in_ci(self) -> bool:
         """Whether a CI system runs it."""
-        return self.platform.identity() is not None or bool(self.env.get("CI"))
+        return self.platform.identity() is not None or bool(self.platform.env.get("CI"))
 
     @property
     def problems(self) -> Mapping[str, Problem]:
@@ -118,7 +117,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
         flags, platform = [word for word in argv if word != "--json"], detect(session.env, sys.stdout)
         given, _ = gather(flags, session.env, platform.workspace).values()
         repo = given.get("repo") or platform.repository()
-        job = Job(flags, session.env, platform, given.get("api-key", ""), given["base-url"], repo)
+        job = Job(flags, platform, given.get("api-key", ""), given["base-url"], repo)
         for finding in chain(_token(job), _service(job), _setup(job)):
             _print(finding, session.console, as_json="--json" in argv)
             exit_code = exit_code or finding.exit_code
@@ -242,7 +241,7 @@ def _proxy(job: Job) -> Finding:
 def _tls(job: Job) -> Finding:
     if urlsplit(job.url).scheme != "https":
         return Finding("tls", Mark.OK, "not used on this machine's loopback")
-    bundle = job.env.get("REQUESTS_CA_BUNDLE") or job.env.get("CURL_CA_BUNDLE") or "certifi"
+    bundle = job.platform.env.get("REQUESTS_CA_BUNDLE") or job.platform.env.get("CURL_CA_BUNDLE") or "certifi"
     return Finding("tls", Mark.OK, "the certificate is valid; authorities: {}", (bundle,))
 
 
@@ -316,7 +315,7 @@ def _inputs(job: Job) -> tuple[ActionInputs | None, Sequence[Finding]]:
     """Return the inputs, of the first task if there are several, None when they are wrong; and findings about them."""
 
     def read(*stand_ins: str) -> tuple[Sequence[ActionInputs], bool, Sequence[Problem]]:
-        return read_fleet([*job.argv, *stand_ins], job.env, job.platform.workspace, job.platform.repository())
+        return read_fleet([*job.argv, *stand_ins], job.platform.env, job.platform.workspace, job.platform.repository())
 
     missing: list[Problem] = []
     try:

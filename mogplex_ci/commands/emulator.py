@@ -49,20 +49,13 @@ def main(session: Session, argv: Sequence[str]) -> int:
         sys.stderr.write(f"error: {fault}\n")
         return UsageError.exit_code
     with emulator, contextlib.suppress(StopRequested):
-        _print_address(emulator)
+        users = {token.user.name: token.user for token in emulator.world.tokens.values()}
+        repos = [f"repo: {repo.full_name} {repo.id}" for user in users.values() for repo in user.repos]
+        session.console.lines([f"mogplex emulator on {emulator.url}", f"token: {emulator.token}", *repos])
         if not emulator.on_loopback:
             session.console.warn("other machines can reach {}; anybody there can use it", emulator.url)
         session.stop.sleep(Clock(), inf)
     return 0
-
-
-def _print_address(emulator: Emulator) -> None:
-    """Print where it is, the token that may start runs, and the repositories that it knows."""
-    lines = [f"mogplex emulator on {emulator.url}", f"token: {emulator.token}"]
-    users = {token.user.name: token.user for token in emulator.world.tokens.values()}
-    lines += [f"repo: {repo.full_name} {repo.id}" for user in users.values() for repo in user.repos]
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
 
 
 def parser() -> Parser:

@@ -143,8 +143,6 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
             console.lines(lines.add(update.events))
         case updates.Quiet():
             console.lines(lines.quiet())
-        case updates.Ended():
-            console.lines(lines.end())
         case updates.EventsMissing(out_of_time=True):
             console.warn("the timeout left no time to show the last events")
         case updates.EventsMissing(later_ones=True):
