@@ -86,8 +86,6 @@ def printed(tree: ast.Module) -> Iterator[str]:
         match node:
             case ast.Call(func=ast.Attribute(attr="warn" | "fail"), args=[text, *_]):
                 yield from written(text)
-            case ast.Call(func=ast.Attribute(attr="write"), args=[text]) if text_of(text).startswith("warning: "):
-                yield text_of(text).removeprefix("warning: ").strip()
             case ast.Assign(targets=[ast.Name(id="place")], value=ast.BoolOp(values=[*_, text])):
                 yield text_of(text)
             case ast.AnnAssign(target=ast.Name(id="why"), value=text):

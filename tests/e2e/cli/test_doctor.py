@@ -16,22 +16,14 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.errors import MissingTokenError
 from mogplex_ci.platforms import detect
+from tests.ci_environments import ENVIRONMENTS
 from tests.contract.scripted import serving
 from tests.e2e.cli.terminal import Terminal
 from tests.github_api import TOKEN, FakeGitHub
 from tests.https_proxy import certificate
 from tests.program import Ended
 
-GITHUB = {
-    "GITHUB_ACTIONS": "true",
-    "GITHUB_SERVER_URL": "https://github.com",
-    "GITHUB_REPOSITORY": "acme/web",
-    "GITHUB_RUN_ID": "9876543210",
-    "GITHUB_RUN_ATTEMPT": "2",
-    "GITHUB_JOB": "build",
-    "GITHUB_ACTION": "agent",
-    "GITHUB_EVENT_NAME": "push",
-}
+GITHUB = {name: value for name, value in ENVIRONMENTS["github"].items() if "{folder}" not in value}
 CHECKS = ["token", "base-url", "proxy", "tls", "clock", "authentication", "scope", "repo"]
 CHECKS += ["ci", "key", "inputs", "trigger"]
 UNKNOWN = "mog_" + "x" * 32
@@ -107,7 +99,7 @@ def test_the_key_is_the_one_that_a_step_would_use(terminal: Terminal) -> None:
         terminal.mogplex("action", "--prompt", "Fix it", "--wait", "false", "--on-rerun", "attach")
         (run,) = emulator.runs
     assert found["key"]["message"] == run.key
-    assert found["ci"]["message"] == "github: acme/web-9876543210-build, attempt 2"
+    assert found["ci"]["message"] == "github: acme/web-9876543210-build, attempt 1"
 
 
 def test_a_check_of_the_token_needs_no_description_of_a_run(terminal: Terminal) -> None:
