@@ -176,12 +176,6 @@ def test_trouble_of_one_run_shows_in_no_other(each_world: World, scenario: str, 
     played.check_whole(items[2])
 
 
-def test_a_dead_worker_is_noticed_beside_others(world: World) -> None:
-    world.emulator.clear_faults()
-    played = Played(world, three("brief", "dead-worker", "brief"))
-    assert played.ends == ["success", "failed", "success"]
-
-
 ROUTES = ["repos", "start", "run", "events", "stream"]
 SLOW = Kind("slow", {"delay": 1.0}, 69)  # in real time: the clocks of the other runs go on meanwhile
 

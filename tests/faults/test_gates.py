@@ -16,7 +16,6 @@ from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Started
-from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults.world import Played, World
 from tests.github_api import TOKEN, FakeGitHub, Look, check
@@ -99,15 +98,6 @@ class Judged:
         return round(self.clock.monotonic() - self.began, 6)  # not 29.999999999999993
 
 
-def test_checks_are_waited_for(world: World, api: FakeGitHub, played: Played) -> None:
-    api.looks = [RUNNING, RUNNING, RUNNING, PASSED]
-    judged = Judged(world, api)
-    result = judged.run(played.end)
-    assert (result.result, result.exit_code) == (Result.SUCCESS, 0)
-    assert [gate.passed for gate in result.gates] == [True] * 6
-    assert 30.0 <= judged.seconds <= 50.0
-
-
 @pytest.mark.parametrize(("position", "fault"), mostly_slow(product(range(6), PASSING), every=5), ids=str)
 def test_what_passes_changes_nothing(
     world: World, api: FakeGitHub, played: Played, fault: dict[str, Any], position: int
@@ -131,19 +121,6 @@ def test_what_cannot_be_judged_does_not_pass(
     assert judged.seconds <= 101.0
 
 
-@pytest.mark.parametrize(
-    ("look", "code", "longest"),
-    [(Look(), "CHECKS_FAILED", 110.0), (RUNNING, "TIMEOUT", 600.0)],
-)
-def test_checks_that_never_come_are_not_waited_for_forever(
-    world: World, api: FakeGitHub, played: Played, look: Look, code: str, longest: float
-) -> None:
-    api.looks = [look]
-    judged = Judged(world, api)
-    assert judged.run(played.end, CHECKS).error_code == code
-    assert judged.seconds <= longest
-
-
 def test_a_stop_signal_ends_the_wait_for_checks(world: World, api: FakeGitHub, played: Played) -> None:
     api.looks = [RUNNING]
     stop = Stop()
@@ -152,30 +129,3 @@ def test_a_stop_signal_ends_the_wait_for_checks(world: World, api: FakeGitHub, p
     with pytest.raises(StopRequested):
         judged.run(played.end)
     assert judged.seconds == pytest.approx(35.0)
-
-
-def test_an_artifact_is_read_when_the_pushed_commit_is_known(world: World, api: FakeGitHub) -> None:
-    prompt = "scenario: commits-late"
-    case = world.new_case(request=lambda repo_id: {"repoId": repo_id, "prompt": prompt, "createBranch": True})
-    played = case.play()
-    wanted = Requirements(artifact=".mogplex/artifacts/report.json")
-    result = Judged(world, api).run(played.end, wanted)
-    assert (result.result, result.artifact) == (Result.SUCCESS, Untrusted({"ready": True}))
-    assert result.run is not None
-    assert result.run.terminal_commit is not None
-
-
-def test_what_no_event_tells_is_asked_of_github(world: World, api: FakeGitHub) -> None:
-    played = world.new_case("no-last-event").play()
-    assert played.end.timeline.outcome.changed is None
-    holds(world, api, played)
-    wanted = Requirements(frozenset({"change", "pull-request"}))
-    assert Judged(world, api).run(played.end, wanted).result is Result.SUCCESS
-    api.pull_requests.clear()
-    assert Judged(world, api).run(played.end, wanted).error_code == "NO_PULL_REQUEST"
-
-
-def test_a_run_that_failed_is_not_judged(world: World, api: FakeGitHub) -> None:
-    played = world.new_case("failed").play()
-    result = Judged(world, api).run(played.end)
-    assert (result.result, result.gates) == (Result.FAILED, ())

@@ -229,14 +229,6 @@ def test_a_round_that_was_started_for_other_faults_is_left_alone(world: World, a
     assert result.run.id == step.case.runs[0].id
 
 
-def test_a_stop_signal_in_the_second_round_cancels_its_run(world: World, api: FakeGitHub) -> None:
-    api.rounds = [RED, GREEN]
-    step, stop = Step(world, api), Stop()
-    result = step.play(watch=stop_when(in_round_2, stop, SIGTERM), stop=stop)
-    assert (outcome(result), result.exit_code) == (("interrupted", "INTERRUPTED", 1), 143)
-    assert [run.status for run in step.case.runs] == ["success", "cancelled"]
-
-
 def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: FakeGitHub) -> None:
     api.rounds = [RED, GREEN]
     step, stop = Step(world, api), Stop()
@@ -252,15 +244,6 @@ def test_retries_and_rounds_count_apart(api: FakeGitHub) -> None:
         step = Step(world, api, "queue-fails-once", retries="1")
         assert outcome(step.play()) == ("success", "", 2)
     assert step.keys == ["", "-g2", "-r2"]
-
-
-def test_a_round_whose_run_died_is_started_again_by_the_next_try(world: World, api: FakeGitHub) -> None:
-    api.rounds = [RED, Look(), GREEN]
-    step, stop = Step(world, api), Stop()
-    step.play(watch=stop_when(in_round_2, stop, SIGTERM), stop=stop)
-    step.case.attempt = 2
-    assert outcome(step.play()) == ("success", "", 2)
-    assert step.keys == ["", "-r2", "-r2-g2"]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_a_break_between_paragraphs_that_comes_in_scraps_stays_one(breaks: str) 
 def test_a_checkpoint_is_a_paragraph_that_is_not_shown(before: str, after: str, cuts: list[tuple[int, str]]) -> None:
     pieces, buffer = pieces_of(f"{before}{CHECKPOINT}{after}", cuts)
     assert paragraphs("".join(pieces)) == paragraphs(f"{before}\n\n{after}")
-    assert buffer.checkpoint is not None
+    assert buffer.checkpoint == (Untrusted("Fine?"), Untrusted("https://preview.example"))
 
 
 @pytest.mark.parametrize("ends", ["\n", "\n\n", "\n\n\n"])
@@ -92,17 +92,6 @@ def test_no_secret_is_shown_in_two_halves(text: str, cuts: list[tuple[int, str]]
     shown = "\n".join(Sanitizer().clean(Untrusted(piece)) for piece in pieces)
     for secret in (TOKEN, "MIIEvQIBADANBgkqhkiG9w0B", "AQEFAASCBKcwggSjAgEAAoIB", PASSWORD):
         assert not any(secret[at : at + 6] in shown for at in range(len(secret) - 5))
-
-
-@pytest.mark.parametrize("then", ["", "flush", "interrupt"])
-@pytest.mark.parametrize("size", range(1, 40))
-def test_a_checkpoint_is_read_and_never_shown(size: int, then: str) -> None:
-    text = f"Ready for review.\n{CHECKPOINT}"
-    pieces, buffer = pieces_of(text, [(size, then)] * (len(text) // size))
-    assert "".join(pieces).strip() == "Ready for review."
-    assert buffer.checkpoint is not None
-    assert buffer.checkpoint.summary == Untrusted("Fine?")
-    assert buffer.checkpoint.preview_url == Untrusted("https://preview.example")
 
 
 def test_white_space_alone_is_not_shown() -> None:
@@ -148,20 +137,6 @@ def test_an_open_block_is_held_back_and_what_is_before_it_shown(block: str) -> N
     assert buffer.drain() == [Untrusted("More")]
 
 
-def test_a_line_that_may_name_a_secret_is_held_back_while_nothing_comes() -> None:
-    for line in ("The password:\n", "token =\n", "Set db_password:\n"):
-        buffer = TextBuffer()
-        buffer.add(Untrusted(f"I look.\n{line}"))
-        shown = "".join(piece.text for piece in buffer.flush())
-        assert shown in ("I look.\n", ""), line
-
-
-def test_a_plain_line_is_shown_while_nothing_comes() -> None:
-    buffer = TextBuffer()
-    buffer.add(Untrusted("I look at the tests\nand then at"))
-    assert buffer.flush() == [Untrusted("I look at the tests\n")]
-
-
 def test_a_paragraph_is_shown_when_it_is_complete_and_not_twice() -> None:
     buffer = TextBuffer()
     assert buffer.add(Untrusted("One.\n")) == []
@@ -170,14 +145,6 @@ def test_a_paragraph_is_shown_when_it_is_complete_and_not_twice() -> None:
     assert not buffer.is_empty
     assert buffer.drain() == [Untrusted("Four")]
     assert buffer.is_empty
-
-
-def test_blocks_that_follow_each_other_are_shown_whole() -> None:
-    text = f"{FENCE}\n\n{FENCE}\n\n{KEY}\n\nEnd"
-    for size in (1, 7, 50, len(text)):
-        pieces, _ = pieces_of(text, [(size, "")] * (len(text) // size + 1))
-        assert "".join(pieces) == text, size
-        assert all(piece.count("```") % 2 == 0 for piece in pieces), size
 
 
 def test_half_a_mark_before_an_empty_line_holds_back_its_own_paragraph_only() -> None:
@@ -226,6 +193,8 @@ def test_of_a_quiet_text_only_a_short_line_without_a_sentence_is_shown(size: int
         ("The key: it\nis plain\nnow", ""),
         ("The key: it\nis\nplain\nnow", "The key: it\nis\nplain\n"),
         ("key =\nplain", ""),
+        ("I look.\nThe password:\n", "I look.\n"),
+        ("I look.\nSet db_password:\n", "I look.\n"),
         (":plain\nwords", ""),
         ("One. Two <<<", "One. "),
         ("One. <<<", "One. "),

@@ -14,7 +14,7 @@ from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import Heartbeat, Polling, Started, Update
 from mogplex_ci.step.execute import Step, outcome_of
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import Clock, Stop, StopRequested
+from mogplex_ci.waiting import Clock, Stop
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 from tests.waits import LONG
 
@@ -121,25 +121,6 @@ def test_an_exception_in_one_run_leaves_the_others_alone(error: Exception, cause
     assert cause in fleet.results["b"].cause
 
 
-def test_fail_fast_ends_the_others_and_starts_no_more() -> None:
-    begun: list[str] = []
-
-    def execute(item: str, stop: Stop) -> Work:
-        begun.append(item)
-        yield started()
-        if item == "a":
-            return BAD
-        with pytest.raises(StopRequested), stop.interrupting():
-            Clock().sleep(LONG)
-        return GOOD._replace(result=Result.INTERRUPTED, exit_code=143, cancelled_by_step=True)
-
-    fleet = fleet_of(execute, concurrency=2, fail_fast=True)
-    assert ends_of(fleet) == {"a": Result.FAILED, "b": Result.CANCELLED, "c": Result.CANCELLED}
-    assert begun == ["a", "b"]
-    assert {fleet.results[item].error_code for item in "bc"} == {"FAIL_FAST"}
-    assert result_of_fleet(list(fleet.results.values()), Stop()).exit_code == 1
-
-
 @pytest.mark.parametrize(
     ("end", "shown"),
     [
@@ -226,6 +207,7 @@ def test_what_still_waits_at_the_deadline_is_not_started(timeout: float, last: R
 
 def test_the_runs_are_counted_now_and_then() -> None:
     def work(item: str, clock: VirtualClock) -> Work:
+        clock.sleep(40 if item == "b" else 0)
         yield started()
         yield Heartbeat(started().run, 1.0, 1.0)
         clock.sleep(100 if item == "b" else 1)
@@ -234,19 +216,9 @@ def test_the_runs_are_counted_now_and_then() -> None:
     fleet = virtual_fleet(work, ["a", "b", "c"], concurrency=2)
     news = [(item, fleet._clock.monotonic(), fleet.counts) for item in fleet.perform()]
     beats = [(at, counts) for item, at, counts in news if item is None]
-    assert beats == [(at, FleetCounts(2, 1, 0)) for at in (32.0, 62.0, 92.0)], "after a run began or ended last"
+    starts = [(32.0, FleetCounts(2, 0, 1))]
+    assert beats == [*starts, *((at, FleetCounts(2, 1, 0)) for at in (70.0, 100.0, 130.0))], "since one began or ended"
     assert not any(item and isinstance(item[1], Heartbeat) for item, _, _ in news)
-
-
-def test_runs_that_do_not_start_are_counted_too() -> None:
-    def work(_item: str, clock: VirtualClock) -> Work:
-        clock.sleep(100)
-        yield started()
-        return GOOD
-
-    fleet = virtual_fleet(work)
-    beats = [(fleet._clock.monotonic(), fleet.counts) for news in fleet.perform() if news is None]
-    assert beats == [(at, FleetCounts(0, 0, 1)) for at in (30.0, 60.0, 90.0)]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
