@@ -29,18 +29,11 @@ def test_a_followed_run_that_does_not_exist_ends_the_step(each_world: World) -> 
     assert played.end.remedy
 
 
-@pytest.mark.parametrize("cancels", [False, True])
-def test_a_signal_cancels_a_followed_run_if_the_inputs_say_so(each_world: World, cancels: bool) -> None:
-    started = each_world.new_case("slow", wait=False)
-    run_id = started.play().of(Started)[0].run.id
-    played = each_world.new_case(run_id=run_id, cancel_on_interrupt=cancels).play(stop_after=20.0)
-    assert (played.result, played.code, played.of(CancelFailed)) == ("interrupted", 130, [])
-    assert bool(played.of(Cancelling)) == (started.live == []) == cancels
-
-
 @pytest.mark.parametrize(
     ("scenario", "inputs", "owned", "cancelled"),
     [
+        ("slow", {"stop_after": 20.0}, False, False),
+        ("slow", {"stop_after": 20.0, "cancel_on_interrupt": True}, True, True),
         ("slow", {}, False, False),
         ("slow", {"cancel_on_interrupt": True}, True, False),
         ("slow", {"cancel_on_timeout": True}, True, True),
@@ -56,8 +49,11 @@ def test_a_followed_run_is_cancelled_only_when_the_inputs_say_so(
 ) -> None:
     case = world.new_case(scenario, wait=False)
     run_id = case.play().of(Started)[0].run.id
-    played = world.new_case(**({"run_id": run_id, "cancel_on_interrupt": False} | inputs)).play(timeout=30.0)
+    fields = {"run_id": run_id, "cancel_on_interrupt": False, "timeout": 30.0} | inputs
+    played = world.new_case().play(**fields)
     assert played.of(Started)[0].owned is owned
+    assert bool(played.of(Cancelling)) is cancelled
+    assert played.of(CancelFailed) == []
     assert (case.run.status == "cancelled") is played.end.cancelled_by_step is cancelled
 
 
@@ -69,17 +65,13 @@ def test_the_result_says_what_the_step_has_done(world: World) -> None:
 
 
 def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_step(world: World) -> None:
-    case = world.new_case()
-    case.inject("stream", events=0, silent=True, times="always")
-    case.inject("run", status=502, times="always")
-    played = case.play(timeout=4.0, cancel_on_timeout=True)
-    assert (case.run.status, played.end.cancelled_by_step) == ("cancelled", True)
-    case = world.new_case()
-    case.inject("stream", events=0, silent=True, times="always")
-    case.inject("run", status=502, times="always")
-    case.inject("events", status=502, times="always")
-    played = case.play(timeout=20.0, cancel_on_timeout=True)
-    assert (case.run.status, played.end.cancelled_by_step) == ("success", False)
+    for timeout, status in ((4.0, "cancelled"), (20.0, "success")):
+        case = world.new_case()
+        case.inject("stream", events=0, silent=True, times="always")
+        for route in ("run", "events"):
+            case.inject(route, status=502, times="always")
+        played = case.play(timeout=timeout, cancel_on_timeout=True)
+        assert (case.run.status, played.end.cancelled_by_step) == (status, status == "cancelled")
 
 
 def test_a_fault_of_ours_ends_the_step_and_leaves_the_run_to_post(

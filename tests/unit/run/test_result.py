@@ -170,12 +170,6 @@ def test_whether_the_run_goes_on(kind: Result, fields: dict[str, Any], goes_on: 
     assert result(kind, **fields).run_goes_on is goes_on
 
 
-def test_a_step_that_ended_before_it_did_anything_has_done_nothing() -> None:
-    end = result_of_error(NotFoundError("missing", code="NOT_FOUND"))
-    assert (end.duration, end.requests_sent, end.timeline.event_count, end.run) == (0.0, 0, 0, None)
-    assert not any((end.joined, end.cancelled_by_step, end.left_behind, end.run_goes_on))
-
-
 def test_a_dry_run_that_was_interrupted_stays_so() -> None:
     for kind in (Result.INTERRUPTED, Result.ERROR):
         assert result(kind).as_dry_run().result is kind
