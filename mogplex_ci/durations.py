@@ -2,7 +2,8 @@
 
 import re
 
-_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_UNIT_SECONDS = (3600.0, 60.0, 1.0, 0.001)
+"""Of an hour, a minute, a second and a millisecond."""
 _PLAIN = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _UNITS = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?", re.ASCII)
 MAX_SECONDS = 30 * 24 * 3600.0
@@ -18,14 +19,11 @@ def parse_duration(text: str) -> float:
         ValueError: not a duration, or longer than 30 days.
     """
     text = text.strip().lower()
-    if _PLAIN.fullmatch(text):
-        seconds = float(text)
-    else:
-        match = _UNITS.fullmatch(text)
-        if not text or match is None:
-            raise ValueError(f"not a duration: use {ALLOWED}")
-        parts = zip(match.groups(), _UNIT_SECONDS.values(), strict=True)
-        seconds = sum(float(number) * unit for number, unit in parts if number)
+    match = _UNITS.fullmatch(f"{text}s" if _PLAIN.fullmatch(text) else text)
+    if not text or match is None:
+        raise ValueError(f"not a duration: use {ALLOWED}")
+    parts = zip(match.groups(), _UNIT_SECONDS, strict=True)
+    seconds = sum(float(number) * unit for number, unit in parts if number)
     if seconds > MAX_SECONDS:
         raise ValueError(f"too long: use {ALLOWED}")
     return seconds
@@ -35,14 +33,11 @@ def format_duration(seconds: float) -> str:
     """Return ``seconds`` as people write it: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
     if seconds < 10:
         return f"{max(seconds, 0.0):.1f}".removesuffix(".0") + "s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}m {rest:02d}s"
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02d}m"
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
 
 
 def format_clock(seconds: float) -> str:

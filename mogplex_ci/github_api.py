@@ -262,13 +262,12 @@ class GitHubApi:
     def _answer(self, method: str, path: str, **parts: Any) -> Answer:
         try:
             return self._transport.send(method, path, timeout=self._seconds, **parts)
-        except errors.MogplexError as error:
-            if isinstance(error, errors.UnreachableError) and not isinstance(error, errors.WrongServiceError):
-                raise errors.GitHubUnavailableError(
-                    "GitHub's API gives no usable answer", remedy=_NETWORK_REMEDY
-                ) from error
-            # A redirect to another host, or no file with certificates.
+        except (errors.WrongServiceError, errors.NotAuthorizedError) as error:
+            # A redirect to another host or to a login page, or no file with certificates.
             raise errors.GitHubError(f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY) from error
+        except errors.UnreachableError as error:
+            cause = "GitHub's API gives no usable answer"
+            raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
 
 
 def _data(answer: Answer, needs: str) -> object:

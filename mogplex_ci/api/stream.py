@@ -5,8 +5,9 @@ LF only. Characters that Unicode calls line breaks stand raw in the data, so lin
 """
 
 import contextlib
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -38,40 +39,27 @@ class StreamClosed:
     """The stream is over, or broke. By itself that says nothing about the run."""
 
 
-class Record(NamedTuple):
-    """One server-sent event; both empty for a comment."""
+def records_of(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and data of each server-sent event, both empty for a comment, however ``chunks`` split the bytes.
 
-    name: str
-    data: str
-
-
-class RecordParser:
-    """Turns bytes into records, however they are split over reads."""
-
-    def __init__(self) -> None:
-        self._line = bytearray()
-        """The line that is not complete yet."""
-        self._name = ""
-
-    def feed(self, chunk: bytes) -> Iterator[Record]:
-        """Yield the records whose ``data`` line ``chunk`` completes.
-
-        Raises:
-            ValueError: a line is longer than the limit, or is not UTF-8.
-        """
-        *lines, rest = chunk.split(b"\n")
-        for line in lines:
-            field, colon, value = (self._line + line).decode().removesuffix("\r").partition(":")
-            self._line.clear()
-            if field == "event":
-                self._name = value.removeprefix(" ")
-            elif field == "data":
-                yield Record(self._name, value.removeprefix(" "))
-                self._name = ""
+    Raises:
+        ValueError: a line is longer than the limit.
+    """
+    name, line = b"", bytearray()
+    for chunk in chunks:
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            field, colon, value = bytes(line + end).partition(b":")
+            line.clear()
+            if field == b"event":
+                name = value.strip()
+            elif field == b"data":
+                yield name, value.strip()
+                name = b""
             elif colon and not field:
-                yield Record("", "")
-        self._line += rest
-        if len(self._line) > MAX_LINE_BYTES:
+                yield b"", b""
+        line += rest
+        if len(line) > MAX_LINE_BYTES:
             raise ValueError("the event stream sent a line that is too long")
 
 
@@ -116,24 +104,23 @@ class EventStream:
             self._response.raw.shutdown()  # wakes the reader, which a plain close would not
 
     def _read(self) -> None:
-        parser = RecordParser()
+        read = functools.partial(self._response.raw.read1, _READ_BYTES, decode_content=True)
         # The connection breaks, sends what cannot be used, or the consumer closes it while it is read.
         with contextlib.suppress(Exception), contextlib.closing(self._response):
-            while chunk := self._response.raw.read1(_READ_BYTES, decode_content=True):
-                for record in parser.feed(chunk):
-                    size = len(record.data) + _ITEM_BYTES
-                    with self._changed:
-                        self._changed.wait_for(lambda: self._waiting < MAX_WAITING_BYTES or self._is_closed)
-                        self._waiting += size
-                    if self._is_closed:
-                        return
-                    self._items.put((self._item(record), size))
+            for name, data in records_of(iter(read, b"")):
+                size = len(data) + _ITEM_BYTES
+                with self._changed:
+                    self._changed.wait_for(lambda: self._waiting < MAX_WAITING_BYTES or self._is_closed)
+                    self._waiting += size
+                if self._is_closed:
+                    return
+                self._items.put((self._item(name, data), size))
         self._items.put((StreamClosed(), 0))
 
-    def _item(self, record: Record) -> StreamItem:
-        if not record.data:
+    def _item(self, name: bytes, data: bytes) -> StreamItem:
+        if not data:
             return StreamItem()
-        data = answers.read_json(record.data)
-        if record.name != "run":
-            return StreamItem(event=answers.event(data))
-        return StreamItem(run=answers.run_in({"run": data}, self._run_id))
+        value = answers.read_json(data)
+        if name != b"run":
+            return StreamItem(event=answers.event(value))
+        return StreamItem(run=answers.run_in({"run": value}, self._run_id))

@@ -36,6 +36,7 @@ def plain(value: Any) -> Any:
         ("log", f"\n{DELIVERED}", {"kind": "assistant_delta"}, "other"),
         ("log", f"I have {DELIVERED}", {"kind": "assistant_delta"}, "text-delta"),
         ("log", None, {"kind": "assistant_delta"}, "text-delta"),
+        ("quantum_leap", "x", {"kind": "assistant_delta"}, "other"),
         ("log", "Synchronized", {"stage": "git_sync"}, "git-sync"),
         ("log", "Installed", {"stage": "install"}, "install"),
         ("log", "Ready", {"stage": "git_delivery"}, "delivery"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.api.stream import EventStream, RecordParser, StreamClosed, StreamItem
+from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem, records_of
 from mogplex_ci.errors import (
     BadRequestError,
     MogplexError,
@@ -43,23 +44,20 @@ ODD = "a\u2028b\u2029c\u0085d\ufeffe\x7ff\u202eg\U0001f600h"
 
 
 def test_a_record_is_a_data_line_with_the_event_before_it() -> None:
-    parser = RecordParser()
     parts = (
         b"event: run\r\nda",
         b"ta:{}\r\n\n: hi\nid: 7\nretry: 5\nData: x\nno colon\nevent:",
         b"log\ndata: 1\ndata: 2\nd",
     )
-    found = [tuple(record) for part in parts for record in parser.feed(part)]
-    assert found == [("run", "{}"), ("", ""), ("log", "1"), ("", "2")]
+    assert list(records_of(parts)) == [(b"run", b"{}"), (b"", b""), (b"log", b"1"), (b"", b"2")]
 
 
 def test_a_limit_of_eight_mebibytes_holds_for_each_line() -> None:
-    parser, line = RecordParser(), b"data: " + b"4" * (8 * 1024 * 1024 - 6)
-    for part in (line, b"\n" + line):
-        found = list(parser.feed(part))
-    assert [(record.name, len(record.data)) for record in found] == [("", 8 * 1024 * 1024 - 6)]
+    line = b"data: " + b"4" * (8 * 1024 * 1024 - 6)
+    records = records_of([line, b"\n" + line, b"5"])
+    assert [(name, len(data)) for name, data in itertools.islice(records, 1)] == [(b"", 8 * 1024 * 1024 - 6)]
     with pytest.raises(ValueError, match="line that is too long"):
-        list(parser.feed(b"5"))
+        next(records)
 
 
 # The connection: real HTTP.
