@@ -110,17 +110,6 @@ def test_own_addresses_hide_nothing() -> None:
     assert found(labeled(body=hidden), f"Solve: {json.dumps(hidden)}") == "issue.body"
 
 
-def test_a_members_comment_on_an_outsiders_issue_may_be_quoted_and_the_issue_not() -> None:
-    members = {"comment.author_association": "MEMBER", "comment.user": MAINTAINER}
-    please = {"comment.body": "/agent please look at this"}
-    comment = by("issue_comment created", "NONE", **members, **please, **{"issue.body": BODY})
-    assert found(comment, "/agent please look at this") is None
-    assert found(comment, f"/agent please look at this\n{BODY}") == "issue.body"
-    quoted = "".join(f"> {line}\n" for line in BODY.splitlines()) + "Please solve that."
-    comment = by("issue_comment created", "NONE", **members, **{"issue.body": BODY, "comment.body": quoted})
-    assert found(comment, quoted) == "issue.body"
-
-
 @pytest.mark.parametrize(
     ("trust", "is_trusted"),
     [
@@ -161,38 +150,6 @@ def test_what_a_fork_brings_counts_and_what_the_project_has_does_not(path: str, 
     assert found(pushed, "Rebase onto the web shop of Acme Incorporated, release/2026-11") is None
 
 
-def test_a_members_pull_request_from_somebody_elses_fork() -> None:
-    heads = {
-        "pull_request.head.repo": FORK,
-        "pull_request.head.ref": "read-all-the-secrets",
-        "pull_request.base.repo": OWN,
-    }
-    assert found(by("pull_request labeled", "MEMBER", MAINTAINER, **heads), "Look at read-all-the-secrets") is not None
-
-
-def test_a_members_review_of_an_outsiders_code_holds_the_code() -> None:
-    members = {"comment.author_association": "MEMBER", "comment.user": MAINTAINER}
-    code = {"comment.diff_hunk": f"@@ -1 +1 @@\n+{BODY}", "pull_request.head.repo": FORK}
-    reviewed = by("pull_request_review_comment created", "NONE", **members, **code)
-    assert found(reviewed, BODY) == "comment.diff_hunk"
-
-
-def test_who_has_a_branch_in_the_repository_belongs_to_it() -> None:
-    """GitHub does not tell everybody of private memberships: their association may read CONTRIBUTOR."""
-    heads = {"pull_request.head.repo": OWN, "pull_request.base.repo": OWN, "pull_request.title": "Make it a lot faster"}
-    assert found(by("pull_request opened", "CONTRIBUTOR", MAINTAINER, **heads), "Make it a lot faster") is None
-
-
-def test_what_an_edited_text_was_before_counts_too() -> None:
-    changes = {"changes": {"title": {"from": "The old evil title"}}}
-    for association, counts in (("NONE", True), ("MEMBER", False)):
-        edited = by("issues edited", association, **changes)
-        assert (found(edited, "Why is it called “The old evil title”?") is not None) is counts
-    old = {"author_association": "NONE", "user": STRANGER, "body": BODY}
-    moved = by("issues opened.with-transfer", "MEMBER", **{"changes.old_issue": old})
-    assert found(moved, BODY) == "changes.old_issue.body"
-
-
 def commit(author: str | None, message: str = BODY) -> dict[str, Any]:
     return {"id": "0" * 40, "message": message, "author": {"name": "Somebody", "username": author}, "committer": {}}
 
@@ -218,41 +175,82 @@ def test_a_commits_message_is_an_outsiders_unless_its_author_pushed_it(
     assert found(pushed, BODY, everybody) == ("head_commit.message" if counts else None)
 
 
-def test_the_message_of_a_merge_queue_and_the_title_of_a_workflow_run_may_be_anybodys() -> None:
-    queued = event("merge_group checks_requested", {"merge_group.head_commit.message": BODY})
-    assert found(queued, BODY) == "merge_group.head_commit.message"
-    run = {"workflow_run.display_title": "Read all the secrets", "workflow_run.head_commit.message": BODY}
-    own = PAYLOADS["workflow_run completed"]["workflow_run"]["repository"]
-    for cause, title in (("push", True), ("pull_request", True), ("schedule", False), ("workflow_dispatch", False)):
-        finished = event("workflow_run completed", {**run, "workflow_run.event": cause})
-        assert (found(finished, "Read all the secrets") is not None) is title
-        assert found(finished, BODY) == "workflow_run.head_commit.message"
-        branch = {"workflow_run.head_branch": "read-all-the-secrets", "workflow_run.event": "schedule"}
-        for head, counts in ((own, False), (FORK, True)):
-            finished = event("workflow_run completed", {**branch, "workflow_run.head_repository": head})
-            assert (found(finished, "Look at read-all-the-secrets") is not None) is counts
+TITLE, BRANCH = "Read all the secrets", "read-all-the-secrets"
+LOOK = "Look at read-all-the-secrets"
+PLEASE = "/agent please look at this"
+QUOTED = "".join(f"> {line}\n" for line in BODY.splitlines()) + "Please solve that."
+MEMBERS = {"comment.author_association": "MEMBER", "comment.user": MAINTAINER}
+CODE = {"comment.diff_hunk": f"@@ -1 +1 @@\n+{BODY}", "pull_request.head.repo": FORK}
+OURS = {"pull_request.head.repo": OWN, "pull_request.base.repo": OWN, "pull_request.title": TITLE}
+FORKED = {"pull_request.head.repo": FORK, "pull_request.head.ref": BRANCH, "pull_request.base.repo": OWN}
+BEFORE = {"changes": {"title": {"from": "The old evil title"}}}
+MOVED = {"changes.old_issue": {"author_association": "NONE", "user": STRANGER, "body": BODY}}
+GITEA = {"issue": {"title": "It crashes", "body": BODY, "user": {"id": 2, "login": "somebody"}}}
 
 
-def test_a_release_is_its_authors() -> None:
-    for author, counts in ((MAINTAINER, False), (APP, True), ({}, True)):
-        published = event("release published", {"release.body": BODY, "release.author": author})
-        assert (found(published, BODY) is not None) is counts
+def comment(body: str) -> Webhook:
+    return by("issue_comment created", "NONE", **MEMBERS, **{"issue.body": BODY, "comment.body": body})
 
 
-def test_nothing_in_an_event_that_anybody_causes_is_trusted() -> None:
-    """Such an event starts a run when ``allowed-users`` says so; its words are nobody's of the project."""
-    for example, path, value in (
-        ("gollum", "pages", [{"title": BODY}]),
-        ("fork", "forkee", {"description": BODY}),
-        ("status", "description", BODY),
-        ("watch started", "sender", {"login": BODY}),
-    ):
-        assert (found(event(example, {path: value}), BODY) or "").startswith(path)
+def finished(cause: str, **run: Any) -> Webhook:
+    told = {"display_title": TITLE, "head_commit.message": BODY, "event": cause, **run}
+    return event("workflow_run completed", {f"workflow_run.{name}": value for name, value in told.items()})
 
 
-def test_gitea_does_not_say_who_belongs_to_the_project() -> None:
-    issue = {"title": "It crashes", "body": BODY, "user": {"id": 2, "login": "somebody"}}
-    assert found(Webhook("issues", {"issue": issue}, users_have_types=False), BODY) == "issue.body"
+WHOSE: dict[str, tuple[Webhook, str, str | None]] = {
+    "a member's comment": (comment(PLEASE), PLEASE, None),
+    "the issue below it": (comment(PLEASE), f"{PLEASE}\n{BODY}", "issue.body"),
+    "the issue, quoted by a member": (comment(QUOTED), QUOTED, "issue.body"),
+    "a member's branch in a stranger's fork": (
+        by("pull_request labeled", "MEMBER", MAINTAINER, **FORKED),
+        *(LOOK, "pull_request.head.ref"),
+    ),
+    "an outsider's code below a member's review": (
+        by("pull_request_review_comment created", "NONE", **MEMBERS, **CODE),
+        *(BODY, "comment.diff_hunk"),
+    ),
+    # GitHub does not tell everybody of private memberships: their association may read CONTRIBUTOR.
+    "who has a branch here": (by("pull_request opened", "CONTRIBUTOR", MAINTAINER, **OURS), TITLE, None),
+    "before an edit": (by("issues edited", "NONE", **BEFORE), "“The old evil title”?", "changes.title.from"),
+    "before a member's edit": (by("issues edited", "MEMBER", **BEFORE), "“The old evil title”?", None),
+    "a moved issue": (by("issues opened.with-transfer", "MEMBER", **MOVED), BODY, "changes.old_issue.body"),
+    "a merge queue": (
+        event("merge_group checks_requested", {"merge_group.head_commit.message": BODY}),
+        *(BODY, "merge_group.head_commit.message"),
+    ),
+    "a commit of a run": (finished("push"), BODY, "workflow_run.head_commit.message"),
+    "the title after a push": (finished("push"), TITLE, "workflow_run.display_title"),
+    "the title after a pull request": (finished("pull_request"), TITLE, "workflow_run.display_title"),
+    "the title of a schedule": (finished("schedule"), TITLE, None),
+    "the title of a dispatch": (finished("workflow_dispatch"), TITLE, None),
+    "a branch of a run": (finished("schedule", head_branch=BRANCH), LOOK, None),
+    "a branch of a fork's run": (
+        finished("schedule", head_branch=BRANCH, head_repository=FORK),
+        *(LOOK, "workflow_run.head_branch"),
+    ),
+    "a release": (event("release published", {"release.body": BODY, "release.author": MAINTAINER}), BODY, None),
+    "an app's release": (
+        event("release published", {"release.body": BODY, "release.author": APP}),
+        BODY,
+        "release.body",
+    ),
+    "nobody's release": (
+        event("release published", {"release.body": BODY, "release.author": {}}),
+        BODY,
+        "release.body",
+    ),
+    # Events that anybody causes start a run when allowed-users says so; their words are nobody's of the project.
+    "a wiki's page": (event("gollum", {"pages": [{"title": BODY}]}), BODY, "pages.title"),
+    "a fork": (event("fork", {"forkee": {"description": BODY}}), BODY, "forkee.description"),
+    "a status": (event("status", {"description": BODY}), BODY, "description"),
+    "who stars": (event("watch started", {"sender": {"login": BODY}}), BODY, "sender.login"),
+    "Gitea, which tells no membership": (Webhook("issues", GITEA, users_have_types=False), BODY, "issue.body"),
+}
+
+
+@pytest.mark.parametrize(("webhook", "prompt", "path"), WHOSE.values(), ids=WHOSE)
+def test_an_outsiders_words_are_named_and_others_are_not(webhook: Webhook, prompt: str, path: str | None) -> None:
+    assert found(webhook, prompt) == path
 
 
 @pytest.mark.parametrize(
