@@ -205,17 +205,16 @@ class Platform:
         """
         if (name := self._state_name(key)) is None:
             return
-        path, ignored = (
-            writable(self.workspace, file, input_name=_STATE_FOLDER) for file in (name, f"{_STATE_FOLDER}/.gitignore")
-        )
+        path = writable(self.workspace, name, input_name=_STATE_FOLDER)
+        ignored = path.with_name(".gitignore")
         if state:
             write_whole(ignored, "*\n")
             write_whole(path, state)  # all of it or nothing: the process may be killed at any time
             return
         path.unlink()
         with suppress(OSError):  # another step has its state there by now
-            if [*path.parent.iterdir()] == [ignored]:
-                ignored.unlink()
+            if {*path.parent.iterdir()} <= {ignored}:
+                ignored.unlink(missing_ok=True)
                 path.parent.rmdir()
 
     def load_state(self, *, key: str | None = None) -> str:

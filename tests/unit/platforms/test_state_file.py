@@ -42,6 +42,9 @@ def test_the_last_word_counts_until_nothing_is_left_and_others_have_their_own(
     for _ in range(2):
         other.save_state("")
         assert list((tmp_path / "workspace").iterdir()) == []
+    (tmp_path / "workspace" / ".mogplex" / "artifacts").mkdir(parents=True)
+    step.save_state("")
+    assert [path.name for path in (tmp_path / "workspace").rglob("*")] == [".mogplex", "artifacts"]
 
 
 def test_where_nothing_names_the_step_its_own_key_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
