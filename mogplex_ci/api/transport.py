@@ -1,5 +1,6 @@
 """HTTP as this API needs it: one session, strict redirects, a time limit for the whole answer."""
 
+import io
 import re
 import sys
 import time
@@ -164,12 +165,12 @@ class Transport:
 
 def _read_body(response: requests.Response, ends: float) -> bytes:
     content = response.iter_content(_CHUNK_BYTES)
-    body = bytearray()
+    body = io.BytesIO()  # what it holds in the end is no copy
     while time.monotonic() <= ends:
         if (chunk := next(content, None)) is None:
-            return bytes(body)
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
+            return body.getvalue()
+        body.write(chunk)
+        if body.tell() > MAX_ANSWER_BYTES:
             raise UnreachableError(f"the API's answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
     raise UnreachableError("the API's answer did not arrive in time")
 
