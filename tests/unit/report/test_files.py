@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -10,11 +11,15 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
+from mogplex_ci.api.retry import Waiting
+from mogplex_ci.errors import UnreachableError
 from mogplex_ci.inputs.declared import load_schema
+from mogplex_ci.report.diagnostics import Diagnostics
 from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.files import EventsFile, ResultFile
 from mogplex_ci.report.junit import JUnitFile
-from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.result import Gate, Result, RunResult
+from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
@@ -91,14 +96,16 @@ def test_a_test_is_named_by_the_first_line_of_the_prompt(tmp_path: Path) -> None
 @pytest.mark.parametrize("has_run", [True, False])
 def test_the_result_file_is_as_its_schema_says(kind: Result, has_run: bool, tmp_path: Path) -> None:
     items = SUCCESSFUL if has_run else ()
-    ended = result(kind, *items, cause="" if kind is Result.SUCCESS else "why", **({} if has_run else {"run": None}))
-    ResultFile(tmp_path / "result.json", SAFE).end(alone(facts(ended)))
+    known: dict[str, Any] = {"artifact": Untrusted([1])} if has_run else {"run": None}
+    ended = result(kind, *items, cause="" if kind is Result.SUCCESS else "why", **known)
+    ResultFile(tmp_path / "result.json", SAFE).end(alone(facts(ended, output_dir=Path.cwd() / "out")))
     schema = load_schema("result")
     Draft202012Validator.check_schema(schema)
     written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     Draft202012Validator(schema).validate(written)
     assert written["result"] == kind.value
     assert set(written) == set(schema["properties"]), "the schema describes every field, and every field is written"
+    assert written["artifact_file"] == ("out/artifact.json" if has_run else None)
     assert [(phase["name"], phase["began_seconds"], phase["seconds"]) for phase in written["phases"]] == (
         [("sandbox", 0, 14), ("git", 14, 3), ("install", 17, 3), ("agent", 20, 180), ("delivery", 200, 0)]
         if has_run
@@ -180,3 +187,26 @@ def test_events_behind_them_do_not_wait_for_longer_than_a_silence(
     assert messages(path) == ["Bash started", "Bash finished"]
     report.on(None, feed.arrived(delta(rest, 201)))
     assert "".join(messages(path)[2:]) == ("***\n\n" if "KEY" in begun else begun + rest)
+
+
+def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:
+    path, shown = tmp_path / "diagnostics.jsonl", list[str]()
+    report = Diagnostics(SAFE, path, shown.append)
+    report.begin()
+    report.request("GET", "/repos", status=None, milliseconds=1.26)
+    report.on(None, Waiting(UnreachableError("no answer"), 3.0))
+    report.on(SAFE.line("[a]"), Feed().arrived(event("log", "one")))
+    report.on(None, GateJudged(Gate("change", False, "a change", "none", items=(Untrusted(SECRET),))))
+    report.end(alone(facts()))
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [json.loads(line) for line in shown] == entries
+    times = [entry.pop("time") for entry in entries]
+    assert all(re.fullmatch(r"[\d-]{10}T[\d:]{8}\.\d{6}Z", time) for time in times)
+    *others, judged, end = entries
+    assert others == [
+        {"event": "request", "method": "GET", "path": "/repos", "status": None, "milliseconds": 1.3},
+        {"event": "Waiting", "error": {"type": "UnreachableError", "cause": "no answer"}, "seconds": 3.0},
+        {"event": "EventsArrived", "name": "[a]", "elapsed": 1.0, "status": "streaming", "count": 1},
+    ]
+    assert (judged["gate"]["name"], judged["gate"]["items"]) == ("change", ["***"])
+    assert end == {"event": "end", "result": "success"}

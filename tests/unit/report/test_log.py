@@ -205,16 +205,6 @@ def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() ->
     ]
 
 
-def test_words_that_come_in_scraps_are_read_in_paragraphs() -> None:
-    words = "Two tests fail.\n\nBoth compare\nlocal times.\n\nI fix them."
-    scraps = [delta(words[at : at + 3], at / 10) for at in range(0, len(words), 3)]
-    log = log_of_events(*scraps)
-    assert [re.sub(r"\d\d:\d\d", "", line) for line in before_the_end(log)[1:]] == [
-        *("[]   agent: Two tests fail.", "│ ", "│ Both compare", "│ local times.", "│ ", "│ I fix them."),
-    ]
-    assert log.groups == []
-
-
 def test_words_appear_at_once_when_nothing_else_comes() -> None:
     feed = Feed()
     first, second = delta("I look. At the tes"), delta("ts now.")
