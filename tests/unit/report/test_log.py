@@ -212,13 +212,6 @@ def test_words_appear_at_once_when_nothing_else_comes() -> None:
     assert before_the_end(log)[1:] == ["[00:00]   agent: I look.", "│ At the tests now."]
 
 
-def test_a_secret_in_two_scraps_is_hidden() -> None:
-    token = "ghp_" + "a1B2" * 9
-    log = log_of_events(delta(f"The token is {token[:10]}"), delta(f"{token[10:]} and works."))
-    assert token[:10] not in "\n".join(log.shown)
-    assert any("and works." in line for line in log.shown)
-
-
 @pytest.mark.parametrize(
     ("kind", "words", "said"),
     [
