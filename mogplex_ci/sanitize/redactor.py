@@ -19,7 +19,7 @@ _SHORTEST = 4
 _MOST_ENCODINGS = 2
 """Encodings around one another in which a secret is looked for, such as JSON in base64."""
 _SHORTEST_ACROSS_BREAKS = 16
-"""A value is looked for across line breaks and spaces when it is this long: a shorter one could be made up by prose."""
+"""A value is looked for across line breaks and spaces when it is this long, or holds a sign: others are in prose."""
 
 _TELLING_NAME = (
     r"TOKEN(?![A-Z])|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL|KEY(?:[_-]?ID)?$"
@@ -75,9 +75,10 @@ class Redactor:
         forms = {form for value in map(str.strip, values) if len(value) >= _SHORTEST for form in _forms(value)}
         self.longest_value = max(map(len, forms), default=0)
         """Length of the longest known value, in its longest form."""
-        self._forms = [form for form in map(shown, forms) if len(form) >= _SHORTEST]
-        needles = (("".join((unescaped(form).text or form).split()), form) for form in self._forms)
-        self._needles = {needle: form for needle, form in needles if len(needle) >= _SHORTEST}
+        shown_forms = [form for form in map(shown, forms) if len(form) >= _SHORTEST]
+        needles = {"".join(text.split()): text for form in shown_forms for text in (form, unescaped(form).text)}
+        self._needles = {needle: text for needle, text in needles.items() if len(needle) >= _SHORTEST}
+        """Forms by what they are without white space, as they stand in a text and as they stand in a decoded one."""
 
     def redact(self, text: str) -> str:
         """Return ``text`` without secrets."""
@@ -100,15 +101,12 @@ class Redactor:
 
     def _find_values(self, text: str) -> Iterator[tuple[int, int]]:
         """Return where in ``text``, whose controls are shown already, known values stand, with any line breaks."""
-        if any(sign in text for sign in "\\%&"):  # an apparent escape may be a part of a value
-            for form in self._forms:
-                yield from ((at, at + len(form)) for at in names.occurrences(form, text))
         squeezed = "".join(text.split())
         if hits := [needle for needle in self._needles if needle in squeezed]:
             parts = re.split(r"(\s+)", text)
             words = Decoded(parts, ["" if part.isspace() else part for part in parts])
             for needle in hits:
-                across = len(needle) >= _SHORTEST_ACROSS_BREAKS or len(self._needles[needle]) != len(needle)
+                across = len(needle) >= _SHORTEST_ACROSS_BREAKS or not self._needles[needle].isalnum()
                 for at in names.occurrences(needle, squeezed):
                     start, end = words.span(at, at + len(needle))
                     if across or end - start == len(needle):
