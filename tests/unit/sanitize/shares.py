@@ -17,7 +17,16 @@ from mogplex_ci.sanitize.formats import formats
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.rule_sets import Rule
-from tests.unit.sanitize.secret_samples import FORMS, NAMED, STANDALONE, formed, name_for, seeded, telling_parts
+from tests.unit.sanitize.secret_samples import (
+    FORMS,
+    NAMED,
+    PASSWORD,
+    STANDALONE,
+    formed,
+    name_for,
+    seeded,
+    telling_parts,
+)
 
 SANITIZER = Sanitizer()
 
@@ -71,11 +80,14 @@ def named(rules: list[Rule], seed: int) -> Iterator[Sample]:
     for kind, (template, make) in NAMED.items():
         secret = make(seeded(seed))
         yield Sample.of(template.format(secret), secret, kind)
-    forms = cycle(form for form in FORMS if form not in ("base64", "URL"))
+    forms = [form for form in FORMS if form not in ("base64", "URL")]
+    for form in forms:
+        yield Sample.of(formed(secret := PASSWORD(seeded(seed)), form, "db_password"), secret, form)
+    following = cycle(forms)
     for rule in rules:
         for sample in rule_sets.samples(rule, 1, seed) if rule.is_named else ():
             if sample.is_plain:
-                form = next(forms)
+                form = next(following)
                 text = formed(sample.secret, form, name_for(rule.keyword, rule.name))
                 yield Sample.of(text, sample.secret, f"{rule.name}, {form}")
 

@@ -15,7 +15,7 @@ from tests.slow import mostly_slow
 from tests.unit.sanitize import rule_sets
 from tests.unit.sanitize.corpus import changed, lines, lock_files, packages, standard_library
 from tests.unit.sanitize.rule_sets import Rule
-from tests.unit.sanitize.secret_samples import NAMED, STANDALONE
+from tests.unit.sanitize.secret_samples import FORMS, NAMED
 from tests.unit.sanitize.shares import ENCODINGS, PARTS, SANITIZER, Sample, leak, listed, named, shaped, spoken
 
 SEED = 3
@@ -40,13 +40,13 @@ def test_at_most_one_in_a_hundred_secrets_with_a_name_is_shown(way: str) -> None
     samples = list(named(rules(), SEED))
     shown = {sample.kind: sample.text for sample in samples if leak(sample, way)}
     assert len(shown) <= len(samples) / 100, shown
-    assert not shown.keys() & NAMED.keys()
+    assert not shown.keys() & {*NAMED, *FORMS}
 
 
 @pytest.mark.parametrize("source", mostly_slow([lock_files, standard_library, packages], every=3))
 def test_harmless_lines_stay_as_they_are(source: object) -> None:
     assert callable(source)
-    harmless = list(lines(source(), 100_000))
+    harmless = list(lines(source(), 40_000))
     assert len(harmless) > 1_000
     found = changed(SANITIZER, harmless)
     assert len(found) <= MOST_CHANGED * len(harmless) / 1_000_000, found
@@ -75,14 +75,13 @@ def test_a_secret_is_hidden_whose_first_letters_were_shown_before_a_tool_call(kn
 @pytest.mark.parametrize("then", ["flush", "interrupt"])
 def test_a_format_is_hidden_wherever_it_is_cut(kind: str, then: str) -> None:
     sample = next(sample for sample in shaped([], SEED) if sample.kind == kind)
-    assert kind in STANDALONE
     check_cuts(sample, then)
 
 
 def check_cuts(sample: Sample, then: str) -> None:
     """Assert that no cut of the text into two shows half of the secret."""
     text = f"I look at it.\n{sample.text}\nDone. More follows"
-    for at in range(len(text) + 1):
+    for at in range(14, 14 + len(sample.before + sample.secret)):
         shown = spoken([text[:at], text[at:]], then)
         assert sample.secret[-8:] not in shown, text[:at]
         assert sample.secret[-10:-2] not in shown, text[:at]
