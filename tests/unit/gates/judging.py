@@ -44,13 +44,14 @@ def judged(
     joined: bool = False,
     branch: str | None = None,
     timeout: float = 600.0,
+    stop: Stop | None = None,
     said: list[Update] | None = None,
     **fields: Any,
 ) -> RunResult:
     """Judge a run that this process started, or ``joined``; ``branch`` is the one that it was asked to work on."""
     connect = (lambda repo: GitHubApi(api.url, TOKEN, repo.full_name.text)) if api is not None else None
     clock = clock or VirtualTime().clock()
-    service = Service(Client(NO_SERVICE, ""), clock, Stop(), timeout=timeout)
+    service = Service(Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
     case = Case(wanted, Judge(service, connect, **fields), branch)
     said = [] if said is None else said
     try:

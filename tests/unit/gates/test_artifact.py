@@ -163,6 +163,18 @@ def test_a_commit_is_waited_for_if_it_may_come(
     assert (judgement.result, judgement.run and judgement.run.terminal_commit, took) == (Result.SUCCESS, None, seconds)
 
 
+def test_a_commit_that_is_told_late_is_judged(emulator: Emulator) -> None:
+    ended(emulator)
+    run, sha = emulator.runs[0], emulator.runs[0].commit_sha
+    for told, times in ((None, 3), (sha, "always")):
+        body = {"ok": True, "data": {"run": run.detail() | {"terminalCommitSha": told}}}
+        emulator.inject("run", status=200, body=body, times=times)
+    judgement, seconds = judged(emulator, Client(emulator.url, emulator.token).run(run.id))
+    assert (judgement.result, seconds) == (Result.SUCCESS, 3.0)
+    assert judgement.run is not None
+    assert judgement.run.terminal_commit == Untrusted(sha)
+
+
 def test_an_artifact_is_asked_for_during_a_minute(emulator: Emulator) -> None:
     emulator.inject("artifact", status=502, times="always")
     judgement, seconds = judged(emulator, ended(emulator))

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 ALNUM = string.ascii_letters + string.digits
 UPPER = string.ascii_uppercase + string.digits
-LOWER = string.ascii_lowercase + string.digits
 HEX = "0123456789abcdef"
 WEB = ALNUM + "-_"
 B64 = ALNUM + "+/"
