@@ -43,11 +43,8 @@ class Feed:
 
     def is_gap_before(self, page: EventPage) -> bool:
         """Whether events between those that were seen and ``page`` were missed: it is full, and has none of them."""
-        return bool(self._seen) and len(page.events) >= FEED_LIMIT and not self.has_any(page.events)
-
-    def has_any(self, events: Iterable[Event]) -> bool:
-        """Whether any of ``events`` was seen before."""
-        return any(event.id in self._seen for event in events)
+        is_full = len(page.events) >= FEED_LIMIT
+        return bool(self._seen) and is_full and self._seen.isdisjoint(event.id for event in page.events)
 
     def has_news(self, events: Iterable[Event]) -> bool:
         """Whether any of ``events`` was not seen before."""

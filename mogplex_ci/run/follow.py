@@ -50,7 +50,7 @@ _MOST_AT_ONCE: Final = 5
 
 
 class Follower:
-    """Follows one run. ``run`` is the run as last seen, ``timeline`` has its events."""
+    """Follows one run. ``run`` is the run as last seen, ``timeline`` has its events, ``health`` is the API's."""
 
     def __init__(self, service: Service, run: Run, interval: PollInterval, *, waits_while_paused: bool = False) -> None:
         self.run = run
@@ -59,7 +59,7 @@ class Follower:
         self._interval = interval
         self._waits_while_paused = waits_while_paused
         self._feed = Feed(run)
-        self._health = Health(service.now)
+        self.health = Health(service.now)
         self._checks = StatusChecks(service.clock, interval)
         self._quiet_at = inf
         """When to show what is held back."""
@@ -123,14 +123,9 @@ class Follower:
 
     def end(self) -> Generator[Update, None, updates.Ended]:
         """Report the last update, and return it."""
-        ended = updates.Ended(self.run, self.trouble, tuple(self.timeline.end()))
+        ended = updates.Ended(self.run, self.health.trouble, tuple(self.timeline.end()))
         yield ended
         return ended
-
-    @property
-    def trouble(self) -> MogplexError | None:
-        """Why the API gave no usable answer last; None when it did."""
-        return self._health.trouble
 
     @property
     def _is_over(self) -> bool:
@@ -147,7 +142,7 @@ class Follower:
     @property
     def _must_wait_past_deadline(self) -> bool:
         """Whether the API asks to wait until after the deadline."""
-        return self.trouble is not None and self._health.not_before > self._service.deadline
+        return self.health.trouble is not None and self.health.not_before > self._service.deadline
 
     def _take_news(
         self, source: Polls | Stream, until: float, is_enough: Callable[[], bool]
@@ -156,7 +151,8 @@ class Follower:
         with closing(source):
             while not (is_enough() or self._must_wait_past_deadline or self._service.now >= until):
                 try:
-                    news = source.next(min(until, self._next_timer))
+                    beat = inf if self._is_over else self._heartbeat_at
+                    news = source.next(min(until, self._quiet_at, beat))
                 except MogplexError as error:
                     yield from self._on_trouble(error)
                     continue
@@ -183,10 +179,6 @@ class Follower:
                 yield from self._on_page(news)
             case _:
                 assert_never(news)
-
-    @property
-    def _next_timer(self) -> float:
-        return min(self._quiet_at, inf if self._is_over else self._heartbeat_at)
 
     def _run_timers(self) -> Iterator[Update]:
         """Do what is due: show what was held back, send a heartbeat."""
@@ -379,14 +371,14 @@ class Follower:
         if isinstance(error, NoTurnError):
             return
         now = self._service.now
-        if self._health.failed(now, error):
+        if self.health.failed(now, error):
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
             yield updates.Trouble(error)
-        self._checks.at = max(self._checks.at, self._health.not_before)
+        self._checks.at = max(self._checks.at, self.health.not_before)
 
     def _recover(self) -> Iterator[Update]:
         now = self._service.now
-        seconds = self._health.answered(now)
+        seconds = self.health.answered(now)
         if seconds is not None:
             self._heartbeat_at = now + updates.HEARTBEAT_SECONDS
             yield updates.Recovered(seconds)
