@@ -90,7 +90,6 @@ def ours(jobs: int) -> Job:
         plan = Plan(
             run_id=None,
             repo="acme/web",
-            repo_is_id=False,
             request=lambda repo_id: {"repoId": repo_id, "prompt": _prompt(number)},
             key=Key(_key(number), explicit=False, attempt="1", later_attempt=False),
             on_rerun=OnRerun.AUTO,

@@ -6,6 +6,7 @@
 
 # No `from __future__ import annotations`: a named tuple compiles each annotation that is text, at every start.
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,11 @@ LIST_LIMIT: Final = 200
 """Most repositories, agents or skills in one answer."""
 FEED_LIMIT: Final = 200
 """Most events in one answer of ``GET /runs/{id}/events``. Older servers return the oldest ones, newer the newest."""
+
+
+def is_uuid(text: str) -> bool:
+    """Whether ``text`` is a UUID as the API writes it: the id of a run, a repository or an agent."""
+    return re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text.lower()) is not None
 
 
 class Repo(NamedTuple):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, LiteralString, TextIO, TypeAlias, TypeV
 
 from mogplex_ci.api.retry import Waiting, finish
 from mogplex_ci.errors import TOKENS_PAGE, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
-from mogplex_ci.inputs.declared import enumeration, is_uuid, nearest
+from mogplex_ci.inputs.declared import enumeration, nearest
 from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.read import read_connection
-from mogplex_ci.models import Run
+from mogplex_ci.models import Run, is_uuid
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import find_repo

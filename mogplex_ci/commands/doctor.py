@@ -20,10 +20,11 @@ from mogplex_ci.commands.common import Console, Session, error_text, in_session,
 from mogplex_ci.errors import MogplexError, Problem, UsageError
 from mogplex_ci.gates.table import GATES
 from mogplex_ci.github_api import GitHubApi
-from mogplex_ci.inputs.declared import check, is_uuid
+from mogplex_ci.inputs.declared import check
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.inputs.sources import gather
+from mogplex_ci.models import is_uuid
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.job_log import Style

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from mogplex_ci.commands.common import RETRY_SECONDS, Session, in_session
 from mogplex_ci.commands.runs import started_lines
 from mogplex_ci.errors import MogplexError, Problem, UnavailableError, UnknownRepoError, UsageError
-from mogplex_ci.inputs.declared import inputs, is_uuid, kinds
+from mogplex_ci.inputs.declared import inputs, kinds
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
+from mogplex_ci.models import is_uuid
 from mogplex_ci.run.start import Key, OnRerun, Starter
 from mogplex_ci.run.updates import Started
 

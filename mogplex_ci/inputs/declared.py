@@ -198,11 +198,6 @@ def is_true(text: str) -> bool:
     return text.lower() == "true"
 
 
-def is_uuid(text: str) -> bool:
-    """Whether ``text`` is a UUID as the API writes it."""
-    return re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text.lower()) is not None
-
-
 def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
     """Return up to ``count`` of the ``known`` words that look like ``word``, the closest first."""
     from difflib import get_close_matches  # needed only for mistakes

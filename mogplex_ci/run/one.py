@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval, Use
 from mogplex_ci.api.retry import Backoff, finish, retrying
-from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest
+from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest, is_uuid
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
 from mogplex_ci.run.service import Service
@@ -45,7 +45,6 @@ class Plan(NamedTuple):
     """Follow this run instead of starting one."""
     repo: str
     """``owner/name``, or an id."""
-    repo_is_id: bool
     request: Callable[[str], StartRequest]
     """Makes the start request for a repo id."""
     key: Key
@@ -128,7 +127,7 @@ class Execution:
         if plan.run_id is not None:
             started = yield from self._attach(plan.run_id)
             return (yield from self._result_of(started))
-        self._repo = yield from self._find_repo(plan.repo, is_id=plan.repo_is_id)
+        self._repo = yield from self._find_repo(plan.repo)
         repo_id = self._repo.id if self._repo else plan.repo
         starter = self._starter = Starter(self._service, plan.request(repo_id), plan.key, plan.on_rerun)
         retries_left = plan.retries
@@ -148,7 +147,7 @@ class Execution:
         plan, service = self._plan, self._service
         run = yield from service.answer_to(lambda timeout: service.client.run(run_id, timeout=timeout))
         if run.repo_id is not None:
-            self._repo = yield from self._find_repo(run.repo_id.text, is_id=True)
+            self._repo = yield from self._find_repo(run.repo_id.text)
         owned = plan.cancel_on_interrupt or plan.cancel_on_timeout or plan.on_pause == "cancel"
         return Started(run, key="", joined=True, owned=owned, followed=True)
 
@@ -163,7 +162,7 @@ class Execution:
         waits = plan.on_pause == "wait"
         follower = self._follower = Follower(service, started.run, interval, waits_while_paused=waits)
         yield from follower.follow(service.deadline)
-        run, result = follower.run, result_of_run(follower.run, follower.timeline, follower.trouble)
+        run, result = follower.run, result_of_run(follower.run, follower.timeline, follower.health.trouble)
         has_paused = run.is_paused and not waits
         cancels = plan.on_pause == "cancel" if has_paused else plan.cancel_on_timeout
         if cancels:
@@ -175,18 +174,15 @@ class Execution:
         yield from follower.end()
         return result
 
-    def _find_repo(self, name: str, *, is_id: bool) -> Generator[Update, None, Repo | None]:
+    def _find_repo(self, name: str) -> Generator[Update, None, Repo | None]:
         """Return the repository; None for an id that the token does not list."""
+        client, ask = self._service.client, self._service.answer_to
         if self._plan.found is not None:
             return self._plan.found
-
-        def find(timeout: float) -> Repo | None:
-            if is_id:
-                return next(iter(client.repos(repo_id=name, timeout=timeout)), None)
-            return find_repo(client, name, timeout=timeout)
-
-        client = self._service.client
-        return (yield from self._service.answer_to(find))
+        if is_uuid(name):
+            listed = yield from ask(lambda timeout: client.repos(repo_id=name, timeout=timeout))
+            return next(iter(listed), None)
+        return (yield from ask(lambda timeout: find_repo(client, name, timeout=timeout)))
 
     def _start(self, starter: Starter, repo: Repo | None) -> Generator[Update, None, Started]:
         yield Starting(repo.id if repo else self._plan.repo, repo, starter.keys[0], self._plan.repair)

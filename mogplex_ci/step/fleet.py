@@ -13,9 +13,8 @@ from mogplex_ci.api.budget import STARTS, TokenBudget
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.retry import Contact, retrying
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.inputs.read import ActionInputs, is_pattern
-from mogplex_ci.models import LIST_LIMIT, Repo
+from mogplex_ci.models import LIST_LIMIT, Repo, is_uuid
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report.text import count_of_runs
 from mogplex_ci.run.many import Fleet, result_of_fleet

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mogplex_ci.inputs.declared import inputs as declared
-from mogplex_ci.inputs.declared import is_uuid
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repair, Repo
 from mogplex_ci.platforms.base import Platform
@@ -13,11 +12,9 @@ from mogplex_ci.run.start import Key, OnRerun, derive_key
 
 def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:
     """Return what the step shall do."""
-    repo = inputs.repo or ""
     return Plan(
         run_id=inputs.run_id,
-        repo=repo,
-        repo_is_id=is_uuid(repo),
+        repo=inputs.repo or "",
         request=inputs.start_request,
         key=key,
         on_rerun=OnRerun(inputs.on_rerun),

@@ -214,7 +214,6 @@ def plan(key: Key, prompt: str, **fields: Any) -> Plan:
         "run_id": None,
         "retries": 0,
         "repo": "acme/web",
-        "repo_is_id": False,
         "request": lambda repo_id: {"repoId": repo_id, "prompt": prompt},
         "on_rerun": OnRerun.AUTO,
         "timeout": 1800.0,

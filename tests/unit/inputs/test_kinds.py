@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.inputs.declared import check, enumeration, instead_of, is_uuid, nearest
+from mogplex_ci.inputs.declared import check, enumeration, instead_of, nearest
+from mogplex_ci.models import is_uuid
 
 
 @pytest.mark.parametrize(

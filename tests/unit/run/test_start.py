@@ -237,7 +237,7 @@ UNLISTED = "bbbbbbb9-0000-4000-8000-0000000000ff"
 
 def test_a_repository_that_is_not_listed_is_tried_for_a_minute_and_a_half(world: World) -> None:
     """A hidden repository starts once the service is back; one that does not exist is answered 503 for ever."""
-    case = world.new_case(repo=UNLISTED, repo_is_id=True)
+    case = world.new_case(repo=UNLISTED)
     case.inject("start", times="always", status=503, body=error("SERVICE_UNAVAILABLE"))
     assert case.play(timeout=20.0).seconds <= 20.0
     played = case.play()
