@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import yaml
 
-from mogplex_ci.emulator import Emulator
 from tests.contract.api import Api, FakeClock
 from tests.contract.sse import Stream, WatchedEmulator, open_stream
-from tests.waits import LONG, wait_until
+from tests.waits import LONG
 
 CASES = yaml.load(Path(__file__).with_name("streams.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 
@@ -168,35 +164,6 @@ def test_every_connect_counts_as_one_request_and_open_streams_go_on(tmp_path: Pa
         assert [stream.settle().messages[-1] for stream in streams] == ["Synchronized agent/x"] * 3
         for stream in (*streams, refused):
             stream.close()
-
-
-def test_no_event_is_lost_that_is_written_while_a_stream_is_opened() -> None:
-    ticks = itertools.count()
-    with Emulator("many-events", clock=lambda: next(ticks) * 0.005, limits=False) as emulator:  # an event a look
-        Api(emulator).start()
-        (run,) = emulator.runs
-        url = f"{emulator.url}/api/v1/mogplex/runs/{run.id}/events/stream?limit=200"
-        headers = {"Authorization": f"Bearer {emulator.token}"}
-        while len(run.written()) < 100:
-            pass
-        with requests.get(url, headers=headers, stream=True, timeout=LONG) as answer:
-            received = [line.removeprefix(b"id: ").decode() for line in answer.iter_lines() if line.startswith(b"id: ")]
-        written = [record.id for record in run.written()]
-        assert received == written[written.index(received[0]) :]
-
-
-def test_a_client_that_leaves_frees_the_thread_that_served_it(tmp_path: Path) -> None:
-    with serving("slow", tmp_path) as (emulator, _, run_id):
-        before = serving_threads()
-        streams = [open_stream(emulator, run_id).settle() for _ in range(5)]
-        assert len(serving_threads() - before) == 5
-        for stream in streams:
-            stream.close()
-        wait_until(lambda: serving_threads() <= before)
-
-
-def serving_threads() -> set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if "process_request_thread" in thread.name}
 
 
 def test_stopping_ends_open_streams(tmp_path: Path) -> None:
