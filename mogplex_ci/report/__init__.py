@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mogplex_ci.workspace import discard
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from mogplex_ci.report.facts import RunFacts, StepFacts
     from mogplex_ci.run.updates import Update
     from mogplex_ci.sanitize import SafeText, Sanitizer
+
+
+T = TypeVar("T")
 
 
 class Report:
@@ -33,13 +36,15 @@ class Report:
         """Report how the step ended; called once, also when no run was started."""
 
 
-class FileReport(Report):
-    """A file that is written when the step has ended."""
+class FileReport(Report, Generic[T]):
+    """A file that is written when the step has ended. ``T`` is what it keeps of each run until then."""
 
     def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
         self._path = path
         self.title = path.name
         self._safe = sanitizer
+        self._parts: dict[SafeText | None, T] = {}
+        """By the name of the run, None when it is alone."""
 
     def begin(self) -> None:
         """Remove the file of an earlier step."""

@@ -91,15 +91,11 @@ class EventLines:
             return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})
 
 
-class EventsFile(FileReport):
+class EventsFile(FileReport[EventLines]):
     """The events of all runs, written as they come. If the step is killed, the agent's last paragraph may be missing.
 
     With several runs, each line has its run's id. The last line of each run that ended, or pauses, says how.
     """
-
-    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
-        super().__init__(path, sanitizer)
-        self._runs: dict[SafeText | None, EventLines] = {}
 
     def begin(self) -> None:
         """Empty the file of an earlier step."""
@@ -107,7 +103,7 @@ class EventsFile(FileReport):
 
     def on(self, name: SafeText | None, update: Update) -> None:
         """Append the events that are ready."""
-        lines = self._runs.setdefault(name, EventLines(self._safe))
+        lines = self._parts.setdefault(name, EventLines(self._safe))
         match update:
             case EventsArrived(run=run, events=events):
                 lines.run_id = run.id if name else ""
@@ -119,8 +115,8 @@ class EventsFile(FileReport):
 
     def end_run(self, run: RunFacts) -> None:
         """Append the rest of the run's events."""
-        if run.name in self._runs:
-            self._write(self._runs.pop(run.name).end())
+        if run.name in self._parts:
+            self._write(self._parts.pop(run.name).end())
 
     def _end_of(self, run: Run) -> str:
         """Return how a run ended, as ``runs events --follow --json`` has it, and what else a dry run plays of it."""
@@ -133,21 +129,17 @@ class EventsFile(FileReport):
             append_text(self._path, text)
 
 
-class ResultFile(FileReport):
+class ResultFile(FileReport[dict[str, object]]):
     """How the step and each of its runs ended as JSON, by ``schemas/result.schema.json``."""
-
-    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
-        super().__init__(path, sanitizer)
-        self._runs: dict[SafeText, dict[str, object]] = {}
 
     def end_run(self, run: RunFacts) -> None:
         """Keep the part of a run of several."""
         if run.name:
-            self._runs[run.name] = result_of(run.facts, self._safe) | {"task": run.task}
+            self._parts[run.name] = result_of(run.facts, self._safe) | {"task": run.task}
 
     def end(self, step: StepFacts) -> None:
         """Write the file."""
-        runs = [self._runs[run.name] for run in step.runs if run.name]
+        runs = [self._parts[run.name] for run in step.runs if run.name]
         write_json(self._path, result_of(step.facts, self._safe) | {"runs": runs})
 
 
@@ -189,7 +181,7 @@ def _in_file(value: object, safe: Sanitizer) -> object:
             return value
 
 
-class ArtifactFile(FileReport):
+class ArtifactFile(FileReport[None]):
     """The artifact that was asked for, as JSON."""
 
     def end(self, step: StepFacts) -> None:

@@ -17,7 +17,7 @@ _NOT_IN_XML: Final = str.maketrans("", "", "\ufffe\uffff")
 """The sanitizer lets no control through; of the other characters, XML 1.0 refuses these two."""
 
 
-class JUnitFile(FileReport):
+class JUnitFile(FileReport[None]):
     """The result as JUnit XML, for CI systems that show test reports: a test case for each run and each of its gates.
 
     A run's case is named after repository and task, the same in every pipeline; else after the task's first line.

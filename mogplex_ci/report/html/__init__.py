@@ -12,7 +12,7 @@ from mogplex_ci.report import FileReport
 from mogplex_ci.report.facts import Facts, RunFacts, StepFacts
 from mogplex_ci.report.text import NAME_LIMIT, entry_text, long_lines
 from mogplex_ci.run.timeline import AgentText, Entry, Note, ToolCall
-from mogplex_ci.sanitize import Part, SafeText, Sanitizer, clock, duration
+from mogplex_ci.sanitize import Part, Sanitizer, clock, duration
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import write_whole
 
@@ -60,12 +60,8 @@ class RunPart(NamedTuple):
     """Names of tools, and how many calls each has."""
 
 
-class HtmlReport(FileReport):
+class HtmlReport(FileReport[RunPart]):
     """The page."""
-
-    def __init__(self, path: Path, sanitizer: Sanitizer) -> None:
-        super().__init__(path, sanitizer)
-        self._parts: dict[SafeText | None, RunPart] = {}
 
     def end_run(self, run: RunFacts) -> None:
         """Keep what the page shows of the run. Nothing of its timeline is kept: its events are large."""
