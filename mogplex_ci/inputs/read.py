@@ -47,6 +47,11 @@ class ActionInputs(DeclaredInputs):
         return len(self.repos) > 1 or is_pattern(self.repo or "")
 
     @property
+    def scenario(self) -> str | Path:
+        """The scenario that a dry run plays."""
+        return self.dry_run if isinstance(self.dry_run, str | Path) else "success"
+
+    @property
     def jobs_per_token(self) -> int:
         """How many jobs of the matrix use the token at the same time, this one included."""
         total = _number(self.strategy.get("job-total"), 1)

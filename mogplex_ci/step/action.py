@@ -23,11 +23,6 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run the step and return its exit code."""
     stop, clock = stop_of_process(), Clock()
     began = clock.monotonic()
-    if "--help" in argv or "-h" in argv:
-        from mogplex_ci.inputs.flags import flag_parser  # loads argparse
-
-        flag_parser().print_help()
-        return 0
     platform = detect(env, job_log(stop))
     recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
     step = Step(platform, recorder, clock, stop, began)

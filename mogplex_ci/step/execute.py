@@ -70,7 +70,7 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[tuple[str,
         step.recorder.log.request(task)
     # A pattern needs a repository that it matches.
     repos = [repo.replace("*", "example").replace("?", "x") for task in tasks for repo in task.repos]
-    with Emulator("success" if inputs.dry_run is True else inputs.dry_run, repos=repos) as emulator:
+    with Emulator(inputs.scenario, repos=repos) as emulator:
         yield emulator.url, emulator.token
 
 
@@ -108,8 +108,7 @@ def execute(
     run if it is one of several. What ``post`` needs about a run is saved before the run goes on.
     """
     begin = partial(Execution, client, clock=step.clock, stop=step.stop, began=step.began)
-    follow_up = partial(plan_of_round, inputs, plan)
-    save = partial(step.recorder.save, item)
+    follow_up, save = partial(plan_of_round, inputs, plan), partial(step.recorder.save, item)
     with contextlib.closing(_case_of(step, inputs, client)) as case:
         rounds = Rounds(plan, case, begin, follow_up, step.recorder.safe, save)
         with outcome_of(step, rounds.with_known) as outcome:
@@ -124,12 +123,17 @@ def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
     def connect(repo: Repo) -> GitHubApi | None:
         return step.github(inputs, repo.full_name.text)
 
+    rehearsed: Sequence[Mapping[str, Sequence[str]]] | None = None
+    if inputs.dry_run:
+        from mogplex_ci.emulator.scenario import load_scenario
+
+        rehearsed = load_scenario(inputs.scenario).rounds
     judge = Judge(
         Service(client, step.clock, step.stop, step.began, inputs.timeout),
         None if inputs.dry_run or inputs.github_token is None else connect,
         losses=step.recorder.safe.losses,
         own_run=step.platform.workflow_run,
-        rehearsed=_rehearsed_by(inputs),
+        rehearsed=rehearsed,
         repairs=inputs.repair,
     )
     return Case(requirements_of(inputs), judge, inputs.branch)
@@ -139,12 +143,3 @@ def requirements_of(inputs: ActionInputs) -> Requirements:
     """Return what a run must deliver by the inputs."""
     paths = inputs.allowed_paths, inputs.protected_paths
     return Requirements(inputs.require, *paths, inputs.artifact, inputs.artifact_schema)
-
-
-def _rehearsed_by(inputs: ActionInputs) -> Sequence[Mapping[str, Sequence[str]]] | None:
-    """Return what the scenario of a dry run lets the gates find in each round; None for a real step."""
-    if not inputs.dry_run:
-        return None
-    from mogplex_ci.emulator.scenario import load_scenario
-
-    return () if inputs.dry_run is True else load_scenario(inputs.dry_run).rounds

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
-from mogplex_ci.errors import UsageError
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.run.updates import NextKey, Started, Starting, Update
 
@@ -42,14 +41,11 @@ class Ledger:
     The runs of a step are in threads of their own, and each saves what it adds before it goes on.
     """
 
-    def __init__(
-        self, save: Callable[[str], None], base_url: str, token: str, on_error: Callable[[Exception], None]
-    ) -> None:
-        """``save`` keeps a line in place of the one before, an empty one at last; ``on_error`` is told if it cannot."""
+    def __init__(self, save: Callable[[str], None], base_url: str, token: str) -> None:
+        """``save`` keeps a line in place of the one before, an empty one at last."""
         self._save = save
         self._base_url = base_url
         self._token = token
-        self._on_error = on_error
         self._open: dict[Hashable, OpenRun] = {}
         """In the order in which they were started."""
         self._lock = threading.Lock()
@@ -78,10 +74,7 @@ class Ledger:
                 self._open[run] = entry
             runs = [{name: value for name, value in run._asdict().items() if value} for run in self._open.values()]
             state = json.dumps({"base_url": self._base_url, "runs": runs}, separators=(",", ":"))
-            try:
-                self._save(f"{_mac(state, self._token)} {state}" if runs else "")
-            except (OSError, UsageError) as error:
-                self._on_error(error)
+            self._save(f"{_mac(state, self._token)} {state}" if runs else "")
 
 
 def saved_state(platform: Platform, *, token: str | None, key: str | None) -> State | None:

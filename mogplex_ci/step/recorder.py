@@ -67,12 +67,8 @@ class Recorder:
         self._inputs = inputs
         self.log.start(inputs)
         if not inputs.dry_run and inputs.on_interrupt == "cancel":
-            self._ledger = Ledger(
-                partial(self._platform.save_state, key=inputs.idempotency_key),
-                inputs.base_url,
-                inputs.api_key or "",
-                self._warn_of_state,
-            )
+            save = partial(self._save_state, key=inputs.idempotency_key)
+            self._ledger = Ledger(save, inputs.base_url, inputs.api_key or "")
         self._reports = [self.log, *reports_for(inputs, self._platform, self.safe), self._progress]
         if inputs.output_dir is not None or self._platform.is_debug:
             path = inputs.output_dir / DIAGNOSTICS_FILE if inputs.output_dir else None
@@ -194,8 +190,11 @@ class Recorder:
     def _set_outputs(self, values: Mapping[str, CleanText | None]) -> None:
         self._guarded(partial(self._platform.set_outputs, values), "the outputs", "Outputs")
 
-    def _warn_of_state(self, error: Exception) -> None:
-        self.warn("State", "Could not save state: the clean-up step cannot cancel this run ({})", _why(error))
+    def _save_state(self, line: str, *, key: str | None) -> None:
+        try:
+            self._platform.save_state(line, key=key)
+        except (OSError, UsageError) as error:
+            self.warn("State", "Could not save state: the clean-up step cannot cancel this run ({})", _why(error))
 
 
 def _why(error: Exception) -> Untrusted:

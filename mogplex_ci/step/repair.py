@@ -51,7 +51,7 @@ class Rounds:
         self._case = case
         self._begin = begin
         self._follow_up = follow_up
-        self._timeout = plan.timeout
+        self._least_time = LEAST_TIME * plan.timeout
         self._safe = safe
         self._save = save
         self._execution = begin(plan)
@@ -105,19 +105,29 @@ class Rounds:
         self._rounds.append(this)
         if result.result is not Result.REJECTED:
             return None
-        reason = reason_to_end(
-            self._rounds,
-            most=case.judge.repairs + 1,
-            unchanged=case.is_unchanged,
-            branch=case.branch,
-            time_left=(case.judge.service.deadline - case.judge.service.now) / self._timeout,
-        )
+        reason = self._reason_to_end()
         base = result.base_branch.text if result.base_branch is not None else ""
         repair = Repair(case.branch or "", base, this.report)
         following = None if reason else self._follow_up(len(self._rounds) + 1, repair, result.repo)
         if following is None:
             self._rounds[-1] = this._replace(ended=reason or "the prompt leaves no room for the report")
         return following
+
+    def _reason_to_end(self) -> str:
+        """Return why no other round follows the last one, which was rejected; empty if one does."""
+        judge, (*earlier, last) = self._case.judge, self._rounds
+        for gate in last.faults:
+            if not gate.can_be_repaired:
+                return f"the agent can do nothing about the gate {gate.name}"
+        if self._case.is_unchanged or (earlier and last.commit is not None and last.commit == earlier[-1].commit):
+            return "it pushed nothing, so another round would find the same"
+        if any(last.report == other.report for other in earlier):
+            return "the same faults came twice"
+        if len(self._rounds) > judge.repairs:
+            return "all rounds are used up"
+        if judge.service.deadline - judge.service.now < self._least_time:
+            return "less than a tenth of the timeout is left"
+        return "its branch is not known" if self._case.branch is None else ""
 
 
 def report_of(faults: Sequence[Gate], safe: Sanitizer) -> str:
@@ -130,30 +140,3 @@ def report_of(faults: Sequence[Gate], safe: Sanitizer) -> str:
     while len("\n".join(lines)) > REPORT_LIMIT:
         lines[-2:] = [_MORE]
     return f"{_INTRODUCTION}\n\n{fenced(chr(10).join(lines))}"
-
-
-def reason_to_end(rounds: Sequence[Round], *, most: int, unchanged: bool, branch: str | None, time_left: float) -> str:
-    """Return why no other round follows the last of ``rounds``, which was rejected; empty if one does.
-
-    Args:
-        rounds: those that were judged.
-        most: how many there may be.
-        unchanged: the last one pushed nothing.
-        branch: the one that it works on; None when the service does not tell it.
-        time_left: the part of ``timeout`` that is left, from 0 to 1.
-    """
-    *earlier, last = rounds
-    for gate in last.faults:
-        if not gate.can_be_repaired:
-            return f"the agent can do nothing about the gate {gate.name}"
-    if unchanged or (earlier and last.commit is not None and last.commit == earlier[-1].commit):
-        return "it pushed nothing, so another round would find the same"
-    if any(last.report == other.report for other in earlier):
-        return "the same faults came twice"
-    if len(rounds) >= most:
-        return "all rounds are used up"
-    if time_left < LEAST_TIME:
-        return "less than a tenth of the timeout is left"
-    if branch is None:
-        return "its branch is not known"
-    return ""
