@@ -24,7 +24,7 @@ OUTPUTS = {"MOGPLEX_RUN_ID": RUN_ID, "MOGPLEX_IDEMPOTENCY_KEY": "theirs", "MOGPL
 
 
 def read(folder: Path, *argv: str, **env: str) -> ActionInputs:
-    return read_inputs(gather(argv, {"MOGPLEX_PROMPT": "Fix it"} | env, folder), "acme/web")
+    return read_fleet(argv, {"MOGPLEX_PROMPT": "Fix it"} | env, folder, "acme/web")[0][0]
 
 
 def warnings(folder: Path, **env: str) -> list[str]:
@@ -216,6 +216,12 @@ def test_what_goes_together(argv: list[str], expected: list[str], tmp_path: Path
         assert faults(tmp_path, *argv, MOGPLEX_PROMPT="") == expected
     else:
         read(tmp_path, *argv, MOGPLEX_PROMPT="")
+
+
+def test_what_is_for_one_run_is_refused_for_several(tmp_path: Path) -> None:
+    several = [f"--run-id={RUN_ID}", "--comment-on=7", "--repo=acme/web acme/api"]
+    found = faults(tmp_path, *several, MOGPLEX_PROMPT="", MOGPLEX_GITHUB_TOKEN="ghs_x")
+    assert found == [f"{name} is for one run, and this step makes several" for name in ("run-id", "comment-on")]
 
 
 def test_no_repository_is_needed_to_follow_a_run(tmp_path: Path) -> None:

@@ -11,19 +11,33 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import inputs, load_schema
-from mogplex_ci.inputs.read import ActionInputs, read_inputs
+from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.inputs.sources import gather
 
+TASKS = """\
+harness: codex
+tasks:
+  lint: {prompt: Lint it}
+  docs: {prompt: Write it, repo: acme/api}
+  "a,b": {prompt: Both}
+"""
 
-def read(folder: Path, text: str, *argv: str) -> ActionInputs:
+
+def read(folder: Path, text: str, *argv: str) -> tuple[list[ActionInputs], bool]:
+    """Return the inputs of each task that is asked for, and whether they make a fleet."""
     (folder / "mogplex.yml").write_text(text, encoding="utf-8")
-    return read_inputs(gather(("--run-file=mogplex.yml", *argv), {}, folder), "acme/web")
+    steps, is_fleet, _ = read_fleet(("--run-file=mogplex.yml", *argv), {}, folder, "acme/web")
+    return list(steps), is_fleet
 
 
 def problems(folder: Path, text: str, *argv: str) -> tuple[Problem, ...]:
     with pytest.raises(UsageError) as caught:
         read(folder, text, *argv)
     return caught.value.problems
+
+
+def refused(folder: Path, text: str, *argv: str) -> list[str]:
+    return [f"{problem.input} {problem.fault}" for problem in problems(folder, text, *argv)]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +62,7 @@ def problems(folder: Path, text: str, *argv: str) -> tuple[Problem, ...]:
     ],
 )
 def test_what_is_read(text: str, task: str, expected: dict[str, Any], tmp_path: Path) -> None:
-    found = read(tmp_path, text, f"--task={task}")
+    (found,), _ = read(tmp_path, text, f"--task={task}")
     assert {name: getattr(found, name) for name in expected} == expected
 
 
@@ -135,3 +149,40 @@ def test_ten_tasks_and_ten_faults_are_named(tmp_path: Path) -> None:
         (problem,) = problems(tmp_path, text, "--task=lint", "--prompt=x")
         assert problem.remedy == f"Its tasks: {', '.join(tasks[:10])}{more}."
     assert len(problems(tmp_path, "".join(f"wrong-{number}: x\n" for number in range(12)))) == 10
+
+
+@pytest.mark.parametrize(
+    ("task", "file", "prompts", "is_fleet"),
+    [
+        ("lint", TASKS, ["Lint it"], False),
+        ("lint,", "tasks: {'lint,': {prompt: Comma}}", ["Comma"], False),
+        ("a,b", TASKS, ["Both"], False),
+        ("docs,lint", TASKS, ["Write it", "Lint it"], True),
+        (" lint\n docs,lint\n", TASKS, ["Lint it", "Write it"], True),
+        ("all", TASKS, ["Lint it", "Write it", "Both"], True),
+        ("all", "tasks: {lint: {prompt: x}}", ["x"], True),
+        ("all", "tasks: {all: {prompt: Everything}, lint: {prompt: x}}", ["Everything"], False),
+    ],
+)
+def test_which_tasks_are_asked_for(tmp_path: Path, task: str, file: str, prompts: list[str], is_fleet: bool) -> None:
+    steps, found = read(tmp_path, file, f"--task={task}")
+    assert ([step.prompt for step in steps], found) == (prompts, is_fleet)
+    assert {step.harness for step in steps} == ({"codex"} if file == TASKS else {None})
+    assert len({step.task for step in steps}) == len(prompts)
+
+
+def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
+    for file in ("prompt: [", "prompt: x"):
+        assert refused(tmp_path, file, "--task=lint,docs", "--timeout=3x")[1:] == ["timeout is not a duration"]
+    assert refused(tmp_path, TASKS, "--task=lint,none") == ["task is not in the run file"]
+    assert refused(tmp_path, "prompt: x", "--task=all") == ["task is not in the run file"]
+    wrong = "tasks: {a: {prompt: x, harness: no}, b: {prompt: y, harness: no}, c: {prompt: z, timeout: no}}"
+    found = refused(tmp_path, wrong, "--task=all")
+    assert found == ["harness is not one of the choices", "timeout is not a duration"], "each once"
+
+
+def test_an_input_of_the_step_is_the_same_in_all_tasks(tmp_path: Path) -> None:
+    tasks = "tasks: {{a: {{prompt: x, timeout: 5m, wait: true}}, b: {{prompt: y, timeout: {}, wait: {}}}}}"
+    found = refused(tmp_path, tasks.format("10m", "false"), "--task=all")
+    assert found == ["timeout differs between the tasks", "wait differs between the tasks"]
+    assert len(read(tmp_path, tasks.format("5m", "true"), "--task=all")[0]) == 2
