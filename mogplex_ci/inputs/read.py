@@ -116,15 +116,13 @@ def read_inputs(sources: Sources, repository: str | None, task: str = "") -> Act
         UsageError: with everything that is wrong, not only the first.
     """
     values, unknown_task = sources.values(task)
-    wrong = check(values)
-    typed, unusable = _typed(values, {problem.input for problem in wrong}, sources.workspace)
+    typed, wrong = _typed(values, sources.workspace)
     typed["prompt"] = typed["prompt_file"] or typed["prompt"] or ""
     if not {"create-branch", "branch"} & values.keys() and not _has_worktree(typed):
         typed["create_branch"] = True
     problems = [*sources.problems, *unknown_task, *wrong, *_conflicts(values, typed, sources.env)]
     if sources.is_complete and not unknown_task:
         problems += _missing(values, repository)
-    problems += unusable
     if problems:
         raise UsageError(*problems)
     typed["repo"] = typed["repo"] or repository
@@ -140,15 +138,14 @@ def _warnings(read: ActionInputs, env: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem("timeout", fault, "Lower it, or raise the job's timeout.")
 
 
-def _typed(
-    values: Mapping[str, str], wrong: Container[str], workspace: Path
-) -> tuple[dict[str, Any], Sequence[Problem]]:
-    """Return the typed value of each input by its field, and what is wrong with the files that inputs name.
+def _typed(values: Mapping[str, str], workspace: Path) -> tuple[dict[str, Any], Sequence[Problem]]:
+    """Return the typed value of each input by its field, and what is wrong with their texts and the files they name.
 
     The value is None where there is no text, or a wrong one.
     """
     typed: dict[str, Any] = {}
-    problems: list[Problem] = []
+    problems = check(values)
+    wrong = {problem.input for problem in problems}
     for spec in inputs().values():
         text = values.get(spec.name, spec.default)
         typed[spec.field] = None

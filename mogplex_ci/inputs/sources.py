@@ -84,15 +84,9 @@ def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Sour
             problems += error.problems
     elif "task" in values:
         problems.append(Problem("task", "is given without run-file", "Set run-file to the YAML file with the task."))
-    return Sources(
-        env,
-        workspace,
-        values,
-        run_file,
-        problems,
-        warnings=[*_unknown_variables(env), *_ignored_outputs(env, run_id=values.get("run-id"))],
-        is_complete=flags is not None and ("run-file" not in values or run_file is not None),
-    )
+    warnings = [*_unknown_variables(env), *_ignored_outputs(env, run_id=values.get("run-id"))]
+    is_complete = flags is not None and ("run-file" not in values or run_file is not None)
+    return Sources(env, workspace, values, run_file, problems, warnings, is_complete)
 
 
 def _flags_of(argv: Sequence[str]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:

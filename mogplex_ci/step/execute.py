@@ -113,8 +113,8 @@ def execute(
         rounds = Rounds(plan, case, begin, follow_up, step.recorder.safe, save)
         with outcome_of(step, rounds.with_known) as outcome:
             outcome.result = (yield from rounds.perform())._replace(duration=step.duration)
-    is_rehearsal = inputs.dry_run is not True  # ends as the scenario does, so that later steps can be tried
-    return outcome.result.as_dry_run() if inputs.dry_run and not is_rehearsal else outcome.result
+    # The dry run of a scenario ends as that does, so that later steps can be tried.
+    return outcome.result.as_dry_run() if inputs.dry_run is True else outcome.result
 
 
 def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
