@@ -136,12 +136,7 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
     }
     assert len({run.key for run in emulator.runs}) == 6
     assert any(run.key.startswith("github-acme/web-9876543210-build-acme/api-docs-") for run in emulator.runs)
-    *_, titles, _, _, _, _, _, _, last = [line for line in ended.out.splitlines() if re.match("Result|[✔✘] ", line)]
-    assert re.split("  +", titles.strip()) == ["Result", "Repository", "Task", "Time", "Pull request"]
-    assert len(re.findall(r"^✘ failed +acme/(?:api|web) +tests +[\d.]+s *$", ended.out, re.MULTILINE)) == 2
-    row = r"^✔ success +acme/web +docs +[\d.]+s +https://github.com/acme/web/pull/42 *$"
-    assert len(re.findall(row, ended.out, re.MULTILINE)) == 1
-    assert last.startswith("✘ 4 of 6 runs succeeded after ")
+    assert re.search("^✘ 4 of 6 runs succeeded after ", ended.out, re.MULTILINE)
     assert ended.out.count("::error ") == 2  # one for each failed run, none for the step
     assert "[acme/api tests] " in ended.out
     content = json.loads((step.workspace / "result.json").read_text())
@@ -159,13 +154,8 @@ def test_tasks_and_repositories_are_crossed_and_the_worst_decides(step: GitHubSt
         run.id: run.status for run in emulator.runs
     }
     assert len(events) == sum(len(run.events) + 1 for run in emulator.runs)
-    page = (step.workspace / "report.html").read_text()
-    assert "4 of 6 runs succeeded" in page
-    assert page.count('<details class="card"') == 6
-    assert page.count('<details class="card" open>') == 2
+    assert "4 of 6 runs succeeded" in (step.workspace / "report.html").read_text()
     assert step.summary.count("<summary>✘ <code>") == 2
-    assert step.summary.count(" | <code>acme/web</code> | <code>") == 3
-    assert "```mermaid\ngantt" in step.summary
 
 
 def test_a_rerun_joins_what_succeeded_and_restarts_what_failed(step: GitHubStep, emulator: Emulator) -> None:
