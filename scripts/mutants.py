@@ -1,10 +1,11 @@
 """Change the client in one place at a time, and see whether a test notices.
 
-python -m scripts.mutants [--sample 300] [--seed 1] [--modules 'run/follow.py api/*.py'] [--jobs 2] [--again]
+python -m scripts.mutants [--sample 240] [--seed 1] [--modules 'run/follow.py api/*.py'] [--jobs 2] [--again]
 
 scripts/mutations.py makes the mutants: of each place in the code that is drawn, one. coverage.py tells which tests run
-a line. Nothing is changed in this folder: each job has a copy of it in `.cache/mutants/`. scripts/mutants.toml says
-which tests take part, and explains the mutants that behave as the original does.
+a line; that is recorded once for each file of tests, in `.cache/mutants/reached/`, and again when the file changes.
+Nothing is changed in this folder: each job has a copy of it in `.cache/mutants/`. scripts/mutants.toml says which tests
+take part, and explains the mutants that behave as the original does.
 """
 
 from __future__ import annotations
@@ -19,30 +20,36 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final
+from typing import Any, Final
 
 from coverage import CoverageData
 
 from scripts.mutations import CONFIG, PACKAGE, ROOT, Mutant, draw, explanation, modules, package_of, parsed
 
 WORK: Final = ROOT / ".cache" / "mutants"
+RECORDS: Final = WORK / "reached"
+LAST: Final = WORK / "last.json"
 PYTHON: Final = ROOT / ".venv" / "bin" / "python"
-_MOST_SECONDS: Final = 20.0
+_MOST_SECONDS: Final = 10.0
 """CPU time of the tests that are asked about one mutant, when nothing was changed; the nearest and cheapest first."""
-_MOST_SECONDS_WHEN_LOADED: Final = 60.0
+_MOST_SECONDS_WHEN_LOADED: Final = 20.0
 """The same for a constant or a default, which is set when its module is loaded: many run what uses it, few notice."""
 _LEAST_SECONDS: Final = 0.005
 """CPU time of a test that was not measured."""
-_CPU_SECONDS: Final = 300
-"""CPU time after which one process runs in circles, which counts as noticed."""
+_CPU_SECONDS: Final = 30
+"""CPU time after which one process runs in circles, which counts as noticed: so much more than three times as much as
+its tests take when nothing was changed."""
+_MOST_SECONDS_OF_PROGRAMS: Final = 60.0
+"""Seconds by the clock for the tests that start the program, after which a mutant survives."""
 _FIRST_TESTS: Final = 30
 """Tests that are asked first: most mutants are noticed by one of them, and the files of the others are not loaded."""
 _USAGE_ERROR: Final = 4
@@ -159,94 +166,176 @@ def _places(mutant: Mutant) -> Iterator[list[tuple[str, int]]]:
     yield [(mutant.module, line + 1) for line in range(len(mutant.source.splitlines()))]
 
 
-class Tests:
-    """What some tests run of some modules, and how long each takes."""
+class Functions:
+    """The functions of one module, by what they are called and how they read: other code may move around them."""
 
-    def __init__(self, name: str) -> None:
-        """Read what was measured under ``name``."""
-        self._data = CoverageData(str(WORK / f"{name}.coverage"))
-        self._data.read()
-        known = json.loads((WORK / f"{name}.json").read_text())
-        self._seconds: dict[str, float] = known["seconds"]
-        self._failed: set[str] = set(known["failed"])
+    def __init__(self, module: str) -> None:
+        """Read the module."""
+        self._source = (PACKAGE / module).read_text(encoding="utf-8").splitlines()
+        self._found: list[tuple[int, int, str, str]] = []
+        self._read(parsed(module), "")
 
-    @classmethod
-    def measure(
-        cls, runner: Runner, mutants: Sequence[Mutant], tests: Sequence[str], *, without: Sequence[str] = ()
-    ) -> Tests:
-        """Run ``tests`` but those ``without``, and see which lines each runs, of modules that ``mutants`` may change.
+    def _read(self, node: ast.AST, outer: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            name = outer
+            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                name = f"{outer}.{child.name}" if outer else child.name
+            if isinstance(child, ast.FunctionDef):
+                last = child.end_lineno or child.lineno
+                text = "\n".join(self._source[child.lineno - 1 : last])
+                self._found.append((child.lineno, last, name, hashlib.sha256(text.encode()).hexdigest()[:8]))
+            self._read(child, name)
 
-        What was measured before is used again while no file of the client or of the tests has changed.
-        """
-        sources = sorted({module for mutant in mutants for lines in _places(mutant) for module, _ in lines})
-        files = [path for folder in ("mogplex_ci", "tests") for path in sorted((runner.tree / folder).rglob("*.py"))]
-        parts = [*tests, "without", *without, "sources", *sources]
-        state = hashlib.sha256("\n".join(parts).encode() + b"".join(path.read_bytes() for path in files))
-        name = f"measured-{state.hexdigest()[:12]}"
-        saved = WORK / f"{name}.json"
-        if not saved.exists():
-            print(f"running {', '.join(tests)} without a mutant, to see which tests run which line", flush=True)
-            data, measured = WORK / f"{name}.coverage", runner.tree / _MEASURED
-            for path in (data, measured):
-                path.unlink(missing_ok=True)
-            included = ",".join(f"*/mogplex_ci/{source}" for source in sources)
-            config = f"[run]\ndata_file = {data}\ninclude = {included}\n"
-            (runner.tree / _COVERAGE).write_text(config)
-            ignored = [f"--ignore={path}" for path in (*CONFIG["left_out"], *without)]
-            coverage = ["--cov", f"--cov-config={_COVERAGE}", "--cov-context=test", "--cov-report="]
-            runner.run(["-n", "2", "-m", "not slow", *coverage, *ignored, *tests], 7200.0, 7200)
-            lines = [line.split(" ", 2) for line in measured.read_text().splitlines()]
-            seconds = {test: float(number) for word, number, test in lines if word == "used"}
-            failed = sorted({test for word, _, test in lines if word == "failed"})
-            if failed:
-                print(f"left out, because they fail without a mutant: {', '.join(failed)}")
-            saved.write_text(json.dumps({"seconds": seconds, "failed": failed}))
-        return cls(name)
+    def at(self, line: int) -> tuple[str, str, int] | None:
+        """Return name and digest of the innermost function around a line, and the line's number in it."""
+        found = [each for each in self._found if each[0] <= line <= each[1]]
+        if not found:
+            return None
+        first, _, name, digest = max(found)
+        return name, digest, line - first
 
-    def of(self, mutant: Mutant) -> list[str]:
+
+class Reached:
+    """Which tests run which lines of the client, and how long each takes: kept by the file of the tests.
+
+    A record is used again while its file of tests stays as it is. When a function of the client has changed since, all
+    tests that ran it count; when it is new, all that ran a function of its module.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        """Tests are recorded in the copy of ``runner``."""
+        self._runner = runner
+        self._functions = {module: Functions(module) for module in modules([])}
+        self._seconds: dict[str, float] = {}
+        self._lines: dict[tuple[str, str, str, int], set[str]] = {}
+        """By module, function, its digest and the number of the line."""
+        self._names: dict[tuple[str, str], set[str]] = {}
+        self._versions: set[tuple[str, str, str]] = set()
+        self._modules: dict[str, set[str]] = {}
+
+    def add(self, patterns: Sequence[str]) -> None:
+        """Record the tests of the files below ``patterns`` that have changed, and know all of them from now on."""
+        places = [self._runner.tree / pattern for pattern in patterns]
+        found = {path for place in places for path in [place, *place.rglob("test_*.py")] if path.is_file()}
+        names = {str(path.relative_to(self._runner.tree)) for path in found}
+        files = sorted(names - set(CONFIG["left_out"]))
+        changed = [file for file in files if not self._record(file).exists()]
+        if changed:
+            print(
+                f"{now()} running {len(changed)} files of tests, to see which lines of the client each runs", flush=True
+            )
+        for _, some in groupby(changed, os.path.dirname):  # what is recorded stays if this is ended
+            self._run(list(some))
+        for file in files:
+            self._load(json.loads(self._record(file).read_text()))
+
+    def _record(self, file: str) -> Path:
+        digest = hashlib.sha256((self._runner.tree / file).read_bytes()).hexdigest()[:12]
+        return RECORDS / f"{file.removesuffix('.py').replace('/', '-')}-{digest}.json"
+
+    def _run(self, files: Sequence[str]) -> None:
+        data, measured = WORK / "reached.coverage", self._runner.tree / _MEASURED
+        for path in (data, measured):
+            path.unlink(missing_ok=True)
+        client = [f"*/mogplex_ci/{module}" for module in modules([])]
+        (self._runner.tree / _COVERAGE).write_text(f"[run]\ndata_file = {data}\ninclude = {','.join(client)}\n")
+        coverage = ["--cov", f"--cov-config={_COVERAGE}", "--cov-context=test", "--cov-report="]
+        self._runner.run(["-n", "2", "--dist", "worksteal", "-m", "not slow", *coverage, *files], 7200.0, 7200)
+        records: dict[str, dict[str, Any]] = {file: {"tests": {}, "failed": [], "lines": {}} for file in files}
+        for word, number, test in (line.split(" ", 2) for line in measured.read_text().splitlines()):
+            record = records.get(test.partition("::")[0])
+            if record is not None and word == "used":
+                record["tests"][test] = float(number)
+            elif record is not None:
+                record["failed"].append(test)
+        numbers = {test: number for record in records.values() for number, test in enumerate(record["tests"])}
+        ran = CoverageData(str(data))
+        ran.read()
+        for measured_file in ran.measured_files():
+            module = measured_file.rpartition("/mogplex_ci/")[2]
+            for line, contexts in ran.contexts_by_lineno(measured_file).items():
+                if (place := self._functions[module].at(line)) is not None:
+                    name, digest, offset = place
+                    for test in numbers.keys() & {context.rpartition("|")[0] for context in contexts}:
+                        lines = records[test.partition("::")[0]]["lines"].setdefault(f"{module} {name} {digest}", {})
+                        lines.setdefault(offset, []).append(numbers[test])
+        RECORDS.mkdir(parents=True, exist_ok=True)
+        for file, record in records.items():
+            if record["failed"]:
+                print(f"left out, because they fail without a mutant: {', '.join(sorted(set(record['failed'])))}")
+            self._record(file).write_text(json.dumps(record, separators=(",", ":")))
+
+    def _load(self, record: dict[str, Any]) -> None:
+        names, failed = list(record["tests"]), set(record["failed"])
+        self._seconds |= record["tests"]
+        for key, lines in record["lines"].items():
+            module, name, digest = key.split(" ")
+            self._versions.add((module, name, digest))
+            for offset, listed in lines.items():
+                tests = {names[number] for number in listed} - failed
+                self._lines.setdefault((module, name, digest, int(offset)), set()).update(tests)
+                self._names.setdefault((module, name), set()).update(tests)
+                self._modules.setdefault(module, set()).update(tests)
+
+    def _at(self, module: str, line: int) -> set[str]:
+        place = self._functions[module].at(line)
+        if place is None:
+            return set()
+        name, digest, number = place
+        if (module, name, digest) in self._versions:
+            return self._lines.get((module, name, digest, number), set())
+        return self._names.get((module, name), set())
+
+    def by(self, mutant: Mutant) -> list[str]:
         """Return the tests that run the changed line: those of its module and its package first, then the shortest."""
         package, _, name = mutant.module.removesuffix(".py").partition("/")
         near = f"tests/unit/{package}/"
         found: set[str] = set()
         for lines in _places(mutant):
-            found = {test for module, line in lines for test in self._by_line(module).get(line, ())} - self._failed
+            found = {test for module, line in lines for test in self._at(module, line)}
             if found:
                 break
         tests = sorted(
-            found,
+            found or self._modules.get(mutant.module, set()),
             key=lambda test: (
                 not test.startswith(f"{near}test_{name}"),
                 not test.startswith(near),
-                self._seconds.get(test, _LEAST_SECONDS),
+                self.of(test),
                 test,
             ),
         )
         most = _MOST_SECONDS if _is_in_function(mutant) else _MOST_SECONDS_WHEN_LOADED
-        took = accumulate(self._seconds.get(test, _LEAST_SECONDS) for test in tests)
+        took = accumulate(map(self.of, tests))
         return [test for test, total in zip(tests, took, strict=True) if total <= most]
 
-    @cache  # noqa: B019 - one object
-    def _by_line(self, module: str) -> dict[int, set[str]]:
-        files = [path for path in self._data.measured_files() if path.endswith(f"/mogplex_ci/{module}")]
-        by_line: dict[int, set[str]] = {}
-        for path in files:
-            for line, contexts in self._data.contexts_by_lineno(path).items():
-                by_line.setdefault(line, set()).update(name.rpartition("|")[0] for name in contexts if name)
-        return by_line
+    def of(self, test: str) -> float:
+        """Return how many seconds of CPU time a test takes; all that is known of a file is that it takes long."""
+        return self._seconds.get(test, _LEAST_SECONDS) if "::" in test else _MOST_SECONDS_OF_PROGRAMS
+
+
+def now() -> str:
+    """Return the time of day."""
+    return time.strftime("%H:%M")
 
 
 def copy_to(tree: Path) -> None:
-    """Make ``tree`` a copy of what git knows, and of files that are new."""
+    """Make ``tree`` a copy of what git knows, and of files that are new; byte code stays there."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    shutil.rmtree(tree, ignore_errors=True)
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tree / name)
-    collect = [PYTHON, "-m", "pytest", "--collect-only", "-qq", *CONFIG["tests"]]  # compiles everything once
-    subprocess.run(collect, cwd=tree, stdout=subprocess.DEVNULL, check=True)
+    names = {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+    is_new = not tree.exists()
+    for path in tree.rglob("*.py"):
+        if str(path.relative_to(tree)) not in names:
+            path.unlink()
+    for name in names:
+        here, there = ROOT / name, tree / name
+        if not there.exists() or there.stat().st_mtime != here.stat().st_mtime:
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(here, there)
+    if is_new:  # compiles everything once
+        collect = [PYTHON, "-m", "pytest", "--collect-only", "-qq", *CONFIG["tests"]]
+        subprocess.run(collect, cwd=tree, stdout=subprocess.DEVNULL, check=True)
 
 
 class Runner:
@@ -269,7 +358,7 @@ class Runner:
         )
         os.close(watched)
 
-    def run(self, arguments: Sequence[str], seconds: float, cpu_seconds: int = _CPU_SECONDS) -> int:
+    def run(self, arguments: Sequence[str], seconds: float, cpu_seconds: int) -> int:
         """Run pytest, for ``seconds`` at most, and return its exit code; a signal's number below 0."""
         (self.tree / ".mutants.arguments").write_text("\n".join(arguments))
         process = int(self._ask(str(cpu_seconds)))
@@ -279,12 +368,14 @@ class Runner:
         timer.cancel()
         return code
 
-    def ask(self, tests: Sequence[str], seconds: float) -> str:
+    def ask(self, tests: Sequence[str], seconds: float, cpu_seconds: int) -> str:
         """Return ``killed`` when one of ``tests`` fails, ``survived``, or ``timeout`` after ``seconds``."""
-        code = self.run(["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--timeout=120", *tests], seconds)
+        options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--timeout=120", "-m", "not slow"]
+        code = self.run([*options, *tests], seconds, cpu_seconds)
         files = sorted({test.partition("::")[0] for test in tests})
         if code == _USAGE_ERROR and files != list(tests):
-            return self.ask(files, seconds)  # a test of another name: its parameters come from what was changed
+            # A test of another name: its parameters come from what was changed.
+            return self.ask(files, seconds, cpu_seconds + 2 * _CPU_SECONDS)
         return {0: "survived", 5: "survived", -signal.SIGKILL: "timeout"}.get(code, "killed")
 
     def _ask(self, what: str) -> str:
@@ -292,10 +383,8 @@ class Runner:
         return next(self._server.stdout or iter(()))
 
 
-def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float) -> str:
-    """Return what ``tests`` say to ``mutant``."""
-    if not tests:
-        return "survived"
+def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float, took: Callable[[str], float]) -> str:
+    """Return what ``tests`` say to ``mutant``; ``took`` is how long each of them takes."""
     path = runner.tree / mutant.path
     before = path.stat()
     path.write_text(mutant.mutated, encoding="utf-8")
@@ -304,7 +393,7 @@ def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float) 
         verdict = "survived"
         for some in (tests[:_FIRST_TESTS], tests[_FIRST_TESTS:]):
             if some and verdict == "survived":
-                verdict = runner.ask(some, seconds)
+                verdict = runner.ask(some, seconds, _CPU_SECONDS + int(3 * sum(map(took, some))))
         return verdict
     finally:
         path.write_text(mutant.source, encoding="utf-8")
@@ -313,8 +402,9 @@ def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float) 
 
 def unit_tests(packages: Collection[str]) -> list[str]:
     """Return the tests of packages of the client alone; ``.`` are the modules beside the packages."""
-    patterns = ["tests/unit/test_*.py" if package == "." else f"tests/unit/{package}/" for package in packages]
-    return sorted(str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern))
+    files = [str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit").glob("test_*.py")]
+    folders = [f"tests/unit/{package}" for package in sorted(packages) if package != "."]
+    return folders + (files if "." in packages else [])
 
 
 def started_programs(mutant: Mutant) -> list[str]:
@@ -342,70 +432,95 @@ def report(verdicts: dict[Mutant, str]) -> bool:
     return enough
 
 
+class Session:
+    """The mutants that were drawn, and what became of each so far; that is kept for `--again`."""
+
+    def __init__(self, verdicts: dict[Mutant, str], runners: Sequence[Runner]) -> None:
+        """Tests run in all of ``runners`` at once."""
+        self.verdicts = verdicts
+        self._runners = runners
+        self._reached = Reached(runners[0])
+
+    def open(self, verdict: str = "open") -> list[Mutant]:
+        """Return the mutants with this verdict."""
+        return [mutant for mutant, given in self.verdicts.items() if given == verdict]
+
+    def run(self) -> None:
+        """Ask the tests of each mutant's package, then the others in this process, then those that start the program.
+
+        Each asks about the mutants that survived so far.
+        """
+        near = unit_tests({package_of(mutant.module) for mutant in self.open()})
+        self._reached.add(near)
+        asked = {mutant: self._reached.by(mutant) for mutant in self.open()}
+        self._ask(self.open(), asked.__getitem__, 240.0)
+        if self.open("survived"):
+            self._reached.add([*near, *CONFIG["tests"]])
+        still = {mutant: self._reached.by(mutant) for mutant in self.open("survived")}
+        self._ask(still, lambda mutant: [test for test in still[mutant] if test not in asked[mutant]], 240.0)
+        self._ask(self.open("timeout"), self._reached.by, 600.0, self._runners[:1])  # alone: a busy machine is no sign
+        survived = self.open("survived")
+        self._ask(survived, started_programs, _MOST_SECONDS_OF_PROGRAMS)
+        late = {mutant for mutant in survived if self.verdicts[mutant] == "timeout"}
+        self.verdicts |= dict.fromkeys(late, "survived")
+
+    def _ask(
+        self,
+        mutants: Collection[Mutant],
+        choose: Callable[[Mutant], Sequence[str]],
+        seconds: float,
+        runners: Sequence[Runner] = (),
+    ) -> None:
+        free: SimpleQueue[Runner] = SimpleQueue()
+        for runner in runners or self._runners:
+            free.put(runner)
+
+        def ask(mutant: Mutant) -> None:
+            runner = free.get()
+            try:
+                self.verdicts[mutant] = judge(mutant, runner, choose(mutant), seconds, self._reached.of)
+            finally:
+                free.put(runner)
+            print({"killed": ".", "survived": "S", "timeout": "T"}[self.verdicts[mutant]], end="", flush=True)
+            listed = [{"mutant": asdict(one), "verdict": verdict} for one, verdict in self.verdicts.items()]
+            LAST.write_text(json.dumps(listed))
+
+        if mutants:
+            print(f"\n{now()} {len(mutants)} mutants: ", end="", flush=True)
+        with ThreadPoolExecutor(len(runners or self._runners)) as pool:
+            list(pool.map(ask, mutants))
+
+
 def main() -> int:
     """Draw mutants, run them, and report. Returns 1 when fewer are noticed than scripts/mutants.toml asks for."""
     parser = argparse.ArgumentParser(description="Change the client in one place at a time; see if a test notices.")
-    parser.add_argument("--sample", type=int, default=300, help="how many mutants")
+    parser.add_argument("--sample", type=int, default=240, help="how many mutants")
     parser.add_argument("--seed", type=int, default=1, help="which ones")
     parser.add_argument("--modules", default="", help="patterns of paths below mogplex_ci/, separated by spaces")
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
     parser.add_argument("--again", action="store_true", help="only those that survived or timed out the last time")
     asked = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # what was judged is saved, and the tests end with this process
-    names = modules(asked.modules.split())
     trees = [WORK / f"tree-{number}" for number in range(asked.jobs)]
     for tree in trees:
         copy_to(tree)
-    runners = [Runner(tree) for tree in trees]
-    last = WORK / "last.json"
     verdicts: dict[Mutant, str] = {}
     if asked.again:
-        verdicts = {Mutant(**entry["mutant"]): entry["verdict"] for entry in json.loads(last.read_text())}
-    drawn = list(verdicts) if asked.again else draw(names, asked.sample, asked.seed)
-    for mutant in drawn:
-        if verdicts.get(mutant) != "killed":
+        verdicts = {Mutant(**entry["mutant"]): entry["verdict"] for entry in json.loads(LAST.read_text())}
+    else:
+        names = modules(asked.modules.split())
+        packages = sorted({package_of(name) for name in names})
+        for number, package in enumerate(packages):  # as many of each, or one more
+            size = (asked.sample + number) // len(packages)
+            drawn = draw([name for name in names if package_of(name) == package], size, asked.seed)
+            verdicts |= dict.fromkeys(drawn, "open")
+    for mutant, verdict in verdicts.items():
+        if verdict != "killed":
             verdicts[mutant] = "equivalent" if explanation(mutant) else "open"
-    free: SimpleQueue[Runner] = SimpleQueue()
-    for runner in runners:
-        free.put(runner)
-
-    def ask_about(verdict: str, choose: Callable[[Mutant], Sequence[str]], jobs: int, seconds: float) -> None:
-        """Run the tests that ``choose`` returns for each mutant with this verdict, and note what they say."""
-        todo = [mutant for mutant in drawn if verdicts[mutant] == verdict]
-        if not todo:
-            return
-
-        def ask(mutant: Mutant) -> None:
-            runner = free.get()
-            try:
-                verdicts[mutant] = judge(mutant, runner, choose(mutant), seconds)
-            finally:
-                free.put(runner)
-            print({"killed": ".", "survived": "S", "timeout": "T"}[verdicts[mutant]], end="", flush=True)
-            listed = [{"mutant": asdict(one), "verdict": verdict} for one, verdict in verdicts.items()]
-            last.write_text(json.dumps(listed))
-
-        print(f"\n{len(todo)} mutants: ", end="", flush=True)
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(ask, todo))
-
-    def with_verdict(verdict: str) -> list[Mutant]:
-        return [mutant for mutant in drawn if verdicts[mutant] == verdict]
-
-    def ask_all(verdict: str, choose: Callable[[Mutant], Sequence[str]], seconds: float) -> None:
-        ask_about(verdict, choose, asked.jobs, seconds)
-        ask_about("timeout", choose, 1, 600.0)  # alone: a busy machine is no sign
-
-    near = unit_tests({package_of(mutant.module) for mutant in with_verdict("open")})
-    if near:
-        ask_all("open", Tests.measure(runners[0], with_verdict("open"), near).of, 240.0)
-    left = with_verdict("open") + with_verdict("survived")
-    if left:
-        verdicts |= dict.fromkeys(left, "survived")
-        ask_all("survived", Tests.measure(runners[0], left, CONFIG["tests"], without=near).of, 240.0)
-        ask_all("survived", started_programs, 900.0)
+    session = Session(verdicts, [Runner(tree) for tree in trees])
+    session.run()
     print()
-    return 0 if report(verdicts) else 1
+    return 0 if report(session.verdicts) else 1
 
 
 if __name__ == "__main__":
