@@ -274,8 +274,3 @@ def test_an_existing_branch_counts_from_what_it_was(wanted: Requirements, branch
         found = "this could not be judged: no comparison shows what it changed"
         assert refused(judgement) == (found, "NOT_JUDGED")
         assert judgement.remedy == "Let the run work on a branch of its own: set create-branch."
-
-
-def test_nothing_is_required_unless_it_is_asked_for() -> None:
-    assert not Requirements().gates
-    assert all(wanted.gates for wanted in ALL)

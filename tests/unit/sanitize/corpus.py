@@ -43,18 +43,9 @@ def packages() -> Iterator[Path]:
 
 def lock_files() -> Iterator[Path]:
     """Return lock files of package managers anywhere in the checkout and below ``node_modules``."""
-    names = (
-        "package-lock.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "Cargo.lock",
-        "go.sum",
-        "composer.lock",
-        "poetry.lock",
-        "uv.lock",
-    )
+    names = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "Cargo.lock", "go.sum", "composer.lock", "poetry.lock")
     root = Path(__file__).parents[3]
-    for name in (*names, "requirements/*.txt", ".package-lock.json"):
+    for name in (*names, "uv.lock", "requirements/*.txt", ".package-lock.json"):
         yield from sorted(root.rglob(name))
 
 

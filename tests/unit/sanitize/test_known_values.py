@@ -66,12 +66,6 @@ def test_a_known_value_is_redacted_in_every_form(form: str) -> None:
     assert not [at for at in range(len(secret_part) - 7) if secret_part[at : at + 8] in shown]
 
 
-@pytest.mark.parametrize("is_ascii", [True, False])
-def test_nothing_of_a_known_value_is_left_in_json(is_ascii: bool) -> None:
-    written = json.dumps({"a": SECRET}, ensure_ascii=is_ascii)
-    assert Sanitizer([SECRET]).clean(Untrusted(written)) == '{"a": "***"}'
-
-
 @pytest.mark.parametrize("lead", ["", "x", "xx"])
 def test_all_of_base64_is_masked_that_holds_a_known_value(lead: str) -> None:
     value = "Zq8vXr2LmN5tB7wK-_9d"
@@ -108,18 +102,6 @@ def test_values_that_overlap_leave_no_rest(one: str, other: str) -> None:
     overlapping = one + other[:3], one[-3:] + other
     shown = Sanitizer(overlapping).clean(Untrusted(f" {one}{other} "))
     assert shown == " *** "
-
-
-def test_the_lines_of_a_value_are_secret_one_by_one() -> None:
-    value = "first-line-7f3a\nsecond-line-9b1c\nx\n"
-    shown = Sanitizer([value]).block(Untrusted("a first-line-7f3a\nb second-line-9b1c\nc x"))
-    assert shown == ["│\xa0a ***", "│\xa0b ***", "│\xa0c x"]
-
-
-def test_a_value_over_several_strings_of_an_object_is_redacted() -> None:
-    value = "-----BEGIN X-----\nfirst-line-7f3a\nsecond-line-9b1c\n-----END X-----"
-    shown = Sanitizer([value]).json(Untrusted({"lines": value.split("\n")}))
-    assert "line" not in shown.replace('"lines"', "")
 
 
 def test_a_value_over_several_texts_is_masked_in_each_of_them_and_nothing_else_is() -> None:
@@ -170,18 +152,8 @@ def test_the_environment_names_its_secrets() -> None:
     long = "0123456789"
     names = (
         *("MOGPLEX_API_KEY", "INPUT_API-KEY", "GITHUB_TOKEN", "DB_PASSWORD", "client_secret", "GCP_CREDENTIALS"),
-        *(
-            "SSH_KEY",
-            "KEY_PASSPHRASE",
-            "DB_PASS",
-            "SA_PWD",
-            "GH_PAT",
-            "REGISTRY_AUTH",
-            "SENTRY_DSN",
-            "AWS_CREDS",
-            "apiKey",
-        ),
-        *("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "TOKEN_2", "NPM_AUTH_TOKEN"),
+        *("SSH_KEY", "KEY_PASSPHRASE", "DB_PASS", "SA_PWD", "GH_PAT", "REGISTRY_AUTH", "SENTRY_DSN", "AWS_CREDS"),
+        *("apiKey", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "TOKEN_2", "NPM_AUTH_TOKEN"),
     )
     env = {name: f"{long}-{name}" for name in names} | {"EIGHT_TOKEN": "12345678"}
     harmless = {
