@@ -80,11 +80,7 @@ class Redactor:
         self._needles = {needle: text for needle, text in needles.items() if len(needle) >= _SHORTEST}
         """Forms by what they are without white space, as they stand in a text and as they stand in a decoded one."""
 
-    def redact(self, text: str) -> str:
-        """Return ``text`` without secrets."""
-        return self.redact_all([text])[0]
-
-    def redact_all(self, texts: Sequence[str]) -> list[str]:
+    def redact(self, texts: Sequence[str]) -> list[str]:
         """Return ``texts`` without secrets, also without those that span several texts, like the lines of a key."""
         spans = list(self.find("\n".join(texts)))
         return list(_masked(texts, spans)) if spans else list(texts)

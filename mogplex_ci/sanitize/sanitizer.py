@@ -225,7 +225,7 @@ class Sanitizer:
         text = value._value if isinstance(value, Untrusted) else value
         if not isinstance(text, str) or not compiled(pattern).fullmatch(text):
             return None
-        if self._redactor.redact(text) != text or _has_gitlab_time(text):
+        if any(self._redactor.find(text)) or _has_gitlab_time(text):
             return None
         return str.__new__(SafeText, text)
 
@@ -233,7 +233,8 @@ class Sanitizer:
         """Return ``text``, which begins with a character of ours, as one line."""
         if not text or compiled(_BAD_START).match(text):
             raise ValueError("a line begins with a character of ours that begins no marker")
-        text = break_markers(self._redactor.redact(show_controls(text)).replace("\n", " "))
+        (clean,) = self._redactor.redact([show_controls(text)])
+        text = break_markers(clean.replace("\n", " "))
         return str.__new__(SafeText, PREFIX + text if _has_gitlab_time(text) else text)
 
     def _inline(self, value: Value) -> str:
@@ -262,7 +263,7 @@ class Sanitizer:
         margin is not shown: a secret that begins in it was not read to its end.
         """
         read = [_shown_start(text, limit + self._margin) for text, limit in texts]
-        redacted = self._redactor.redact_all([text for text, _ in read])
+        redacted = self._redactor.redact([text for text, _ in read])
         scrubbed = []
         for (_, limit), (_, unread), clean in zip(texts, read, redacted, strict=True):
             end = min(limit, max(len(clean) - self._margin, 0)) if unread else limit
