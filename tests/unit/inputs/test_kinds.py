@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.inputs.declared import check, enumeration, inputs, instead_of, load_schema, nearest
 from mogplex_ci.models import is_uuid
+from tests.slow import mostly_slow
 
 SCHEMA = load_schema("inputs")
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -106,7 +107,7 @@ def values(name: str) -> st.SearchStrategy[str]:
     return (near | changed | st.text()).map(str.strip).filter(bool)
 
 
-@pytest.mark.parametrize("name", OF_EACH_KIND)
+@pytest.mark.parametrize("name", mostly_slow(OF_EACH_KIND, every=3))
 @given(data=st.data())
 def test_the_check_agrees_with_jsonschema(name: str, data: st.DataObject) -> None:
     value = data.draw(values(name))
