@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from mogplex_ci.errors import UsageError
 from mogplex_ci.outputs import OUTPUTS
-from mogplex_ci.platforms import detect
+from mogplex_ci.platforms import base, detect
 from mogplex_ci.platforms.base import dotenv, variables
 from mogplex_ci.sanitize import Markdown, SafeText
 from tests.ci_environments import environment
@@ -70,6 +72,22 @@ def test_what_others_wrote_to_a_shared_file_stays_as_it_is(
     platform.set_outputs(outputs("agent/two"))
     end_of_line = b"" if theirs.endswith(b"\n") or not theirs else b"\n"
     assert path.read_bytes() == theirs + end_of_line + b"LATER=1\n" + ours.encode()
+
+
+def test_a_folder_that_takes_no_new_file_is_named_with_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file itself can be written, and is replaced by one that is whole."""
+    (tmp_path / "workspace").mkdir()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(base, "write_whole", refuse)
+    with pytest.raises(
+        UsageError, match=r"\(Permission denied\): this step runs as user \d+, workspace belongs to \d+"
+    ):
+        detect(environment("jenkins", tmp_path), io.StringIO()).check_files()
 
 
 @pytest.mark.parametrize("missing", ["GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"])
