@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from signal import SIGINT, SIGTERM, Signals
+from signal import SIGINT, SIGTERM
 
 import pytest
 
@@ -114,18 +114,6 @@ class Step:
         return [run.key.removeprefix(self.case.key) for run in self.case.runs]
 
 
-def in_round_2(update: Update) -> bool:
-    return isinstance(update, Started) and update.key.endswith("-r2")
-
-
-def stop_when(condition: Callable[[Update], bool], stop: Stop, number: Signals) -> Callable[[Update], None]:
-    def watch(update: Update) -> None:
-        if condition(update):
-            stop.request(number)
-
-    return watch
-
-
 def outcome(result: RunResult) -> tuple[str, str, int]:
     return result.result.value, result.error_code, len(result.rounds)
 
@@ -178,7 +166,7 @@ def test_a_killed_step_goes_on_in_the_round_where_it_was(each_world: World, api:
     updates: list[Update] = []
 
     def kill(update: Update) -> None:
-        if in_round_2(update):
+        if isinstance(update, Started) and update.key.endswith("-r2"):
             raise worlds.Killed
 
     with pytest.raises(worlds.Killed):
@@ -232,7 +220,12 @@ def test_a_round_that_was_started_for_other_faults_is_left_alone(world: World, a
 def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: FakeGitHub) -> None:
     api.rounds = [RED, GREEN]
     step, stop = Step(world, api), Stop()
-    result = step.play(watch=stop_when(lambda update: isinstance(update, NextRound), stop, SIGINT), stop=stop)
+
+    def interrupt(update: Update) -> None:
+        if isinstance(update, NextRound):
+            stop.request(SIGINT)
+
+    result = step.play(watch=interrupt, stop=stop)
     assert (outcome(result), step.keys) == (("interrupted", "INTERRUPTED", 1), [""])
     assert not result.left_behind
 

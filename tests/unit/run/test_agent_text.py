@@ -109,17 +109,13 @@ def test_a_tool_call_in_the_middle_of_a_secret_shows_no_half_of_it(secret: str) 
         assert not any(part in shown for part in (TOKEN[4:16], TOKEN[-12:], PASSWORD[-6:])), text[:size]
 
 
-def test_of_a_long_text_that_pauses_everything_up_to_the_last_sentence_is_shown() -> None:
+def test_of_a_long_text_only_the_end_is_held_back() -> None:
+    """An unfinished sentence while nothing comes, an unfinished word before a tool call."""
     long = "a plain word and " * 400  # more than is looked at for a place to cut
     buffer = TextBuffer()
     assert buffer.add(Untrusted(f"{long}the end. And the next")) == []
     assert buffer.flush() == [Untrusted(f"{long}the end. ")]
     assert buffer.drain() == [Untrusted("And the next")]
-
-
-def test_of_a_long_text_an_unfinished_word_is_held_back_before_a_tool_call() -> None:
-    long = "a plain word and " * 400
-    buffer = TextBuffer()
     assert buffer.add(Untrusted(f"{long}ghp_a1B2")) == []
     assert "".join(piece.text for piece in buffer.interrupt()).split() == long.split()
     assert buffer.drain() == [Untrusted("ghp_a1B2")]
