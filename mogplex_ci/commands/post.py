@@ -43,7 +43,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         text = safe.line("Could not cancel {}: {}", count(len(state.runs), "run"), safe.line(why))
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
         return NotAuthorizedError.exit_code
-    clean_up = _CleanUp(argv, env, platform, safe, state.base_url, token)
+    clean_up = _CleanUp(argv, platform, safe, state.base_url, token)
     codes = [clean_up.cancel(run) for run in reversed(state.runs)]  # the newest first
     if not any(codes):
         with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
@@ -55,7 +55,6 @@ class _CleanUp(NamedTuple):
     """Cancels the runs of one step."""
 
     argv: Sequence[str]
-    env: Mapping[str, str]
     platform: Platform
     safe: Sanitizer
     base_url: str
@@ -89,7 +88,7 @@ class _CleanUp(NamedTuple):
         with contextlib.closing(Client(self.base_url, self.token)) as client:
             if run.run_id:
                 return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
-            sources = gather(self.argv, self.env, self.platform.workspace)
+            sources = gather(self.argv, self.platform.env, self.platform.workspace)
             inputs = read_inputs(sources, self.platform.repository(), run.task)
             inputs = with_event(inputs, self.platform.cause.words())
             if run.report:
@@ -105,7 +104,7 @@ class _CleanUp(NamedTuple):
 
     def _comment(self, run: OpenRun, said: str) -> None:
         """Say in the comment of ``comment-on``, if there is one, that the step ended before its run."""
-        values, repository = given(self.argv, self.env), self.platform.repository()
+        values, repository = given(self.argv, self.platform.env), self.platform.repository()
         if not run.run_id or repository is None or not {"comment-on", "github-token"} <= values.keys():
             return
         if check({"comment-on": values["comment-on"]}):  # no step that started a run had it like this

@@ -69,6 +69,7 @@ def test_a_job_in_which_all_is_well(terminal: Terminal) -> None:
     [
         ({"REQUIRE": "change"}, 0, "contents: read"),
         ({"ALLOWED_PATHS": "src/**"}, 0, "contents: read"),
+        ({"ARTIFACT": "report", "REPAIR": "1"}, 0, "contents: read"),
         ({"REQUIRE": "pull-request, checks"}, 2, "pull-requests: read"),  # after a branch and the repository
         ({"REQUIRE": "pull-request, checks"}, 3, "checks: read"),
         ({"REQUIRE": "checks"}, 4, "statuses: read"),

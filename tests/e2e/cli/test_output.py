@@ -166,10 +166,11 @@ def test_every_event_of_a_long_run_is_shown_while_it_is_followed(terminal: Termi
     assert [json.loads(line)["id"] for line in out.splitlines()[:-1]] == [event["id"] for event in run.events]
 
 
-def test_a_terminal_has_a_live_line_while_a_run_is_followed(terminal: Terminal) -> None:
-    terminal.env |= {"TERM": "xterm"}
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_a_terminal_has_a_live_line_while_a_run_is_followed_but_in_ci(terminal: Terminal, ci: str) -> None:
+    terminal.env |= {"TERM": "xterm", "CI": ci}
     clock = FakeClock()
     with terminal.run("success", clock=clock) as (run_id, _):
         shown = on_a_screen(terminal, "runs", "events", run_id, "--follow", each_time=clock.tick)
-    assert re.search(r"\S +00:\d\d +Run \w+", shown), shown
+    assert (re.search(r"\S +00:\d\d +Run \w+", shown) is None) == bool(ci), shown
     assert shown.rstrip().endswith(f"--- run {run_id} success ---\x1b[0m")
