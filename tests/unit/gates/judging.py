@@ -42,13 +42,14 @@ def judged(
     clock: VirtualClock | None = None,
     *,
     joined: bool = False,
+    attached: bool = False,
     branch: str | None = None,
     timeout: float = 600.0,
     stop: Stop | None = None,
     said: list[Update] | None = None,
     **fields: Any,
 ) -> RunResult:
-    """Judge a run that this process started, or ``joined``; ``branch`` is the one that it was asked to work on."""
+    """Judge a run that this process started, ``joined``, or ``attached`` to; it was asked to work on ``branch``."""
     connect = (lambda repo: GitHubApi(api.url, TOKEN, repo.full_name.text)) if api is not None else None
     clock = clock or VirtualTime().clock()
     service = Service(Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
@@ -56,8 +57,8 @@ def judged(
     said = [] if said is None else said
     try:
         assert success.run is not None
-        for update in (starting(), Started(success.run, "key", joined=joined, owned=True)):
-            said += case.watch(update)
+        said += () if attached else case.watch(starting())
+        said += case.watch(Started(success.run, "key", joined=joined or attached, owned=not attached))
         work = judge_run(success, case)
         while True:
             said.append(next(work))

@@ -227,6 +227,15 @@ def test_all_gates_judge_one_commit_and_the_branch_must_still_be_there(api: Fake
     assert refused(judged(api, ended(), wanted)) == ("its branch is gone", "BRANCH_MOVED")
 
 
+def test_a_run_that_is_followed_by_its_id_is_judged_by_github_too(api: FakeGitHub) -> None:
+    api.is_empty_between = {(BASE, HEAD)}
+    told = ended(delivery(changed=True))
+    api.pushes = [
+        {"ref": f"refs/heads/{BRANCH}", "before": "0" * 40, "after": HEAD, "timestamp": "2026-11-24T13:50:00Z"}
+    ]
+    assert refused(judged(api, told, CHANGE, attached=True)) == (EMPTY, "NO_CHANGE")
+
+
 def test_a_branch_that_an_event_names_is_not_the_runs(api: FakeGitHub) -> None:
     api.tips["harmless"] = [OTHER]
     api.files = [{"filename": ".ci/run"}]
