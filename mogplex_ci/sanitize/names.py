@@ -191,8 +191,7 @@ def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
     expected, written = _expected(word, before, found)
     here, end = found.span(written)
     is_call = written == "code" and text[end : end + 1] in ("(", "[", "{")  # or an index
-    is_option = word.startswith("-") and found["word"] and text.startswith("-", found.end("word"))
-    if not expected or is_call or is_option or not _is_secret(text[here:end], expected):
+    if not expected or is_call or not _is_secret(text[here:end], expected):
         return None
     if written == "block":
         rest = compiled(_BLOCK).match(text, found.start("indent"))
@@ -204,9 +203,8 @@ def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
 def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
     """Return what a value behind ``word`` must look like, empty if none can stand there, and how it is written."""
     written, operator, name = found.lastgroup or "", found["operator"], word.lower()
-    is_flag, likely = word.startswith("-"), _likely(name)
-    behind = found.string[found.end("name")]
-    if before.endswith(("/", "::")) or (before.endswith(":") and behind == operator == ":"):
+    is_flag = word.startswith("-")
+    if before.endswith(("/", "::")) or (before.endswith(":") and found.string[found.end("name")] == operator == ":"):
         return "", written  # a URL's user, a C++ or CloudFormation type, a part of an ARN
     if written == "block" or found["pair"]:
         return _SURE, "code" if written == "shell" else written
@@ -221,17 +219,20 @@ def _expected(word: str, before: str, found: re.Match[str]) -> tuple[str, str]:
             return _SURE, "shell"
         if before.endswith(("?", "&", ";")) or name.startswith(("x-", "private-")):
             return _SURE, "code"
+        likely = _likely(name)
         return (_OPAQUE_OR_WORD if likely == _OPAQUE else likely), "code"
+    if is_flag and found["word"] and found.string.startswith("-", found.end("word")):
+        return "", written  # the next option
     if found["word"] and (before.endswith(" set ") or word == "--auth"):
-        return likely, written
+        return _likely(name), written
     if is_flag or (found["word"] and before.endswith(("ENV ", "ARG ", "setx ", "setenv "))):
         return _SURE, written
-    return (likely if found["argument"] and before[:-1].rstrip().endswith("(") else ""), written
+    return (_likely(name) if found["argument"] and before[:-1].rstrip().endswith("(") else ""), written
 
 
 def _likely(name: str) -> str:
     """Return how a secret of this name looks where a value may also be a name or a number."""
-    if any(word in name for word in ("pass", "pwd", "psw")):
+    if "pass" in name or "pwd" in name or "psw" in name:
         return _OPAQUE
     return _OTHER_THAN_TOKEN if name.endswith("token") else _LONG_AND_OPAQUE
 
