@@ -77,6 +77,7 @@ def test_every_page_is_read(api: FakeGitHub, github: GitHubApi) -> None:
     checks, are_all_listed = github.checks(HEAD)
     assert Counter(check.kind for check in checks) == {"suite": 1, "run": 230, "status": 1}
     assert (len({check.id for check in checks}), are_all_listed) == (232, True)
+    assert [check.url is not None for check in checks] == [False, *[True] * 230, False]
     api.comments = [{"id": number, "body": "text", "issue": 7} for number in range(250)]
     api.comments[240] |= {"body": "<!-- mine --> text", "user": APP}
     assert github.find_comment(7, re.compile("<!-- mine -->")) == (240, "<!-- mine -->")
