@@ -143,6 +143,12 @@ def test_a_value_is_looked_for_across_breaks_if_it_is_long_or_holds_a_sign(value
         assert Sanitizer([value]).clean(Untrusted(broken)) == ("see *** here" if is_found else broken)
 
 
+def test_a_value_that_holds_what_looks_like_an_escape_is_known_in_every_encoding() -> None:
+    value = "ab\\ncd%41ef12"
+    for encode in (str, json.dumps, quote, lambda text: json.dumps(json.dumps(text))):
+        assert "12" not in Sanitizer([value]).clean(Untrusted(f"see {encode(value)} here"))
+
+
 def test_a_short_value_with_a_space_is_known_with_any_break() -> None:
     for written in ("open sesame", "open\nsesame", "open\\nsesame", "opensesame"):
         assert Sanitizer(["open sesame"]).clean(Untrusted(f"a {written} b")) == "a *** b"
