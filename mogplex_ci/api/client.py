@@ -1,5 +1,6 @@
 """The v1 API (``/api/v1/mogplex``), one method for each call."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
@@ -48,7 +49,7 @@ class Client:
         self._turn: Turn = turn or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
         self._last_page: tuple[object, models.EventPage] | None = None
-        """The newest answer with events, and its page."""
+        """The digest of the newest answer with events, and its page: the answer itself may be megabytes."""
         self.has_no_stream = ""
         """Why events of this service are polled; empty while streaming works, or was not tried yet."""
 
@@ -101,9 +102,10 @@ class Client:
         An answer equal to the last one returns the same object again.
         """
         query = {"limit": str(limit)}
-        data = self._call(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
-        if self._last_page is None or data != self._last_page[0]:
-            self._last_page = (data, answers.page(data, run_id))
+        answer = self._send(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
+        digest = answer.status, hashlib.sha256(answer.body).digest()
+        if self._last_page is None or digest != self._last_page[0]:
+            self._last_page = digest, answers.page(self._data(answer), run_id)
         return self._last_page[1]
 
     def stream(
@@ -127,9 +129,9 @@ class Client:
                 timeout=min(left, STREAM_CONNECT_SECONDS),
                 silence=STREAM_SILENCE_SECONDS,
             )
-            if answer.stream is None:
-                self._data(answer, newer="event stream")
-                raise answers.malformed("the API's answer is not a stream")
+        if answer.stream is None:
+            self._data(answer, newer="event stream")
+            raise answers.malformed("the API's answer is not a stream")
         if answer.media_type != "text/event-stream":
             answer.stream.close()
             raise errors.OldServiceError("something else than a stream answered")
@@ -159,13 +161,13 @@ class Client:
         self._transport.close()
 
     def _call(self, use: Use, method: str, path: str, *, timeout: float, newer: str = "", **parts: Any) -> object:
-        """Send a request when its turn has come, and return the data that it is answered with.
+        """Send a request, and return the data that it is answered with: see ``_send`` and ``_data``."""
+        return self._data(self._send(use, method, path, timeout=timeout, **parts), newer)
 
-        The wait for the turn may take long, the request itself may not. ``newer``: see ``_data``.
-        """
+    def _send(self, use: Use, method: str, path: str, *, timeout: float, **parts: Any) -> Answer:
+        """Send a request when its turn has come. The wait for the turn may take long, the request itself may not."""
         with self._turn(use, timeout) as left, self._judging():
-            answer = self._transport.send(method, API_PATH + path, timeout=min(left, CALL_SECONDS), **parts)
-            return self._data(answer, newer)
+            return self._transport.send(method, API_PATH + path, timeout=min(left, CALL_SECONDS), **parts)
 
     @contextmanager
     def _judging(self) -> Iterator[None]:
@@ -177,22 +179,23 @@ class Client:
 
     def _data(self, answer: Answer, newer: str = "") -> object:
         """Return the data in the answer's envelope, or raise its error; older services lack the feature ``newer``."""
-        if newer and answer.status in (404, 405) and answer.media_type != "application/json":
-            raise errors.OldServiceError(f"this service has no {newer}")
-        try:
-            envelope = answers.read_json(answer.body)
-        except ValueError:
-            envelope = None
-        if not isinstance(envelope, dict):
-            raise _not_the_api(answer)
-        if 200 <= answer.status < 300 and envelope.get("ok") is True and "data" in envelope:
-            self.contact.answered(accepts_token=True)
-            return envelope["data"]
-        error = envelope.get("error")
-        if answer.status < 300 or not isinstance(error, dict) or answers.error_code(error.get("code")) is None:
-            raise _not_the_api(answer)
-        self.contact.answered(accepts_token=answer.status != 401)
-        raise _refusal(answer, error)
+        with self._judging():
+            if newer and answer.status in (404, 405) and answer.media_type != "application/json":
+                raise errors.OldServiceError(f"this service has no {newer}")
+            try:
+                envelope = answers.read_json(answer.body)
+            except ValueError:
+                envelope = None
+            if not isinstance(envelope, dict):
+                raise _not_the_api(answer)
+            if 200 <= answer.status < 300 and envelope.get("ok") is True and "data" in envelope:
+                self.contact.answered(accepts_token=True)
+                return envelope["data"]
+            error = envelope.get("error")
+            if answer.status < 300 or not isinstance(error, dict) or answers.error_code(error.get("code")) is None:
+                raise _not_the_api(answer)
+            self.contact.answered(accepts_token=answer.status != 401)
+            raise _refusal(answer, error)
 
 
 def _run_path(run_id: str) -> str:
