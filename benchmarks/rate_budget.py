@@ -26,8 +26,9 @@ from mogplex_ci.api.client import API_PATH, Client
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import TERMINAL_STATUSES
 from mogplex_ci.run.one import Execution, Plan
-from mogplex_ci.run.start import Key, OnRerun
+from mogplex_ci.run.start import Key
 from mogplex_ci.waiting import Stop
+from tests.typed_inputs import typed_inputs
 from tests.virtual_time import VirtualClock, VirtualTime
 
 JOBS = (1, 2, 8, 32)
@@ -88,18 +89,9 @@ def ours(jobs: int) -> Job:
     def job(emulator: Emulator, clock: VirtualClock, number: int) -> bool:
         client = clock.time.connect(Client(emulator.url, emulator.token))
         plan = Plan(
-            run_id=None,
-            repo="acme/web",
+            typed_inputs(timeout=PATIENCE, poll_interval=INTERVAL),
             request=lambda repo_id: {"repoId": repo_id, "prompt": _prompt(number)},
             key=Key(_key(number), explicit=False, attempt="1", later_attempt=False),
-            on_rerun=OnRerun.AUTO,
-            timeout=PATIENCE,
-            cancel_on_timeout=False,
-            cancel_on_interrupt=True,
-            on_pause="detach",
-            retries=0,
-            wait=True,
-            poll_interval=INTERVAL,
             jobs_per_token=jobs,
         )
         execution = Execution(client, plan, clock=clock, stop=Stop(), began=clock.monotonic())

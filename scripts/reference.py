@@ -37,7 +37,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from mogplex_ci.gates.patterns import Patterns
+from mogplex_ci.inputs.patterns import Patterns
 
 
 class DeclaredInputs(NamedTuple):

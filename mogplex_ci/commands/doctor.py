@@ -30,7 +30,6 @@ from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.platforms.webhook import Trust
 from mogplex_ci.sanitize import Value, duration
-from mogplex_ci.step.execute import requirements_of
 from mogplex_ci.step.fleet import find_repos
 from mogplex_ci.step.plan import key_of
 from mogplex_ci.untrusted import Untrusted
@@ -381,7 +380,7 @@ def _github(job: Job, step: ActionInputs, token: str) -> Iterator[Finding]:
         yield Finding("github-token", Mark.UNKNOWN, "is tried with one repo, given as owner/name")
         return
     needed = {"contents: read"} if step.repair else set()
-    for gate in (gate for gate in GATES if gate.needs and gate.name in requirements_of(step).gates):
+    for gate in (gate for gate in GATES if gate.needs and gate.name in step.gates):
         needed.update(gate.needs.split(", "))
     with contextlib.closing(GitHubApi(job.platform.github_api_url, token, repo)) as github:
         for call in (call for permission, call in GITHUB_CALLS.items() if permission in needed):

@@ -11,7 +11,7 @@ from mogplex_ci.inputs.declared import inputs, kinds
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.sources import STANDARD_INPUT, as_utf8, read_prompt
 from mogplex_ci.models import is_uuid
-from mogplex_ci.run.start import Key, OnRerun, Starter
+from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import Started
 
 
@@ -86,7 +86,7 @@ def _start(session: Session, options: argparse.Namespace, prompt: str) -> Starte
         if spec.api_field and spec.name != "prompt" and (value := getattr(options, spec.field, None)):
             request[spec.api_field] = value.upper() if spec.is_upper else value
     key = Key(options.idempotency_key or str(uuid.uuid4()), explicit=True, attempt="", later_attempt=False)
-    starter = Starter(session.service, request, key, OnRerun.ATTACH)
+    starter = Starter(session.service, request, key, "attach")
     try:
         return session.finish(starter.start(session.service.now + RETRY_SECONDS))
     except MogplexError as error:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from mogplex_ci.errors import GitHubError
-from mogplex_ci.gates.case import Case, Judge, Requirements, Verdict
+from mogplex_ci.gates.case import Case, Judge, Verdict
 from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, GateKind, outcome_of
 from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.run.updates import GateJudged, Update
 from mogplex_ci.untrusted import Untrusted
 
-__all__ = ["Case", "Judge", "Requirements", "judge_run"]
+__all__ = ["Case", "Judge", "judge_run"]
 
 
 def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResult]:
@@ -27,7 +27,7 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
     if result.result is not Result.SUCCESS:
         return result
     yield from case.collect(result)
-    wanted = [kind for kind in GATES if kind.name in case.wanted.gates]
+    wanted = [kind for kind in GATES if kind.name in case.inputs.gates]
     if case.judge.rehearsed == ():
         wanted = [kind for kind in wanted if not kind.is_for_github]
     gates: list[Gate] = []
@@ -37,7 +37,7 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
         artifact = artifact or verdict.artifact
         gates.append(_gate(kind, verdict, case))
         yield GateJudged(gates[-1])
-    asked_github = case.has_evidence and (case.judge.repairs > 0 or any(kind.needs for kind in wanted))
+    asked_github = case.has_evidence and (case.inputs.repair > 0 or any(kind.needs for kind in wanted))
     if asked_github and all(gate.passed for gate in gates):
         gates.append(_gate(BRANCH, (yield from _verdict(BRANCH, case)), case))
         yield GateJudged(gates[-1])
@@ -76,7 +76,7 @@ def _gate(kind: GateKind, verdict: Verdict, case: Case) -> Gate:
     return Gate(
         kind.name,
         passed,
-        kind.expected.format(artifact=case.wanted.artifact),
+        kind.expected.format(artifact=case.inputs.artifact),
         outcome.found.format(number=verdict.number, cause=verdict.cause),
         outcome.remedy.format(remedy=verdict.remedy),
         "" if passed else outcome.code or kind.code,

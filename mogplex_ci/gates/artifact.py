@@ -26,7 +26,7 @@ _OUTCOMES: Final = {
 
 def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:
     """Fetch the artifact, and judge it by its schema and by what is left of it when it is handed on."""
-    read = _read_from_github if case.judge.repairs and case.github is not None else _read_from_service
+    read = _read_from_github if case.inputs.repair and case.github is not None else _read_from_service
     content = yield from read(case)
     if isinstance(content, Verdict):
         return content
@@ -40,7 +40,7 @@ def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:
 
 def _read_from_service(case: Case) -> Generator[Update, None, Untrusted | Verdict]:
     """Return the artifact as the service has it, or the verdict that there is none."""
-    run, path, service = case.result.run, case.wanted.artifact or "", case.judge.service
+    run, path, service = case.result.run, case.inputs.artifact or "", case.judge.service
     if run is None:
         return Verdict("missing")
     try:
@@ -57,7 +57,7 @@ def _read_from_service(case: Case) -> Generator[Update, None, Untrusted | Verdic
 
 def _read_from_github(case: Case) -> Generator[Update, None, Untrusted | Verdict]:
     """Return the same from the judged commit: the service has artifacts only of runs that created their branch."""
-    commit, path = case.evidence.commit, case.wanted.artifact or ""
+    commit, path = case.evidence.commit, case.inputs.artifact or ""
     content = None if commit is None else (yield from case.ask_github(lambda github: github.file(path, commit)))
     if content is None:
         return Verdict("missing")
@@ -68,10 +68,10 @@ def _read_from_github(case: Case) -> Generator[Update, None, Untrusted | Verdict
 
 
 def _faults(case: Case, content: Untrusted) -> list[str]:
-    schema, service = case.wanted.schema, case.judge.service
+    schema, service = case.inputs.artifact_schema, case.judge.service
     if schema is None:
         return []
-    from mogplex_ci.gates.schema import faults_in_child  # loads jsonschema
+    from mogplex_ci.inputs.schema import faults_in_child  # loads jsonschema
 
     try:
         seconds = max(min(service.deadline - service.now, VALIDATION_SECONDS), 0.0)

@@ -1,10 +1,10 @@
-"""Types that the gates share: the requirements, the sources to ask, and GitHub's view of the run's work."""
+"""Types that the gates share: the sources to ask, and GitHub's view of the run's work."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mogplex_ci.errors import GitHubError, MogplexError
 from mogplex_ci.run.updates import Started, Starting, Update
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
 
-    from mogplex_ci.gates.patterns import Patterns
     from mogplex_ci.github_api import Comparison, GitHubApi
+    from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo
     from mogplex_ci.run.result import RunResult
     from mogplex_ci.run.service import Service
@@ -33,27 +33,6 @@ _NO_START: Final = "the service does not tell when the run was started"
 _NO_REPOSITORY: Final = "Give repo as owner/name, one that this Mogplex token lists."
 
 
-class Requirements(NamedTuple):
-    """The results that a run must deliver."""
-
-    words: frozenset[str] = frozenset()
-    """Those of ``require``."""
-    allowed: Patterns | None = None
-    """Every changed path matches."""
-    protected: Patterns | None = None
-    """No changed path matches."""
-    artifact: str | None = None
-    """Its path from the repository's root, such as ``.mogplex/artifacts/report.json``."""
-    schema: Mapping[str, Any] | None = None
-    """A JSON Schema, already checked to be one."""
-
-    @property
-    def gates(self) -> frozenset[str]:
-        """The names of the gates that judge all this."""
-        inputs = {"allowed-paths": self.allowed, "protected-paths": self.protected, "artifact": self.artifact}
-        return self.words | {name for name, value in inputs.items() if value is not None}
-
-
 class Judge(NamedTuple):
     """Whom gates ask, and for how long."""
 
@@ -70,8 +49,6 @@ class Judge(NamedTuple):
 
     Empty: the gates that only GitHub can judge are left out, and the others judge.
     """
-    repairs: int = 0
-    """How many rounds may follow the first one: with any, all checks are waited for, though one has failed."""
 
 
 class Evidence(NamedTuple):
@@ -107,11 +84,10 @@ class Verdict(NamedTuple):
 class Case:
     """The runs of one task, what they must deliver, and GitHub's word on the newest one."""
 
-    def __init__(self, wanted: Requirements, judge: Judge, branch: str | None = None) -> None:
-        """``branch`` is the one that the runs are asked to work on; None if the first one has a branch of its own."""
-        self.wanted = wanted
+    def __init__(self, inputs: ActionInputs, judge: Judge) -> None:
+        self.inputs = inputs
+        """Those of the first run."""
         self.judge = judge
-        self._asked_branch = branch
         self.github: GitHubApi | None = None
         """None when GitHub cannot be asked: the run's events decide, as far as they can."""
         self.result: RunResult
@@ -138,8 +114,8 @@ class Case:
         if self.round > 0 or self.github is None:
             return  # before all rounds is before the first one
         match update:
-            case Starting() if self._before is None and self._asked_branch is not None:
-                self._before = yield from self._tip_before(self._asked_branch)
+            case Starting() if self._before is None and self.inputs.branch is not None:
+                self._before = yield from self._tip_before(self.inputs.branch)
             case Started() if update.joined:
                 self._before = None  # it was running before this step began
             case Started(run) if self._before is None:
@@ -208,7 +184,7 @@ class Case:
             GitHubError: GitHub does not tell.
         """
         commit = self.commit
-        if not (self.judge.repairs and self._had_ended and commit):
+        if not (self.inputs.repair and self._had_ended and commit):
             return False
         return (yield from self.ask_github(lambda github: github.compare(commit, head))).is_descendant
 
@@ -258,13 +234,13 @@ class Case:
             return error
 
     def _collected(self) -> Generator[Update, None, Evidence]:
-        run, branch, needs_time = self.result.run, self.branch, self.judge.repairs and self._had_ended
+        run, branch, needs_time = self.result.run, self.branch, self.inputs.repair and self._had_ended
         commit = None
         if branch is not None:
             when = run.updated_at if run is not None and needs_time else None
             commit = self.commit or (yield from self.ask_github(lambda github: github.tip(branch, when)))
         known_at = self.judge.service.now
-        needs_comparison = self.wanted.gates & {"change", "allowed-paths", "protected-paths"}
+        needs_comparison = self.inputs.gates & {"change", "allowed-paths", "protected-paths"}
         if branch is None or commit is None or not needs_comparison:
             return Evidence(commit, known_at, None)
         return Evidence(commit, known_at, (yield from self._compared(branch, commit)))
@@ -282,7 +258,7 @@ class Case:
                 return since
         if not base or base == branch:
             return None
-        if isinstance(before, GitHubError) and "change" in self.wanted.gates:
+        if isinstance(before, GitHubError) and "change" in self.inputs.gates:
             raise before  # against the base, an older commit of the branch would count as this run's
         return (yield from self.ask_github(lambda github: github.compare(base, commit)))
 

@@ -78,7 +78,7 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
     while True:
         checks, are_all_listed = yield from case.ask_github(lambda github: github.checks(commit))
         now = Counted.of(checks, judge.own_run, are_all_listed=are_all_listed)
-        if (verdict := _verdict(now, before, waits_for_all=judge.repairs > 0)) is not None:
+        if (verdict := _verdict(now, before, waits_for_all=case.inputs.repair > 0)) is not None:
             return _explained(verdict, now.failed, case) if verdict.outcome == "bad" else verdict
         time = service.now
         if not now.ids and now.is_complete and time >= evidence.known_at + FIRST_CHECK_SECONDS:

@@ -35,7 +35,7 @@ def judge_paths(case: Case, *, protects: bool) -> Generator[Update, None, Verdic
     yield from ()
     if (comparison := case.comparison) is None:
         return Verdict("unchanged")
-    paths, allowed, protected = comparison.paths, case.wanted.allowed, case.wanted.protected
+    paths, allowed, protected = comparison.paths, case.inputs.allowed_paths, case.inputs.protected_paths
     if protects:
         bad = [path for path in paths if protected is None or protected.protect(path.text)]
     else:

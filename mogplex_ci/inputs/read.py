@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.gates.patterns import Patterns
 from mogplex_ci.inputs.declared import Scope, check, enumeration, inputs, is_true, nearest
+from mogplex_ci.inputs.patterns import Patterns
 from mogplex_ci.inputs.run_file import parse_options
 from mogplex_ci.inputs.sources import Sources, gather, given, read_prompt
 from mogplex_ci.inputs.typed import DeclaredInputs
@@ -50,6 +50,13 @@ class ActionInputs(DeclaredInputs):
     def scenario(self) -> str | Path:
         """The scenario that a dry run plays."""
         return self.dry_run if isinstance(self.dry_run, str | Path) else "success"
+
+    @property
+    def gates(self) -> frozenset[str]:
+        """The names of the gates that judge what a run delivers."""
+        paths = {"allowed-paths": self.allowed_paths, "protected-paths": self.protected_paths}
+        own = paths | {"artifact": self.artifact}
+        return self.require | {name for name, value in own.items() if value is not None}
 
     @property
     def jobs_per_token(self) -> int:
@@ -280,7 +287,7 @@ def _read_schema(workspace: Path, name: str) -> Mapping[str, Any]:
         ValueError: it is none.
         UsageError: the file cannot be read.
     """
-    from mogplex_ci.gates.schema import schema_fault  # loads jsonschema, which few steps need
+    from mogplex_ci.inputs.schema import schema_fault  # loads jsonschema, which few steps need
 
     text = read_text(workspace, name, input_name="artifact-schema", max_bytes=_SCHEMA_BYTES)
     try:

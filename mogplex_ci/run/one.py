@@ -12,12 +12,13 @@ from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest, is_uui
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.start import Key, OnRerun, Starter, find_repo
+from mogplex_ci.run.start import Key, Starter, find_repo
 from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Retrying, Started, Starting, Update
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
 if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
+    from mogplex_ci.inputs.read import ActionInputs
 
 T = TypeVar("T")
 
@@ -39,25 +40,13 @@ UNLISTED_REPO_SECONDS: Final = 90.0
 
 
 class Plan(NamedTuple):
-    """The plan of one run. Durations are in seconds."""
+    """The plan of one run."""
 
-    run_id: str | None
-    """Follow this run instead of starting one."""
-    repo: str
-    """``owner/name``, or an id."""
+    inputs: "ActionInputs"
+    """Without the prompt, which ``request`` has."""
     request: Callable[[str], StartRequest]
     """Makes the start request for a repo id."""
     key: Key
-    on_rerun: OnRerun
-    timeout: float
-    cancel_on_timeout: bool
-    cancel_on_interrupt: bool
-    on_pause: str
-    """``detach``, ``cancel`` or ``wait``."""
-    retries: int
-    """How often a run that failed for a reason that may pass is started again."""
-    wait: bool
-    poll_interval: float
     jobs_per_token: int
     """Jobs that use the token at the same time."""
     found: Repo | None = None
@@ -76,8 +65,9 @@ class Execution:
 
     def __init__(self, client: "Client", plan: Plan, *, clock: Clock, stop: Stop, began: float) -> None:
         """``began`` is the time of ``clock`` from which the timeout counts."""
-        self._service = Service(client, clock, stop, began, plan.timeout)
+        self._service = Service(client, clock, stop, began, plan.inputs.timeout)
         self._plan = plan
+        self._inputs = plan.inputs
         self._repo: Repo | None = None
         self._starter: Starter | None = None
         self._started: Started | None = None
@@ -123,16 +113,17 @@ class Execution:
         return self._started.run if self._started else None
 
     def _work(self) -> Generator[Update, None, RunResult]:
-        plan = self._plan
-        if plan.run_id is not None:
-            started = yield from self._attach(plan.run_id)
+        plan, inputs = self._plan, self._inputs
+        if inputs.run_id is not None:
+            started = yield from self._attach(inputs.run_id)
             return (yield from self._result_of(started))
-        self._repo = yield from self._find_repo(plan.repo)
-        repo_id = self._repo.id if self._repo else plan.repo
-        starter = self._starter = Starter(self._service, plan.request(repo_id), plan.key, plan.on_rerun)
-        retries_left = plan.retries
+        name = inputs.repo or ""
+        self._repo = yield from self._find_repo(name)
+        repo_id = self._repo.id if self._repo else name
+        starter = self._starter = Starter(self._service, plan.request(repo_id), plan.key, inputs.on_rerun)
+        retries_left = inputs.retries
         while True:
-            started = yield from self._start(starter, self._repo)
+            started = yield from self._start(starter, repo_id)
             result = yield from self._result_of(started)
             has_time = self._service.now + SECONDS_BEFORE_RETRY < self._service.deadline
             if not (retries_left and result.may_pass and len(starter.keys) > 1 and has_time):
@@ -144,28 +135,27 @@ class Execution:
 
     def _attach(self, run_id: str) -> Generator[Update, None, Started]:
         """Return the run that something else started. This step may cancel it only if its inputs say so."""
-        plan, service = self._plan, self._service
+        inputs, service = self._inputs, self._service
         run = yield from service.answer_to(lambda timeout: service.client.run(run_id, timeout=timeout))
         if run.repo_id is not None:
             self._repo = yield from self._find_repo(run.repo_id.text)
-        owned = plan.cancel_on_interrupt or plan.cancel_on_timeout or plan.on_pause == "cancel"
+        owned = "cancel" in (inputs.on_interrupt, inputs.on_timeout, inputs.on_pause)
         return Started(run, key="", joined=True, owned=owned, followed=True)
 
     def _result_of(self, started: Started) -> Generator[Update, None, RunResult]:
         """Follow a started run and return its result."""
         self._started, self._follower, self._cancelled = started, None, None
         yield started
-        if not self._plan.wait:
+        inputs, service, jobs = self._inputs, self._service, self._plan.jobs_per_token
+        if not inputs.wait:
             return RunResult(Result.DETACHED, 0)
-        plan, service = self._plan, self._service
-        interval = PollInterval(service.clock, shortest=plan.poll_interval, jobs_per_token=plan.jobs_per_token)
-        waits = plan.on_pause == "wait"
+        interval = PollInterval(service.clock, shortest=inputs.poll_interval, jobs_per_token=jobs)
+        waits = inputs.on_pause == "wait"
         follower = self._follower = Follower(service, started.run, interval, waits_while_paused=waits)
         yield from follower.follow(service.deadline)
         run, result = follower.run, result_of_run(follower.run, follower.timeline, follower.health.trouble)
         has_paused = run.is_paused and not waits
-        cancels = plan.on_pause == "cancel" if has_paused else plan.cancel_on_timeout
-        if cancels:
+        if (inputs.on_pause if has_paused else inputs.on_timeout) == "cancel":
             yield from self._cancel(quickly=False)
             if self._cancelled is not None and self._cancelled.run is not None:
                 ends = self._service.now + READ_TO_END_SECONDS
@@ -184,9 +174,9 @@ class Execution:
             return next(iter(listed), None)
         return (yield from ask(lambda timeout: find_repo(client, name, timeout=timeout)))
 
-    def _start(self, starter: Starter, repo: Repo | None) -> Generator[Update, None, Started]:
-        yield Starting(repo.id if repo else self._plan.repo, repo, starter.keys[0], self._plan.repair)
-        if repo is not None:
+    def _start(self, starter: Starter, repo_id: str) -> Generator[Update, None, Started]:
+        yield Starting(repo_id, self._repo, starter.keys[0], self._plan.repair)
+        if self._repo is not None:
             return (yield from starter.start(self._service.deadline))
         try:
             return (yield from starter.start(self._service.now + UNLISTED_REPO_SECONDS))
@@ -196,7 +186,7 @@ class Execution:
     def _interrupted(self) -> Generator[Update, None, RunResult]:
         """Cancel what this step owns, then show what the service has: the CI system kills a few seconds later."""
         result, ends = interrupted(self._service.stop), self._service.now + SHOW_REST_BUDGET
-        if self._plan.cancel_on_interrupt:
+        if self._inputs.on_interrupt == "cancel":
             yield from self._cancel(quickly=True)
             yield from self._cancel_unanswered()
         if self._follower is not None:

@@ -8,9 +8,8 @@ import hashlib
 import json
 import re
 from collections.abc import Generator, Sequence
-from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, RoundUnknownError, UsageError
 from mogplex_ci.models import Repo, Run, StartedRun, StartRequest
@@ -34,15 +33,12 @@ _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._/-]+", re.ASCII)
 _DIGEST_LENGTH: Final = 16
 
 
-class OnRerun(StrEnum):
-    """How a later try of the same step treats the run of an earlier one."""
+OnRerun: TypeAlias = Literal["auto", "new", "attach"]
+"""How a later try of the same step treats the run of an earlier one.
 
-    AUTO = "auto"
-    """Join a live run, report a success, replace a dead one."""
-    NEW = "new"
-    """Always start a new run."""
-    ATTACH = "attach"
-    """Never start a second run."""
+``auto`` joins a live run, reports a success and replaces a dead one; ``new`` always starts a run; ``attach`` never
+starts a second one.
+"""
 
 
 class Key(NamedTuple):
@@ -65,7 +61,7 @@ class Key(NamedTuple):
 
     def chain(self, on_rerun: OnRerun) -> list[str]:
         """Return the keys to try, in order."""
-        first = _extended(self.base, self.attempt) if on_rerun is OnRerun.NEW else self.base
+        first = _extended(self.base, self.attempt) if on_rerun == "new" else self.base
         return [first, *(_extended(first, f"g{number}") for number in range(2, MAX_CHAIN + 1))]
 
 
@@ -142,9 +138,9 @@ class Starter:
             MogplexError: the API refuses, or gave no usable answer until ``deadline``; see ``key_in_doubt``.
             StopRequested: a stop signal came; see ``key_in_doubt``.
         """
-        may_requeue = self._on_rerun is not OnRerun.ATTACH
+        may_requeue = self._on_rerun != "attach"
         # A key that belongs to another request may belong to an earlier try of this step.
-        may_replace_request = self._on_rerun is OnRerun.AUTO and self._key.later_attempt
+        may_replace_request = self._on_rerun == "auto" and self._key.later_attempt
         while True:
             key, *others = self.keys
             try:
@@ -158,7 +154,7 @@ class Starter:
                 run, never_queued = None, False
             else:
                 run, joined = answer.run, answer.replayed and is_first
-                was_dead = joined and run.status in ("failed", "cancelled") and self._on_rerun is OnRerun.AUTO
+                was_dead = joined and run.status in ("failed", "cancelled") and self._on_rerun == "auto"
                 was_not_queued = answer.replayed and run.never_queued and may_requeue
                 if not others or not (was_dead or was_not_queued):
                     return self._started(answer, run, key, joined=joined)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import InternalError, MogplexError
-from mogplex_ci.gates import Case, Judge, Requirements
+from mogplex_ci.gates import Case, Judge
 from mogplex_ci.run.one import Execution
 from mogplex_ci.run.result import RunResult, interrupted, result_of_error
 from mogplex_ci.run.service import Service
@@ -109,7 +109,7 @@ def execute(
     """
     begin = partial(Execution, client, clock=step.clock, stop=step.stop, began=step.began)
     follow_up, save = partial(plan_of_round, inputs, plan), partial(step.recorder.save, item)
-    with contextlib.closing(_case_of(step, inputs, client)) as case:
+    with contextlib.closing(_case_of(step, plan.inputs, client)) as case:
         rounds = Rounds(plan, case, begin, follow_up, step.recorder.safe, save)
         with outcome_of(step, rounds.with_known) as outcome:
             outcome.result = (yield from rounds.perform())._replace(duration=step.duration)
@@ -134,12 +134,5 @@ def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
         losses=step.recorder.safe.losses,
         own_run=step.platform.workflow_run,
         rehearsed=rehearsed,
-        repairs=inputs.repair,
     )
-    return Case(requirements_of(inputs), judge, inputs.branch)
-
-
-def requirements_of(inputs: ActionInputs) -> Requirements:
-    """Return what a run must deliver by the inputs."""
-    paths = inputs.allowed_paths, inputs.protected_paths
-    return Requirements(inputs.require, *paths, inputs.artifact, inputs.artifact_schema)
+    return Case(inputs, judge)

@@ -7,26 +7,13 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repair, Repo
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.run.one import Plan
-from mogplex_ci.run.start import Key, OnRerun, derive_key
+from mogplex_ci.run.start import Key, derive_key
 
 
 def plan_of(inputs: ActionInputs, key: Key, platform: Platform) -> Plan:
     """Return what the step shall do."""
-    return Plan(
-        run_id=inputs.run_id,
-        repo=inputs.repo or "",
-        request=inputs.start_request,
-        key=key,
-        on_rerun=OnRerun(inputs.on_rerun),
-        timeout=inputs.timeout,
-        cancel_on_timeout=inputs.on_timeout == "cancel",
-        cancel_on_interrupt=inputs.on_interrupt == "cancel",
-        on_pause=inputs.on_pause,
-        retries=inputs.retries,
-        wait=inputs.wait,
-        poll_interval=inputs.poll_interval,
-        jobs_per_token=max(inputs.jobs_per_token, platform.parallel_jobs),
-    )
+    jobs = max(inputs.jobs_per_token, platform.parallel_jobs)
+    return Plan(inputs._replace(prompt=""), inputs.start_request, key, jobs)
 
 
 def plan_of_round(inputs: ActionInputs, plan: Plan, number: int, repair: Repair, repo: Repo | None) -> Plan | None:

@@ -51,7 +51,6 @@ class Rounds:
         self._case = case
         self._begin = begin
         self._follow_up = follow_up
-        self._least_time = LEAST_TIME * plan.timeout
         self._safe = safe
         self._save = save
         self._execution = begin(plan)
@@ -65,18 +64,18 @@ class Rounds:
         Raises:
             StopRequested: a stop signal came while a run was judged.
         """
-        case, most = self._case, self._case.judge.repairs + 1
+        case, most = self._case, self._case.inputs.repair + 1
         while True:
             for update in self._execution.perform():
                 self._save(update)
-                if case.wanted.gates:
+                if case.inputs.gates:
                     yield from case.watch(update)
                 yield update
             result = self._execution.result
             outcome = result.timeline.outcome
             if self._last is not None and outcome.pull_request_url is None:  # it is open since an earlier round
                 outcome.pull_request_url = self._last.timeline.outcome.pull_request_url
-            if case.wanted.gates:
+            if case.inputs.gates:
                 result = yield from judge_run(result, case)
             if most == 1 or not result.gates:  # it failed, paused, or was not started
                 return self._with_rounds(result)
@@ -115,7 +114,7 @@ class Rounds:
 
     def _reason_to_end(self) -> str:
         """Return why no other round follows the last one, which was rejected; empty if one does."""
-        judge, (*earlier, last) = self._case.judge, self._rounds
+        inputs, service, (*earlier, last) = self._case.inputs, self._case.judge.service, self._rounds
         for gate in last.faults:
             if not gate.can_be_repaired:
                 return f"the agent can do nothing about the gate {gate.name}"
@@ -123,9 +122,9 @@ class Rounds:
             return "it pushed nothing, so another round would find the same"
         if any(last.report == other.report for other in earlier):
             return "the same faults came twice"
-        if len(self._rounds) > judge.repairs:
+        if len(self._rounds) > inputs.repair:
             return "all rounds are used up"
-        if judge.service.deadline - judge.service.now < self._least_time:
+        if service.deadline - service.now < LEAST_TIME * inputs.timeout:
             return "less than a tenth of the timeout is left"
         return "its branch is not known" if self._case.branch is None else ""
 

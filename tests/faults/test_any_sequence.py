@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from mogplex_ci.emulator.run import Run
-from mogplex_ci.run.start import OnRerun
 from mogplex_ci.run.updates import NextKey, Started
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
@@ -67,10 +66,10 @@ class OneStep(RuleBasedStateMachine):
         api=st.sampled_from(["2026-11", "2026-11", "2026-08"]),
         scenario=st.sampled_from(PLAYED),
         explicit=st.booleans(),
-        on_rerun=st.sampled_from([*OnRerun] + [OnRerun.AUTO] * 3),
+        on_rerun=st.sampled_from(["auto", "new", "attach", "auto", "auto", "auto"]),
         jobs_per_token=st.sampled_from([1, 1, 4]),
     )
-    def begin(self, api: str, scenario: str, explicit: bool, on_rerun: OnRerun, jobs_per_token: int) -> None:
+    def begin(self, api: str, scenario: str, explicit: bool, on_rerun: str, jobs_per_token: int) -> None:
         self.world = world(api)
         self.case = self.world.new_case(scenario, on_rerun=on_rerun, jobs_per_token=jobs_per_token)
         self.case.explicit = explicit
@@ -111,7 +110,7 @@ class OneStep(RuleBasedStateMachine):
         stop = Stop()
         played = self.case.play(
             timeout=timeout,
-            cancel_on_timeout=cancel_on_timeout,
+            on_timeout="cancel" if cancel_on_timeout else "detach",
             stop=stop,
             stop_after=stop_after,
             number=signal.SIGTERM,
@@ -178,7 +177,7 @@ class OneStep(RuleBasedStateMachine):
             (run,) = [run for run in self.case.runs if Untrusted(run.id) == Untrusted(started[-1].run.id)]
             assert run not in self.case.live
         elif not self.case.explicit:
-            assert self.case.live == [] or self.case._fields["on_rerun"] is OnRerun.NEW or self.case.attempt > 1
+            assert self.case.live == [] or self.case._fields["on_rerun"] == "new" or self.case.attempt > 1
 
 
 def written(run: Run) -> list[Untrusted]:

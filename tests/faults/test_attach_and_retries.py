@@ -15,7 +15,7 @@ def test_a_run_that_was_started_elsewhere_is_followed_to_its_end(each_world: Wor
     """Also when it has ended already."""
     started = each_world.new_case(scenario, wait=waits)
     run_id = started.play().of(Started)[0].run.id
-    played = each_world.new_case(run_id=run_id, cancel_on_interrupt=False).play()
+    played = each_world.new_case(run_id=run_id, on_interrupt="detach").play()
     assert (played.result, played.shown) == (scenario, ids(started.run))
     assert played.of(Started)[0].followed
     assert "start" not in played.routes
@@ -33,15 +33,15 @@ def test_a_followed_run_that_does_not_exist_ends_the_step(each_world: World) -> 
     ("scenario", "inputs", "owned", "cancelled"),
     [
         ("slow", {"stop_after": 20.0}, False, False),
-        ("slow", {"stop_after": 20.0, "cancel_on_interrupt": True}, True, True),
+        ("slow", {"stop_after": 20.0, "on_interrupt": "cancel"}, True, True),
         ("slow", {}, False, False),
-        ("slow", {"cancel_on_interrupt": True}, True, False),
-        ("slow", {"cancel_on_timeout": True}, True, True),
+        ("slow", {"on_interrupt": "cancel"}, True, False),
+        ("slow", {"on_timeout": "cancel"}, True, True),
         ("slow", {"on_pause": "cancel"}, True, False),
         ("slow", {"on_pause": "wait"}, False, False),
         ("paused", {}, False, False),
         ("paused", {"on_pause": "cancel"}, True, True),
-        ("paused", {"cancel_on_timeout": True}, True, False),
+        ("paused", {"on_timeout": "cancel"}, True, False),
     ],
 )
 def test_a_followed_run_is_cancelled_only_when_the_inputs_say_so(
@@ -49,7 +49,7 @@ def test_a_followed_run_is_cancelled_only_when_the_inputs_say_so(
 ) -> None:
     case = world.new_case(scenario, wait=False)
     run_id = case.play().of(Started)[0].run.id
-    fields = {"run_id": run_id, "cancel_on_interrupt": False, "timeout": 30.0} | inputs
+    fields = {"run_id": run_id, "on_interrupt": "detach", "timeout": 30.0} | inputs
     played = world.new_case().play(**fields)
     assert played.of(Started)[0].owned is owned
     assert bool(played.of(Cancelling)) is cancelled
@@ -70,7 +70,7 @@ def test_a_run_that_had_ended_when_it_was_cancelled_was_not_cancelled_by_the_ste
         case.inject("stream", events=0, silent=True, times="always")
         for route in ("run", "events"):
             case.inject(route, status=502, times="always")
-        played = case.play(timeout=timeout, cancel_on_timeout=True)
+        played = case.play(timeout=timeout, on_timeout="cancel")
         assert (case.run.status, played.end.cancelled_by_step) == (status, status == "cancelled")
 
 

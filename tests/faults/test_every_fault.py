@@ -140,14 +140,14 @@ def test_what_lasts_ends_at_the_deadline(each_world: World, route: str, kind: Ki
 def test_a_timeout_can_still_cancel(each_world: World, position: int, kind: Kind) -> None:
     case = each_world.new_case("slow")
     break_following(case, kind, skip=position)
-    played = case.play(timeout=100.0, cancel_on_timeout=True)
+    played = case.play(timeout=100.0, on_timeout="cancel")
     assert played.code == kind.code
     assert [run.status for run in case.runs] == ["cancelled"]
     assert played.end.cancelled_by_step
 
 
 SIGNAL = {"stop_after": 40.0}
-TIMEOUT = {"timeout": 50.0, "cancel_on_timeout": True}
+TIMEOUT = {"timeout": 50.0, "on_timeout": "cancel"}
 each_end = pytest.mark.parametrize(("how", "result"), [(SIGNAL, "interrupted"), (TIMEOUT, "timeout")])
 
 

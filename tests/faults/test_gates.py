@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.gates import Requirements
-from mogplex_ci.gates.patterns import Patterns
 from mogplex_ci.run.result import Result
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.github_api import FakeGitHub, Look, check
 from tests.slow import mostly_slow
-from tests.unit.gates.judging import ended, judged
+from tests.unit.gates.judging import ended, judged, requires
 from tests.virtual_time import VirtualTime
 
-ALL = Requirements(frozenset({"change", "pull-request", "checks"}), Patterns.parse("src/"), Patterns.parse(".github/"))
+ALL = requires("change", "pull-request", "checks", allowed="src/", protected=".github/")
 RUNNING, PASSED = Look([check("test", None)]), Look([check("test", "success")])
 PASSING: list[dict[str, Any]] = [
     {"status": 500},

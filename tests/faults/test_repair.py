@@ -10,7 +10,7 @@ from signal import SIGINT, SIGTERM
 import pytest
 
 from mogplex_ci.emulator.run import Run
-from mogplex_ci.gates import Case, Judge, Requirements
+from mogplex_ci.gates import Case, Judge
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
 from mogplex_ci.inputs.sources import gather
@@ -76,12 +76,9 @@ class Step:
         judge = Judge(
             Service(client, clock, stop, began, self.inputs.timeout),
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
-            repairs=self.inputs.repair,
         )
-        case = Case(Requirements(self.inputs.require, artifact=self.inputs.artifact), judge, self.inputs.branch)
-        plan = self.case._plan(
-            request=self.inputs.start_request, timeout=self.inputs.timeout, retries=self.inputs.retries
-        )
+        case = Case(self.inputs, judge)
+        plan = self.case._plan(inputs=self.inputs, request=self.inputs.start_request)
         rounds = Rounds(plan, case, begin, partial(plan_of_round, self.inputs, plan), Sanitizer(), lambda _: None)
         work = rounds.perform()
         try:

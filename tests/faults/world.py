@@ -16,10 +16,11 @@ from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
 from mogplex_ci.models import StartRequest
 from mogplex_ci.run.one import TIMEOUT_BUDGET, Execution, Plan, cancel, cancel_unanswered
 from mogplex_ci.run.result import Result, RunResult, result_of_error
-from mogplex_ci.run.start import Key, OnRerun
+from mogplex_ci.run.start import Key
 from mogplex_ci.run.updates import EventsArrived, NextKey, Started, Starting, Update
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
+from tests.typed_inputs import typed_inputs
 from tests.virtual_time import VirtualTime
 
 _NUMBERS = itertools.count(1)
@@ -92,7 +93,7 @@ class World:
         return cls(time, Emulator("success", others=others, clock=time.monotonic, waiter=time.waiter, **options))
 
     def new_case(self, scenario: str = "brief", **fields: Any) -> Case:
-        """Return a step that nobody has tried yet, against a service that works; ``fields`` are a plan's."""
+        """Return a step that nobody has tried yet, against a service that works; ``fields`` are those of ``plan``."""
         self.emulator.clear_faults()
         return Case(self, f"case-{next(_NUMBERS)}", scenario, fields)
 
@@ -209,22 +210,10 @@ class Case:
 
 
 def plan(key: Key, prompt: str, **fields: Any) -> Plan:
-    """Return what a step shall do: the usual, but for ``fields``."""
-    defaults: dict[str, Any] = {
-        "run_id": None,
-        "retries": 0,
-        "repo": "acme/web",
-        "request": lambda repo_id: {"repoId": repo_id, "prompt": prompt},
-        "on_rerun": OnRerun.AUTO,
-        "timeout": 1800.0,
-        "cancel_on_timeout": False,
-        "cancel_on_interrupt": True,
-        "on_pause": "detach",
-        "wait": True,
-        "poll_interval": 1.5,
-        "jobs_per_token": 1,
-    }
-    return Plan(**(defaults | {"key": key} | fields))
+    """Return what a step shall do: the usual, but for ``fields``, which are the plan's own or the inputs'."""
+    own: dict[str, Any] = {"request": lambda repo_id: {"repoId": repo_id, "prompt": prompt}, "jobs_per_token": 1}
+    own |= {name: fields.pop(name) for name in Plan._fields if name in fields}
+    return Plan(**({"inputs": typed_inputs(**fields), "key": key} | own))
 
 
 KILLED = RunResult(Result.ERROR, 137, left_behind=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.gates import Case, Judge, Requirements, judge_run
-from mogplex_ci.gates.patterns import Patterns
+from mogplex_ci.gates import Case, Judge, judge_run
 from mogplex_ci.github_api import GitHubApi
+from mogplex_ci.inputs.patterns import Patterns
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.waiting import Stop
 from tests.github_api import HEAD, TOKEN, FakeGitHub
+from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import result, run, starting
 from tests.virtual_time import VirtualClock, VirtualTime
 
@@ -22,9 +24,9 @@ SAME_BRANCH = {"base": BASE, "working": BRANCH, "createBranch": False}
 NO_SERVICE = "http://127.0.0.1:9"
 
 
-def requires(*words: str, allowed: str = "", protected: str = "") -> Requirements:
+def requires(*words: str, allowed: str = "", protected: str = "") -> ActionInputs:
     patterns = [Patterns.parse(text) if text else None for text in (allowed, protected)]
-    return Requirements(frozenset(words), patterns[0], patterns[1])
+    return typed_inputs(require=frozenset(words), allowed_paths=patterns[0], protected_paths=patterns[1])
 
 
 def ended(*events: dict[str, Any], incomplete: bool = False, **fields: Any) -> RunResult:
@@ -38,7 +40,7 @@ def ended(*events: dict[str, Any], incomplete: bool = False, **fields: Any) -> R
 def judged(
     api: FakeGitHub | None,
     success: RunResult,
-    wanted: Requirements,
+    wanted: ActionInputs,
     clock: VirtualClock | None = None,
     *,
     joined: bool = False,
@@ -53,7 +55,7 @@ def judged(
     connect = (lambda repo: GitHubApi(api.url, TOKEN, repo.full_name.text)) if api is not None else None
     clock = clock or VirtualTime().clock()
     service = Service(Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
-    case = Case(wanted, Judge(service, connect, **fields), branch)
+    case = Case(wanted._replace(branch=branch), Judge(service, connect, **fields))
     said = [] if said is None else said
     try:
         assert success.run is not None

@@ -13,13 +13,14 @@ import pytest
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.gates import Case, Judge, Requirements, judge_run
+from mogplex_ci.gates import Case, Judge, judge_run
 from mogplex_ci.models import Run
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
+from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import result
 from tests.virtual_time import VirtualTime
 from tests.waits import wait_until
@@ -62,7 +63,8 @@ def judged(
     clock = VirtualTime().clock()
     client = Client(emulator.url, emulator.token)
     judge = Judge(Service(client, clock, Stop(), timeout=timeout), None, losses=Sanitizer().losses)
-    work = judge_run(result(Result.SUCCESS, run=run), Case(Requirements(artifact=path, schema=schema or None), judge))
+    wanted = typed_inputs(artifact=path, artifact_schema=schema or None)
+    work = judge_run(result(Result.SUCCESS, run=run), Case(wanted, judge))
     try:
         while True:
             next(work)
@@ -232,7 +234,7 @@ def test_a_slow_pattern_ends_with_its_time(slow_text: Emulator, monkeypatch: pyt
     judgement, _ = judged(slow_text, ended(slow_text), **SLOW)
     assert [item.text for item in judgement.gates[0].items] == ["checking it against the schema took too long"]
     assert time.monotonic() - began < 10.0
-    wait_until(lambda: not [line for line in processes() if "mogplex_ci.gates.schema" in line])
+    wait_until(lambda: not [line for line in processes() if "mogplex_ci.inputs.schema" in line])
 
 
 def processes() -> list[str]:

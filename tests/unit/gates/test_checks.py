@@ -119,7 +119,7 @@ def test_the_log_is_told_what_is_waited_for_when_it_changes_and_once_a_minute(ap
 
 def test_with_repair_the_rest_is_waited_for_when_one_has_failed(api: FakeGitHub) -> None:
     api.looks = [Look([FAILED, check("c", None)]), Look([FAILED, check("c", "failure")])]
-    judgement = judged(api, ended(), CHECKS, repairs=1)
+    judgement = judged(api, ended(), CHECKS._replace(repair=1))
     assert [item.text for item in judgement.gates[0].items] == ["b", "c"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.gates import Requirements
+from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.updates import GateJudged, Update
 from mogplex_ci.untrusted import Untrusted
@@ -60,7 +60,7 @@ def test_a_change_is_what_github_compares(api: FakeGitHub) -> None:
     ],
 )
 def test_without_a_token_the_delivery_event_decides_what_it_can(
-    wanted: Requirements, events: Sequence[dict[str, object]], found: str, code: str
+    wanted: ActionInputs, events: Sequence[dict[str, object]], found: str, code: str
 ) -> None:
     judgement = judged(None, ended(*events), wanted)
     said, error = refused(judgement) if code else (granted(judgement), "")
@@ -130,7 +130,7 @@ def test_a_pull_request_of_another_repository_is_not_looked_up_in_ours(api: Fake
     ],
 )
 def test_what_github_refuses_to_tell_does_not_pass(
-    wanted: Requirements, status: int, cause: str, api: FakeGitHub
+    wanted: ActionInputs, status: int, cause: str, api: FakeGitHub
 ) -> None:
     api.fail(status=status, times=99)
     judgement = judged(api, ended(delivery(changed=True)), wanted)
@@ -160,7 +160,7 @@ def test_what_github_refuses_to_tell_does_not_pass(
     ],
 )
 def test_paths_are_named_that_must_not_change(
-    wanted: Requirements, files: list[str], found: str, bad: list[str], api: FakeGitHub
+    wanted: ActionInputs, files: list[str], found: str, bad: list[str], api: FakeGitHub
 ) -> None:
     api.files = [{"filename": name} for name in files]
     judgement = judged(api, ended(), wanted)
@@ -171,13 +171,14 @@ def test_paths_are_named_that_must_not_change(
 
 
 @every_gate
-def test_a_branch_that_was_never_pushed_has_nothing(wanted: Requirements, api: FakeGitHub) -> None:
+def test_a_branch_that_was_never_pushed_has_nothing(wanted: ActionInputs, api: FakeGitHub) -> None:
     api.tips[BRANCH] = [None]
     judgement = judged(api, ended(terminalCommitSha=None), wanted)
     if wanted in (ALLOWED, PROTECTED):
         assert granted(judgement) == EMPTY
     else:
-        assert refused(judgement)[1] == {CHANGE: "NO_CHANGE", PULL: "NO_PULL_REQUEST"}.get(wanted, "CHECKS_FAILED")
+        codes = {"change": "NO_CHANGE", "pull-request": "NO_PULL_REQUEST", "checks": "CHECKS_FAILED"}
+        assert refused(judgement)[1] == codes[judgement.gates[0].name]
 
 
 def test_an_older_service_does_not_tell_the_commit_and_the_tip_is_judged(api: FakeGitHub) -> None:
@@ -188,7 +189,7 @@ def test_an_older_service_does_not_tell_the_commit_and_the_tip_is_judged(api: Fa
 
 
 def test_of_several_gates_all_are_judged_and_the_first_that_fails_is_the_reason(api: FakeGitHub) -> None:
-    wanted = Requirements(frozenset({"change", "pull-request", "checks"}), ALLOWED.allowed, PROTECTED.protected)
+    wanted = requires("change", "pull-request", "checks", allowed="src/", protected=".ci/")
     api.files = [{"filename": "b.ts"}]
     api.looks = [Look([check("test", "success")])]
     said: list[Update] = []
@@ -215,7 +216,7 @@ def test_a_run_that_did_not_succeed_is_not_judged(api: FakeGitHub) -> None:
 def test_all_gates_judge_one_commit_and_the_branch_must_still_be_there(api: FakeGitHub) -> None:
     api.looks = [Look([check("build", "success")])]
     api.tips[BRANCH] = [OTHER]
-    wanted = CHECKS._replace(protected=PROTECTED.protected)
+    wanted = CHECKS._replace(protected_paths=PROTECTED.protected_paths)
     judgement = judged(api, ended(), wanted)
     assert refused(judgement) == ("its branch moved on from the judged commit", "BRANCH_MOVED")
     assert judgement.detail == Untrusted(OTHER)
@@ -268,7 +269,7 @@ def test_a_joined_run_whose_branch_github_does_not_remember_is_not_judged(api: F
 
 @pytest.mark.parametrize("wanted", [CHANGE, ALLOWED, PROTECTED], ids=["change", "allowed", "protected"])
 @pytest.mark.parametrize("branch", [BRANCH, BASE])
-def test_an_existing_branch_counts_from_what_it_was(wanted: Requirements, branch: str, api: FakeGitHub) -> None:
+def test_an_existing_branch_counts_from_what_it_was(wanted: ActionInputs, branch: str, api: FakeGitHub) -> None:
     """Pushed with force, it is compared with the base; the base itself with nothing."""
     success = ended(branch=SAME_BRANCH | {"working": branch})
     api.tips[branch] = [OTHER, HEAD]

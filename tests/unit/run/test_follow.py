@@ -143,7 +143,7 @@ def test_a_run_may_be_unknown_for_ten_seconds(
 def test_a_stop_signal_makes_haste_of_a_patient_cancellation(old_world: World) -> None:
     case = old_world.new_case("slow")
     case.inject("cancel", times="always", status=500)
-    played = case.play(timeout=50.0, cancel_on_timeout=True, stop_after=70.0)
+    played = case.play(timeout=50.0, on_timeout="cancel", stop_after=70.0)
     assert (played.result, played.code) == ("interrupted", 130)
     assert played.seconds <= 70.0 + 4.5
     assert played.end.left_behind

@@ -323,7 +323,7 @@ def test_every_question_is_shown_once(world: World, scenario: str, questions: li
 
 def test_the_last_events_of_a_run_that_a_timeout_cancels_are_shown(each_world: World) -> None:
     case = each_world.new_case("slow")
-    played = case.play(timeout=60.0, cancel_on_timeout=True)
+    played = case.play(timeout=60.0, on_timeout="cancel")
     assert (played.result, case.run.status) == ("timeout", "cancelled")
     assert played.shown == ids(case.run)
     assert played.seconds < 61.0
@@ -379,7 +379,7 @@ def test_events_after_a_pause_come_within_seconds(world: World) -> None:
 @pytest.mark.parametrize("cancels", [True, False])
 def test_the_deadline_passes_while_the_run_is_paused(world: World, cancels: bool) -> None:
     case = world.new_case("paused", on_pause="wait")
-    played = case.play(timeout=120.0, cancel_on_timeout=cancels)
+    played = case.play(timeout=120.0, on_timeout="cancel" if cancels else "detach")
     assert (played.result, played.code) == ("paused", 1)
     assert 120.0 <= played.seconds <= 120.3
     assert case.run.status == ("cancelled" if cancels else "awaiting_input")
@@ -573,8 +573,8 @@ def test_a_run_that_was_joined_late_lacks_its_first_events(world: World) -> None
     """The log does not say that the later ones are missing."""
     started = world.new_case("many-events", wait=False)
     run_id = started.play().of(Started)[0].run.id
-    first = world.new_case(run_id=run_id, cancel_on_interrupt=False).play()
+    first = world.new_case(run_id=run_id, on_interrupt="detach").play()
     assert not first.of(EventsMissing), "it saw all of them as they came"
-    late = world.new_case(run_id=run_id, cancel_on_interrupt=False).play()
+    late = world.new_case(run_id=run_id, on_interrupt="detach").play()
     assert [(missing.later_ones, missing.out_of_time) for missing in late.of(EventsMissing)] == [(False, False)]
     assert late.shown == ids(started.run)[-200:]

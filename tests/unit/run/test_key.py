@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.run.start import MAX_CHAIN, MAX_KEY_LENGTH, Key, OnRerun, derive_key
+from mogplex_ci.run.start import MAX_CHAIN, MAX_KEY_LENGTH, Key, derive_key
 
 LABEL = "acme/web-9876543210-build"
 PARTS = ("https://github.com", "701", "9876543210", "build", "agent")
@@ -44,7 +44,7 @@ texts = st.text(max_size=300)
 def test_a_header_can_carry_it(label: str, parts: list[str], suffix: str, attempt: str) -> None:
     base = derive_key("github", label, parts, suffix)
     key = Key(base, explicit=False, attempt=attempt, later_attempt=True)
-    for each in (*key.chain(OnRerun.AUTO), *key.chain(OnRerun.NEW)):
+    for each in (*key.chain("auto"), *key.chain("new")):
         assert 1 <= len(each) <= MAX_KEY_LENGTH
         assert re.fullmatch(r"[A-Za-z0-9._/-]+", each)
 
@@ -58,8 +58,8 @@ def test_different_steps_never_share_it(one: list[str], other: list[str], label:
 def test_every_generation_has_a_key_of_its_own_and_new_ones_every_attempt(base: str) -> None:
     first = Key(base, explicit=True, attempt="1", later_attempt=False)
     second = Key(base, explicit=True, attempt="2", later_attempt=True)
-    assert first.chain(OnRerun.AUTO) == second.chain(OnRerun.AUTO) == first.chain(OnRerun.ATTACH)
-    chains = [first.chain(OnRerun.AUTO), first.chain(OnRerun.NEW), second.chain(OnRerun.NEW)]
+    assert first.chain("auto") == second.chain("auto") == first.chain("attach")
+    chains = [first.chain("auto"), first.chain("new"), second.chain("new")]
     assert [len(chain) for chain in chains] == [MAX_CHAIN] * 3
     assert len({key for chain in chains for key in chain}) == 3 * MAX_CHAIN
     assert chains[0][0] == base
@@ -67,17 +67,17 @@ def test_every_generation_has_a_key_of_its_own_and_new_ones_every_attempt(base: 
 
 def test_the_generations_are_readable() -> None:
     key = Key("mine", explicit=True, attempt="1", later_attempt=False)
-    assert key.chain(OnRerun.AUTO)[:3] == ["mine", "mine-g2", "mine-g3"]
-    assert key.chain(OnRerun.NEW)[:2] == ["mine-1", "mine-1-g2"]
+    assert key.chain("auto")[:3] == ["mine", "mine-g2", "mine-g3"]
+    assert key.chain("new")[:2] == ["mine-1", "mine-1-g2"]
 
 
 def test_a_key_of_more_than_two_hundred_characters_is_cut_and_told_apart_by_a_digest() -> None:
     """That is the API's limit."""
     assert re.fullmatch(r"github-x{176}-[0-9a-f]{16}", derive_key("github", "x" * 177, PARTS))
     fits, too_long = (Key("x" * length, explicit=True, attempt="1", later_attempt=False) for length in (197, 198))
-    assert fits.chain(OnRerun.AUTO)[1] == f"{'x' * 197}-g2"
-    assert re.fullmatch(r"x{183}-[0-9a-f]{16}", too_long.chain(OnRerun.AUTO)[1])
-    assert len(fits.chain(OnRerun.AUTO)) == 10
+    assert fits.chain("auto")[1] == f"{'x' * 197}-g2"
+    assert re.fullmatch(r"x{183}-[0-9a-f]{16}", too_long.chain("auto")[1])
+    assert len(fits.chain("auto")) == 10
 
 
 def test_a_new_version_finds_the_runs_of_the_one_before() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.errors import ForeignRunError, UsageError
-from mogplex_ci.run.start import INSTALL_APP, OnRerun, find_repo
+from mogplex_ci.run.start import INSTALL_APP, find_repo
 from mogplex_ci.run.updates import CancelFailed, NextKey, Started
 from mogplex_ci.waiting import Stop
 from tests.faults.conftest import SCENARIOS
@@ -32,7 +32,7 @@ def leave_running(case: Case) -> None:
 
 GOES, DIES = {"wait": False}, {"stop_after": 20.0}
 """A try that goes away and lets its run go on, and one that is stopped and cancels it."""
-AUTO, NEW, ATTACH = OnRerun
+AUTO, NEW, ATTACH = "auto", "new", "attach"
 END: dict[str, Any] = {}
 
 
@@ -59,7 +59,7 @@ END: dict[str, Any] = {}
 def test_which_runs_the_tries_of_a_step_start(
     world: World,
     scenario: str,
-    on_rerun: OnRerun,
+    on_rerun: str,
     tries: Sequence[tuple[int, dict[str, Any]]],
     keys: list[str],
     result: str,
@@ -111,7 +111,7 @@ def test_a_success_further_down_the_chain_is_found_again() -> None:
     ("on_rerun", "attempt", "before", "runs"), [(AUTO, 1, 1, 1), (ATTACH, 1, 1, 1), (NEW, 1, 1, 1), (AUTO, 2, 10, 10)]
 )
 def test_a_changed_request_under_the_same_key_is_a_conflict(
-    world: World, on_rerun: OnRerun, attempt: int, before: int, runs: int
+    world: World, on_rerun: str, attempt: int, before: int, runs: int
 ) -> None:
     """At the end of the chain also in a later attempt."""
     case = world.new_case("failed", on_rerun=on_rerun)
@@ -140,7 +140,7 @@ def test_a_run_joined_through_an_explicit_key_is_never_cancelled(world: World, l
     leave_running(case)
     if lost:
         case.inject("start", drop=True, when="after")
-    for played in (case.play(stop_after=20.0), case.play(timeout=20.0, cancel_on_timeout=True)):
+    for played in (case.play(stop_after=20.0), case.play(timeout=20.0, on_timeout="cancel")):
         assert not started(played).owned
         assert not played.end.left_behind
     assert len(case.live) == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.gates.schema import FORMATS, faults, schema_fault
+from mogplex_ci.inputs.schema import FORMATS, faults, schema_fault
 
 TREE = {"properties": {"children": {"items": {"$ref": "#"}}}}
 

@@ -137,7 +137,7 @@ def faults_in_child(content: Any, schema: Mapping[str, Any], seconds: float) -> 
     given = json.dumps({"content": content, "schema": schema}).encode()
     path = os.pathsep.join(filter(None, sys.path))
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "mogplex_ci.gates.schema"],
+        [sys.executable, "-P", "-m", "mogplex_ci.inputs.schema"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

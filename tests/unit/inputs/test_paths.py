@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mogplex_ci.gates.patterns import Patterns
+from mogplex_ci.inputs.patterns import Patterns
 
 
 @pytest.mark.parametrize(
