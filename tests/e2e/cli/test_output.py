@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ CONTROLS = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 
 
 def on_a_screen(terminal: Terminal, *argv: str, each_time: Callable[[], None] = lambda: None) -> str:
-    """Return what `mogplex` prints when its output is a terminal; call ``each_time`` that it has printed."""
+    """Return what `mogplex` prints when its output is a terminal; call ``each_time`` that it prints, or is silent."""
     screen, end = pty.openpty()
     with (
         os.fdopen(screen, "rb", buffering=0) as seen,
@@ -35,8 +36,11 @@ def on_a_screen(terminal: Terminal, *argv: str, each_time: Callable[[], None] = 
         os.close(end)
         shown = b""
         with contextlib.suppress(OSError):  # Linux says so when the last process has left the terminal
-            while chunk := seen.read(65536):
-                shown += chunk
+            while True:
+                if select.select([seen], [], [], 0.1)[0]:
+                    if not (chunk := seen.read(65536)):
+                        break
+                    shown += chunk
                 each_time()
     return shown.decode()
 
