@@ -20,8 +20,8 @@ settings.load_profile("everyday")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """A worker for each processor, also with hyper-threads, which pytest-xdist does not count. Each collects all."""
-    return os.cpu_count() or 1
+    """A worker for each processor, also with hyper-threads, and one more: tests wait for processes. Each collects all."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_sessionfinish() -> None:
