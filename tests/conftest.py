@@ -20,7 +20,7 @@ settings.load_profile("everyday")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """A worker for each processor, also with hyper-threads, and one more: tests wait for processes. Each collects all."""
+    """A worker for each processor, and one more: many tests wait for a process or a container. Each collects all."""
     return (os.cpu_count() or 1) + 1
 
 
