@@ -20,6 +20,7 @@ from mogplex_ci.inputs.patterns import Patterns
         ("*.md", "x.md/test.py", True),
         ("# a comment\n\n  *.lock  \r\n", "yarn.lock", True),
         ("a b/*", "a b/ü.txt", True),
+        (".husky/*", ".husky", False),  # a link in its place: the folder's own pattern protects that
         (r"\#a", "#a", True),
     ],
 )
