@@ -28,10 +28,10 @@ def inside(workspace: Path, name: str, *, input_name: str) -> Path:
         path = (root / name).resolve()
     except (OSError, RuntimeError) as error:
         raise _problem(input_name, "is a link to itself", name, "Use the path of a file.") from error
-    if path.is_dir():
-        raise _problem(input_name, "is a folder", name, "Use the path of a file.")
     if not path.is_relative_to(root):
         raise _problem(input_name, "is outside the workspace", name, "Use a path that is relative to it.")
+    if os.path.isdir(path):  # noqa: PTH112 - a path that is too long, or closed to us, is refused when it is opened
+        raise _problem(input_name, "is a folder", name, "Use the path of a file.")
     return path
 
 
