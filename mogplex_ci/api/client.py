@@ -49,7 +49,7 @@ class Client:
         self._turn: Turn = turn or (lambda _use, timeout: nullcontext(timeout))
         self._transport = Transport(base_url, token, diagnostics=diagnostics)
         self._last_page: tuple[object, models.EventPage] | None = None
-        """The digest of the newest answer with events, and its page: the answer itself may be megabytes."""
+        """The run and digest of the newest answer with events, and its page: the answer itself may be megabytes."""
         self.has_no_stream = ""
         """Why events of this service are polled; empty while streaming works, or was not tried yet."""
 
@@ -99,11 +99,11 @@ class Client:
     def events(self, run_id: str, *, limit: int = models.FEED_LIMIT, timeout: float = CALL_SECONDS) -> models.EventPage:
         """Return the run and up to ``limit`` events: older servers return the oldest ones, newer ones the newest.
 
-        An answer equal to the last one returns the same object again.
+        An answer about this run that equals the last one returns the same object again.
         """
         query = {"limit": str(limit)}
         answer = self._send(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
-        digest = answer.status, hashlib.sha256(answer.body).digest()
+        digest = run_id, answer.status, hashlib.sha256(answer.body).digest()
         if self._last_page is None or digest != self._last_page[0]:
             self._last_page = digest, answers.page(self._data(answer), run_id)
         return self._last_page[1]

@@ -173,15 +173,14 @@ def test_a_page_of_events_that_comes_with_an_error_is_an_error() -> None:
         assert client.events("run-1") is first
 
 
-@pytest.mark.parametrize(("run_id", "is_it"), [("run-1", True), ("RUN-1", True), ("run-2", False), ("run-0", False)])
-def test_an_answer_about_another_run_is_none(run_id: str, is_it: bool) -> None:
-    run = {"runId": run_id, "status": "running"}
-    data = {"run": run, "events": [], "status": "running"}
+@pytest.mark.parametrize(("run_id", "others"), [("run-1", ["run-2", "run-0", ""]), ("RUN-1", ["RUN-2"])])
+def test_an_answer_about_another_run_is_none(run_id: str, others: list[str]) -> None:
+    """Also when it is the one that was right for the run before."""
+    data = {"run": {"runId": run_id, "status": "running"}, "events": [], "status": "running"}
     with peer(answering(answer(200, {"ok": True, "data": data}))) as url:
         client = Client(url, TOKEN)
         for call in (client.run, client.events, client.cancel):
-            if is_it:
-                call("run-1")
-            else:
+            assert call("run-1")
+            for other in others:
                 with pytest.raises(UnreachableError, match="another run"):
-                    call("run-1")
+                    call(other)
