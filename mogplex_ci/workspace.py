@@ -42,11 +42,8 @@ def read_text(workspace: Path, name: str, *, input_name: str, max_bytes: int) ->
         UsageError: the file does not exist, is outside the workspace, too large, or not UTF-8.
     """
     path = inside(workspace, name, input_name=input_name)
-    try:
-        with os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
-            content = file.read(max_bytes + 1)
-    except OSError as error:
-        raise unusable(input_name, "read", path, error, name) from error
+    with usable(input_name, "read", path, name), os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
+        content = file.read(max_bytes + 1)
     return decode(content, name, input_name=input_name, max_bytes=max_bytes)
 
 
@@ -72,11 +69,9 @@ def writable(workspace: Path, name: str, *, input_name: str) -> Path:
         UsageError: the path leads out of the workspace, or cannot be written.
     """
     path = inside(workspace, name, input_name=input_name)
-    try:
+    with usable(input_name, "written", path, name):
         _make_folder(path.parent)
         append_text(path, "")
-    except OSError as error:
-        raise unusable(input_name, "written", path, error, name) from error
     return path
 
 
@@ -196,12 +191,22 @@ def _flags(*names: str) -> int:
     return sum(getattr(os, name, 0) for name in names)
 
 
-def unusable(input_name: str, verb: str, path: Path, error: OSError, name: str = "") -> UsageError:
-    """Return the error for a file that cannot be ``verb``, "read" or "written": why not, and what helps.
+@contextmanager
+def usable(input_name: str, verb: str, path: Path, name: str = "") -> Iterator[None]:
+    """Guard a block in which a file is ``verb``, "read" or "written".
 
     ``name`` is what the user calls it, if that is not its path.
+
+    Raises:
+        UsageError: that failed; it says why, and what helps.
     """
-    name = name or str(path)
+    try:
+        yield
+    except OSError as error:
+        raise _unusable(input_name, verb, path, error, name or str(path)) from error
+
+
+def _unusable(input_name: str, verb: str, path: Path, error: OSError, name: str) -> UsageError:
     if verb == "read" and isinstance(error, FileNotFoundError | NotADirectoryError):
         remedy = "Check the path, and that the job checks out the repository before this step."
         return _problem(input_name, "does not exist in the workspace", name, remedy)

@@ -19,7 +19,7 @@ from mogplex_ci.platforms.system import Identity, System, holds, repository_of, 
 from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
 from mogplex_ci.urls import base_url_fault
-from mogplex_ci.workspace import read_text, unusable, writable, write_whole
+from mogplex_ci.workspace import read_text, usable, writable, write_whole
 
 VARIABLES: Final = ("MOGPLEX_DEBUG", "MOGPLEX_DOTENV", "MOGPLEX_ANNOTATIONS_FILE", "MOGPLEX_CODE_QUALITY_FILE")
 """Variables that tell a platform what to write and where; they are not inputs."""
@@ -160,7 +160,8 @@ class Platform:
         file, line = self.system.exports
         if path := self.env.get(file):
             before, self._exported = self._exported, dotenv(values, line)
-            replace_block(Path(path), before, self._exported)
+            with usable(file, "written", Path(path)):
+                replace_block(Path(path), before, self._exported)
         for variable, value in values.items():
             self._set_variable(variable, value)
 
@@ -236,10 +237,8 @@ class Platform:
             OSError, UsageError: it cannot be written, or would be outside the workspace.
         """
         path = writable(self.workspace, self.env.get(variable) or default, input_name=variable)
-        try:
+        with usable(variable, "written", path.parent):
             write_whole(path, text)
-        except PermissionError as error:
-            raise unusable(variable, "written", path.parent, error) from error
 
     def _state_name(self, key: str | None) -> str | None:
         """Return the file in the workspace that is this try's of the step and no other's; None if nothing tells."""

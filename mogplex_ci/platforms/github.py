@@ -12,7 +12,7 @@ from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import Env, Identity, System, counted
 from mogplex_ci.platforms.webhook import Cause, Webhook
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
-from mogplex_ci.workspace import unusable
+from mogplex_ci.workspace import usable
 
 _STATE: Final = "runs"
 """Name of the state value."""
@@ -104,16 +104,6 @@ class GitHubActions(Platform):
         """Append to the job's summary."""
         self._append("GITHUB_STEP_SUMMARY", markdown)
 
-    def check_files(self, *, key: str | None = None) -> None:
-        """See ``Platform``."""
-        for variable in ("GITHUB_OUTPUT", *(["GITHUB_STATE"] if self.has_clean_up else [])):
-            try:
-                self._append(variable, "")
-            except OSError as error:
-                raise unusable(variable, "written", Path(self.env[variable]), error) from error
-        if not self._runner_keeps_state:
-            super().save_state("", key=key)
-
     @property
     def _runner_keeps_state(self) -> bool:
         """Whether ``post`` gets what the step saves: act, Forgejo and Gitea hand nothing to that of a container."""
@@ -140,9 +130,14 @@ class GitHubActions(Platform):
         return (run_id, server, repository, job, *callers)
 
     def _append(self, variable: str, text: str) -> None:
-        """Append to the file that ``variable`` names, if it names one."""
-        if path := self.env.get(variable):
-            with Path(path).open("a", encoding="utf-8", newline="\n") as file:
+        """Append to the file that ``variable`` names, if it names one.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        if name := self.env.get(variable):
+            path = Path(name)
+            with usable(variable, "written", path), path.open("a", encoding="utf-8", newline="\n") as file:
                 file.write(text)
 
 

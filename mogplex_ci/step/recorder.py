@@ -197,9 +197,11 @@ class Recorder:
             self.warn("State", "Could not save state: the clean-up step cannot cancel this run ({})", _why(error))
 
 
-def _why(error: Exception) -> Untrusted:
+def _why(error: OSError | UsageError) -> Untrusted:
     """Return why a file was not written."""
-    return Untrusted((error.strerror if isinstance(error, OSError) else str(error)) or "")
+    if isinstance(error, UsageError):
+        return Untrusted(" ".join((error.problems[0].input, error.problems[0].fault)))
+    return Untrusted(error.strerror or "")
 
 
 def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> list[Report]:

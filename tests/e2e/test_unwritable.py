@@ -66,7 +66,7 @@ def test_a_report_that_fails_names_its_file_and_costs_nothing_else(tmp_path: Pat
         step.env["GITHUB_STEP_SUMMARY"] = "/dev/full"
         ended = step.run()
     assert (ended.code, step.outputs["result"]) == (0, "success")
-    assert "Could not write the summary: No space left on device" in ended.out
+    assert "the summary: GITHUB_STEP_SUMMARY cannot be written (No space left on device)" in ended.out
 
 
 @is_root

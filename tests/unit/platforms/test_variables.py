@@ -90,6 +90,17 @@ def test_a_folder_that_takes_no_new_file_is_named_with_its_owner(
         detect(environment("jenkins", tmp_path), io.StringIO()).check_files()
 
 
+@pytest.mark.parametrize(
+    ("name", "variable"), [("github", "GITHUB_OUTPUT"), ("github", "GITHUB_STATE"), *(row[:2] for row in FILES)]
+)
+def test_a_file_that_cannot_be_written_is_named_before_a_run_is_started(
+    name: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=rf"{variable} cannot be written \(Is a directory\)"):
+        detect(environment(name, tmp_path) | {variable: str(tmp_path)}, io.StringIO()).check_files()
+
+
 @pytest.mark.parametrize("missing", ["GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"])
 def test_a_step_works_without_a_file_that_the_runner_did_not_name(missing: str, tmp_path: Path) -> None:
     """Other programs that run workflows do not set all of them."""
