@@ -6,9 +6,10 @@ of each other below the limit together.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import IntEnum
+from math import inf
 from typing import Final, NamedTuple
 
 from mogplex_ci.api.retry import Backoff
@@ -48,17 +49,18 @@ class Use(IntEnum):
 
 
 class Limit(NamedTuple):
-    """At most ``most`` requests in any ``seconds``."""
+    """At most ``most`` requests for any of ``uses`` in any ``seconds``."""
 
     most: int
     seconds: float
+    uses: Collection[Use] = tuple(Use)
+    kept_free: int = 0
+    """How many of them only cancels may use, so that a stop signal need not wait for room."""
 
 
-REQUESTS: Final = Limit(60, 60.0)
-STARTS: Final = (Limit(10, 60.0), Limit(30, 3600.0), Limit(150, 86_400.0))
+REQUESTS: Final = Limit(60, 60.0, kept_free=10)
+STARTS: Final = tuple(Limit(most, each, [Use.START]) for most, each in ((10, 60.0), (30, 3600.0), (150, 86_400.0)))
 """A start counts as a request, too (contract/README.md)."""
-KEPT_FREE: Final = 10
-"""Requests a minute that only cancels may use, so that a stop signal need not wait for the minute to pass."""
 _MARGIN: Final = 0.05
 """Seconds that a request is counted for longer: the service's clock need not run exactly like ours."""
 
@@ -70,11 +72,10 @@ class _Request:
     """
 
     def __init__(self, use: Use, place: tuple[int, int]) -> None:
-        self.use = use
-        self.place = place
+        self.use, self.place = use, place
         self.waits = True
-        self.answered: float | None = None
-        """None while the service may not have counted it yet."""
+        self.answered = inf
+        """When it was answered; until then the service may not have counted it yet."""
 
 
 class TokenBudget:
@@ -84,13 +85,8 @@ class TokenBudget:
     cancels come first, the newest run's before the others, then starts, reads and polls, each in the order of arrival.
     """
 
-    def __init__(
-        self, *, requests: Limit = REQUESTS, starts: Sequence[Limit] = STARTS, kept_free: int = KEPT_FREE
-    ) -> None:
-        """``kept_free`` of ``requests.most`` are for cancels alone."""
-        self._limit = requests
-        self._starts = starts
-        self._kept_free = kept_free
+    def __init__(self, limits: Sequence[Limit] = (REQUESTS, *STARTS)) -> None:
+        self._limits = limits
         self._lock = threading.Lock()
         self._requests: list[_Request] = []
         self._arrivals = 0
@@ -110,61 +106,47 @@ class TokenBudget:
             StopRequested: a stop signal came, and this thread's work is interruptible.
         """
         ends = clock.monotonic() + timeout
-        request = self._wait_for_turn(use, clock, ends, run)
-        try:
-            yield max(ends - clock.monotonic(), 0.3)
-        finally:
-            request.answered = clock.monotonic()
-
-    def seconds_to_start(self, now: float) -> float:
-        """Return the seconds from ``now`` until a start may be sent if no other request waits; 0 for at once."""
-        with self._lock:
-            return self._seconds_for(Use.START, now, ahead=())
-
-    def _wait_for_turn(self, use: Use, clock: Clock, ends: float, run: int) -> _Request:
         with self._lock:
             self._arrivals += 1
             request = _Request(use, (int(use), -run if use is Use.CANCEL else self._arrivals))
             self._requests.append(request)
         try:
-            while True:
-                with self._lock:
-                    now = clock.monotonic()
-                    ahead = [other for other in self._requests if other.waits and other.place < request.place]
-                    seconds = self._seconds_for(use, now, ahead)
-                    request.waits = seconds > 0
-                if not request.waits:
-                    return request
-                if now + seconds > ends:
+            while (seconds := self._seconds_until_turn(request, clock.monotonic())) > 0:
+                if clock.monotonic() + seconds > ends:
                     starts = "10 starts a minute, 30 an hour and 150 a day"
                     limit = starts if use is Use.START else "60 requests a minute"
-                    cause = f"the token's limit of {limit} is used up"
-                    raise NoTurnError(cause, retry_after=seconds)
+                    raise NoTurnError(f"the token's limit of {limit} is used up", retry_after=seconds)
                 clock.sleep(seconds)
-        except BaseException:
-            with self._lock:
-                self._requests.remove(request)
-            raise
+            yield max(ends - clock.monotonic(), 0.3)
+        finally:
+            request.answered = -inf if request.waits else clock.monotonic()
+            request.waits = False
 
-    def _seconds_for(self, use: Use, now: float, ahead: Sequence[_Request]) -> float:
-        """Return the seconds until a request for ``use`` fits, behind those that are ``ahead`` of it."""
-        longest = max(limit.seconds for limit in (self._limit, *self._starts)) + _MARGIN
-        self._requests = [each for each in self._requests if each.answered is None or now - each.answered < longest]
-        sent = [each for each in self._requests if not each.waits]
-        most = self._limit.most - (0 if use is Use.CANCEL else self._kept_free)
-        seconds = self._wait_of(Limit(most, self._limit.seconds), sent, now, len(ahead))
-        if use is Use.START:
-            starts = [each for each in sent if each.use is Use.START]
-            before = len([each for each in ahead if each.use is Use.START])
-            seconds = max(seconds, *(self._wait_of(limit, starts, now, before) for limit in self._starts))
-        return seconds
+    def seconds_to_start(self, now: float) -> float:
+        """Return the seconds from ``now`` until a start may be sent if no other request waits; 0 for at once."""
+        with self._lock:
+            return self._seconds_for(_Request(Use.START, place=(-1, 0)), now)
 
-    @staticmethod
-    def _wait_of(limit: Limit, sent: Sequence[_Request], now: float, ahead: int) -> float:
-        """Return the seconds until ``limit`` has room for one more request behind ``ahead`` others."""
-        counted = sorted(now if each.answered is None else each.answered for each in sent)
+    def _seconds_until_turn(self, request: _Request, now: float) -> float:
+        """Return the seconds until a request that waits may be sent, and let it through if that is now."""
+        longest = max(limit.seconds for limit in self._limits) + _MARGIN
+        with self._lock:
+            self._requests = [each for each in self._requests if now - each.answered < longest]
+            seconds = self._seconds_for(request, now)
+            request.waits = seconds > 0
+            return seconds
+
+    def _seconds_for(self, request: _Request, now: float) -> float:
+        return max(self._wait_of(limit, request, now) for limit in self._limits if request.use in limit.uses)
+
+    def _wait_of(self, limit: Limit, request: _Request, now: float) -> float:
+        """Return the seconds until ``limit`` has room for ``request`` behind those that are ahead of it."""
+        others = [each for each in self._requests if each.use in limit.uses]
+        ahead = sum(each.waits and each.place < request.place for each in others)
+        counted = sorted(min(each.answered, now) for each in others if not each.waits)
         counted = [at for at in counted if now - at < limit.seconds + _MARGIN]
-        excess = len(counted) + ahead + 1 - limit.most
+        most = limit.most if request.use is Use.CANCEL else limit.most - limit.kept_free
+        excess = len(counted) + ahead + 1 - most
         if excess <= 0:
             return 0.0
         leaves = counted[min(excess, len(counted)) - 1] if counted else now

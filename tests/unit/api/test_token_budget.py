@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.api.budget import Limit, TokenBudget, Use
+from mogplex_ci.api.budget import REQUESTS, Limit, TokenBudget, Use
 from mogplex_ci.errors import RateLimitedError
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 from tests.virtual_time import VirtualTime
 
 LONG = 1e6
+P, R, S, C = Use.POLL, Use.READ, Use.START, Use.CANCEL
 
 
 def send(budget: TokenBudget, time: VirtualTime, uses: Sequence[tuple[float, Use]], takes: float = 0.0) -> list[float]:
@@ -71,13 +72,10 @@ def test_a_hundred_and_fifty_starts_a_day() -> None:
 
 @pytest.mark.parametrize(("use", "at_once"), [(Use.CANCEL, 60), (Use.START, 50), (Use.READ, 50), (Use.POLL, 50)])
 def test_only_cancels_may_use_what_is_kept_free(use: Use, at_once: int) -> None:
-    budget = TokenBudget(starts=(Limit(100, 60.0),))
+    budget = TokenBudget([REQUESTS])
     sent = send(budget, VirtualTime(), [(0.0, use)] * 60 + [(1.0, Use.CANCEL)] * 8)
     assert sent[:60].count(0.0) == at_once
     assert sent[60:] == [1.0] * 8 or use is Use.CANCEL
-
-
-P, R, S, C = Use.POLL, Use.READ, Use.START, Use.CANCEL
 
 
 @pytest.mark.parametrize(
@@ -86,14 +84,14 @@ P, R, S, C = Use.POLL, Use.READ, Use.START, Use.CANCEL
     ids=["cancels, starts, reads, polls", "the newest run's cancel first", "a cancel before a start", "as they came"],
 )
 def test_the_order_of_those_that_wait(uses: list[Use], order: list[int]) -> None:
-    budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
+    budget = TokenBudget([Limit(1, 10.0)])
     sent = send(budget, VirtualTime(), [(float(at), use) for at, use in enumerate(uses)])
     assert sorted(range(len(uses)), key=sent.__getitem__) == order
 
 
 def test_a_request_counts_until_its_answer_is_old_enough() -> None:
     """The service counts it some time between request and answer."""
-    budget = TokenBudget(requests=Limit(1, 10.0), kept_free=0)
+    budget = TokenBudget([Limit(1, 10.0)])
     first, second = send(budget, VirtualTime(), [(0.0, Use.READ), (0.1, Use.READ)], takes=5.0)
     assert first == 0
     assert second >= 15
@@ -103,7 +101,7 @@ def test_a_request_counts_until_its_answer_is_old_enough() -> None:
     ("use", "words"), [(Use.READ, "60 requests"), (Use.POLL, "60 requests"), (Use.START, "10 starts")]
 )
 def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back(use: Use, words: str) -> None:
-    budget, clock = TokenBudget(requests=Limit(1, 60.0), kept_free=0), VirtualTime().clock()
+    budget, clock = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock()
     with budget.turn(use, 30, clock=clock) as left:
         assert left == 30
     with pytest.raises(RateLimitedError, match=words) as refused, budget.turn(use, 60.0, clock=clock):
@@ -117,7 +115,7 @@ def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back(use: U
 
 
 def test_a_stop_signal_ends_the_wait() -> None:
-    budget, clock, stop = TokenBudget(requests=Limit(1, 60.0), kept_free=0), Clock(), Stop()
+    budget, clock, stop = TokenBudget([Limit(1, 60.0)]), Clock(), Stop()
     ended: list[BaseException] = []
 
     def work() -> None:
@@ -136,7 +134,7 @@ def test_a_stop_signal_ends_the_wait() -> None:
 
 
 def test_who_gives_up_holds_nobody_back() -> None:
-    time, budget = VirtualTime(), TokenBudget(requests=Limit(2, 60.0), kept_free=0)
+    time, budget = VirtualTime(), TokenBudget([Limit(2, 60.0)])
     clock = time.clock()
     for _ in range(2):
         with budget.turn(Use.READ, 30, clock=clock):
@@ -158,7 +156,7 @@ def test_no_window_ever_holds_more_than_the_limit(
     uses: list[tuple[float, Use]], most: int, starts: int, free: int
 ) -> None:
     """And everybody has a turn in the end."""
-    budget = TokenBudget(requests=Limit(most, 10.0), starts=(Limit(starts, 20.0),), kept_free=free)
+    budget = TokenBudget([Limit(most, 10.0, kept_free=free), Limit(starts, 20.0, [S])])
     sent = send(budget, VirtualTime(), uses)
     assert all(at >= asked_at for at, (asked_at, _) in zip(sent, uses, strict=True))
     assert most_in(sent, 10.0) <= most
@@ -168,29 +166,26 @@ def test_no_window_ever_holds_more_than_the_limit(
     assert most_in(others, 10.0) <= most - free
 
 
-STARTED = Limit(3, 10.0)
-
-
 @pytest.mark.parametrize(
     ("now", "seconds"),
     [(2.0, 8.05), (10.0, 0.05), (10.03, 0.02), (10.045, 0.01), (10.051, 0.0), (11.0, 0.0), (12.1, 0.0), (50.0, 0.0)],
 )
 def test_room_comes_when_the_oldest_request_has_left_the_window(now: float, seconds: float) -> None:
     """And a little later: the service's clock need not run exactly like ours."""
-    time, budget = VirtualTime(), TokenBudget(requests=Limit(20, 10.0), starts=(STARTED,))
+    time, budget = VirtualTime(), TokenBudget([Limit(3, 10.0, [S])])
     send(budget, time, [(0.0, Use.START), (1.0, Use.START), (2.0, Use.START)])
     assert budget.seconds_to_start(now) == pytest.approx(seconds, abs=1e-6)
 
 
 def test_whoever_waits_comes_one_after_the_other_as_room_comes() -> None:
-    budget = TokenBudget(requests=STARTED, kept_free=0)
+    budget = TokenBudget([Limit(3, 10.0)])
     uses = [*((float(at), Use.READ) for at in range(3)), *((3.0 + at / 10, Use.READ) for at in range(5))]
     expected = [0.0, 1.0, 2.0, 10.05, 11.05, 12.05, 20.1, 21.1]
     assert send(budget, VirtualTime(), uses) == pytest.approx(expected, abs=0.02)
 
 
 def test_a_request_under_way_counts_as_sent_now() -> None:
-    time, budget = VirtualTime(), TokenBudget(starts=(Limit(1, 10.0),))
+    time, budget = VirtualTime(), TokenBudget([Limit(1, 10.0, [S])])
     clock = time.clock()
     with budget.turn(Use.START, 30, clock=clock):
         clock.sleep(25)
