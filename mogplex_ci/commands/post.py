@@ -118,8 +118,7 @@ class _CleanUp(NamedTuple):
             github = GitHubApi(self.platform.github_api_url, values["github-token"], repository)
             with contextlib.closing(github):
                 comment = Comment(github, int(values["comment-on"]), self.token, Clock())
-                comment.is_about(run.run_id, key=None)
-                comment.write(shown, CALLS_SECONDS, only_edit=True)
+                comment.write(shown, run.run_id, CALLS_SECONDS, only_edit=True)
         except MogplexError as error:  # an address of the API that is none, too
             self.platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
 

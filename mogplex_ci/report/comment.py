@@ -41,51 +41,45 @@ _ANY: Final = f"[0-9a-f]{{{_DIGITS}}}"
 class Comment:
     """The comment, wherever it is written: by the step, by a later try of it, or by ``post``."""
 
-    def __init__(self, github: GitHubApi, issue: int, token: str, clock: Clock) -> None:
-        """``token`` is the Mogplex token."""
+    def __init__(self, github: GitHubApi, issue: int, token: str, clock: Clock, key: str | None = None) -> None:
+        """An earlier comment is found by ``key``, or by the run if that is None. ``token`` is the Mogplex token.
+
+        ``key`` is the first idempotency key of the step: the same whichever run its tries found.
+        """
         self._github = github
         self._issue = issue
         self._token = token
         self._clock = clock
-        self._key = _ANY
-        self._run = _ANY
-        """Digests in the marker: of the step's key and of the run's id."""
-        self._found_by = ""
-        """Pattern of the marker of an earlier comment."""
+        self._key = None if key is None else self._digest(key)
+        """The digest in the marker."""
         self._id: int | None = None
         """Id of the comment at GitHub, once it is known."""
 
-    def is_about(self, run_id: str, *, key: str | None) -> None:
-        """Say which run the comment tells of. An earlier comment is found by ``key``, or by the run if that is None."""
-        self._run = self._digest(run_id)
-        if key is not None:
-            self._key = self._digest(key)
-        if not self._found_by:
-            self._found_by = _marker(_ANY, self._run) if key is None else _marker(self._key, _ANY)
-
-    def write(self, text: Markdown, seconds: float, *, stop: Stop | None = None, only_edit: bool = False) -> None:
-        """Write or edit the comment within ``seconds``; ``only_edit`` if none is to be added.
+    def write(
+        self, text: Markdown, run_id: str, seconds: float, *, stop: Stop | None = None, only_edit: bool = False
+    ) -> None:
+        """Write or edit the comment, which tells of a run, within ``seconds``; ``only_edit`` if none is to be added.
 
         Raises:
             GitHubError: GitHub refuses it, or could not be asked.
             StopRequested: a stop signal came.
         """
+        run = self._digest(run_id)
 
         def write_once(left: float) -> None:
-            self._write_once(text, self._github.within(left), only_edit=only_edit)
+            self._write_once(text, run, self._github.within(left), only_edit=only_edit)
 
         finish(retrying(write_once, clock=self._clock, deadline=self._clock.monotonic() + seconds, stop=stop))
 
-    def _write_once(self, text: Markdown, github: GitHubApi, *, only_edit: bool) -> None:
+    def _write_once(self, text: Markdown, run: str, github: GitHubApi, *, only_edit: bool) -> None:
         """Look for an earlier comment first, also after a failure: it may have been written nevertheless."""
         if self._id is None:
-            pattern = re.compile(self._found_by, re.ASCII)
-            if (found := github.find_comment(self._issue, pattern)) is not None:
+            earlier = _marker(self._key, _ANY) if self._key else _marker(_ANY, run)
+            if (found := github.find_comment(self._issue, re.compile(earlier, re.ASCII))) is not None:
                 self._id, marker = found
                 self._key = marker.removeprefix(f"{_MARKER}key=")[:_DIGITS]  # of the step that started the run
-            elif self._key == _ANY:
-                self._key = self._digest(self._run)  # of a step that only follows: found by the run again
-        body = f"{_marker(self._key, self._run)}\n{text}"
+        key = self._key or self._digest(run)  # of a step that only follows: found by the run again
+        body = f"{_marker(key, run)}\n{text}"
         if self._id is not None:
             github.edit_comment(self._id, body)
         elif not only_edit:
@@ -96,17 +90,15 @@ class Comment:
 
 
 class CommentReport(Report):
-    """Keeps the comment up to date. Failing to do so is a warning.
-
-    ``key`` is the first idempotency key of the step: the same whichever run its tries found.
-    """
+    """Keeps the comment up to date. Failing to do so is a warning."""
 
     def __init__(
-        self, comment: Comment, safe: Sanitizer, key: str, link: Markdown, stop: Stop, warn: Callable[[SafeText], None]
+        self, comment: Comment, safe: Sanitizer, link: Markdown, stop: Stop, warn: Callable[[SafeText], None]
     ) -> None:
         """``link`` leads to the job's log."""
-        self.comment, self.safe, self.key, self.link, self.stop, self.warn = comment, safe, key, link, stop, warn
-        self.has_run = False
+        self.comment, self.safe, self.link, self.stop, self.warn = comment, safe, link, stop, warn
+        self.run_id = ""
+        """Of the newest run that has started."""
         self.said = Markdown.of("**The Mogplex run is running**")
         self.refused_with = ""
 
@@ -116,14 +108,13 @@ class CommentReport(Report):
             found = self.safe.markdown(faults_line(update.faults, self.safe))
             self.said = Markdown.of("**Round {} of {} is running** · {}", update.number, update.most, found)
         if isinstance(update, Started):
-            self.comment.is_about(update.run.id, key=None if update.followed else self.key)
-            self.has_run = True
+            self.run_id = update.run.id
             self._write(Markdown.of("{}{}\n", self.said, self.link), CALLS_SECONDS)
 
     def end(self, step: StepFacts) -> None:
         """Say in the comment how the run ended. Nothing is said when there was no run."""
         facts = step.facts
-        if self.has_run and facts.run_id:
+        if self.run_id and facts.run_id:
             parts = [Markdown.of("{}{}\n", top_line(facts, self.safe), self.link)]
             parts += [part for show in (why, rounds, gates, last_words) for part in show(facts, self.safe, _DETAIL)]
             seconds = STOPPED_SECONDS if facts.result is Result.INTERRUPTED else CALLS_SECONDS
@@ -131,7 +122,7 @@ class CommentReport(Report):
 
     def _write(self, text: Markdown, seconds: float) -> None:
         try:
-            self.comment.write(text, seconds, stop=None if self.stop.requested else self.stop)
+            self.comment.write(text, self.run_id, seconds, stop=None if self.stop.requested else self.stop)
         except GitHubError as error:
             if self.refused_with != error.cause:  # said once, not when the run starts and again when it ends
                 self.refused_with = error.cause

@@ -58,8 +58,9 @@ def _perform(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
     recorder, key = step.recorder, key_of(inputs, step.platform)
     if inputs.comment_on is not None and not inputs.dry_run:
         github = step.github(inputs, step.platform.repository())
-        comment = Comment(github, inputs.comment_on, inputs.api_key or "", step.clock) if github else None
-        recorder.comment_on(comment, key, step.stop)
+        own_key = None if inputs.run_id else key.base
+        comment = Comment(github, inputs.comment_on, inputs.api_key or "", step.clock, own_key) if github else None
+        recorder.comment_on(comment, step.stop)
     with service_of(step, [inputs]) as (url, token):
         client = Client(url, token, diagnostics=recorder.diagnostics)
         with contextlib.closing(client):

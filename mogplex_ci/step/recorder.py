@@ -21,7 +21,6 @@ from mogplex_ci.report.log import Log, TurningPoint
 from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
 from mogplex_ci.run.result import Result, RunResult
-from mogplex_ci.run.start import Key
 from mogplex_ci.run.updates import Started, Update
 from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, Value
 from mogplex_ci.step.ledger import Ledger
@@ -65,7 +64,7 @@ class Recorder:
             if secret is not None:
                 self._platform.mask(secret)
         self._inputs = inputs
-        self.log.start(inputs)
+        self.log.lines.start(inputs)
         if not inputs.dry_run and inputs.on_interrupt == "cancel":
             save = partial(self._save_state, key=inputs.idempotency_key)
             self._ledger = Ledger(save, inputs.base_url, inputs.api_key or "")
@@ -91,7 +90,7 @@ class Recorder:
         self.log.begin_runs(names, items[0].inputs.max_parallel)
         self._progress.begin_runs(names, counts)
 
-    def comment_on(self, comment: Comment | None, key: Key, stop: Stop) -> None:
+    def comment_on(self, comment: Comment | None, stop: Stop) -> None:
         """Keep ``comment`` up to date; None is for a job whose repository is not known."""
         if comment is None:
             self.warn(
@@ -99,7 +98,7 @@ class Recorder:
             )
             return
         link, warn = job_link(self.safe, self._platform.job_url), partial(self.log.lines.warn, "Comment")
-        self._reports.append(CommentReport(comment, self.safe, key.base, link, stop, warn))
+        self._reports.append(CommentReport(comment, self.safe, link, stop, warn))
 
     def warn(self, title: LiteralString, template: LiteralString, *values: Value) -> None:
         """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""
