@@ -103,7 +103,7 @@ def page_seconds(unit: str) -> float:
         lambda at: delta(f"{text}\n\n", at),
     ]
     feed, log = Feed(), Log(github(io.StringIO()), Sanitizer(), lambda: 0.0)
-    log.start(inputs())
+    log.lines.start(inputs())
     began = time.process_time()
     log.on(None, feed.arrived(*(kinds[at % len(kinds)](at) for at in range(PAGE_EVENTS))))
     log.on(None, feed.ended())

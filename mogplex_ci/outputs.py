@@ -18,37 +18,39 @@ class Told(NamedTuple):
     """Whether it is set as soon as the run is started."""
     of_step: bool = False
     """Whether it is about the step, also when it has several runs; else it is about its one run."""
+    of_each: bool = False
+    """Whether it is told of each run of several, in ``results``."""
 
 
 _TABLE: Final = (
-    Told("result", "result", "result", of_step=True),
+    Told("result", "result", "result", of_step=True, of_each=True),
     Told("exit_code", file="exit_code"),
     Told("cause", file="error.cause"),
-    Told("status", "status", "run.status", early=True),
-    Told("run_id", "run-id", "run.id", early=True),
+    Told("status", "status", "run.status", early=True, of_each=True),
+    Told("run_id", "run-id", "run.id", early=True, of_each=True),
     Told("repo_id", "repo-id", "run.repo_id", early=True),
     Told("repo", "repo", "repo"),
     Told("harness", "harness", "run.harness", early=True),
-    Told("branch", "branch", "branch", early=True),
+    Told("branch", "branch", "branch", early=True, of_each=True),
     Told("base_branch", "base-branch", "base_branch"),
-    Told("pull_request_url", "pull-request-url", "pull_request_url"),
+    Told("pull_request_url", "pull-request-url", "pull_request_url", of_each=True),
     Told("compare_url", "compare-url", "compare_url"),
     Told("preview_url", "preview-url", "preview_url", variable=False),
-    Told("commit", "commit-sha", "commit"),
-    Told("changed", "changed", "changed"),
+    Told("commit", "commit-sha", "commit", of_each=True),
+    Told("changed", "changed", "changed", of_each=True),
     Told("joined", "replayed", "run.joined", early=True),
     Told("key", "idempotency-key", "run.idempotency_key", early=True),
     Told("cancelled_by_step", file="run.cancelled_by_step"),
     Told("message", "message", "last_words", variable=False),
     Told("error", "error", variable=False, of_step=True),
-    Told("error_code", "error-code", "error.code", of_step=True),
+    Told("error_code", "error-code", "error.code", of_step=True, of_each=True),
     Told("detail", file="error.detail"),
     Told("remedy", file="error.remedy"),
     Told("problems", file="error.problems"),
     Told("sandbox_id", file="run.sandbox_id"),
     Told("events", file="events.count"),
     Told("events_missing", "events-truncated", "events.truncated"),
-    Told("duration", "duration-seconds", "duration_seconds", of_step=True),
+    Told("duration", "duration-seconds", "duration_seconds", of_step=True, of_each=True),
     Told("requests", file="requests"),
     Told("spans", file="phases"),
     Told("tools", file="tools"),

@@ -15,6 +15,7 @@ from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
+from mogplex_ci.report.text import missing_events
 from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.follow import Follower
@@ -143,12 +144,8 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
             console.lines(lines.add(update.events))
         case updates.Quiet():
             console.lines(lines.quiet())
-        case updates.EventsMissing(out_of_time=True):
-            console.warn("the timeout left no time to show the last events")
-        case updates.EventsMissing(later_ones=True):
-            console.warn("only the first {} events can be read; waiting for the end", FEED_LIMIT)
         case updates.EventsMissing():
-            console.warn("some events could not be read")
+            console.warn("{}", missing_events(update))
         case updates.UnknownStatus():
             console.warn("this version does not know the run's status {}", update.run.status)
         case updates.Trouble():

@@ -6,7 +6,6 @@ Written through structlog, sanitized, to the CI system's debug channel and to a 
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,15 +69,15 @@ class Diagnostics(Report):
 
     def _log(self, event: str, **fields: object) -> None:
         """Log an event with its time; in a step with several runs their threads do so."""
-        time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         with self._lock:
-            self._logger.info(event, time=time, **fields)
+            self._logger.info(event, **fields)
 
     @cached_property
     def _logger(self) -> FilteringBoundLogger:
         import structlog  # slow to import
 
-        logger: FilteringBoundLogger = structlog.wrap_logger(self, processors=[self._render])
+        time = structlog.processors.TimeStamper(fmt="iso", key="time")
+        logger: FilteringBoundLogger = structlog.wrap_logger(self, processors=[time, self._render])
         return logger
 
     def _render(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> str:

@@ -32,11 +32,6 @@ ARTIFACT_LIMIT: Final = 50_000
 """Characters of the output ``artifact``; a longer one is in the file only."""
 ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
-_IN_RESULTS: Final = (
-    *("result", "status", "run-id", "branch", "pull-request-url", "changed", "commit-sha", "error-code"),
-    "duration-seconds",
-)
-"""Outputs that an object of ``results`` has, beside ``repo`` and ``task``."""
 _AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
 """Results of which the agent's last line may tell the reason."""
 _Commands = dict[LiteralString, LiteralString]
@@ -348,11 +343,11 @@ def _why(
     if result.run_goes_on and result.result is not Result.PAUSED:
         still: LiteralString = "The run is still running; this step stopped following it."
         remedy = safe.sentence(*text.join_present(" ", still, remedy))
-    error = text.reason(safe, result.cause, result.detail)
+    error = text.reason(safe, result)
     last = text.last_line(result.timeline.last_words) if result.result in _AGENT_KNOWS_WHY else ""
     said: list[Part] = [" The agent's last line: ", Untrusted(last), _full_stop(last)] if last else []
     annotation = safe.sentence(error, _full_stop(error), *said, *text.behind(" ", remedy))
-    return text.reason(safe, result.cause, None), error, remedy, annotation
+    return safe.message(text.capitalized(result.cause)), error, remedy, annotation
 
 
 def _full_stop(words: str) -> LiteralString:
@@ -403,12 +398,11 @@ def _round_facts(this: Round, safe: Sanitizer) -> RoundFacts:
 
 def _has_work(result: RunResult) -> bool:
     """Whether there is something on the branch, or may be: not every server and harness says what was delivered."""
-    timeline, run = result.timeline, result.run
-    if run is None or result.result is Result.DRY_RUN or timeline.outcome.changed is False:
+    timeline, run, known = result.timeline, result.run, result.timeline.outcome
+    if run is None or result.result is Result.DRY_RUN or known.changed is False:
         return False
-    if timeline.outcome.changed or timeline.outcome.pull_request_url:
-        return True
-    return run.status == "success" and (timeline.agent_worked or timeline.is_incomplete)
+    may_have = run.status == "success" and (timeline.agent_worked or timeline.is_incomplete)
+    return bool(known.changed or known.pull_request_url) or may_have
 
 
 def _next_steps(
@@ -476,6 +470,6 @@ def _output(told: Told, facts: Facts, safe: Sanitizer) -> CleanText | None:
 
 def _row(run: RunFacts) -> dict[str, object]:
     """Return a run as an object of the output ``results``."""
-    values = {name: getattr(run.facts, OUTPUTS[name].fact) for name in _IN_RESULTS}
+    values = {name: getattr(run.facts, told.fact) for name, told in OUTPUTS.items() if told.of_each}
     told = {name: round(value) if isinstance(value, float) else value for name, value in values.items()}
     return {"repo": run.facts.repo, "task": run.task, **told}

@@ -79,13 +79,11 @@ class EventLines:
     def _line(self, event: Event, message: str | None = None) -> str:
         """Return one event; ``message`` replaces its own."""
         try:
-            if message is None and not self.run_id:
-                return self._safe.json(event.data)
             # What is not shown hides nothing beside it: a piece of a private key would hide all that follows.
             data = self._safe.data(event.data if message is None else event.data.without("message"))
-            added = {"runId": self._safe.identifier(self.run_id)} if self.run_id else {}
-            changed = {"message": message} if message is not None else {}
-            data = {**added, **data, **changed} if isinstance(data, dict) else data
+            added = {"runId": self._safe.identifier(self.run_id), "message": message}
+            if isinstance(data, dict):
+                data |= {name: value for name, value in added.items() if value is not None}
             return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         except Exception:  # one odd event must not cost the others
             return json.dumps({"id": self._safe.clean(event.id), "unreadable": True})

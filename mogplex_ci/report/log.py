@@ -20,7 +20,6 @@ from mogplex_ci.report import Report, text
 from mogplex_ci.report.facts import RunFacts, StepFacts, what_is_played
 from mogplex_ci.report.run_log import DETAILS_LIMIT, RunLog
 from mogplex_ci.run import updates as u
-from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
@@ -44,10 +43,6 @@ class Log(Report):
         """The runs of several that are not over."""
         self._wait_ends = 0.0
         """Until when starts have to wait, as the log says; in seconds since the step began."""
-
-    def start(self, inputs: ActionInputs) -> None:
-        """Use ``inputs`` from here on."""
-        self.lines.start(inputs)
 
     def begin_runs(self, runs: Mapping[SafeText, ActionInputs], at_once: int) -> None:
         """Say which of several runs will be started: their names and inputs, and how many ``at_once``."""
@@ -84,7 +79,7 @@ class Log(Report):
         if lines:
             self.lines.group(self._safe.line("Not in the prompt: readers of the event's page do not see it"), lines)
 
-    def on(self, name: SafeText | None, update: Update) -> None:
+    def on(self, name: SafeText | None, update: u.Update) -> None:
         """Write what happened; of a run of several its turning points, and everything else into its group."""
         if name is None:
             self.lines.on(update)

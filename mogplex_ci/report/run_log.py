@@ -8,18 +8,15 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final, LiteralString, assert_never
 
 from mogplex_ci.api.retry import Waiting
-from mogplex_ci.errors import MogplexError
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.models import FEED_LIMIT, Event, FileLocation
+from mogplex_ci.models import Event
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.report import text
 from mogplex_ci.report.facts import ARTIFACT_LIMIT, Facts, GateFacts, faults_line, gate_facts
-from mogplex_ci.report.text import EntryText, long_lines
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
 from mogplex_ci.run.timeline import Addition, Note, PhaseEnded, PhaseStarted, TextPiece, ToolCall, ToolUse
-from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import BLOCK_LIMIT, CleanText, Part, SafeText, Sanitizer, clock, count, duration
 from mogplex_ci.untrusted import Untrusted
 
@@ -56,27 +53,19 @@ class LogLines:
         """Annotate with a warning."""
         self.annotate(Level.WARNING, title, message)
 
-    def annotate(self, level: Level, title: LiteralString, message: SafeText) -> None:
-        """Annotate the step; what is not wanted, or too much, is a line of the log."""
+    def annotate(self, level: Level, title: LiteralString, message: SafeText, place: Place | None = None) -> None:
+        """Annotate the step, or a ``place``. Too much, or not wanted, it is a line of the log unless it has a place."""
         self.agent_speaks = False
-        if level in _LEVELS[self.wanted] and self._annotated[level] < ANNOTATIONS_LIMIT:
+        limit = ANNOTATIONS_LIMIT if place is None else LOCATIONS_LIMIT
+        if level in _LEVELS[self.wanted] and self._annotated[level] < limit:
             self._annotated[level] += 1
-            self.platform.annotate(level, self.safe.line(title), message)
-        else:
+            self.platform.annotate(level, self.safe.line(title), message, place)
+        elif place is None:
             self.say(level.value.capitalize(), ": ", title, ": ", message)
 
-    def annotate_location(self, location: FileLocation, message: SafeText) -> None:
-        """Annotate a line of a file of this repository with what the agent says about it."""
-        path = self.safe.path(location.path)
-        level = Level.WARNING if location.is_problem else Level.NOTICE
-        is_room = level in _LEVELS[self.wanted] and self._annotated[level] < LOCATIONS_LIMIT
-        if is_room and path is not None and ".." not in path.split("/"):
-            self._annotated[level] += 1
-            self.platform.annotate(level, self.safe.line("Agent"), message, Place(path, location.line))
-
-    def below(self, words: EntryText) -> list[SafeText]:
+    def below(self, words: text.EntryText) -> list[SafeText]:
         """Return the lines for what an entry's own line leaves out; none once the log has no room for them."""
-        lines = long_lines(words.message, self.block)
+        lines = text.long_lines(words.message, self.block)
         for details in words.details:
             lines += self.block(self.safe.details(details)) if self._room > 0 else []
         return lines
@@ -153,19 +142,19 @@ class RunLog(LogLines):
         self._inputs, self._server = inputs, None if inputs.dry_run else inputs.base_url
         self.wanted = inputs.annotations
 
-    def settle(self, update: Update) -> None:
+    def settle(self, update: u.Update) -> None:
         """Write the lines that have waited, if they must stand before those about ``update``."""
         if not isinstance(update, u.EventsArrived | u.Quiet):
             self._write_batch()
         if isinstance(update, u.Retrying | u.NextRound | u.EventsMissing | u.Cancelling):
             self._show_open_calls(ended=True)
 
-    def on(self, update: Update) -> None:
+    def on(self, update: u.Update) -> None:
         """Write what happened."""
         self.settle(update)
         match update:
             case Waiting(error, seconds):
-                self.say("Trying again in ", duration(seconds), ": ", self._reason(error))
+                self.say("Trying again in ", duration(seconds), ": ", text.reason(self.safe, error))
             case u.Starting():
                 self._starting(update)
             case u.NextKey():
@@ -193,9 +182,9 @@ class RunLog(LogLines):
                 self._add(additions)
                 self._show_open_calls()
             case u.EventsMissing():
-                self._events_missing(update)
+                self.warn("Events missing", self.safe.message(text.capitalized(text.missing_events(update))))
             case u.Trouble(error):
-                self.say("Trouble reaching the API: ", self._reason(error))
+                self.say("Trouble reaching the API: ", text.reason(self.safe, error))
             case u.Recovered(after):
                 self.say("The API answers again after ", duration(after))
             case u.Heartbeat():
@@ -237,7 +226,7 @@ class RunLog(LogLines):
         is_rejected = facts.result is Result.REJECTED  # each gate that failed has told what and why
         if facts.annotation and not facts.problems and not is_rejected:
             self.annotate(Level.ERROR, "Mogplex", facts.annotation)
-        if facts.detail and not is_rejected and (lines := long_lines(Untrusted(facts.detail), self.safe.block)):
+        if facts.detail and not is_rejected and (lines := text.long_lines(Untrusted(facts.detail), self.safe.block)):
             self.group(self.safe.line("The full message"), lines)
         if facts.preview_url and not self._asks:  # else it was shown with the question
             self.say("Preview: ", facts.preview_url)
@@ -294,7 +283,7 @@ class RunLog(LogLines):
             self.say("Round ", update.number, " of ", update.most, ": ", faults_line(update.faults, self.safe))
         else:
             result, left = update.result, update.retries_left
-            self.say("Run ", Untrusted(update.run.id), ": ", text.reason(self.safe, result.cause, result.detail))
+            self.say("Run ", Untrusted(update.run.id), ": ", text.reason(self.safe, result))
             words: LiteralString = " retries left)" if left > 1 else " retry left)"
             self.say("This may be temporary: starting another run in ", duration(update.seconds), " (", left, words)
         self._held.clear()
@@ -323,25 +312,13 @@ class RunLog(LogLines):
         silent = self.safe.sentence(still, ", ", duration(beat.silence), " since the last event")
         self.say(silent, *([" (", *call, ")"] if call else []))
 
-    def _events_missing(self, update: u.EventsMissing) -> None:
-        followed: LiteralString = ". The run is followed to its end by its status"
-        words: LiteralString = "The service no longer lists some events: they are missing here" + followed
-        if update.out_of_time:
-            words = "The timeout left no time to show the last events"
-        elif update.later_ones:
-            words = "The service lists the first {} events only: later ones are missing here" + followed
-        self.warn("Events missing", self.safe.line(words, FEED_LIMIT))
-
     def _cancel_failed(self, failed: u.CancelFailed) -> None:
         by_hand: list[Part] = []
         if failed.run and self._server:
             command = text.command_line(text.CANCEL, failed.run.id, self._server, self.safe)
             by_hand = [". To cancel it by hand: ", command]
-        message = self.safe.sentence("The run may go on. ", self._reason(failed.error), *by_hand)
+        message = self.safe.sentence("The run may go on. ", text.reason(self.safe, failed.error), *by_hand)
         self.warn("Run not cancelled", message)
-
-    def _reason(self, error: MogplexError) -> SafeText:
-        return text.reason(self.safe, error.cause, error.detail)
 
     def _delivery(self, facts: Facts) -> None:
         """Say what the run delivered, or that this is unknown."""
@@ -389,9 +366,11 @@ class RunLog(LogLines):
             self.group(self.safe.sentence("Details of ", entry.phase.value), lines)
 
     def _note(self, entry: Note) -> None:
-        event = entry.event
-        if self._is_own_repository and event.location and event.message:
-            self.annotate_location(event.location, self.safe.sentence("Agent: ", event.message))
+        at, message = entry.event.location, entry.event.message
+        path = self.safe.path(at.path) if at and self._is_own_repository else None
+        if at and path and message and ".." not in path.split("/"):
+            level = Level.WARNING if at.is_problem else Level.NOTICE
+            self.annotate(level, "Agent", self.safe.sentence("Agent: ", message), Place(path, at.line))
         words = text.entry_text(entry, self.safe)
         self.group(self._timed(entry.at, words), self.below(words))
 
@@ -444,16 +423,16 @@ class RunLog(LogLines):
         lines = self.block(said)
         is_short = len(lines) == 1 and len(lines[0]) <= text.LONG_LINE
         if not self.has_room_for(lines) or (is_short and not self.agent_speaks):
-            lines = [self._timed(piece.at, EntryText("agent", [said]))]
+            lines = [self._timed(piece.at, text.EntryText("agent", [said]))]
         elif not self.agent_speaks:
-            lines = [self._timed(piece.at, EntryText("agent:", [])), *lines]
+            lines = [self._timed(piece.at, text.EntryText("agent:", [])), *lines]
         elif not piece.continues:
             lines = [*self.safe.block(""), *lines]
         for line in lines:
             self.line(line)
         self.agent_speaks = True
 
-    def _timed(self, at: float, words: EntryText, *, mark: LiteralString = " ") -> SafeText:
+    def _timed(self, at: float, words: text.EntryText, *, mark: LiteralString = " ") -> SafeText:
         """Return the line for an entry of the timeline."""
         self._at = max(self._at, at)
         return self.safe.sentence("[", clock(self._at), "] ", "✘" if words.is_bad else mark, " ", *words.parts())

@@ -212,11 +212,12 @@ def _time(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
     took = [Markdown.of("{} {}", Markdown.of(at.phase.value), duration(at.ended - at.started)) for at in facts.spans]
     if took:
         yield Markdown.of("### Where the time went\n\n{}\n", Markdown.joined(" · ", took))
-    calls = sum(len(use.calls) for use in facts.tools)
-    shown = min(calls, detail.calls)
-    if shown > 1 and (chart := gantt(facts, safe, most_calls=shown)) is not None:
-        title = Markdown.of("Phases and the {} longest of {} tool calls", shown, calls)
-        yield folded(title, chart) if len(took) + shown > TALL else chart
+    calls = facts.timeline.calls
+    longest = sorted(calls, key=lambda call: call.seconds or 0.0, reverse=True)[: detail.calls]
+    if len(longest) > 1:
+        title = Markdown.of("Phases and the {} longest of {} tool calls", len(longest), len(calls))
+        chart = gantt(facts, longest, safe)
+        yield folded(title, chart) if len(took) + len(longest) > TALL else chart
 
 
 def _tools(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
@@ -230,21 +231,17 @@ def _tools(facts: Facts, safe: Sanitizer, detail: Detail) -> Iterator[Markdown]:
         yield folded(Markdown.of("Tools"), _table([head, *rows]))
 
 
-def gantt(facts: Facts, safe: Sanitizer, *, most_calls: int) -> Markdown | None:
-    """Return phases and the ``most_calls`` longest tool calls as a mermaid chart; None when nothing is known."""
-    if not facts.spans:
-        return None
+def gantt(facts: Facts, calls: Sequence[ToolCall], safe: Sanitizer) -> Markdown:
+    """Return the phases and some of the tool calls as a mermaid chart."""
     last = facts.timeline.last
-    longest = sorted(facts.timeline.calls, key=lambda call: call.seconds or 0.0, reverse=True)[:most_calls]
     lines = [
         Markdown.of("  section Phases"),
         *(chart_bar(Markdown.of(span.phase.value), span.started, span.ended) for span in facts.spans),
     ]
     for use in facts.tools:
-        calls = [call for call in use.calls if call in longest]
-        if calls:
+        if shown := [call for call in use.calls if call in calls]:
             lines.append(Markdown.of("  section {}", safe.diagram_label(use.name)))
-            lines += [_call(call, last, safe) for call in calls]
+            lines += [_call(call, last, safe) for call in shown]
     return chart_of(lines, last)
 
 

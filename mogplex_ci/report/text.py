@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple
 
-from mogplex_ci.errors import Problem
-from mogplex_ci.models import LIVE_STATUSES, Event, EventKind, Run
+from mogplex_ci.errors import MogplexError, Problem
+from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, Run
 from mogplex_ci.run.many import FleetCounts
-from mogplex_ci.run.result import Result
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.timeline import Addition, AgentText, Entry, Note, Phase, PhaseEnded, PhaseStarted, ToolCall, ToolUse
+from mogplex_ci.run.updates import EventsMissing
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer, count, duration
 from mogplex_ci.untrusted import Untrusted
 
@@ -70,10 +71,18 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def reason(safe: Sanitizer, cause: str, detail: Untrusted | None) -> SafeText:
+def reason(safe: Sanitizer, why: MogplexError | RunResult) -> SafeText:
     """Return why something went wrong: our words, and what others wrote about it."""
-    ours = safe.message(capitalized(cause))
-    return safe.sentence(ours, ": ", detail) if detail else ours
+    ours = safe.message(capitalized(why.cause))
+    return safe.sentence(ours, ": ", why.detail) if why.detail else ours
+
+
+def missing_events(missing: EventsMissing) -> str:
+    """Return which events cannot be shown, in our words."""
+    if missing.out_of_time:
+        return "the timeout left no time to show the last events"
+    which = f"the first {FEED_LIMIT} events only: later ones" if missing.later_ones else "some events no longer: they"
+    return f"the service lists {which} are missing here. The run is followed to its end by its status"
 
 
 def problem(safe: Sanitizer, fault: Problem) -> SafeText:

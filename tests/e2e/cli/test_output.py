@@ -137,8 +137,8 @@ def secrets_in(events: object) -> list[str]:
 @pytest.mark.parametrize(
     ("api", "warning", "which"),
     [
-        ("2026-08", "only the first 200 events can be read; waiting for the end", "first"),
-        ("2026-11", "some events could not be read", "newest"),
+        ("2026-08", "the first 200 events only: later ones", "first"),
+        ("2026-11", "some events no longer: they", "newest"),
     ],
 )
 def test_more_events_than_can_be_read_once_a_run_has_ended(
@@ -152,7 +152,8 @@ def test_more_events_than_can_be_read_once_a_run_has_ended(
     assert followed.out.splitlines()[-1] == f"--- run {run_id} success ---"
     assert listed.out.splitlines() == followed.out.splitlines()[:-1]
     assert len(listed.out.splitlines()) == 200
-    assert followed.err == f"warning: {warning}\n"
+    end = "are missing here. The run is followed to its end by its status"
+    assert followed.err == f"warning: the service lists {warning} {end}\n"
     assert listed.err == f"warning: only the {which} 200 events of a run can be read\n"
 
 

@@ -197,7 +197,7 @@ def log_of_each(updates: Iterable[Update], *, ended: RunResult | None = None, **
     stream = io.StringIO()
     platform, safe = github(stream), Sanitizer()
     log = Log(platform, safe, lambda: 0.0)
-    log.start(inputs(**fields))
+    log.lines.start(inputs(**fields))
     for update in updates:
         log.on(None, update)
     step = alone(facts_of(ended or result(), safe, platform, inputs(**fields)))
@@ -233,7 +233,7 @@ def written(folder: Path, runs: Mapping[str, OneRun], *, broke: RunResult | None
     given = {name: inputs(output_dir=folder, **{**step_inputs, **one.inputs}) for name, one in runs.items()}
     first, *_ = given.values()
     log = Log(platform, safe, lambda: 0.0)
-    log.start(first)
+    log.lines.start(first)
     if names:
         log.begin_runs({names[name]: given[name] for name in names}, 3)
     reports, told = [log, *reports_for(first, platform, safe)], []

@@ -43,8 +43,9 @@ CHARTS = {
 @pytest.fixture(scope="module")
 def charts() -> dict[str, Any]:
     """What mermaid understands of the charts."""
-    texts = [gantt(facts(result(Result.SUCCESS, *items)), Sanitizer(), most_calls=60) for items in CHARTS.values()]
-    bodies = [(text or "").removeprefix("```mermaid\n").removesuffix("\n```\n") for text in texts]
+    runs = [facts(result(Result.SUCCESS, *items)) for items in CHARTS.values()]
+    texts = [gantt(run, run.timeline.calls, Sanitizer()) for run in runs]
+    bodies = [text.removeprefix("```mermaid\n").removesuffix("\n```\n") for text in texts]
     done = subprocess.run(
         ["node", ROOT / "tests" / "node" / "gantt.mjs"],
         input=json.dumps(bodies),
