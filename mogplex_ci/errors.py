@@ -258,6 +258,18 @@ class SetupError(UnreachableError):
     patience_before_contact = 120.0
 
 
+class ProxyFailedError(UnreachableError):
+    """The proxy that this job's environment names lets nothing through."""
+
+    remedy = "Check HTTPS_PROXY and NO_PROXY in this job's environment."
+
+
+class CertificateError(SetupError):
+    """The service's certificate, or a proxy's in its place, is not one that this job trusts."""
+
+    remedy = "If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file."
+
+
 class WrongServiceError(UnreachableError):
     """Something else answers in the API's place: a web page, a redirect elsewhere. Later it may be a proxy's doing."""
 

@@ -1,22 +1,21 @@
 """HTTP as this API needs it: one session, strict redirects, a time limit for the whole answer."""
 
 import io
-import re
+import ssl
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPResponse, parse_headers
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-import urllib3
 from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NameResolutionError, ProxyError, SSLError
 
-from mogplex_ci import __version__
+from mogplex_ci import __version__, errors
 from mogplex_ci.api.retry import CALL_SECONDS
-from mogplex_ci.errors import MogplexError, NotAuthorizedError, SetupError, UnreachableError, WrongServiceError
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded
 
@@ -131,7 +130,7 @@ class Transport:
             if not 300 <= answer.status < 400 or location is None:
                 return answer
             url, query = _redirect_target(url, location, answer.status, method), None
-        raise WrongServiceError("the API redirects in circles")
+        raise errors.WrongServiceError("the API redirects in circles")
 
     def close(self) -> None:
         """Give the connections back."""
@@ -155,7 +154,7 @@ class Transport:
             answer = bounded(exchange, left)
             status = answer.status
             return answer
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise failure_of(error, urlsplit(url).netloc) from error
         finally:
             if self._diagnostics is not None:
@@ -171,8 +170,8 @@ def _read_body(response: requests.Response, ends: float) -> bytes:
             return body.getvalue()
         body.write(chunk)
         if body.tell() > MAX_ANSWER_BYTES:
-            raise UnreachableError(f"the API's answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
-    raise UnreachableError("the API's answer did not arrive in time")
+            raise errors.UnreachableError(f"the API's answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
+    raise errors.UnreachableError("the API's answer did not arrive in time")
 
 
 def _redirect_target(url: str, location: str, status: int, method: str) -> str:
@@ -181,75 +180,66 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
     try:
         there = urlsplit(urljoin(url, location))
         # urlsplit and urllib3 disagree about the host of a URL with a user or a backslash.
-        trusted = _same_service(here, there) and "@" not in there.netloc and "\\" not in location
+        trusted = _service(here) == _service(there) and "@" not in there.netloc and "\\" not in location
     except ValueError:
         trusted = False
     if not trusted:
-        raise WrongServiceError(
+        raise errors.WrongServiceError(
             "the API redirects to another host, and the token does not follow", detail=Untrusted(location)
         )
     if there.path == "/login":
-        refusal = NotAuthorizedError("the API does not accept this token's form")
+        refusal = errors.NotAuthorizedError("the API does not accept this token's form")
         refusal.may_have_worked = True
         raise refusal
     if method != "GET" and status not in (307, 308):
-        raise WrongServiceError("the API redirects this request as a GET, which would lose it")
+        raise errors.WrongServiceError("the API redirects this request as a GET, which would lose it")
     return there.geturl()
 
 
-def _same_service(here: SplitResult, there: SplitResult) -> bool:
-    if (here.scheme, here.hostname, here.port) == (there.scheme, there.hostname, there.port):
-        return True
-    both_https = here.scheme == there.scheme == "https" and (here.port or 443) == (there.port or 443)
-    hosts = {str(here.hostname).removeprefix("www."), str(there.hostname).removeprefix("www.")}
-    return both_https and len(hosts) == 1
-
-
-_NEVER_SENT: Final = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.ProxyError,
-    urllib3.exceptions.SSLError,
-)
-"""Errors after which the request was certainly not sent."""
+def _service(url: SplitResult) -> tuple[str, str, int]:
+    """Return what names a service: scheme, host and port; over https its ``www.`` variant is the same one."""
+    is_https = url.scheme == "https"
+    host = str(url.hostname)
+    return url.scheme, host.removeprefix("www.") if is_https else host, url.port or (443 if is_https else 80)
 
 
 _NO_AUTHORITIES: Final = ("Could not find a suitable TLS CA certificate bundle", "NO_CERTIFICATE_OR_CRL_FOUND")
 """The words of requests for a missing certificate file, and of OpenSSL for a file without a certificate."""
-_FAILURES: Final[Sequence[tuple[type[Exception], type[UnreachableError], str]]] = (
-    (requests.exceptions.ProxyError, UnreachableError, "the proxy could not be used"),
-    (requests.exceptions.ConnectTimeout, UnreachableError, "{} could not be reached: connecting took too long"),
-    (requests.exceptions.Timeout, UnreachableError, "the API did not answer in time"),
-    (TimeoutError, UnreachableError, "the API did not answer in time"),
-    (requests.exceptions.SSLError, SetupError, "no TLS connection to {} could be made"),
-    (urllib3.exceptions.NameResolutionError, SetupError, "the host name {} cannot be resolved"),
-    (ConnectionRefusedError, SetupError, "{} refuses the connection"),
-    (requests.exceptions.ConnectionError, UnreachableError, "the connection to {} failed"),
-    (Exception, UnreachableError, "the API's answer could not be read"),
+_FAILURES: Final[Sequence[tuple[type[Exception], type[errors.UnreachableError], str]]] = (
+    (ProxyError, errors.ProxyFailedError, "the proxy could not be used"),
+    (ssl.SSLCertVerificationError, errors.CertificateError, "the TLS certificate of {} could not be verified"),
+    (SSLError, errors.SetupError, "no TLS connection to {} could be made"),
+    (NameResolutionError, errors.SetupError, "the host name {} cannot be resolved"),
+    (ConnectionRefusedError, errors.SetupError, "{} refuses the connection"),
+    (requests.ConnectTimeout, errors.UnreachableError, "{} could not be reached: connecting took too long"),
+    (requests.ConnectionError, errors.UnreachableError, "the connection to {} failed"),
+    (TimeoutError, errors.UnreachableError, "the API did not answer in time"),
+    (Exception, errors.UnreachableError, "the API's answer could not be read"),
 )
-"""The type of an error, its reason or the cause of that, and what is said of it about the host; the first one holds."""
+"""An error or a cause of it, what that is to users, and what is said about the host; the first one holds."""
+_NEVER_SENT: Final = (ConnectTimeoutError, ProxyError, SSLError)
+"""Reasons for which no answer began, and the request was certainly not sent."""
 
 
-def failure_of(error: Exception, host: str) -> MogplexError:
+def failure_of(error: Exception, host: str) -> errors.MogplexError:
     """Return the error in our words: the libraries' own text may hold URLs with the credentials of a proxy."""
     if any(text in str(error) for text in _NO_AUTHORITIES):
-        return WrongServiceError(
+        return errors.WrongServiceError(
             "the certificate file of this job's environment is missing or holds no certificate",
             remedy="Check REQUESTS_CA_BUNDLE. In a container it needs the container's path, and a workspace has the "
             "file only after a checkout.",
         )
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    causes = (error, reason, getattr(reason, "__cause__", None))
+    causes = list(_causes_of(error))
     kind, words = next(row[1:] for row in _FAILURES if any(isinstance(cause, row[0]) for cause in causes))
-    unreachable = kind(words.format(host))
-    if isinstance(error, requests.exceptions.ProxyError):
-        unreachable.remedy = "Check HTTPS_PROXY and NO_PROXY in this job's environment."
-    # What OpenSSL says is wrong with a certificate.
-    elif fault := re.search(r"CERTIFICATE_VERIFY_FAILED\W*(?:certificate verify failed: )?([\w .,'-]*)", str(error)):
-        unreachable = SetupError(
-            f"the TLS certificate of {host} could not be verified",
-            remedy="If this network has its own certificate authority, set REQUESTS_CA_BUNDLE to its certificate file.",
-            detail=Untrusted(fault[1].strip()),
-        )
-    unreachable.may_have_worked = not isinstance(reason, _NEVER_SENT)
+    faults = [Untrusted(cause.verify_message) for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)]
+    unreachable = kind(words.format(host), detail=faults[0] if faults else None)
+    reasons = [cause.reason for cause in causes if isinstance(cause, MaxRetryError)]  # none once an answer has begun
+    unreachable.may_have_worked = not any(isinstance(reason, _NEVER_SENT) for reason in reasons)
     return unreachable
+
+
+def _causes_of(error: object) -> Iterator[BaseException]:
+    """Yield an error, and those behind it: the libraries keep a cause in one of three places."""
+    while isinstance(error, BaseException):
+        yield error
+        error = getattr(error, "reason", None) or error.__cause__ or next(iter(error.args), None)

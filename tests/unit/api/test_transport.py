@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from pathlib import Path
+from socket import gaierror
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-import urllib3
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.api.transport import _same_service, failure_of
+from mogplex_ci.api.transport import _service, failure_of
 from mogplex_ci.errors import MogplexError, UnreachableError, WrongServiceError
+from mogplex_ci.untrusted import Untrusted
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
 
 FOUND = answer(200, REPOS)
@@ -147,7 +159,7 @@ def test_interim_answers_are_read_past() -> None:
     ],
 )
 def test_which_hosts_are_one_service(here: str, there: str, same: bool) -> None:
-    assert _same_service(urlsplit(here), urlsplit(there)) is same
+    assert (_service(urlsplit(here)) == _service(urlsplit(there))) is same
 
 
 @pytest.mark.parametrize(
@@ -165,42 +177,53 @@ def test_a_host_that_cannot_be_reached_is_named_and_tried_for_two_minutes(url: s
     assert (error.patience, error.may_have_worked) == (120.0, False)
 
 
+POOL, CONNECTION = HTTPConnectionPool("localhost"), HTTPConnection("mogplex.example")
+UNTRUSTED = ssl.SSLCertVerificationError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed")
+UNTRUSTED.verify_message = "self-signed certificate"
+REFUSED = NewConnectionError(CONNECTION, "refused")
+REFUSED.__cause__ = ConnectionRefusedError()
+GONE = ProtocolError("Connection aborted.", ConnectionResetError())
+LATE = ReadTimeoutError(POOL, "/", "late")
+LATE.__cause__ = TimeoutError()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "words", "may_have_worked"),
+    [
+        (
+            requests.exceptions.ProxyError,
+            ProxyError("http://user:secret@proxy", UNTRUSTED),
+            "the proxy could not",
+            False,
+        ),
+        (requests.exceptions.SSLError, SSLError(UNTRUSTED), "the TLS certificate of mogplex.example could not", False),
+        (requests.exceptions.SSLError, SSLError("wrong version"), "no TLS connection to mogplex.example", False),
+        (requests.ConnectionError, NameResolutionError("x", CONNECTION, gaierror()), "the host name mogplex.ex", False),
+        (requests.ConnectionError, REFUSED, "mogplex.example refuses the connection", False),
+        (requests.ConnectionError, NewConnectionError(CONNECTION, "no route"), "the connection to mogplex.ex", False),
+        (requests.ConnectTimeout, ConnectTimeoutError(POOL, "slow"), "mogplex.example could not be reached: ", False),
+        (requests.ConnectionError, GONE, "the connection to mogplex.example failed", True),
+        (requests.ReadTimeout, LATE, "the API did not answer in time", True),
+    ],
+)
+def test_what_went_wrong_is_said_in_our_words(
+    kind: type[requests.RequestException], reason: Exception, words: str, may_have_worked: bool
+) -> None:
+    """As requests tells it before an answer has begun; from then on the request may always have worked."""
+    for error, may_have in ((MaxRetryError(POOL, "/", reason), may_have_worked), (reason, True)):
+        found = failure_of(kind(error), "mogplex.example")
+        assert found.cause.startswith(words)
+        assert found.may_have_worked is may_have
+        assert found.detail == (Untrusted("self-signed certificate") if "certificate" in words else None)
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (requests.exceptions.ProxyError("http://user:secret@proxy"), "the proxy could not be used"),
-        (requests.exceptions.ConnectTimeout("host"), "mogplex.example could not be reached: connecting took too long"),
-        (requests.exceptions.ReadTimeout("host"), "the API did not answer in time"),
         (TimeoutError(), "the API did not answer in time"),
-        (requests.exceptions.SSLError("wrong version"), "no TLS connection to mogplex.example could be made"),
-        (requests.exceptions.ConnectionError("refused"), "the connection to mogplex.example failed"),
         (requests.exceptions.ContentDecodingError("gzip"), "the API's answer could not be read"),
         (OSError("odd"), "the API's answer could not be read"),
-        (
-            requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"),
-            "the TLS certificate of mogplex.example could not be verified",
-        ),
     ],
 )
-def test_what_went_wrong_is_said_in_our_words(error: Exception, words: str) -> None:
-    assert failure_of(error, "mogplex.example").cause == words
-
-
-POOL = HTTPConnectionPool("localhost")
-
-
-@pytest.mark.parametrize(
-    ("reason", "may_have_worked"),
-    [
-        (urllib3.exceptions.NewConnectionError(HTTPConnection("localhost"), "refused"), False),
-        (urllib3.exceptions.ConnectTimeoutError(POOL, "slow"), False),
-        (urllib3.exceptions.ProxyError("no proxy", OSError()), False),
-        (urllib3.exceptions.SSLError("no certificate"), False),
-        (urllib3.exceptions.ReadTimeoutError(POOL, "/", "slow"), True),
-        (urllib3.exceptions.ProtocolError("cut off"), True),
-    ],
-)
-def test_which_failures_come_before_the_request_was_sent(reason: Exception, may_have_worked: bool) -> None:
-    error = requests.exceptions.ConnectionError(urllib3.exceptions.MaxRetryError(POOL, "/", reason))
-    assert failure_of(error, "mogplex.example").may_have_worked is may_have_worked
-    assert failure_of(requests.exceptions.ConnectionError(), "mogplex.example").may_have_worked
+def test_other_failures(error: Exception, words: str) -> None:
+    assert (failure_of(error, "mogplex.example").cause, failure_of(error, "").may_have_worked) == (words, True)
