@@ -98,39 +98,43 @@ class Run(NamedTuple):
 
 
 class EventKind(StrEnum):
-    """The meaning of an event, whichever generation of the service wrote it."""
+    """The meaning of an event, whichever generation of the service wrote it.
 
-    ACCEPTED = "accepted"
+    The value is the event's type as the service writes it; that of a ``log`` with its stage. In parentheses: a meaning
+    that more than the type tells.
+    """
+
+    ACCEPTED = "(accepted)"
     """The service accepted the run."""
-    SANDBOX_READY = "sandbox-ready"
-    GIT_SYNC = "git-sync"
+    SANDBOX_READY = "started"
+    GIT_SYNC = "log git_sync"
     """The repository is checked out."""
-    INSTALL = "install"
+    INSTALL = "log install"
     """The harness was installed in the sandbox."""
-    DELIVERY = "delivery"
+    DELIVERY = "log git_delivery"
     """Changes were committed and pushed, and the pull request was opened, if there were any."""
-    TOOL_STARTED = "tool-started"
-    TOOL_FINISHED = "tool-finished"
-    TEXT_DELTA = "text-delta"
+    TOOL_STARTED = "tool_started"
+    TOOL_FINISHED = "tool_finished"
+    TEXT_DELTA = "(text)"
     """A piece of the agent's words, of any length; joined without a separator."""
-    MESSAGE = "message"
-    """A whole message of the agent."""
+    MESSAGE = "assistant_message"
+    """A whole message of the agent; only in the documentation of the first version."""
     FINISHED = "finished"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    OTHER = "other"
+    OTHER = "(other)"
 
 
 class ToolState(NamedTuple):
     """The state of a tool call, as one of its events reports it."""
 
     name: Untrusted
-    call_id: Untrusted | None
+    call_id: Annotated[Untrusted | None, "toolCallId"]
     """None on older servers, where a call's two events are paired by the tool's name."""
     failed: bool
     denied: bool
     """The agent was not allowed to make the call."""
-    seconds: float | None
+    seconds: Annotated[float | None, "duration_ms"]
     """How long the call took, when the service says so."""
 
 

@@ -20,22 +20,11 @@ T = TypeVar("T")
 _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 _CODE: Final = r"[A-Z][A-Z0-9_]{0,63}"
 
-_KINDS: Final = {
-    # Written by the service (Mogplex/mogplex, lib/harness and lib/mogplex-api).
-    "started": EventKind.SANDBOX_READY,  # the harness's; the API writes one, too, when it accepts the run
-    "tool_started": EventKind.TOOL_STARTED,
-    "tool_finished": EventKind.TOOL_FINISHED,
-    "finished": EventKind.FINISHED,
-    "failed": EventKind.FAILED,
-    "cancelled": EventKind.CANCELLED,
-    "log git_sync": EventKind.GIT_SYNC,
-    "log install": EventKind.INSTALL,
-    "log git_delivery": EventKind.DELIVERY,
+_KINDS: Final = {kind.value: kind for kind in EventKind} | {
     # Only in the documentation of the first version.
     "stream_started": EventKind.SANDBOX_READY,
     "tool_call": EventKind.TOOL_STARTED,
     "tool_result": EventKind.TOOL_FINISHED,
-    "assistant_message": EventKind.MESSAGE,
 }
 """By the type of an event; that of a ``log`` with its stage."""
 _OWN_TYPES: Final = (*_KINDS, "log", "status_changed", "cancel_requested")
@@ -172,17 +161,10 @@ def _kind(word: str, message: Untrusted | None, payload: Mapping[str, object]) -
 
 
 def _tool(name: object, payload: Mapping[str, object]) -> models.ToolState:
-    state, seconds = payload.get("state"), None
-    match payload.get("duration_ms"):
-        case int() | float() as milliseconds if 0 <= milliseconds <= _LONGEST_CALL_MS:
-            seconds = milliseconds / 1000
-    return models.ToolState(
-        name=text(name) or Untrusted("tool"),
-        call_id=text(payload.get("toolCallId")),
-        failed=state in ("error", "denied") or bool(payload.get("error") or _int(payload.get("exit_code"))),
-        denied=state == "denied",
-        seconds=seconds,
-    )
+    state, exit_code = payload.get("state"), _int(payload.get("exit_code"))
+    has_failed = state in ("error", "denied") or bool(payload.get("error") or exit_code)
+    name = text(name) or Untrusted("tool")
+    return _read(models.ToolState, payload, name=name, failed=has_failed, denied=state == "denied")
 
 
 def _end(payload: Mapping[str, object], message: Untrusted | None) -> models.RunEnd:
@@ -250,6 +232,11 @@ def _int(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9 else None
 
 
+def _seconds(value: object) -> float | None:
+    """Read a number of milliseconds; None for anything else."""
+    return value / 1000 if isinstance(value, int | float) and 0 <= value <= _LONGEST_CALL_MS else None
+
+
 def _time(value: object) -> datetime | None:
     """Read an ISO time with any number of fraction digits as one in UTC; None for anything else."""
     if not isinstance(value, str) or len(value) > 64:
@@ -266,6 +253,7 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     Untrusted: text,
     Untrusted | None: text,
     int | None: _int,
+    float | None: _seconds,
     datetime | None: _time,
     bool: lambda value: value is True,
     bool | None: lambda value: value if isinstance(value, bool) else None,

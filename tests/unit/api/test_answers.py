@@ -31,13 +31,13 @@ def plain(value: Any) -> Any:
     ("word", "message", "payload", "kind"),
     [
         ("started", "accepted", {"external_run_id": RUN_ID}, "accepted"),
-        ("started", "codex", {"harness_id": "codex"}, "sandbox-ready"),
-        ("log", "I look.", {"kind": "assistant_delta"}, "text-delta"),
+        ("started", "codex", {"harness_id": "codex"}, "sandbox_ready"),
+        ("log", "I look.", {"kind": "assistant_delta"}, "text_delta"),
         ("log", f"\n{DELIVERED}", {"kind": "assistant_delta"}, "other"),
-        ("log", f"I have {DELIVERED}", {"kind": "assistant_delta"}, "text-delta"),
-        ("log", None, {"kind": "assistant_delta"}, "text-delta"),
+        ("log", f"I have {DELIVERED}", {"kind": "assistant_delta"}, "text_delta"),
+        ("log", None, {"kind": "assistant_delta"}, "text_delta"),
         ("quantum_leap", "x", {"kind": "assistant_delta"}, "other"),
-        ("log", "Synchronized", {"stage": "git_sync"}, "git-sync"),
+        ("log", "Synchronized", {"stage": "git_sync"}, "git_sync"),
         ("log", "Installed", {"stage": "install"}, "install"),
         ("log", "Ready", {"stage": "git_delivery"}, "delivery"),
         ("log", "Configured", {"stage": "mcp_config"}, "other"),
@@ -47,12 +47,12 @@ def plain(value: Any) -> Any:
         ("finished", None, {}, "finished"),
         ("failed", None, {}, "failed"),
         ("cancelled", None, {}, "cancelled"),
-        ("tool_started", None, {}, "tool-started"),
-        ("tool_finished", None, {}, "tool-finished"),
-        ("tool_call", None, {}, "tool-started"),
-        ("tool_result", None, {}, "tool-finished"),
+        ("tool_started", None, {}, "tool_started"),
+        ("tool_finished", None, {}, "tool_finished"),
+        ("tool_call", None, {}, "tool_started"),
+        ("tool_result", None, {}, "tool_finished"),
         ("assistant_message", "Hello", {}, "message"),
-        ("stream_started", None, {}, "sandbox-ready"),
+        ("stream_started", None, {}, "sandbox_ready"),
         ("quantum_leap", None, {}, "other"),
     ],
 )
@@ -62,7 +62,8 @@ def test_the_meaning_of_an_event_and_which_part_of_it_is_read(
     found = read(word, message, **payload)
     part = {"tool": "tool", "git": "git", "delivery": "git", "finished": "end", "failed": "end", "cancelled": "end"}
     parts = {name for name in ("tool", "git", "end") if getattr(found, name) is not None}
-    assert (found.kind, parts) == (kind, {part[key] for key in (kind, kind.split("-")[0]) if key in part})
+    expected = {part[key] for key in (kind, kind.split("_")[0]) if key in part}
+    assert (found.kind.name.lower(), parts) == (kind, expected)
 
 
 TOOL, LOG, END, SYNC = "tool_finished", "log", "failed", "git_sync"
