@@ -10,7 +10,7 @@ from collections.abc import Generator
 
 from mogplex_ci.errors import GitHubError
 from mogplex_ci.gates.case import Case, Judge, Verdict
-from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, GateKind, outcome_of
+from mogplex_ci.gates.table import BRANCH, GATES, MOST_LISTED, UNKNOWN, GateKind
 from mogplex_ci.run.result import Gate, Result, RunResult
 from mogplex_ci.run.updates import GateJudged, Update
 from mogplex_ci.untrusted import Untrusted
@@ -66,21 +66,23 @@ def _verdict(kind: GateKind, case: Case) -> Generator[Update, None, Verdict]:
     items = rounds[min(case.round, len(rounds)) - 1].get(kind.name)
     if items is None:
         return Verdict("passed", number=1)
-    return Verdict("bad", items=tuple(map(Untrusted, sorted(items))), number=len(items))
+    return Verdict("bad", tuple(map(Untrusted, sorted(items))))
 
 
 def _gate(kind: GateKind, verdict: Verdict, case: Case) -> Gate:
-    """Return what a verdict means, in the words of the table."""
-    outcome = outcome_of(kind, verdict)
+    """Return what a verdict means, in the words of the table; one item may have other words than several."""
+    outcomes, number = {"not-judged": UNKNOWN, **kind.outcomes}, verdict.number or len(verdict.items)
+    one = outcomes.get(f"one-{verdict.outcome}") if number == 1 else None
+    outcome = one or outcomes[verdict.outcome]
     passed = not outcome.remedy
     return Gate(
         kind.name,
         passed,
         kind.expected.format(artifact=case.inputs.artifact),
-        outcome.found.format(number=verdict.number, cause=verdict.cause),
+        outcome.found.format(number=number, cause=verdict.cause),
         outcome.remedy.format(remedy=verdict.remedy),
         "" if passed else outcome.code or kind.code,
         verdict.items[:MOST_LISTED],
-        verdict.links[:MOST_LISTED],
+        verdict.details[:MOST_LISTED],
         outcome.can_be_repaired,
     )

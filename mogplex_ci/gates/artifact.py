@@ -31,10 +31,9 @@ def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:
     if isinstance(content, Verdict):
         return content
     if losses := case.judge.losses(content):
-        return Verdict("changed", items=tuple(map(Untrusted, losses)), number=len(losses))
-    faults = _faults(case, content)
-    if faults:
-        return Verdict("bad", items=tuple(map(Untrusted, faults)), number=len(faults))
+        return Verdict("changed", tuple(map(Untrusted, losses)))
+    if faults := _faults(case, content):
+        return Verdict("bad", tuple(map(Untrusted, faults)))
     return Verdict("passed", artifact=content)
 
 

@@ -69,10 +69,10 @@ class Verdict(NamedTuple):
     """Its name in the gate's row of the table, which has the words for it."""
     items: tuple[Untrusted, ...] = ()
     """Paths, checks or faults."""
-    links: tuple[Untrusted | None, ...] = ()
-    """Their addresses and titles of annotations, in the same order, if they have any."""
+    details: tuple[Untrusted, ...] = ()
+    """The same with addresses and titles of annotations, if they have any."""
     number: int = 0
-    """How many there are."""
+    """How many there are, where none is listed."""
     cause: str = ""
     """Why there is no judgement, in our words."""
     remedy: str = ""

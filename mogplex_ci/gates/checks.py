@@ -12,7 +12,7 @@ from mogplex_ci.run.updates import ChecksAwaited, Update
 from mogplex_ci.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from mogplex_ci.github_api import Check
 
@@ -31,7 +31,7 @@ _PASSED: Final = ("success", "neutral", "skipped")
 
 
 class Counted(NamedTuple):
-    """The checks that count, at one moment."""
+    """The checks that count, at one moment, by name."""
 
     ids: frozenset[str]
     open: tuple[Check, ...]
@@ -49,6 +49,7 @@ class Counted(NamedTuple):
         A suite of GitHub Actions always counts: it has no runs as long as it waits for approval. Suites of
         other apps count when they have runs: GitHub makes an empty one for each app, and it stays queued for ever.
         """
+        checks = sorted(checks, key=lambda check: check.name.text)
         page = re.compile(rf"/actions/runs/{re.escape(own_run)}(/|$)" if own_run else "(?!)")
         own = [check for check in checks if check.app == _ACTIONS and check.url and page.search(check.url.text)]
         leaves = [check for check in checks if check.kind != "suite" and check not in own]
@@ -78,13 +79,13 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
     while True:
         checks, are_all_listed = yield from case.ask_github(lambda github: github.checks(commit))
         now = Counted.of(checks, judge.own_run, are_all_listed=are_all_listed)
-        if (verdict := _verdict(now, before, waits_for_all=case.inputs.repair > 0)) is not None:
-            return _explained(verdict, now.failed, case) if verdict.outcome == "bad" else verdict
+        if (verdict := _verdict(now, before, case)) is not None:
+            return verdict
         time = service.now
         if not now.ids and now.is_complete and time >= evidence.known_at + FIRST_CHECK_SECONDS:
             return Verdict("none")
         if time + CHECK_PAUSE >= service.deadline:
-            return _listed("open", now.open)
+            return _listed("open", now.open, {})
         if before is None or (now.ids, now.open) != (before.ids, before.open) or time >= said_at + SAY_SECONDS:
             at_work = [check for check in now.open if check.kind != "suite"]
             names = tuple(check.name for check in at_work or now.open)
@@ -94,42 +95,39 @@ def judge_checks(case: Case) -> Generator[Update, None, Verdict]:
         service.sleep_until(time + CHECK_PAUSE)
 
 
-def _verdict(now: Counted, before: Counted | None, *, waits_for_all: bool) -> Verdict | None:
+def _verdict(now: Counted, before: Counted | None, case: Case) -> Verdict | None:
     """Return what is certain; None when it may still become good. Passing takes two complete answers in a row.
 
-    ``waits_for_all``: so does failing, so that the same checks are found to have failed whenever that is asked.
+    With ``repair`` so does failing, and the same checks are found to have failed whenever that is asked.
     """
     was_complete = before is not None and before.is_complete and now.ids == before.ids
     is_settled = now.is_complete and was_complete and len(now.ids) > 0
-    if now.failed and (is_settled or not waits_for_all):
-        return _listed("bad", now.failed)
+    if now.failed and (is_settled or not case.inputs.repair):
+        return _listed("bad", now.failed, _titles(now.failed, case))
     if not is_settled:
         return None
     if not any(check.conclusion == "success" for check in now.passed):
-        return _listed("skipped", now.passed)
+        return _listed("skipped", now.passed, {})
     return Verdict("passed", number=sum(check.conclusion != "skipped" for check in now.passed))
 
 
-def _explained(verdict: Verdict, failed: tuple[Check, ...], case: Case) -> Verdict:
-    """Put the titles of annotations behind the addresses of failed checks, as far as GitHub tells them at once."""
-    links, github = list(verdict.links), case.github
+def _titles(failed: tuple[Check, ...], case: Case) -> dict[str, str]:
+    """Return the titles of the annotations of failed checks, by their ids, as far as GitHub tells them at once."""
+    titles: dict[str, str] = {}
     with contextlib.suppress(GitHubError), case.judge.service.stop.interrupting():
-        for number, check in enumerate(_sorted(failed)[:MOST_EXPLAINED]):
-            if check.kind == "run" and github is not None:
-                titles = [title.text for title in github.within(EXPLAIN_SECONDS).annotations(check)]
-                links[number] = Untrusted(" ".join([check.url.text if check.url else "", "; ".join(titles)]).strip())
-    return verdict._replace(links=tuple(links))
+        for check in failed[:MOST_EXPLAINED]:
+            if check.kind == "run" and case.github is not None:
+                found = case.github.within(EXPLAIN_SECONDS).annotations(check)
+                titles[check.id] = "; ".join(title.text for title in found)
+    return titles
 
 
-def _sorted(checks: tuple[Check, ...]) -> list[Check]:
-    return sorted(checks, key=lambda check: check.name.text)
-
-
-def _name(check: Check) -> Untrusted:
-    """Return the name of a check; a suite has that of its app, and says what became of it."""
-    return Untrusted(f"{check.name.text}: {check.conclusion}") if check.kind == "suite" else check.name
-
-
-def _listed(outcome: str, checks: tuple[Check, ...]) -> Verdict:
-    names, links = tuple(map(_name, _sorted(checks))), tuple(check.url for check in _sorted(checks))
-    return Verdict(outcome, names, links, number=len(checks))
+def _listed(outcome: str, checks: tuple[Check, ...], titles: Mapping[str, str]) -> Verdict:
+    """Return a verdict that names ``checks``, and tells their addresses and ``titles``. A suite has its app's name."""
+    names, details = [], []
+    for check in checks:
+        name = f"{check.name.text}: {check.conclusion}" if check.kind == "suite" else check.name.text
+        address = check.url.text if check.url else ""
+        names.append(Untrusted(name))
+        details.append(Untrusted(" ".join(filter(None, (name, address, titles.get(check.id))))))
+    return Verdict(outcome, tuple(names), tuple(details))

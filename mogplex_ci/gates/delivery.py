@@ -41,7 +41,7 @@ def judge_paths(case: Case, *, protects: bool) -> Generator[Update, None, Verdic
     else:
         bad = [path for path in paths if allowed is None or not allowed.allow(path.text)]
     if bad:
-        return Verdict("bad", items=tuple(sorted(bad, key=lambda path: path.text)), number=len(bad))
+        return Verdict("bad", tuple(sorted(bad, key=lambda path: path.text)))
     if not comparison.is_complete:
         return Verdict("too-many")
     return Verdict("unchanged" if comparison.is_empty else "passed")

@@ -142,10 +142,3 @@ GATES: Final = (
 
 BRANCH: Final = GateKind("branch", "BRANCH_MOVED", _AT_TIP, _READ, True, judge_branch, _BRANCH)
 """Judged after all others, when they passed and one of them asked GitHub: the judged commit must still be the tip."""
-
-
-def outcome_of(kind: GateKind, verdict: Verdict) -> Outcome:
-    """Return the words for what the judge of ``kind`` found; one item may have other words than several."""
-    outcomes = {"not-judged": UNKNOWN, **kind.outcomes}
-    one = outcomes.get(f"one-{verdict.outcome}") if verdict.number == 1 else None
-    return one or outcomes[verdict.outcome]

@@ -7,7 +7,6 @@ Everything here may be printed or written as it is: text is sanitized, and what 
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import Final, LiteralString, NamedTuple, Self
 from urllib.parse import quote
@@ -366,11 +365,6 @@ def _commit(run: Run | None, safe: Sanitizer) -> SafeText | None:
     return safe.identifier(commit) if commit and re.fullmatch(_COMMIT, commit.text) else None
 
 
-def _with_links(gate: Gate) -> Iterator[Untrusted]:
-    for item, link in zip_longest(gate.items, gate.links):
-        yield item if link is None else Untrusted(f"{item.text} {link.text}".strip())
-
-
 def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
     """Return what may be shown of a gate that was judged."""
     return GateFacts(
@@ -380,13 +374,13 @@ def gate_facts(gate: Gate, safe: Sanitizer) -> GateFacts:
         found=safe.message(text.capitalized(gate.found)),
         remedy=safe.message(gate.remedy) if gate.remedy and not gate.passed else None,
         error_code=None if gate.passed else safe.identifier(gate.error_code),
-        items=tuple(safe.clean(item, limit=ITEM_LIMIT) for item in _with_links(gate)),
+        items=tuple(safe.clean(item, limit=ITEM_LIMIT) for item in gate.details or gate.items),
     )
 
 
 def faults_line(gates: Iterable[Gate], safe: Sanitizer) -> SafeText:
     """Return what gates rejected in one line, without addresses: ``A check failed: test``."""
-    found = [gate_facts(gate._replace(links=()), safe).with_items(safe) for gate in gates if not gate.passed]
+    found = [gate_facts(gate._replace(details=()), safe).with_items(safe) for gate in gates if not gate.passed]
     return safe.sentence(*text.join_present("; ", *found)) if found else safe.line("All gates passed")
 
 

@@ -44,8 +44,8 @@ class Gate(NamedTuple):
     error_code: str = ""
     items: tuple[Untrusted, ...] = ()
     """Paths, checks or faults."""
-    links: tuple[Untrusted | None, ...] = ()
-    """Addresses of the items and titles of their annotations, in the same order; empty when they have none."""
+    details: tuple[Untrusted, ...] = ()
+    """The items with their addresses and the titles of annotations; empty when they have none."""
     can_be_repaired: bool = True
     """Whether the agent can do something about it."""
 

@@ -40,7 +40,7 @@ PASSED = Gate("change", True, "a change", "it changed 2 files")
 FAILED = Gate(
     *("checks", False, "every check to pass", "a check failed", "Look at the check.", "CHECKS_FAILED"),
     items=(Untrusted("test\n<b>"), Untrusted("lint"), Untrusted("docs"), Untrusted("types")),
-    links=(Untrusted("https://ci.example/1"), None, None, None),
+    details=(Untrusted("test\n<b> https://ci.example/1"), Untrusted("lint"), Untrusted("docs"), Untrusted("types")),
 )
 OUTSIDE = Gate(
     *("allowed-paths", False, "every path inside src/", "it changed a path outside", "Widen it.", "PATH_NOT_ALLOWED"),
