@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from mogplex_ci.errors import GitHubError, MogplexError
+from mogplex_ci.errors import GitHubError
 from mogplex_ci.run.updates import Started, Starting, Update
 
 if TYPE_CHECKING:
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-COMMIT_SECONDS: Final = 10.0
-"""How long the service may take to record the pushed commit of a run that succeeded."""
-COMMIT_PAUSE: Final = 1.0
 CHECK_PAUSE: Final = 10.0
 """Seconds between two queries to GitHub; an unchanged answer does not count against its rate limit."""
 _NO_TOKEN: Final = "Give github-token, so that GitHub can be asked."  # noqa: S105 - a sentence
@@ -129,7 +125,7 @@ class Case:
             StopRequested: a stop signal came.
         """
         self.round += 1
-        self.result, self._evidence = (yield from self._with_pushed_commit(result)), None
+        self.result, self._evidence = result, None
         self._connect(result.repo)
         if self.github is not None:
             try:
@@ -261,18 +257,3 @@ class Case:
         if isinstance(before, GitHubError) and "change" in self.inputs.gates:
             raise before  # against the base, an older commit of the branch would count as this run's
         return (yield from self.ask_github(lambda github: github.compare(base, commit)))
-
-    def _with_pushed_commit(self, result: RunResult) -> Generator[Update, None, RunResult]:
-        """Wait until the service knows the commit that the run pushed.
-
-        It follows the end of the run within ten seconds, or never. Older services do not tell it.
-        """
-        service, run = self.judge.service, result.run
-        if run is None:
-            return result
-        run_id, ends = run.id, min(service.deadline, service.now + COMMIT_SECONDS)
-        with suppress(MogplexError):
-            while run.has_terminal_commit and run.terminal_commit is None and service.now + COMMIT_PAUSE < ends:
-                service.sleep_until(service.now + COMMIT_PAUSE)
-                run = yield from service.answer_to(lambda left: service.client.run(run_id, timeout=left), ends)
-        return result._replace(run=run)

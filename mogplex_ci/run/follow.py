@@ -29,6 +29,8 @@ LAST_CHECK_SECONDS: Final = 1.0
 """How long before the deadline the run is checked once more, so that one that ended in time is not reported as late."""
 COMMIT_SECONDS: Final = (1.0, 3.0)
 """Times after its end at which a run that succeeded is asked for its commit."""
+JUDGED_COMMIT_SECONDS: Final = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
+"""The same for a run that gates judge: the service records its commit within ten seconds, or never."""
 LATE_EVENT_PAUSES: Final = (0.25, 0.6, 1.15)
 """Seconds before each reading of the events that are written after the terminal status; two seconds in all."""
 LATE_EVENT_QUIET: Final = 0.3
@@ -70,8 +72,12 @@ class Follower:
         self._can_fill_gaps = True
         """Whether a stream can be resumed, as far as is known: each vain try takes seconds, in which more is missed."""
 
-    def follow(self, deadline: float) -> Generator[Update, None, None]:
+    def follow(
+        self, deadline: float, commit_seconds: Sequence[float] = COMMIT_SECONDS
+    ) -> Generator[Update, None, None]:
         """Yield updates until the run has ended or paused, or ``deadline``. Then comes ``end``.
+
+        ``commit_seconds`` are the times after a success at which its commit is asked for.
 
         Raises:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
@@ -94,7 +100,7 @@ class Follower:
         if self._is_over:
             ended = service.now
             yield from self._read_late_events()
-            yield from self._await_commit(ended)
+            yield from self._await_commit(ended, commit_seconds)
 
     def read_to_end(self, run: Run, deadline: float) -> Generator[Update, None, None]:
         """Report what came with the end of ``run``, which this step has cancelled. Then comes ``end``.
@@ -236,9 +242,9 @@ class Follower:
         """Whether the event that belongs to the end of the run was seen, or cannot be."""
         return self._feed.lists_newest is False or _END_KINDS.get(self.run.status) in self.timeline.outcome.kinds
 
-    def _await_commit(self, ended: float) -> Generator[Update, None, None]:
+    def _await_commit(self, ended: float, commit_seconds: Sequence[float]) -> Generator[Update, None, None]:
         """Ask for the run again while the commit that it pushed is not known: that follows the end, or never comes."""
-        for seconds in COMMIT_SECONDS:
+        for seconds in commit_seconds:
             has_pushed = self.run.status == "success" and self.run.has_own_branch and self.run.has_terminal_commit
             is_late = ended + seconds >= self._service.deadline
             if not has_pushed or self.run.terminal_commit is not None or is_late:

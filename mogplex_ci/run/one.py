@@ -9,7 +9,7 @@ from mogplex_ci import errors
 from mogplex_ci.api.budget import PollInterval, Use
 from mogplex_ci.api.retry import Backoff, finish, retrying
 from mogplex_ci.models import Cancelled, Repair, Repo, Run, StartRequest, is_uuid
-from mogplex_ci.run.follow import Follower
+from mogplex_ci.run.follow import COMMIT_SECONDS, JUDGED_COMMIT_SECONDS, Follower
 from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_error, result_of_run
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key, Starter, find_repo
@@ -152,7 +152,7 @@ class Execution:
         interval = PollInterval(service.clock, shortest=inputs.poll_interval, jobs_per_token=jobs)
         waits = inputs.on_pause == "wait"
         follower = self._follower = Follower(service, started.run, interval, waits_while_paused=waits)
-        yield from follower.follow(service.deadline)
+        yield from follower.follow(service.deadline, JUDGED_COMMIT_SECONDS if inputs.gates else COMMIT_SECONDS)
         run, result = follower.run, result_of_run(follower.run, follower.timeline, follower.health.trouble)
         has_paused = run.is_paused and not waits
         if (inputs.on_pause if has_paused else inputs.on_timeout) == "cancel":

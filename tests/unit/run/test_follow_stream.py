@@ -330,27 +330,29 @@ def test_the_last_events_of_a_run_that_a_timeout_cancels_are_shown(each_world: W
 
 
 @pytest.mark.parametrize(
-    ("scenario", "own_branch", "is_known", "checks"),
+    ("scenario", "own_branch", "gates", "is_known", "looks"),
     [
-        ("commit-after-two-seconds", True, True, 2),
-        ("success", True, True, 1),
-        ("commit-after-five-seconds", True, False, 2),
-        ("commit-after-five-seconds", False, False, 0),
+        ("commit-after-two-seconds", True, (), True, [1, 3]),
+        ("success", True, (), True, [1]),
+        ("commit-after-five-seconds", True, (), False, [1, 3]),
+        ("commit-after-five-seconds", False, ["change"], False, []),
+        ("commit-after-five-seconds", True, ["change"], True, [1, 2, 3, 5]),
+        ("commit-after-nine-seconds", True, ["change"], True, [1, 2, 3, 5, 7, 10]),
     ],
 )
-def test_the_commit_is_looked_for_after_one_and_three_seconds(
-    world: World, scenario: str, own_branch: bool, is_known: bool, checks: int
+def test_the_commit_is_looked_for_after_one_and_three_seconds_and_for_ten_if_gates_judge_it(
+    world: World, scenario: str, own_branch: bool, gates: Sequence[str], is_known: bool, looks: list[float]
 ) -> None:
     def request(repo_id: str) -> dict[str, object]:
         return {"repoId": repo_id, "prompt": f"scenario: {scenario}", "createBranch": own_branch}
 
-    played = world.new_case(scenario, request=request).play()
+    played = world.new_case(scenario, request=request, require=frozenset(gates)).play()
     assert played.end.run is not None
     assert (played.end.run.terminal_commit is not None) == is_known
-    ended = played.seconds - 3.0 if checks == 2 else 0.0
     last_read = max(at for route, at in played.asked if route == "events")
-    looked = [at - ended for route, at in played.asked if route == "run" and at > last_read]
-    assert looked == pytest.approx([1.0, 3.0]) if checks == 2 else len(looked) == checks
+    looked = [at for route, at in played.asked if route == "run" and at > last_read]
+    ended = played.seconds - looks[-1] if looks else 0
+    assert looked == pytest.approx([ended + seconds for seconds in looks])
 
 
 def test_a_stream_that_closes_after_each_event_is_opened_twice_a_second(world: World) -> None:
