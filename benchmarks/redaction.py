@@ -13,6 +13,7 @@ import functools
 import io
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,11 @@ def shares(with_shape: list[Sample], with_name: list[Sample]) -> dict[str, str]:
     return missing
 
 
-def harmless(corpora: dict[str, Callable[[], Iterator[Path]]]) -> None:
+def harmless(corpora: dict[str, Callable[[], Iterator[str]]]) -> None:
     """Print how many lines of each corpus are changed, and which."""
     read, found = 0, 0
     for name, corpus in corpora.items():
-        texts = list(lines(corpus()))
+        texts = list(corpus())
         if not texts:
             print(f"{name}: not on this machine")
             continue
@@ -79,7 +80,7 @@ def measure() -> list[Row]:
     """Measure how long the log takes for the largest page of each nasty text, and what is shown and changed."""
     samples = [*listed(1), *shaped([], 1), *named([], 1)]
     shown = sum(bool(leak(sample, way)) for sample in samples for way in (*ENCODINGS, *PARTS))
-    texts = list(lines(CORPORA["Python's standard library"](), 100_000))
+    texts = list(islice(CORPORA["Python's standard library"](), 100_000))
     took = {
         name: max(page_seconds(unit), page_seconds(f"{unit * (100 // len(unit))}\n")) for name, unit in NASTY.items()
     }
@@ -110,8 +111,8 @@ def page_seconds(unit: str) -> float:
     return time.process_time() - began
 
 
-def _files(path: Path) -> Iterator[Path]:
-    yield from sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+def _lines_of(path: Path) -> Iterator[str]:
+    return lines(sorted(path.rglob("*")) if path.is_dir() else [path])
 
 
 def main() -> None:
@@ -140,7 +141,7 @@ def main() -> None:
         print(f"{title}:")
         for kind, text in shares(*samples).items():
             print(f"    missing: {kind}, {text!r:.160}")
-    read = {str(path): functools.partial(_files, path) for path in arguments.read}
+    read = {str(path): functools.partial(_lines_of, path) for path in arguments.read}
     harmless({name: CORPORA[name] for name in arguments.corpora} | read)
 
 

@@ -113,7 +113,7 @@ def of_format(known: Format, prefix: str, seed: int = 0) -> Sample:
 def samples(rule: Rule, count: int, seed: int = 0) -> Iterator[Sample]:
     """Return texts that ``rule`` matches, made anew from its expression."""
     random = randomness.Random(f"{rule.name} {seed}")  # noqa: S311 - no real secret
-    expression = _compiled(rule.pattern)
+    expression = re.compile(rule.pattern, re.IGNORECASE)
     made = 0
     for _ in range(count * 20):
         maker = _Maker(random)
@@ -138,7 +138,6 @@ class _Maker:
 
     def __init__(self, random: randomness.Random) -> None:
         self._random = random
-        self._groups: dict[int, str] = {}
         self.before = ""
         """What the last assertion wants before the text."""
         self.fixed = 0
@@ -170,14 +169,9 @@ class _Maker:
             most = min(int(most), least + (12 if least > 3 else 2))
             return "".join(self.make(inner) for _ in range(random.randint(least, most)))
         if kind is kinds.SUBPATTERN:
-            text = self.make(argument[3])
-            if argument[0]:
-                self._groups[argument[0]] = text
-            return text
+            return self.make(argument[3])
         if kind is kinds.ATOMIC_GROUP:
             return self.make(argument)
-        if kind is kinds.GROUPREF:
-            return self._groups.get(argument, "")
         if kind is kinds.ASSERT and argument[0] < 0:
             self.before = self.make(argument[1])
         return ""  # anchors and other assertions
@@ -217,50 +211,16 @@ def _parsed(pattern: str, flags: int = 0) -> Any:
     return parser.parse(pattern, flags)
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+_PYTHON = (
+    *((r"\z", r"\Z"), ("[:alnum:]", "a-zA-Z0-9"), ("[:alpha:]", "a-zA-Z"), ("[:digit:]", "0-9")),
+    *((r"\pL", "A-Za-z"), (r"\p{L}", "A-Za-z"), (r"\p{N}", "0-9")),
+    *(("(?<", "(?P<"), ("(?P<=", "(?<="), ("(?P<!", "(?<!")),
+)
+"""What Go's expressions have, and Python's have not, in the order in which it is replaced."""
 
 
 def _python(pattern: str) -> str:
-    """Return a Go expression in Python's syntax: flags that begin inside a group hold to its end there."""
-    for go, python in (
-        ("\\z", "\\Z"),
-        ("[:alnum:]", "a-zA-Z0-9"),
-        ("[:alpha:]", "a-zA-Z"),
-        ("[:digit:]", "0-9"),
-        ("(?<", "(?P<"),
-    ):
+    """Return a Go expression in Python's syntax, without the flags inside it: a sample is looked for in any case."""
+    for go, python in _PYTHON:
         pattern = pattern.replace(go, python)
-    pattern = pattern.replace("(?P<=", "(?<=").replace("(?P<!", "(?<!")
-    for property_, python in ((r"\pL", "A-Za-z"), (r"\p{L}", "A-Za-z"), (r"\p{N}", "0-9")):
-        pattern = pattern.replace(property_, python)
-    closes: list[int] = [0]
-    out, at, in_class = [], 0, False
-    while at < len(pattern):
-        flag = None if in_class else re.match(r"\(\?([ims-]+)\)", pattern[at:])
-        char = pattern[at]
-        if flag:
-            letters = flag[1].replace("U", "")
-            out.append(f"(?{letters}:")
-            closes[-1] += 1
-            at += len(flag[0])
-            continue
-        if char == "\\":
-            out.append(pattern[at : at + 2])
-            at += 2
-            continue
-        if in_class:
-            in_class = char != "]"
-        elif char == "[":
-            in_class = True
-            if pattern[at + 1 : at + 2] == "]":
-                out.append("[")
-                char, at = "\\]", at + 1
-        elif char == "(":
-            closes.append(0)
-        elif char == ")":
-            out.append(")" * closes.pop())
-        out.append(char)
-        at += 1
-    return "".join(out) + ")" * closes[0]
+    return re.sub(r"\(\?[imsU-]+\)", "", pattern)

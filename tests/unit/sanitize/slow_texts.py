@@ -41,7 +41,7 @@ def texts() -> list[Text]:
         literals: set[str] = set()
         edges: set[str] = set()
         _walk(tree, literals, edges)
-        units = literals | edges
+        units = (literals | edges) - {""}
         pairs = {one + other for one in units for other in edges} if len(units) < 8 else set()
         found.update((marks[0], unit) for unit in pairs)
         for mark in marks:
@@ -67,24 +67,22 @@ def _walk(nodes: Any, literals: set[str], edges: set[str]) -> None:
         if kind is kinds.LITERAL:
             run += chr(argument)
             continue
-        if run:
-            literals.add(run)
-            run = ""
+        literals.add(run)
+        run = ""
         if kind is kinds.IN:
             chars = members(argument)
             edges.update((chars[0], chars[-1], chars[len(chars) // 2]))
         elif kind is kinds.NOT_LITERAL:
             edges.add("a")
-        elif kind is kinds.BRANCH:
-            for branch in argument[1]:
-                _walk(branch, literals, edges)
-        elif kind in (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT):
-            _walk(argument[2], literals, edges)
-        elif kind is kinds.SUBPATTERN:
-            _walk(argument[3], literals, edges)
-        elif kind in (kinds.ASSERT, kinds.ASSERT_NOT):
-            _walk(argument[1], literals, edges)
-        elif kind is kinds.ATOMIC_GROUP:
-            _walk(argument, literals, edges)
-    if run:
-        literals.add(run)
+        for inner in _inside(argument):
+            _walk(inner, literals, edges)
+    literals.add(run)
+
+
+def _inside(argument: Any) -> Iterator[Any]:
+    """Yield the expressions in what a node of a parsed one holds."""
+    if isinstance(argument, parser.SubPattern):
+        yield argument
+    elif isinstance(argument, list | tuple):
+        for part in argument:
+            yield from _inside(part)

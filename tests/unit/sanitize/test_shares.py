@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import islice
 
 import pytest
 
@@ -13,7 +15,7 @@ from mogplex_ci.sanitize.formats import Format, formats
 from tests.program import ROOT
 from tests.slow import mostly_slow
 from tests.unit.sanitize import rule_sets
-from tests.unit.sanitize.corpus import changed, lines, lock_files, packages, standard_library
+from tests.unit.sanitize.corpus import changed, lock_files, packages, standard_library
 from tests.unit.sanitize.rule_sets import Rule
 from tests.unit.sanitize.secret_samples import FORMS, NAMED
 from tests.unit.sanitize.shares import ENCODINGS, PARTS, SANITIZER, Sample, leak, listed, named, shaped, spoken
@@ -44,9 +46,8 @@ def test_at_most_one_in_a_hundred_secrets_with_a_name_is_shown(way: str) -> None
 
 
 @pytest.mark.parametrize("source", mostly_slow([lock_files, standard_library, packages], every=3))
-def test_harmless_lines_stay_as_they_are(source: object) -> None:
-    assert callable(source)
-    harmless = list(lines(source(), 40_000))
+def test_harmless_lines_stay_as_they_are(source: Callable[[], Iterator[str]]) -> None:
+    harmless = list(islice(source(), 40_000))
     assert len(harmless) > 1_000
     found = changed(SANITIZER, harmless)
     assert len(found) <= MOST_CHANGED * len(harmless) / 1_000_000, found
