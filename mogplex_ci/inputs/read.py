@@ -129,7 +129,7 @@ def read_inputs(sources: Sources, repository: str | None, task: str = "") -> Act
         typed["create_branch"] = True
     problems = [*sources.problems, *unknown_task, *wrong, *_conflicts(values, typed, sources.env)]
     if sources.is_complete and not unknown_task:
-        problems += _missing(values, repository)
+        problems += _missing(values, typed, repository)
     if problems:
         raise UsageError(*problems)
     typed["repo"] = typed["repo"] or repository
@@ -181,9 +181,18 @@ def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, s
     return values.get("base-url", inputs()["base-url"].default or ""), values.get("api-key")
 
 
-def _missing(values: Mapping[str, str], repository: str | None) -> Iterator[Problem]:
+def _missing(values: Mapping[str, str], typed: Mapping[str, Any], repository: str | None) -> Iterator[Problem]:
+    """Yield what a run, or another input, needs besides: a run file that cannot be used may have it."""
+    if not _gates(values) and typed["repair"]:
+        remedy = "Say with require, allowed-paths, protected-paths or artifact what the run must deliver."
+        yield Problem("repair", "has nothing to judge a run by", remedy)
+    if "artifact-schema" in values and "artifact" not in values:
+        remedy = "Set artifact to the name of the JSON that the agent commits."
+        yield Problem("artifact-schema", "is given without artifact", remedy)
     if "run-id" in values:
         return
+    if "artifact" in values and not typed["create_branch"]:
+        yield Problem("artifact", "needs a branch of the run's own", "Set create-branch to true.")
     if "prompt" not in values and "prompt-file" not in values:
         is_task_open = "run-file" in values and "task" not in values
         or_task = ", or task if the run file has tasks" if is_task_open else ""
@@ -202,8 +211,6 @@ def _conflicts(values: Mapping[str, str], typed: Mapping[str, Any], env: Mapping
             yield Problem("run-id", f"does not go together with {enumeration(shaping)}: that is for a new run", remedy)
         if typed["dry_run"] is not False:
             yield Problem("run-id", "is given together with dry-run, which has no such run", "Remove one of the two.")
-    elif "artifact" in given and not typed["create_branch"]:
-        yield Problem("artifact", "needs a branch of the run's own", "Set create-branch to true.")
     yield from _gate_conflicts(given, typed, env)
     if "prompt" in given and "prompt-file" in given:
         yield Problem("prompt", "is given together with prompt-file", "Remove one of the two.")
@@ -238,19 +245,17 @@ def _gate_conflicts(given: Container[str], typed: Mapping[str, Any], env: Mappin
         if needs:
             remedy = "Set it to ${{ github.token }}, or to a token that may read this repository."
             yield Problem("github-token", f"is missing, and needed for {enumeration(needs)}", remedy)
-    gates = [name for name in ("require", "allowed-paths", "protected-paths", "artifact") if name in given]
+    gates = _gates(given)
     if gates and typed["wait"] is False:
         fault = f"is false, and {enumeration(gates)} can only be judged when the run has ended"
         yield Problem("wait", fault, "Set wait to true, or judge the run in a later step that has its run-id.")
-    if not gates and "repair" in given:
-        remedy = "Say with require, allowed-paths, protected-paths or artifact what the run must deliver."
-        yield Problem("repair", "has nothing to judge a run by", remedy)
     if (typed["repair"] or typed["include_event"]) and leaves_fence_open(typed["prompt"]):
         remedy = "Close it: what repair and include-event add has a fence of its own."
         yield Problem("prompt", "opens a code fence that it does not close", remedy)
-    if "artifact-schema" in given and "artifact" not in given:
-        remedy = "Set artifact to the name of the JSON that the agent commits."
-        yield Problem("artifact-schema", "is given without artifact", remedy)
+
+
+def _gates(given: Container[str]) -> list[str]:
+    return [name for name in ("require", "allowed-paths", "protected-paths", "artifact") if name in given]
 
 
 def _has_worktree(typed: Mapping[str, Any]) -> bool:

@@ -48,14 +48,13 @@ def read_run_file(workspace: Path, name: str) -> dict[str, Any]:
 
 
 def inputs_of_task(document: Mapping[str, Any], task: str | None) -> tuple[dict[str, str], Sequence[Problem]]:
-    """Return the inputs that a run file sets, those of a task before those at the top; or that it has no such task."""
+    """Return the inputs that a run file sets, those of a task before those at the top; and if it has no such task."""
     tasks = document.get("tasks") or {}
-    if task is not None and task not in tasks:
-        return {}, [_unknown_task(task, tasks)]
     values = {**document, **(tasks.get(task) or {}), "tasks": None}
     if isinstance(options := values.get("run-options"), dict):
         values["run-options"] = json.dumps(_options(options))  # JSON is YAML
-    return {name: text for name, value in values.items() if value and (text := value.strip())}, []
+    problems = [_unknown_task(task, tasks)] if task is not None and task not in tasks else []
+    return {name: text for name, value in values.items() if value and (text := value.strip())}, problems
 
 
 def parse_options(text: str) -> dict[str, Any]:

@@ -176,6 +176,10 @@ def test_what_is_wrong_with_the_tasks(tmp_path: Path) -> None:
         assert refused(tmp_path, file, "--task=lint,docs", "--timeout=3x")[1:] == ["timeout is not a duration"]
     assert refused(tmp_path, TASKS, "--task=lint,none") == ["task is not in the run file"]
     assert refused(tmp_path, "prompt: x", "--task=all") == ["task is not in the run file"]
+    for file in ("prompt: [", "tasks: {lint: {artifact: a}}"):
+        found = refused(tmp_path, file, "--task=none", "--artifact-schema=mogplex.yml", "--repair=1")
+        assert [fault for fault in found if "without artifact" in fault or "nothing to judge" in fault] == []
+    assert refused(tmp_path, "timeout: 3x", "--task=none")[1:] == ["timeout is not a duration"], "with those at the top"
     wrong = "tasks: {a: {prompt: x, harness: no}, b: {prompt: y, harness: no}, c: {prompt: z, timeout: no}}"
     found = refused(tmp_path, wrong, "--task=all")
     assert found == ["harness is not one of the choices", "timeout is not a duration"], "each once"
