@@ -26,6 +26,7 @@ from mogplex_ci.api.client import API_PATH, Client
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.models import TERMINAL_STATUSES
 from mogplex_ci.run.one import Execution, Plan
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key
 from mogplex_ci.waiting import Stop
 from tests.typed_inputs import typed_inputs
@@ -90,11 +91,11 @@ def ours(jobs: int) -> Job:
         client = clock.time.connect(Client(emulator.url, emulator.token))
         plan = Plan(
             typed_inputs(timeout=PATIENCE, poll_interval=INTERVAL),
-            request=lambda repo_id: {"repoId": repo_id, "prompt": _prompt(number)},
+            request=lambda repo_id, _: {"repoId": repo_id, "prompt": _prompt(number)},
             key=Key(_key(number), explicit=False, attempt="1", later_attempt=False),
             jobs_per_token=jobs,
         )
-        execution = Execution(client, plan, clock=clock, stop=Stop(), began=clock.monotonic())
+        execution = Execution(Service(client, clock, Stop(), timeout=PATIENCE), plan)
         for _ in execution.perform():
             pass
         client.close()

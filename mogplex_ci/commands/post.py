@@ -17,9 +17,8 @@ from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_writ
 from mogplex_ci.report.text import problem
 from mogplex_ci.run.one import TIMEOUT_BUDGET, cancel, cancel_unanswered
 from mogplex_ci.sanitize import Markdown, Sanitizer, count, secrets_of
-from mogplex_ci.step.include_event import with_event
+from mogplex_ci.step.guards import with_event
 from mogplex_ci.step.ledger import OpenRun, saved_state
-from mogplex_ci.step.plan import inputs_of_round
 from mogplex_ci.waiting import Clock, stop_of_process
 
 
@@ -91,11 +90,10 @@ class _CleanUp(NamedTuple):
             sources = gather(self.argv, self.platform.env, self.platform.workspace)
             inputs = read_inputs(sources, self.platform.repository(), run.task)
             inputs = with_event(inputs, self.platform.cause.words())
-            if run.report:
-                inputs = inputs_of_round(inputs, Repair(run.branch, run.base_branch, run.report))
+            repair = Repair(run.branch, run.base_branch, run.report) if run.report else None
             return cancel_unanswered(
                 client,
-                inputs.start_request(run.repo_id),
+                inputs.start_request(run.repo_id, repair),
                 run.key,
                 may_be_foreign=inputs.idempotency_key is not None,
                 clock=clock,

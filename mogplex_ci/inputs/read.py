@@ -13,7 +13,7 @@ from mogplex_ci.inputs.patterns import Patterns
 from mogplex_ci.inputs.run_file import parse_options
 from mogplex_ci.inputs.sources import Sources, gather, given, read_prompt
 from mogplex_ci.inputs.typed import DeclaredInputs
-from mogplex_ci.models import StartRequest
+from mogplex_ci.models import Repair, StartRequest
 from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
 from mogplex_ci.platforms.base import github_api
 from mogplex_ci.platforms.event_words import leaves_fence_open
@@ -64,9 +64,12 @@ class ActionInputs(DeclaredInputs):
         total = _number(self.strategy.get("job-total"), 1)
         return min(total, _number(self.strategy.get("max-parallel"), total))
 
-    def start_request(self, repo_id: str) -> StartRequest:
-        """Return the body of the start call."""
+    def start_request(self, repo_id: str, repair: Repair | None = None) -> StartRequest:
+        """Return the body of the start call; of a later round, with the report behind the task, on the same branch."""
         values = self._asdict()
+        if repair is not None:
+            base, prompt = repair.base_branch or self.base_branch, f"{self.prompt}\n\n{repair.report}"
+            values |= {"prompt": prompt, "branch": repair.branch, "base_branch": base, "create_branch": None}
         fields = {spec.api_field: values[spec.field] for spec in inputs().values() if spec.api_field is not None}
         given = {name: value for name, value in fields.items() if value is not None}
         return {"repoId": repo_id, **given, **self.run_options}

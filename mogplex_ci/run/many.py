@@ -66,7 +66,6 @@ class Fleet(Generic[T]):
         self._stop = stop
         self._halt = Stop()
         """Stops the executions: the process's signals come to the main thread only."""
-        self._began = clock.monotonic()
         self._deadline = deadline
         self._updates: SimpleQueue[object] = SimpleQueue()
         self._waiting = list(items)
@@ -74,7 +73,7 @@ class Fleet(Generic[T]):
         """The items at work, and whether their runs have started."""
         self._failed_first = False
         """Whether a failure has stopped the others."""
-        self._heartbeat_at = self._began + HEARTBEAT_SECONDS
+        self._heartbeat_at = clock.monotonic() + HEARTBEAT_SECONDS
 
     @property
     def counts(self) -> FleetCounts:
@@ -99,10 +98,10 @@ class Fleet(Generic[T]):
             now = self._clock.monotonic()
             if self._halt.requested or now >= self._deadline:
                 waiting, self._waiting = self._waiting, []
-                yield from (self._given_up(item, self._not_started()) for item in waiting)
+                yield from (self._ended(item, self._not_started()) for item in waiting)
             if now >= ends:
                 left, self._working = self._working, {}
-                yield from (self._given_up(item, interrupted(self._halt)._replace(left_behind=True)) for item in left)
+                yield from (self._ended(item, interrupted(self._halt)._replace(left_behind=True)) for item in left)
             elif now >= self._heartbeat_at:
                 self._heartbeat_at = now + HEARTBEAT_SECONDS
                 yield None
@@ -152,9 +151,6 @@ class Fleet(Generic[T]):
             result = result._replace(result=ended, exit_code=1, cause=cause, error_code="FAIL_FAST")
         self.results[item] = result._replace(followed=None)  # thirty full ones are too much to keep
         return item, result
-
-    def _given_up(self, item: T, result: RunResult) -> tuple[T, RunResult]:
-        return self._ended(item, result._replace(duration=self._clock.monotonic() - self._began))
 
     def _not_started(self) -> RunResult:
         if self._halt.requested:

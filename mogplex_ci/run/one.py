@@ -14,7 +14,7 @@ from mogplex_ci.run.result import Result, RunResult, interrupted, result_of_erro
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key, Starter, find_repo
 from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Cancelling, Retrying, Started, Starting, Update
-from mogplex_ci.waiting import Clock, Stop, StopRequested
+from mogplex_ci.waiting import Clock, StopRequested
 
 if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
@@ -44,8 +44,8 @@ class Plan(NamedTuple):
 
     inputs: "ActionInputs"
     """Without the prompt, which ``request`` has."""
-    request: Callable[[str], StartRequest]
-    """Makes the start request for a repo id."""
+    request: Callable[[str, Repair | None], StartRequest]
+    """Makes the start request for a repo id and what a later round repairs."""
     key: Key
     jobs_per_token: int
     """Jobs that use the token at the same time."""
@@ -63,9 +63,9 @@ class Execution:
 
     result: RunResult
 
-    def __init__(self, client: "Client", plan: Plan, *, clock: Clock, stop: Stop, began: float) -> None:
-        """``began`` is the time of ``clock`` from which the timeout counts."""
-        self._service = Service(client, clock, stop, began, plan.inputs.timeout)
+    def __init__(self, service: Service, plan: Plan) -> None:
+        """``service`` has the step's deadline."""
+        self._service = service
         self._plan = plan
         self._inputs = plan.inputs
         self._repo: Repo | None = None
@@ -120,7 +120,7 @@ class Execution:
         name = inputs.repo or ""
         self._repo = yield from self._find_repo(name)
         repo_id = self._repo.id if self._repo else name
-        starter = self._starter = Starter(self._service, plan.request(repo_id), plan.key, inputs.on_rerun)
+        starter = self._starter = Starter(self._service, plan.request(repo_id, plan.repair), plan.key, inputs.on_rerun)
         retries_left = inputs.retries
         while True:
             started = yield from self._start(starter, repo_id)

@@ -12,9 +12,8 @@ from mogplex_ci.report.comment import Comment
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer, secrets_of
 from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
-from mogplex_ci.step.guards import reason_to_skip
-from mogplex_ci.step.include_event import include_event
-from mogplex_ci.step.plan import key_of, plan_of
+from mogplex_ci.step.guards import include_event, reason_to_skip
+from mogplex_ci.step.plan import plan_of
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import Clock, stop_of_process
 
@@ -31,7 +30,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         recorder.begin(tasks, warnings)
         reason = reason_to_skip(step, tasks)
         if reason is not None:
-            outcome.result = RunResult(Result.SKIPPED, 0, remedy=reason, duration=step.duration)
+            outcome.result = RunResult(Result.SKIPPED, 0, remedy=reason)
         else:
             tasks = include_event(step, tasks)
             platform.check_files(key=tasks[0].idempotency_key)
@@ -55,13 +54,13 @@ def _perform(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
     from mogplex_ci.api.client import Client  # loads urllib3
 
     (inputs,) = tasks
-    recorder, key = step.recorder, key_of(inputs, step.platform)
+    recorder, plan = step.recorder, plan_of(inputs, step.platform)
     if inputs.comment_on is not None and not inputs.dry_run:
         github = step.github(inputs, step.platform.repository())
-        own_key = None if inputs.run_id else key.base
+        own_key = None if inputs.run_id else plan.key.base
         comment = Comment(github, inputs.comment_on, inputs.api_key or "", step.clock, own_key) if github else None
         recorder.comment_on(comment, step.stop)
     with service_of(step, [inputs]) as (url, token):
         client = Client(url, token, diagnostics=recorder.diagnostics)
         with contextlib.closing(client):
-            return recorder.follow(execute(step, inputs, plan_of(inputs, key, step.platform), client))
+            return recorder.follow(execute(step, plan, client))

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.gates import Case, Judge
-from mogplex_ci.run.one import Execution
 from mogplex_ci.run.result import RunResult, interrupted, result_of_error
 from mogplex_ci.run.service import Service
-from mogplex_ci.step.plan import plan_of_round
 from mogplex_ci.step.repair import Rounds
 from mogplex_ci.waiting import Clock, Stop, StopRequested
 
@@ -96,25 +94,21 @@ def outcome_of(step: Step, with_known: Callable[[RunResult], RunResult] = lambda
         result = interrupted(step.stop)
     except Exception as error:  # ours: a user never sees a traceback, and ``post`` cleans up
         result = result_of_error(InternalError.of(error))._replace(left_behind=True)
-    outcome.result = with_known(result)._replace(duration=step.duration)
+    outcome.result = with_known(result)
 
 
-def execute(
-    step: Step, inputs: ActionInputs, plan: Plan, client: Client, item: Item | None = None
-) -> Generator[Update, None, RunResult]:
+def execute(step: Step, plan: Plan, client: Client, item: Item | None = None) -> Generator[Update, None, RunResult]:
     """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates.
 
     With ``repair``, a run that was rejected may be followed by others; the result is the last one's. ``item`` is the
     run if it is one of several. What ``post`` needs about a run is saved before the run goes on.
     """
-    begin = partial(Execution, client, clock=step.clock, stop=step.stop, began=step.began)
-    follow_up, save = partial(plan_of_round, inputs, plan), partial(step.recorder.save, item)
     with contextlib.closing(_case_of(step, plan.inputs, client)) as case:
-        rounds = Rounds(plan, case, begin, follow_up, step.recorder.safe, save)
+        rounds = Rounds(plan, case, step.recorder.safe, partial(step.recorder.save, item))
         with outcome_of(step, rounds.with_known) as outcome:
-            outcome.result = (yield from rounds.perform())._replace(duration=step.duration)
+            outcome.result = yield from rounds.perform()
     # The dry run of a scenario ends as that does, so that later steps can be tried.
-    return outcome.result.as_dry_run() if inputs.dry_run is True else outcome.result
+    return outcome.result.as_dry_run() if plan.inputs.dry_run is True else outcome.result
 
 
 def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:

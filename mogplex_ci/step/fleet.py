@@ -11,20 +11,20 @@ from typing import Final
 
 from mogplex_ci.api.budget import STARTS, TokenBudget
 from mogplex_ci.api.client import Client
-from mogplex_ci.api.retry import Contact, retrying
+from mogplex_ci.api.retry import Contact
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.read import ActionInputs, is_pattern
 from mogplex_ci.models import LIST_LIMIT, Repo, is_uuid
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.report.text import count_of_runs
 from mogplex_ci.run.many import Fleet, result_of_fleet
-from mogplex_ci.run.one import Plan
 from mogplex_ci.run.result import RunResult
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import FIND_REPO, INSTALL_APP, no_such_repo, repos_named
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, duration
 from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
-from mogplex_ci.step.plan import Item, key_of, plan_of
+from mogplex_ci.step.plan import Item, plan_of
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 
@@ -47,9 +47,8 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
         StopRequested: a stop signal came before the repositories were found.
     """
     inputs, recorder = tasks[0], step.recorder
-    clock, stop, began = step.clock, step.stop, step.began
     _allocate_from_one_heap()
-    budget, contact = TokenBudget(), Contact()
+    clock, budget, contact = step.clock, TokenBudget(), Contact()
     with service_of(step, tasks) as (url, token):
 
         def connect(number: int) -> Client:
@@ -59,16 +58,13 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
         def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
             part = step._replace(stop=halt)
             with outcome_of(part) as outcome, contextlib.closing(connect(item.number)) as client:
-                outcome.result = yield from execute(part, item.inputs, item.plan, client, item)
+                outcome.result = yield from execute(part, item.plan, client, item)
             return outcome.result
 
         words = [word for task in tasks for word in task.repos]
         with contextlib.closing(connect(0)) as client:
-
-            def find(timeout: float) -> dict[str, list[Repo]]:
-                return find_repos(client, words, timeout=timeout)
-
-            found = recorder.follow(retrying(find, clock=clock, deadline=began + inputs.timeout, stop=stop))
+            service = Service(client, clock, step.stop, step.began, inputs.timeout)
+            found = recorder.follow(service.answer_to(partial(find_repos, client, words)))
         items = items_of(tasks, found, step.platform)
         if not inputs.dry_run and (needed := seconds_to_start(len(items))) >= inputs.timeout - step.duration:
             recorder.warn("Starts", _TOO_MANY, len(items), duration(needed), duration(inputs.timeout))
@@ -78,8 +74,8 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
             concurrency=inputs.max_parallel,
             fail_fast=inputs.fail_fast,
             clock=clock,
-            stop=stop,
-            deadline=began + inputs.timeout,
+            stop=step.stop,
+            deadline=service.deadline,
         )
 
         def counts() -> SafeText:
@@ -95,8 +91,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
                     recorder.end_run(item, result)
                 case (item, update):
                     recorder.on(item, update)
-    result = result_of_fleet([fleet.results[item] for item in items], stop)
-    return result._replace(duration=step.duration)
+    return result_of_fleet([fleet.results[item] for item in items], step.stop)
 
 
 def seconds_to_start(runs: int) -> float:
@@ -111,7 +106,7 @@ def _allocate_from_one_heap() -> None:
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-def find_repos(client: Client, wanted: Sequence[str], *, timeout: float) -> dict[str, list[Repo]]:
+def find_repos(client: Client, wanted: Sequence[str], timeout: float) -> dict[str, list[Repo]]:
     """Return the repositories that each of ``wanted``, full names, ids or patterns such as ``acme/*``, stands for.
 
     Raises:
@@ -170,12 +165,5 @@ def items_of(tasks: Sequence[ActionInputs], found: dict[str, list[Repo]], platfo
     if problems:
         raise UsageError(*dict.fromkeys(problems))
     return [
-        Item(number, repo, task, _plan_of(task, repo, platform)) for number, (task, repo) in enumerate(pairs, start=1)
+        Item(number, repo, task, plan_of(task, platform, repo)) for number, (task, repo) in enumerate(pairs, start=1)
     ]
-
-
-def _plan_of(inputs: ActionInputs, repo: Repo, platform: Platform) -> Plan:
-    """Return the plan of one run."""
-    label = "-".join(filter(None, (repo.full_name.text, inputs.task)))
-    key = key_of(inputs, platform, label, (repo.id, inputs.task or ""))
-    return plan_of(inputs, key, platform)._replace(found=repo)

@@ -1,12 +1,19 @@
-"""Whether a step may start anything: it needs a token, and an event and a prompt that are no outsider's."""
+"""Whether a step may start anything, and on whose words.
+
+It needs a token, and an event and a prompt that are no outsider's. ``include-event`` puts the event's words behind the
+prompt, if those are still what the event brought.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from mogplex_ci import errors
 from mogplex_ci.api.retry import finish, retrying
-from mogplex_ci.errors import GitHubError, MissingTokenError, UntrustedPromptError, UntrustedTriggerError
+from mogplex_ci.inputs.declared import enumeration
+from mogplex_ci.inputs.declared import inputs as declared
+from mogplex_ci.platforms.event_words import Words, as_compared, event_text
 from mogplex_ci.platforms.webhook import Trust
 
 if TYPE_CHECKING:
@@ -47,14 +54,14 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
         return f"Not started: {app}."
     for task in tasks:
         if (field := cause.outsider_text_in(task.prompt, trust)) is not None:
-            raise UntrustedPromptError(f"the prompt contains {field} of the event, which an outsider wrote")
+            raise errors.UntrustedPromptError(f"the prompt contains {field} of the event, which an outsider wrote")
     if inputs.api_key is None:  # before the event: it is what a fork's pull request lacks
         if inputs.on_blocked != "skip":
-            raise MissingTokenError(step.platform.token_advice)
+            raise errors.MissingTokenError(step.platform.token_advice)
         return "There is no api-key, as in a fork's pull request."
     if (outsider := cause.untrusted(trust)) is not None:
         if inputs.on_blocked != "skip":
-            raise UntrustedTriggerError(outsider)
+            raise errors.UntrustedTriggerError(outsider)
         return f"Not started: {outsider}."
     is_named = step.platform.identity() is not None or inputs.idempotency_key or inputs.run_id
     if not is_named and step.platform.env.get("CI"):
@@ -65,6 +72,64 @@ def reason_to_skip(step: Step, tasks: Sequence[ActionInputs]) -> str | None:
     return None
 
 
+def include_event(step: Step, tasks: Sequence[ActionInputs]) -> Sequence[ActionInputs]:
+    """Return the inputs of each task with the prompt that is to be sent. Who caused the event has been judged before.
+
+    Raises:
+        UsageError: the event has no words, or a prompt cannot take them.
+        ContextChangedError: the words at GitHub are other ones by now, or GitHub does not show them.
+    """
+    inputs, words = tasks[0], step.platform.cause.words()
+    included = [with_event(task, words) for task in tasks]
+    if inputs.include_event and not inputs.dry_run:
+        _check_unchanged(step, inputs, words)
+    if inputs.include_event:
+        step.recorder.log.left_out(event_text(words))
+    return included
+
+
+def with_event(inputs: ActionInputs, words: tuple[Words, ...]) -> ActionInputs:
+    """Return the inputs with the event's words behind the prompt, if they are asked for: the same for the same event.
+
+    Raises:
+        UsageError: the event has no words, or the prompt cannot take them.
+    """
+    if not inputs.include_event:
+        return inputs
+    if not words:
+        fault = "is set, and this job's event has no issue, pull request, discussion, comment or review"
+        remedy = "Remove it from jobs that such an event does not start."
+        raise errors.UsageError(errors.Problem("include-event", fault, remedy))
+    prompt = f"{inputs.prompt}\n\n{event_text(words).text}"
+    if (too_long := declared()["prompt"].kind.fault(prompt)) is not None:
+        remedy = "Name the number in the prompt instead."
+        raise errors.UsageError(errors.Problem("include-event", f"makes a prompt that {too_long}", remedy))
+    return inputs._replace(prompt=prompt)
+
+
+def _check_unchanged(step: Step, inputs: ActionInputs, words: tuple[Words, ...]) -> None:
+    """Compare the event's words with what is at GitHub now, if there is a token to ask with.
+
+    Raises:
+        ContextChangedError: they differ, or GitHub does not show them.
+    """
+    node_ids = [item.node_id for item in words]
+    needs = enumeration(sorted({f"{item.permission}: read" for item in words}))
+    try:
+        live = ask_github(step, inputs, lambda github: github.words(node_ids, needs=needs))
+    except errors.GitHubError as error:
+        cause = f"the event's text could not be compared with GitHub's: {error.cause}"
+        raise errors.ContextChangedError(cause, remedy=error.remedy) from error
+    for item, now in zip(words, live or [], strict=False):
+        if now is None:
+            raise errors.ContextChangedError(
+                f"GitHub does not show {item.name} to github-token, so it cannot be compared with the event",
+                remedy=f"Give the job the permission {needs}. If {item.name} was deleted, there is nothing to do.",
+            )
+        if as_compared(item.title, item.body) != as_compared(*now):
+            raise errors.ContextChangedError(f"{item.name} was edited after the event")
+
+
 def trust_of(step: Step, inputs: ActionInputs) -> Trust:
     """Return who may start a run besides the insiders whom the event names: by the inputs, and by GitHub if asked."""
 
@@ -72,7 +137,7 @@ def trust_of(step: Step, inputs: ActionInputs) -> Trust:
     def may_write(login: str) -> bool:
         try:
             return ask_github(step, inputs, lambda github: github.may_write(login)) or False
-        except GitHubError as error:
+        except errors.GitHubError as error:
             step.recorder.warn("Permission", "GitHub could not be asked who has write access: {}", error.cause)
             return False
 

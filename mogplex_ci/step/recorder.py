@@ -132,7 +132,13 @@ class Recorder:
 
     def end_run(self, item: Item | None, result: RunResult) -> RunFacts:
         """Record how a run ended: of the only one in the outputs first, for a report may fail. Return its facts."""
-        run = self._facts_of_run(item, result)
+        inputs, began, ended = self._inputs, 0.0, self._elapsed()
+        if item is not None:
+            inputs, began, result = item.inputs, self._started_at.get(item, ended), result._replace(repo=item.repo)
+        facts = facts_of(result._replace(duration=ended - began), self.safe, self._platform, inputs)
+        repo = result.repo.full_name if result.repo else (inputs and inputs.repo) or ""
+        task = self.safe.clean(inputs.task) if inputs and inputs.task else None
+        run = RunFacts(self._names[item], self.safe.clean(repo), task, facts, began, ended, of=len(self._names))
         if item is None:
             self._set_outputs(outputs_of(StepFacts(run.facts, [run]), self.safe))
         if self._ledger and not result.left_behind:
@@ -151,22 +157,11 @@ class Recorder:
         else:
             has_many_tasks = len({item.inputs.prompt for item in self._names if item}) > 1
             inputs = self._inputs._replace(prompt="") if self._inputs and has_many_tasks else self._inputs
-            facts = facts_of(result, self.safe, self._platform, inputs)
+            facts = facts_of(result._replace(duration=self._elapsed()), self.safe, self._platform, inputs)
             step = StepFacts(facts, [self._ended[item] for item in self._names if item in self._ended])
             self._set_outputs(outputs_of(step, self.safe))
         self._each_report(lambda report: report.end(step))
         self._guarded(self._platform.close, "the reports for the CI system")
-
-    def _facts_of_run(self, item: Item | None, result: RunResult) -> RunFacts:
-        inputs, began, ended = self._inputs, 0.0, result.duration
-        repo = self.safe.clean((inputs and inputs.repo) or "")
-        if item is not None:
-            inputs, ended = item.inputs, self._elapsed()
-            began, repo = self._started_at.get(item, ended), self.safe.clean(item.repo.full_name)
-            result = result._replace(duration=ended - began, repo=item.repo)
-        facts = facts_of(result, self.safe, self._platform, inputs)
-        task = self.safe.clean(inputs.task) if inputs and inputs.task else None
-        return RunFacts(self._names[item], repo, task, facts, began, ended, of=len(self._names))
 
     def _each_report(self, call: Callable[[Report], None]) -> None:
         """Call ``call`` with every report; one that fails is left out from then on."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Final
 
 from mogplex_ci.gates import Case, judge_run
-from mogplex_ci.models import Repair, Repo
+from mogplex_ci.inputs.declared import inputs as declared
+from mogplex_ci.models import Repair
 from mogplex_ci.platforms.event_words import fenced
 from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import Gate, Result, Round, RunResult
@@ -39,21 +40,15 @@ class Rounds:
         self,
         plan: Plan,
         case: Case,
-        begin: Callable[[Plan], Execution],
-        follow_up: Callable[[int, Repair, Repo | None], Plan | None],
         safe: Sanitizer,
         save: Callable[[Update], None],
     ) -> None:
-        """``plan`` is that of the first run, ``follow_up`` makes that of a round, and ``begin`` what executes one.
-
-        ``save`` is told what the runs report.
-        """
+        """``plan`` is that of the first run; ``save`` is told what the runs report."""
+        self._plan = plan
         self._case = case
-        self._begin = begin
-        self._follow_up = follow_up
         self._safe = safe
         self._save = save
-        self._execution = begin(plan)
+        self._execution = Execution(case.judge.service, plan)
         self._rounds: list[Round] = []
         self._last: RunResult | None = None
         """Of the last round that was judged."""
@@ -79,12 +74,14 @@ class Rounds:
                 result = yield from judge_run(result, case)
             if most == 1 or not result.gates:  # it failed, paused, or was not started
                 return self._with_rounds(result)
-            following = self._next_plan(result)
+            repair = self._repair_of(result)
             self._last = self._with_rounds(result)
-            if following is None:
+            if repair is None:
                 return self._last
-            yield NextRound(len(self._rounds) + 1, most, self._rounds[-1].faults)
-            self._execution = self._begin(following)
+            number, plan = len(self._rounds) + 1, self._plan
+            yield NextRound(number, most, self._rounds[-1].faults)
+            plan = plan._replace(key=plan.key.of_round(number), found=result.repo or plan.found, repair=repair)
+            self._execution = Execution(case.judge.service, plan)
 
     def with_known(self, result: RunResult) -> RunResult:
         """Return ``result`` with all that is known about the newest run and the rounds."""
@@ -96,23 +93,21 @@ class Rounds:
             result = known._replace(left_behind=result.left_behind, requests_sent=result.requests_sent)
         return result._replace(rounds=tuple(self._rounds))
 
-    def _next_plan(self, result: RunResult) -> Plan | None:
-        """Note the round that was judged, and return the plan of the next one, if there is to be one."""
+    def _repair_of(self, result: RunResult) -> Repair | None:
+        """Note the round that was judged, and return what the next one repairs, if there is to be one."""
         case = self._case
         this = Round(result.run.id if result.run else "", case.commit, result.gates)
         this = this._replace(report=report_of(this.faults, self._safe))
         self._rounds.append(this)
         if result.result is not Result.REJECTED:
             return None
-        reason = self._reason_to_end()
         base = result.base_branch.text if result.base_branch is not None else ""
         repair = Repair(case.branch or "", base, this.report)
-        following = None if reason else self._follow_up(len(self._rounds) + 1, repair, result.repo)
-        if following is None:
-            self._rounds[-1] = this._replace(ended=reason or "the prompt leaves no room for the report")
-        return following
+        if reason := self._reason_to_end(repair):
+            self._rounds[-1] = this._replace(ended=reason)
+        return None if reason else repair
 
-    def _reason_to_end(self) -> str:
+    def _reason_to_end(self, repair: Repair) -> str:
         """Return why no other round follows the last one, which was rejected; empty if one does."""
         inputs, service, (*earlier, last) = self._case.inputs, self._case.judge.service, self._rounds
         for gate in last.faults:
@@ -126,7 +121,10 @@ class Rounds:
             return "all rounds are used up"
         if service.deadline - service.now < LEAST_TIME * inputs.timeout:
             return "less than a tenth of the timeout is left"
-        return "its branch is not known" if self._case.branch is None else ""
+        if self._case.branch is None:
+            return "its branch is not known"
+        prompt = str(self._plan.request("", repair)["prompt"])
+        return "the prompt leaves no room for the report" if declared()["prompt"].kind.fault(prompt) else ""
 
 
 def report_of(faults: Sequence[Gate], safe: Sanitizer) -> str:

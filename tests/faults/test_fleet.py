@@ -23,6 +23,7 @@ from mogplex_ci.platforms.base import PLAIN, Plain
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.one import TIMEOUT_BUDGET, Execution, Plan, cancel_unanswered
 from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key, find_repo
 from mogplex_ci.run.updates import EventsArrived, Trouble, Update
 from mogplex_ci.sanitize import Sanitizer
@@ -116,7 +117,8 @@ class Played:
             turns = partial(self.budget.turn, clock=clock, run=number)
             client = time.connect(Client(emulator.url, emulator.token, turn=turns))
             try:
-                execution = Execution(client, item.plan(), clock=clock, stop=halt, began=self._began)
+                plan = item.plan()
+                execution = Execution(Service(client, clock, halt, self._began, plan.inputs.timeout), plan)
                 yield from execution.perform()
                 return execution.result
             finally:
@@ -225,7 +227,7 @@ def test_starts_that_a_proxy_answers_to_the_end_leave_each_run_to_post(world: Wo
     clock, client = world.time.clock(), world.client()
     try:
         for item in items:
-            request = item.plan().request(find_repo(client, item.repo, timeout=LONG).id)
+            request = item.plan().request(find_repo(client, item.repo, timeout=LONG).id, None)
             cancel_unanswered(client, request, item.key, may_be_foreign=False, clock=clock, budget=TIMEOUT_BUDGET)
     finally:
         clock.leave()

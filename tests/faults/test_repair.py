@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 
@@ -14,12 +13,10 @@ from mogplex_ci.gates import Case, Judge
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import read_inputs
 from mogplex_ci.inputs.sources import gather
-from mogplex_ci.run.one import Execution, Plan
 from mogplex_ci.run.result import RunResult, interrupted
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextRound, Started, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.plan import plan_of_round
 from mogplex_ci.step.repair import Rounds
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults import world as worlds
@@ -69,17 +66,13 @@ class Step:
             clock.ring(stop_after, lambda: stop.request(SIGTERM))
         began = clock.monotonic()
         self.elapsed = lambda: clock.monotonic() - began
-
-        def begin(plan: Plan) -> Execution:
-            return Execution(client, plan, clock=clock, stop=stop, began=began)
-
         judge = Judge(
             Service(client, clock, stop, began, self.inputs.timeout),
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
         )
         case = Case(self.inputs, judge)
         plan = self.case._plan(inputs=self.inputs, request=self.inputs.start_request)
-        rounds = Rounds(plan, case, begin, partial(plan_of_round, self.inputs, plan), Sanitizer(), lambda _: None)
+        rounds = Rounds(plan, case, Sanitizer(), lambda _: None)
         work = rounds.perform()
         try:
             while True:

@@ -16,6 +16,7 @@ from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
 from mogplex_ci.models import StartRequest
 from mogplex_ci.run.one import TIMEOUT_BUDGET, Execution, Plan, cancel, cancel_unanswered
 from mogplex_ci.run.result import Result, RunResult, result_of_error
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import Key
 from mogplex_ci.run.updates import EventsArrived, NextKey, Started, Starting, Update
 from mogplex_ci.untrusted import Untrusted
@@ -146,7 +147,8 @@ class Case:
         if trip is not None:
             set_trip(client, trip)
         updates: list[Update] = []
-        execution = Execution(client, self._plan(**fields), clock=clock, stop=stop, began=began)
+        plan = self._plan(**fields)
+        execution = Execution(Service(client, clock, stop, began, plan.inputs.timeout), plan)
         end = KILLED
         work = execution.perform()
         try:
@@ -176,7 +178,7 @@ class Case:
             if started:
                 cancel(client, started[-1].run.id, clock=clock, budget=TIMEOUT_BUDGET)
             else:
-                request = self._plan().request(played.of(Starting)[0].repo_id)
+                request = self._plan().request(played.of(Starting)[0].repo_id, None)
                 cancel_unanswered(
                     client, request, keys[-1], may_be_foreign=self.explicit, clock=clock, budget=TIMEOUT_BUDGET
                 )
@@ -211,7 +213,7 @@ class Case:
 
 def plan(key: Key, prompt: str, **fields: Any) -> Plan:
     """Return what a step shall do: the usual, but for ``fields``, which are the plan's own or the inputs'."""
-    own: dict[str, Any] = {"request": lambda repo_id: {"repoId": repo_id, "prompt": prompt}, "jobs_per_token": 1}
+    own: dict[str, Any] = {"request": lambda repo_id, _: {"repoId": repo_id, "prompt": prompt}, "jobs_per_token": 1}
     own |= {name: fields.pop(name) for name in Plan._fields if name in fields}
     return Plan(**({"inputs": typed_inputs(**fields), "key": key} | own))
 

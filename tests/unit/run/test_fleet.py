@@ -177,7 +177,7 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
     hangs.set()
     assert updates[-1] is not None
     assert updates[-1][0] == "a"
-    assert (fleet.results["a"].left_behind, fleet.results["a"].duration) == (True, 6.0)
+    assert fleet.results["a"].left_behind
     assert time.monotonic() == 6.0
 
 
@@ -191,7 +191,6 @@ def test_what_still_waits_at_the_deadline_is_not_started(timeout: float, last: R
     fleet = virtual_fleet(work, ["a", "b", "c"], timeout=timeout)
     assert ends_of(fleet) == {"a": Result.SUCCESS, "b": Result.SUCCESS, "c": last}
     late = fleet.results["c"]
-    assert late.duration == (10.0 if last is Result.TIMEOUT else 0.0)
     if last is Result.TIMEOUT:
         assert (late.exit_code, late.error_code, late.requests_sent) == (1, "TIMEOUT", 0)
         assert late.cause == "the timeout passed before the run could start"
