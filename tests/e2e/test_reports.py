@@ -71,31 +71,6 @@ def test_every_file_is_written_and_named(step: GitHubStep) -> None:
     assert "https://github.com/acme/web/pull/42" in page
 
 
-@pytest.mark.parametrize(
-    ("scenario", "inputs", "result"),
-    [
-        ("hostile", {}, "failed"),
-        ("paused", {}, "paused"),
-        ("slow", {}, "timeout"),
-        ("slow", {"wait": "false"}, "detached"),
-        ("success", {"repo": "acme/wob"}, "error"),
-        ("success", {"api-key": "", "on-blocked": "skip"}, "skipped"),
-    ],
-)
-def test_the_result_file_tells_every_ending(
-    step: GitHubStep, scenario: str, inputs: dict[str, str], result: str
-) -> None:
-    with Emulator(scenario, speed=SPEED if scenario != "slow" else 1) as emulator:
-        against(emulator, step).inputs |= inputs
-        ended = step.run_past(asked(emulator, "stream")) if result == "timeout" else step.run()
-    told = result_of(step)
-    assert told["result"] == result
-    assert told["exit_code"] == ended.code
-    assert (told["error"] is None) == (ended.code == 0)
-    assert (step.workspace / "out/report.html").stat().st_size > 0
-    assert not [line for line in read_log(ended.out).timeline if "report failed" in line]
-
-
 @pytest.mark.parametrize("repo", ["acme/web", "acme/*"], ids=["one run", "a fleet"])
 def test_files_of_an_earlier_step_are_gone_before_a_run_starts(step: GitHubStep, repo: str) -> None:
     """A step that is killed must not leave another one's success behind."""

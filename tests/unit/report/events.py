@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from signal import SIGTERM
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from mogplex_ci.api import answers
@@ -18,18 +19,22 @@ from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.facts import Facts, RunFacts, StepFacts, facts_of
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.many import result_of_fleet
+from mogplex_ci.run.one import Plan
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Quiet, Starting, Update
-from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.recorder import reports_for
+from mogplex_ci.sanitize import CleanText, Sanitizer
+from mogplex_ci.step.plan import Item
+from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.waiting import Stop
 from tests.github_log import GitHubLog, read_log
+from tests.typed_inputs import typed_inputs
 
 STARTED_AT = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
 RUN_ID = "895937ba-4403-486b-9411-d8de17aeeea1"
 BRANCH = "mogplex/external/1f0c9a3e-77b2d4c1"
 PULL_REQUEST = "https://github.com/acme/web/pull/42"
+KEY = "github-acme/web-1-build-0123456789abcdef"
 _ids = count(1)
 
 
@@ -81,11 +86,15 @@ def delivery(at: float = 200, **payload: Any) -> dict[str, Any]:
     return event("log", "Pull request ready", at, stage="git_delivery", working_branch=BRANCH, **payload)
 
 
-def starting(repo: str = "acme/web") -> Starting:
-    found = answers.listed(
-        Repo, {"repos": [{"id": "aaaaaaa1-0000-4000-8000-000000000001", "full_name": repo}]}, "repos"
+def repo(name: str = "acme/web") -> Repo:
+    (found,) = answers.listed(
+        Repo, {"repos": [{"id": "aaaaaaa1-0000-4000-8000-000000000001", "full_name": name}]}, "repos"
     )
-    return Starting(found[0].id, found[0], "github-acme/web-1-build-0123456789abcdef")
+    return found
+
+
+def starting(name: str = "acme/web") -> Starting:
+    return Starting(repo(name).id, repo(name), KEY)
 
 
 class Feed:
@@ -124,33 +133,33 @@ def result(kind: Result = Result.SUCCESS, *items: dict[str, Any], **fields: Any)
         "duration": 727.0,
         "requests_sent": 31,
         "run": run("awaiting_input" if kind is Result.PAUSED else status),
-        "repo": starting().repo,
-        "key": "github-acme/web-1-build-0123456789abcdef",
+        "repo": repo(),
+        "key": KEY,
         "followed": timeline(*items),
     }
     return RunResult(kind, **(known | fields))
 
 
 def inputs(**fields: Any) -> ActionInputs:
-    """Inputs as far as reports read them."""
-    known = {
-        "prompt": "Fix the failing login test\n\nIt fails since Tuesday.",
-        "task": None,
-        "repo": "acme/web",
-        "base_url": "https://mogplex.com",
-        "annotations": "all",
-        "dry_run": False,
-        "on_pause": "detach",
-        "include_event": False,
-        "summary": True,
-        "output_dir": None,
-    }
-    return cast(ActionInputs, SimpleNamespace(**(known | fields)))
+    """Inputs of a step that runs one task."""
+    return typed_inputs(**({"prompt": "Fix the failing login test\n\nIt fails since Tuesday."} | fields))
 
 
-def github(stream: io.StringIO | None = None) -> GitHubActions:
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"}
-    return GitHubActions(GITHUB, {**env, "GITHUB_WORKSPACE": str(Path.cwd())}, stream or io.StringIO())
+class Job(GitHubActions):
+    """A job on GitHub that keeps its outputs."""
+
+    def __init__(self, stream: io.StringIO, folder: Path) -> None:
+        env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "7"}
+        env |= {"GITHUB_RUN_ATTEMPT": "2", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+        super().__init__(GITHUB, env | {"GITHUB_WORKSPACE": str(folder)}, stream)
+        self.outputs: Mapping[str, CleanText | None] = {}
+
+    def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
+        self.outputs = outputs
+
+
+def github(stream: io.StringIO | None = None) -> Job:
+    return Job(stream or io.StringIO(), Path.cwd())
 
 
 def alone(run: Facts, task: str | None = None) -> StepFacts:
@@ -221,37 +230,30 @@ class OneRun(NamedTuple):
     inputs: Mapping[str, Any] = MappingProxyType({})
 
 
-def written(folder: Path, runs: Mapping[str, OneRun], *, broke: RunResult | None = None) -> tuple[str, StepFacts]:
-    """Write every report of a step into ``folder``, and return the log and the facts. Several runs have names.
+def written(
+    folder: Path, runs: Sequence[OneRun], *, is_fleet: bool = False, broke: RunResult | None = None
+) -> tuple[str, Mapping[str, CleanText | None]]:
+    """Let a step write every report into ``folder``, and return its log and outputs.
 
     ``broke`` is how a step ended none of whose runs did.
     """
-    safe, stream, step_inputs = Sanitizer(), io.StringIO(), next(iter(runs.values())).inputs
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2"}
-    env |= {"GITHUB_WORKSPACE": str(folder), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
-    platform, names = GitHubActions(GITHUB, env, stream), {name: safe.line("[{}]", name) for name in runs if name}
-    given = {name: inputs(output_dir=folder, **{**step_inputs, **one.inputs}) for name, one in runs.items()}
-    first, *_ = given.values()
-    log = Log(platform, safe, lambda: 0.0)
-    log.lines.start(first)
-    if names:
-        log.begin_runs({names[name]: given[name] for name in names}, 3)
-    reports, told = [log, *reports_for(first, platform, safe)], []
-    for report in reports:
-        report.begin()
-    for number, (name, one) in enumerate(() if broke else runs.items()):
-        updates, task, repo = list(one.updates), one.inputs.get("task"), safe.clean(one.repo)
-        facts, task = facts_of(one.ended, safe, platform, given[name]), safe.clean(task) if task else None
-        told.append(RunFacts(names.get(name), repo, task, facts, number, number + 60, of=len(runs)))
-        for report in reports:
-            for update in updates:
-                report.on(names.get(name), update)
-            report.end_run(told[-1])
-    ends, stop = [one.ended for one in runs.values()], Stop()
+    stream, times, stop = io.StringIO(), count(0, 60), Stop()
+    job = Job(stream, folder)
+    recorder = Recorder(job, Sanitizer(), lambda: float(next(times)))
+    tasks = [inputs(output_dir=folder, **one.inputs) for one in runs]
+    recorder.begin(tasks, [])
+    items = [Item(number, repo(one.repo), tasks[number], cast(Plan, None)) for number, one in enumerate(runs)]
+    if is_fleet:
+        recorder.begin_runs(items, lambda: Sanitizer().line("Runs"))
+    for item, one in zip(items, () if broke else runs, strict=not broke):
+        for update in one.updates:
+            recorder.on(item if is_fleet else None, update)
+        if is_fleet:
+            recorder.end_run(item, one.ended)
+    ends = [one.ended for one in runs]
     if any(end.result is Result.INTERRUPTED for end in ends):
         stop.request(SIGTERM)
-    end = facts_of(broke or result_of_fleet(ends, stop), safe, platform, first)
-    step = StepFacts(end if names else told[0].facts, told)
-    for report in reports:
-        report.end(step)
-    return stream.getvalue(), step
+    recorder.finish(broke or (result_of_fleet(ends, stop) if is_fleet else ends[0]))
+    log = stream.getvalue()
+    assert not re.search("report failed|Could not write", log), log
+    return log, job.outputs

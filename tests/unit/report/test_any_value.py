@@ -16,11 +16,10 @@ from jsonschema import Draft202012Validator
 
 from mogplex_ci.api import answers
 from mogplex_ci.inputs.declared import load_schema
-from mogplex_ci.report.facts import outputs_of
+from mogplex_ci.report.text import ENDINGS
 from mogplex_ci.run.result import Result, result_of_run
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Ended, EventsArrived, Started
-from mogplex_ci.sanitize import Sanitizer
 from tests.github_log import read_log
 from tests.unit.report.events import OneRun, starting, written
 
@@ -132,31 +131,29 @@ def check_files(folder: Path, runs: list[Result]) -> None:
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(st.tuples(TEXTS, RUNS, BATCHES), min_size=1, max_size=3), st.booleans())
-def test_every_report_says_how_each_run_ended(runs: list[RunData], is_fleet: bool) -> None:
-    has_names = is_fleet or len(runs) > 1
-    names = [f"{number} {repo}" if has_names else "" for number, (repo, *_) in enumerate(runs)]
+def test_every_report_says_how_each_run_ended(data: list[RunData], is_fleet: bool) -> None:
+    runs, is_fleet = [told(*run) for run in data], is_fleet or len(data) > 1
+    results = [run.ended.result for run in runs]
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder).resolve()
-        text, step = written(workspace, dict(zip(names, (told(*run) for run in runs), strict=True)))
-        log, results = read_log(text), [run.facts.result for run in step.runs]
+        text, outputs = written(workspace, runs, is_fleet=is_fleet)
         summary, page = ((workspace / file).read_text(encoding="utf-8") for file in ("summary.md", "report.html"))
         check_files(workspace, results)
-    for run in step.runs:
-        ending = " ".join(filter(None, (run.name, run.facts.mark, run.facts.headline)))
-        assert [line.startswith(ending) for line in log.timeline].count(True) == 1
-        assert f"**{run.facts.headline}** after " in summary
+    log, endings = read_log(text), [" ".join(ENDINGS[result]) for result in results]
+    said = [match[1] for line in log.timeline if (match := re.match(rf"(?:\[.*\] )?({'|'.join(endings)})\b", line))]
+    assert sorted(said) == sorted(endings)
+    assert all(f"**{ENDINGS[result][1]}** after " in summary for result in results)
     errors = [annotation for annotation in log.annotations if annotation.properties.get("title") == "Mogplex"]
     assert len(errors) == min(sum(result is not Result.SUCCESS for result in results), 10)
-    outputs = outputs_of(step, Sanitizer())
-    if has_names:
+    if is_fleet:
         assert len(re.findall("^<summary>[✔✘→] <code>", summary, re.MULTILINE)) == len(runs)
         assert page.count('<details class="card"') == len(runs)
         assert [row["result"] for row in json.loads(outputs["results"] or "")] == results
     else:
         times = [line[1:].split("]")[0] for line in log.shown if line.startswith("[")]
         assert times == sorted(times, key=lambda time: (time.count(":"), len(time), time))
-        assert f"<h1>{step.facts.headline}</h1>" in page
-        assert outputs["result"] == step.facts.result.value
+        assert f"<h1>{ENDINGS[results[0]][1]}</h1>" in page
+        assert outputs["result"] == results[0].value
 
 
 def unshowable() -> list[list[dict[str, Any]]]:
@@ -175,13 +172,13 @@ def unshowable() -> list[list[dict[str, Any]]]:
     ]
 
 
-@pytest.mark.parametrize("names", [[""], ["web", "api"]])
-def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(names: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("runs", [1, 2])
+def test_an_entry_that_cannot_be_shown_does_not_hide_the_others(runs: int, tmp_path: Path) -> None:
     run = told("acme/web", {"runId": "r-1", "status": "success"}, unshowable())
-    log, _ = written(tmp_path.resolve(), dict.fromkeys(names, run))
+    log, _ = written(tmp_path.resolve(), [run] * runs, is_fleet=runs > 1)
     shown = ["[00:00]   before", "An event cannot be shown here; the events file would have it", "[00:00]   behind"]
     lines = [line.strip() for line in read_log(log).shown if re.search("before|behind|cannot", line)]
-    assert lines == shown * len(names)
-    assert (tmp_path / "report.html").read_text().count("An event cannot be shown here") == len(names)
+    assert lines == shown * runs
+    assert (tmp_path / "report.html").read_text().count("An event cannot be shown here") == runs
     events = [json.loads(line) for line in (tmp_path / "events.ndjson").read_text().splitlines()]
-    assert [event["id"] for event in events if "id" in event] == ["1", "2", "3"] * len(names)
+    assert [event["id"] for event in events if "id" in event] == ["1", "2", "3"] * runs

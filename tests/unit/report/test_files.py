@@ -1,4 +1,4 @@
-"""The files of a step: NDJSON, JSON by its schema, and JUnit XML, each read back by a parser."""
+"""The files of a step: NDJSON, and JSON by its schema. Golden texts show the JUnit file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -15,81 +14,15 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import UnreachableError
 from mogplex_ci.inputs.declared import load_schema
 from mogplex_ci.report.diagnostics import Diagnostics
-from mogplex_ci.report.facts import facts_of
 from mogplex_ci.report.files import EventsFile, ResultFile
-from mogplex_ci.report.junit import JUnitFile
-from mogplex_ci.run.result import Gate, Result, RunResult
+from mogplex_ci.run.result import Gate, Result
 from mogplex_ci.run.updates import GateJudged
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import (
-    SUCCESSFUL,
-    Feed,
-    alone,
-    call,
-    delta,
-    event,
-    facts,
-    github,
-    inputs,
-    result,
-)
+from tests.unit.report.events import SUCCESSFUL, Feed, alone, call, delta, event, facts, result
 
 SECRET = "hunter2-hunter2"
 SAFE = Sanitizer([SECRET])
-
-
-def junit(tmp_path: Path, ended: RunResult, **fields: Any) -> tuple[ElementTree.Element, ElementTree.Element]:
-    """Return the suite and its test case."""
-    path = tmp_path / "junit.xml"
-    report = JUnitFile(path, SAFE)
-    report.end(alone(facts_of(ended, SAFE, github(), inputs(**fields)), fields.get("task")))
-    suite = ElementTree.parse(path).getroot()[0]  # noqa: S314 (our own file)
-    return suite, suite[0]
-
-
-@pytest.mark.parametrize(
-    ("kind", "element"),
-    [
-        (Result.SUCCESS, None),
-        (Result.DETACHED, None),
-        (Result.DRY_RUN, None),
-        (Result.SKIPPED, "skipped"),
-        (Result.FAILED, "failure"),
-        (Result.CANCELLED, "failure"),
-        (Result.PAUSED, "failure"),
-        (Result.TIMEOUT, "failure"),
-        (Result.ERROR, "error"),
-        (Result.INTERRUPTED, "error"),
-    ],
-)
-def test_each_result_is_one_test_that_passes_or_not(kind: Result, element: str | None, tmp_path: Path) -> None:
-    suite, test = junit(tmp_path, result(kind, cause="why", run=None, duration=12.5))
-    assert [child.tag for child in test] == ([element] if element else [])
-    counts = {"failure": suite.get("failures"), "error": suite.get("errors"), "skipped": suite.get("skipped")}
-    assert suite.get("tests") == "1"
-    assert counts == {tag: str(int(tag == element)) for tag in counts}
-    assert (test.get("classname"), test.get("name")) == ("acme/web", "Fix the failing login test")
-    assert test.get("time") == "12.500"
-
-
-def test_text_from_outside_is_data_and_holds_no_secret(tmp_path: Path) -> None:
-    detail = Untrusted(f"]]> <failure/> &amp; \x1b[31mred\x1b[0m \ufffe {SECRET}")
-    failed = result(Result.FAILED, cause="the run failed", detail=detail, error_code="RUN_FAILED")
-    _, test = junit(tmp_path, failed)
-    failure = test[0]
-    assert failure.get("message") == "The run failed"
-    assert failure.get("type") == "RUN_FAILED"
-    assert failure.text is not None
-    assert failure.text.startswith("]]> <failure/> &amp; red")
-    assert "hunter2" not in failure.text
-
-
-def test_a_test_is_named_by_the_first_line_of_the_prompt(tmp_path: Path) -> None:
-    _, test = junit(tmp_path, result(), prompt="\n# Fix the login\nform, and " + "more " * 100)
-    assert test.get("name") == "Fix the login"
-    _, test = junit(tmp_path, result(), prompt="x" * 500)
-    assert len(test.get("name") or "") < 150
 
 
 @pytest.mark.parametrize("kind", Result)
@@ -143,50 +76,48 @@ def test_events_are_written_as_they_come_one_a_line(path: Path, report: EventsFi
     assert json.loads(lines[0], parse_constant=pytest.fail)["payload"]["number"] == "nan"
 
 
-def messages(path: Path) -> list[str]:
-    return [json.loads(line)["message"] for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def test_a_secret_that_is_split_over_deltas_is_hidden(path: Path, report: EventsFile) -> None:
-    feed = Feed()
-    token = "ghp_" + "a1B2" * 9
-    scraps = ("The token is ", token[:12], f"{token[12:]}, and it", " works.\n\n", "Now the ", "tests.")
-    for words in scraps:
-        report.on(None, feed.arrived(delta(words)))
-    assert messages(path) == ["The token is ***, and it works.\n\n", "", "", ""]
-    report.on(None, feed.arrived(*call("Bash", 1, 2)))
-    report.end_run(alone(facts()).runs[0])
-    assert messages(path)[4:] == ["Now the ", "tests.", "Bash started", "Bash finished"]
-
-
-def test_events_behind_words_that_are_not_complete_wait_for_them(path: Path, report: EventsFile) -> None:
-    feed = Feed()
-    report.on(None, feed.arrived(delta("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B"), *call("Bash", 1, 2)))
-    assert messages(path) == []
-    report.on(None, feed.arrived(delta("AQEFAASC\n-----END PRIVATE KEY-----\n\n", 3)))
-    assert messages(path) == ["***\n\n", "Bash started", "Bash finished", ""]
+TOKEN = "ghp_" + "a1B2" * 9
+KEY = ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN", "AQEFAASC\n-----END PRIVATE KEY-----\n\n")
+BASH = call("Bash", 1, 200)
 
 
 @pytest.mark.parametrize(
-    ("begun", "rest"),
+    "steps",
     [
-        ("I look at the repository", " first.\n\n"),
-        ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN", "AQEFAASC\n-----END PRIVATE KEY-----\n\n"),
+        [
+            (["The token is ", TOKEN[:12]], []),
+            ([f"{TOKEN[12:]}, and it", " works.\n\n"], ["The token is ***, and it works.\n\n", "", "", ""]),
+            (["Now the ", "tests.", *BASH], ["Now the ", "tests.", "Bash started", "Bash finished"]),
+        ],
+        [
+            ([KEY[0], *BASH], []),
+            ([KEY[1]], ["***\n\n", "Bash started", "Bash finished", ""]),
+        ],
+        [
+            (["I look at the repository", BASH[0]], []),
+            ([], ["Bash started"]),
+            ([BASH[1]], []),
+            ([], ["Bash finished"]),
+            ([" first.\n\n"], ["I look at the repository", " first.\n\n"]),
+        ],
+        [
+            ([KEY[0], BASH[0]], []),
+            ([], ["Bash started"]),
+            ([KEY[1]], ["***\n\n", ""]),
+        ],
     ],
+    ids=["a split secret is hidden", "events wait for words", "not longer than a silence", "nor for a secret"],
 )
-def test_events_behind_them_do_not_wait_for_longer_than_a_silence(
-    begun: str, rest: str, path: Path, report: EventsFile
+def test_events_behind_words_that_are_not_complete(
+    steps: list[tuple[list[Any], list[str]]], path: Path, report: EventsFile
 ) -> None:
-    feed = Feed()
-    started, finished = call("Bash", 1, 200)
-    report.on(None, feed.arrived(delta(begun), started))
-    report.on(None, feed.quiet())
-    assert messages(path) == ["Bash started"]
-    report.on(None, feed.arrived(finished))
-    report.on(None, feed.quiet())
-    assert messages(path) == ["Bash started", "Bash finished"]
-    report.on(None, feed.arrived(delta(rest, 201)))
-    assert "".join(messages(path)[2:]) == ("***\n\n" if "KEY" in begun else begun + rest)
+    """Each step is what arrives, or nothing for a while, and the messages that are written then."""
+    feed, written = Feed(), list[str]()
+    for arriving, messages in steps:
+        events = [delta(item) if isinstance(item, str) else item for item in arriving]
+        report.on(None, feed.arrived(*events) if events else feed.quiet())
+        written += messages
+        assert [json.loads(line)["message"] for line in path.read_text(encoding="utf-8").splitlines()] == written
 
 
 def test_diagnostics_hold_plain_values(tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ from tests.unit.report.events import (
     written,
 )
 
+BRANCHES: tuple[dict[str, Any], ...] = (
+    *({"base": "main", "working": working} for working in ("fix", "main", None)),
+    *({"base": "main", "createBranch": True}, {}),
+)
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TROUBLE = UnreachableError("the API did not answer", detail=Untrusted("::error::x"))
 PASSED = Gate("change", True, "a change", "it changed 2 files")
@@ -48,7 +52,7 @@ OUTSIDE = Gate(
 )
 OPEN_CALLS = (event("tool_started", None, 70, "Bash"), event("tool_started", "Testing", 71, "shell", input={"a": 1}))
 ASKS = '<<<MOGPLEX_CHECKPOINT>>>{"summary":"Fine?","previewUrl":"https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
-HOSTILE = "a|b <b>x</b> @me #1 `c`\n::error::x https://evil.example [l](x) \x1b[31m"
+HOSTILE = "a|b <b>x</b> @me #1 `c`\n::error::x https://evil.example [l](x) \x1b[31m ]]> \ufffe"
 ATTACK = (
     *(event("started", HOSTILE, 0, external_run_id="r"), event("plan", "word " * 200, 2, logs=HOSTILE)),
     *(*call("Ba`sh|<b>", 3, 9, state="error"), *call("Ba`sh|<b>", 9, 10), delta(HOSTILE, 11)),
@@ -115,7 +119,7 @@ CASES = {
                 u.Retrying(run("failed"), result(Result.FAILED, cause="it broke", detail=Untrusted("x")), left, 10.0)
                 for left in (2, 1)
             ),
-            u.Started(run("success"), "key-2", joined=False, owned=True),
+            *(u.Started(run("success", branch=it, harness=None), "key-2", joined=False, owned=True) for it in BRANCHES),
         ),
     ),
     "followed": Case(
@@ -175,7 +179,16 @@ CASES = {
             *(u.CancelAnswered("success", already_terminal=True), u.CancelFailed(run(), TROUBLE)),
         ),
     ),
-    "unchanged": Case(result(Result.SUCCESS, delivery(changed=False)), (delivery(changed=False),)),
+    "unchanged": Case(
+        result(Result.SUCCESS, delivery(changed=False)),
+        (delivery(changed=False),),
+        inputs={"prompt": "\n# Fix the login\nform, and " + "more " * 50},
+    ),
+    "cancelled": Case(
+        result(Result.CANCELLED, delta("I look."), cause="the run was cancelled", remedy="Run it again."),
+        inputs={"prompt": "x" * 500},
+    ),
+    "detached": Case(result(Result.DETACHED, exit_code=0)),
     "dry run": Case(result(Result.DRY_RUN, *SUCCESSFUL, exit_code=0), SUCCESSFUL, inputs={"dry_run": True}),
     "skipped": Case(
         result(Result.SKIPPED, run=None, repo=None, key="", exit_code=0, remedy="There is no api-key."), started=None
@@ -199,13 +212,14 @@ CASES = {
 }
 
 
-NAMES = ("success", "repaired", "same key", "interrupted", "unchanged")
-STEPS = {name: {"": case.run()} for name, case in CASES.items()} | {"several runs": {n: CASES[n].run() for n in NAMES}}
+STEPS = {name: [name] for name in CASES}
+STEPS["several runs"] = ["success", "repaired", "same key", "interrupted", "unchanged"]
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
-    log, _ = written(tmp_path.resolve(), STEPS[name])
+    runs = [CASES[case].run() for case in STEPS[name]]
+    log, _ = written(tmp_path.resolve(), runs, is_fleet=len(runs) > 1)
     files = [(tmp_path / file).read_text(encoding="utf-8") for file in ("summary.md", "junit.xml")]
     text = "======== log\n{}======== summary\n{}======== junit\n{}".format(log, *files)
     check_golden(f"reports/{name.replace(' ', '-')}.txt", text)

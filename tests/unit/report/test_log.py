@@ -12,14 +12,7 @@ from mogplex_ci.report.facts import RunFacts
 from mogplex_ci.report.log import Log
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Result
-from mogplex_ci.run.updates import (
-    EventsMissing,
-    Heartbeat,
-    Started,
-    StatusChanged,
-    UnknownStatus,
-    Update,
-)
+from mogplex_ci.run.updates import EventsMissing, Heartbeat, Started, StatusChanged, UnknownStatus, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.github_log import GitHubLog, read_log
@@ -41,7 +34,6 @@ from tests.unit.report.events import (
     starting,
 )
 
-STARTED = Started(run("pending"), "key-1", joined=False, owned=True)
 COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
 FAILURE: dict[str, Any] = {
     "cause": "the run failed",
@@ -215,18 +207,14 @@ def test_words_appear_at_once_when_nothing_else_comes() -> None:
 @pytest.mark.parametrize(
     ("kind", "words", "said"),
     [
-        (
-            Result.FAILED,
-            "I look.\n\nnpm ci answers E401\n```\n",
-            "Tests fail. The agent's last line: npm ci answers E401. Read",
-        ),
-        (Result.FAILED, "Why does it fail?", "Tests fail. The agent's last line: Why does it fail? Read"),
-        (Result.CANCELLED, "I look.", "Tests fail. Read"),
+        (Result.FAILED, "I look.\n\nnpm ci answers E401\n```\n", "The agent's last line: npm ci answers E401. Read"),
+        (Result.FAILED, "Why does it fail?", "The agent's last line: Why does it fail? Read"),
+        (Result.CANCELLED, "I look.", "Read"),
     ],
 )
 def test_the_error_has_the_agents_last_line_where_that_may_tell_why(kind: Result, words: str, said: str) -> None:
     log = log_of(ended=result(kind, delta(words), **FAILURE))
-    assert [found.text for found in log.annotations] == [f"The run failed: {said} what the agent did last."]
+    assert [found.text for found in log.annotations] == [f"The run failed: Tests fail. {said} what the agent did last."]
 
 
 @pytest.mark.parametrize("later_ones", [True, False])
@@ -247,21 +235,6 @@ def test_a_pause_tells_the_preview_once_and_what_on_pause_does() -> None:
         log = log_of(paused._replace(asks=asks), ended=ended, on_pause="cancel").timeline
         assert log[0] == "The run is paused: on-pause cancels it"
         assert log.count("Preview: https://preview.example") == 1
-
-
-@pytest.mark.parametrize(
-    ("branch", "line"),
-    [
-        ({"base": "main", "working": BRANCH, "createBranch": True}, f"{BRANCH} (new, from main)"),
-        ({"base": "main", "working": None, "createBranch": True}, "a new one from main"),
-        ({"base": "main", "working": "fix", "createBranch": False}, "fix (based on main)"),
-        ({"base": "main", "working": "main", "createBranch": False}, "main"),
-        ({}, "the default branch"),
-    ],
-)
-def test_where_the_run_works(branch: dict[str, Any], line: str) -> None:
-    log = log_of(Started(run(branch=branch, harness=None), "key-1", joined=False, owned=True))
-    assert log.timeline[1] == f"Branch: {line}"
 
 
 @pytest.mark.parametrize(("wanted", "made"), [("all", ["warning", "error"]), ("errors", ["error"]), ("none", [])])

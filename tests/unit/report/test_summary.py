@@ -37,7 +37,7 @@ def test_commands_at_the_terminal_of_a_machine_with_the_program_are_its_own(monk
 
 def test_a_fleet_that_breaks_before_a_run_has_ended_says_why(tmp_path: Path) -> None:
     broke = result(Result.ERROR, run=None, cause="this program is broken", remedy="Report it.")
-    log, _ = written(tmp_path.resolve(), {"a": OneRun(result()), "b": OneRun(result())}, broke=broke)
+    log, _ = written(tmp_path.resolve(), [OneRun(result())] * 2, is_fleet=True, broke=broke)
     texts = [log, *((tmp_path / file).read_text(encoding="utf-8") for file in ("summary.md", "report.html"))]
     assert [text.count("This program is broken. Report it.") for text in texts] == [1, 1, 1]
 
@@ -72,7 +72,7 @@ def test_it_says_less_until_it_fits() -> None:
 def test_a_task_with_the_name_of_a_page_is_no_link(tmp_path: Path) -> None:
     name = "https://example.com/pull/7"
     ended = result(Result.SUCCESS, *SUCCESSFUL)
-    written(tmp_path.resolve(), {"a": OneRun(ended, inputs={"task": name}), "b": OneRun(ended)})
+    written(tmp_path.resolve(), [OneRun(ended, inputs={"task": name}), OneRun(ended)], is_fleet=True)
     for file, link in (("summary.md", f"]({name})"), ("report.html", f'href="{name}"')):
         text = (tmp_path / file).read_text(encoding="utf-8")
         assert link not in text
