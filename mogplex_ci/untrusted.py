@@ -37,13 +37,6 @@ class Untrusted:
         """Return the word of ours that this text equals, or None."""
         return self._value if isinstance(self._value, str) and self._value in words else None
 
-    def similarity(self, word: str) -> float:
-        """Return how similar this text is to ``word``, from 0 to 1 (equal but for case)."""
-        from difflib import SequenceMatcher  # slow to import, needed only for error messages
-
-        value = str(self._value).lower()
-        return 1.0 if value == word.lower() else min(SequenceMatcher(None, value, word.lower()).ratio(), 0.99)
-
     @property
     def text(self) -> str:
         """The raw text, empty for any other kind of value. For joining and cutting only, never for printing."""

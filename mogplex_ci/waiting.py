@@ -112,16 +112,6 @@ class Stop:
         if self.requested:
             raise StopRequested
 
-    def sleep(self, clock: Clock, seconds: float) -> None:
-        """Wait on ``clock``.
-
-        Raises:
-            StopRequested: a stop signal came.
-        """
-        with self.interrupting():
-            clock.sleep(max(seconds, 0.0))
-            self.check()
-
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         is_break = number == getattr(signal, "SIGBREAK", None)
         self.request(signal.SIGTERM if is_break else signal.Signals(number))

@@ -104,20 +104,17 @@ def write_whole(path: Path, text: str | Iterator[str]) -> None:
     Raises:
         OSError: the file cannot be written, or one of its folders has become a link.
     """
-    name = f".{path.name}.{token_hex(8)}"
+    partial = path.with_name(f".{path.name}.{token_hex(8)}")
     with _folder(path) as (folder, descriptor):
-        partial = folder / name
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_NOFOLLOW", "O_CLOEXEC")
-        file = os.open(partial, flags, 0o644, dir_fd=descriptor)
+        file = _open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
-                _hand_over(file, folder, descriptor)
                 stream.writelines([text] if isinstance(text, str) else text)
                 if hasattr(os, "fchmod"):
                     os.fchmod(file, 0o644)  # despite the umask: later steps may run as another user
-            os.replace(partial, folder / path.name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
+            os.replace(folder / partial.name, folder / path.name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
         except BaseException:
-            os.unlink(partial, dir_fd=descriptor)
+            os.unlink(folder / partial.name, dir_fd=descriptor)
             raise
 
 

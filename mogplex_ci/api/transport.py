@@ -85,17 +85,13 @@ class Transport:
 
     def __init__(self, base_url: str, token: str, *, diagnostics: RequestLog | None = None) -> None:
         """``base_url`` is the service's base URL without the API's path."""
-
-        def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            request.headers["Authorization"] = f"Bearer {token}"
-            return request
-
         self._diagnostics = diagnostics
         self._base = base_url.rstrip("/")
         self._session = _Session()
-        self._session.auth = authorize  # with it, requests does not read a ``.netrc`` instead
+        self._session.auth = lambda request: request  # without it, requests would read a ``.netrc``
         # Plain http is for loopback: a proxy would see the token in the clear.
         self._session.trust_env = not self._base.startswith("http:")
+        self._session.headers["Authorization"] = f"Bearer {token}"
         self._session.headers["User-Agent"] = f"mogplex-ci/{__version__}"
         self._session.headers["Accept"] = "application/json"
         self.requests_sent = 0
@@ -163,15 +159,14 @@ class Transport:
 
 
 def _read_body(response: requests.Response, ends: float) -> bytes:
-    content = response.iter_content(_CHUNK_BYTES)
     body = io.BytesIO()  # what it holds in the end is no copy
-    while time.monotonic() <= ends:
-        if (chunk := next(content, None)) is None:
-            return body.getvalue()
+    for chunk in response.iter_content(_CHUNK_BYTES):
         body.write(chunk)
         if body.tell() > MAX_ANSWER_BYTES:
             raise errors.UnreachableError(f"the API's answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
-    raise errors.UnreachableError("the API's answer did not arrive in time")
+        if time.monotonic() > ends:
+            raise TimeoutError
+    return body.getvalue()
 
 
 def _redirect_target(url: str, location: str, status: int, method: str) -> str:

@@ -48,13 +48,13 @@ def main(session: Session, argv: Sequence[str]) -> int:
             fault = f"{place}: {error.strerror or error}"
         sys.stderr.write(f"error: {fault}\n")
         return UsageError.exit_code
-    with emulator, contextlib.suppress(StopRequested):
+    with emulator, contextlib.suppress(StopRequested), session.stop.interrupting():
         users = {token.user.name: token.user for token in emulator.world.tokens.values()}
         repos = [f"repo: {repo.full_name} {repo.id}" for user in users.values() for repo in user.repos]
         session.console.lines([f"mogplex emulator on {emulator.url}", f"token: {emulator.token}", *repos])
         if not emulator.on_loopback:
             session.console.warn("other machines can reach {}; anybody there can use it", emulator.url)
-        session.stop.sleep(Clock(), inf)
+        Clock().sleep(inf)
     return 0
 
 

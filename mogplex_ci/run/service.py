@@ -46,7 +46,8 @@ class Service:
 
     def sleep_until(self, time: float) -> None:
         """Wait for a time of the clock."""
-        self.stop.sleep(self.clock, time - self.now)
+        with self.stop.interrupting():
+            self.clock.sleep(time - self.now)
 
     def answer_to(self, call: Callable[[float], T], deadline: float = inf) -> Generator[Waiting, None, T]:
         """Make ``call`` until it is answered, or until ``deadline``, the earlier of the two; see ``retrying``."""

@@ -111,7 +111,12 @@ def repos_named(name: str, repos: Sequence[Repo]) -> list[Repo]:
 
 def no_such_repo(name: str, visible: Sequence[Repo], *, several: bool) -> Problem:
     """Return that ``name`` stands for none of the ``visible`` repositories, or for ``several``, and which are close."""
-    near = sorted(visible, key=lambda repo: repo.full_name.similarity(name), reverse=True)[:_CLOSEST]
+    from difflib import SequenceMatcher  # slow to import, needed only for this message
+
+    def similarity(repo: Repo) -> float:
+        return SequenceMatcher(None, repo.full_name.text.lower(), name.lower()).ratio()
+
+    near = sorted(visible, key=similarity, reverse=True)[:_CLOSEST]
     fault = f"is not a repository that this token can see. {INSTALL_APP}"
     if several:
         fault = "is the name of several repositories"
