@@ -8,13 +8,14 @@ import base64
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from datetime import datetime
+from typing import Final, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 
 from mogplex_ci import errors
+from mogplex_ci.api import answers
 from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport
 from mogplex_ci.untrusted import Untrusted
@@ -99,8 +100,8 @@ class GitHubApi:
         self._graphql = "/../graphql" if api_url.endswith("/v3") else "/graphql"  # GitHub Enterprise Server has /api/v3
         self._repo = f"/repos/{quote(repository, safe='/')}"
         self._seconds = CALL_SECONDS
-        self._cached: dict[str, tuple[str, object]] = {}
-        """ETag and data by path: an unchanged answer does not count against the rate limit."""
+        self._cached: dict[str, tuple[str | None, object]] = {}
+        """ETag and data by what was read: an unchanged answer does not count against the rate limit."""
 
     def within(self, seconds: float) -> Self:
         """Return the same view, with so many seconds for each request."""
@@ -121,29 +122,28 @@ class GitHubApi:
         if when is not None:
             return self._tip_at(branch, when)
         try:
-            return _commit(
-                self._get(f"{self._repo}/git/ref/heads/{quote(branch, safe='/')}", _CONTENTS), "object", "sha"
-            )
+            ref = self._ask(f"{self._repo}/git/ref/heads/{quote(branch, safe='/')}", _CONTENTS)
+            return _need(ref, _commit, "object", "sha")
         except errors.GitHubNotFoundError:
             # GitHub answers a repository that the token may not read in the same way. Everybody who may read one may
             # read this.
-            self._get(self._repo, _CONTENTS)
+            self._ask(self._repo, _CONTENTS)
             return None
 
     def _tip_at(self, branch: str, when: datetime) -> str | None:
         """Return the tip by the pushes that GitHub noted. Dates of commits say nothing: who commits chooses them."""
         query = {"ref": f"refs/heads/{branch}", "per_page": str(PAGE_SIZE)}
-        pushes = _need(self._get(f"{self._repo}/activity", _CONTENTS, query), list)  # the newest comes first
-        last = next((push for push in pushes if _time(push, "timestamp") <= when), None)
+        pushes = _need(self._ask(f"{self._repo}/activity", _CONTENTS, query), _list)  # the newest comes first
+        last = next((push for push in pushes if _need(push, answers.time, "timestamp") <= when), None)
         if last is None and len(pushes) in (0, PAGE_SIZE):
             raise errors.GitHubError("GitHub does not tell what the branch was before", remedy=_NO_HISTORY_REMEDY)
-        tip = _commit(pushes[-1], "before") if last is None else _commit(last, "after")
+        tip = _need(pushes[-1], _commit, "before") if last is None else _need(last, _commit, "after")
         return None if tip == _NO_COMMIT else tip
 
     def file(self, path: str, commit: str) -> bytes | None:
         """Return a file of a commit; None if there is none. Empty for a folder and for more than 1 MiB."""
         try:
-            data = self._get(f"{self._repo}/contents/{quote(path)}", _CONTENTS, {"ref": commit})
+            data = self._ask(f"{self._repo}/contents/{quote(path)}", _CONTENTS, {"ref": commit})
         except errors.GitHubNotFoundError:
             return None
         content = _find(data, "content") if _find(data, "encoding") == "base64" else ""
@@ -154,14 +154,14 @@ class GitHubApi:
 
     def compare(self, base: str, head: str) -> Comparison:
         """Compare two branches or commits."""
-        data = self._get(f"{self._repo}/compare/{quote(base, safe='')}...{quote(head, safe='')}", _CONTENTS)
-        files = _need(data, list, "files")
-        names = [_need(item, str, "filename") for item in files]
-        names += [_need(item, str, "previous_filename") for item in files if _find(item, "previous_filename")]
+        data = self._ask(f"{self._repo}/compare/{quote(base, safe='')}...{quote(head, safe='')}", _CONTENTS)
+        files = _need(data, _list, "files")
+        names = [_need(item, answers.text, "filename") for item in files]
+        names += [_need(item, answers.text, "previous_filename") for item in files if _find(item, "previous_filename")]
         return Comparison(
-            ahead_by=_need(data, int, "ahead_by"),
+            ahead_by=_need(data, _number, "ahead_by"),
             is_descendant=_find(data, "behind_by") == 0,
-            paths=tuple(map(Untrusted, names)),
+            paths=tuple(names),
             is_complete=len(files) < MAX_COMPARED_FILES,
         )
 
@@ -169,9 +169,8 @@ class GitHubApi:
         """Return the newest pull requests of this repository whose head has the name ``branch``, up to a hundred."""
         owner = self._repo.split("/")[2]
         query = {"head": f"{owner}:{branch}", "state": "all", "direction": "desc", "per_page": str(PAGE_SIZE)}
-        return [
-            _pull_request(item) for item in _need(self._get(f"{self._repo}/pulls", "pull-requests: read", query), list)
-        ]
+        found = self._ask(f"{self._repo}/pulls", "pull-requests: read", query)
+        return [_pull_request(item) for item in _need(found, _list)]
 
     def checks(self, sha: str) -> tuple[list[Check], bool]:
         """Return suites, newest runs and newest statuses of a commit, and whether they are as many as GitHub counts."""
@@ -189,13 +188,13 @@ class GitHubApi:
     def annotations(self, check: Check) -> list[Untrusted]:
         """Return the titles of the first annotations of a check run; one without a title has its message."""
         path = f"{self._repo}/check-runs/{check.id.removeprefix('run ')}/annotations"
-        found = _need(self._get(path, _CHECKS, {"per_page": "3"}), list)
+        found = _need(self._ask(path, _CHECKS, {"per_page": "3"}), _list)
         return [Untrusted(_find(item, "title") or _find(item, "message")) for item in found]
 
     def may_write(self, login: str) -> bool:
         """Return whether a user has write access to the repository, also as a member or through a team."""
-        data = self._get(f"{self._repo}/collaborators/{quote(login, safe='')}/permission", "metadata: read")
-        return _need(data, dict).get("permission") in ("admin", "write")
+        data = self._ask(f"{self._repo}/collaborators/{quote(login, safe='')}/permission", "metadata: read")
+        return _need(data, answers.text, "permission").one_of("admin", "write") is not None
 
     def words(self, node_ids: Sequence[str], *, needs: str) -> list[tuple[str, str] | None]:
         """Return title and body of issues, comments and their like; None for what is not there, or not shown.
@@ -203,13 +202,10 @@ class GitHubApi:
         In GraphQL, for REST has no discussions.
         """
         body = {"query": _WORDS, "variables": {"ids": list(node_ids)}}
-        answer = _need(self._send("POST", self._graphql, body, needs), dict)
-        nodes = _need(_find(answer, "data", "nodes") or [], list)
-        items = [*nodes, *(None for _ in node_ids)][: len(node_ids)]
-        return [
-            (str(item.get("title") or ""), str(item.get("body") or "")) if isinstance(item, dict) else None
-            for item in items
-        ]
+        answer = self._ask(self._graphql, needs, method="POST", body=body)
+        nodes = _list(_find(answer, "data", "nodes")) or []
+        found = [(str(_find(node, "title") or ""), str(_find(node, "body") or "")) if node else None for node in nodes]
+        return [*found, *(None for _ in node_ids)][: len(node_ids)]
 
     def find_comment(self, issue: int, marker: re.Pattern[str]) -> tuple[int, str] | None:
         """Return id and marker of an app's oldest comment on an issue or pull request that begins with ``marker``.
@@ -228,60 +224,48 @@ class GitHubApi:
 
     def create_comment(self, issue: int, body: str) -> int:
         """Comment on an issue or pull request, and return the comment's id."""
-        return _need(self._send("POST", f"{self._repo}/issues/{issue}/comments", {"body": body}, _COMMENTS), int, "id")
+        path = f"{self._repo}/issues/{issue}/comments"
+        return _need(self._ask(path, _COMMENTS, method="POST", body={"body": body}), _number, "id")
 
     def edit_comment(self, comment: int, body: str) -> None:
         """Replace the text of a comment."""
-        self._send("PATCH", f"{self._repo}/issues/comments/{comment}", {"body": body}, _COMMENTS)
+        self._ask(f"{self._repo}/issues/comments/{comment}", _COMMENTS, method="PATCH", body={"body": body})
 
     def _pages(self, path: str, needs: str, *name: str) -> Iterator[tuple[list[object], object]]:
         """Yield the items on each page, and how many there are on all; ``name`` is the field that has the items."""
         for page in range(1, MAX_PAGES + 1):
-            data = self._get(path, needs, {"per_page": str(PAGE_SIZE), "page": str(page)})
-            items = _need(data, list, *name)
+            data = self._ask(path, needs, {"per_page": str(PAGE_SIZE), "page": str(page)})
+            items = _need(data, _list, *name)
             yield items, _find(data, "total_count")
             if len(items) < PAGE_SIZE:
                 return
 
-    def _get(self, path: str, needs: str, query: Mapping[str, str] | None = None) -> object:
+    def _ask(
+        self, path: str, needs: str, query: Mapping[str, str] | None = None, *, method: str = "GET", body: object = None
+    ) -> object:
         """Return the data of an answer; ``needs`` is the permission that the call takes."""
-        key = f"{path}?{json.dumps(query)}"
-        tag, cached = self._cached.get(key, ("", None))
-        headers = {**_HEADERS, "If-None-Match": tag} if tag else _HEADERS
-        answer = self._answer("GET", path, query=query, headers=headers)
-        if answer.status == 304:
-            return cached
-        data = _data(answer, needs)
-        if answer.headers.get("ETag"):
-            self._cached[key] = (answer.headers["ETag"], data)
-        return data
-
-    def _send(self, method: str, path: str, body: object, needs: str) -> object:
-        return _data(self._answer(method, path, json=body, headers=_HEADERS), needs)
-
-    def _answer(self, method: str, path: str, **parts: Any) -> Answer:
+        key = f"{method} {path}?{json.dumps(query)}"
+        tag, cached = self._cached.get(key, (None, None))
+        headers = {**_HEADERS, "If-None-Match": tag}
         try:
-            return self._transport.send(method, path, timeout=self._seconds, **parts)
+            answer = self._transport.send(method, path, query=query, json=body, headers=headers, timeout=self._seconds)
         except (errors.WrongServiceError, errors.NotAuthorizedError) as error:
             # A redirect to another host or to a login page, or no file with certificates.
             raise errors.GitHubError(f"GitHub's API cannot be used: {error.cause}", remedy=_NETWORK_REMEDY) from error
         except errors.UnreachableError as error:
             cause = "GitHub's API gives no usable answer"
             raise errors.GitHubUnavailableError(cause, remedy=_NETWORK_REMEDY) from error
-
-
-def _data(answer: Answer, needs: str) -> object:
-    """Return the JSON of an answer.
-
-    Raises:
-        GitHubError: GitHub refused the request, or the answer is not JSON.
-    """
-    if not 200 <= answer.status < 300:
-        raise _refusal(answer, needs)
-    try:
-        return json.loads(answer.body) if answer.body else None
-    except (ValueError, RecursionError) as error:
-        raise _unusable() from error
+        if answer.status == 304:
+            return cached
+        if not 200 <= answer.status < 300:
+            raise _refusal(answer, needs)
+        try:
+            data = answers.read_json(answer.body)
+        except ValueError as error:
+            raise _unusable() from error
+        if method == "GET":
+            self._cached[key] = answer.headers.get("ETag"), data
+        return data
 
 
 def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
@@ -289,20 +273,19 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     status, headers = answer.status, answer.headers
     wait = parse_retry_after(headers.get("Retry-After"))
     is_used_up = headers.get("X-RateLimit-Remaining") == "0"
-    is_limited = status == 429 or (status == 403 and (wait is not None or is_used_up))
-    if is_limited or status >= 500:
-        cause = "GitHub's rate limit is used up" if is_limited else "GitHub's API is not available"
-        unavailable = errors.GitHubUnavailableError(cause)
-        unavailable.retry_after = _until_reset(headers) if is_limited and wait is None else wait
-        return unavailable
-    if status == 403 and "X-GitHub-SSO" in headers:
-        cause = "github-token is not authorized for the organization's single sign-on"
-        return errors.GitHubError(cause, remedy=_SSO_REMEDY)
+    if status == 429 or (status == 403 and (wait is not None or is_used_up)):
+        wait = _until_reset(headers) if wait is None else wait
+        return errors.GitHubUnavailableError("GitHub's rate limit is used up", retry_after=wait)
+    if status >= 500:
+        return errors.GitHubUnavailableError("GitHub's API is not available", retry_after=wait)
     permission = f"Give the job the permission {needs}, and github-token access to this repository."
     match status:
         case 401:
             remedy = "Set it to ${{ github.token }}, or to another current token."
             return errors.GitHubError("GitHub does not accept github-token", remedy=remedy)
+        case 403 if "X-GitHub-SSO" in headers:
+            cause = "github-token is not authorized for the organization's single sign-on"
+            return errors.GitHubError(cause, remedy=_SSO_REMEDY)
         case 403:
             return errors.GitHubError("github-token may not do this", remedy=permission)
         case 404:
@@ -319,22 +302,23 @@ def _until_reset(headers: Mapping[str, str]) -> float | None:
 
 def _pull_request(item: object) -> PullRequest:
     name = _find(item, "head", "repo", "full_name")  # null when the fork was deleted
-    head = str(name).lower(), _need(item, str, "head", "ref"), _commit(item, "head", "sha")
-    return PullRequest(Untrusted(_need(item, str, "html_url")), _find(item, "state") == "open", head)
+    branch, commit = _need(item, answers.text, "head", "ref"), _need(item, _commit, "head", "sha")
+    is_open = _find(item, "state") == "open"
+    return PullRequest(_need(item, answers.text, "html_url"), is_open, (str(name).lower(), branch.text, commit))
 
 
 def _check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
-    suite, runs, state = _find(item, *path_of_suite), _find(item, "latest_check_runs_count"), _find(item, "state")
+    state = _find(item, "state")
     return Check(
         kind,
         id=f"{kind} {_find(item, 'id')}",
         name=Untrusted(_find(item, "name") or _find(item, "context") or _find(item, "app", "name") or "checks"),
-        url=_text(_find(item, "html_url") or _find(item, "details_url") or _find(item, "target_url")),
+        url=answers.text(_find(item, "html_url") or _find(item, "details_url") or _find(item, "target_url")),
         is_complete=_find(item, "status") == "completed" or state in ("success", "failure", "error"),
         conclusion=str(_find(item, "conclusion") or state or ""),
         app=str(_find(item, "app", "slug") or ""),
-        suite=suite if isinstance(suite, int) else 0,
-        runs=runs if isinstance(runs, int) else 0,
+        suite=_number(_find(item, *path_of_suite)) or 0,
+        runs=_number(_find(item, "latest_check_runs_count")) or 0,
     )
 
 
@@ -353,14 +337,13 @@ def _find(data: object, *path: str) -> object:
     return data
 
 
-def _need(data: object, kind: type[T], *path: str) -> T:
-    """Return the value below the object keys ``path``, which is a ``kind``.
+def _need(data: object, read: Callable[[object], T | None], *path: str) -> T:
+    """Return what ``read`` makes of the value below the object keys ``path``.
 
     Raises:
         GitHubUnavailableError: it is missing, or something else.
     """
-    found = _find(data, *path)
-    if not isinstance(found, kind):
+    if (found := read(_find(data, *path))) is None:
         raise _unusable()
     return found
 
@@ -369,20 +352,13 @@ def _unusable() -> errors.GitHubUnavailableError:
     return errors.GitHubUnavailableError("GitHub's answer is not what its API promises")
 
 
-def _commit(data: object, *path: str) -> str:
-    commit = _need(data, str, *path)
-    if not re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", commit):
-        raise _unusable()
-    return commit
+def _list(value: object) -> list[object] | None:
+    return value if isinstance(value, list) else None
 
 
-def _time(data: object, *path: str) -> datetime:
-    try:
-        time_of_push = datetime.fromisoformat(_need(data, str, *path))
-    except ValueError as error:
-        raise _unusable() from error
-    return time_of_push if time_of_push.tzinfo else time_of_push.replace(tzinfo=UTC)
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
-def _text(value: object) -> Untrusted | None:
-    return Untrusted(value) if isinstance(value, str) else None
+def _commit(value: object) -> str | None:
+    return value if isinstance(value, str) and re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", value) else None

@@ -237,13 +237,13 @@ def _seconds(value: object) -> float | None:
     return value / 1000 if isinstance(value, int | float) and 0 <= value <= _LONGEST_CALL_MS else None
 
 
-def _time(value: object) -> datetime | None:
+def time(value: object) -> datetime | None:
     """Read an ISO time with any number of fraction digits as one in UTC; None for anything else."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     try:
-        time = datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo is not None else None
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
     except (ValueError, OverflowError):  # no time, or one in UTC outside the years 1 to 9999
         return None
 
@@ -254,7 +254,7 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     Untrusted | None: text,
     int | None: _int,
     float | None: _seconds,
-    datetime | None: _time,
+    datetime | None: time,
     bool: lambda value: value is True,
     bool | None: lambda value: value if isinstance(value, bool) else None,
 }
