@@ -222,14 +222,11 @@ class GitHubApi:
                     return number, match[0]
         return None
 
-    def create_comment(self, issue: int, body: str) -> int:
-        """Comment on an issue or pull request, and return the comment's id."""
-        path = f"{self._repo}/issues/{issue}/comments"
-        return _need(self._ask(path, _COMMENTS, method="POST", body={"body": body}), _number, "id")
-
-    def edit_comment(self, comment: int, body: str) -> None:
-        """Replace the text of a comment."""
-        self._ask(f"{self._repo}/issues/comments/{comment}", _COMMENTS, method="PATCH", body={"body": body})
+    def write_comment(self, issue: int, body: str, comment: int | None = None) -> int:
+        """Comment on an issue or pull request, or replace the text of ``comment``; return the comment's id."""
+        path = f"{self._repo}/issues/" + (f"{issue}/comments" if comment is None else f"comments/{comment}")
+        method = "POST" if comment is None else "PATCH"
+        return _need(self._ask(path, _COMMENTS, method=method, body={"body": body}), _number, "id")
 
     def _pages(self, path: str, needs: str, *name: str) -> Iterator[tuple[list[object], object]]:
         """Yield the items on each page, and how many there are on all; ``name`` is the field that has the items."""

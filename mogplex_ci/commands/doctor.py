@@ -26,7 +26,7 @@ from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.models import is_uuid
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.base import Platform, github_api_url
 from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.platforms.webhook import Trust
 from mogplex_ci.sanitize import Value, duration
@@ -382,13 +382,13 @@ def _github(job: Job, step: ActionInputs, token: str) -> Iterator[Finding]:
     needed = {"contents: read"} if step.repair else set()
     for gate in (gate for gate in GATES if gate.needs and gate.name in step.gates):
         needed.update(gate.needs.split(", "))
-    with contextlib.closing(GitHubApi(job.platform.github_api_url, token, repo)) as github:
+    with contextlib.closing(GitHubApi(github_api_url(job.platform.env), token, repo)) as github:
         for call in (call for permission, call in GITHUB_CALLS.items() if permission in needed):
             call(github.within(CALL_SECONDS))
     if needed:
         yield Finding("github-token", Mark.OK, "may read what the gates need of {}", (repo,))
     if step.comment_on is not None and own:
-        with contextlib.closing(GitHubApi(job.platform.github_api_url, token, own)) as github:
+        with contextlib.closing(GitHubApi(github_api_url(job.platform.env), token, own)) as github:
             github.within(CALL_SECONDS).find_comment(step.comment_on, re.compile("(?!)"))
         found: LiteralString = "may read comments of {}; whether it may write one, only a step can tell"
         yield Finding("github-token", Mark.OK, found, (own,))

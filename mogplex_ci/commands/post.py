@@ -11,7 +11,7 @@ from mogplex_ci.inputs.read import read_connection, read_inputs
 from mogplex_ci.inputs.sources import gather, given
 from mogplex_ci.models import Cancelled, Repair
 from mogplex_ci.platforms import detect
-from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.base import Level, Platform, github_api_url
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import CALLS_SECONDS, Comment, job_link, not_written
 from mogplex_ci.report.text import problem
@@ -113,7 +113,7 @@ class _CleanUp(NamedTuple):
         text = safe.sentence("The job was stopped before its Mogplex run ended; ", safe.message(said))
         shown = Markdown.of("**{}**{}\n", text, job_link(safe, self.platform.job_url))
         try:
-            github = GitHubApi(self.platform.github_api_url, values["github-token"], repository)
+            github = GitHubApi(github_api_url(self.platform.env), values["github-token"], repository)
             with contextlib.closing(github):
                 comment = Comment(github, int(values["comment-on"]), self.token, Clock())
                 comment.write(shown, run.run_id, CALLS_SECONDS, only_edit=True)

@@ -15,7 +15,7 @@ from mogplex_ci.inputs.sources import Sources, gather, given, read_prompt
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import Repair, StartRequest
 from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
-from mogplex_ci.platforms.base import github_api
+from mogplex_ci.platforms.base import github_api_url
 from mogplex_ci.platforms.event_words import leaves_fence_open
 from mogplex_ci.platforms.gitlab import job_timeout
 from mogplex_ci.untrusted import Untrusted
@@ -238,7 +238,7 @@ def _gate_conflicts(given: Container[str], typed: Mapping[str, Any], env: Mappin
     """Yield what is wrong with the gates, and with what they need."""
     if "github-token" in given:
         try:
-            github_api(env)
+            github_api_url(env)
         except UsageError as error:
             yield from error.problems
     elif typed["dry_run"] is False:

@@ -72,7 +72,7 @@ class Platform:
         """GitHub's id of the workflow run whose job this is; empty on every other system."""
         self.is_debug = env.get("MOGPLEX_DEBUG") == "1" or holds(system.is_debug, env)
         """Whether to print diagnostics: ``MOGPLEX_DEBUG=1``, or the system's own switch."""
-        self.has_clean_up = True
+        self.has_clean_up = not system.has_clean_up or holds(system.has_clean_up, env)
         """Whether ``post`` runs as it should; false where the step had to be the action for that, and is not."""
         self.terminal: TextIO | None = None
         """The log's stream when it is a terminal with a person before it; None in a CI system."""
@@ -85,17 +85,11 @@ class Platform:
         parts, label = ([value_of(cell, env) or "" for cell in cells.split()] for cells in (system.parts, system.label))
         if not any(parts[:1]):
             return None
-        attempt, later_attempt = system.attempt(env)
-        return Identity((*parts, *system.more_parts(env)), "-".join(filter(None, label)), attempt, later_attempt)
+        return Identity((*parts, *system.more_parts(env)), "-".join(filter(None, label)), *system.attempt(env))
 
     def repository(self) -> str | None:
         """Return ``owner/name`` of the job's repository on GitHub, or None when the environment does not tell."""
         return repository_of(value_of(self.system.repository, self.env) or "")
-
-    @property
-    def github_api_url(self) -> str:
-        """Base URL of the API of the GitHub server that the repository is on. Raises what ``github_api`` raises."""
-        return github_api(self.env)
 
     @property
     def token_advice(self) -> str:
@@ -254,7 +248,7 @@ class Platform:
         return identity.parts
 
 
-def github_api(env: Mapping[str, str]) -> str:
+def github_api_url(env: Mapping[str, str]) -> str:
     """Return the base URL of the API of the GitHub server that ``env`` names.
 
     Raises:

@@ -6,7 +6,7 @@ The rules are those of actions/runner; escapes and annotation properties are tho
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from mogplex_ci.platforms.base import Level, Place, Platform
 from mogplex_ci.platforms.system import Env, Identity, System, counted
@@ -30,12 +30,6 @@ def _callers(env: Env) -> tuple[str, ...]:
     return (".".join(path),) if len(path) > 1 else ()
 
 
-def _job_url(env: Env) -> str | None:
-    """Return the page of the workflow run, since a job's own id is not in its environment."""
-    server, repository, run = map(env.get, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"))
-    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else None
-
-
 def _forgejo_attempt(env: Env) -> tuple[str | None, bool]:
     """Where the server does not count attempts, this may be a later one."""
     return counted("GITHUB_RUN_ATTEMPT")(env) if env.get("GITHUB_RUN_ATTEMPT") else (None, True)
@@ -51,9 +45,12 @@ GITHUB: Final = System(
     attempt=counted("GITHUB_RUN_ATTEMPT"),
     repository="GITHUB_REPOSITORY",
     workspace="GITHUB_WORKSPACE",
-    job_url=_job_url,
+    job_url="GITHUB_SERVER_URL/GITHUB_REPOSITORY/actions/runs/GITHUB_RUN_ID",  # nothing tells the job's own page
     is_debug="RUNNER_DEBUG=1",
     workflow_run="GITHUB_RUN_ID",
+    # Only action.yml sets the input. A step that runs the image or the program itself has no post step. ``matrix`` says
+    # nothing: people give it to a step that uses the image.
+    has_clean_up="INPUT_POST-STEP=true",
 )
 # Its repositories and workflow runs are on the server's own forge, and Mogplex works on GitHub repositories.
 FORGEJO: Final = GITHUB._replace(
@@ -67,12 +64,6 @@ FORGEJO: Final = GITHUB._replace(
 
 class GitHubActions(Platform):
     """GitHub Actions, on github.com or GitHub Enterprise; Forgejo and Gitea, whose commands and files are the same."""
-
-    def __init__(self, system: System, env: Mapping[str, str], stream: TextIO) -> None:
-        super().__init__(system, env, stream)
-        # Only action.yml sets the input. A step that runs the image or the program itself has no post step. ``matrix``
-        # says nothing: people give it to a step that uses the image.
-        self.has_clean_up = env.get("INPUT_POST-STEP") == "true"
 
     @property
     def cause(self) -> Cause:

@@ -1,8 +1,9 @@
 """Reads the environment of a CI system: each system is a row of a table.
 
-A cell is a variable's name, ``A|B`` for the first of two that has a value, ``A/B`` for both with a slash between them,
-or a function of the environment. A condition is a cell that has a value, ``A=word`` for one that is a word in any case
-(``*`` stands for any characters), or ``A!=B`` for two that name different repositories.
+A cell is a variable's name, ``A|B`` for the first of two that has a value, ``A/B`` for both with a slash between them
+(a word that is not in capitals stands for itself), or a function of the environment. A condition is a cell that has a
+value, ``A=word`` for one that is a word in any case (``*`` stands for any characters), or ``A!=B`` for two that name
+different repositories.
 """
 
 import re
@@ -21,7 +22,7 @@ def value_of(cell: Cell, env: Env) -> str | None:
     if not isinstance(cell, str):
         return cell(env)
     for choice in cell.split("|"):
-        values = [env.get(variable, "") for variable in choice.split("/")]
+        values = [env.get(word, "") if word.isupper() else word for word in choice.split("/")]
         if all(values):
             return "/".join(values)
     return ""
@@ -120,6 +121,8 @@ class System(NamedTuple):
     """Conditions: one holds where the system's own switch for diagnostics is on."""
     exports: tuple[str, str] = ("", "")
     """The variable that names a file, shared with others, which hands variables to later steps; the form of a line."""
+    has_clean_up: str = ""
+    """Conditions: one holds where ``post`` runs as it should; empty: it does everywhere."""
     workflow_run: str = ""
     """GitHub's id of the workflow run whose job this is: no gate waits for its checks."""
 

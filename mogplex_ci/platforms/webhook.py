@@ -203,10 +203,9 @@ class Webhook(NamedTuple):
         texts = list(self._outsider_texts())
         if not texts:
             return None
-        own_address = _object(self.payload, "repository").get("html_url")
-        folded = _Prompt(prompt, own_address if isinstance(own_address, str) else "")
+        is_in_prompt = _finder(prompt, str(_object(self.payload, "repository").get("html_url") or ""))
         for path, text, author in texts:
-            if folded.holds(text) and not trust.vouches(_login(author), is_person=self._is_person(author)):
+            if is_in_prompt(text) and not trust.vouches(_login(author), is_person=self._is_person(author)):
                 return path
         return None
 
@@ -214,27 +213,25 @@ class Webhook(NamedTuple):
         """Return what people wrote that the event is about: first the issue or its like, then a comment or review."""
         if self.name not in AUTHORED and self.name != "pull_request":
             return ()
+        part = next((part for part in _PERMISSIONS if _object(self.payload, part)), "issue")
+        subject = _object(self.payload, part)
+        kind = "pull_request" if "pull_request" in subject else part  # a comment on one comes with an issue
+        about = f"{kind.replace('_', ' ')} #{subject.get('number')}"
+        items = {about: subject}
+        items |= {f"the {reply} on {about}": _object(self.payload, reply) for reply in ("review", "comment")}
         found = []
-        about, permission = "", "issues"
-        for part in ("discussion", "issue", "pull_request", "review", "comment"):
-            item = _object(self.payload, part)
-            if not item:
-                continue
-            if part in _PERMISSIONS:
-                kind = "pull_request" if "pull_request" in item else part
-                permission = _PERMISSIONS[kind]
-                name = about = f"{kind.replace('_', ' ')} #{item.get('number')}"
-            else:
-                name = f"the {part} on {about}"
-            title, body, node_id = (str(item.get(key) or "") for key in ("title", "body", "node_id"))
-            found.append(Words(name, shown_login(_login(_object(item, "user"))), title, body, node_id, permission))
+        for name, item in items.items():
+            if item:
+                title, body, node_id = (str(item.get(key) or "") for key in ("title", "body", "node_id"))
+                author = shown_login(_login(_object(item, "user")))
+                found.append(Words(name, author, title, body, node_id, _PERMISSIONS[kind]))
         return tuple(found)
 
     @property
     def _actor(self) -> Object:
         """The user who caused the event."""
-        run = _object(self.payload, "workflow_run") if self.name == "workflow_run" else {}
-        return _object(run, "actor") or _object(self.payload, "sender")
+        actor = _object(self.payload, "workflow_run", "actor") if self.name == "workflow_run" else None
+        return actor or _object(self.payload, "sender")
 
     def _is_by_insider(self) -> bool:
         """Return whether an insider wrote what the event is about, or a person with triage or write access acted."""
@@ -242,8 +239,8 @@ class Webhook(NamedTuple):
         subject, actor = _object(self.payload, part), _object(self.payload, "sender")
         author, sender = _object(subject, "user").get("id"), actor.get("id")
         if subject.get("author_association") in _INSIDERS:
-            pull_request = self.payload.get("pull_request")
-            is_of_fork = isinstance(pull_request, dict) and not _is_same_repository(pull_request)
+            pull_request = _object(self.payload, "pull_request")
+            is_of_fork = "pull_request" in self.payload and not _is_same_repository(pull_request)
             may_be_anybodys = is_of_fork and action in _BY_PUSH  # others may push to an insider's fork
             return not may_be_anybodys or (author is not None and author == sender)
         is_triage = part in _PERMISSIONS and action in _TRIAGE and self._is_person(actor)
@@ -268,10 +265,14 @@ class Webhook(NamedTuple):
         parts: list[tuple[str, object, Object | None]] = [
             (key, value, self._owner_of_part(key)) for key, value in self.payload.items()
         ]
+        run = _object(self.payload, "workflow_run")
         for path, value, author in parts:  # which grows meanwhile
             key = path.rpartition(".")[2]
             if isinstance(value, str):
-                author = self._outside_author("pull_request") if key == "diff_hunk" else author
+                if key == "diff_hunk":
+                    author = self._outside_author("pull_request")
+                if path == "workflow_run.display_title" and run.get("event") not in _NAMED_BY_WORKFLOW:
+                    author = {}
                 if author is not None and not re.fullmatch(_NO_WORDS, key):
                     yield path, value, author
             elif isinstance(value, list) and key not in _PROJECTS_OWN:
@@ -279,9 +280,6 @@ class Webhook(NamedTuple):
             elif isinstance(value, dict) and key not in _PROJECTS_OWN:
                 author = self._owner(path, value, author)
                 parts += ((f"{path}.{name}", item, author) for name, item in value.items())
-        run = _object(self.payload, "workflow_run")
-        if run.get("event") not in _NAMED_BY_WORKFLOW and isinstance(run.get("display_title"), str):
-            yield "workflow_run.display_title", run["display_title"], {}
 
     def _owner_of_part(self, key: str) -> Object | None:
         """Return who wrote the texts of a part of the payload, as far as nothing in it says more; None for insiders."""
@@ -304,20 +302,19 @@ class Webhook(NamedTuple):
         if _is_same_repository(pull_request):
             return None if path in ("pull_request.head.repo", "pull_request.head.user") else inherited
         if path == "pull_request.head":
-            owner = _object(_object(value, "repo"), "owner")
+            owner = _object(value, "repo", "owner")
             return inherited if owner.get("id") == _object(pull_request, "user").get("id") else owner
         return inherited
 
     def _outside_author(self, subject: str) -> Object | None:
-        """Return who wrote a part of the payload, if it is there and an outsider's."""
-        part = _object(self.payload, subject)
-        return _object(part, "user") if part and not self._is_insiders(part) else None
+        """Return who wrote a part of the payload; None for an insider."""
+        return self._owner(subject, _object(self.payload, subject), None)
 
     def _is_senders(self, commit: Object) -> bool:
         """Return whether a commit's message is the pusher's own. Merging a pull request puts its title into one."""
         sender, author = _object(self.payload, "sender"), _object(commit, "author").get("username")
         merged = re.match(_MERGED, commit["message"])
-        owner = _login(_object(_object(self.payload, "repository"), "owner"))
+        owner = _login(_object(self.payload, "repository", "owner"))
         is_fork_merged = merged is not None and merged[1].lower() != owner.lower()
         return self._is_person(sender) and bool(author) and author == _login(sender) and not is_fork_merged
 
@@ -325,37 +322,37 @@ class Webhook(NamedTuple):
 Cause: TypeAlias = Build | Webhook
 
 
-class _Prompt:
-    """A prompt in which texts of an event are found even if a workflow's expressions changed them."""
+def _finder(prompt: str, own_address: str) -> Callable[[str], bool]:
+    """Return what says whether a text, a line of it or a long piece is in ``prompt``.
 
-    def __init__(self, prompt: str, own_address: str) -> None:
-        """``own_address`` is the repository's page, which many texts and prompts name."""
-        import html  # knows 2,000 names, which take 2 ms; few events have an outsider's words
+    The text is found even if a workflow's expressions changed it. ``own_address`` is the repository's page, which many
+    texts and prompts name.
+    """
+    import html  # knows 2,000 names, which take 2 ms; few events have an outsider's words
 
-        self._own_address = ""
-        self._own_address = self._folded(own_address)
-        forms = {prompt}
-        for _ in range(_MOST_ESCAPED):
-            forms |= {unescape(form) for form in forms for unescape in (_json_unescaped, html.unescape)}
-        self._forms = set(map(self._folded, forms))
-        self._starts = self._all(_LINE)
-        self._pieces = self._all(_PIECE)
+    own, forms = _folded(own_address), {prompt}
 
-    def holds(self, text: str) -> bool:
-        """Return whether ``text``, a line of it or a long piece is in the prompt."""
-        if not self._pieces.isdisjoint(_windows(self._folded(text), _PIECE)):
+    def folded(text: str) -> str:
+        return _folded(text).replace(own, "")
+
+    for _ in range(_MOST_ESCAPED):
+        forms |= {unescape(form) for form in forms for unescape in (_json_unescaped, html.unescape)}
+    forms = set(map(folded, forms))
+    starts, pieces = (set().union(*(_windows(form, size) for form in forms)) for size in (_LINE, _PIECE))
+
+    def holds(text: str) -> bool:
+        if not pieces.isdisjoint(_windows(folded(text), _PIECE)):
             return True
-        lines = {self._folded(line) for line in (text, *text.splitlines()) if not re.fullmatch(_ONE_WORD, line)}
-        return any(line in form for line in lines if line[:_LINE] in self._starts for form in self._forms)
+        lines = {folded(line) for line in (text, *text.splitlines()) if not re.fullmatch(_ONE_WORD, line)}
+        return any(line in form for line in lines if line[:_LINE] in starts for form in forms)
 
-    def _all(self, size: int) -> set[str]:
-        return set().union(*(_windows(form, size) for form in self._forms))
+    return holds
 
-    def _folded(self, text: str) -> str:
-        """Return the letters and digits of ``text`` without case, in one spelling, characters of CJK twice."""
-        letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
-        folded = letters if letters.isascii() else re.sub(_CJK, r"\g<0>\g<0>", letters)  # compiled only when needed
-        return folded.replace(self._own_address, "") if self._own_address else folded
+
+def _folded(text: str) -> str:
+    """Return the letters and digits of ``text`` without case, in one spelling, characters of CJK twice."""
+    letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+    return letters if letters.isascii() else re.sub(_CJK, r"\g<0>\g<0>", letters)  # compiled only when needed
 
 
 def _json_unescaped(text: str) -> str:
@@ -381,7 +378,7 @@ def _untrusted_workflow_run(run: Object) -> str | None:
 
 
 def _is_same_repository(pull_request: Object) -> bool:
-    head, base = (_object(_object(pull_request, end), "repo").get("id") for end in ("head", "base"))
+    head, base = (_object(pull_request, end, "repo").get("id") for end in ("head", "base"))
     return head is not None and head == base
 
 
@@ -403,7 +400,9 @@ def shown_login(login: str) -> str:
     return f"@{login}" if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}(?:\[bot\])?", login) else "somebody"
 
 
-def _object(value: Object, key: str) -> Object:
-    """Return the object at ``key``; empty when there is none."""
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
+def _object(value: Object, *path: str) -> Object:
+    """Return the object below the keys ``path``; empty when there is none."""
+    for key in path:
+        found = value.get(key)
+        value = found if isinstance(found, dict) else {}
+    return value

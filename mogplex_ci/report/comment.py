@@ -80,10 +80,8 @@ class Comment:
                 self._key = marker.removeprefix(f"{_MARKER}key=")[:_DIGITS]  # of the step that started the run
         key = self._key or self._digest(run)  # of a step that only follows: found by the run again
         body = f"{_marker(key, run)}\n{text}"
-        if self._id is not None:
-            github.edit_comment(self._id, body)
-        elif not only_edit:
-            self._id = github.create_comment(self._issue, body)
+        if self._id is not None or not only_edit:
+            self._id = github.write_comment(self._issue, body, self._id)
 
     def _digest(self, text: str) -> str:
         return hmac.new(self._token.encode(), f"comment {text}".encode(), hashlib.sha256).hexdigest()[:_DIGITS]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mogplex_ci.errors import InternalError, MogplexError
 from mogplex_ci.gates import Case, Judge
+from mogplex_ci.platforms.base import Platform, github_api_url
 from mogplex_ci.run.result import RunResult, interrupted, result_of_error
 from mogplex_ci.run.service import Service
 from mogplex_ci.step.repair import Rounds
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
     from mogplex_ci.models import Repo
-    from mogplex_ci.platforms.base import Platform
     from mogplex_ci.run.one import Plan
     from mogplex_ci.run.updates import Update
     from mogplex_ci.step.plan import Item
@@ -48,7 +48,7 @@ class Step(NamedTuple):
             return None
         from mogplex_ci.github_api import GitHubApi  # loads urllib3
 
-        url, diagnostics = self.platform.github_api_url, self.recorder.diagnostics
+        url, diagnostics = github_api_url(self.platform.env), self.recorder.diagnostics
         return GitHubApi(url, inputs.github_token, repository, diagnostics=diagnostics)
 
 
