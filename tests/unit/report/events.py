@@ -237,7 +237,7 @@ def written(
 
     ``broke`` is how a step ended none of whose runs did.
     """
-    stream, times, stop = io.StringIO(), count(0, 60), Stop()
+    stream, times, stop = io.StringIO(), count(727, 60), Stop()
     job = Job(stream, folder)
     recorder = Recorder(job, Sanitizer(), lambda: float(next(times)))
     tasks = [inputs(output_dir=folder, **one.inputs) for one in runs]
