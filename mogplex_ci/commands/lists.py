@@ -1,7 +1,7 @@
 """``mogplex repos``, ``agents`` and ``skills``: list what a run can use."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
 from typing import Final, LiteralString, NamedTuple
@@ -61,26 +61,13 @@ def _skills(session: Session, options: argparse.Namespace) -> Iterator[_Item]:
         yield _Item(skill.slug.text, (skill.source, skill.name, skill.description), skill.data)
 
 
-class _Listing(NamedTuple):
-    """A command that lists something."""
-
-    fetch: Callable[[Session, argparse.Namespace], Iterator[_Item]]
-    one: LiteralString
-    many: LiteralString
-
-
-_LISTINGS: Final = {
-    "repos": _Listing(_repos, "repository", "repositories"),
-    "agents": _Listing(_agents, "agent", "agents"),
-    "skills": _Listing(_skills, "skill", "skills"),
-}
+_FETCH: Final = {"repos": _repos, "agents": _agents, "skills": _skills}
 
 
 def _list(command: str, session: Session, argv: Sequence[str]) -> int:
     """Print what can be listed, and return the exit code."""
     _, options = choose(command, parsers()[command], argv)
-    listing, console = _LISTINGS[command], session.console
-    items = list(listing.fetch(session, options))
+    console, items = session.console, list(_FETCH[command](session, options))
     if options.json:
         for item in items:
             console.json(item.data)
@@ -89,10 +76,10 @@ def _list(command: str, session: Session, argv: Sequence[str]) -> int:
     else:
         _print_table([list(_cells(item, console.safe)) for item in items], console)
     if not items:
-        console.warn("no " + listing.one + " found")
+        console.warn("nothing found")
     elif len(items) >= LIST_LIMIT:
         remedy: LiteralString = "; narrow them with --q" if "q" in options else ""
-        console.warn("only the first {} " + listing.many + " are listed" + remedy, LIST_LIMIT)
+        console.warn("only the first {} are listed" + remedy, LIST_LIMIT)
     return 0
 
 
@@ -109,7 +96,7 @@ def _print_table(rows: Sequence[Sequence[CleanText]], console: Console) -> None:
         parts: list[Part] = []
         for cell, width in zip(cells, widths, strict=False):
             parts += [cell.padded(width), "  "]
-        console.line(console.safe.sentence(*parts, last))
+        console.lines([console.safe.sentence(*parts, last)])
 
 
 def _print_matrix(repos: Sequence[_Item], console: Console) -> None:
@@ -120,4 +107,4 @@ def _print_matrix(repos: Sequence[_Item], console: Console) -> None:
     console.json(Untrusted(names))
 
 
-repos, agents, skills = (in_session(partial(_list, command)) for command in _LISTINGS)
+repos, agents, skills = (in_session(partial(_list, command)) for command in _FETCH)

@@ -46,8 +46,8 @@ MANY_LINES = [f"{repo['id']:<6}  {repo['full_name']:<9}  -" for repo in MANY]
         ("agents list", AGENTS, ""),
         ("skills list", SKILLS, ""),
         ("repos list --matrix", '["acme/api","acme/mono","acme/web"]\n', ""),
-        ("repos list --q nobody/ --matrix", "[]\n", "warning: no repository found\n"),
-        ("skills list --q nothing", "", "warning: no skill found\n"),
+        ("repos list --q nobody/ --matrix", "[]\n", "warning: nothing found\n"),
+        ("skills list --q nothing", "", "warning: nothing found\n"),
     ],
 )
 def test_what_is_listed(terminal: Terminal, command: str, out: str, err: str) -> None:
@@ -75,14 +75,14 @@ def test_a_user_without_agents(terminal: Terminal, tmp_path: Path) -> None:
     world.write_text(EMPTY_WORLD)
     with Emulator("success", world=world) as emulator:
         ended = terminal.against(emulator).mogplex("agents", "list")
-    assert (ended.code, ended.out, ended.err) == (0, "", "warning: no agent found\n")
+    assert (ended.code, ended.out, ended.err) == (0, "", "warning: nothing found\n")
 
 
 @pytest.mark.parametrize(
     ("repos", "flags", "lines", "warning"),
     [
         (UNUSUAL, ["--matrix"], ['["acme/web"]'], "3 repositories with unusual names are left out"),
-        (MANY, [], MANY_LINES, "only the first 200 repositories are listed; narrow them with --q"),
+        (MANY, [], MANY_LINES, "only the first 200 are listed; narrow them with --q"),
     ],
 )
 def test_what_is_left_out_is_said(
