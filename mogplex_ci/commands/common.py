@@ -4,19 +4,19 @@ import argparse
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import cached_property, partial, wraps
-from typing import TYPE_CHECKING, Final, LiteralString, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, LiteralString, TextIO, TypeVar
 
 from mogplex_ci.api.retry import Waiting, finish
 from mogplex_ci.errors import TOKENS_PAGE, KeyConflictError, MogplexError, NotAuthorizedError, Problem, UsageError
 from mogplex_ci.inputs.declared import enumeration, nearest
 from mogplex_ci.inputs.flags import Parser, program
 from mogplex_ci.inputs.read import read_connection
-from mogplex_ci.models import Run, is_uuid
-from mogplex_ci.platforms.job_log import Style
+from mogplex_ci.models import is_uuid
+from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import find_repo
 from mogplex_ci.run.updates import Update
-from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, secrets_of
+from mogplex_ci.sanitize import Sanitizer, Value, duration, secrets_of
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, StopRequested, stop_of_process
 
@@ -65,15 +65,6 @@ def whole_number(name: str, least: int, most: int) -> Callable[[str], int]:
     return read
 
 
-STATUS_STYLES = {
-    "success": Style.GOOD,
-    "failed": Style.BAD,
-    "cancelled": Style.WARNING,
-    "awaiting_input": Style.WARNING,
-}
-"""Style of a line that shows a run's status; other statuses are plain."""
-
-
 class Console:
     """Prints results to stdout, errors and warnings to stderr; in colour on a terminal."""
 
@@ -85,15 +76,6 @@ class Console:
         self.terminal: TextIO | None = sys.stdout if is_live else None
         """Stdout when it is a terminal that a person watches and on which lines can be rewritten."""
 
-    @property
-    def is_unicode(self) -> bool:
-        """Whether stdout shows every character; on a terminal with another encoding, unknown ones become ``?``."""
-        return sys.stdout.encoding.lower().replace("-", "") == "utf8"
-
-    def line(self, text: SafeText, style: Style = Style.PLAIN) -> None:
-        """Print one line of the result."""
-        self._write(sys.stdout, text, style)
-
     def json(self, value: Untrusted) -> None:
         """Print ``value`` as one line of JSON with every string in it sanitized."""
         self.lines([self.safe.json(value)])
@@ -101,50 +83,39 @@ class Console:
     def lines(self, lines: Iterable[str]) -> None:
         """Print lines of the result that are sanitized already."""
         for line in lines:
-            self._write(sys.stdout, line, Style.PLAIN)
-
-    def ended(self, run: Run) -> None:
-        """Print the documented last line of a followed run.
-
-        Buildkite folds the log at a line that begins like this one, so it contains nothing but two checked words.
-        """
-        words = [self.safe.identifier(word) or "***" for word in (run.id, run.status)]
-        self._write(sys.stdout, f"--- run {words[0]} {words[1]} ---", STATUS_STYLES.get(run.status, Style.PLAIN))
+            self._write(sys.stdout, line)
 
     def warn(self, template: LiteralString, *values: Value) -> None:
         """Print a warning; ``template`` and ``values`` are those of ``Sanitizer.line``."""
-        self._write(sys.stderr, self.safe.line("warning: " + template, *values), Style.WARNING)
+        self._write(sys.stderr, self.safe.line("warning: " + template, *values))
 
     def fail(self, template: LiteralString, *values: Value) -> None:
         """Print why the command fails; ``template`` and ``values`` are those of ``Sanitizer.line``."""
-        self._write(sys.stderr, self.safe.line("error: " + template, *values), Style.BAD)
+        self._write(sys.stderr, self.safe.line("error: " + template, *values))
 
     def error(self, error: MogplexError) -> None:
         """Print what went wrong, and on the next line what to do about it."""
-        if isinstance(error, UsageError):
-            for template, values in (problem.line() for problem in error.problems):
-                self.fail(template, *values)
-            return
-        cause, details = error_text(error)
-        self.fail(cause, *details)
+        for template, values in error_lines(error):
+            self.fail(template, *values)
         remedy = remedy_of(error)
         if remedy:
-            self._write(sys.stderr, self.safe.line("hint: {}", remedy), Style.PLAIN)
+            self._write(sys.stderr, self.safe.line("hint: {}", remedy))
 
-    def _write(self, stream: TextIO, text: str, style: Style) -> None:
-        stream.write((style.on(text) if self._colours and stream.isatty() else text) + "\n")
+    def _write(self, stream: TextIO, text: str) -> None:
+        stream.write((coloured(text) if self._colours and stream.isatty() else text) + "\n")
         stream.flush()
 
 
-Text: TypeAlias = tuple[LiteralString, tuple[Value, ...]]
-"""Template and values for ``Sanitizer.line``."""
+def error_lines(error: MogplexError) -> Sequence[tuple[LiteralString, tuple[Value, ...]]]:
+    """Return the lines that tell an error, each as a template for ``Sanitizer.line`` and its values.
 
-
-def error_text(error: MogplexError) -> Text:
-    """Return the cause, the code by which scripts know it, and what the server wrote about it."""
+    It is one for each wrong input, or the cause, the code by which scripts know it, and what the server wrote about it.
+    """
+    if isinstance(error, UsageError):
+        return [problem.line() for problem in error.problems]
     if error.detail is None:
-        return "{} ({})", (error.cause, error.code)
-    return "{} ({}): {}", (error.cause, error.code, error.detail)
+        return [("{} ({})", (error.cause, error.code))]
+    return [("{} ({}): {}", (error.cause, error.code, error.detail))]
 
 
 def remedy_of(error: MogplexError) -> str:

@@ -2,31 +2,31 @@
 
 import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, LiteralString
+from typing import Final, LiteralString, TypeAlias
 
 from mogplex_ci.api.budget import PollInterval
 from mogplex_ci.api.retry import finish
-from mogplex_ci.commands.common import RETRY_SECONDS, STATUS_STYLES, Console, Session, choose, in_session, whole_number
+from mogplex_ci.commands.common import RETRY_SECONDS, Console, Session, choose, in_session, whole_number
 from mogplex_ci.errors import NotFoundError, Problem, UsageError
 from mogplex_ci.inputs.declared import inputs
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.read import artifact_path
 from mogplex_ci.models import FEED_LIMIT, Event, EventKind, Run
-from mogplex_ci.platforms.job_log import Style
 from mogplex_ci.report.files import EventLines
 from mogplex_ci.report.progress import Progress
-from mogplex_ci.report.text import missing_events
+from mogplex_ci.report.text import behind, missing_events
 from mogplex_ci.run import updates
 from mogplex_ci.run.agent_text import TextBuffer
 from mogplex_ci.run.follow import Follower
 from mogplex_ci.run.one import cancel_once
 from mogplex_ci.run.result import result_of_run
-from mogplex_ci.run.timeline import Timeline
-from mogplex_ci.run.updates import Ended, Update
-from mogplex_ci.sanitize import Part, SafeText, Sanitizer, Value, duration, timestamp
+from mogplex_ci.run.updates import Update
+from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
 
+_Fields: TypeAlias = Mapping[LiteralString, Value | None]
+"""What the API tells about a run, by the name under which it is printed."""
 POLL_INTERVAL: Final = 1.5
 """Shortest pause between polls, in seconds; the documented command has the same."""
 
@@ -71,15 +71,17 @@ def _get(session: Session, options: argparse.Namespace) -> int:
     if options.json:
         session.console.json(run.data)
         return 0
-    style = STATUS_STYLES.get(run.status, Style.PLAIN)
-    for line in run_lines(run, session.console.safe):
-        session.console.line(line, style if line.startswith("status ") else Style.PLAIN)
+    session.console.lines(run_lines(run, session.console.safe))
     return 0
 
 
 def _events(session: Session, options: argparse.Namespace) -> int:
     if options.follow:
-        return _follow(session, options)
+        try:
+            return _follow(session, options)
+        except StopRequested:
+            session.console.fail("stopped by {}; the run keeps going", session.stop.name)
+            raise
     if options.exit_status:
         raise UsageError(Problem("--exit-status", "is given without --follow", "Add --follow."))
     page = session.call(
@@ -97,44 +99,40 @@ def _events(session: Session, options: argparse.Namespace) -> int:
 
 def _follow(session: Session, options: argparse.Namespace) -> int:
     """Show events until the run ends or pauses, or the timeout passes."""
-    try:
-        ended, timeline = _follow_to_the_end(session, options)
-    except StopRequested:
-        session.console.fail("stopped by {}; the run keeps going", session.stop.name)
-        raise
-    exit_code = result_of_run(ended.run, timeline, ended.trouble).exit_code
-    if not ended.run.is_terminal and not ended.run.is_paused:
-        waited = f"{options.timeout:.10g}s"
-        session.console.fail("--follow timed out after {} waiting for terminal status", waited)
-        return exit_code
-    if options.json:
-        session.console.json(Untrusted({"runId": ended.run.id, "status": ended.run.status}))
-    else:
-        session.console.ended(ended.run)
-    if ended.run.is_paused:
-        _warn_of_pause(session.console, timeline)
-    return exit_code if options.exit_status else 0
-
-
-def _follow_to_the_end(session: Session, options: argparse.Namespace) -> tuple[Ended, Timeline]:
-    service, run_id = session.service, options.run_id
+    console, service, run_id = session.console, session.service, options.run_id
     deadline = service.now + options.timeout
     run = session.call(lambda client, timeout: client.run(run_id, timeout=timeout), seconds=options.timeout)
     follower = Follower(service, run, PollInterval(service.clock, shortest=POLL_INTERVAL, jobs_per_token=1))
-    lines = _event_lines(session, options)
-    progress = Progress(session.console.terminal, session.console.safe)
+    lines, progress = _event_lines(session, options), Progress(console.terminal, console.safe)
 
     def show(update: Update) -> None:
         with progress.hidden():
-            _show(update, lines, session.console)
+            _show(update, lines, console)
             progress.on(None, update)
 
     try:
         finish(follower.follow(deadline), show)
-        return finish(follower.end(), show), follower.timeline
+        ended = finish(follower.end(), show)
     finally:
         progress.stop()
-        session.console.lines(lines.end())  # also when an error or a signal ends it
+        console.lines(lines.end())  # also when an error or a signal ends it
+    run, asks = ended.run, follower.timeline.checkpoint
+    exit_code = result_of_run(run, follower.timeline, ended.trouble).exit_code
+    if not run.is_terminal and not run.is_paused:
+        console.fail("--follow timed out after {} waiting for terminal status", f"{options.timeout:.10g}s")
+        return exit_code
+    if options.json:
+        console.json(Untrusted({"runId": run.id, "status": run.status}))
+    else:
+        # Buildkite folds the log at a line that begins like this one: it holds nothing but two checked words.
+        id_and_status = [console.safe.identifier(word) or "***" for word in (run.id, run.status)]
+        console.lines([" ".join(["--- run", *id_and_status, "---"])])
+    if run.is_paused:
+        asked = [asks.summary] if asks and asks.summary else []
+        console.warn("the run waits for an answer in Mogplex" + ": {}" * len(asked), *asked)
+        if asks and (preview := console.safe.url(asks.preview_url)):
+            console.warn("preview: {}", preview)
+    return exit_code if options.exit_status else 0
 
 
 def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -> None:
@@ -152,17 +150,6 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
             console.warn("{}; trying again", update.error.cause)
         case updates.Recovered():
             console.warn("the API answers again after {}", duration(update.after))
-
-
-def _warn_of_pause(console: Console, timeline: Timeline) -> None:
-    checkpoint = timeline.checkpoint
-    if checkpoint is not None and checkpoint.summary:
-        console.warn("the run waits for an answer in Mogplex: {}", checkpoint.summary)
-    else:
-        console.warn("the run waits for an answer in Mogplex")
-    preview = console.safe.url(checkpoint.preview_url) if checkpoint is not None else None
-    if preview is not None:
-        console.warn("preview: {}", preview)
 
 
 def _event_lines(session: Session, options: argparse.Namespace) -> "EventLines | PrettyLines":
@@ -234,59 +221,60 @@ def _cancel(session: Session, options: argparse.Namespace) -> int:
 
 def started_lines(run: Run, *, joined: bool, safe: Sanitizer) -> Iterator[SafeText]:
     """Yield the lines about a run that was just started, or that the key had started before (``joined``)."""
-    if joined:
-        yield safe.line("matched existing run {} ({})", run.id, run.status)
-    else:
-        yield safe.line("started run {} ({})", run.id, run.status)
-    yield from _fields(safe, {"repo": run.repo_id, "harness": run.harness})
-    yield _branch_line(run, safe)
-    if run.error:  # it could not be queued
-        yield from _fields(safe, {"error": run.error})
+    words: LiteralString = "matched existing run {} ({})" if joined else "started run {} ({})"
+    yield safe.line(words, run.id, run.status)
+    always: _Fields = {"repo": run.repo_id, "harness": run.harness, "branch": _branch(run)}
+    yield from _fields(safe, always, {"error": run.error})  # it could not be queued
     yield safe.line("tail events: mogplex runs events {} --follow", run.id)
 
 
 def run_lines(run: Run, safe: Sanitizer) -> Iterator[SafeText]:
-    """Yield a run's current state, a field a line; ``-`` stands for what the API does not say."""
-    yield from _fields(safe, {"run": run.id, "status": run.status, "harness": run.harness, "repo": run.repo_id})
-    yield _branch_line(run, safe)
-    always: dict[LiteralString, Value | None] = {
+    """Yield a run's current state, a field a line."""
+    always: _Fields = {
+        "run": run.id,
+        "status": run.status,
+        "harness": run.harness,
+        "repo": run.repo_id,
+        "branch": _branch(run),
         "sandbox": run.sandbox_id,
         "events": run.data.at("eventsUrl"),
         "cancel": run.data.at("cancelUrl"),
         "created": timestamp(run.created_at),
         "updated": timestamp(run.updated_at),
     }
-    yield from _fields(safe, always)
-    not_always: dict[LiteralString, Value | None] = {
+    if_told: _Fields = {
         "error": run.error,
         "agent": run.agent_id,
         "mode": run.data.at("mode"),
         "tree": run.data.at("worktreeId"),
         "commit": run.terminal_commit,
     }
-    yield from _fields(safe, {name: value for name, value in not_always.items() if value})
+    yield from _fields(safe, always, if_told)
+
+
+def _fields(safe: Sanitizer, always: _Fields, if_told: _Fields) -> Iterator[SafeText]:
+    """Yield a line for each field of a run; ``-`` stands for one of ``always`` that the API does not tell."""
+    for fields in (always, if_told):
+        for name, value in fields.items():
+            if value or fields is always:
+                yield safe.line(name.ljust(8) + "{}", value or "-")
+
+
+def _branch(run: Run) -> Untrusted | None:
+    if run.base_branch is None:
+        return run.working_branch
+    working = run.working_branch.text if run.working_branch else "-"
+    return Untrusted(f"{working} (base {run.base_branch.text}{', created' if run.creates_branch else ''})")
 
 
 def event_line(event: Event, safe: Sanitizer) -> SafeText:
     """Return an event as time, type, tool and message; time and type are padded to columns."""
-    if not event.tool and not event.message:
+    tool, message = behind("  tool=", event.tool and event.tool.name), behind("  ", event.message)
+    if not tool and not message:
         return safe.sentence(timestamp(event.created_at).padded(24), "  ", event.type)
-    tool: tuple[Part, ...] = ("  tool=", event.tool.name) if event.tool else ()
-    message: tuple[Part, ...] = ("  ", event.message) if event.message else ()
     return safe.sentence(_columns(event, safe), *tool, *message)
 
 
 def _columns(event: Event, safe: Sanitizer) -> SafeText:
     kind = safe.clean(event.type, limit=100)
     return safe.sentence(timestamp(event.created_at).padded(24), "  ", kind.padded(14))
-
-
-def _fields(safe: Sanitizer, fields: Mapping[LiteralString, Value | None]) -> Iterator[SafeText]:
-    """Yield a line for each field of a run; ``-`` stands for what the API does not say."""
-    for name, value in fields.items():
-        yield safe.line(name.ljust(8) + "{}", value or "-")
-
-
-def _branch_line(run: Run, safe: Sanitizer) -> SafeText:
-    base = (" (base ", run.base_branch, ", created)" if run.creates_branch else ")") if run.base_branch else ()
-    return safe.sentence("branch  ", run.working_branch or "-", *base)

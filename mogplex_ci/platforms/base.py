@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TextIO
 
 from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.outputs import OUTPUTS, output_variable
-from mogplex_ci.platforms.job_log import Style
+from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.platforms.system import Identity, System, holds, repository_of, value_of
 from mogplex_ci.platforms.webhook import Build, Cause
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText
@@ -28,13 +28,6 @@ _STATE_FOLDER: Final = ".mogplex"
 _STATE_BYTES: Final = 1_000_000
 _PLAIN_VALUE: Final = r"[A-Za-z0-9._/:@+=,~%?#-]*"
 """A variable's value may be expanded, sourced or pasted into a script: nothing that a shell would act on."""
-
-_STYLES: Final = {
-    r"(\[[^]]*\] )?✔": Style.GOOD,
-    r"(\[[^]]*\] )?✘|ERROR: ": Style.BAD,
-    r"(\[[^]]*\] )?→|WARNING: ": Style.WARNING,
-}
-"""By how a line begins; a time or a run's name in brackets may stand before it."""
 
 
 class Level(StrEnum):
@@ -311,9 +304,7 @@ class Plain(Platform):
 
     def _write(self, text: str) -> None:
         """Write a line; on a terminal in the style of the mark or level that it begins with."""
-        styles = _STYLES if self.terminal is not None and not self.env.get("NO_COLOR") else {}
-        style = next((style for beginning, style in styles.items() if re.match(beginning, text)), Style.PLAIN)
-        super()._write(style.on(text))
+        super()._write(coloured(text) if self.terminal is not None and not self.env.get("NO_COLOR") else text)
 
 
 PLAIN: Final = System("plain")

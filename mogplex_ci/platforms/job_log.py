@@ -5,11 +5,11 @@ Its reader may leave, its disk may be full, and a pipe may have no reader.
 
 import contextlib
 import os
+import re
 import select
 import sys
 import threading
 import time
-from enum import Enum
 from typing import Final, TextIO, cast
 
 from mogplex_ci.waiting import Stop
@@ -23,19 +23,23 @@ STOPPED_PATIENCE: Final = 0.3
 _AT_ONCE: Final = 4096
 """Bytes: a pipe that has room takes as many without blocking (``PIPE_BUF`` on Linux)."""
 _POLL_SECONDS: Final = 0.1
+_COLOURS: Final = {
+    r"(\[[^]]*\] )?✔|v |(status  |--- run \S+ )success": "32",
+    r"(\[[^]]*\] )?✘|x |error: |(status  |--- run \S+ )failed": "31",
+    r"(\[[^]]*\] )?→|! |warning: |(status  |--- run \S+ )(cancelled|awaiting_input)": "33",
+}
+"""Green, red and yellow, as ANSI's SGR sequence has them, by how a line begins, in any case.
+
+A time or a run's name in brackets may stand before a mark.
+"""
 
 
-class Style(Enum):
-    """How a line looks on a terminal: the parameter of ANSI's SGR sequence."""
-
-    PLAIN = ""
-    GOOD = "32"
-    WARNING = "33"
-    BAD = "31"
-
-    def on(self, text: str) -> str:
-        """Return ``text`` in this style."""
-        return f"\x1b[{self.value}m{text}\x1b[0m" if self.value else text
+def coloured(line: str) -> str:
+    """Return a line for people on a terminal in the colour of the mark, level or status that it begins with."""
+    for beginning, colour in _COLOURS.items():
+        if re.match(beginning, line, re.IGNORECASE):
+            return f"\x1b[{colour}m{line}\x1b[0m"
+    return line
 
 
 class JobLog:
