@@ -163,7 +163,7 @@ class RunLog(LogLines):
                 self._started(update)
             case u.Retrying() | u.NextRound():
                 self._another_run(update)
-            case u.StatusChanged(run, _, asks):
+            case u.StatusChanged(run, asks):
                 self._asks = asks if run.is_paused else None
                 if run.is_paused:
                     self._paused(asks)

@@ -39,12 +39,6 @@ LATE_EVENTS_SECONDS: Final = 90.0
 """How long they are asked for while the API refuses: a used-up request limit is one of a minute."""
 LEAST_SECONDS: Final = 0.3
 """Time that a request needs to be worth trying."""
-_END_KINDS: Final = {
-    "success": EventKind.FINISHED,
-    "failed": EventKind.FAILED,
-    "cancelled": EventKind.CANCELLED,
-    "awaiting_input": EventKind.FINISHED,
-}
 _CLOCK_SKEW: Final = timedelta(days=1)
 """How much the times of a run and of its events may differ."""
 _MOST_AT_ONCE: Final = 5
@@ -83,15 +77,15 @@ class Follower:
             MogplexError: the API says that asking again is of no use (401, 403, 404).
             StopRequested: a stop signal came.
         """
-        service, interval, stream_ended = self._service, self._interval, None
+        service, interval = self._service, self._interval
         service.deadline = deadline
         yield from self._name_status()
         if not self._is_polled:
-            stream = Stream(service, self._feed, self._checks, interval.before_stream())
-            stream_ended = yield from self._take_news(stream, self._last_check_at, lambda: self._is_over)
-        if stream_ended is not None:
-            service.client.has_no_stream = stream_ended.reason
-            yield updates.Polling(stream_ended.reason)
+            with closing(Stream(service, self._feed, self._checks, interval.before_stream())) as stream:
+                failed = yield from self._take_news(stream, self._last_check_at, lambda: self._is_over)
+            if failed is not None:
+                service.client.has_no_stream = failed.reason
+                yield updates.Polling(failed.reason)
         if self._is_polled:
             polls = Polls(service, self._feed, self._checks, interval)
             yield from self._take_news(polls, self._last_check_at, lambda: self._is_over)
@@ -154,19 +148,18 @@ class Follower:
         self, source: Polls | Stream, until: float, is_enough: Callable[[], bool]
     ) -> Generator[Update, None, NoStream | None]:
         """Take news until there is enough, time is up, or the stream is of no use; return why it is not."""
-        with closing(source):
-            while not (is_enough() or self._must_wait_past_deadline or self._service.now >= until):
-                try:
-                    beat = inf if self._is_over else self._heartbeat_at
-                    news = source.next(min(until, self._quiet_at, beat))
-                except MogplexError as error:
-                    yield from self._on_trouble(error)
-                    continue
-                if isinstance(news, NoStream):
-                    return news
-                if news is not None:
-                    yield from self._on_news(news)
-                yield from self._run_timers()
+        while not (is_enough() or self._must_wait_past_deadline or self._service.now >= until):
+            try:
+                beat = inf if self._is_over else self._heartbeat_at
+                news = source.next(min(until, self._quiet_at, beat))
+            except MogplexError as error:
+                yield from self._on_trouble(error)
+                continue
+            if isinstance(news, NoStream):
+                return news
+            if news is not None:
+                yield from self._on_news(news)
+            yield from self._run_timers()
         return None
 
     def _on_news(self, news: Arrived | Run | EventPage) -> Iterator[Update]:
@@ -232,15 +225,16 @@ class Follower:
                 if not self._has_last:
                     yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
-            is_news = yield from self._on_page(page)
+            asked_at = service.now
+            yield from self._on_page(page)
             is_quiet = self._is_polled or service.now - self._event_at >= LATE_EVENT_QUIET
-            if not is_news and is_quiet and (self._has_last or self._feed.end_seen):
+            if self._changed_at < asked_at and is_quiet and self._has_last:
                 break
 
     @property
     def _has_last(self) -> bool:
-        """Whether the event that belongs to the end of the run was seen, or cannot be."""
-        return self._feed.lists_newest is False or _END_KINDS.get(self.run.status) in self.timeline.outcome.kinds
+        """Whether the event that ends the run was seen, or cannot be."""
+        return self._feed.lists_newest is False or self._feed.end_seen
 
     def _await_commit(self, ended: float, commit_seconds: Sequence[float]) -> Generator[Update, None, None]:
         """Ask for the run again while the commit that it pushed is not known: that follows the end, or never comes."""
@@ -253,22 +247,20 @@ class Follower:
             with suppress(MogplexError):
                 yield from self._on_run(self._service.run(self.run.id))
 
-    def _on_page(self, page: EventPage) -> Generator[Update, None, bool]:
-        """Report what ``page`` tells, in the order in which it happened, and return whether it was news."""
+    def _on_page(self, page: EventPage) -> Iterator[Update]:
+        """Report what ``page`` tells, in the order in which it happened."""
         self._enter_segment_of(page.run)
         if self._feed.is_gap_before(page):
             yield from self._fill_gap_before(page)
         is_gap = self._feed.is_gap_before(page)
-        has_ended = page.run.is_terminal or page.run.is_paused
-        status_is_news = False if has_ended else (yield from self._on_run(page.run))
-        has_events = yield from self._on_events(page.events)
-        if has_ended:  # events come before the end
-            status_is_news = yield from self._on_run(page.run)
+        if not page.run.is_terminal and not page.run.is_paused:
+            yield from self._on_run(page.run)
+        yield from self._on_events(page.events)
+        yield from self._on_run(page.run)  # events come before the end
         if len(page.events) >= FEED_LIMIT and self._feed.lists_newest is None:
             yield from self._learn_which_are_listed(page)
         if is_gap:
             yield from self._note_missing(later_ones=False)
-        return status_is_news or has_events
 
     def _fill_gap_before(self, page: EventPage) -> Iterator[Update]:
         """Report the events between those that were seen and those of ``page``, if a stream sends them in time.
@@ -278,10 +270,10 @@ class Follower:
         service = self._service
         if self._feed.last_id is None or not self._can_fill_gaps:
             return
-        stream = Stream(service, self._feed, None, 0.0, before=page)
+        checks = StatusChecks(service.clock, self._interval)
         ends = self._last_check_at if service.now < self._last_check_at else service.deadline
         until = min(ends, service.now + LATE_EVENTS_SECONDS)
-        with suppress(MogplexError):
+        with suppress(MogplexError), closing(Stream(service, self._feed, checks, 0.0, before=page)) as stream:
             failed = yield from self._take_news(stream, until, lambda: not self._feed.is_gap_before(page))
             self._can_fill_gaps = failed is None
 
@@ -307,11 +299,11 @@ class Follower:
             self.timeline.is_incomplete = True
             yield updates.EventsMissing(self.run, later_ones, out_of_time)
 
-    def _on_events(self, events: Iterable[Event]) -> Generator[Update, None, bool]:
-        """Report those of ``events`` that were not seen before; return whether there were any."""
+    def _on_events(self, events: Iterable[Event]) -> Iterator[Update]:
+        """Report those of ``events`` that were not seen before."""
         arrived = self._feed.take(events)
         if not arrived:
-            return False
+            return
         now = self._service.now
         self._event_at = self._changed_at = now
         self._quiet_at, self._heartbeat_at = now + QUIET_SECONDS, now + updates.HEARTBEAT_SECONDS
@@ -320,7 +312,6 @@ class Follower:
         yield from self._report(arrived)
         if self._feed.lacks_beginning:
             yield from self._note_missing(later_ones=False)
-        return True
 
     def _report(self, events: Sequence[Event]) -> Iterator[Update]:
         """Report new events, a few at a time: however large they are, each time takes a fraction of a second.
@@ -338,22 +329,20 @@ class Follower:
             additions = tuple(addition for event in some for addition in self.timeline.add(_timed(event, self.run)))
             yield updates.EventsArrived(self.run, some, additions, self._service.elapsed)
 
-    def _on_run(self, run: Run) -> Generator[Update, None, bool]:
-        """Keep ``run`` and report a change of its status; return whether there was one."""
+    def _on_run(self, run: Run) -> Iterator[Update]:
+        """Keep ``run`` and report a change of its status."""
         self._enter_segment_of(run)
         before = self.run
         if run.is_terminal or not before.is_terminal:  # an answer from before the end does not undo it
             self.run = run
         asks_again = self.run.is_paused and self.run.segment != before.segment
         if self.run.status == before.status and not asks_again:
-            return False
-        self._feed.end_seen = self._feed.end_seen or self.run.is_paused
+            return
         asks = self.timeline.checkpoint if self.run.is_paused else None
         self._changed_at = self._service.now
         self._heartbeat_at = self._changed_at + updates.HEARTBEAT_SECONDS
-        yield updates.StatusChanged(self.run, self._service.elapsed, asks)
+        yield updates.StatusChanged(self.run, asks)
         yield from self._name_status()
-        return True
 
     def _enter_segment_of(self, run: Run) -> None:
         """Begin anew with the events of a run that went on after a pause."""

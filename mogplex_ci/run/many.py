@@ -161,20 +161,13 @@ class Fleet(Generic[T]):
 
 def result_of_fleet(results: Sequence[RunResult], stop: Stop) -> RunResult:
     """Return how the step ended: as the worst of its runs. ``stop`` tells whether a signal ended it."""
-    total = RunResult(
-        max((each.result for each in results), key=_SEVERITY.index),
-        0,
-        requests_sent=sum(each.requests_sent for each in results),
-        left_behind=any(each.left_behind for each in results),
-    )
-    if stop.requested:
-        return total.ended_as(interrupted(stop))
     bad = [each for each in results if each.exit_code != 0]
-    if not bad:
-        return total
-    codes = {each.error_code for each in bad}
-    return total._replace(
-        exit_code=1,
-        cause=f"{len(bad)} of {len(results)} runs did not succeed",
-        error_code=codes.pop() if len(codes) == 1 else "RUNS_FAILED",
-    )
+    total = RunResult(max((each.result for each in results), key=_SEVERITY.index), 0)
+    if stop.requested:
+        total = interrupted(stop)
+    elif bad:
+        codes = {each.error_code for each in bad}
+        code = codes.pop() if len(codes) == 1 else "RUNS_FAILED"
+        total = total._replace(exit_code=1, cause=f"{len(bad)} of {len(results)} runs did not succeed", error_code=code)
+    requests = sum(each.requests_sent for each in results)
+    return total._replace(requests_sent=requests, left_behind=any(each.left_behind for each in results))

@@ -88,9 +88,6 @@ class Polls:
         self._due = self._service.now + self._interval.after_answer(active=is_active)
         return answer
 
-    def close(self) -> None:
-        """Give the connection back, of which it has none."""
-
 
 class _OpenStream:
     """One connection, and what was heard on it."""
@@ -112,7 +109,7 @@ class Stream:
     """
 
     def __init__(
-        self, service: Service, feed: Feed, checks: StatusChecks | None, seconds: float, before: EventPage | None = None
+        self, service: Service, feed: Feed, checks: StatusChecks, seconds: float, before: EventPage | None = None
     ) -> None:
         """It is opened after ``seconds``. ``before``: it is to bring the events before this page, and nothing else."""
         self._service = service
@@ -124,36 +121,30 @@ class Stream:
         self._backoff = Backoff(service.clock)
         self._open: _OpenStream | None = None
         self._open_at = service.now + seconds
-        self._check_at = inf
-        """When to ask for the run because the stream ended or could not be opened."""
         self._is_suspect = False
-        """Whether that is the stream's own fault if the API answers otherwise."""
+        """Whether it ended without news or could not be opened: its own fault if the API answers otherwise."""
         self._fruitless = 0
 
     def next(self, until: float) -> News | None:
         """See ``Polls``."""
-        if self._checks is not None:
-            if self._service.now >= self._checks.at:
-                return self._checks.ask(self._service, self._feed.run_id)
-            until = min(until, self._checks.at)
+        if self._service.now >= self._checks.at:
+            answer = self._checks.ask(self._service, self._feed.run_id)
+            self._fruitless += self._is_suspect
+            self._is_suspect = False
+            return answer if self._before is None else Arrived((), ())
+        until = min(until, self._checks.at)
         if self._open is not None:
             return self._read(self._open, until)
         if self._fruitless >= FRUITLESS_STREAMS:
             return NoStream("the event stream sends nothing")
-        is_idle = self._feed.end_seen and self._before is None  # it would bring nothing, only status checks do
-        asks = self._check_at < inf
-        due = inf if is_idle else self._check_at if asks else self._open_at
+        due = inf if self._is_idle else self._open_at
         self._service.sleep_until(min(until, due))
-        if self._service.now < due:
-            return None
-        if not asks:
-            return self._connect()
-        self._check_at = inf
-        run = self._service.run(self._feed.run_id)
-        self._fruitless += self._is_suspect
-        if self._checks is not None:
-            self._checks.run_seen()
-        return run if self._before is None else Arrived((), ())
+        return self._connect() if self._service.now >= due else None
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether it would bring nothing: only status checks do."""
+        return self._feed.end_seen and self._before is None
 
     def close(self) -> None:
         """Give the connection back."""
@@ -173,7 +164,7 @@ class Stream:
             now = self._service.now
             self._open_at = now + self._backoff.seconds_after(error)
             if not isinstance(error, RateLimitedError):
-                self._check_at, self._is_suspect = self._open_at if error.retry_after is not None else now, True
+                self._checks.at, self._is_suspect = self._open_at if error.retry_after is not None else now, True
             if isinstance(error, RateLimitedError) or error.retry_after is not None:
                 raise
             return None
@@ -213,7 +204,9 @@ class Stream:
     def _end(self, open_stream: _OpenStream) -> None:
         """Leave a stream that is closed, or brings no more."""
         self.close()
-        self._check_at, self._is_suspect = self._service.now, not open_stream.brought_news
+        self._is_suspect = not open_stream.brought_news
+        if not self._is_idle:
+            self._checks.at = self._service.now
         if open_stream.brought_news:
             self._fruitless = 0
             self._backoff.reset()

@@ -114,21 +114,9 @@ class RunResult(NamedTuple):
 
     def as_dry_run(self) -> "RunResult":
         """Return the result of a dry run that played to its end; an interrupted or broken one stays as it is."""
-        return (
-            self if self.result in (Result.INTERRUPTED, Result.ERROR) else self.ended_as(RunResult(Result.DRY_RUN, 0))
-        )
-
-    def ended_as(self, end: "RunResult") -> "RunResult":
-        """Return what is known about the run here, with the end that ``end`` describes."""
-        return self._replace(
-            result=end.result,
-            exit_code=end.exit_code,
-            cause=end.cause,
-            remedy=end.remedy,
-            detail=end.detail,
-            error_code=end.error_code,
-            problems=end.problems,
-        )
+        if self.result in (Result.INTERRUPTED, Result.ERROR):
+            return self
+        return self._replace(result=Result.DRY_RUN, exit_code=0, cause="", remedy="", detail=None, error_code="")
 
     @property
     def may_pass(self) -> bool:

@@ -60,9 +60,5 @@ class StatusChecks:
         self._plan(*((PAUSED_SECONDS, True) if run.is_paused else next(self._pauses)))
         return answer
 
-    def run_seen(self) -> None:
-        """A source has asked for the run: the next regular check is a full interval away."""
-        self._plan(self._seconds, reads_events=False)
-
     def _plan(self, seconds: float, reads_events: bool) -> None:
         self.at, self._reads_events = self._clock.monotonic() + seconds, reads_events

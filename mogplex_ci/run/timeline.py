@@ -160,8 +160,6 @@ class Outcome:
         self.delivery_failed = False
         """Whether the agent finished, but its changes could not be pushed."""
         self.agent_exited = False
-        self.kinds: set[EventKind] = set()
-        """Which of the events that end a run were seen."""
 
 
 class Timeline:
@@ -335,7 +333,6 @@ class Timeline:
             if event.kind is EventKind.DELIVERY:
                 outcome.changed = event.git.changed
         if event.end is not None:
-            outcome.kinds.add(event.kind)
             outcome.failure_code = event.end.code or outcome.failure_code
             outcome.agent_exited = outcome.agent_exited or event.end.exit_code is not None
             outcome.delivery_failed = outcome.delivery_failed or event.end.in_delivery

@@ -67,8 +67,6 @@ class StatusChanged(NamedTuple):
     """The run's status has changed."""
 
     run: Run
-    elapsed: float
-    """Seconds since the step began."""
     asks: Checkpoint | None = None
     """The question of a run that is paused now, as far as its words tell it."""
 

@@ -88,9 +88,9 @@ class Rounds:
         return self._with_rounds(self._execution.with_known(result))
 
     def _with_rounds(self, result: RunResult) -> RunResult:
-        if result.run is None and self._last is not None:  # the next round was not started
-            known = self._last.ended_as(result)
-            result = known._replace(left_behind=result.left_behind, requests_sent=result.requests_sent)
+        if result.run is None and (last := self._last) is not None:  # the next round was not started
+            result = result._replace(run=last.run, followed=last.followed, repo=last.repo, key=last.key)
+            result = result._replace(joined=last.joined, gates=last.gates)
         return result._replace(rounds=tuple(self._rounds))
 
     def _repair_of(self, result: RunResult) -> Repair | None:

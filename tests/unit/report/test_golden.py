@@ -135,7 +135,7 @@ CASES = {
         started={"joined": True, "followed": True},
         later=(
             *(
-                u.StatusChanged(run("awaiting_input"), 3, Checkpoint(Untrusted(asks), Untrusted("https://p.example")))
+                u.StatusChanged(run("awaiting_input"), Checkpoint(Untrusted(asks), Untrusted("https://p.example")))
                 for asks in ("Red or blue?", "Fine?")  # it was answered, and asked again, between two status checks
             ),
         ),

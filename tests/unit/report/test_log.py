@@ -230,7 +230,7 @@ def test_missing_events_leave_the_pull_request_unknown(later_ones: bool) -> None
 def test_a_pause_tells_the_preview_once_and_what_on_pause_does() -> None:
     words = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl":"https://preview.example"}<<<END_MOGPLEX_CHECKPOINT>>>'
     ended = result(Result.PAUSED, delta(words))
-    paused = StatusChanged(run("awaiting_input"), 3.0, Checkpoint(None, Untrusted("https://preview.example")))
+    paused = StatusChanged(run("awaiting_input"), Checkpoint(None, Untrusted("https://preview.example")))
     for asks in (paused.asks, None):  # the words that ask may come after the status
         log = log_of(paused._replace(asks=asks), ended=ended, on_pause="cancel").timeline
         assert log[0] == "The run is paused: on-pause cancels it"

@@ -209,7 +209,6 @@ def test_the_facts_of_a_success(events: tuple[dict[str, Any], ...]) -> None:
     assert (found.branch, found.base_branch, found.outcome.changed) == (Untrusted(BRANCH), Untrusted("main"), True)
     assert (found.outcome.failure, found.outcome.failure_code, found.outcome.delivery_failed) == (None, None, False)
     assert found.outcome.pull_request_url == Untrusted(PULL_REQUEST)
-    assert [kind.value for kind in found.outcome.kinds] == ["finished"]
 
 
 def test_the_facts_of_a_failure() -> None:
