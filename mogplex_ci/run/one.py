@@ -92,7 +92,6 @@ class Execution:
     def with_known(self, result: RunResult) -> RunResult:
         """Return ``result`` with all that is known about the run."""
         return result._replace(
-            duration=self._service.elapsed,
             requests_sent=self._service.client.requests_sent,
             followed=self._follower.timeline if self._follower else None,
             repo=self._repo,

@@ -84,7 +84,7 @@ class RunResult(NamedTuple):
     problems: tuple[Problem, ...] = ()
     """Faults of the inputs."""
     duration: float = 0.0
-    """Seconds since the step began."""
+    """Seconds from the start of the step, or of one of its several runs; set where it is recorded."""
     requests_sent: int = 0
     followed: Timeline | None = None
     """The run's timeline; None when it was not followed."""

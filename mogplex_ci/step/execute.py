@@ -37,11 +37,6 @@ class Step(NamedTuple):
     began: float
     """A time of the clock."""
 
-    @property
-    def duration(self) -> float:
-        """Seconds since the step began."""
-        return self.clock.monotonic() - self.began
-
     def github(self, inputs: ActionInputs, repository: str | None) -> GitHubApi | None:
         """Return GitHub's API of a repository; None without a token for it, or without the repository's name."""
         if inputs.github_token is None or repository is None:

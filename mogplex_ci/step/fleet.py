@@ -66,7 +66,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
             service = Service(client, clock, step.stop, step.began, inputs.timeout)
             found = recorder.follow(service.answer_to(partial(find_repos, client, words)))
         items = items_of(tasks, found, step.platform)
-        if not inputs.dry_run and (needed := seconds_to_start(len(items))) >= inputs.timeout - step.duration:
+        if not inputs.dry_run and (needed := seconds_to_start(len(items))) >= service.deadline - service.now:
             recorder.warn("Starts", _TOO_MANY, len(items), duration(needed), duration(inputs.timeout))
         fleet = Fleet(
             items,

@@ -59,7 +59,6 @@ def test_a_followed_run_is_cancelled_only_when_the_inputs_say_so(
 
 def test_the_result_says_what_the_step_has_done(world: World) -> None:
     played = world.new_case().play()
-    assert played.end.duration == pytest.approx(played.seconds)
     assert played.end.requests_sent == len(played.routes)
     assert not any((played.end.joined, played.end.cancelled_by_step, played.end.left_behind))
 
