@@ -51,7 +51,7 @@ _RANDOM = r"(?:\d|[a-z][A-Z]|[A-Z][a-z]|[A-Z]{16}|[A-Za-z]{30})"
 """In every secret of an alphabet, and in few names of variables and files."""
 _KEY_BEGIN = r"-----\s{0,4}BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?\s{0,4}-----"
 _KEY_EDGE = rf"{_KEY_BEGIN}|KEY(?: BLOCK)?\s{{0,4}}-----"
-_KEY_BREAK = r"[\s\"',|>+*#]*+"
+_KEY_BREAK = r"[\s\"',|>+*#-]*+"
 _KEY_BODY = (
     rf"{_KEY_BREAK}(?:[A-Za-z-]+: [^\n]*+{_KEY_BREAK})*+(?:[A-Za-z0-9+/=]{{16,}}+{_KEY_BREAK})+"
     r"(?:(?<!\n\n)[A-Za-z0-9+/=]+)?"  # a blank line ends the key: what follows is another text
