@@ -40,8 +40,9 @@ hostile = st.lists(
 ).map("".join)
 """Pieces of commands, line breaks, leads and invisible characters, put together at random."""
 
+numbers = st.integers() | st.integers(300, 6_000).map(lambda digits: 10**digits) | st.floats()
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | hostile,
+    st.none() | st.booleans() | numbers | hostile,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(hostile, inner, max_size=3),
     max_leaves=8,
 )

@@ -68,6 +68,7 @@ class Sample(NamedTuple):
         return not set(self.secret) & set(" \n\r\"'`\\\\")
 
 
+@cache
 def betterleaks() -> list[Rule]:
     """Return the rules in betterleaks' package, where they are part of the compiled library."""
     spec = find_spec("betterleaks")

@@ -34,7 +34,8 @@ def printed(value: object) -> str:
     return "\n".join(
         [
             SANITIZER.line("[00:00] {}", untrusted),
-            SANITIZER.line("a {}{} b", untrusted, untrusted),
+            SANITIZER.sentence("a ", untrusted, untrusted, " b"),
+            SANITIZER.message(untrusted),
             *SANITIZER.block(untrusted),
             *SANITIZER.block(untrusted, limit=20),
             SANITIZER.json(untrusted),

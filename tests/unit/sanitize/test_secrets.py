@@ -61,28 +61,17 @@ def test_a_value_is_judged_by_its_key_the_name_of_its_pair_or_the_flag_before_it
     assert SANITIZER.data(Untrusted(value)) == (shown or value)
 
 
-@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\\n", "\\\\n", '",\n  "', "\n+", "\n> ", "\n    ", " "])
-def test_a_key_that_was_cut_is_redacted_to_its_end(line_break: str) -> None:
+@pytest.mark.parametrize(
+    "line_break",
+    [*("\n", "\r\n", "\\n", "\\\\n", '",\n  "', " ", "\n    "), *("\n+", "\n- ", "\n> ", "\n# ")],
+)
+def test_a_key_is_redacted_to_where_it_was_cut_between_marks_of_a_diff_or_a_quote_too(line_break: str) -> None:
     whole = PEM(seeded(2))
-    for end in range(80, len(whole) - 40, 97):
+    for end in (*range(80, len(whole) - 40, 97), len(whole)):
         lines = whole[:end].splitlines()
         shown = SANITIZER.clean(Untrusted(f"cat key.pem: {line_break.join(lines)}"))
         assert shown.startswith("cat key.pem: ***")
         assert not [line for line in lines[1:] if len(line) > 16 and line in shown]
-
-
-def test_a_key_between_marks_of_a_diff_or_a_quote_is_redacted() -> None:
-    lines = PEM(seeded(3)).splitlines()
-    for lead in ("+", "- ", "> ", "  12\t", "    ", "# "):
-        shown = SANITIZER.clean(Untrusted("\n".join(lead + line for line in lines)))
-        assert not [line for line in lines[1:-1] if line in shown], lead
-
-
-def test_a_secret_with_invisible_characters_inside_is_redacted() -> None:
-    secret = STANDALONE["GitHub personal"](seeded(6))
-    for mark in ("\u200b", "\u2060", "\x1b[31m", "\x1b[0K", "\xad", "\u202e", "\ufe0f"):
-        shown = SANITIZER.clean(Untrusted(mark.join(secret)))
-        assert shown == "***", repr(mark)
 
 
 @pytest.mark.parametrize("limit", [100, 300, 2_000])
@@ -114,23 +103,6 @@ def test_what_is_checked_holds_no_secret() -> None:
     assert safe.branch(Untrusted("agent/known-value-1234")) is None
     assert safe.url(Untrusted(f"https://github.com/acme/web/pull/42?token={token}")) is None
     assert safe.path(Untrusted(f"src/{token}.ts")) is None
-
-
-def test_of_a_list_of_texts_only_the_secrets_are_masked() -> None:
-    tokens = [STANDALONE["GitHub personal"](seeded(seed)) for seed in (12, 13, 14)]
-    key = PEM(seeded(15)).splitlines()
-    texts = [
-        "nothing here",
-        f"before {tokens[0]} after",
-        f"one {tokens[1]} two {tokens[2]}",
-        f"key {key[0]}",
-        *key[1:-1],
-    ]
-    shown = SANITIZER.data(Untrusted([*texts, f"{key[-1]} and the end", "last"]))
-    assert shown == [
-        *("nothing here", "before *** after", "one *** two ***", "key ***", *["***"] * len(key[1:-1])),
-        *("*** and the end", "last"),
-    ]
 
 
 def test_the_lines_of_a_known_value_are_secret_from_eight_characters_on() -> None:
@@ -199,127 +171,61 @@ def test_what_follows_a_key_that_was_cut_stays() -> None:
     "marked",
     [
         # a value without quotes may be code or prose
-        "password = decode64(data)",
-        "password = values2[0]",
-        "password = {{ vault2 }}",
-        "password = part1 + part2",
-        "password = part1 or part2",
-        "password = «part1» and so on",
-        "password: «letmein»",
-        "password: «letmei»",
-        "password: letme",
-        "password: letmein now",
-        "password: Letmein",
-        "password: mypassword",
-        "password: 12",
+        *("password = decode64(data)", "password = values2[0]", "password = {{ vault2 }}"),
+        *("password = part1 + part2", "password = part1 or part2", "password = «part1» and so on"),
+        *("password: «letmein»", "password: «letmei»", "password: letme", "password: letmein now"),
+        *("password: Letmein", "password: mypassword", "password: 12"),
         # the next word of a list of flags, constants, members of objects
-        "login --password «ab1» --verbose",
-        "login --password ab",
-        "login --password --verbose",
-        "login --password -p5x",
-        "login --password PASSWORD",
-        "login --password MY_PASS1",
-        "login --password «MYPASS1»",
-        "login --password config.password1",
-        "login --password «hunter2.abc»",
+        *("login --password «ab1» --verbose", "login --password ab", "login --password --verbose"),
+        *("login --password -p5x", "login --password PASSWORD", "login --password MY_PASS1"),
+        *("login --password «MYPASS1»", "login --password config.password1", "login --password «hunter2.abc»"),
         # a token may also be the name of one, or a number
-        "token = token2",
-        "token = mytoken1",
-        "token = «my-token1»",
-        "api_key=0x0123456789abcdef",
-        "api_key=0X0123456789ABCDEF",
-        "api_key=«0x0123456789abcdef0»",
-        "api_key=1_234.5",
-        'token: "parser"',
-        'token: "12345"',
-        'token: "abc1; def"',
-        'token: "«abc123def»"',
-        'password: "«hunter»"',
-        'password: "The password was changed 2 days ago."',
-        'f("api_key", "«abc123»")',
-        'f("api_key", "name")',
+        *("token = token2", "token = mytoken1", "token = «my-token1»", "api_key=0x0123456789abcdef"),
+        *("api_key=0X0123456789ABCDEF", "api_key=«0x0123456789abcdef0»", "api_key=1_234.5", 'token: "parser"'),
+        *('token: "12345"', 'token: "abc1; def"', 'token: "«abc123def»"', 'password: "«hunter»"'),
+        *('password: "The password was changed 2 days ago."', 'f("api_key", "«abc123»")', 'f("api_key", "name")'),
         # which names are those of secrets
-        "db_pass: «hunter2x»",
-        "db-pass: «hunter2x»",
-        "compass: hunter2x",
-        "pass: hunter2x",
-        "key: abc1234",
-        "sort_key: abc1234",
-        "api_key: «abc1234»",
-        "token2: «abc1234»",
-        "token23: «abc1234»",
-        "token234: abc1234",
-        '{"auth": "«YWRhOmh1bnRlcjI=»"}',
-        "auth: YWRhOmh1bnRlcjI",
+        *("db_pass: «hunter2x»", "db-pass: «hunter2x»", "compass: hunter2x", "pass: hunter2x"),
+        *("key: abc1234", "sort_key: abc1234", "api_key: «abc1234»", "token2: «abc1234»"),
+        *("token23: «abc1234»", "token234: abc1234", '{"auth": "«YWRhOmh1bnRlcjI=»"}', "auth: YWRhOmh1bnRlcjI"),
         "www/token: abc1234",
         # commands
-        "curl -u ada:«hunter2» https://api.example",
-        "curl -u ada:«hunter» https://api.example",
-        "docker run -u 1000:1000 image",
-        "docker run -u ada:staff image",
-        "docker run -u ada:«abc12345» image",
-        "docker run -u ada:12345678 image",
-        "Cookie: theme=dark; session=«abc12345»; x=y",
-        "Cookie: session=«abc12345»; other=«def67890»",
-        "Cookie: session=abcdefgh; short=abc1234",
-        "app config set db_password «hunter2x»",
-        "app config set db_password hunter",
+        *("curl -u ada:«hunter2» https://api.example", "curl -u ada:«hunter» https://api.example"),
+        *("docker run -u 1000:1000 image", "docker run -u ada:staff image", "docker run -u ada:«abc12345» image"),
+        *("docker run -u ada:12345678 image", "Cookie: theme=dark; session=«abc12345»; x=y"),
+        *("Cookie: session=«abc12345»; other=«def67890»", "Cookie: session=abcdefgh; short=abc1234"),
+        *("app config set db_password «hunter2x»", "app config set db_password hunter"),
         # how long, and what kind of number, a value without quotes is
-        "password: 123",
-        "password: «1234»",
-        "password=«12345678901»",
-        "token: 123456789",
-        "token: «1234567890»",
-        "api_key=0x7fff5694dc58",
-        "password: «abc1»",
-        "password: ab1",
-        "api_key: «abc123»",
-        "api_key: abc12",
+        *("password: 123", "password: «1234»", "password=«12345678901»", "token: 123456789"),
+        *("token: «1234567890»", "api_key=0x7fff5694dc58", "password: «abc1»", "password: ab1"),
+        *("api_key: «abc123»", "api_key: abc12"),
         # a value with the word of another name, with a bracket or a hyphen, and the next option
-        "secret = «mytoken1»",
-        "api_key: «token_2024x»",
-        "DB_PASSWORD=«hun(ter2»",
-        "ENV API_TOKEN «-x1y2z3»",
-        "tool --password --level=2 job",
-        'setenv("DB_PASSWORD", "«p4ss»", 1);',
-        '["deploy", "--auth", "«a1b2c3d4»"]',
-        "app config set db_password «ab12»",
-        "see a:secret : «hunter2x»",
+        *("secret = «mytoken1»", "api_key: «token_2024x»", "DB_PASSWORD=«hun(ter2»", "ENV API_TOKEN «-x1y2z3»"),
+        *("tool --password --level=2 job", 'setenv("DB_PASSWORD", "«p4ss»", 1);'),
+        *('["deploy", "--auth", "«a1b2c3d4»"]', "app config set db_password «ab12»", "see a:secret : «hunter2x»"),
         # types, and parts of paths and of queries
-        "crate::auth::Token=v1beta2x",
-        "AWS::SecretsManager::Secret: v1beta2x",
-        "arn:aws:token::v1beta2x",
+        *("crate::auth::Token=v1beta2x", "AWS::SecretsManager::Secret: v1beta2x", "arn:aws:token::v1beta2x"),
         "GET https://api.example/list?access_token=«QwErTyUiOpAsDf»&page=2 answered",
         "GET https://api.example/list&access_token=«QwErTyUiOpAsDf»&page=2 answered",
         "GET https://api.example/list;access_token=«QwErTyUiOpAsDf»&page=2 answered",
         # how a header names its scheme
-        "Authorization: Basic «dXNlcjpwYXNz»",
-        "ENV AUTHORIZATION Basic «dXNlcjpwYXNzd29yZA==»",
-        "- name: AUTHORIZATION\n  value: Basic «dXNlcjpwYXNzMQ==»",
-        "the authorization token must be set",
-        "**Authorization:** Basic «dXNlcjpwYXNz»",
-        'headers["Authorization"] = "Basic " + encoded',
-        "Authorization: Acme «abc123»",
-        "Authorization: Acme header",
+        *("Authorization: Basic «dXNlcjpwYXNz»", "ENV AUTHORIZATION Basic «dXNlcjpwYXNzd29yZA==»"),
+        *("- name: AUTHORIZATION\n  value: Basic «dXNlcjpwYXNzMQ==»", "the authorization token must be set"),
+        *("**Authorization:** Basic «dXNlcjpwYXNz»", 'headers["Authorization"] = "Basic " + encoded'),
+        *("Authorization: Acme «abc123»", "Authorization: Acme header"),
         # two that two rules know
         f"first «{TOKENS[0]}» between api_key=«{TOKENS[1]}» and last",
         # private keys, and mentions of one
-        f"«{KEYS[0]}»\nbetween\n«{KEYS[1]}»\nafter",
-        f"-----BEGIN PRIVATE KEY----- is missing.\n«{KEYS[0]}» end",
+        *(f"«{KEYS[0]}»\nbetween\n«{KEYS[1]}»\nafter", f"-----BEGIN PRIVATE KEY----- is missing.\n«{KEYS[0]}» end"),
         f"-----BEGIN X PRIVATE KEY-----, it says. «{KEYS[0]}» end",
         # what ends a quote, and is none of a value
-        'the "password", "next2" and so on',
-        'say "password: ", name2',
-        "x['password'] = [\"a\", b2]",
+        *('the "password", "next2" and so on', 'say "password: ", name2', "x['password'] = [\"a\", b2]"),
         # blocks of YAML
-        "password: |\ns3cr3t\nother: x",
-        "password: |\n «s3cr3t\n more»\nother: x",
-        "a:\n  password: >-\n    «s3cr3t\n\n    more»\n  other: x",
-        "- password: |\n    «s3cr3t»\n  other: x",
+        *("password: |\ns3cr3t\nother: x", "password: |\n «s3cr3t\n more»\nother: x"),
+        *("a:\n  password: >-\n    «s3cr3t\n\n    more»\n  other: x", "- password: |\n    «s3cr3t»\n  other: x"),
         "password: |\nother: x",
         # all of a long one
-        f"password={'«' + 'a1' * 200 + '»'} and more",
-        f'password: "{"«" + "a1 " * 200 + "»"}" and more',
+        *(f"password={'«' + 'a1' * 200 + '»'} and more", f'password: "{"«" + "a1 " * 200 + "»"}" and more'),
     ],
 )
 def test_what_is_a_secret_and_what_only_looks_like_one(marked: str) -> None:
