@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -9,6 +11,7 @@ import pytest
 
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, clock, count, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
+from tests.program import ROOT
 
 
 @pytest.mark.parametrize("made", [SafeText, CleanText, Markdown, type(Sanitizer().line("x"))])
@@ -58,3 +61,25 @@ def test_numbers_are_safe_text() -> None:
     assert timestamp(None) == "unknown"
     assert Sanitizer().clean("ab").padded(4) == "ab  "
     assert type(Sanitizer().line("ab").padded(4)) is SafeText
+
+
+def test_the_package_that_sanitizes_is_the_only_door() -> None:
+    """Nothing else makes safe text, or opens what is untrusted. `careless.py` says what does not type-check."""
+    made = {"SafeText", "CleanText", "Markdown"}
+    offenders = []
+    for path in sorted((ROOT / "mogplex_ci").rglob("*.py")):
+        name = path.relative_to(ROOT / "mogplex_ci").as_posix()
+        if name.startswith(("sanitize/", "emulator/")) or name == "untrusted.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in made:
+                offenders.append(f"{name}:{node.lineno} makes {ast.unparse(node.func)}")
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func).endswith("cast")
+                and made & set(re.findall(r"\w+", ast.unparse(node)))
+            ):
+                offenders.append(f"{name}:{node.lineno} casts to it")
+            if isinstance(node, ast.Attribute) and node.attr == "_value" and ast.unparse(node.value) != "self":
+                offenders.append(f"{name}:{node.lineno} opens {ast.unparse(node.value)}")
+    assert offenders == []
