@@ -5,72 +5,55 @@ from __future__ import annotations
 import json
 import re
 import socket
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from mogplex_ci.emulator import Emulator
+from tests.virtual_time import VirtualClock
 from tests.waits import LONG
 
 _HEAD = re.compile(rb": connected\n\nevent: run\ndata: ([^\n]*)\n\n")
 _RECORD = re.compile(rb"id: [^\n]*\nevent: [^\n]*\ndata: ([^\n]*)\n\n")
 
 
-class Waits:
-    """Knows which streams of an emulator wait for its clock, and have nothing to say until it moves."""
-
-    def __init__(self) -> None:
-        self._live: list[_Wait] = []
-
-    def waiter(self) -> _Wait:
-        """Return what a new stream waits with."""
-        self._live.append(_Wait())
-        return self._live[-1]
-
-    def idle(self) -> Callable[[], bool]:
-        """Return what tells whether each stream has begun a wait since now, having seen the clock as it is."""
-        counts = {wait: wait.count for wait in list(self._live)}
-        return lambda: all(wait.left or wait.count > counts.get(wait, 0) + 1 for wait in list(self._live))
-
-
-class _Wait:
-    def __init__(self) -> None:
-        self.count = 0
-        self.left = False
-
-    def wait(self, seconds: float, until: Callable[[], bool]) -> None:
-        self.count += 1
-        time.sleep(0.001)
-
-    def leave(self) -> None:
-        self.left = True
-
-
-class WatchedEmulator(Emulator):
-    """An emulator of which tests know when its streams have nothing more to say."""
-
-    def __init__(self, scenario: str | Path, **options: Any) -> None:
-        self.waits = Waits()
-        super().__init__(scenario, waiter=self.waits.waiter, **options)
-
-
-@dataclass
 class Stream:
-    """One connection on which a stream was asked for."""
+    """One connection on which the stream of a run was asked for, in the time of an emulator."""
 
-    connection: socket.socket
-    waits: Waits
-    head: bytes = b""
-    chunks: list[bytes] = field(default_factory=list)
-    end: str = "open"
-    """``closed`` when the last chunk has come, ``broken`` when the connection was closed before."""
-    _rest: bytes = b""
+    def __init__(self, emulator: Emulator, clock: VirtualClock, run_id: str, *headers: str, query: str = "") -> None:
+        host, port = emulator.url.removeprefix("http://").split(":")
+        self._connection = socket.create_connection((host, int(port)), timeout=LONG)
+        self._clock = clock
+        self._raw = b""
+        self._is_over = False
+        lines = [
+            f"GET /api/v1/mogplex/runs/{run_id}/events/stream{query} HTTP/1.1",
+            "Host: mogplex.example",
+            f"Authorization: Bearer {emulator.token}",
+            *headers,
+        ]
+        self._connection.sendall("\r\n".join([*lines, "", ""]).encode())
+
+    @property
+    def end(self) -> str:
+        """``closed`` when the last chunk has come, ``broken`` when the connection was closed before."""
+        return "closed" if self._raw.endswith(b"\r\n0\r\n\r\n") else "broken" if self._is_over else "open"
+
+    @property
+    def head(self) -> bytes:
+        return self._raw.partition(b"\r\n\r\n")[0]
 
     @property
     def status(self) -> int:
         return int(self.head.split()[1])
+
+    @property
+    def chunks(self) -> list[bytes]:
+        found, rest = [], self._raw.partition(b"\r\n\r\n")[2]
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            found.append(rest[: int(size, 16)])
+            rest = rest[int(size, 16) + 2 :]
+        return found[:-1] if self.end == "closed" else found
 
     @property
     def body(self) -> bytes:
@@ -86,63 +69,39 @@ class Stream:
 
     def records(self) -> list[dict[str, Any]]:
         """Return the run and the events; nothing else may stand between them."""
-        opening = _HEAD.match(self.body)
-        assert opening is not None, self.body[:200]
+        body = self.body
+        opening = _HEAD.match(body)
+        assert opening is not None, body[:200]
         found, position = [json.loads(opening[1])], opening.end()
-        while position < len(self.body):
-            record = _RECORD.match(self.body, position)
-            assert record is not None, self.body[position : position + 200]
+        while position < len(body):
+            record = _RECORD.match(body, position)
+            assert record is not None, body[position : position + 200]
             found.append(json.loads(record[1]))
             position = record.end()
         return found
 
     def settle(self) -> Stream:
-        """Read all that the emulator has to say before its clock moves on."""
-        idle = self.waits.idle()
-        gives_up = time.monotonic() + LONG
+        """Read all that the emulator has to say before time goes on."""
+        self._connection.settimeout(LONG)
+        while self.end == "open" and b"text/event-stream" not in self.head:  # any other answer always ends
+            self._receive()
+        rest = Thread(target=self._clock.sleep, args=(0.0,))  # it ends when everybody else sleeps
+        rest.start()
+        self._connection.settimeout(0.001)
         while self.end == "open":
-            assert time.monotonic() < gives_up
-            drained = idle() and b"text/event-stream" in self.head  # another answer always ends
-            self.connection.settimeout(0.001)
+            is_all = not rest.is_alive()
             try:
-                received = self.connection.recv(1 << 20)
+                self._receive()
             except TimeoutError:
-                if drained:
+                if is_all:
                     break
-                continue
-            self._rest += received
-            self._parse()
-            if not received and self.end == "open":
-                self.end = "broken"
+        rest.join()
         return self
 
-    def _parse(self) -> None:
-        if not self.head:
-            head, found, rest = self._rest.partition(b"\r\n\r\n")
-            if not found:
-                return
-            self.head, self._rest = head, rest
-        while self.end == "open":
-            size, found, rest = self._rest.partition(b"\r\n")
-            if not found or len(rest) < int(size, 16) + 2:
-                return
-            chunk, self._rest = rest[: int(size, 16)], rest[int(size, 16) + 2 :]
-            self.chunks += [chunk] if chunk else []
-            self.end = self.end if chunk else "closed"
+    def _receive(self) -> None:
+        received = self._connection.recv(1 << 20)
+        self._raw += received
+        self._is_over = not received
 
     def close(self) -> None:
-        self.connection.close()
-
-
-def open_stream(emulator: WatchedEmulator, run_id: str, *headers: str, query: str = "") -> Stream:
-    """Ask for the stream of a run, and return it unread."""
-    host, port = emulator.url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=LONG)
-    lines = [
-        f"GET /api/v1/mogplex/runs/{run_id}/events/stream{query} HTTP/1.1",
-        "Host: mogplex.example",
-        f"Authorization: Bearer {emulator.token}",
-        *headers,
-    ]
-    connection.sendall("\r\n".join([*lines, "", ""]).encode())
-    return Stream(connection, emulator.waits)
+        self._connection.close()
