@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 from mogplex_ci.api.client import Client
@@ -70,24 +71,21 @@ class ScriptedService:
 
     token = TOKEN
 
-    def __init__(self, time: VirtualTime, script: dict[str, Any]) -> None:
+    def __init__(self, script: dict[str, Any]) -> None:
         self.url = ""
         self.requests: list[Request] = []
         self.connections = 0
-        self._time = time
         self._script = {route: list(_each(script.get(route))) for route in _ROUTES}
         self._events = [event for answer in self._script["stream"] for event in answer.get("events", [])]
-        self._lock = threading.Lock()
 
     def clear_faults(self) -> None:
         """Nothing to forget: a service plays one case."""
 
     def reply(self, request: Request) -> Any:
         """Return the answer in the words of the script."""
-        with self._lock:
-            self.requests.append(request)
-            answers = self._script[request.route]
-            return answers.pop(0) if len(answers) > 1 else answers[0] if answers else None
+        self.requests.append(request)
+        answers = self._script[request.route]
+        return answers.pop(0) if len(answers) > 1 else answers[0] if answers else None
 
     def bytes_of(self, route: str, answer: Any) -> bytes:
         """Return what is sent."""
@@ -211,47 +209,39 @@ def _stream(answer: dict[str, Any]) -> bytes:
 def serving(script: dict[str, Any]) -> Iterator[tuple[VirtualTime, ScriptedService]]:
     """Serve ``script`` on loopback, in a time in which waiting costs nothing."""
     time = VirtualTime()
-    service = ScriptedService(time, script)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        service.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        threading.Thread(target=_accept, args=(listener, service, time), daemon=True).start()
+    service = ScriptedService(script)
+
+    class Connection(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            service.connections += 1
+
+        def do_GET(self) -> None:
+            at = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=time.monotonic())).isoformat()
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            answer = service.reply(Request(_route_of(self.path), at, self.command, self.path, headers, body))
+            content = service.bytes_of(_route_of(self.path), answer)
+            ends = isinstance(answer, dict) and (answer.get("end") == "broken" or answer.get("version") == 1.0)
+            # In one piece with what ends it: virtual time goes on while a reader has nothing to read.
+            self.connection.sendall(content, socket.MSG_MORE if ends else 0)
+            if ends:
+                self.connection.shutdown(socket.SHUT_WR)
+
+        do_POST = do_GET  # noqa: N815 - the name that the base class asks for
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Connection) as server:
+        service.url = f"http://127.0.0.1:{server.server_port}"
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield time, service
-        listener.shutdown(socket.SHUT_RDWR)
+        server.shutdown()
 
 
 def client_of(service: ScriptedService) -> Client:
     """Return a client of the service."""
     return Client(service.url, TOKEN)
-
-
-def _accept(listener: socket.socket, service: ScriptedService, time: VirtualTime) -> None:
-    with suppress(OSError):
-        while True:
-            connection, _ = listener.accept()
-            service.connections += 1
-            threading.Thread(target=_serve, args=(connection, service, time), daemon=True).start()
-
-
-def _serve(connection: socket.socket, service: ScriptedService, time: VirtualTime) -> None:
-    with suppress(OSError), connection, connection.makefile("rb") as lines:
-        while request := _read(lines.readline, lines.read, time):
-            answer = service.reply(request)
-            content = service.bytes_of(request.route, answer)
-            ends = isinstance(answer, dict) and (answer.get("end") == "broken" or answer.get("version") == 1.0)
-            # In one piece with what ends it: virtual time goes on while a reader has nothing to read.
-            connection.sendall(content, socket.MSG_MORE if ends else 0)
-            if ends:
-                connection.shutdown(socket.SHUT_WR)
-
-
-def _read(line: Callable[[], bytes], read: Callable[[int], bytes], time: VirtualTime) -> Request | None:
-    method, _, rest = line().decode().partition(" ")
-    path = rest.rpartition(" ")[0]
-    if not path:
-        return None
-    headers: dict[str, str] = {}
-    while (text := line().decode().strip()) != "":
-        name, _, value = text.partition(":")
-        headers[name.lower()] = value.strip()
-    at = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=time.monotonic())).isoformat()
-    return Request(_route_of(path), at, method, path, headers, read(int(headers.get("content-length", 0))))

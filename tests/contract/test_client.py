@@ -56,7 +56,7 @@ def fields_of_plan(case: dict[str, Any]) -> dict[str, Any]:
     """Return the plan's fields that a case sets: ``step``, and what ``body`` adds to the start's body."""
     plan = dict(case.get("step", {}))
     if "body" in case:
-        plan["request"] = lambda repo_id: {"repoId": repo_id, "prompt": "x", **case["body"]}
+        plan["request"] = lambda repo_id, _repair: {"repoId": repo_id, "prompt": "x", **case["body"]}
     return plan
 
 
