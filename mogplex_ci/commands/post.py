@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import LiteralString, NamedTuple
+from typing import TYPE_CHECKING, LiteralString
 
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.inputs.declared import check
@@ -20,6 +20,9 @@ from mogplex_ci.sanitize import Markdown, Sanitizer, count, secrets_of
 from mogplex_ci.step.guards import with_event
 from mogplex_ci.step.ledger import OpenRun, saved_state
 from mogplex_ci.waiting import Clock, stop_of_process
+
+if TYPE_CHECKING:
+    from mogplex_ci.api.client import Client
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -42,83 +45,67 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         text = safe.line("Could not cancel {}: {}", count(len(state.runs), "run"), safe.line(why))
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
         return NotAuthorizedError.exit_code
-    clean_up = _CleanUp(argv, platform, safe, state.base_url, token)
-    codes = [clean_up.cancel(run) for run in reversed(state.runs)]  # the newest first
+    from mogplex_ci.api.client import Client  # loads urllib3
+
+    with contextlib.closing(Client(state.base_url, token)) as client:
+        codes = [_clean_up(run, client, argv, platform, safe) for run in reversed(state.runs)]  # the newest first
     if not any(codes):
         with contextlib.suppress(OSError, UsageError):  # only saves the next call from asking again
             platform.save_state("", key=key)
     return max(codes, default=0)
 
 
-class _CleanUp(NamedTuple):
-    """Cancels the runs of one step."""
+def _clean_up(left: OpenRun, client: "Client", argv: Sequence[str], platform: Platform, safe: Sanitizer) -> int:
+    """Cancel one run, say how that went, and return the exit code: 0 when it is not left running."""
+    run = safe.line("run {}", left.run_id) if left.run_id else safe.line("its run")
+    platform.line(safe.sentence("The step ended before its run; cancelling ", run))
+    try:
+        answer = _cancel(left, client, argv, platform)
+    except MogplexError as error:
+        _comment(left, "it could not be cancelled and may still be running", argv, platform, safe)
+        text = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
+        platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
+        return 0 if isinstance(error, ForeignRunError) else error.exit_code
+    _comment(left, f"its status is {answer.status}", argv, platform, safe)
+    platform.line(safe.line("The API answered {}", answer.status))
+    return 0
 
-    argv: Sequence[str]
-    platform: Platform
-    safe: Sanitizer
-    base_url: str
-    token: str
 
-    def cancel(self, left: OpenRun) -> int:
-        """Cancel one run, say how that went, and return the exit code: 0 when it is not left running."""
-        safe = self.safe
-        run = safe.line("run {}", left.run_id) if left.run_id else safe.line("its run")
-        self.platform.line(safe.sentence("The step ended before its run; cancelling ", run))
-        try:
-            answer = self._ask(left)
-            self._comment(left, f"its status is {answer.status}")
-        except MogplexError as error:
-            self._comment(left, "it could not be cancelled and may still be running")
-            text = safe.sentence("Could not cancel ", run, ": ", safe.message(error.cause))
-            self.platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
-            return 0 if isinstance(error, ForeignRunError) else error.exit_code
-        self.platform.line(safe.line("The API answered {}", answer.status))
-        return 0
+def _cancel(run: OpenRun, client: "Client", argv: Sequence[str], platform: Platform) -> Cancelled:
+    """Cancel the run by its id. A start that was never answered is sent again with the same inputs to learn the id.
 
-    def _ask(self, run: OpenRun) -> Cancelled:
-        """Cancel the run by its id. A start that was never answered is sent again with the same inputs to learn the id.
+    Raises:
+        MogplexError: it could not be cancelled.
+    """
+    clock = Clock()
+    if run.run_id:
+        return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
+    inputs = read_inputs(gather(argv, platform.env, platform.workspace), platform.repository(), run.task)
+    repair = Repair(run.branch, run.base_branch, run.report) if run.report else None
+    request = with_event(inputs, platform.cause.words()).start_request(run.repo_id, repair)
+    may_be_foreign = inputs.idempotency_key is not None
+    return cancel_unanswered(
+        client, request, run.key, may_be_foreign=may_be_foreign, clock=clock, budget=TIMEOUT_BUDGET
+    )
 
-        Raises:
-            MogplexError: it could not be cancelled.
-        """
-        from mogplex_ci.api.client import Client  # loads urllib3
 
-        clock = Clock()
-        with contextlib.closing(Client(self.base_url, self.token)) as client:
-            if run.run_id:
-                return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
-            sources = gather(self.argv, self.platform.env, self.platform.workspace)
-            inputs = read_inputs(sources, self.platform.repository(), run.task)
-            inputs = with_event(inputs, self.platform.cause.words())
-            repair = Repair(run.branch, run.base_branch, run.report) if run.report else None
-            return cancel_unanswered(
-                client,
-                inputs.start_request(run.repo_id, repair),
-                run.key,
-                may_be_foreign=inputs.idempotency_key is not None,
-                clock=clock,
-                budget=TIMEOUT_BUDGET,
-            )
+def _comment(run: OpenRun, said: str, argv: Sequence[str], platform: Platform, safe: Sanitizer) -> None:
+    """Say in the comment of ``comment-on``, if there is one, that the step ended before its run."""
+    values, repository = given(argv, platform.env), platform.repository()
+    if not run.run_id or repository is None or not {"comment-on", "github-token"} <= values.keys():
+        return
+    if check({"comment-on": values["comment-on"]}):  # no step that started a run had it like this
+        return
+    from mogplex_ci.github_api import GitHubApi  # loads urllib3
 
-    def _comment(self, run: OpenRun, said: str) -> None:
-        """Say in the comment of ``comment-on``, if there is one, that the step ended before its run."""
-        values, repository = given(self.argv, self.platform.env), self.platform.repository()
-        if not run.run_id or repository is None or not {"comment-on", "github-token"} <= values.keys():
-            return
-        if check({"comment-on": values["comment-on"]}):  # no step that started a run had it like this
-            return
-        from mogplex_ci.github_api import GitHubApi  # loads urllib3
-
-        safe = self.safe
-        text = safe.sentence("The job was stopped before its Mogplex run ended; ", safe.message(said))
-        shown = Markdown.of("**{}**{}\n", text, job_link(safe, self.platform.job_url))
-        try:
-            github = GitHubApi(github_api_url(self.platform.env), values["github-token"], repository)
-            with contextlib.closing(github):
-                comment = Comment(github, int(values["comment-on"]), self.token, Clock())
-                comment.write(shown, run.run_id, CALLS_SECONDS, only_edit=True)
-        except MogplexError as error:  # an address of the API that is none, too
-            self.platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
+    text = safe.sentence("The job was stopped before its Mogplex run ended; ", safe.message(said))
+    shown = Markdown.of("**{}**{}\n", text, job_link(safe, platform.job_url))
+    try:
+        with contextlib.closing(GitHubApi(github_api_url(platform.env), values["github-token"], repository)) as github:
+            comment = Comment(github, int(values["comment-on"]), values["api-key"], Clock())
+            comment.write(shown, run.run_id, CALLS_SECONDS, only_edit=True)
+    except MogplexError as error:  # an address of the API that is none, too
+        platform.annotate(Level.WARNING, safe.line("Comment"), not_written(safe, error))
 
 
 def parser() -> Parser:
