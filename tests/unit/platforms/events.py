@@ -22,8 +22,11 @@ SUBJECTS = ("discussion", "issue", "pull_request", "review", "comment")
 
 
 def event(example: str, changes: Mapping[str, Any] | None = None, /, **more: Any) -> Webhook:
-    """Return GitHub's example with ``changes``: values by path, such as ``issue.user``."""
-    payload = json.loads(json.dumps(PAYLOADS[example]))
+    """Return GitHub's example with ``changes``: values by path, such as ``issue.user``.
+
+    An example of ``pull_request`` is one of ``pull_request_target`` by that name.
+    """
+    payload = json.loads(json.dumps(_example(example)))
     for path, value in {**(changes or {}), **more}.items():
         part: dict[str, Any] = payload
         *parents, last = path.split(".")
@@ -35,10 +38,14 @@ def event(example: str, changes: Mapping[str, Any] | None = None, /, **more: Any
 
 def by(example: str, association: str, author: object = STRANGER, sender: object = STRANGER, **more: Any) -> Webhook:
     """Return GitHub's example with another author of all that has one, and another one who acted."""
-    subjects = [subject for subject in SUBJECTS if subject in PAYLOADS[example]]
+    subjects = [subject for subject in SUBJECTS if subject in _example(example)]
     authors = {f"{subject}.user": author for subject in subjects}
     told = {f"{subject}.author_association": association for subject in subjects}
     return event(example, {**authors, **told, "sender": sender}, **more)
+
+
+def _example(name: str) -> dict[str, Any]:
+    return PAYLOADS[name.replace("_target", "")]
 
 
 def examples(*events: str) -> list[str]:
