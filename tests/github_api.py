@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 from zlib import crc32
 
@@ -104,10 +102,11 @@ class Look:
         return [suite(1, None if None in ends else (bad or ends)[0], runs=len(self.runs))]
 
 
-class FakeGitHub:
+class FakeGitHub(ThreadingHTTPServer):
     """The stand-in. Its public fields are the repository's state; a test changes them as it likes."""
 
     def __init__(self, base_path: str = "") -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
         self.base_path = base_path
         self.comments: list[dict[str, Any]] = []
         self.pull_requests: list[dict[str, Any]] = []
@@ -141,23 +140,22 @@ class FakeGitHub:
         """Returns all runs of the emulator."""
         self.run: Callable[[], Any] = lambda: None
         """Returns the emulator's run whose work is in the repository; None for one of a test's own."""
-        self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.lock = threading.Lock()
 
     def __enter__(self) -> Self:
         """Start to serve."""
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *args: object) -> None:
         """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
+        self.shutdown()
+        self.server_close()
 
     @property
     def url(self) -> str:
         """What ``GITHUB_API_URL`` is set to."""
-        return f"http://127.0.0.1:{self._server.server_port}{self.base_path}"
+        return f"http://127.0.0.1:{self.server_port}{self.base_path}"
 
     @property
     def commit(self) -> str:
@@ -179,78 +177,66 @@ class FakeGitHub:
         """Let the next requests meet a fault."""
         self.faults.append(Fault(**fields))
 
-    def _answer(
-        self, method: str, path: str, query: Mapping[str, str], body: Any
-    ) -> tuple[int, object, Mapping[str, str]]:
+    def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> object:
+        """Return the data of the right answer; None for what is not there."""
         if path == f"{self.base_path.removesuffix('/v3')}/graphql":
-            return 200, {"data": {"nodes": [self.words.get(node_id) for node_id in body["variables"]["ids"]]}}, {}
-        repo = f"{self.base_path}/repos/{REPOSITORY}"
-        if not (path == repo or path.startswith(f"{repo}/")):
-            return 404, {"message": "Not Found"}, {}
-        rest = path.removeprefix(repo)
-        if match := re.fullmatch(r"/collaborators/([\w.-]+)/permission", rest):
-            return 200, {"permission": self.permissions.get(match[1], "read"), "user": {"login": match[1]}}, {}
-        if match := re.fullmatch(r"/issues/(\d+)/comments", rest):
-            if method == "POST":
-                comment = {"id": 100 + len(self.comments), "body": body["body"], "issue": int(match[1]), "user": APP}
+            return {"data": {"nodes": [self.words.get(node_id) for node_id in body["variables"]["ids"]]}}
+        repo, rest = f"{self.base_path}/repos/{REPOSITORY}".split("/"), path.split("/")
+        if rest[: len(repo)] != repo:
+            return None
+        match rest[len(repo) :]:
+            case []:
+                return {"full_name": REPOSITORY}
+            case ["collaborators", login, "permission"]:
+                return {"permission": self.permissions.get(login, "read"), "user": {"login": login}}
+            case ["issues", "comments", number]:
+                (comment,) = (comment for comment in self.comments if comment["id"] == int(number))
+                comment["body"] = body["body"]
+                return comment
+            case ["issues", number, "comments"] if method == "POST":
+                comment = {"id": 100 + len(self.comments), "body": body["body"], "issue": int(number), "user": APP}
                 self.comments.append(comment)
-                return 201, comment, {}
-            return 200, self._page([c for c in self.comments if c["issue"] == int(match[1])], query), {}
-        if (match := re.fullmatch(r"/issues/comments/(\d+)", rest)) and method == "PATCH":
-            for comment in self.comments:
-                if comment["id"] == int(match[1]):
-                    comment["body"] = body["body"]
-                    return 200, comment, {}
-        if rest == "/pulls":
-            owner, _, branch = query["head"].partition(":")
-            default = {"ref": branch, "sha": self.commit, "repo": {"full_name": REPOSITORY}}
-            known = [item | {"head": default | item["head"]} for item in self.pull_requests]
-            found = [item for item in known if (owner, item["head"]["ref"]) == ("acme", branch)]
-            return 200, self._page(found, query), {}
-        if match := re.fullmatch(r"/git/ref/heads/(.+)", rest):
-            looks = self.tips.get(match[1], [self.commit])
-            if (tip := looks.pop(0) if len(looks) > 1 else looks[0]) is None:
-                return 404, {"message": "Not Found"}, {}
-            return 200, {"ref": f"refs/heads/{match[1]}", "object": {"type": "commit", "sha": tip}}, {}
-        if match := re.fullmatch(r"/check-runs/(\d+)/annotations", rest):
-            titles = {str(crc32(name.encode())): each for name, each in self.annotations.items()}.get(match[1], [])
-            return 200, [{"path": "a.ts", "title": title, "message": "It is 2, not 3"} for title in titles], {}
-        if match := re.fullmatch(r"/contents/(.+)", rest):
-            content = self._of_run(query["ref"], self.contents, {}).get(match[1])
-            if content is None:
-                return 404, {"message": "Not Found"}, {}
-            return 200, {"type": "file", "encoding": "base64", "content": b64encode(content).decode()}, {}
-        if rest == "":
-            return 200, {"full_name": REPOSITORY}, {}
-        if rest == "/activity" and self.pushes is not None:
-            return 200, [push for push in self.pushes if push["ref"] == query["ref"]], {}
-        if match := re.fullmatch(r"/compare/(.+)\.\.\.(.+)", rest):
-            if match.groups() in self.is_empty_between:
-                return 200, {"ahead_by": 0, "behind_by": 0, "files": []}, {}
-            files = self._of_run(match[2], self.changes, self.files)
-            return 200, {"ahead_by": self.ahead_by, "behind_by": self.behind_by, "files": files[:300]}, {}
-        if match := re.fullmatch(r"/commits/(HEAD|[0-9a-f]+)/(check-suites|check-runs|status)", rest):
-            look = self._of_run(match[1], self.rounds, self.looks[0] if match[1] == self.commit else Look())
-            if look is self.looks[0] and match[2] == "status" and len(self.looks) > 1 and query["page"] == "1":
-                self.looks.pop(0)  # the last call of a look
-            name, items, missing = {
-                "check-suites": ("check_suites", look.all_suites(), 0),
-                "check-runs": ("check_runs", look.runs, look.missing),
-                "status": ("statuses", look.statuses, 0),
-            }[match[2]]
-            return 200, {"total_count": len(items) + missing, name: self._page(items, query)}, {}
-        return 404, {"message": "Not Found"}, {}
+                return comment
+            case ["issues", number, "comments"]:
+                return _page([comment for comment in self.comments if comment["issue"] == int(number)], query)
+            case ["pulls"]:
+                owner, _, branch = query["head"].partition(":")
+                default = {"ref": branch, "sha": self.commit, "repo": {"full_name": REPOSITORY}}
+                known = [item | {"head": default | item["head"]} for item in self.pull_requests]
+                return _page([item for item in known if (owner, item["head"]["ref"]) == ("acme", branch)], query)
+            case ["git", "ref", "heads", *parts]:
+                looks = self.tips.get("/".join(parts), [self.commit])
+                tip = looks.pop(0) if len(looks) > 1 else looks[0]
+                return tip and {"ref": f"refs/heads/{'/'.join(parts)}", "object": {"type": "commit", "sha": tip}}
+            case ["activity"] if self.pushes is not None:
+                return [push for push in self.pushes if push["ref"] == query["ref"]]
+            case ["contents", *parts]:
+                content = self._of_run(query["ref"], self.contents, {}).get("/".join(parts))
+                encoded = {"type": "file", "encoding": "base64", "content": b64encode(content or b"").decode()}
+                return None if content is None else encoded
+            case ["compare", *parts]:
+                base, _, head = "/".join(parts).partition("...")
+                if (base, head) in self.is_empty_between:
+                    return {"ahead_by": 0, "behind_by": 0, "files": []}
+                files = self._of_run(head, self.changes, self.files)
+                return {"ahead_by": self.ahead_by, "behind_by": self.behind_by, "files": files[:300]}
+            case ["check-runs", number, "annotations"]:
+                titles = {str(crc32(name.encode())): each for name, each in self.annotations.items()}.get(number, [])
+                return [{"path": "a.ts", "title": title, "message": "It is 2, not 3"} for title in titles]
+            case ["commits", commit, kind]:
+                look = self._of_run(commit, self.rounds, self.looks[0] if commit == self.commit else Look())
+                if look is self.looks[0] and kind == "status" and len(self.looks) > 1 and query["page"] == "1":
+                    self.looks.pop(0)  # the last call of a look
+                name, items, missing = {
+                    "check-suites": ("check_suites", look.all_suites(), 0),
+                    "check-runs": ("check_runs", look.runs, look.missing),
+                    "status": ("statuses", look.statuses, 0),
+                }[kind]
+                return {"total_count": len(items) + missing, name: _page(items, query)}
+        return None
 
-    def _of_run(self, commit: str, items: list[T], default: T) -> T:
-        """What there is about the commit of a run, where each run has its own."""
-        pushed = [run.commit_sha for run in self.runs()]
-        return items[pushed.index(commit)] if items and commit in pushed else default
-
-    def _page(self, items: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
-        size, number = min(int(query.get("per_page", 30)), 100), int(query.get("page", 1))
-        return items[size * (number - 1) : size * number]
-
-    def _next_fault(self, method: str) -> Fault | None:
+    def next_fault(self, method: str) -> Fault | None:
+        """Return what the next request meets, if it is a fault."""
         for fault in self.faults:
             if fault.method in (None, method):
                 if fault.skip > 0:
@@ -262,49 +248,56 @@ class FakeGitHub:
                 return fault
         return None
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        api = self
+    def _of_run(self, commit: str, items: list[T], default: T) -> T:
+        """What there is about the commit of a run, where each run has its own."""
+        pushed = [run.commit_sha for run in self.runs()]
+        return items[pushed.index(commit)] if items and commit in pushed else default
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
 
-            def handle_request(self) -> None:
-                length = int(self.headers.get("Content-Length", 0))
-                body = json.loads(self.rfile.read(length)) if length else None
-                url = urlsplit(self.path)
-                path, query = unquote(url.path), {name: values[0] for name, values in parse_qs(url.query).items()}
-                with api._lock:
-                    fault = api._next_fault(self.command)
-                    status, data = 401, cast("object", {"message": "Bad credentials"})
-                    headers: Mapping[str, str] = {}
-                    if self.headers.get("Authorization") == f"Bearer {TOKEN}" and (fault is None or fault.is_done):
-                        status, data, headers = api._answer(self.command, path, query, body)
-                    content = json.dumps(data).encode()
-                    tag = f'"{hashlib.sha256(content).hexdigest()}"'
-                    if self.command == "GET" and status == 200:
-                        headers = {**headers, "ETag": tag}
-                        if self.headers.get("If-None-Match") == tag:
-                            status, content = 304, b""
-                    if fault is not None:
-                        status, headers, content = fault.status, fault.headers, fault.body
-                    sent = 0 if fault is not None and fault.drop else status
-                    api.asked.append(Asked(self.command, url.path, query, dict(self.headers), sent))
-                if fault is not None and fault.drop:
-                    self.close_connection = True
-                    self.connection.close()
-                    return
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                if status != 304:
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
+def _page(items: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
+    size, number = min(int(query.get("per_page", 30)), 100), int(query.get("page", 1))
+    return items[size * (number - 1) : size * number]
 
-            do_GET = do_POST = do_PATCH = handle_request  # noqa: N815 - the names that http.server looks for
 
-            def log_message(self, *args: Any) -> None:
-                """Keep the output of the tests clean."""
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
 
-        return Handler
+    def handle_request(self) -> None:
+        api = self.server
+        assert isinstance(api, FakeGitHub)
+        length = int(self.headers.get("Content-Length", 0))
+        body = json.loads(self.rfile.read(length)) if length else None
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        headers: Mapping[str, str] = {}
+        with api.lock:
+            fault = api.next_fault(self.command)
+            status, data = 401, None
+            if self.headers.get("Authorization") == f"Bearer {TOKEN}" and (fault is None or fault.is_done):
+                data = api.answer(self.command, unquote(url.path), query, body)
+                status = 404 if data is None else 200
+            content = json.dumps(data if status == 200 else {"message": "Not Found"}).encode()
+            if self.command == "GET" and status == 200:
+                headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+                if self.headers.get("If-None-Match") == headers["ETag"]:
+                    status, content = 304, b""
+            if fault is not None:
+                status, headers, content = fault.status, fault.headers, fault.body
+            is_dropped = fault is not None and fault.drop
+            api.asked.append(Asked(self.command, url.path, query, dict(self.headers), 0 if is_dropped else status))
+        if is_dropped:
+            self.close_connection = True
+            self.connection.close()
+            return
+        self.send_response(status)
+        if status != 304:
+            headers = {**headers, "Content-Type": "application/json", "Content-Length": str(len(content))}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PATCH = handle_request  # noqa: N815 - the names that http.server looks for
+
+    def log_message(self, *args: Any) -> None:
+        """Keep the output of the tests clean."""

@@ -6,7 +6,6 @@ Where a job reaches the program in another way than by its environment, the way 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim
 from tests.e2e.golden import check_golden, normalized
-from tests.program import ROOT, executable, python_script, run_program, start_program
+from tests.program import ROOT, GitHubStep, executable, python_script, run_program, start_program
 from tests.slow import mostly_slow
 from tests.waits import asked, wait_until
 
@@ -106,36 +105,12 @@ def test_where_nothing_names_the_job_an_explicit_key_does(tmp_path: Path) -> Non
     assert "WARNING" not in log
 
 
-def killed_while_it_follows(emulator: Emulator, env: dict[str, str], folder: Path) -> None:
-    """Run a step until it reads events, and kill it."""
-    with start_program("--prompt", "Fix the login form", env=env, cwd=folder) as process:
-        wait_until(asked(emulator, "stream"), process)
-        process.send_signal(signal.SIGKILL)
-
-
 def shell(command: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a shell's command where `docker` is ours."""
     path = {"PATH": f"{folder / 'bin'}:{folder.parent / 'bin'}:{os.environ['PATH']}"}
     return subprocess.run(
         ["bash", "-c", command], env=env | path, cwd=folder, capture_output=True, text=True, check=False
     )
-
-
-@pytest.mark.parametrize("inputs", [{}, {"INPUT_KEY-SUFFIX": "0"}], ids=["run steps", "steps that use the image"])
-def test_steps_without_the_action_clean_up_after_one_another(inputs: dict[str, str], tmp_path: Path) -> None:
-    """A job with `container:` runs the program in steps of its own: the runner then has no post step for it."""
-    (tmp_path / "workspace").mkdir()
-    job = environment("github", tmp_path) | inputs
-    del job["INPUT_MATRIX"], job["INPUT_POST-STEP"]
-    with Emulator("slow", speed=1) as emulator:
-        job |= {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
-        killed_while_it_follows(emulator, job | {"GITHUB_ACTION": "__run"}, tmp_path / "workspace")
-        post = {"GITHUB_ACTION": "__run_2"} | ({"INPUT_ARGS": "post"} if inputs else {})
-        other = run_program("post", env=job | post | {"GITHUB_JOB": "other"}, cwd=tmp_path / "workspace")
-        assert (other.code, other.out, emulator.runs[0].status == "cancelled") == (0, "", False)
-        ended = run_program("post", env=job | post, cwd=tmp_path / "workspace")
-        assert (ended.code, emulator.runs[0].status) == (0, "cancelled"), ended.out
-    assert not (tmp_path / "workspace" / ".mogplex").exists()
 
 
 @pytest.mark.parametrize(
@@ -153,12 +128,10 @@ def test_steps_without_the_action_clean_up_after_one_another(inputs: dict[str, s
 def test_a_github_step_without_the_action_is_told_what_it_lacks(
     given: dict[str, str], warnings: int, tmp_path: Path
 ) -> None:
-    (tmp_path / "workspace").mkdir()
-    job = environment("github", tmp_path)
-    del job["INPUT_MATRIX"], job["INPUT_POST-STEP"]
     with Emulator("success", speed=AT_ONCE) as emulator:
-        job |= {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
-        ended = run_program("--prompt", "Fix it", env=job | given, cwd=tmp_path / "workspace")
+        step = GitHubStep(tmp_path, {"base-url": emulator.url, "api-key": emulator.token, "prompt": "Fix it"})
+        step.env = {"INPUT_MATRIX": "", "INPUT_POST-STEP": ""} | given
+        ended = step.run()
     told = [line for line in ended.out.splitlines() if line.startswith("::warning")]
     assert (ended.code, len(told)) == (0, warnings), ended.out
     for words in ("no post step", "key-suffix to ${{ strategy.job-index }}", "mogplex-ci post")[: 3 * warnings]:
@@ -171,17 +144,16 @@ def test_buildkites_hook_cancels_what_a_killed_job_left_running(tmp_path: Path) 
     executable(tmp_path / "bin" / "docker", DOCKER)
     # The host's folder is not in the container, and a command may have several lines.
     job = environment("buildkite", tmp_path) | {"BUILDKITE_COMMAND": "make\nMOGPLEX_URL=https://example.com"}
-    in_container = job | {"BUILDKITE_BUILD_CHECKOUT_PATH": "/none"}
     with Emulator("slow", speed=1) as emulator:
-        service = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
-        killed_while_it_follows(emulator, in_container | service, workspace)
-        text = HOOK.code.replace("--env MOGPLEX_API_KEY", "--env MOGPLEX_API_KEY --env MOGPLEX_URL")
-        env = job | service | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
-        done = subprocess.run(["bash", "-c", text], env=env, cwd=workspace, capture_output=True, text=True, check=False)
+        job |= {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token}
+        in_container = job | {"BUILDKITE_BUILD_CHECKOUT_PATH": "/none"}
+        with start_program("--prompt", "Fix the login form", env=in_container, cwd=workspace) as process:
+            wait_until(asked(emulator, "stream"), process)
+            process.kill()
+        hook = HOOK.code.replace("--env MOGPLEX_API_KEY", "--env MOGPLEX_API_KEY --env MOGPLEX_URL")
+        done = shell(hook, workspace, job)
         assert (done.returncode, done.stderr, emulator.runs[0].status) == (0, "", "cancelled"), done.stdout
-        again = subprocess.run(
-            ["bash", "-c", text], env=env, cwd=workspace, capture_output=True, text=True, check=False
-        )
+        again = shell(hook, workspace, job)
         assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 

@@ -97,14 +97,18 @@ def killed(step: GitHubStep, emulator: Emulator) -> None:
         process.kill()
 
 
-@pytest.mark.parametrize("forgets", [{"ACT": "true"}, {"FORGEJO_ACTIONS": "true"}, {"GITEA_ACTIONS": "true"}])
+@pytest.mark.parametrize(
+    "forgets", [{"ACT": "true"}, {"FORGEJO_ACTIONS": "true"}, {"GITEA_ACTIONS": "true"}, {"INPUT_POST-STEP": ""}]
+)
 def test_a_runner_that_hands_no_state_to_post(forgets: dict[str, str], tmp_path: Path) -> None:
+    """It has no clean-up for a container's action, or the job runs the program itself, and ``post`` in a later step."""
     with Emulator("slow") as emulator:
         step = step_against(emulator, tmp_path, repo="acme/web")
         step.env |= forgets
         killed(step, emulator)
-        env = {name: value for name, value in step.environment.items() if name != "INPUT_POST-STEP"}
-        assert run_program("post", env=env, cwd=step.workspace).code == 0
+        later = step.environment | {"INPUT_POST-STEP": "", "GITHUB_ACTION": "__run_2"}
+        assert run_program("post", env=later | {"GITHUB_JOB": "other"}, cwd=step.workspace).out == ""
+        assert run_program("post", env=later, cwd=step.workspace).code == 0
         assert [run.status for run in emulator.runs] == ["cancelled"]
 
 
