@@ -79,7 +79,7 @@ def suite(number: int, conclusion: str | None, *, app: str = "github-actions", r
 
 def status(context: str, state: str) -> dict[str, Any]:
     """A commit status as GitHub lists it."""
-    return {"id": crc32(context.encode()), "context": context, "state": state, "target_url": None}
+    return {"id": crc32(context.encode()), "context": context, "state": state, "target_url": "https://ci.example/7"}
 
 
 @dataclass

@@ -101,7 +101,7 @@ def test_what_failed_is_named_with_its_address(api: FakeGitHub) -> None:
     api.looks = [Look([FAILED, DONE], None, [status("ci/old", "failure")])]
     (gate,) = judged(api, ended(), CHECKS).gates
     assert [item.text for item in gate.items] == ["b", "ci/old"]
-    assert [detail.text for detail in gate.details] == [f"b {FAILED['html_url']}", "ci/old"]
+    assert [detail.text for detail in gate.details] == [f"b {FAILED['html_url']}", "ci/old https://ci.example/7"]
 
 
 def test_the_log_is_told_what_is_waited_for_when_it_changes_and_once_a_minute(api: FakeGitHub) -> None:

@@ -69,17 +69,6 @@ def test_a_platform_is_complete(kind: System) -> None:
     assert not to_do, "\n".join(to_do)
 
 
-def test_what_a_new_platform_lacks_is_named() -> None:
-    assert list(missing(System("unfinished"))) == [
-        "add unfinished to PLATFORMS in mogplex_ci/platforms/__init__.py",
-        'add "unfinished" to ENVIRONMENTS in tests/ci_environments.py',
-        "write tests/e2e/golden/unfinished with `make golden`",
-        "add an example in examples/unfinished",
-        "add unfinished to the table “What works where” in docs/platforms.md",
-        "add unfinished to the table “What identifies a step” in docs/platforms.md",
-    ]
-
-
 def test_nothing_is_left_of_a_platform_that_is_gone() -> None:
     names = {kind.name for kind in defined()}
     assert set(ENVIRONMENTS) - names == set()

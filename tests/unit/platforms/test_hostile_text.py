@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from mogplex_ci.platforms import detect
+from mogplex_ci.platforms import PLATFORMS, detect
 from mogplex_ci.platforms.base import Level, Place
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.ci_environments import ENVIRONMENTS, environment
+from tests.ci_environments import environment
 from tests.npm import node_environment, node_modules
 from tests.oracles.ci_logs import READERS, Command, obeyed
 from tests.safe_text import safe_text
@@ -49,7 +49,7 @@ def names(commands: Iterable[Command]) -> list[str]:
 
 
 @pytest.mark.hypothesis
-@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("name", {kind: system.name for system, kind in PLATFORMS}.values())
 def test_a_system_obeys_what_the_platform_means_and_nothing_else(name: str, tmp_path: Path) -> None:
     reader = READERS.get(name, obeyed)
     meant = names(reader(said(name, "harmless", tmp_path)))

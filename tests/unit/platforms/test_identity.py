@@ -34,11 +34,6 @@ def key(name: str, **changes: str) -> str:
     return derive_key(platform(ENVIRONMENTS[name] | changes).name, found.label, found.parts)
 
 
-@pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
-def test_each_environment_is_told_from_all_others(name: str) -> None:
-    assert platform(ENVIRONMENTS[name]).name == name
-
-
 @pytest.mark.parametrize(
     ("name", "env"),
     [
@@ -179,13 +174,6 @@ def test_a_reusable_workflow_that_is_called_twice_has_two_keys() -> None:
     assert of(f"{plan}.first.build.__default") == of(f"{other_plan}.first.build.__default")
     for path in ("", plan, f"{plan}.build", f"{plan}.build.__default"):  # not called: whether a runner tells or not
         assert of(path) == key("github")
-
-
-@pytest.mark.parametrize("name", NAMED)
-def test_a_key_begins_with_the_system_and_fits(name: str) -> None:
-    assert key(name).startswith(f"{name}-")
-    long = {variable: "x" * 300 for kind in ("key", "label") for variable in told(name)[kind]}
-    assert 100 < len(key(name, **long)) <= 200
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -56,16 +56,6 @@ def test_an_annotation_at_a_line_of_a_file(name: str, level: Level, expected: st
     assert stream.getvalue() == f"{expected}\n"
 
 
-@pytest.mark.parametrize(
-    ("file", "properties"), [(None, "title=Agent"), ("a,b: c%.ts", "title=Agent,file=a%2Cb%3A c%25.ts,line=1")]
-)
-def test_github_is_told_of_a_line_of_a_file(file: str | None, properties: str, tmp_path: Path) -> None:
-    system, stream = platform("github", tmp_path)
-    place = Place(safe_text(file), 1) if file else None
-    system.annotate(Level.ERROR, safe_text("Agent"), safe_text("x"), place)
-    assert stream.getvalue() == f"::error {properties}::x\n"
-
-
 def test_github_names_the_page_of_the_workflow_run_when_it_tells_all_of_its_parts() -> None:
     env = {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://ghes.example", "GITHUB_REPOSITORY": "acme/web"}
     whole = env | {"GITHUB_RUN_ID": "77"}
