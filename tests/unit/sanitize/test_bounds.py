@@ -132,7 +132,6 @@ def test_a_value_ends_where_its_room_does_and_says_what_is_missing(value: object
     if isinstance(found, dict) and isinstance(shown, dict) and len(found) > 5:
         found = dict(list(found.items())[-2:])
     assert found == shown
-    assert SANITIZER.losses(Untrusted(value)) == ([] if shown == value else ["a part would be cut off"])
 
 
 @pytest.mark.parametrize(("depth", "is_shown"), [(32, True), (33, False)])
@@ -164,6 +163,7 @@ KEY, NUMBER = "a key would change", "a number would become text"
         ({token: n for n, token in enumerate(TOKENS)}, {"***": 0, "*** (2)": 1, "*** (3)": 2}, [KEY]),
         ({"in": [{"x\x1b[0m": 1, "x": 2}]}, {"in": [{"x (2)": 1, "x": 2}]}, [KEY]),
         ({"a\u200b": 1}, {"a": 1}, [KEY]),
+        (["x" * 100_001], ["x" * 100_000 + "… 1 more characters"], ["a part would be cut off"]),
         # What is masked or dropped in a string is no loss.
         ({"a": "a secret: known-value-1234, and \x1b[1mred"}, {"a": "a secret: ***, and red"}, []),
         ({"a": ["text", 1, 2.5, None, True, {}]}, {"a": ["text", 1, 2.5, None, True, {}]}, []),

@@ -56,7 +56,7 @@ def test_no_value_is_obeyed(value: object) -> None:
     assert steering(log) == []
 
 
-@pytest.mark.parametrize("lead", mostly_slow(["", *LEADS, *INVISIBLE, *LINE_BREAKS, *SKIPPED], every=5))
+@pytest.mark.parametrize("lead", mostly_slow(["", *LEADS, *INVISIBLE, *LINE_BREAKS, *SKIPPED], every=10))
 def test_no_command_is_obeyed_behind_any_lead(lead: str) -> None:
     for command in COMMANDS:
         for text in (lead + command, lead.join(command), f"text{lead}{command}", lead + lead + command):
