@@ -86,23 +86,21 @@ def from_base64(text: str) -> Decoded:
     written: list[str] = []
     read: list[str] = []
     for number, part in enumerate(compiled(_BASE64).split(text)):
-        if number % 2 == 0:
-            written.append(part)
-            read.append("\n")
-            continue
-        lines = re.split(r"(\s+)", part)
-        for line, line_break in zip(lines[::2], [*lines[1::2], ""], strict=True):
-            decoded = _from_base64(line)
-            written += line, line_break
-            read += decoded, "" if decoded and len(line) % 4 == 0 else "\n"
+        pieces = re.split(r"(\s+)", part) if number % 2 else [part]
+        written += pieces
+        read += map(_from_base64, pieces) if number % 2 else ["\n"]
     return Decoded(written, read)
 
 
-def _from_base64(line: str) -> str:
-    """Return the text that ``line`` is in base64, padding left out; empty when it is no text."""
-    whole = line[:-1] if len(line) % 4 == 1 else line  # one character more is less than a byte
-    try:
-        text = base64.b64decode(f"{whole}==", altchars="-_" if "-" in line or "_" in line else None).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+def _from_base64(piece: str) -> str:
+    """Return the text that a line is in base64, padding left out, or a line break; nothing for white space."""
+    if piece.isspace():
         return ""
-    return text if re.sub(r"[\n\r\t]", "", text).isprintable() else ""
+    whole = piece[:-1] if len(piece) % 4 == 1 else piece  # one character more is less than a byte
+    try:
+        text = base64.b64decode(f"{whole}==", altchars="-_" if "-" in piece or "_" in piece else None).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        return "\n"
+    if not re.sub(r"[\n\r\t]", "", text).isprintable():
+        return "\n"
+    return text if len(piece) % 4 == 0 else f"{text}\n"
