@@ -27,21 +27,3 @@ def parse_duration(text: str) -> float:
     if seconds > MAX_SECONDS:
         raise ValueError(f"too long: use {ALLOWED}")
     return seconds
-
-
-def format_duration(seconds: float) -> str:
-    """Return ``seconds`` as people write it: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
-    if seconds < 10:
-        return f"{max(seconds, 0.0):.1f}".removesuffix(".0") + "s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h {minutes:02d}m"
-    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
-
-
-def format_clock(seconds: float) -> str:
-    """Return a time in seconds as a clock shows it: ``00:04``, ``12:30``, ``1:02:03``."""
-    minutes, rest = divmod(int(max(seconds, 0.0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"

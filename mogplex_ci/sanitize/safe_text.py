@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import LiteralString, Never, Self
 
-from mogplex_ci.durations import format_clock, format_duration
 from mogplex_ci.sanitize.formats import compiled
 
 _MARKUP = (
@@ -82,12 +81,17 @@ class Markdown(_Text):
 
 def duration(seconds: float) -> SafeText:
     """Return ``seconds`` for a person: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
-    return str.__new__(SafeText, format_duration(_bounded(seconds)))
+    if (known := _bounded(seconds)) < 10:
+        return str.__new__(SafeText, f"{known:.1f}".removesuffix(".0") + "s")
+    hours, minutes, rest = _parts(round(known))
+    short = f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
+    return str.__new__(SafeText, f"{hours}h {minutes:02d}m" if hours else short)
 
 
 def clock(seconds: float) -> SafeText:
     """Return a time since some start as a clock shows it: ``00:04``, ``12:30``, ``1:02:03``."""
-    return str.__new__(SafeText, format_clock(_bounded(seconds)))
+    hours, minutes, rest = _parts(int(_bounded(seconds)))
+    return str.__new__(SafeText, f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}")
 
 
 def count(number: int, noun: LiteralString) -> SafeText:
@@ -107,6 +111,12 @@ def timestamp(time: datetime | None) -> SafeText:
 def _bounded(seconds: float) -> float:
     """Return ``seconds`` between 0 and a million hours; NaN is 0."""
     return min(max(0.0, seconds), 3.6e9)
+
+
+def _parts(seconds: int) -> tuple[int, int, int]:
+    """Return ``seconds`` as hours, minutes and seconds."""
+    minutes, rest = divmod(seconds, 60)
+    return *divmod(minutes, 60), rest
 
 
 def escaped(text: str) -> str:

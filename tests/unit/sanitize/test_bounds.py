@@ -197,9 +197,20 @@ def test_no_number_is_too_large_for_a_duration(number: float) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "as_duration", "as_clock"),
-    [(-5.0, "0s", "00:00"), (float("nan"), "0s", "00:00"), (float("inf"), duration(3.6e9), clock(3.6e9))],
+    [
+        *((0.04, "0s", "00:00"), (0.44, "0.4s", "00:00"), (9, "9s", "00:09"), (59.6, "1m 00s", "00:59")),
+        *(
+            (185.4, "3m 05s", "03:05"),
+            (3725, "1h 02m", "1:02:05"),
+            (-5.0, "0s", "00:00"),
+            (float("nan"), "0s", "00:00"),
+        ),
+        (float("inf"), duration(3.6e9), clock(3.6e9)),
+    ],
 )
-def test_what_is_no_time_is_none_or_a_million_hours(seconds: float, as_duration: str, as_clock: str) -> None:
+def test_a_time_is_written_short_and_is_none_to_a_million_hours(
+    seconds: float, as_duration: str, as_clock: str
+) -> None:
     assert (duration(seconds), clock(seconds)) == (as_duration, as_clock)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, clock, count, duration, timestamp
+from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count, timestamp
 from mogplex_ci.untrusted import Untrusted
 from tests.program import ROOT
 
@@ -51,12 +51,7 @@ def test_markdown_is_put_together_from_literals_and_escaped_text() -> None:
 
 
 def test_numbers_are_safe_text() -> None:
-    assert [duration(185.4), clock(3723), count(1, "event"), count(1200, "event")] == [
-        "3m 05s",
-        "1:02:03",
-        "1 event",
-        "1,200 events",
-    ]
+    assert [count(1, "event"), count(1200, "event")] == ["1 event", "1,200 events"]
     assert timestamp(datetime(2026, 1, 2, 3, 4, 5, 678_900, UTC)) == "2026-01-02T03:04:05.678Z"
     assert timestamp(None) == "unknown"
     assert Sanitizer().clean("ab").padded(4) == "ab  "
