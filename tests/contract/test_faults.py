@@ -86,14 +86,6 @@ def test_the_work_is_done_only_when_the_fault_comes_after_it(fault: dict[str, An
         assert len(emulator.runs) == 1
 
 
-def test_a_late_answer_outlasts_an_impatient_client() -> None:
-    with Emulator() as emulator:
-        api = Api(emulator)
-        emulator.inject("repos", delay="10m")
-        with pytest.raises(requests.ReadTimeout):
-            api.session.get(f"{api.base}/repos", timeout=0.3)
-
-
 def test_the_log_tells_dropped_requests_from_answered_ones() -> None:
     with Emulator() as emulator:
         api = Api(emulator)
@@ -135,16 +127,6 @@ def test_a_wrong_fault_is_explained_and_not_armed() -> None:
         with pytest.raises(DocumentError, match="times"):
             emulator.inject("run", status=500, times=0)
         assert requests.get(control, timeout=LONG).json() == {"faults": []}
-
-
-def test_a_cancel_may_be_answered_and_change_nothing() -> None:
-    clock = FakeClock()
-    with Emulator("cancel-ignored", clock=clock) as emulator:
-        api = Api(emulator)
-        run_id = api.start().json()["data"]["runId"]
-        answers = [api.cancel(run_id) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [200] * 3
-    assert [answer.json()["data"]["status"] for answer in answers] == ["pending", "pending", "cancelled"]
 
 
 def test_faults_can_be_armed_from_this_machine_only() -> None:
@@ -190,20 +172,6 @@ def test_bodies_are_bounded() -> None:
         assert api.repos().status_code == 200
 
 
-def test_a_scenario_brings_its_faults(tmp_path: Path) -> None:
-    scenario = tmp_path / "shaky.yaml"
-    scenario.write_text(
-        "faults:\n  - {route: repos, status: 503}\n  - {route: events, skip: 1, drop: true}\nsteps: []\n"
-    )
-    with Emulator(scenario) as emulator:
-        api = Api(emulator)
-        assert [api.repos().status_code for _ in range(2)] == [503, 200]
-        run_id = api.start().json()["data"]["runId"]
-        assert api.events(run_id).status_code == 200
-        with pytest.raises(requests.ConnectionError):
-            api.events(run_id)
-
-
 def test_a_scenario_picked_by_a_prompt_spoils_calls_about_its_runs_only(tmp_path: Path) -> None:
     scenario = tmp_path / "shaky.yaml"
     scenario.write_text("faults: [{route: run, status: 502}]\nsteps: []\n")
@@ -215,17 +183,3 @@ def test_a_scenario_picked_by_a_prompt_spoils_calls_about_its_runs_only(tmp_path
         ]
         codes = [[api.run(run_id).status_code for _ in range(2)] for run_id in runs]
     assert codes == [[502, 200], [200, 200], [502, 200]]
-
-
-def test_queueing_can_fail_for_the_first_starts_only(tmp_path: Path) -> None:
-    scenario = tmp_path / "queue.yaml"
-    scenario.write_text("queue_failure: {error: Connection error., times: 1}\nsteps: [{status: success}]\n")
-    clock = FakeClock()
-    with Emulator(scenario, clock=clock) as emulator:
-        api = Api(emulator)
-        assert api.start(key="first").status_code == 500
-        again = api.start(key="first").json()["data"]
-        assert (again["status"], again["error"], again["replayed"]) == ("failed", "Connection error.", True)
-        fresh = api.start(key="second").json()["data"]
-        clock.seconds = 1
-        assert api.run(fresh["runId"]).json()["data"]["run"]["status"] == "success"

@@ -1,15 +1,18 @@
-"""The emulator as a process: what it prints, how it stops, what it says about bad files."""
+"""The emulator as a server, and as a process: what it prints, how it stops, and many clients at once."""
 
 from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.emulator.service import MOST_RUNS
+from tests.contract.api import Api, FakeClock
 from tests.program import run_program, start_program
 from tests.waits import LONG
 
@@ -75,3 +78,38 @@ def test_is_its_own_proxy_for_clients_that_cannot_reach_it_on_loopback() -> None
             timeout=LONG,
         )
     assert len(answer.json()["data"]["repos"]) == 3
+
+
+def test_simultaneous_starts_with_one_key_make_one_run() -> None:
+    with Emulator() as emulator:
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda api: api.start().json()["data"], [Api(emulator) for _ in range(8)]))
+        assert len(emulator.runs) == 1
+    assert len({answer["runId"] for answer in answers}) == 1
+    assert sorted(answer["replayed"] for answer in answers) == [False] + [True] * 7
+
+
+def test_ended_runs_are_forgotten_when_there_are_too_many() -> None:
+    clock = FakeClock()
+    with Emulator("launch-failure", limits=False, clock=clock) as emulator:
+        api = Api(emulator)
+        for number in range(MOST_RUNS + 1):
+            clock.seconds += 5
+            last = api.start(key=f"key {number}").json()["data"]
+        assert len(emulator.runs) <= MOST_RUNS
+        assert emulator.runs[-1].id == last["runId"]
+        assert api.start(key="key 0").json()["data"]["replayed"] is False
+
+
+def test_a_stopped_emulator_is_out_of_reach_even_on_open_connections() -> None:
+    with Emulator() as emulator:
+        api = Api(emulator)
+        assert api.repos().status_code == 200
+    with pytest.raises(requests.ConnectionError):
+        api.repos()
+
+
+@pytest.mark.parametrize("speed", [0, -1, float("nan"), float("inf")])
+def test_a_speed_is_a_positive_number(speed: float) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        Emulator(speed=speed)
