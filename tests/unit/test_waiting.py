@@ -3,57 +3,48 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
+import threading
+from collections.abc import Iterator
 
 import pytest
 
+from mogplex_ci.waiting import Clock, Stop, StopRequested
 from tests.waits import LONG
 
-WAITING = """
-import signal, threading, time
-from mogplex_ci.waiting import StopRequested, Clock, stop_of_process
-
-stop = stop_of_process()
-# Another thread gets the signals, so that they end no wait of this one: it is always like that on Windows.
-threading.Thread(target=time.sleep, args=(900,), daemon=True).start()
-signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-try:
-    with stop.interrupting():
-        print("waiting", flush=True)
-        Clock().sleep(900)
-except StopRequested:
-    print(stop.name, stop.exit_code)
-"""
-
-CTRL_BREAK = (
-    """
-import signal
-signal.SIGBREAK = signal.SIGUSR1  # the signal that Windows has for Ctrl-Break
-"""
-    + WAITING
-)
+CTRL_BREAK = signal.SIGUSR1
+"""Stands for the signal that Windows has for Ctrl-Break."""
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, CTRL_BREAK)
 
 
-def stopped(program: str, number: signal.Signals) -> str:
-    """Send the signal while the program waits; return what it says about it."""
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "waiting\n"
-            process.send_signal(number)
-            return process.communicate(timeout=LONG)[0].strip()
-        finally:
-            process.kill()
+@pytest.fixture
+def stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stop]:
+    """A stop of this process's signals, which has its own handlers again afterwards."""
+    monkeypatch.setattr(signal, "SIGBREAK", CTRL_BREAK, raising=False)
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    stop = Stop()
+    stop.install()
+    yield stop
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
-    [(signal.SIGINT, "SIGINT 130"), (signal.SIGTERM, "SIGTERM 143"), (signal.SIGQUIT, "SIGQUIT 131")],
+    ("number", "name", "exit_code"),
+    [
+        (signal.SIGINT, "SIGINT", 130),
+        (signal.SIGTERM, "SIGTERM", 143),
+        (signal.SIGQUIT, "SIGQUIT", 131),
+        (signal.SIGHUP, "SIGHUP", 129),
+        (CTRL_BREAK, "SIGTERM", 143),
+    ],
 )
-def test_a_wait_that_no_signal_ends_is_left_soon(number: signal.Signals, said: str) -> None:
-    assert stopped(WAITING, number) == said
-
-
-def test_ctrl_break_of_windows_counts_as_sigterm() -> None:
-    assert stopped(CTRL_BREAK, signal.SIGUSR1) == "SIGTERM 143"
+def test_a_wait_that_no_signal_ends_is_left_soon(stop: Stop, number: signal.Signals, name: str, exit_code: int) -> None:
+    """Another thread gets the signal, so that it ends no wait of this one: it is always like that on Windows."""
+    has_ended = threading.Event()
+    other = threading.Thread(target=has_ended.wait, args=(LONG,))
+    other.start()
+    threading.Timer(0.05, signal.pthread_kill, (other.ident, number)).start()
+    with pytest.raises(StopRequested), stop.interrupting():
+        Clock().sleep(LONG)
+    has_ended.set()
+    assert (stop.name, stop.exit_code) == (name, exit_code)

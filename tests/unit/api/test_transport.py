@@ -6,21 +6,22 @@ import json
 import socket
 import ssl
 from pathlib import Path
-from socket import gaierror
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+from requests.exceptions import ConnectionError as NoConnection
+from requests.exceptions import ConnectTimeout, ContentDecodingError
+from requests.exceptions import ProxyError as ProxyFailed
+from requests.exceptions import SSLError as TlsFailed
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     MaxRetryError,
-    NameResolutionError,
     NewConnectionError,
     ProtocolError,
     ProxyError,
-    ReadTimeoutError,
     SSLError,
 )
 
@@ -173,57 +174,35 @@ def test_a_host_that_cannot_be_reached_is_named_and_tried_for_two_minutes(url: s
     with pytest.raises(UnreachableError) as caught:
         Client(url, TOKEN).repos()
     error = caught.value
-    assert (error.cause, error.exit_code) == (cause, 69)
-    assert (error.patience, error.may_have_worked) == (120.0, False)
+    assert (error.cause, error.exit_code, error.patience, error.may_have_worked) == (cause, 69, 120.0, False)
 
 
 POOL, CONNECTION = HTTPConnectionPool("localhost"), HTTPConnection("mogplex.example")
-UNTRUSTED = ssl.SSLCertVerificationError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed")
+UNTRUSTED = ssl.SSLCertVerificationError()
 UNTRUSTED.verify_message = "self-signed certificate"
-REFUSED = NewConnectionError(CONNECTION, "refused")
-REFUSED.__cause__ = ConnectionRefusedError()
-GONE = ProtocolError("Connection aborted.", ConnectionResetError())
-LATE = ReadTimeoutError(POOL, "/", "late")
-LATE.__cause__ = TimeoutError()
+
+
+def unanswered(kind: type[requests.RequestException], reason: Exception) -> Exception:
+    """Return the error of requests for a connection that was given up before an answer began."""
+    return kind(MaxRetryError(POOL, "/", reason))
 
 
 @pytest.mark.parametrize(
-    ("kind", "reason", "words", "may_have_worked"),
+    ("error", "words", "may_have_worked"),
     [
-        (
-            requests.exceptions.ProxyError,
-            ProxyError("http://user:secret@proxy", UNTRUSTED),
-            "the proxy could not",
-            False,
-        ),
-        (requests.exceptions.SSLError, SSLError(UNTRUSTED), "the TLS certificate of mogplex.example could not", False),
-        (requests.exceptions.SSLError, SSLError("wrong version"), "no TLS connection to mogplex.example", False),
-        (requests.ConnectionError, NameResolutionError("x", CONNECTION, gaierror()), "the host name mogplex.ex", False),
-        (requests.ConnectionError, REFUSED, "mogplex.example refuses the connection", False),
-        (requests.ConnectionError, NewConnectionError(CONNECTION, "no route"), "the connection to mogplex.ex", False),
-        (requests.ConnectTimeout, ConnectTimeoutError(POOL, "slow"), "mogplex.example could not be reached: ", False),
-        (requests.ConnectionError, GONE, "the connection to mogplex.example failed", True),
-        (requests.ReadTimeout, LATE, "the API did not answer in time", True),
+        (unanswered(ProxyFailed, ProxyError("http://user:secret@proxy", UNTRUSTED)), "the proxy could not be", False),
+        (unanswered(TlsFailed, SSLError(UNTRUSTED)), "the TLS certificate of mogplex.example could not", False),
+        (unanswered(TlsFailed, SSLError("wrong version")), "no TLS connection to mogplex.example could", False),
+        (TlsFailed(SSLError("bad record")), "no TLS connection to mogplex.example could", True),
+        (unanswered(NoConnection, NewConnectionError(CONNECTION, "gone")), "the connection to mogplex.ex", False),
+        (unanswered(ConnectTimeout, ConnectTimeoutError(POOL, "slow")), "mogplex.example could not be reached", False),
+        (NoConnection(ProtocolError("Connection aborted.", OSError())), "the connection to mogplex.example", True),
+        (TimeoutError(), "the API did not answer in time", True),
+        (ContentDecodingError("gzip"), "the API's answer could not be read", True),
+        (OSError("odd"), "the API's answer could not be read", True),
     ],
 )
-def test_what_went_wrong_is_said_in_our_words(
-    kind: type[requests.RequestException], reason: Exception, words: str, may_have_worked: bool
-) -> None:
-    """As requests tells it before an answer has begun; from then on the request may always have worked."""
-    for error, may_have in ((MaxRetryError(POOL, "/", reason), may_have_worked), (reason, True)):
-        found = failure_of(kind(error), "mogplex.example")
-        assert found.cause.startswith(words)
-        assert found.may_have_worked is may_have
-        assert found.detail == (Untrusted("self-signed certificate") if "certificate" in words else None)
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (TimeoutError(), "the API did not answer in time"),
-        (requests.exceptions.ContentDecodingError("gzip"), "the API's answer could not be read"),
-        (OSError("odd"), "the API's answer could not be read"),
-    ],
-)
-def test_other_failures(error: Exception, words: str) -> None:
-    assert (failure_of(error, "mogplex.example").cause, failure_of(error, "").may_have_worked) == (words, True)
+def test_what_went_wrong_is_said_in_our_words(error: Exception, words: str, may_have_worked: bool) -> None:
+    found = failure_of(error, "mogplex.example")
+    assert (found.cause.startswith(words), found.may_have_worked) == (True, may_have_worked)
+    assert found.detail == (Untrusted("self-signed certificate") if "certificate" in words else None)
