@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,13 +21,6 @@ users:
 """
 SET_TOKEN = "Set MOGPLEX_API_KEY to a current token"
 NOT_FOUND = "the API does not find it (NOT_FOUND): "
-
-
-def warned(process: subprocess.Popen[str], warning: str) -> Callable[[], bool]:
-    """Return a condition: the next that it says is the warning."""
-    assert process.stderr is not None
-    line = process.stderr.readline
-    return lambda: line() == f"warning: {warning}\n"
 
 
 @pytest.mark.parametrize(
@@ -87,29 +78,28 @@ def test_following_outlasts_faults(terminal: Terminal) -> None:
             assert process.stderr.readline() == "warning: the API is not available; trying again\n"
             clock.seconds = 60.0  # now the run ends
             assert process.stdout.read().splitlines()[-1] == f"--- run {run_id} success ---"
+            assert process.stderr.read().startswith("warning: the API answers again after ")
     assert process.returncode == 0
 
 
-def test_an_outage_that_lasts_to_the_timeout_has_its_own_code(terminal: Terminal) -> None:
+@pytest.mark.parametrize(
+    ("status", "warning", "code"),
+    [
+        pytest.param(503, "the API is not available; trying again", 69, id="an outage"),
+        pytest.param(200, "this version does not know the run's status paused", 2, id="an unknown status"),
+    ],
+)
+def test_what_lasts_to_the_timeout_has_its_own_code(terminal: Terminal, status: int, warning: str, code: int) -> None:
     with terminal.run("slow") as (run_id, emulator):
-        emulator.inject("run", status=503, skip=1, times="always")
-        for route in ("stream", "events"):
-            emulator.inject(route, status=503, times="always")
+        body = {"ok": True, "data": {"run": {"runId": run_id, "status": "paused"}, "events": []}}
+        for route in ("run", "stream", "events"):
+            emulator.inject(route, status=status, body=body, skip=int(route == "run"), times="always")
         process = terminal.start("runs", "events", run_id, "--follow", movable_clock=True)
-        ended = let_an_hour_pass(process, when=warned(process, "the API is not available; trying again"))
+        assert process.stderr is not None
+        said = process.stderr.readline
+        ended = let_an_hour_pass(process, when=lambda: said() == f"warning: {warning}\n")
     assert ended.err == "error: --follow timed out after 1800s waiting for terminal status\n"
-    assert ended.code == 69
-
-
-def test_an_unknown_status_is_named_and_fails_closed(terminal: Terminal) -> None:
-    run = {"runId": UNKNOWN, "status": "paused"}
-    with Emulator("slow") as emulator:
-        emulator.inject("run", status=200, body={"ok": True, "data": {"run": run}}, times="always")
-        emulator.inject("events", status=200, body={"ok": True, "data": {"run": run, "events": []}}, times="always")
-        process = terminal.against(emulator).start("runs", "events", UNKNOWN, "--follow", movable_clock=True)
-        ended = let_an_hour_pass(process, when=warned(process, "this version does not know the run's status paused"))
-    assert ended.err == "error: --follow timed out after 1800s waiting for terminal status\n"
-    assert (ended.code, ended.out) == (2, "")
+    assert ended.code == code
 
 
 @pytest.mark.parametrize("command", ["agents list", "skills list", f"runs artifact {UNKNOWN} report"])

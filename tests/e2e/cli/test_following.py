@@ -8,9 +8,7 @@ import re
 import pytest
 
 from mogplex_ci.sanitize.sanitizer import PREFIX
-from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
-from tests.waits import asked, wait_until
 
 WORDS = """\
 steps:
@@ -29,10 +27,6 @@ steps:
   - {tool_started: Command, call: exec-1}
   - {after: 4s, text: " first."}
   - {part: deliver}
-"""
-CONFLICT = """\
-cancel_conflicts: [changed]
-steps: [{status: streaming}, {after: 1h, status: success}]
 """
 PAUSE = """\
 steps:
@@ -83,26 +77,14 @@ def test_no_half_of_a_secret_is_printed(terminal: Terminal) -> None:
 
 
 def test_json_events_do_not_wait_for_the_agents_next_words(terminal: Terminal) -> None:
-    clock = FakeClock()
-    with terminal.run(TWO_WORDS, clock=clock) as (run_id, emulator):
-        with terminal.start("runs", "events", run_id, "--follow", "--json") as process:
-            assert process.stdout is not None
-            wait_until(asked(emulator, "stream"), process)
-            clock.seconds = 2.0
-            out: list[str] = []
-            while "tool_started" not in "".join(out):
-                out.append(process.stdout.readline())
-                assert out[-1]
-            clock.seconds = 60.0
-            out += process.stdout
-        (run,) = emulator.runs
-        ids = {event["id"] for event in run.events}
-    lines = [json.loads(line) for line in out]
-    types = [event.get("type") for event in lines]
-    words = [event["message"] for event in lines if "repository" in str(event) or "first." in str(event)]
-    assert "".join(words) == "I look at the repository first."
-    assert types.index("tool_started") < lines.index(next(event for event in lines if "repository" in str(event)))
-    assert {event["id"] for event in lines if "id" in event} == ids
+    with terminal.run(TWO_WORDS) as (run_id, emulator):
+        ended = terminal.mogplex("runs", "events", run_id, "--follow", "--json")
+        ids = {event["id"] for event in emulator.runs[0].events}
+    *events, _ = [json.loads(line) for line in ended.out.splitlines()]
+    words = [at for at, event in enumerate(events) if (event["payload"] or {}).get("kind") == "assistant_delta"]
+    assert "".join(events[at]["message"] for at in words) == "I look at the repository first."
+    assert [event["type"] for event in events].index("tool_started") < words[0]
+    assert {event["id"] for event in events} == ids
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -129,30 +111,4 @@ def test_a_paused_run_ends_the_following(terminal: Terminal, as_json: bool) -> N
 )
 def test_the_exit_status_of_the_run(terminal: Terminal, scenario: str, code: int) -> None:
     with terminal.run(scenario, speed=20) as (run_id, _):
-        with_status = terminal.mogplex("runs", "events", run_id, "--follow", "--exit-status")
-        without = terminal.mogplex("runs", "events", run_id, "--follow")
-    assert (with_status.code, without.code) == (code, 0)
-    assert with_status.out.splitlines()[-1] == without.out.splitlines()[-1]
-
-
-def test_what_newer_services_know_of_a_run_follows_the_documented_lines(terminal: Terminal) -> None:
-    with terminal.run("success", "--create-branch", speed=20) as (run_id, emulator):
-        terminal.mogplex("runs", "events", run_id, "--follow")
-        (run,) = emulator.runs
-        wait_until(lambda: run.state.commit is not None)
-        seen = terminal.mogplex("runs", "get", run_id)
-    names = [line.split()[0] for line in seen.out.splitlines()]
-    assert names == [
-        *["run", "status", "harness", "repo", "branch", "sandbox", "events", "cancel", "created", "updated"],
-        "commit",
-    ]
-    assert re.fullmatch(r"commit  [0-9a-f]{40}", seen.out.splitlines()[-1])
-
-
-def test_a_cancel_that_meets_a_change_is_sent_again(terminal: Terminal) -> None:
-    with terminal.run(CONFLICT) as (run_id, emulator):
-        ended = terminal.mogplex("runs", "cancel", run_id)
-        (run,) = emulator.runs
-        assert run.status == "cancelled"
-    assert ended.code == 0
-    assert ended.out.splitlines()[0] == f"cancellation requested for run {run_id}"
+        assert terminal.mogplex("runs", "events", run_id, "--follow", "--exit-status").code == code

@@ -10,19 +10,16 @@ import re
 import select
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mogplex_ci.emulator import Emulator
 from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
 from tests.oracles import ci_logs
-from tests.waits import LONG, asked, wait_until
+from tests.waits import wait_until
 
 SPEED = 20
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROLS = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 
 
@@ -45,15 +42,6 @@ def on_a_screen(terminal: Terminal, *argv: str, each_time: Callable[[], None] = 
     return shown.decode()
 
 
-@pytest.mark.parametrize(("scenario", "colour"), [("success", "32"), ("failed", "31")])
-def test_a_terminal_shows_the_status_in_colour(terminal: Terminal, scenario: str, colour: str) -> None:
-    with terminal.run(scenario, speed=SPEED) as (run_id, _):
-        shown = on_a_screen(terminal, "runs", "events", run_id, "--follow")
-        seen = on_a_screen(terminal, "runs", "get", run_id)
-    assert f"\x1b[{colour}m--- run {run_id} {scenario} ---\x1b[0m" in shown
-    assert [line for line in seen.splitlines() if "\x1b" in line] == [f"\x1b[{colour}mstatus  {scenario}\x1b[0m"]
-
-
 @pytest.mark.parametrize(("setting", "colour"), [({}, "\x1b[31m"), ({"NO_COLOR": "1"}, ""), ({"TERM": "dumb"}, "")])
 def test_an_error_is_red_on_a_terminal(terminal: Terminal, setting: dict[str, str], colour: str) -> None:
     terminal.env |= setting
@@ -67,14 +55,6 @@ def test_a_terminal_gets_what_it_can_show_and_a_pipe_utf_8(terminal: Terminal) -
     assert json.loads(on_a_screen(terminal, "doctor", "--json").splitlines()[0])["check"] == "ci"
     (piped,) = [line for line in terminal.mogplex("doctor").out.splitlines() if line.startswith("✘ token   ")]
     assert "(UNAUTHORIZED) → Set MOGPLEX_API_KEY to a current token (mog_…);" in piped
-
-
-def test_a_pipe_gets_no_colours(terminal: Terminal) -> None:
-    with terminal.run("failed", speed=SPEED) as (run_id, _):
-        followed = terminal.mogplex("runs", "events", run_id, "--follow")
-        seen = terminal.mogplex("runs", "get", run_id)
-    assert not COLOUR.search(followed.out + followed.err + seen.out)
-    assert seen.out.splitlines()[-1] == "error   Agent run exited with code 1."
 
 
 @pytest.mark.parametrize("scenario", ["hostile", "leaky"])
@@ -104,18 +84,16 @@ def test_what_an_agent_writes_does_no_harm(terminal: Terminal, scenario: str) ->
     assert json.loads(seen_json.out)["status"] == "failed"
 
 
-def test_the_token_is_never_printed(terminal: Terminal, tmp_path: Path) -> None:
-    scenario = tmp_path / "echo.yaml"
-    token = "mog_EmulatorTokenOpensNothingReal000"
-    scenario.write_text(f"steps: [{{event: log, message: it is {token}}}, {{status: failed, error: {token}}}]")
-    with Emulator(scenario) as emulator:
-        assert emulator.token == token
-        run_id = terminal.against(emulator).started()
-        commands = (["events", run_id], ["events", run_id, "--json"], ["get", run_id], ["get", run_id, "--json"])
-        shown = [terminal.mogplex("runs", *command) for command in commands]
-    assert all(ended.code == 0 for ended in shown)
-    assert "it is ***" in shown[0].out
-    assert not any(token in ended.out + ended.err for ended in shown)
+@pytest.mark.parametrize("command", ["events", "events --json", "get", "get --json"])
+def test_a_secret_of_the_environment_is_never_printed(terminal: Terminal, command: str) -> None:
+    secret = terminal.env["DEPLOY_PASSWORD"] = "correct horse battery"
+    scenario = f"steps: [{{event: log, message: {secret}}}, {{status: failed, error: {secret}}}]\n"
+    with terminal.run(scenario) as (run_id, emulator):
+        wait_until(lambda: emulator.runs[0].status == "failed")
+        ended = terminal.mogplex("runs", *command.split(), run_id)
+    assert ended.code == 0
+    assert "***" in ended.out
+    assert "battery" not in ended.out
 
 
 def is_text(event: dict[str, Any]) -> bool:
@@ -150,20 +128,6 @@ def test_more_events_than_can_be_read_once_a_run_has_ended(
     end = "are missing here. The run is followed to its end by its status"
     assert followed.err == f"warning: the service lists {warning} {end}\n"
     assert listed.err == f"warning: only the {which} 200 events of a run can be read\n"
-
-
-def test_every_event_of_a_long_run_is_shown_while_it_is_followed(terminal: Terminal) -> None:
-    clock = FakeClock()
-    with terminal.run("many-events", clock=clock) as (run_id, emulator):
-        with terminal.start("runs", "events", run_id, "--follow", "--json") as process:
-            wait_until(asked(emulator, "stream"), process)
-            clock.seconds = 60.0
-            out, err = process.communicate(timeout=LONG)
-        (run,) = emulator.runs
-        assert [request.route for request in emulator.requests].count("stream") == 1
-    assert err == ""
-    assert len(run.events) > 200
-    assert [json.loads(line)["id"] for line in out.splitlines()[:-1]] == [event["id"] for event in run.events]
 
 
 @pytest.mark.parametrize("ci", ["", "true"])

@@ -1,9 +1,12 @@
-"""Runs and events of which the API tells less than usual."""
+"""Runs and events of which the API tells less than usual, or more, and the colours of lines."""
 
 from __future__ import annotations
 
+import pytest
+
 from mogplex_ci.api import answers
 from mogplex_ci.commands import runs
+from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.sanitize import Sanitizer
 
 SAFE = Sanitizer()
@@ -30,9 +33,24 @@ def test_a_run_of_which_nothing_else_is_known() -> None:
     ]
 
 
-def test_a_branch_that_is_not_created() -> None:
-    run = answers.run({**RUN, "branch": {"base": "main", "working": "feat/x", "createBranch": False}})
-    assert "branch  feat/x (base main)" in list(runs.run_lines(run, SAFE))
+def test_what_newer_services_know_follows_the_documented_lines() -> None:
+    more = {"error": "Out of\ntime.", "agentId": "a-1", "mode": "SAFE", "worktreeId": "w-1", "terminalCommitSha": "c-1"}
+    *_, error, agent, mode, tree, commit = runs.run_lines(answers.run(RUN | more), SAFE)
+    assert (error, agent, mode) == ("error   Out of time.", "agent   a-1", "mode    SAFE")
+    assert (tree, commit) == ("tree    w-1", "commit  c-1")
+
+
+@pytest.mark.parametrize(
+    ("branch", "line"),
+    [
+        ({"base": "main", "working": "feat/x", "createBranch": False}, "feat/x (base main)"),
+        ({"base": "main", "working": "feat/x", "createBranch": True}, "feat/x (base main, created)"),
+        ({"base": None, "working": "feat/x", "createBranch": False}, "feat/x"),
+        ({"base": "main", "working": None, "createBranch": False}, "- (base main)"),
+    ],
+)
+def test_a_branch(branch: dict[str, object], line: str) -> None:
+    assert f"branch  {line}" in list(runs.run_lines(answers.run({**RUN, "branch": branch}), SAFE))
 
 
 def test_a_run_that_could_not_be_queued_says_why() -> None:
@@ -59,3 +77,23 @@ def test_an_event_stays_on_one_line_and_is_cut() -> None:
     assert line.startswith("unknown                   tool_call       tool=a b  first ::error::second xxx")
     assert line.endswith(" more characters")
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("colour", "line"),
+    [
+        *(("32", line) for line in ("status  success", "--- run r-1 success ---", "[acme/web] ✔ x", "v token")),
+        *(("31", line) for line in ("status  failed", "--- run r-1 failed ---", "error: x", "ERROR: x", "✘ x", "x ci")),
+        *(
+            ("33", line)
+            for line in ("status  cancelled", "--- run r-1 awaiting_input ---", "warning: x", "→ x", "! ci")
+        ),
+    ],
+)
+def test_a_line_has_the_colour_of_what_it_begins_with(colour: str, line: str) -> None:
+    assert coloured(line) == f"\x1b[{colour}m{line}\x1b[0m"
+
+
+@pytest.mark.parametrize("line", ["status  streaming", "error   the run failed", "? ci", "a ✔", "xyz"])
+def test_other_lines_have_none(line: str) -> None:
+    assert coloured(line) == line
