@@ -1,12 +1,23 @@
-"""The typed inputs of a step, for what reads them."""
+"""The typed inputs of a step, for what reads them, and the job that they come from."""
 
+from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
 from mogplex_ci.inputs.read import ActionInputs, read_inputs
 from mogplex_ci.inputs.sources import gather
+from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.system import System
 
-_USUAL: Final = read_inputs(gather([], {"MOGPLEX_PROMPT": "Fix it"}, Path("/")), "acme/web")
+
+def job(folder: Path, env: Mapping[str, str], repository: str = "acme/web") -> Platform:
+    """Return a job of ``repository`` whose workspace is ``folder``."""
+    system = System("test", repository=lambda _: repository, workspace="FOLDER")
+    return Platform(system, {"FOLDER": str(folder), **env}, StringIO())
+
+
+_USUAL: Final = read_inputs(gather([], job(Path("/"), {"MOGPLEX_PROMPT": "Fix it"})))
 
 
 def typed_inputs(**fields: Any) -> ActionInputs:

@@ -79,7 +79,7 @@ class Job:
         self.flags = flags
         self.session = session
         self.platform = detect(session.env, StringIO())  # nothing goes to the log of the job
-        given, _ = gather(flags, session.env, self.platform.workspace).values()
+        given, _ = gather(flags, self.platform).values()
         self.token, self.url = given.get("api-key", ""), given["base-url"]
         self.is_sendable = not check({"api-key": self.token, "base-url": self.url})
         """Whether the token may be sent to the address; else the check of the inputs says why."""
@@ -94,8 +94,7 @@ class Job:
         Raises:
             UsageError: with everything that is wrong.
         """
-        flags, platform = [*self.flags, *stand_ins], self.platform
-        self.tasks, _, warnings = read_fleet(flags, platform.env, platform.workspace, platform.repository())
+        self.tasks, _, warnings = read_fleet([*self.flags, *stand_ins], self.platform)
         return warnings
 
 

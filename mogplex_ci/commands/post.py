@@ -80,8 +80,8 @@ def _cancel(run: OpenRun, client: "Client", argv: Sequence[str], platform: Platf
     clock = Clock()
     if run.run_id:
         return cancel(client, run.run_id, clock=clock, budget=TIMEOUT_BUDGET)
-    inputs = read_inputs(gather(argv, platform.env, platform.workspace), platform.repository(), run.task)
-    repair = Repair(run.branch, run.base_branch, run.report) if run.report else None
+    inputs = read_inputs(gather(argv, platform), run.task)
+    repair = Repair(*run.repair) if run.repair else None
     request = with_event(inputs, platform.cause.words()).start_request(run.repo_id, repair)
     may_be_foreign = inputs.idempotency_key is not None
     return cancel_unanswered(

@@ -18,11 +18,10 @@ and ``maxLength`` are used, and a test compares the results with jsonschema's. O
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType, UnionType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from mogplex_ci.durations import parse_duration
 from mogplex_ci.errors import Problem
@@ -109,17 +108,6 @@ class Kind(NamedTuple):
         return tuple(Untrusted(each) for each in candidates if each != text and self.fault(each) is None)[:1]
 
 
-class Scope(StrEnum):
-    """The scope of an input."""
-
-    STEP = "step"
-    """The step as a whole, however many runs it makes."""
-    START = "start"
-    """A run that is started; it has no meaning for one that was started elsewhere."""
-    RUN = "run"
-    """Each run, however it was started."""
-
-
 class Input(NamedTuple):
     """One input. The fields from ``group`` on are the schema's keywords."""
 
@@ -131,7 +119,8 @@ class Input(NamedTuple):
     kind: Kind
     group: str
     """Title under which people read about it."""
-    scope: Scope
+    scope: Literal["step", "start", "run"]
+    """The step as a whole, however many runs it makes; a run that it starts; or each run, however it was started."""
     variables: tuple[str, ...]
     """Environment variables that set it; the first one that is set wins. The schema has those besides its own."""
     api_field: str | None = None
@@ -222,9 +211,8 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
     choices = tuple(entry.get("enum", ()))
     kind = Kind("choice", enumeration(choices), choices) if choices else kinds()[entry["$ref"].rpartition("/")[2]]
     given = {key[2:].replace("-", "_"): value for key, value in entry.items() if key.startswith("x-")}
-    variables = ("MOGPLEX_" + name.upper().replace("-", "_"), *given.get("variables", ()))
-    known = given | {"scope": Scope(given["scope"]), "variables": variables}
-    return Input(name, entry["description"], entry.get("default"), kind, **known)
+    given["variables"] = ("MOGPLEX_" + name.upper().replace("-", "_"), *given.get("variables", ()))
+    return Input(name, entry["description"], entry.get("default"), kind, **given)
 
 
 def _prompt_fault(text: str) -> str | None:

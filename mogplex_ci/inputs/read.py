@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from mogplex_ci.errors import Problem, UsageError
-from mogplex_ci.inputs.declared import Scope, check, enumeration, inputs, is_true, nearest
+from mogplex_ci.inputs.declared import check, enumeration, inputs, is_true, nearest
 from mogplex_ci.inputs.patterns import Patterns
 from mogplex_ci.inputs.run_file import parse_options
 from mogplex_ci.inputs.sources import Sources, gather, given, read_prompt
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.models import Repair, StartRequest
 from mogplex_ci.outputs import EVENTS_FILE, WRITTEN_BIT_BY_BIT
-from mogplex_ci.platforms.base import github_api_url
+from mogplex_ci.platforms.base import Platform, github_api_url
 from mogplex_ci.platforms.event_words import leaves_fence_open
 from mogplex_ci.platforms.gitlab import job_timeout
 from mogplex_ci.untrusted import Untrusted
@@ -75,23 +75,21 @@ class ActionInputs(DeclaredInputs):
         return {"repoId": repo_id, **given, **self.run_options}
 
 
-def read_fleet(
-    argv: Sequence[str], env: Mapping[str, str], workspace: Path, repository: str | None
-) -> tuple[Sequence[ActionInputs], bool, Sequence[Problem]]:
+def read_fleet(argv: Sequence[str], platform: Platform) -> tuple[Sequence[ActionInputs], bool, Sequence[Problem]]:
     """Return the inputs of each task, whether they make a fleet, and warnings about what has no effect.
 
     Several repositories, a pattern, several tasks or ``task: all`` make a fleet, even if it has one run in the end.
-    ``repository`` is the CI system's own, the default for ``repo``. The folder that ``output-dir`` names is made.
+    The folder that ``output-dir`` names is made.
 
     Raises:
         UsageError: with everything that is wrong in any task, not only the first.
     """
-    sources = gather(argv, env, workspace)
+    sources = gather(argv, platform)
     steps: list[ActionInputs] = []
     problems: list[Problem] = []
     for task in sources.tasks or [""]:
         try:
-            steps.append(read_inputs(sources, repository, task))
+            steps.append(read_inputs(sources, task))
         except UsageError as error:
             problems += error.problems
     is_fleet = len(sources.tasks) > 0 or any(step.is_for_many_repos for step in steps)
@@ -99,14 +97,14 @@ def read_fleet(
         problems += _fleet_conflicts(steps, is_fleet=is_fleet)
     if problems:
         raise UsageError(*dict.fromkeys(problems), *sources.warnings)  # a misspelt name may be why an input is missing
-    return steps, is_fleet, [*sources.warnings, *_warnings(steps[0], env)]
+    return steps, is_fleet, [*sources.warnings, *_warnings(steps[0], platform.env)]
 
 
 def _fleet_conflicts(steps: Sequence[ActionInputs], *, is_fleet: bool) -> Iterator[Problem]:
     """Yield the inputs that hold for the step as a whole and differ, and those that several runs cannot have."""
     first, *others = steps
     for spec in inputs().values():
-        is_for_all = spec.scope is Scope.STEP and spec.is_typed
+        is_for_all = spec.scope == "step" and spec.is_typed
         if is_for_all and any(getattr(step, spec.field) != getattr(first, spec.field) for step in others):
             yield Problem(spec.name, "differs between the tasks", "Set it once, outside tasks.")
     of_one_run = {"run-id": first.run_id, "comment-on": first.comment_on} if is_fleet else {}
@@ -119,23 +117,25 @@ def is_pattern(repo: str) -> bool:
     return "*" in repo or "?" in repo
 
 
-def read_inputs(sources: Sources, repository: str | None, task: str = "") -> ActionInputs:
+def read_inputs(sources: Sources, task: str = "") -> ActionInputs:
     """Return the inputs of one task. Without ``task`` it is the one that they name, if any.
+
+    The CI system's own repository is the default for ``repo``.
 
     Raises:
         UsageError: with everything that is wrong, not only the first.
     """
-    values, unknown_task = sources.values(task)
-    typed, wrong = _typed(values, sources.workspace)
+    platform, (values, unknown_task) = sources.platform, sources.values(task)
+    typed, wrong = _typed(values, platform.workspace)
+    typed["repo"] = typed["repo"] or platform.repository()
     typed["prompt"] = typed["prompt_file"] or typed["prompt"] or ""
     if not {"create-branch", "branch"} & values.keys() and not _has_worktree(typed):
         typed["create_branch"] = True
-    problems = [*sources.problems, *unknown_task, *wrong, *_conflicts(values, typed, sources.env)]
+    problems = [*sources.problems, *unknown_task, *wrong, *_conflicts(values, typed, platform)]
     if sources.is_complete and not unknown_task:
-        problems += _missing(values, typed, repository)
+        problems += _missing(values, typed)
     if problems:
         raise UsageError(*problems)
-    typed["repo"] = typed["repo"] or repository
     typed["matrix"] = _matrix(values["matrix"], typed["strategy"])
     return ActionInputs(**{spec.field: typed[spec.field] for spec in inputs().values() if spec.is_typed})
 
@@ -184,7 +184,7 @@ def read_connection(argv: Sequence[str], env: Mapping[str, str]) -> tuple[str, s
     return values.get("base-url", inputs()["base-url"].default or ""), values.get("api-key")
 
 
-def _missing(values: Mapping[str, str], typed: Mapping[str, Any], repository: str | None) -> Iterator[Problem]:
+def _missing(values: Mapping[str, str], typed: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what a run, or another input, needs besides: a run file that cannot be used may have it."""
     if not _gates(values) and typed["repair"]:
         remedy = "Say with require, allowed-paths, protected-paths or artifact what the run must deliver."
@@ -200,21 +200,21 @@ def _missing(values: Mapping[str, str], typed: Mapping[str, Any], repository: st
         is_task_open = "run-file" in values and "task" not in values
         or_task = ", or task if the run file has tasks" if is_task_open else ""
         yield Problem("prompt", "is missing", f"Set prompt or prompt-file{or_task}.")
-    if "repo" not in values and repository is None:
+    if "repo" not in values and typed["repo"] is None:
         yield Problem("repo", "is missing", f"Set it to a GitHub repository: {inputs()['repo'].kind.allowed}.")
 
 
-def _conflicts(values: Mapping[str, str], typed: Mapping[str, Any], env: Mapping[str, str]) -> Iterator[Problem]:
+def _conflicts(values: Mapping[str, str], typed: Mapping[str, Any], platform: Platform) -> Iterator[Problem]:
     """Yield what is wrong with inputs that are right by themselves. The API would refuse such a run, or ignore one."""
     given = {name for name, text in values.items() if text != inputs()[name].default}
     if "run-id" in given:
-        shaping = [name for name, spec in inputs().items() if spec.scope is Scope.START and name in given]
+        shaping = [name for name, spec in inputs().items() if spec.scope == "start" and name in given]
         if shaping:
             remedy = "Remove them, or remove run-id."
             yield Problem("run-id", f"does not go together with {enumeration(shaping)}: that is for a new run", remedy)
         if typed["dry_run"] is not False:
             yield Problem("run-id", "is given together with dry-run, which has no such run", "Remove one of the two.")
-    yield from _gate_conflicts(given, typed, env)
+    yield from _gate_conflicts(given, typed, platform)
     if "prompt" in given and "prompt-file" in given:
         yield Problem("prompt", "is given together with prompt-file", "Remove one of the two.")
     if "mode" in given and typed["harness"] == "mogplex":
@@ -234,11 +234,11 @@ def _conflicts(values: Mapping[str, str], typed: Mapping[str, Any], env: Mapping
             yield Problem("run-options", fault, "Remove worktreeId, or use another harness.")
 
 
-def _gate_conflicts(given: Container[str], typed: Mapping[str, Any], env: Mapping[str, str]) -> Iterator[Problem]:
+def _gate_conflicts(given: Container[str], typed: Mapping[str, Any], platform: Platform) -> Iterator[Problem]:
     """Yield what is wrong with the gates, and with what they need."""
     if "github-token" in given:
         try:
-            github_api_url(env)
+            github_api_url(platform.env)
         except UsageError as error:
             yield from error.problems
     elif typed["dry_run"] is False:

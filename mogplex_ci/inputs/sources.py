@@ -15,7 +15,7 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import PROMPT_FILE_BYTES, SEE_INPUTS, inputs, instead_of
 from mogplex_ci.inputs.run_file import inputs_of_task, read_run_file
 from mogplex_ci.outputs import OUTPUTS, output_variable
-from mogplex_ci.platforms.base import VARIABLES
+from mogplex_ci.platforms.base import VARIABLES, Platform
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import bounded, stop_of_process
 from mogplex_ci.workspace import decode, read_text
@@ -36,8 +36,7 @@ _STARTS: Final = frozenset({"prompt", "prompt-file", "run-file"})
 class Sources(NamedTuple):
     """Where a step's inputs come from: their texts, and what is wrong there."""
 
-    env: Mapping[str, str]
-    workspace: Path
+    platform: Platform
     given: Mapping[str, str]
     """Texts of flags and environment, by input."""
     run_file: Mapping[str, Any] | None
@@ -73,20 +72,21 @@ class Sources(NamedTuple):
         return defaults | own, problems
 
 
-def gather(argv: Sequence[str], env: Mapping[str, str], workspace: Path) -> Sources:
+def gather(argv: Sequence[str], platform: Platform) -> Sources:
     """Return the inputs' texts. Surrounding white space is dropped; blank counts as not given."""
     flags, wrong_flags = _flags_of(argv)
-    values, problems, run_file = given(argv, env), list(wrong_flags), None
+    env, problems, run_file = platform.env, list(wrong_flags), None
+    values = given(argv, env)
     if "run-file" in values:
         try:
-            run_file = read_run_file(workspace, values["run-file"])
+            run_file = read_run_file(platform.workspace, values["run-file"])
         except UsageError as error:
             problems += error.problems
     elif "task" in values:
         problems.append(Problem("task", "is given without run-file", "Set run-file to the YAML file with the task."))
     warnings = [*_unknown_variables(env), *_ignored_outputs(env, run_id=values.get("run-id"))]
     is_complete = flags is not None and ("run-file" not in values or run_file is not None)
-    return Sources(env, workspace, values, run_file, problems, warnings, is_complete)
+    return Sources(platform, values, run_file, problems, warnings, is_complete)
 
 
 def _flags_of(argv: Sequence[str]) -> tuple[Mapping[str, str] | None, Sequence[Problem]]:

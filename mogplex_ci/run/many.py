@@ -6,12 +6,16 @@ from contextlib import nullcontext
 from math import inf
 from queue import SimpleQueue
 from signal import SIGTERM
-from typing import Final, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
 from mogplex_ci.api.retry import finish
 from mogplex_ci.run.result import Result, RunResult, interrupted
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import HEARTBEAT_SECONDS, Heartbeat, Started, Update
-from mogplex_ci.waiting import Clock, Stop, StopRequested
+from mogplex_ci.waiting import Stop, StopRequested
+
+if TYPE_CHECKING:
+    from mogplex_ci.inputs.read import ActionInputs
 
 T = TypeVar("T")
 STOP_SECONDS: Final = 5.0
@@ -45,35 +49,27 @@ class Fleet(Generic[T]):
         self,
         items: Sequence[T],
         execute: Callable[[T, Stop], Generator[Update, None, RunResult]],
-        *,
-        concurrency: int,
-        fail_fast: bool,
-        clock: Clock,
-        stop: Stop,
-        deadline: float,
+        inputs: "ActionInputs",
+        service: Service,
     ) -> None:
         """``execute`` is iterated in a thread of its own for each item; the stop that it gets ends it early.
 
-        It raises nothing: every error is a result.
-        ``fail_fast``: the first run that does not succeed stops the others. The times are those of ``clock``.
+        It raises nothing: every error is a result. ``inputs`` and ``service`` are the step's.
         """
         self.results: dict[T, RunResult] = {}
         self._items = items
         self._execute = execute
-        self._concurrency = concurrency
-        self._fail_fast = fail_fast
-        self._clock = clock
-        self._stop = stop
+        self._inputs = inputs
+        self._service = service
         self._halt = Stop()
         """Stops the executions: the process's signals come to the main thread only."""
-        self._deadline = deadline
         self._updates: SimpleQueue[object] = SimpleQueue()
         self._waiting = list(items)
         self._working: dict[T, bool] = {}
         """The items at work, and whether their runs have started."""
         self._failed_first = False
         """Whether a failure has stopped the others."""
-        self._heartbeat_at = clock.monotonic() + HEARTBEAT_SECONDS
+        self._heartbeat_at = service.now + HEARTBEAT_SECONDS
 
     @property
     def counts(self) -> FleetCounts:
@@ -91,12 +87,12 @@ class Fleet(Generic[T]):
         """
         ends = inf
         while self._waiting or self._working:
-            if self._stop.requested and ends == inf:
-                ends = self._clock.monotonic() + STOP_SECONDS
-                self._halt.request(self._stop.signal or SIGTERM)
+            if self._service.stop.requested and ends == inf:
+                ends = self._service.now + STOP_SECONDS
+                self._halt.request(self._service.stop.signal or SIGTERM)
             self._launch()
-            now = self._clock.monotonic()
-            if self._halt.requested or now >= self._deadline:
+            now = self._service.now
+            if self._halt.requested or now >= self._service.deadline:
                 waiting, self._waiting = self._waiting, []
                 yield from (self._ended(item, self._not_started()) for item in waiting)
             if now >= ends:
@@ -110,7 +106,7 @@ class Fleet(Generic[T]):
 
     def _launch(self) -> None:
         """Start executions until enough are running. The budget makes those wait that must not start a run yet."""
-        while self._waiting and len(self._working) < self._concurrency and not self._halt.requested:
+        while self._waiting and len(self._working) < self._inputs.max_parallel and not self._halt.requested:
             item = self._waiting.pop(0)
             self._working[item] = False
             execution = self._execute(item, self._halt)
@@ -124,19 +120,19 @@ class Fleet(Generic[T]):
     def _next(self, seconds: float) -> object | None:
         """Return what comes next from any run; None after ``seconds``, or when the first stop signal comes."""
         try:
-            with nullcontext() if self._halt.requested else self._stop.interrupting():
-                return self._clock.next_item(self._updates, seconds)
+            with nullcontext() if self._halt.requested else self._service.stop.interrupting():
+                return self._service.clock.next_item(self._updates, seconds)
         except StopRequested:
             return None
 
     def _dispatch(self, item: T, update: Update | RunResult) -> Iterator[tuple[T, Update | RunResult]]:
         """Yield an update of a run and keep what it says."""
         if isinstance(update, Started | RunResult):
-            self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
+            self._heartbeat_at = self._service.now + HEARTBEAT_SECONDS
         if isinstance(update, RunResult):
             del self._working[item]
             yield self._ended(item, update)
-            if self._fail_fast and self.results[item].exit_code != 0 and not self._halt.requested:
+            if self._inputs.fail_fast and self.results[item].exit_code != 0 and not self._halt.requested:
                 self._failed_first = True
                 self._halt.request(SIGTERM)
         elif not isinstance(update, Heartbeat):

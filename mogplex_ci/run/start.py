@@ -101,11 +101,11 @@ def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
 
 
 def repos_named(name: str, repos: Sequence[Repo]) -> list[Repo]:
-    """Return those of ``repos`` whose full name is ``name``, or matches it as a pattern such as ``acme/*``.
+    """Return those of ``repos`` whose full name or id is ``name``, or whose name matches it as a pattern (``acme/*``).
 
     Case matters only between names that differ in it alone.
     """
-    exact = [repo for repo in repos if repo.full_name == Untrusted(name)]
+    exact = [repo for repo in repos if repo.full_name == Untrusted(name) or repo.id.lower() == name.lower()]
     return exact or [repo for repo in repos if fnmatchcase(repo.full_name.text.lower(), name.lower())]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
@@ -26,41 +25,33 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
     step = Step(platform, recorder, clock, stop, began)
     with outcome_of(step) as outcome:
-        tasks, is_fleet, warnings = read_fleet(argv, env, platform.workspace, platform.repository())
+        tasks, is_fleet, warnings = read_fleet(argv, platform)
         recorder.begin(tasks, warnings)
-        reason = reason_to_skip(step, tasks)
-        if reason is not None:
-            outcome.result = RunResult(Result.SKIPPED, 0, remedy=reason)
-        else:
-            tasks = include_event(step, tasks)
-            platform.check_files(key=tasks[0].idempotency_key)
-            outcome.result = (_perform_fleet if is_fleet else _perform)(step, tasks)
+        outcome.result = _perform(step, tasks, is_fleet=is_fleet)
     recorder.finish(outcome.result)
     return outcome.result.exit_code
 
 
-def _perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
-    from mogplex_ci.step.fleet import perform_fleet  # loads urllib3
-
-    return perform_fleet(step, tasks)
-
-
-def _perform(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
-    """Start the run and follow it.
+def _perform(step: Step, tasks: Sequence[ActionInputs], *, is_fleet: bool) -> RunResult:
+    """Start a run, or several, and follow them, unless nothing shall be started. ``tasks`` are the inputs of each task.
 
     Raises:
         MogplexError: the step cannot start.
     """
-    from mogplex_ci.api.client import Client  # loads urllib3
+    if (reason := reason_to_skip(step, tasks)) is not None:
+        return RunResult(Result.SKIPPED, 0, remedy=reason)
+    tasks = include_event(step, tasks)
+    inputs, recorder, platform = tasks[0], step.recorder, step.platform
+    platform.check_files(key=inputs.idempotency_key)
+    if is_fleet:
+        from mogplex_ci.step.fleet import perform_fleet  # loads urllib3
 
-    (inputs,) = tasks
-    recorder, plan = step.recorder, plan_of(inputs, step.platform)
+        return perform_fleet(step, tasks)
+    plan = plan_of(inputs, platform)
     if inputs.comment_on is not None and not inputs.dry_run:
-        github = step.github(inputs, step.platform.repository())
+        github = step.github(inputs, platform.repository())
         own_key = None if inputs.run_id else plan.key.base
         comment = Comment(github, inputs.comment_on, inputs.api_key or "", step.clock, own_key) if github else None
         recorder.comment_on(comment, step.stop)
-    with service_of(step, [inputs]) as (url, token):
-        client = Client(url, token, diagnostics=recorder.diagnostics)
-        with contextlib.closing(client):
-            return recorder.follow(execute(step, plan, client))
+    with service_of(step, tasks) as connect:
+        return recorder.follow(execute(step, plan, connect))

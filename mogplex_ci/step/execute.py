@@ -48,14 +48,16 @@ class Step(NamedTuple):
 
 
 @contextlib.contextmanager
-def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[tuple[str, str]]:
-    """Yield the service's URL and the token; in a dry run, those of the embedded emulator, which plays the scenario.
+def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[Callable[..., Client]]:
+    """Yield what makes clients of the service; in a dry run, of the embedded emulator, which plays the scenario.
 
     ``tasks`` are the inputs of each task.
     """
-    inputs = tasks[0]
+    from mogplex_ci.api.client import Client  # loads urllib3
+
+    inputs, connect = tasks[0], partial(Client, diagnostics=step.recorder.diagnostics)
     if not inputs.dry_run:
-        yield inputs.base_url, inputs.api_key or ""
+        yield partial(connect, inputs.base_url, inputs.api_key or "")
         return
     from mogplex_ci.emulator import Emulator
 
@@ -64,21 +66,20 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[tuple[str,
     # A pattern needs a repository that it matches.
     repos = [repo.replace("*", "example").replace("?", "x") for task in tasks for repo in task.repos]
     with Emulator(inputs.scenario, repos=repos) as emulator:
-        yield emulator.url, emulator.token
+        yield partial(connect, emulator.url, emulator.token)
 
 
 class Outcome:
     """How a step, or one of its runs, ended; set when the block that ``outcome_of`` guards is left."""
 
     result: RunResult
+    with_known: Callable[[RunResult], RunResult] = staticmethod(lambda result: result)
+    """Adds what is known about the run, if the block does not end by itself."""
 
 
 @contextlib.contextmanager
-def outcome_of(step: Step, with_known: Callable[[RunResult], RunResult] = lambda result: result) -> Iterator[Outcome]:
-    """Turn every end of the block into a result: the one place where an unforeseen error becomes one.
-
-    ``with_known`` adds what is known about the run.
-    """
+def outcome_of(step: Step) -> Iterator[Outcome]:
+    """Turn every end of the block into a result: the one place where an unforeseen error becomes one."""
     outcome = Outcome()
     try:
         yield outcome
@@ -89,19 +90,25 @@ def outcome_of(step: Step, with_known: Callable[[RunResult], RunResult] = lambda
         result = interrupted(step.stop)
     except Exception as error:  # ours: a user never sees a traceback, and ``post`` cleans up
         result = result_of_error(InternalError.of(error))._replace(left_behind=True)
-    outcome.result = with_known(result)
+    outcome.result = outcome.with_known(result)
 
 
-def execute(step: Step, plan: Plan, client: Client, item: Item | None = None) -> Generator[Update, None, RunResult]:
+def execute(
+    step: Step, plan: Plan, connect: Callable[[], Client], item: Item | None = None
+) -> Generator[Update, None, RunResult]:
     """Start one run, follow it, judge what it delivered, and return how it ended. Yields updates.
 
     With ``repair``, a run that was rejected may be followed by others; the result is the last one's. ``item`` is the
     run if it is one of several. What ``post`` needs about a run is saved before the run goes on.
     """
-    with contextlib.closing(_case_of(step, plan.inputs, client)) as case:
+    with (
+        outcome_of(step) as outcome,
+        contextlib.closing(connect()) as client,
+        contextlib.closing(_case_of(step, plan.inputs, client)) as case,
+    ):
         rounds = Rounds(plan, case, step.recorder.safe, partial(step.recorder.save, item))
-        with outcome_of(step, rounds.with_known) as outcome:
-            outcome.result = yield from rounds.perform()
+        outcome.with_known = rounds.with_known
+        outcome.result = yield from rounds.perform()
     # The dry run of a scenario ends as that does, so that later steps can be tried.
     return outcome.result.as_dry_run() if plan.inputs.dry_run is True else outcome.result
 

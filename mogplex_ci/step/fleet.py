@@ -23,7 +23,7 @@ from mogplex_ci.run.service import Service
 from mogplex_ci.run.start import FIND_REPO, INSTALL_APP, no_such_repo, repos_named
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, duration
-from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
+from mogplex_ci.step.execute import Step, execute, service_of
 from mogplex_ci.step.plan import Item, plan_of
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
@@ -49,17 +49,13 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
     inputs, recorder = tasks[0], step.recorder
     _allocate_from_one_heap()
     clock, budget, contact = step.clock, TokenBudget(), Contact()
-    with service_of(step, tasks) as (url, token):
+    with service_of(step, tasks) as client_of:
 
         def connect(number: int) -> Client:
-            turn = partial(budget.turn, clock=clock, run=number)
-            return Client(url, token, diagnostics=recorder.diagnostics, turn=turn, contact=contact)
+            return client_of(turn=partial(budget.turn, clock=clock, run=number), contact=contact)
 
         def work(item: Item, halt: Stop) -> Generator[Update, None, RunResult]:
-            part = step._replace(stop=halt)
-            with outcome_of(part) as outcome, contextlib.closing(connect(item.number)) as client:
-                outcome.result = yield from execute(part, item.plan, client, item)
-            return outcome.result
+            return execute(step._replace(stop=halt), item.plan, partial(connect, item.number), item)
 
         words = [word for task in tasks for word in task.repos]
         with contextlib.closing(connect(0)) as client:
@@ -68,18 +64,10 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
         items = items_of(tasks, found, step.platform)
         if not inputs.dry_run and (needed := seconds_to_start(len(items))) >= service.deadline - service.now:
             recorder.warn("Starts", _TOO_MANY, len(items), duration(needed), duration(inputs.timeout))
-        fleet = Fleet(
-            items,
-            work,
-            concurrency=inputs.max_parallel,
-            fail_fast=inputs.fail_fast,
-            clock=clock,
-            stop=step.stop,
-            deadline=service.deadline,
-        )
+        fleet = Fleet(items, work, inputs, service)
 
         def counts() -> SafeText:
-            wait = budget.seconds_to_start(clock.monotonic()) if fleet.counts.waiting else 0.0
+            wait = budget.seconds_to_start(service.now) if fleet.counts.waiting else 0.0
             return count_of_runs(fleet.counts, wait, recorder.safe)
 
         recorder.begin_runs(items, counts)
@@ -118,13 +106,12 @@ def find_repos(client: Client, wanted: Sequence[str], timeout: float) -> dict[st
     found: dict[str, list[Repo]] = {}
     problems: list[Problem] = []
     for word in dict.fromkeys(wanted):
-        if is_uuid(word):
-            known = visible if is_complete else client.repos(repo_id=word, timeout=timeout)
-            matching = [repo for repo in known if repo.id.lower() == word.lower()]
-        else:
-            literal = max(re.split(r"[*?]", word), key=len)  # the API searches for text, not for patterns
-            known = visible if is_complete else client.repos(query=literal, timeout=timeout)
-            matching = repos_named(word, known)
+        known = visible
+        if not is_complete and is_uuid(word):
+            known = client.repos(repo_id=word, timeout=timeout)
+        elif not is_complete:  # the API searches for text, not for patterns
+            known = client.repos(query=max(re.split(r"[*?]", word), key=len), timeout=timeout)
+        matching = repos_named(word, known)
         found[word] = sorted(matching, key=lambda repo: repo.full_name.text.lower())
         if is_pattern(word) and len(known) >= LIST_LIMIT:
             fault = f"is looked up among {LIST_LIMIT} repositories at most, and there may be more"

@@ -19,10 +19,8 @@ class OpenRun(NamedTuple):
     task: str = ""
     """Name of the task in the run file; empty when there is none."""
     run_id: str = ""
-    branch: str = ""
-    base_branch: str = ""
-    report: str = ""
-    """Of a later round, as long as its id is not known: what the inputs do not tell about its start."""
+    repair: Sequence[str] = ()
+    """The fields of a later round's ``Repair``, as long as its id is not known: the inputs do not tell them."""
 
 
 class State(NamedTuple):
@@ -57,12 +55,12 @@ class Ledger:
     def on(self, run: Hashable, task: str, update: Update) -> None:
         """Note an update of ``run``, one of this step's, whose task in the run file is ``task``."""
         if isinstance(update, Starting):
-            self._set(run, OpenRun(update.key, update.repo_id, task, "", *(update.repair or ())))
+            self._set(run, OpenRun(update.key, update.repo_id, task, repair=update.repair or ()))
         elif isinstance(update, NextKey) and run in self._open:
             self._set(run, self._open[run]._replace(key=update.key, run_id=""))
         elif isinstance(update, Started):
             known = self._open.get(run, OpenRun(update.key))
-            self._set(run, known._replace(run_id=update.run.id, report="") if update.owned else None)
+            self._set(run, known._replace(run_id=update.run.id, repair=()) if update.owned else None)
 
     def _set(self, run: Hashable, entry: OpenRun | None) -> None:
         with self._lock:
@@ -87,8 +85,6 @@ def saved_state(platform: Platform, *, token: str | None, key: str | None) -> St
         state = json.loads(text)
         base_url, runs = str(state["base_url"]), [OpenRun(**run) for run in state["runs"]]
     except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    if not all(isinstance(value, str) for run in runs for value in run):
         return None
     return State(base_url, runs, hmac.compare_digest(mac.encode(), _mac(text, token or "").encode()))
 

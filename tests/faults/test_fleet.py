@@ -32,6 +32,7 @@ from mogplex_ci.waiting import Stop
 from tests.faults.kinds import FINAL, PASSING, PROXIES, REFUSED, STREAM_FAULTS, UNAUTHORIZED, Kind
 from tests.faults.world import World, plan
 from tests.slow import mostly_slow
+from tests.typed_inputs import typed_inputs
 from tests.unit.report.events import inputs
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 from tests.waits import LONG
@@ -89,15 +90,9 @@ class Played:
         if "stop_after" in options:
             clock.ring(options["stop_after"], lambda: stop.request(signal.SIGTERM))
         self._began = began
-        fleet = VirtualFleet(
-            items,
-            self._execute,
-            concurrency=concurrency,
-            fail_fast=options.get("fail_fast", False),
-            clock=clock,
-            stop=stop,
-            deadline=began + 100_000.0,
-        )
+        inputs = typed_inputs(max_parallel=concurrency, fail_fast=options.get("fail_fast", False))
+        service = Service(world.client(), clock, stop, began, 100_000.0)
+        fleet = VirtualFleet(items, self._execute, inputs, service)
         self._clocks = fleet.clocks = {}
         try:
             self.updates = [news for news in fleet.perform() if news is not None]

@@ -23,6 +23,7 @@ from tests.faults import world as worlds
 from tests.faults.conftest import SCENARIOS
 from tests.faults.world import World
 from tests.github_api import TOKEN, FakeGitHub, Look, check
+from tests.typed_inputs import job
 
 RED, GREEN = Look([check("test", "failure")]), Look([check("test", "success")])
 LINT = Look([check("lint", "failure"), check("test", "success")])
@@ -46,7 +47,7 @@ class Step:
         given = {"repair": "2", "require": "checks", "timeout": "30m", "prompt": f"scenario: {scenario}"} | inputs
         env = {f"MOGPLEX_{name.upper()}": value for name, value in given.items()}
         env |= {"MOGPLEX_GITHUB_TOKEN": TOKEN, "MOGPLEX_API_KEY": world.emulator.token}
-        self.inputs = read_inputs(gather([], env, Path("/")), "acme/web")
+        self.inputs = read_inputs(gather([], job(Path("/"), env)))
         self._world, self._api = world, api
         api.runs = lambda: self.case.runs
         api.run = lambda: self.case.runs[-1] if self.case.runs else None

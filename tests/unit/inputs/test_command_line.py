@@ -11,6 +11,7 @@ from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs
 from mogplex_ci.inputs.flags import flag_parser
 from mogplex_ci.inputs.sources import OUTPUT_VARIABLES, gather, given
+from tests.typed_inputs import job
 
 WORD = "arguments contain a word that is not expected"
 
@@ -90,7 +91,7 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
     ],
 )
 def test_which_variables_are_warned_of(env: dict[str, str], warned: list[str], tmp_path: Path) -> None:
-    found = gather((), env, tmp_path).warnings
+    found = gather((), job(tmp_path, env)).warnings
     assert [f"{problem.input}: {problem.remedy}" for problem in found] == warned
 
 

@@ -17,6 +17,7 @@ from mogplex_ci.inputs.declared import EMULATOR_TOKEN, inputs, load_schema
 from mogplex_ci.inputs.read import ActionInputs, read_connection, read_fleet, read_inputs
 from mogplex_ci.inputs.sources import gather
 from mogplex_ci.untrusted import Untrusted
+from tests.typed_inputs import job
 
 RUN_ID = "7b0c2f4e-58a1-4d0b-9c39-2f6f1f0f8a11"
 REPO_ID = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
@@ -24,11 +25,11 @@ OUTPUTS = {"MOGPLEX_RUN_ID": RUN_ID, "MOGPLEX_IDEMPOTENCY_KEY": "theirs", "MOGPL
 
 
 def read(folder: Path, *argv: str, **env: str) -> ActionInputs:
-    return read_fleet(argv, {"MOGPLEX_PROMPT": "Fix it"} | env, folder, "acme/web")[0][0]
+    return read_fleet(argv, job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env))[0][0]
 
 
 def warnings(folder: Path, **env: str) -> list[str]:
-    found = read_fleet((), {"MOGPLEX_PROMPT": "Fix it"} | env, folder, "acme/web")[2]
+    found = read_fleet((), job(folder, {"MOGPLEX_PROMPT": "Fix it"} | env))[2]
     return [f"{problem.input} {problem.fault} {problem.remedy}" for problem in found]
 
 
@@ -140,8 +141,9 @@ def test_only_the_emulators_token_may_travel_in_the_clear(tmp_path: Path) -> Non
 
 def test_right_inputs_need_neither_jsonschema_nor_yaml() -> None:
     code = (
-        "import sys; from pathlib import Path; from mogplex_ci.inputs.read import read_fleet;"
-        "read_fleet([], {'MOGPLEX_PROMPT': 'x', 'MOGPLEX_TIMEOUT': '5m'}, Path('.'), 'acme/web');"
+        "import sys; from mogplex_ci.inputs.read import read_fleet; from mogplex_ci.platforms import detect;"
+        "env = {'MOGPLEX_PROMPT': 'x', 'MOGPLEX_TIMEOUT': '5m', 'MOGPLEX_REPO': 'acme/web'};"
+        "read_fleet([], detect(env, sys.stdout));"
         "print({'jsonschema', 'yaml', 'difflib'} & sys.modules.keys() or 'none')"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -225,7 +227,7 @@ def test_what_is_for_one_run_is_refused_for_several(tmp_path: Path) -> None:
 
 
 def test_no_repository_is_needed_to_follow_a_run(tmp_path: Path) -> None:
-    assert read_inputs(gather([f"--run-id={RUN_ID}"], {}, tmp_path), None).repo is None
+    assert read_inputs(gather([f"--run-id={RUN_ID}"], job(tmp_path, {}, ""))).repo is None
 
 
 @pytest.mark.parametrize(

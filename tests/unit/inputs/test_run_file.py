@@ -13,6 +13,7 @@ from mogplex_ci.errors import Problem, UsageError
 from mogplex_ci.inputs.declared import inputs, load_schema
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.inputs.sources import gather
+from tests.typed_inputs import job
 
 TASKS = """\
 harness: codex
@@ -26,7 +27,7 @@ tasks:
 def read(folder: Path, text: str, *argv: str) -> tuple[list[ActionInputs], bool]:
     """Return the inputs of each task that is asked for, and whether they make a fleet."""
     (folder / "mogplex.yml").write_text(text, encoding="utf-8")
-    steps, is_fleet, _ = read_fleet(("--run-file=mogplex.yml", *argv), {}, folder, "acme/web")
+    steps, is_fleet, _ = read_fleet(("--run-file=mogplex.yml", *argv), job(folder, {}))
     return list(steps), is_fleet
 
 
@@ -137,7 +138,7 @@ def test_what_is_wrong_with_one(text: str, told: str, tmp_path: Path) -> None:
 )
 def test_editors_and_the_program_agree_about_a_run_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "mogplex.yml").write_text(text)
-    found = {problem.input for problem in gather(["--run-file=mogplex.yml"], {}, tmp_path).problems}
+    found = {problem.input for problem in gather(["--run-file=mogplex.yml"], job(tmp_path, {})).problems}
     fits = Draft202012Validator(load_schema("run-file")).is_valid(yaml.safe_load(text))
     assert found == (set() if fits else {"run-file"})
 

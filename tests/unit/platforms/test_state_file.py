@@ -84,7 +84,7 @@ def test_the_state_counts_with_the_token_that_it_was_made_with(tmp_path: Path) -
 @pytest.mark.parametrize(
     "content",
     [
-        *("", "x", "x [1, 2]", 'x {"base_url": "u", "runs": [{"key": 7}]}', 'x {"fleet":"[1,2"}', "x [1,2"),
+        *("", "x", "x [1, 2]", 'x {"base_url": "u", "runs": [{"id": 7}]}', 'x {"fleet":"[1,2"}', "x [1,2"),
         "x " + "[" * 100_000,
     ],
 )

@@ -11,10 +11,12 @@ import pytest
 from mogplex_ci.models import Run
 from mogplex_ci.run.many import Fleet, FleetCounts, result_of_fleet
 from mogplex_ci.run.result import Result, RunResult
+from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Heartbeat, Polling, Started, Update
 from mogplex_ci.step.execute import Step, outcome_of
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
+from tests.typed_inputs import typed_inputs
 from tests.virtual_time import VirtualClock, VirtualFleet, VirtualTime
 from tests.waits import LONG
 
@@ -37,18 +39,13 @@ def fleet_of(
     concurrency: int = 3,
     fail_fast: bool = False,
     stop: Stop | None = None,
-    timeout: float = LONG,
 ) -> Fleet[str]:
-    clock = Clock()
-    return Fleet(
-        items,
-        execute,
-        concurrency=concurrency,
-        fail_fast=fail_fast,
-        clock=clock,
-        stop=stop or Stop(),
-        deadline=clock.monotonic() + timeout,
-    )
+    inputs = typed_inputs(max_parallel=concurrency, fail_fast=fail_fast)
+    return Fleet(items, execute, inputs, service(Clock(), stop))
+
+
+def service(clock: Clock, stop: Stop | None = None, timeout: float = LONG) -> Service:
+    return Service(None, clock, stop or Stop(), timeout=timeout)  # type: ignore[arg-type]  # the API is not asked
 
 
 def virtual_fleet(
@@ -65,15 +62,8 @@ def virtual_fleet(
         clock = fleet.clocks[item] = time.clock()
         return work(item, clock)
 
-    fleet = VirtualFleet(
-        items,
-        execute,
-        concurrency=concurrency,
-        fail_fast=False,
-        clock=time.clock(),
-        stop=Stop(),
-        deadline=timeout,
-    )
+    inputs = typed_inputs(max_parallel=concurrency)
+    fleet = VirtualFleet(items, execute, inputs, service(time.clock(), timeout=timeout))
     fleet.clocks = {}
     return fleet
 
@@ -171,7 +161,7 @@ def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
         return GOOD
 
     clock = time.clock()
-    fleet = Fleet(["a"], execute, concurrency=1, fail_fast=False, clock=clock, stop=stop, deadline=60.0)
+    fleet = Fleet(["a"], execute, typed_inputs(), service(clock, stop))
     clock.ring(1.0, lambda: stop.request(signal.SIGTERM))
     updates = list(fleet.perform())
     hangs.set()
@@ -205,7 +195,7 @@ def test_the_runs_are_counted_now_and_then() -> None:
         return GOOD
 
     fleet = virtual_fleet(work, ["a", "b", "c"], concurrency=2)
-    news = [(item, fleet._clock.monotonic(), fleet.counts) for item in fleet.perform()]
+    news = [(item, fleet._service.now, fleet.counts) for item in fleet.perform()]
     beats = [(at, counts) for item, at, counts in news if item is None]
     starts = [(32.0, FleetCounts(2, 0, 1))]
     assert beats == [*starts, *((at, FleetCounts(2, 1, 0)) for at in (70.0, 100.0, 130.0))], "since one began or ended"
