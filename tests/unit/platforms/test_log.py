@@ -1,20 +1,31 @@
-"""What the golden logs do not show: annotations at a line of a file, links, escapes, diagnostics."""
+"""What the golden logs do not show.
+
+Annotations at a line of a file, links, escapes, diagnostics; and that each CI system obeys exactly the commands that
+the platform means, whatever an agent writes.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 
-from mogplex_ci.platforms import detect
+from mogplex_ci.platforms import PLATFORMS, detect
 from mogplex_ci.platforms.base import Level, Place, Platform
-from mogplex_ci.sanitize import Markdown
+from mogplex_ci.sanitize import Markdown, Sanitizer
+from mogplex_ci.untrusted import Untrusted
 from tests.ci_environments import environment
+from tests.npm import node_environment, node_modules
+from tests.oracles.ci_logs import READERS, obeyed
 from tests.safe_text import safe_text
+from tests.unit.sanitize.hostile_text import COMMANDS, WORDS, hostile
 
+SANITIZER = Sanitizer()
 TEXT = safe_text("50% of [a]; 'b' | c, d: e")
 
 
@@ -156,3 +167,74 @@ def test_github_reads_outputs_and_summary_in_files_that_grow(tmp_path: Path) -> 
     ]
     assert len({delimiter for _, delimiter, _ in entries}) == 4
     assert (tmp_path / "summary.md").read_text(encoding="utf-8") == "Run running\nRun success\n"
+
+
+def commands(name: str, text: str, folder: Path) -> list[str]:
+    """Return what the system obeys when everything in all that the platform prints is ``text``."""
+    system, stream = platform(name, folder, MOGPLEX_DEBUG="1")
+    value = Untrusted(text)
+    line, title = SANITIZER.line("[00:00] {}", value), SANITIZER.line("Agent {}", value)
+    system.line(line)
+    system.fold(title, SANITIZER.block(value))
+    for level in Level:
+        path = SANITIZER.path(value)
+        system.annotate(level, title, line, Place(path, 7) if path else None)
+    system.debug(line)
+    if (url := SANITIZER.url(value)) is not None:
+        system.link(title, url)
+    system.line(line)
+    return [command.name for command in READERS.get(name, obeyed)(stream.getvalue())]
+
+
+@pytest.mark.hypothesis
+@pytest.mark.parametrize("name", {kind: system.name for system, kind in PLATFORMS}.values())
+def test_a_system_obeys_what_the_platform_means_and_nothing_else(name: str, tmp_path: Path) -> None:
+    meant = commands(name, "harmless", tmp_path)
+    assert bool(meant) == (name in READERS and name != "jenkins")
+
+    @given(hostile)
+    def check(text: str) -> None:
+        assert commands(name, text, tmp_path) == meant
+
+    check()
+
+
+_CORE = """
+import * as core from '@actions/core'
+let input = ''
+for await (const chunk of process.stdin) input += chunk
+for (const [title, message, secret] of JSON.parse(input)) {
+  core.error(message, {title, file: 'src/a.ts', startLine: 7})
+  core.startGroup(title)
+  core.endGroup()
+  core.setSecret(secret)
+}
+"""
+
+
+@pytest.mark.node
+def test_commands_are_escaped_as_the_toolkit_escapes_them() -> None:
+    texts = [
+        *(*COMMANDS, *WORDS, "".join(COMMANDS)),
+        *("%25", "a%0Ab", "a:b,c", "\u2028", "a;b=c", "%3A%2C", "50% of 1,000: a"),
+    ]
+    stream = io.StringIO()
+    system = detect({"GITHUB_ACTIONS": "true"}, stream)
+    given_to_core = []
+    for text in texts:
+        message, title = SANITIZER.line("It says {}", Untrusted(text)), SANITIZER.line("Agent {}", Untrusted(text))
+        secret = f"first {text}\nsecond\r\nthird\rfourth"
+        system.annotate(Level.ERROR, title, message, Place(safe_text("src/a.ts"), 7))
+        system.fold(title, [])
+        system.mask(secret)
+        given_to_core.append((title, message, secret))
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", _CORE],
+        input=json.dumps(given_to_core),
+        cwd=node_modules().parent,
+        env=node_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert stream.getvalue() == done.stdout
