@@ -38,10 +38,6 @@ class GitHubLog:
     """All lines in order, a group's title marked with ``▸`` and its lines indented."""
     _open: Group | None = None
 
-    def titles(self) -> list[str]:
-        """The groups' titles."""
-        return [group.title for group in self.groups]
-
     def add(self, line: str) -> str | None:
         """Take in a line and return how it is shown, if it is. Groups do not nest."""
         command = _COMMAND.fullmatch(line)

@@ -37,17 +37,16 @@ class Project:
         self.folder = folder / "web"
         self._home = folder / "home"
         self._remotes = folder / "remotes"
-        self._commit(self.folder, {".gitlab-ci.yml": pipeline})
-        self._git("remote", "add", "origin", f"{_SERVER}/acme/web.git")
-        self._git("update-ref", "refs/remotes/origin/main", "HEAD")
-        self._git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+        _commit(self.folder / ".gitlab-ci.yml", pipeline, self.folder)
+        _git(self.folder, "remote", "add", "origin", f"{_SERVER}/acme/web.git")
+        _git(self.folder, "update-ref", "refs/remotes/origin/main", "HEAD")
+        _git(self.folder, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
 
     def serve_components(self) -> None:
         """Let the server have this repository's component, as version 1.0.0 of `mogplex/run-action`."""
-        source = self._remotes / "run-action.git"
-        template = "templates/run/template.yml"
-        self._commit(source, {template: (ROOT / template).read_text(encoding="utf-8")})
-        subprocess.run(["git", "tag", "1.0.0"], cwd=source, check=True)
+        source, template = self._remotes / "run-action.git", "templates/run/template.yml"
+        _commit(source / template, (ROOT / template).read_text(encoding="utf-8"), source)
+        _git(source, "tag", "1.0.0")
 
     def run(self, *options: str, shell: bool = True, **variables: str) -> Pipeline:
         """Run the pipeline: its jobs in a shell, with this work tree's program on PATH, or in containers."""
@@ -80,15 +79,14 @@ class Project:
             env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
         return env
 
-    def _commit(self, folder: Path, files: dict[str, str]) -> None:
-        for name, text in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
-        for arguments in (["init", "--quiet", "--initial-branch=main"], ["add", "--all"]):
-            subprocess.run(["git", *arguments], cwd=folder, check=True)
-        subprocess.run(["git", *author, "commit", "--quiet", "--message=Test"], cwd=folder, check=True)
 
-    def _git(self, *arguments: str) -> None:
-        subprocess.run(["git", *arguments], cwd=self.folder, check=True)
+def _commit(path: Path, text: str, repository: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    for arguments in (["init", "--initial-branch=main"], ["add", "--all"], ["commit", "--message=Test"]):
+        _git(repository, *arguments)
+
+
+def _git(repository: Path, *arguments: str) -> None:
+    author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    subprocess.run(["git", *author, *arguments], cwd=repository, check=True, stdout=subprocess.DEVNULL)

@@ -107,7 +107,7 @@ def test_an_interrupt_leaves_whole_files_and_no_open_group(
     assert errors == ""
     assert [json.loads(line)["message"] for line in written.splitlines()][1:4] == ["Step 1", "Step 1 done", "Step 2"]
     log = read_log(seen)
-    assert any(title.endswith("Step 8 → Step 8 done (0.1s)") for title in log.titles())
+    assert any(group.title.endswith("Step 8 → Step 8 done (0.1s)") for group in log.groups)
     assert result_of(step)["result"] == "interrupted"
 
 

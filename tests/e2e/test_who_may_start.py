@@ -85,7 +85,7 @@ def job(tmp_path: Path, api: FakeGitHub) -> Iterator[Job]:
         (COMMENT, {"api_key": "", **EVERYBODY}, NO_KEY),
         (COMMENT, {"api_key": "", **SKIP}, SKIPPED),
         (LABELED, {}, STARTED),
-        (LABELED, {"prompt": f"Solve this:\n{BODY}"}, PROMPT),
+        (LABELED, {"prompt": f"Solve this:\n{BODY}", "allowed_users": "maintainer"}, PROMPT),
         (PUSHED, {}, SKIPPED),
         (PUSHED, EVERYBODY, SKIPPED),
         (PUSHED, {"allowed_bots": "Mogplex[bot] renovate[bot]"}, STARTED),

@@ -110,19 +110,6 @@ def test_own_addresses_hide_nothing() -> None:
     assert found(labeled(body=hidden), f"Solve: {json.dumps(hidden)}") == "issue.body"
 
 
-@pytest.mark.parametrize(
-    ("trust", "is_trusted"),
-    [
-        (Trust(users=frozenset({"stranger-from-elsewhere"})), True),
-        (Trust(may_write=lambda login: login == "stranger-from-elsewhere"), True),
-        (Trust(users=frozenset({"*"})), False),
-        (Trust(users=frozenset({"maintainer"}), may_write=lambda login: login == "maintainer"), False),
-    ],
-)
-def test_the_words_of_people_who_are_named_or_may_write_are_trusted(trust: Trust, is_trusted: bool) -> None:
-    assert (found(labeled(body=BODY), BODY, trust) is None) is is_trusted
-
-
 def test_an_apps_words_are_never_trusted() -> None:
     everything = Trust(frozenset({"*", "mogplex[bot]"}), frozenset({"mogplex[bot]"}), lambda _login: True)
     for association in ("NONE", "MEMBER"):
