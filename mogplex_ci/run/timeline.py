@@ -260,7 +260,7 @@ class Timeline:
                 started.setdefault(entry.phase, entry.at)
             elif isinstance(entry, PhaseEnded):
                 started.setdefault(entry.phase, entry.started)
-                ended[entry.phase] = entry.at
+                ended[entry.phase] = max(entry.at, started[entry.phase])  # late events turn the clock back
         return [PhaseSpan(phase, started[phase], ended.get(phase, self.last)) for phase in Phase if phase in started]
 
     def tools(self) -> list[ToolUse]:

@@ -66,6 +66,7 @@ def test_a_phase_that_is_told_twice_is_entered_once() -> None:
         ((ACCEPTED, event("log", "booting", 12)), ("sandbox", 0.0, 12.0)),
         ((READY,), ("sandbox", 0.0, 0.0)),  # its start was not seen
         ((ACCEPTED, event("failed", "Run failed", 30)), ("sandbox", 0.0, 30.0)),
+        ((ACCEPTED, delta("I look.", 100), SYNCHRONIZED, event("finished", "Done", 20)), ("agent", 100.0, 100.0)),
     ],
 )
 def test_a_phase_without_an_end_lasts_to_the_newest_event(
