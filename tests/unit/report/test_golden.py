@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import Problem, UnreachableError
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
-from mogplex_ci.run.result import Gate, Result, Round, RunResult
+from mogplex_ci.run.result import Gate, Result, Round
 from mogplex_ci.untrusted import Untrusted
 from tests.e2e.golden import check_golden
 from tests.unit.report.events import (
@@ -50,6 +51,7 @@ OUTSIDE = Gate(
     *("allowed-paths", False, "every path inside src/", "it changed a path outside", "Widen it.", "PATH_NOT_ALLOWED"),
     items=(Untrusted(".github/x"),),
 )
+BROKEN = result(Result.FAILED, cause="it broke", detail=Untrusted("x"))
 OPEN_CALLS = (event("tool_started", None, 70, "Bash"), event("tool_started", "Testing", 71, "shell", input={"a": 1}))
 ASKS = '<<<MOGPLEX_CHECKPOINT>>>{"summary":"Fine?","previewUrl":"https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
 HOSTILE = "a|b <b>x</b> @me #1 `c`\n::error::x https://evil.example [l](x) \x1b[31m ]]> \ufffe"
@@ -60,154 +62,140 @@ ATTACK = (
 )
 
 
-@dataclass
-class Case:
-    """A step with one run."""
-
-    ended: RunResult
-    events: tuple[dict[str, Any], ...] = ()
-    started: dict[str, bool] | None = field(default_factory=dict)
-    """How the start call was answered; None when it was not sent."""
-    later: tuple[u.Update, ...] = ()
-    inputs: dict[str, Any] = field(default_factory=dict)
-
-    def run(self) -> OneRun:
-        """Return the run with its updates, as a step makes them."""
-        if self.started is None:
-            return OneRun(self.ended, inputs=self.inputs)
-        feed, how = Feed(), {"joined": False, "owned": True} | self.started
-        updates = (
-            *(starting(), Waiting(TROUBLE, 3.0), u.Started(self.ended.run or run(), "key-1", **how)),
-            *(feed.arrived(*self.events[:6]), feed.quiet(), u.Heartbeat(run("pending"), 190, 61)),
-            *(feed.arrived(*self.events[6:]), *self.later, feed.ended()),
-        )
-        return OneRun(self.ended, updates, inputs=self.inputs)
+def case(
+    kind: Result,
+    events: Sequence[dict[str, Any]] = (),
+    later: Sequence[u.Update] = (),
+    started: Mapping[str, bool] | None = MappingProxyType({}),
+    inputs: Mapping[str, Any] = MappingProxyType({}),
+    **known: Any,
+) -> OneRun:
+    """Return a run with the updates of its step; ``started`` says how the start was answered, None if none was sent."""
+    ended = result(kind, *events, **known)
+    if started is None:
+        return OneRun(ended._replace(run=None, repo=None, key=""), inputs=inputs)
+    feed, how = Feed(), {"joined": False, "owned": True, **started}
+    updates = (
+        *(starting(), Waiting(TROUBLE, 3.0), u.Started(ended.run or run(), "key-1", **how)),
+        *(feed.arrived(*events[:6]), feed.quiet(), u.Heartbeat(run("pending"), 190, 61)),
+        *(feed.arrived(*events[6:]), *later, feed.ended()),
+    )
+    return OneRun(ended, updates, inputs=inputs)
 
 
 CASES = {
-    "success": Case(
-        result(Result.SUCCESS, *SUCCESSFUL, run=run("success", terminalCommitSha=COMMIT), gates=(PASSED,)),
+    "success": case(
+        Result.SUCCESS,
         SUCCESSFUL,
-        later=(u.ChecksAwaited(COMMIT, 1, 2, (Untrusted("lint"),)), u.ChecksAwaited(COMMIT, 2, 2, ())),
+        later=[u.ChecksAwaited(COMMIT, 1, 2, (Untrusted("lint"),)), u.ChecksAwaited(COMMIT, 2, 2, ())],
+        run=run("success", terminalCommitSha=COMMIT),
+        gates=(PASSED,),
     ),
-    "joined": Case(
-        result(Result.SUCCESS, *SUCCESSFUL_BEFORE, joined=True, artifact=Untrusted("-" * 60_000)),
+    "joined": case(
+        Result.SUCCESS,
         SUCCESSFUL_BEFORE,
         started={"joined": True},
-        later=(u.Polling("this server has no event stream"), u.Trouble(TROUBLE), u.Recovered(61.0)),
+        later=[u.Polling("this server has no event stream"), u.Trouble(TROUBLE), u.Recovered(61.0)],
         inputs={"base_url": "https://mogplex.acme.example/", "task": "nightly"},
+        joined=True,
+        artifact=Untrusted("-" * 60_000),
     ),
-    "same key": Case(
-        result(
-            Result.TIMEOUT, *OPEN_CALLS, cause="the timeout passed while the run was streaming", error_code="TIMEOUT"
-        ),
+    "same key": case(
+        Result.TIMEOUT,
         OPEN_CALLS,
         started={"joined": True, "unexpected": True, "agent_ignored": True},
-        later=(
+        later=[
             *(u.UnknownStatus(run("dreaming")), u.EventsMissing(run(), later_ones=True)),
             *(u.EventsMissing(run(), False), u.EventsMissing(run(), False, out_of_time=True)),
-        ),
+        ],
+        cause="the timeout passed while the run was streaming",
+        error_code="TIMEOUT",
     ),
-    "another run": Case(
-        result(Result.SUCCESS, *call("Bash", 0, 1)),
+    "another run": case(
+        Result.SUCCESS,
         OPEN_CALLS,
-        later=(
+        later=[
             u.NextKey(None, "k-g2", never_queued=False),
             u.NextKey(run("failed"), "k-g3", never_queued=True),
             u.NextKey(run("cancelled"), "k-g4", never_queued=False),
-            *(
-                u.Retrying(run("failed"), result(Result.FAILED, cause="it broke", detail=Untrusted("x")), left, 10.0)
-                for left in (2, 1)
-            ),
+            *(u.Retrying(run("failed"), BROKEN, left, 10.0) for left in (2, 1)),
             *(u.Started(run("success", branch=it, harness=None), "key-2", joined=False, owned=True) for it in BRANCHES),
-        ),
+        ],
     ),
-    "followed": Case(
-        result(
-            Result.PAUSED,
-            *(delta(f"Done so far.\n{ASKS}"), delivery(changed=True, pull_request_url=PULL_REQUEST)),
-            cause="the run is paused and waits for an answer",
-            remedy="Answer it in Mogplex; the run then goes on.",
-            detail=Untrusted("Fine?"),
-            error_code="PAUSED",
-        ),
-        (delta(f"Done so far.\n{ASKS}"),),
+    "followed": case(
+        Result.PAUSED,
+        [delta(f"Done so far.\n{ASKS}"), delivery(changed=True, pull_request_url=PULL_REQUEST)],
         started={"joined": True, "followed": True},
-        later=(
-            *(
-                u.StatusChanged(run("awaiting_input"), Checkpoint(Untrusted(asks), Untrusted("https://p.example")))
-                for asks in ("Red or blue?", "Fine?")  # it was answered, and asked again, between two status checks
-            ),
-        ),
+        later=[
+            u.StatusChanged(run("awaiting_input"), Checkpoint(Untrusted(asks), Untrusted("https://p.example")))
+            for asks in ("Red or blue?", "Fine?")  # it was answered, and asked again, between two status checks
+        ],
+        cause="the run is paused and waits for an answer",
+        remedy="Answer it in Mogplex; the run then goes on.",
+        detail=Untrusted("Fine?"),
+        error_code="PAUSED",
     ),
-    "repaired": Case(
-        result(
-            Result.REJECTED,
-            *SUCCESSFUL,
-            gates=(PASSED, FAILED),
-            rounds=(
-                Round("r1", COMMIT, (PASSED, OUTSIDE)),
-                Round("r2", None, (PASSED, FAILED), ended="the same faults came twice"),
-            ),
-            cause="a check failed",
-            remedy="Look at the check.",
-            error_code="CHECKS_FAILED",
-        ),
+    "repaired": case(
+        Result.REJECTED,
         SUCCESSFUL,
-        later=(
+        later=[
             *(u.GateJudged(PASSED), u.GateJudged(OUTSIDE), u.NextRound(2, 3, (OUTSIDE,))),
             *(u.Started(run(), "key-r2", joined=False, owned=True), u.GateJudged(PASSED), u.GateJudged(FAILED)),
+        ],
+        gates=(PASSED, FAILED),
+        rounds=(
+            Round("r1", COMMIT, (PASSED, OUTSIDE)),
+            Round("r2", None, (PASSED, FAILED), ended="the same faults came twice"),
         ),
+        cause="a check failed",
+        remedy="Look at the check.",
+        error_code="CHECKS_FAILED",
     ),
-    "hostile": Case(
-        result(
-            Result.FAILED,
-            *ATTACK,
-            cause="the run failed",
-            remedy="Read it.",
-            detail=Untrusted(HOSTILE),
-            error_code="RUN_FAILED",
-        ),
+    "hostile": case(
+        Result.FAILED,
         ATTACK,
         inputs={"prompt": HOSTILE},
+        cause="the run failed",
+        remedy="Read it.",
+        detail=Untrusted(HOSTILE),
+        error_code="RUN_FAILED",
     ),
-    "interrupted": Case(
-        result(Result.INTERRUPTED, *OPEN_CALLS, cause="stopped by SIGTERM", exit_code=143, error_code="INTERRUPTED"),
+    "interrupted": case(
+        Result.INTERRUPTED,
         OPEN_CALLS,
-        later=(
+        later=[
             *(u.Cancelling(None), u.Cancelling(run()), u.CancelAnswered("cancelled", already_terminal=False)),
             *(u.CancelAnswered("success", already_terminal=True), u.CancelFailed(run(), TROUBLE)),
-        ),
+        ],
+        cause="stopped by SIGTERM",
+        exit_code=143,
+        error_code="INTERRUPTED",
     ),
-    "unchanged": Case(
-        result(Result.SUCCESS, delivery(changed=False)),
-        (delivery(changed=False),),
+    "unchanged": case(
+        Result.SUCCESS,
+        [delivery(changed=False)],
         inputs={"prompt": "\n# Fix the login\nform, and " + "more " * 50},
     ),
-    "cancelled": Case(
-        result(Result.CANCELLED, delta("I look."), cause="the run was cancelled", remedy="Run it again."),
+    "cancelled": case(
+        Result.CANCELLED,
+        [delta("I look.")],
         inputs={"prompt": "x" * 500},
+        cause="the run was cancelled",
+        remedy="Run it again.",
     ),
-    "detached": Case(result(Result.DETACHED, exit_code=0)),
-    "dry run": Case(result(Result.DRY_RUN, *SUCCESSFUL, exit_code=0), SUCCESSFUL, inputs={"dry_run": True}),
-    "skipped": Case(
-        result(Result.SKIPPED, run=None, repo=None, key="", exit_code=0, remedy="There is no api-key."), started=None
-    ),
-    "wrong inputs": Case(
-        result(
-            Result.ERROR,
-            cause="wrong inputs: wait, prompt",
-            run=None,
-            repo=None,
-            key="",
-            error_code="USAGE",
-            problems=(
-                Problem("wait", "is no boolean", "Use true or false.", Untrusted("<b>")),
-                Problem("prompt", "is missing", "Set it."),
-            ),
-        ),
+    "detached": case(Result.DETACHED, exit_code=0),
+    "dry run": case(Result.DRY_RUN, SUCCESSFUL, exit_code=0, inputs={"dry_run": True}),
+    "skipped": case(Result.SKIPPED, started=None, exit_code=0, remedy="There is no api-key."),
+    "wrong inputs": case(
+        Result.ERROR,
         started=None,
         inputs={"prompt": ""},
+        cause="wrong inputs: wait, prompt",
+        error_code="USAGE",
+        problems=(
+            Problem("wait", "is no boolean", "Use true or false.", Untrusted("<b>")),
+            Problem("prompt", "is missing", "Set it."),
+        ),
     ),
 }
 
@@ -218,7 +206,7 @@ STEPS["several runs"] = ["success", "repaired", "same key", "interrupted", "unch
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
-    runs = [CASES[case].run() for case in STEPS[name]]
+    runs = [CASES[one] for one in STEPS[name]]
     log, _ = written(tmp_path.resolve(), runs, is_fleet=len(runs) > 1)
     files = [(tmp_path / file).read_text(encoding="utf-8") for file in ("summary.md", "junit.xml")]
     text = "======== log\n{}======== summary\n{}======== junit\n{}".format(log, *files)

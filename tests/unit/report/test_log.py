@@ -268,14 +268,6 @@ def finding(**payload: Any) -> dict[str, Any]:
     return event("log", "Unused variable", **payload)
 
 
-def test_a_finding_in_a_file_is_annotated() -> None:
-    log = log_of(starting(), Feed().arrived(finding(path="src/a.ts", line=7, level="warning")))
-    (annotation,) = log.annotations
-    assert annotation.level == "warning"
-    assert annotation.text == "Agent: Unused variable"
-    assert annotation.properties == {"title": "Agent", "file": "src/a.ts", "line": "7"}
-
-
 @pytest.mark.parametrize(
     ("repo", "payload"),
     [
@@ -291,10 +283,13 @@ def test_a_finding_without_a_place_in_this_repository_is_not_annotated(repo: str
     assert levels(log_of(starting(repo), Feed().arrived(finding(**payload)))) == []
 
 
-def test_findings_leave_room_for_how_the_step_ended() -> None:
+def test_findings_are_annotated_and_leave_room_for_how_the_step_ended() -> None:
     findings = [finding(path="src/a.ts", line=line) for line in range(1, 40)]
-    log = log_of(starting(), Feed().arrived(*findings), ended=result(Result.SUCCESS, *SUCCESSFUL))
-    assert levels(log) == ["notice"] * 6
+    arrived = Feed().arrived(finding(path="src/b.ts", line=7, level="warning"), *findings)
+    log = log_of(starting(), arrived, ended=result(Result.SUCCESS, *SUCCESSFUL))
+    assert levels(log) == ["warning", *["notice"] * 6]
+    assert log.annotations[0].text == "Agent: Unused variable"
+    assert log.annotations[0].properties == {"title": "Agent", "file": "src/b.ts", "line": "7"}
     assert log.annotations[-1].properties["title"] == "Pull request"
 
 
