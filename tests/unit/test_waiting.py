@@ -28,6 +28,13 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stop]:
         signal.signal(number, handler)
 
 
+def test_hang_ups_that_are_ignored_stay_so(stop: Stop) -> None:
+    """As under ``nohup``."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stop.install()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
 @pytest.mark.parametrize(
     ("number", "name", "exit_code"),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 
@@ -51,23 +50,13 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(talk: Callable[[socket
 
 def test_a_signal_ends_the_wait_for_an_answer() -> None:
     stop = Stop()
-    before = signal.signal(signal.SIGUSR1, lambda *_: stop.request(signal.SIGTERM))
-    asked = threading.Event()
-
-    def interrupt() -> None:
-        asked.wait()
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
     def hang(_connection: socket.socket) -> None:
-        asked.set()
+        stop.request(signal.SIGTERM)
         time.sleep(LONG)
 
-    threading.Thread(target=interrupt, daemon=True).start()
-    try:
-        with peer(hang) as url, pytest.raises(StopRequested), stop.interrupting():
-            Client(url, TOKEN).repos(timeout=LONG)
-    finally:
-        signal.signal(signal.SIGUSR1, before)
+    with peer(hang) as url, pytest.raises(StopRequested), stop.interrupting():
+        Client(url, TOKEN).repos(timeout=LONG)
 
 
 def test_work_that_is_done_in_time_returns_and_raises_as_it_is() -> None:

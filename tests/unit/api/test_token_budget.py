@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mogplex_ci.api.budget import REQUESTS, Limit, TokenBudget, Use
 from mogplex_ci.errors import RateLimitedError
-from mogplex_ci.waiting import Clock, Stop, StopRequested
+from mogplex_ci.waiting import Stop, StopRequested
 from tests.virtual_time import VirtualTime
 
 LONG = 1e6
@@ -115,22 +115,12 @@ def test_a_wait_that_is_too_long_fails_at_once_and_says_when_to_come_back(use: U
 
 
 def test_a_stop_signal_ends_the_wait() -> None:
-    budget, clock, stop = TokenBudget([Limit(1, 60.0)]), Clock(), Stop()
-    ended: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            with stop.interrupting(), budget.turn(Use.READ, 90, clock=clock):
-                pass
-        except StopRequested as error:
-            ended.append(error)
-
+    budget, clock, stop = TokenBudget([Limit(1, 60.0)]), VirtualTime().clock(), Stop()
+    clock.ring(10.0, lambda: stop.request(signal.SIGTERM))
     with budget.turn(Use.READ, 30, clock=clock):
-        thread = threading.Thread(target=work)
-        thread.start()
-        stop.request(signal.SIGTERM)
-        thread.join(10)
-    assert len(ended) == 1
+        with pytest.raises(StopRequested), stop.interrupting(), budget.turn(Use.READ, 90, clock=clock):
+            pass
+    assert clock.monotonic() == 10.0
 
 
 def test_who_gives_up_holds_nobody_back() -> None:
