@@ -165,8 +165,8 @@ class PollInterval:
         self._clock = clock
         self._share = jobs_per_token * SECONDS_PER_REQUEST
         self._shortest = max(shortest, self._share)
-        self._pause = self._shortest
-        self._slow_down = 1.0
+        self._least = self._pause = self._shortest
+        """The pause while something happens: refusals lengthen it for some time, and what was waited last."""
         self._backoff = Backoff(clock, first=self._shortest, longest=max(self._shortest, 10.0))
         self.is_shared = jobs_per_token > 1
         """Whether other jobs are known to use the token too."""
@@ -193,14 +193,13 @@ class PollInterval:
 
     def after_answer(self, *, active: bool) -> float:
         """Return the seconds to wait after a usable answer; ``active``: it contained something new."""
-        shortest = self._shortest * self._slow_down
-        self._pause = shortest if active else max(min(self._pause * _WIDEN, LONGEST_INTERVAL), shortest)
-        self._slow_down = max(self._slow_down * (1 - self._pause / _FORGET_SECONDS), 1.0)
+        self._pause = self._least if active else max(min(self._pause * _WIDEN, LONGEST_INTERVAL), self._least)
+        self._least = max(self._least * (1 - self._pause / _FORGET_SECONDS), self._shortest)
         self._backoff.reset()
         return self._clock.random(self._pause, self._pause * _JITTER)
 
     def after_error(self, error: MogplexError) -> float:
         """Return the seconds to wait after a failed poll."""
         if isinstance(error, RateLimitedError) and not isinstance(error, NoTurnError):
-            self._slow_down = min(self._slow_down * _SLOW_DOWN, max(_SLOWEST / self._shortest, 1.0))
+            self._least = min(self._least * _SLOW_DOWN, max(_SLOWEST, self._shortest))
         return max(self._backoff.seconds_after(error), self._shortest)

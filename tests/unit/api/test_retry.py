@@ -10,7 +10,7 @@ from email.utils import formatdate
 
 import pytest
 
-from mogplex_ci.api.retry import FIRST_PAUSE, Backoff, Patience, Waiting, finish, parse_retry_after, retrying
+from mogplex_ci.api.retry import FIRST_PAUSE, Backoff, Patience, finish, parse_retry_after, retrying
 from mogplex_ci.errors import ForbiddenError, MogplexError, RateLimitedError, ServerError
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.virtual_time import VirtualTime
@@ -131,13 +131,6 @@ def test_a_try_is_given_what_is_left_and_never_nothing(left: float, longest: flo
 def test_after_a_stop_signal_the_time_that_the_server_asks_for_is_not_waited() -> None:
     work = retrying(refusals(limited(60.0)), clock=VirtualTime().clock(), deadline=4.0, insists=True)
     assert 0.4 <= next(work).seconds <= 0.5
-
-
-def test_what_is_yielded_on_the_way_is_handled_in_order() -> None:
-    waits: list[Waiting] = []
-    work = retrying(refusals(down(3.0), down(20.0)), clock=VirtualTime().clock(), deadline=300.0)
-    assert finish(work, waits.append) == "answer"
-    assert [wait.error.retry_after for wait in waits] == [3.0, 20.0]
 
 
 def test_patience_counts_from_the_first_of_the_refusals_in_a_row() -> None:

@@ -19,10 +19,8 @@ from mogplex_ci.api.stream import EventStream, StreamClosed, StreamItem, records
 from mogplex_ci.errors import (
     BadRequestError,
     MogplexError,
-    NotAuthorizedError,
     NotFoundError,
     OldServiceError,
-    RateLimitedError,
     SetupError,
     UnavailableError,
 )
@@ -244,14 +242,9 @@ JSON_400 = b'{"ok":false,"error":{"code":"BAD_REQUEST","message":"Last-Event-ID 
     ("status", "content_type", "body", "error"),
     [
         (404, "text/html; charset=utf-8", b"<!DOCTYPE html>", OldServiceError),
-        (405, "", b"", OldServiceError),
-        (405, "application/json", b"{}", SetupError),
         (200, "text/html", b"<title>Log in to this network</title>", OldServiceError),
-        (200, "application/json", b'{"ok":true,"data":{}}', OldServiceError),
         (404, "Application/JSON; charset=utf-8", JSON_404, NotFoundError),
         (400, "application/json", JSON_400, BadRequestError),
-        (401, "application/json", JSON_400.replace(b"BAD_REQUEST", b"UNAUTHORIZED"), NotAuthorizedError),
-        (429, "application/json", b"{}", RateLimitedError),
         (502, "text/html", b"<title>Bad gateway</title>", UnavailableError),
         (204, "", b"", SetupError),
     ],
