@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 _CHANGING = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"(?<=mogplex-emulator-)[0-9a-f]+"), "<hex>"),
@@ -43,7 +43,7 @@ def normalized(text: str, known: Iterable[tuple[str, str]] = ()) -> str:
 
 def check_golden(name: str, text: str) -> None:
     """Compare with the golden text `name`, or write it where RUN_ACTION_GOLDEN is `write`."""
-    path = _FOLDER / name
+    path = GOLDEN / name
     if os.environ.get("RUN_ACTION_GOLDEN") == "write":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -1,24 +1,28 @@
-"""Log, summary and JUnit file of steps that meet everything a step can meet, as people read them.
+"""Log, outputs, summary, JUnit and result file of steps that meet everything a step can meet.
 
 `make golden` writes the texts anew. Each case tells a run's updates, its end, and its inputs.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import Problem, UnreachableError
+from mogplex_ci.inputs.declared import load_schema
+from mogplex_ci.outputs import OUTPUTS
 from mogplex_ci.run import updates as u
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Gate, Result, Round
 from mogplex_ci.untrusted import Untrusted
-from tests.e2e.golden import check_golden
+from tests.e2e.golden import GOLDEN, check_golden
 from tests.unit.report.events import (
     PULL_REQUEST,
     SUCCESSFUL,
@@ -90,6 +94,7 @@ CASES = {
         later=[u.ChecksAwaited(COMMIT, 1, 2, (Untrusted("lint"),)), u.ChecksAwaited(COMMIT, 2, 2, ())],
         run=run("success", terminalCommitSha=COMMIT),
         gates=(PASSED,),
+        artifact=Untrusted({"version": "1.4.0"}),
     ),
     "joined": case(
         Result.SUCCESS,
@@ -207,7 +212,17 @@ STEPS["several runs"] = ["success", "repaired", "same key", "interrupted", "unch
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
     runs = [CASES[one] for one in STEPS[name]]
-    log, _ = written(tmp_path.resolve(), runs, is_fleet=len(runs) > 1)
-    files = [(tmp_path / file).read_text(encoding="utf-8") for file in ("summary.md", "junit.xml")]
-    text = "======== log\n{}======== summary\n{}======== junit\n{}".format(log, *files)
-    check_golden(f"reports/{name.replace(' ', '-')}.txt", text)
+    log, outputs = written(tmp_path.resolve(), runs, is_fleet=len(runs) > 1)
+    told = "".join(f"{name}={value}\n" for name, value in outputs.items() if value)
+    files = [(tmp_path / file).read_text(encoding="utf-8") for file in ("summary.md", "junit.xml", "result.json")]
+    text = "======== log\n{}======== outputs\n{}======== summary\n{}======== junit\n{}======== result\n{}"
+    check_golden(f"reports/{name.replace(' ', '-')}.txt", text.format(log, told, *files))
+    schema, file = load_schema("result"), json.loads(files[-1])
+    Draft202012Validator(schema).validate(file)
+    assert (set(file), list(outputs)) == (set(schema["properties"]), list(OUTPUTS)), "each is described, and written"
+
+
+def test_every_result_and_every_output_is_in_some_text() -> None:
+    texts = "".join(path.read_text(encoding="utf-8") for path in (GOLDEN / "reports").iterdir())
+    assert [name for name in OUTPUTS if f"\n{name}=" not in texts] == []
+    assert [kind for kind in Result if f"\nresult={kind.value}\n" not in texts] == []
