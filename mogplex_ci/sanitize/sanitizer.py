@@ -305,7 +305,9 @@ class _Json:
     def _walk(self, value: object, room: int, take: Callable[[str, int], str]) -> object:
         """Return ``value`` with what ``take`` makes of its texts, of which there is room for so many characters."""
         self._room, self._nodes, self._take = room, JSON_NODES, take
-        return self._shown(value)
+        shown = self._shown(value)
+        del self._take  # it may know this object: in a circle all these texts would be kept until one looks for those
+        return shown
 
     def _whole(self, text: str, missing: int) -> str:
         return self._mark(_cut(text, len(text), missing)) if missing else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tracemalloc
 from collections.abc import Callable
@@ -18,6 +19,14 @@ from tests.unit.sanitize.hostile_text import numbers
 SANITIZER = Sanitizer(["a" * 20, "known-value-1234", "8675309123"])
 LONG = "".join(f"{number:04}" for number in range(1_500))
 """A known value of a file."""
+
+
+def test_no_text_is_kept_in_a_circle() -> None:
+    """They would add up: circles are looked for seldom."""
+    gc.collect()
+    assert SANITIZER.details(Untrusted({"a": ["b"]})) == SANITIZER.clean('a: ["b"]')
+    assert SANITIZER.json(Untrusted({"a": ["b"]})) == '{"a":["b"]}'
+    assert gc.collect() == 0
 
 
 def test_text_is_cut_and_says_how_much_is_missing() -> None:
