@@ -14,14 +14,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mogplex_ci.emulator import Emulator
+from mogplex_ci.platforms.job_log import coloured
 from tests.github_log import GitHubLog
 from tests.program import ROOT, GitHubStep
 
 PROMPT = "The login page shows no error for a wrong password. Fix it, and open a pull request."
+FILES = {
+    "log.txt": "the log, as GitHub's runner gets it",
+    "summary.md": "the job summary",
+    "report.html": "the report, one page for any browser",
+    "result.json": "the result, for programs",
+    "events.ndjson": "the events, one JSON object a line",
+    "junit.xml": "the result, for systems that show tests",
+    "diagnostics.jsonl": "what the program did, for people who debug it",
+}
+"""What the demo leaves."""
 SHOTS = {"report-desktop.png": ("1200,2100", "light"), "report-phone.png": ("390,3000", "dark")}
 """Screenshots of the report: width and height in pixels, and which colours the reader prefers."""
-COLOURS = {"▸ ": "1", "    ": "2", "Error: ": "31", "Warning: ": "33", "Notice: ": "36", "✔ ": "32", "✘ ": "31"}
-"""How lines begin, and how a terminal shows them (SGR)."""
 
 
 def main() -> int:
@@ -30,26 +39,25 @@ def main() -> int:
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "out"
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Emulator("success") as emulator:
-        step = GitHubStep(
-            Path(folder),
-            inputs={"prompt": PROMPT, "api-key": emulator.token, "poll-interval": "500ms", "output-dir": "out"},
-        )
-        show("▸ Run mogplex/run-action@v1")
-        for name, value in (step.inputs | {"api-key": "***"}).items():
-            show(f"    {name}: {value}")
-        step.inputs["base-url"] = emulator.url
+        inputs = {"prompt": PROMPT, "api-key": emulator.token, "poll-interval": "500ms", "output-dir": "out"}
+        step = GitHubStep(Path(folder), inputs=inputs | {"base-url": emulator.url})
+        print("▸ Run mogplex/run-action@v1")
+        for name, value in (inputs | {"api-key": "***"}).items():
+            print(f"    {name}: {value}", flush=True)
         code = play(step, out / "log.txt")
         (out / "summary.md").write_text(step.summary, encoding="utf-8")
         shutil.copytree(step.workspace / "out", out, dirs_exist_ok=True)
         outputs = step.outputs
     print(f"\nThe step ended with {outputs['result']}, exit code {code}.")
     print(f"Pull request: {outputs['pull-request-url'] or 'none'}\n")
-    print("\n".join(left(out)), flush=True)
+    for name, what in FILES.items():
+        print(f"{shown_path(out / name)}: {what}")
+    print("\n".join(screenshots(out)), flush=True)
     return code
 
 
 def play(step: GitHubStep, log_file: Path) -> int:
-    """Run the step, show its log as it comes, and return the exit code."""
+    """Run the step, show its log as it comes, in colour on a terminal, and return the exit code."""
     log = GitHubLog()
     with step.start() as process, log_file.open("w", encoding="utf-8") as file:
         assert process.stdout is not None
@@ -57,29 +65,12 @@ def play(step: GitHubStep, log_file: Path) -> int:
             file.write(line)
             shown = log.add(line.rstrip("\n"))
             if shown is not None:
-                show(shown)
+                print(coloured(shown) if sys.stdout.isatty() else shown, flush=True)
     return process.returncode
 
 
-def show(line: str) -> None:
-    """Print a line of the log, in colour on a terminal."""
-    sgr = next((sgr for start, sgr in COLOURS.items() if line.startswith(start)), "") if sys.stdout.isatty() else ""
-    print(f"\x1b[{sgr}m{line}\x1b[0m" if sgr else line, flush=True)
-
-
-def left(out: Path) -> Iterator[str]:
-    """Yield lines that say what the demo leaves."""
-    files = {
-        "log.txt": "the log, as GitHub's runner gets it",
-        "summary.md": "the job summary",
-        "report.html": "the report, one page for any browser",
-        "result.json": "the result, for programs",
-        "events.ndjson": "the events, one JSON object a line",
-        "junit.xml": "the result, for systems that show tests",
-        "diagnostics.jsonl": "what the program did, for people who debug it",
-    }
-    for name, what in files.items():
-        yield f"{shown_path(out / name)}: {what}"
+def screenshots(out: Path) -> Iterator[str]:
+    """Take them, and yield a line about each."""
     if shutil.which("chromium") is None:
         yield "No screenshots of the report: there is no `chromium` on PATH."
         return
@@ -93,20 +84,12 @@ def left(out: Path) -> Iterator[str]:
 def take_screenshot(page: Path, picture: Path, size: str, scheme: str) -> bool:
     """Let Chromium take a picture of a page, and return whether it did. It needs no other package for that."""
     picture.unlink(missing_ok=True)
+    # As root, as in a container, Chromium has no sandbox of its own; what it opens is ours.
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
     with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
-            [
-                *("chromium", "--headless", "--disable-gpu", "--hide-scrollbars", "--no-first-run"),
-                "--no-sandbox",  # as root, as in a container, it has none of its own; what it opens is ours
-                f"--user-data-dir={profile}",
-                f"--window-size={size}",
-                f"--blink-settings=preferredColorScheme={('dark', 'light').index(scheme)}",
-                f"--screenshot={picture.resolve()}",
-                page.resolve().as_uri(),
-            ],
-            capture_output=True,
-            check=False,
-        )
+        command += [f"--user-data-dir={profile}", f"--window-size={size}", f"--screenshot={picture.resolve()}"]
+        command += [f"--blink-settings=preferredColorScheme={('dark', 'light').index(scheme)}"]
+        subprocess.run([*command, page.resolve().as_uri()], capture_output=True, check=False)
     return picture.exists()
 
 

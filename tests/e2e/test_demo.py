@@ -11,14 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo import SHOTS, take_screenshot
+from tests.demo import FILES, SHOTS, take_screenshot
 from tests.program import ROOT, executable
 from tests.require import require
-
-LEFT = {
-    *("log.txt", "summary.md", "report.html", "result.json", "events.ndjson", "junit.xml", "diagnostics.jsonl"),
-}
-
 
 # Runs the demo where the modules that the first argument names cannot be imported.
 WITHOUT = """
@@ -60,15 +55,12 @@ def test_the_demo_needs_only_what_is_shipped_and_names_what_it_leaves(
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "\nPull request: https://github.com/acme/web/pull/42\n" in done.stdout
     assert "::group::" not in done.stdout
     lines = done.stdout.splitlines()
-    named, last = lines[-len(LEFT) - len(reasons) : -len(reasons)], lines[-len(reasons) :]
-    assert {Path(line.split(": ")[0]) for line in named} == {out / name for name in LEFT}
-    assert last == reasons
-    assert {path.name for path in out.iterdir()} == LEFT
+    assert lines[-len(FILES) - len(reasons) :] == [*(f"{out / name}: {what}" for name, what in FILES.items()), *reasons]
+    assert {path.name for path in out.iterdir()} == set(FILES)
     assert "of an earlier demo" not in (out / "log.txt").read_text()
 
 

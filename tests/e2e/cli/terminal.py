@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,39 +47,24 @@ class Terminal:
         code, out, err = run_script(command, argv, env=self.env, cwd=self.folder, stdin=stdin.encode())
         return Ended(code, *(text.decode().replace("\r\n", "\n").replace("\r", "\n") for text in (out, err)))
 
-    def shell(self, script: str) -> Ended:
+    def bash(self, *argv: str) -> Ended:
         """Run a script of bash to its end."""
-        return self.command("bash", "-c", script)
-
-    def command(self, *argv: str, stdin: str = "") -> Ended:
-        """Run any command to its end."""
         done = subprocess.run(
-            argv,
-            env=self.env,
-            cwd=self.folder,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=LONG,
-            check=False,
+            ["bash", *argv], env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=LONG, check=False
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *argv: str, movable_clock: bool = False) -> subprocess.Popen[str]:
-        """Start `mogplex` and leave it running."""
-        program = [*MOVABLE_CLOCK, str(self.folder / "bin" / "mogplex")] if movable_clock else ["mogplex"]
+    def start(self, *argv: str, before: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start `mogplex` and leave it running; ``before`` is the program that runs it."""
+        command = [*before, str(self.folder / "bin" / "mogplex"), *argv]
         return subprocess.Popen(
-            [*program, *argv],
-            env=self.env,
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            command, env=self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    def run_past(self, moment: Callable[[], object], *argv: str) -> Ended:
+    def run_past(self, moment: Callable[[subprocess.Popen[str]], object], *argv: str) -> Ended:
         """Run `mogplex` to its end; at ``moment`` an hour passes for it."""
-        return let_an_hour_pass(self.start(*argv, movable_clock=True), when=moment)
+        process = self.start(*argv, before=MOVABLE_CLOCK)
+        return let_an_hour_pass(process, when=lambda: moment(process))
 
     @contextmanager
     def run(self, scenario: str, *argv: str, **options: Any) -> Iterator[tuple[str, Emulator]]:

@@ -71,7 +71,7 @@ def as_documented(text: str, run_id: str) -> str:
 def test_its_script(terminal: Terminal, scenario: str, last_line: str, code: int) -> None:
     terminal.env["MOGPLEX_REPO"] = WEB
     with Emulator(scenario, speed=SPEED) as emulator:
-        ended = terminal.against(emulator).command("bash", str(SCRIPT))
+        ended = terminal.against(emulator).bash(str(SCRIPT))
         (run,) = emulator.runs
     assert ended.err == ""
     lines = ended.out.splitlines()
@@ -142,7 +142,7 @@ def test_a_followed_run(terminal: Terminal) -> None:
 
 def test_the_timeout(terminal: Terminal) -> None:
     with terminal.run("slow") as (run_id, emulator):
-        ended = terminal.run_past(asked(emulator, "stream"), "runs", "events", run_id, "--follow")
+        ended = terminal.run_past(lambda _: asked(emulator, "stream")(), "runs", "events", run_id, "--follow")
         (run,) = emulator.runs
         assert run.status in LIVE
     assert ended.err == "error: --follow timed out after 1800s waiting for terminal status\n"

@@ -9,7 +9,6 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
-from tests.program import let_an_hour_pass
 
 UNKNOWN = "99999999-9999-4999-8999-999999999999"
 READER = "mog_EmulatorTokenThatMayOnlyRead0000"
@@ -94,10 +93,10 @@ def test_what_lasts_to_the_timeout_has_its_own_code(terminal: Terminal, status: 
         body = {"ok": True, "data": {"run": {"runId": run_id, "status": "paused"}, "events": []}}
         for route in ("run", "stream", "events"):
             emulator.inject(route, status=status, body=body, skip=int(route == "run"), times="always")
-        process = terminal.start("runs", "events", run_id, "--follow", movable_clock=True)
-        assert process.stderr is not None
-        said = process.stderr.readline
-        ended = let_an_hour_pass(process, when=lambda: said() == f"warning: {warning}\n")
+        ended = terminal.run_past(
+            lambda process: process.stderr and process.stderr.readline() == f"warning: {warning}\n",
+            *("runs", "events", run_id, "--follow"),
+        )
     assert ended.err == "error: --follow timed out after 1800s waiting for terminal status\n"
     assert ended.code == code
 
@@ -116,6 +115,6 @@ def test_a_service_that_is_too_old(terminal: Terminal, command: str) -> None:
 def test_a_reader_that_leaves_is_no_error(terminal: Terminal, command: str) -> None:
     with Emulator("success", speed=20) as emulator:
         terminal.env["RUN"] = terminal.against(emulator).started()
-        ended = terminal.shell(f"{command} | head -n 1")
+        ended = terminal.bash("-c", f"{command} | head -n 1")
     assert ended.out.count("\n") == 1
     assert (ended.code, ended.err) == (0, "")
