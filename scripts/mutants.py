@@ -48,7 +48,7 @@ _LEAST_SECONDS: Final = 0.005
 _CPU_SECONDS: Final = 30
 """CPU time after which one process runs in circles, which counts as noticed: so much more than three times as much as
 its tests take when nothing was changed."""
-_MOST_SECONDS_OF_PROGRAMS: Final = 60.0
+_MOST_SECONDS_OF_PROGRAMS: Final = 120.0
 """Seconds by the clock for the tests that start the program, after which a mutant survives."""
 _FIRST_TESTS: Final = 30
 """Tests that are asked first: most mutants are noticed by one of them, and the files of the others are not loaded."""
@@ -408,9 +408,16 @@ def unit_tests(packages: Collection[str]) -> list[str]:
 
 
 def started_programs(mutant: Mutant) -> list[str]:
-    """Return the tests that start the program, which are asked when those in this process notice nothing."""
+    """Return the tests that start the program, which are asked when those in this process notice nothing.
+
+    Files of tests that have the module's name come first.
+    """
     processes: dict[str, list[str]] = CONFIG["processes"]
-    return processes.get(package_of(mutant.module), processes["others"])
+    places = [ROOT / name for name in processes.get(package_of(mutant.module), processes["others"])]
+    files = sorted({path for place in places for path in [place, *place.rglob("test_*.py")] if path.is_file()})
+    return sorted(
+        (str(path.relative_to(ROOT)) for path in files), key=lambda file: Path(mutant.module).stem not in file
+    )
 
 
 def report(verdicts: dict[Mutant, str]) -> bool:
