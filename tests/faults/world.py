@@ -13,7 +13,7 @@ from mogplex_ci.api.client import Client
 from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.run import Run
 from mogplex_ci.errors import ForeignRunError, InternalError, MogplexError
-from mogplex_ci.models import StartRequest
+from mogplex_ci.models import Repair, StartRequest
 from mogplex_ci.run.one import TIMEOUT_BUDGET, Execution, Plan, cancel, cancel_unanswered
 from mogplex_ci.run.result import Result, RunResult, result_of_error
 from mogplex_ci.run.service import Service
@@ -115,7 +115,7 @@ class Case:
         self.explicit = False
         self.attempt = 1
 
-    def other_request(self, repo_id: str) -> StartRequest:
+    def other_request(self, repo_id: str, _repair: Repair | None = None) -> StartRequest:
         """Return a request that differs from this step's own."""
         return {"repoId": repo_id, "prompt": f"{self._prompt} and more"}
 

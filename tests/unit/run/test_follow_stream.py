@@ -343,7 +343,7 @@ def test_the_last_events_of_a_run_that_a_timeout_cancels_are_shown(each_world: W
 def test_the_commit_is_looked_for_after_one_and_three_seconds_and_for_ten_if_gates_judge_it(
     world: World, scenario: str, own_branch: bool, gates: Sequence[str], is_known: bool, looks: list[float]
 ) -> None:
-    def request(repo_id: str) -> dict[str, object]:
+    def request(repo_id: str, _: object) -> dict[str, object]:
         return {"repoId": repo_id, "prompt": f"scenario: {scenario}", "createBranch": own_branch}
 
     played = world.new_case(scenario, request=request, require=frozenset(gates)).play()

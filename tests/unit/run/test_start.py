@@ -229,7 +229,7 @@ def test_a_repository_is_found_by_its_name_in_any_case_or_the_closest_are_named(
 def test_a_step_knows_whether_its_agent_was_ignored(world: World, old_world: World, agent: dict[str, str]) -> None:
     """Older services know no agents."""
     for service, is_ignored in ((world, False), (old_world, bool(agent))):
-        case = service.new_case(request=lambda repo_id: {"repoId": repo_id, "prompt": "x", **agent})
+        case = service.new_case(request=lambda repo_id, _: {"repoId": repo_id, "prompt": "x", **agent})
         assert started(case.play(wait=False)).agent_ignored is is_ignored
 
 
