@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.memory import FULL_FEED, ROOT, peak
 from benchmarks.table import Row
 from mogplex_ci.emulator import Emulator
-from tests.faults.test_fleet import Item, Played
+from tests.faults.test_fleet import cases, perform, refused, results
 from tests.faults.world import World
 from tests.program import GitHubStep
 
@@ -24,11 +24,11 @@ _REPOS = [f"acme/repository-{number}" for number in range(RUNS)]
 
 def measure() -> list[Row]:
     """Compare the makespan with the optimum under the start limits, and runner minutes with those of a matrix."""
-    took, alone, refused = _makespan()
+    took, alone, refusals = _makespan()
     optimum = (RUNS / _STARTS_A_MINUTE - 1) * 60 + alone
     return [
         Row(f"{RUNS} runs, {AT_ONCE} at once: makespan", [took], "s", "optimum", [optimum], ratio_limit=1.15),
-        Row("requests refused", [refused], "", limit=0),
+        Row("requests refused", [refusals], "", limit=0),
         Row("runner minutes", [took / 60], "min", "matrix", [_matrix_minutes(alone)]),
         Row(f"{RUNS} full feeds of 20 KB payloads, every report: peak memory", [_memory()], "MiB", limit=128),
         Row(f"CPU of a core while {AT_ONCE} runs are idle", [_idle_cpu()], "%", limit=3),
@@ -39,13 +39,11 @@ def _makespan() -> tuple[float, float, int]:
     """Return the seconds of a fleet and of a run alone, and the refusals, in virtual time."""
     world = World.serve(limits=True)
     with world.emulator:
-        items = [Item(f"key-{number}", "success") for number in range(RUNS)]
-        played = Played(world, items, concurrency=AT_ONCE)
-        assert played.ends == ["success"] * RUNS
-        refused = sum(request.status == 429 for request in world.emulator.requests)
+        played = perform(world, cases(world, *["success"] * RUNS), AT_ONCE)
+        assert results(played) == ["success"] * RUNS
     alone = World.serve(limits=True)
     with alone.emulator:
-        return played.seconds, Played(alone, [Item("key", "success")]).seconds, refused
+        return played[0].seconds, perform(alone, cases(alone, "success"))[0].seconds, refused(world)
 
 
 def _matrix_minutes(alone: float) -> float:

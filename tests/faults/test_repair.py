@@ -72,7 +72,7 @@ class Step:
             lambda repo: GitHubApi(self._api.url, TOKEN, repo.full_name.text),
         )
         case = Case(self.inputs, judge)
-        plan = self.case._plan(inputs=self.inputs, request=self.inputs.start_request)
+        plan = self.case.plan(inputs=self.inputs, request=self.inputs.start_request)
         rounds = Rounds(plan, case, Sanitizer(), lambda _: None)
         work = rounds.perform()
         try:

@@ -94,7 +94,7 @@ class World:
         return cls(time, Emulator("success", others=others, clock=time.monotonic, waiter=time.waiter, **options))
 
     def new_case(self, scenario: str = "brief", **fields: Any) -> Case:
-        """Return a step that nobody has tried yet, against a service that works; ``fields`` are those of ``plan``."""
+        """Return a step that nobody has tried yet, against a service that works; ``fields`` as in ``Case.plan``."""
         self.emulator.clear_faults()
         return Case(self, f"case-{next(_NUMBERS)}", scenario, fields)
 
@@ -147,7 +147,7 @@ class Case:
         if trip is not None:
             set_trip(client, trip)
         updates: list[Update] = []
-        plan = self._plan(**fields)
+        plan = self.plan(**fields)
         execution = Execution(Service(client, clock, stop, began, plan.inputs.timeout), plan)
         end = KILLED
         work = execution.perform()
@@ -178,7 +178,7 @@ class Case:
             if started:
                 cancel(client, started[-1].run.id, clock=clock, budget=TIMEOUT_BUDGET)
             else:
-                request = self._plan().request(played.of(Starting)[0].repo_id, None)
+                request = self.plan().request(played.of(Starting)[0].repo_id, None)
                 cancel_unanswered(
                     client, request, keys[-1], may_be_foreign=self.explicit, clock=clock, budget=TIMEOUT_BUDGET
                 )
@@ -206,16 +206,13 @@ class Case:
         """The runs of this step that are at work."""
         return [run for run in self.runs if run.status not in ("success", "failed", "cancelled")]
 
-    def _plan(self, **fields: Any) -> Plan:
+    def plan(self, **fields: Any) -> Plan:
+        """Return what a try shall do: the usual, but for ``fields``, which are the plan's own or the inputs'."""
         key = Key(self.key, explicit=self.explicit, attempt=str(self.attempt), later_attempt=self.attempt > 1)
-        return plan(key, self._prompt, **(self._fields | fields))
-
-
-def plan(key: Key, prompt: str, **fields: Any) -> Plan:
-    """Return what a step shall do: the usual, but for ``fields``, which are the plan's own or the inputs'."""
-    own: dict[str, Any] = {"request": lambda repo_id, _: {"repoId": repo_id, "prompt": prompt}, "jobs_per_token": 1}
-    own |= {name: fields.pop(name) for name in Plan._fields if name in fields}
-    return Plan(**({"inputs": typed_inputs(**fields), "key": key} | own))
+        fields = self._fields | fields
+        own = {name: fields.pop(name) for name in Plan._fields if name in fields}
+        usual = Plan(typed_inputs(**fields), lambda repo, _: {"repoId": repo, "prompt": self._prompt}, key, 1)
+        return usual._replace(**own)
 
 
 KILLED = RunResult(Result.ERROR, 137, left_behind=True)
