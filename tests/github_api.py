@@ -11,10 +11,10 @@ import hashlib
 import json
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 from zlib import crc32
 
@@ -42,13 +42,11 @@ class Fault:
     """Whether the request is carried out nevertheless."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A request that came."""
 
     method: str
     path: str
-    query: Mapping[str, str]
     headers: Mapping[str, str]
     status: int
 
@@ -136,10 +134,8 @@ class FakeGitHub(ThreadingHTTPServer):
         """Title and body by node id, for GraphQL; None for what the token may not read."""
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
-        self.runs: Callable[[], list[Any]] = list
-        """Returns all runs of the emulator."""
-        self.run: Callable[[], Any] = lambda: None
-        """Returns the emulator's run whose work is in the repository; None for one of a test's own."""
+        self.runs: Callable[[], Sequence[Any]] = tuple
+        """Returns the emulator's runs, whose work is in the repository; none for one of a test's own."""
         self.lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -159,14 +155,12 @@ class FakeGitHub(ThreadingHTTPServer):
 
     @property
     def commit(self) -> str:
-        """The commit that the run pushed."""
-        run = self.run()
-        return HEAD if run is None else str(run.commit_sha)
+        """The commit that the newest run pushed."""
+        return str(runs[-1].commit_sha) if (runs := self.runs()) else HEAD
 
     def watch(self, emulator: Any) -> None:
-        """Hold the work of the emulator's newest run."""
+        """Hold the work of the emulator's runs."""
         self.runs = lambda: emulator.runs
-        self.run = lambda: emulator.runs[-1] if emulator.runs else None
 
     def add_pull_request(self, number: int = 42, **fields: Any) -> None:
         """Open a pull request from the branch that is asked for, at the run's commit, but for what ``fields`` say."""
@@ -284,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault is not None:
                 status, headers, content = fault.status, fault.headers, fault.body
             is_dropped = fault is not None and fault.drop
-            api.asked.append(Asked(self.command, url.path, query, dict(self.headers), 0 if is_dropped else status))
+            api.asked.append(Asked(self.command, url.path, dict(self.headers), 0 if is_dropped else status))
         if is_dropped:
             self.close_connection = True
             self.connection.close()

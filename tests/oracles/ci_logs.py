@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 GITHUB_COMMANDS = frozenset(
     {"debug", "notice", "warning", "error", "group", "endgroup", "echo", "stop-commands", "add-mask", "add-matcher"}
@@ -22,14 +22,12 @@ _NUMBER_SIGNS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u089
 """Visible, although they are called format characters."""
 
 
-@dataclass(frozen=True)
-class Command:
-    """Something that a CI system obeys: its name and its data as it is written, and the line it stands in."""
+class Command(NamedTuple):
+    """Something that a CI system obeys: its name, and its data as it is written."""
 
     system: str
     name: str
     data: str
-    line: str
 
 
 def obeyed(log: str) -> list[Command]:
@@ -66,7 +64,7 @@ def _github_second(line: str) -> Command | None:
     if not text.startswith("::") or end < 0:
         return None
     name = text[2:end].partition(" ")[0]
-    return Command("GitHub", name.lower(), text[end + 2 :], line)
+    return Command("GitHub", name.lower(), text[end + 2 :])
 
 
 def _github_first(line: str) -> Command | None:
@@ -74,7 +72,7 @@ def _github_first(line: str) -> Command | None:
     match = re.search(r"##\[([^\] ]*) ?[^\]]*\](.*)", line, re.DOTALL)
     if match is None or match[1].lower() not in GITHUB_COMMANDS | GITHUB_LOG_VIEWER:
         return None
-    return Command("GitHub", match[1].lower(), match[2], line)
+    return Command("GitHub", match[1].lower(), match[2])
 
 
 def azure(log: str) -> list[Command]:
@@ -84,7 +82,7 @@ def azure(log: str) -> list[Command]:
     every character beyond ASCII may be skipped, or not.
     """
     return [
-        Command("Azure Pipelines", match[1].lower(), match[2], match[0])
+        Command("Azure Pipelines", match[1].lower(), match[2])
         for line in _lines(log)
         for match in re.finditer(
             rf"#{_SKIPPED}#{_SKIPPED}(?:{_SKIPPED.join('vso')}{_SKIPPED})?\[({_SKIPPED}[\w.-]+)[^\]]*\](.*)",
@@ -97,7 +95,7 @@ def azure(log: str) -> list[Command]:
 def teamcity(log: str) -> list[Command]:
     """Return the service messages of TeamCity."""
     return [
-        Command("TeamCity", match[1].lower(), match[2], line)
+        Command("TeamCity", match[1].lower(), match[2])
         for line in _lines(log)
         for match in re.finditer(
             rf"#{_SKIPPED}#{_SKIPPED}{_SKIPPED.join('teamcity')}{_SKIPPED}\[(\w*)([^\n]*)", line, re.I
@@ -112,30 +110,30 @@ def gitlab(log: str) -> list[Command]:
     off, and then once more what looks like one by these five bytes.
     """
     folds = re.finditer(r"section_(start|end):\d+:([a-zA-Z0-9_.-]+)(?:\[[^\]]*\])?\r\x1b\[0K", log)
-    found = [Command("GitLab", f"section_{match[1]}", match[2], match[0]) for match in folds]
+    found = [Command("GitLab", f"section_{match[1]}", match[2]) for match in folds]
     bare = re.sub(r"section_(?:start|end):\d+:[a-zA-Z0-9_.-]+(?:\[[^\]]*\])?\r\x1b\[0K", "", log)
-    found += [Command("GitLab", "erase", match[0], match[0]) for match in re.finditer(r"[^\n]*\r(?!\n)", bare)]
+    found += [Command("GitLab", "erase", match[0]) for match in re.finditer(r"[^\n]*\r(?!\n)", bare)]
     stamp = {4: b"-", 7: b"-", 10: b"T", 13: b":", 26: b"Z"}
     for line in log.split("\n"):
         read = line.encode("utf-8", "surrogatepass")
         if all(read[at : at + 1] == byte for at, byte in stamp.items()):
-            found.append(Command("GitLab", "time", read[:32].decode(errors="replace"), line))
+            found.append(Command("GitLab", "time", read[:32].decode(errors="replace")))
     return found
 
 
 def buildkite(log: str) -> list[Command]:
     """Return the group headings of Buildkite, and its escapes for images and links."""
     found = [
-        Command("Buildkite", match[1], match[2], line)
+        Command("Buildkite", match[1], match[2])
         for line in _lines(log)
         if (match := re.match(r"(---|\+\+\+|~~~|\^\^\^ \+\+\+)(?: |$)(.*)", line))
     ]
-    return found + [Command("Buildkite", match[1], "", match[0]) for match in re.finditer(r"\x1b\](133[89]);", log)]
+    return found + [Command("Buildkite", match[1], "") for match in re.finditer(r"\x1b\](133[89]);", log)]
 
 
 def jenkins(log: str) -> list[Command]:
     """Return the console notes of Jenkins, which hold serialized objects."""
-    return [Command("Jenkins", "note", match[1], match[0]) for match in re.finditer(r"\x1b\[8mha:([^\x1b]*)", log)]
+    return [Command("Jenkins", "note", match[1]) for match in re.finditer(r"\x1b\[8mha:([^\x1b]*)", log)]
 
 
 def steering(log: str) -> list[str]:
