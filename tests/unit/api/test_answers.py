@@ -188,39 +188,28 @@ def test_a_code_is_a_word_in_upper_case(code: object, is_code: bool) -> None:
 RUN = {"runId": RUN_ID, "status": "running"}
 
 
-@pytest.mark.parametrize(
-    ("fields", "creates", "runtime", "has_commit"),
-    [
-        ({}, False, None, False),
-        ({"branch": {"createBranch": True}, "runtime": {"runId": "r"}, "terminalCommitSha": None}, True, "r", True),
-        ({"branch": {"createBranch": "yes"}, "runtime": {"runId": 7}}, False, None, False),
-        ({"branch": "main", "runtime": "r", "terminalCommitSha": "a1b2"}, False, None, True),
-    ],
-)
-def test_a_run_may_lack_all_but_id_and_status(
-    fields: dict[str, Any], creates: bool, runtime: str | None, has_commit: bool
-) -> None:
-    run = answers.run(RUN | fields)
-    assert (run.creates_branch, plain(run.runtime_id), run.has_terminal_commit) == (creates, runtime, has_commit)
+BRANCH = {"branch": {"createBranch": True}, "runtime": {"runId": "r"}, "terminalCommitSha": None}
+ENDED = {"status": "cancelled", "run": RUN, "alreadyTerminal": True}
 
 
 @pytest.mark.parametrize(
-    ("fields", "has_run", "already"),
+    ("answer", "said"),
     [
-        ({"run": RUN, "alreadyTerminal": True}, True, True),
-        ({"run": None, "alreadyTerminal": "yes"}, False, False),
-        ({"run": "gone"}, False, False),
-        ({}, False, False),
+        (answers.run(RUN), {"creates_branch": False, "runtime_id": None, "has_terminal_commit": False}),
+        (answers.run(RUN | BRANCH), {"creates_branch": True, "runtime_id": "r", "has_terminal_commit": True}),
+        (answers.run(RUN | {"branch": {"createBranch": "yes"}}), {"creates_branch": False}),
+        (answers.run(RUN | {"branch": "main", "runtime": "r"}), {"creates_branch": False, "runtime_id": None}),
+        (answers.run(RUN | {"runtime": {"runId": 7}, "terminalCommitSha": "a1"}), {"runtime_id": None}),
+        (answers.cancelled(ENDED, RUN_ID), {"already_terminal": True, "run": answers.run(RUN)}),
+        (answers.cancelled({"status": "cancelled", "run": "x"}, RUN_ID), {"already_terminal": False, "run": None}),
+        (answers.cancelled(ENDED | {"run": None, "alreadyTerminal": "yes"}, RUN_ID), {"already_terminal": False}),
+        *((answers.started(RUN | {"replayed": odd}), {"replayed": False}) for odd in (False, "true", 1)),
+        (answers.started(RUN | {"replayed": True}), {"replayed": True}),
     ],
 )
-def test_the_answer_to_a_cancel(fields: dict[str, Any], has_run: bool, already: bool) -> None:
-    cancelled = answers.cancelled({"status": "cancelled"} | fields, RUN_ID)
-    assert (cancelled.run is not None, cancelled.already_terminal) == (has_run, already)
-
-
-@pytest.mark.parametrize(("replayed", "known"), [(True, True), (False, False), ("true", False), (1, False)])
-def test_whether_a_start_was_one_of_before(replayed: object, known: bool) -> None:
-    assert answers.started(RUN | {"replayed": replayed}).replayed is known
+def test_most_of_an_answer_may_be_missing_or_odd(answer: Any, said: dict[str, Any]) -> None:
+    found = {name: plain(getattr(answer, name)) for name in said}
+    assert (found, [type(each) for each in found.values()]) == (said, [type(each) for each in said.values()])
 
 
 @pytest.mark.parametrize("content", [None, 0, {"passed": 12}, []])

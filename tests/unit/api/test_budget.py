@@ -19,10 +19,10 @@ LONG = 1e6
 P, R, S, C = Use.POLL, Use.READ, Use.START, Use.CANCEL
 
 
-def send(budget: TokenBudget, time: VirtualTime, uses: Sequence[tuple[float, Use]], takes: float = 0.0) -> list[float]:
+def send(budget: TokenBudget, time: VirtualTime, uses: Sequence[tuple[float, Use]]) -> list[float]:
     """Send a request for each of ``uses`` from a thread of its own; return when each was let through.
 
-    Each use comes with the time at which it is asked for; a request ``takes`` seconds.
+    Each use comes with the time at which it is asked for.
     """
     sent: list[float] = [0.0] * len(uses)
 
@@ -33,7 +33,6 @@ def send(budget: TokenBudget, time: VirtualTime, uses: Sequence[tuple[float, Use
             clock.sleep(at)
             with budget.turn(use, LONG, clock=clock, run=number):
                 sent[number] = clock.monotonic()
-                clock.sleep(takes)
         finally:
             clock.leave()
 
@@ -87,14 +86,6 @@ def test_the_order_of_those_that_wait(uses: list[Use], order: list[int]) -> None
     budget = TokenBudget([Limit(1, 10.0)])
     sent = send(budget, VirtualTime(), [(float(at), use) for at, use in enumerate(uses)])
     assert sorted(range(len(uses)), key=sent.__getitem__) == order
-
-
-def test_a_request_counts_until_its_answer_is_old_enough() -> None:
-    """The service counts it some time between request and answer."""
-    budget = TokenBudget([Limit(1, 10.0)])
-    first, second = send(budget, VirtualTime(), [(0.0, Use.READ), (0.1, Use.READ)], takes=5.0)
-    assert first == 0
-    assert second >= 15
 
 
 @pytest.mark.parametrize(
