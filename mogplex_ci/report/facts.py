@@ -33,10 +33,6 @@ ITEM_LIMIT: Final = 500
 """Characters of a path, a check or a fault that a gate lists."""
 _AGENT_KNOWS_WHY: Final = (Result.FAILED, Result.TIMEOUT)
 """Results of which the agent's last line may tell the reason."""
-_Commands = dict[LiteralString, LiteralString]
-"""Purposes and arguments."""
-_WHILE_IT_GOES_ON: Final[_Commands] = {"follow the run": text.FOLLOW, "cancel the run": text.CANCEL}
-_WHEN_IT_IS_OVER: Final[_Commands] = {"read the run's events again": "runs events {}"}
 _COMMIT: Final = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
@@ -407,9 +403,12 @@ def _next_steps(
         return
     if branch is not None:
         yield NextStep("look at the work", safe.sentence("git fetch origin ", branch, " && git switch ", branch))
-    steps = _WHILE_IT_GOES_ON if result.run_goes_on else _WHEN_IT_IS_OVER
-    for purpose, arguments in steps.items():
-        yield NextStep(purpose, text.command_line(arguments, result.run.id, inputs.base_url, safe))
+    if result.run_goes_on:
+        yield NextStep("follow the run", text.command_line(text.FOLLOW, result.run.id, inputs.base_url, safe))
+        yield NextStep("cancel the run", text.command_line(text.CANCEL, result.run.id, inputs.base_url, safe))
+    else:
+        command = text.command_line("runs events {}", result.run.id, inputs.base_url, safe)
+        yield NextStep("read the run's events again", command)
 
 
 def _github(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None) -> SafeText | None:

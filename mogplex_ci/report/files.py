@@ -67,17 +67,15 @@ class EventLines:
         together = self._clean(Untrusted("".join(words.text for words in said)))
         is_split = together != "".join(map(self._clean, said))
         for event in held:
-            if is_split and event.kind is EventKind.TEXT_DELTA:
-                yield self._line(event, together)
-                together = ""
-            else:
-                yield self._line(event)
+            is_replaced = is_split and event.kind is EventKind.TEXT_DELTA
+            yield self._line(event, together if is_replaced else None)
+            together = "" if is_replaced else together
 
     def _clean(self, words: Untrusted) -> str:
         return self._safe.clean(words, limit=_TEXT_LIMIT)
 
     def _line(self, event: Event, message: str | None = None) -> str:
-        """Return one event; ``message`` replaces its own."""
+        """Return one event; ``message``, if any, replaces its own."""
         try:
             # What is not shown hides nothing beside it: a piece of a private key would hide all that follows.
             data = self._safe.data(event.data if message is None else event.data.without("message"))

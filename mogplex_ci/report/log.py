@@ -95,10 +95,6 @@ class Log(Report):
         if isinstance(update, TurningPoint) and kept.first_of_update:
             self.lines.say(name, " ", kept.first_of_update)
 
-    def heartbeat(self, counts: SafeText) -> None:
-        """Count the runs."""
-        self.lines.say(counts, " (after ", duration(self._elapsed()), ")")
-
     def end_run(self, run: RunFacts) -> None:
         """Write how a run ended; and its log, if it is one of several."""
         if run.name is None:

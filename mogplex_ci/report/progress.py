@@ -77,7 +77,8 @@ class Progress(Report):
         name = Column(no_wrap=True, overflow="ellipsis", max_width=columns // 2)
         does = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         table = Table(Column(), Column(), name, does, box=None, show_header=False, pad_edge=False, expand=True)
-        for row in sorted(self._rows.values(), key=lambda row: row.place)[: max(lines - _OTHER_LINES, 1)]:
+        rows = sorted(self._rows.values(), key=lambda row: (row.began is None, row.ended is not None))
+        for row in rows[: max(lines - _OTHER_LINES, 1)]:
             spent = "" if row.began is None else clock((row.ended or time.monotonic()) - row.began)
             table.add_row(row.mark or self._spinner, Text(spent), Text(row.name), Text(row.text))
         return Group(Text(self._heading(), no_wrap=True, overflow="ellipsis"), table) if self._heading else table
@@ -112,11 +113,6 @@ class _Row:
         self.began: float | None = None
         self.ended: float | None = None
         self._activity = Activity()
-
-    @property
-    def place(self) -> int:
-        """Its place in the table: lowest first."""
-        return 2 if self.began is None else 1 if self.ended else 0
 
     def on(self, update: Update, safe: Sanitizer) -> None:
         """Say what the run does now."""

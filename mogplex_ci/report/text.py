@@ -267,10 +267,6 @@ def long_lines(message: Untrusted | None, block: Callable[[Untrusted], list[Safe
 
 def _message(call: ToolCall, event: Event) -> Untrusted | None:
     """Return an event's message unless it only names the tool and its state, as the newest service does."""
-    message = event.message
-    if message is None:
-        return None
-    says_nothing = message.text in [
-        f"{call.name.text} {state}" for state in ("started", "finished", "failed", "denied")
-    ]
-    return None if says_nothing else message
+    states = ("started", "finished", "failed", "denied")
+    says_nothing = event.message and event.message.text in [f"{call.name.text} {state}" for state in states]
+    return None if says_nothing else event.message

@@ -22,7 +22,7 @@ from mogplex_ci.report.progress import Progress
 from mogplex_ci.report.summary import Summary
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.updates import Started, Update
-from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, Value
+from mogplex_ci.sanitize import CleanText, Part, SafeText, Sanitizer, Value, duration
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.step.plan import Item
 from mogplex_ci.untrusted import Untrusted
@@ -128,7 +128,7 @@ class Recorder:
     def count_runs(self, counts: SafeText) -> None:
         """Record how many runs there are of each kind."""
         with self._progress.hidden():
-            self._guarded(lambda: self.log.heartbeat(counts))
+            self._guarded(lambda: self.log.lines.say(counts, " (after ", duration(self._elapsed()), ")"))
 
     def end_run(self, item: Item | None, result: RunResult) -> RunFacts:
         """Record how a run ended: of the only one in the outputs first, for a report may fail. Return its facts."""
