@@ -53,15 +53,6 @@ def test_only_an_unknown_ci_system_is_warned_of_retries(tmp_path: Path, env: dic
     assert ("a retry starts a second run" in ended.out) == ("CI" in env)
 
 
-def test_dry_run_needs_no_token_and_shows_the_request(tmp_path: Path) -> None:
-    arguments = ["--dry-run", "--repo", "my-org/app", "--prompt", "Fix it"]
-    ended = run_program(*arguments, env={}, cwd=tmp_path)
-    assert ended.code == 0, ended.out
-    assert "Fix it" in ended.out
-    assert "Bearer ***" in ended.out
-    assert "MOGPLEX_RESULT=dry-run\n" in (tmp_path / "mogplex.env").read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize(
     ("status", "code", "result"),
     [("success", 0, "success"), ("failed", 1, "failed"), ("awaiting_input", 1, "paused")],
@@ -85,12 +76,13 @@ def test_dry_run_of_a_scenario_ends_as_the_scenario_does(tmp_path: Path, status:
     assert (step.outputs["result"], step.outputs["pull-request-url"]) == (result, f"{PAGE}/1")
 
 
-def test_a_prompt_on_standard_input(tmp_path: Path) -> None:
+def test_a_dry_run_needs_no_token_and_shows_the_request_with_the_prompt_of_standard_input(tmp_path: Path) -> None:
     step = GitHubStep(tmp_path, inputs={"prompt-file": "-", "dry-run": "true"})
     with step.start() as process:
         out, _ = process.communicate("Fix the tests\n", timeout=LONG)
-    assert process.returncode == 0
+    assert (process.returncode, step.outputs["result"]) == (0, "dry-run")
     assert '"prompt": "Fix the tests"' in out
+    assert "Bearer ***" in out
     assert step.run().code == 2, "nothing stands on it"
 
 

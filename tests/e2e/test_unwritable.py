@@ -91,12 +91,6 @@ def test_a_folder_that_cannot_be_written_is_no_fault_without_a_ci_system(tmp_pat
     assert "WARNING" not in done.stdout
 
 
-def killed(step: GitHubStep, emulator: Emulator) -> None:
-    with step.start() as process:
-        wait_until(asked(emulator, "stream"), process)
-        process.kill()
-
-
 @pytest.mark.parametrize(
     "forgets", [{"ACT": "true"}, {"FORGEJO_ACTIONS": "true"}, {"GITEA_ACTIONS": "true"}, {"INPUT_POST-STEP": ""}]
 )
@@ -105,35 +99,10 @@ def test_a_runner_that_hands_no_state_to_post(forgets: dict[str, str], tmp_path:
     with Emulator("slow") as emulator:
         step = step_against(emulator, tmp_path, repo="acme/web")
         step.env |= forgets
-        killed(step, emulator)
+        with step.start() as process:
+            wait_until(asked(emulator, "stream"), process)
+            process.kill()
         later = step.environment | {"INPUT_POST-STEP": "", "GITHUB_ACTION": "__run_2"}
         assert run_program("post", env=later | {"GITHUB_JOB": "other"}, cwd=step.workspace).out == ""
         assert run_program("post", env=later, cwd=step.workspace).code == 0
         assert [run.status for run in emulator.runs] == ["cancelled"]
-
-
-@pytest.mark.parametrize("token", ["", "mog_" + "0" * 32])
-def test_post_needs_the_steps_token(token: str, tmp_path: Path) -> None:
-    with Emulator("slow") as emulator:
-        step = step_against(emulator, tmp_path)
-        killed(step, emulator)
-        env = step.environment | {"STATE_runs": step.state["runs"], "INPUT_API-KEY": token}
-        ended = run_program("post", env=env, cwd=step.workspace)
-        assert emulator.runs[0].status != "cancelled"
-    assert ended.code == 64
-    why = "the state was saved with another token" if token else "MOGPLEX_API_KEY is missing"
-    assert f"Could not cancel 1 run: {why}" in ended.out
-
-
-def test_an_unknown_system_has_a_state_file_with_an_explicit_key(tmp_path: Path) -> None:
-    with Emulator("slow") as emulator:
-        step = step_against(emulator, tmp_path)
-        env = {"MOGPLEX_URL": emulator.url, "MOGPLEX_API_KEY": emulator.token, "MOGPLEX_IDEMPOTENCY_KEY": "nightly"}
-        with subprocess.Popen(
-            [*ENTRY, "--prompt", "x", "--repo", "acme/web"], env=env, cwd=step.workspace, stdout=subprocess.DEVNULL
-        ) as process:
-            wait_until(asked(emulator, "stream"))
-            process.kill()
-        assert run_program("post", env=env | {"MOGPLEX_URL": ""}, cwd=step.workspace).code == 0
-        assert [run.status for run in emulator.runs] == ["cancelled"]
-    assert not (step.workspace / ".mogplex").exists()

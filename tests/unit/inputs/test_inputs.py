@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -167,8 +166,6 @@ def test_a_name_that_people_try_is_unknown_and_the_input_is_named(tmp_path: Path
 def test_a_prompt_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "task.md").write_text("\ufeffFix é\n", encoding="utf-8")
     assert read(tmp_path, "--prompt-file", "task.md", MOGPLEX_PROMPT="").prompt == "Fix é"
-    os.mkfifo(tmp_path / "pipe")  # opening it would wait for ever
-    assert [p.input for p in problems(tmp_path, "--prompt-file", "pipe", MOGPLEX_PROMPT="")] == ["prompt-file"]
 
 
 def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
@@ -197,14 +194,8 @@ def test_the_order_of_a_matrix_does_not_tell_jobs_apart(tmp_path: Path) -> None:
         (["--run-file=missing.yml"], ["run-file does not exist in the workspace"]),
         (["--prompt=x", "--run-options=repoId: x"], ["run-options has repoId, which the input repo sets"]),
         (["--prompt=x", "--run-options=1: x"], ["run-options has a name that is not text"]),
-        (["--dry-run"], ["prompt is missing"]),
-        (["--prompt=x", "--harness=Mogplex", "--mode=safe"], ["mode is not available for the harness mogplex"]),
         (["--prompt=x", "--dry-run=failled", "--allowed-paths=a"], ["dry-run is not a scenario"]),
         (["--prompt=x", "--wait=maybe", "--require=change"], ["wait is neither true nor false"]),
-        (
-            ["--prompt=x", "--allowed-paths=a", "--comment-on=7", "--require=checks"],
-            ["github-token is missing, and needed for allowed-paths, comment-on or require: checks"],
-        ),
         (["--prompt=x", "--artifact=a", "--branch=b"], ["artifact needs a branch of the run's own"]),
         (["--prompt=x", "--artifact=a", "--run-options=worktreeId: b"], ["artifact needs a branch of the run's own"]),
         (
@@ -220,12 +211,6 @@ def test_what_goes_together(argv: list[str], expected: list[str], tmp_path: Path
         read(tmp_path, *argv, MOGPLEX_PROMPT="")
 
 
-def test_what_is_for_one_run_is_refused_for_several(tmp_path: Path) -> None:
-    several = [f"--run-id={RUN_ID}", "--comment-on=7", "--repo=acme/web acme/api"]
-    found = faults(tmp_path, *several, MOGPLEX_PROMPT="", MOGPLEX_GITHUB_TOKEN="ghs_x")
-    assert found == [f"{name} is for one run, and this step makes several" for name in ("run-id", "comment-on")]
-
-
 def test_no_repository_is_needed_to_follow_a_run(tmp_path: Path) -> None:
     assert read_inputs(gather([f"--run-id={RUN_ID}"], job(tmp_path, {}, ""))).repo is None
 
@@ -236,15 +221,10 @@ def test_no_repository_is_needed_to_follow_a_run(tmp_path: Path) -> None:
         ("--artifact=a --artifact-schema=", '{"type": "object"}', None),
         ("--artifact=a --artifact-schema=", "{}".ljust(1_000_000), None),
         ("--artifact=a --artifact-schema=", "{}".ljust(1_000_001), "has more than 1,000,000 bytes"),
-        ("--artifact=a --artifact-schema=", "true", "is not a JSON object"),
-        ("--artifact=a --artifact-schema=", "", "is not JSON"),
         ("--artifact=a --artifact-schema=", "[" * 100_000, "is not JSON"),
-        ("--artifact=a --artifact-schema=", '{"type": 7}', "is not a JSON Schema"),
         ("--prompt-file=", "x".ljust(500_000), None),
-        ("--prompt-file=", "x".ljust(500_001), "has more than 500,000 bytes"),
         ("--prompt-file=", "😀" * 50_000, None),
         ("--prompt-file=", "😀" * 50_000 + "x", "has 100,001 characters, counted in UTF-16, 100,000 are allowed"),
-        ("--prompt-file=", "x" * 100_001, "has 100,001 characters, 100,000 are allowed"),
         ("--prompt-file=", "a\0b", "contains a NUL character"),
     ],
 )
@@ -276,9 +256,3 @@ def test_the_connection_needs_no_other_input(argv: list[str], env: dict[str, str
     except UsageError as error:
         found = [problem.input for problem in error.problems]
     assert found == connection
-
-
-def test_a_pattern_that_is_not_valid_is_shown(tmp_path: Path) -> None:
-    (problem,) = (found for found in problems(tmp_path, "--protected-paths", "docs/[z-a]") if "path" in found.input)
-    assert (problem.input, problem.got) == ("protected-paths", Untrusted("docs/[z-a]"))
-    assert (problem.fault, problem.remedy[:4]) == ("holds a pattern that is not valid", "Use ")
