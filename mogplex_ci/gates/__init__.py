@@ -37,7 +37,7 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
         artifact = artifact or verdict.artifact
         gates.append(_gate(kind, verdict, case))
         yield GateJudged(gates[-1])
-    asked_github = case.has_evidence and (case.inputs.repair > 0 or any(kind.needs for kind in wanted))
+    asked_github = case.github is not None and (case.inputs.repair > 0 or any(kind.needs for kind in wanted))
     if asked_github and all(gate.passed for gate in gates):
         gates.append(_gate(BRANCH, (yield from _verdict(BRANCH, case)), case))
         yield GateJudged(gates[-1])

@@ -34,8 +34,8 @@ class Judge(NamedTuple):
 
     service: Service
     """Its deadline is the step's."""
-    connect: Callable[[Repo], GitHubApi | None] | None
-    """Makes GitHub's API of a repository; None when there is no token for it."""
+    connect: Callable[[Repo], GitHubApi | None]
+    """Makes GitHub's API of a repository; returns None when there is no token for it."""
     losses: Callable[[Untrusted], Sequence[str]] = lambda _: ()
     """Tells what cleaning would change in an artifact."""
     own_run: str = ""
@@ -134,11 +134,6 @@ class Case:
                 self._evidence = error
 
     @property
-    def has_evidence(self) -> bool:
-        """Whether GitHub has told what the run did."""
-        return isinstance(self._evidence, Evidence)
-
-    @property
     def evidence(self) -> Evidence:
         """GitHub's view of the run's work.
 
@@ -163,7 +158,7 @@ class Case:
     @property
     def not_asked(self) -> GitHubError:
         """Why GitHub tells nothing, if it cannot be asked."""
-        remedy = _NO_TOKEN if self.judge.connect is None else _NO_REPOSITORY
+        remedy = _NO_TOKEN if self.inputs.github_token is None else _NO_REPOSITORY
         return GitHubError("no event tells it, and GitHub was not asked", remedy=remedy)
 
     @property
@@ -219,7 +214,7 @@ class Case:
 
     def _connect(self, repo: Repo | None) -> None:
         """Connect to GitHub if that is possible. Never to the job's own repository: the run may work on another one."""
-        if self.github is None and self.judge.connect is not None and repo is not None:
+        if self.github is None and repo is not None:
             self.github = self.judge.connect(repo)
 
     def _tip_before(self, branch: str, when: datetime | None = None) -> Generator[Update, None, str | GitHubError]:

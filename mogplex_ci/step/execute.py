@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mogplex_ci.api.client import Client
     from mogplex_ci.github_api import GitHubApi
     from mogplex_ci.inputs.read import ActionInputs
-    from mogplex_ci.models import Repo
     from mogplex_ci.run.one import Plan
     from mogplex_ci.run.updates import Update
     from mogplex_ci.step.plan import Item
@@ -115,10 +114,6 @@ def execute(
 
 def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
     """Return what the gates judge. A dry run skips those that only GitHub can judge, unless the scenario tells."""
-
-    def connect(repo: Repo) -> GitHubApi | None:
-        return step.github(inputs, repo.full_name.text)
-
     rehearsed: Sequence[Mapping[str, Sequence[str]]] | None = None
     if inputs.dry_run:
         from mogplex_ci.emulator.scenario import load_scenario
@@ -126,7 +121,7 @@ def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:
         rehearsed = load_scenario(inputs.scenario).rounds
     judge = Judge(
         Service(client, step.clock, step.stop, step.began, inputs.timeout),
-        None if inputs.dry_run or inputs.github_token is None else connect,
+        lambda repo: None if inputs.dry_run else step.github(inputs, repo.full_name.text),
         losses=step.recorder.safe.losses,
         own_run=step.platform.workflow_run,
         rehearsed=rehearsed,

@@ -9,6 +9,7 @@ from mogplex_ci.gates import Case, Judge, judge_run
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.patterns import Patterns
 from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.models import Repo
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Started, Update
@@ -52,7 +53,10 @@ def judged(
     **fields: Any,
 ) -> RunResult:
     """Judge a run that this process started, ``joined``, or ``attached`` to; it was asked to work on ``branch``."""
-    connect = (lambda repo: GitHubApi(api.url, TOKEN, repo.full_name.text)) if api is not None else None
+
+    def connect(repo: Repo) -> GitHubApi | None:
+        return None if api is None else GitHubApi(api.url, TOKEN, repo.full_name.text)
+
     clock = clock or VirtualTime().clock()
     service = Service(Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
     case = Case(wanted._replace(branch=branch), Judge(service, connect, **fields))

@@ -62,7 +62,7 @@ def judged(
     """Return the result, and the seconds that judging took."""
     clock = VirtualTime().clock()
     client = Client(emulator.url, emulator.token)
-    judge = Judge(Service(client, clock, Stop(), timeout=timeout), None, losses=Sanitizer().losses)
+    judge = Judge(Service(client, clock, Stop(), timeout=timeout), lambda _: None, losses=Sanitizer().losses)
     wanted = typed_inputs(artifact=path, artifact_schema=schema or None)
     work = judge_run(result(Result.SUCCESS, run=run), Case(wanted, judge))
     try:
