@@ -155,9 +155,10 @@ def is_secret_name(name: str) -> bool:
     return found is not None and _opens(found)
 
 
-def is_secret_value(value: str, name: str) -> bool:
-    """Whether the text ``value`` of an object's key ``name`` can be a secret: no placeholder, path or word of prose."""
-    return _is_secret(value, _SURE if name.startswith("-") else _in_quotes(name.lower()))
+def is_secret_value(value: str, name: str, *, quoted: bool) -> bool:
+    """Whether ``value`` of an object's key ``name`` can be a secret: no placeholder, path, word of prose or count."""
+    likely = _in_quotes if quoted else _likely
+    return _is_secret(value, _SURE if name.startswith("-") else likely(name.lower()))
 
 
 def _opens(name: re.Match[str]) -> bool:

@@ -77,7 +77,7 @@ _MARKERS = rf"#(?={_IGNORED}#{_IGNORED}(?:\[|{_IGNORED.join('vso')}|{_IGNORED.jo
 combining marks, U+0600, U+0640, … Which ones depends on its version of ICU: here every non-ASCII character is skipped.
 """
 
-Value: TypeAlias = Untrusted | str | int | float
+Value: TypeAlias = Untrusted | str | int
 """A value that is cleaned before it is shown."""
 Part: TypeAlias = LiteralString | Untrusted | CleanText | int | None
 """Part of a sentence: our words are literals; None is left out."""
@@ -245,9 +245,7 @@ class Sanitizer:
     def _as_text(self, value: Value) -> str:
         if isinstance(value, Untrusted):
             return value._value if isinstance(value._value, str) else self.json(value)
-        if isinstance(value, float):
-            return f"{value:g}"
-        return value if isinstance(value, str) else _number(value)
+        return _plain(value)
 
     def _read(self, value: Value, limit: int) -> tuple[str, int]:
         """Return the clean start of ``value``, and how many characters are missing."""
@@ -319,10 +317,10 @@ class _Json:
             return self._entries(value, name, depth) if depth < JSON_DEPTH and self._nodes > 0 else self._mark("…")
         if isinstance(value, bool) or value is None:
             return value
-        if not isinstance(value, int | float):
-            return MASK if name and names.is_secret_value(str(value), name) else self._text(str(value))
-        text = _number(value)
-        shown = self._text(text)
+        is_number, text = isinstance(value, int | float), _plain(value)
+        shown = MASK if name and names.is_secret_value(text, name, quoted=not is_number) else self._text(text)
+        if not is_number:
+            return shown
         if shown == text and text[-1:].isdigit():  # JSON numbers are finite
             return value
         self.losses.add("a number would become text")
@@ -398,8 +396,8 @@ def _lines(value: object, name: str) -> Iterator[str]:
         yield label + text
 
 
-def _number(value: float) -> str:
-    """Return an integer or a float as text. Python refuses to write more than a few thousand digits."""
+def _plain(value: object) -> str:
+    """Return a text or a number as text. Python refuses to write more than a few thousand digits."""
     if isinstance(value, int) and value.bit_length() > 10_000:
         return f"… a number of about {value.bit_length() * 0.30103:,.0f} digits"
     return str(value)

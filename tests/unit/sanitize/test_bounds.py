@@ -201,7 +201,6 @@ def test_many_keys_that_become_one_take_no_quadratic_time() -> None:
 def test_no_number_is_too_large_for_a_duration(number: float) -> None:
     assert len(duration(number)) < 20
     assert len(clock(number)) < 20
-    assert len(SANITIZER.line("after {}", number)) < 10_000
 
 
 @pytest.mark.parametrize(

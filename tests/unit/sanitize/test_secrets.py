@@ -45,6 +45,8 @@ PAIR = {"name": "DB_PASSWORD", "kind": 1}
         *(({key: HORSE}, None) for key in ("password.hint", "token of", "token-id", "compass", "sort_key", "key")),
         *(({"password": word}, None) for word in ("string", "required", "${SECRET}", "${{ secrets.X }}", "<token>")),
         *(({"password": word}, None) for word in ("***", "", "[redacted]")),
+        ({"db_password": 2024, "token": 1234567890}, {"db_password": "***", "token": "***"}),
+        *(({key: number}, None) for key, number in (("password", 120), ("token", 4096), ("max_tokens", 1234567890))),
         (
             {"credentials": {"user": "ada-lovelace-1", "list": ["s3cr3t-a"]}},
             {"credentials": {"user": "***", "list": ["***"]}},
