@@ -30,16 +30,16 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
     wanted = [kind for kind in GATES if kind.name in case.inputs.gates]
     if case.judge.rehearsed == ():
         wanted = [kind for kind in wanted if not kind.is_for_github]
+    if case.github is not None and (case.inputs.repair > 0 or any(kind.needs for kind in wanted)):
+        wanted.append(BRANCH)
     gates: list[Gate] = []
     artifact = None
     for kind in wanted:
+        if kind is BRANCH and not all(gate.passed for gate in gates):
+            break
         verdict = yield from _verdict(kind, case)
         artifact = artifact or verdict.artifact
         gates.append(_gate(kind, verdict, case))
-        yield GateJudged(gates[-1])
-    asked_github = case.github is not None and (case.inputs.repair > 0 or any(kind.needs for kind in wanted))
-    if asked_github and all(gate.passed for gate in gates):
-        gates.append(_gate(BRANCH, (yield from _verdict(BRANCH, case)), case))
         yield GateJudged(gates[-1])
     judged = case.result._replace(gates=tuple(gates), artifact=artifact)
     first = next((gate for gate in gates if not gate.passed), None)
