@@ -6,11 +6,10 @@ secrets by their value, by their format (``formats``) and by the name in front o
 
 from mogplex_ci.sanitize.redactor import secrets_of
 from mogplex_ci.sanitize.safe_text import CleanText, Markdown, SafeText, clock, count, duration, timestamp
-from mogplex_ci.sanitize.sanitizer import BLOCK_LIMIT, PREFIX, Part, Sanitizer, Value, take_out_invisible
+from mogplex_ci.sanitize.sanitizer import BLOCK_LIMIT, Part, Sanitizer, Value, take_out_invisible
 
 __all__ = [
     "BLOCK_LIMIT",
-    "PREFIX",
     "CleanText",
     "Markdown",
     "Part",

@@ -75,15 +75,13 @@ class Redactor:
         forms = {form for value in map(str.strip, values) if len(value) >= _SHORTEST for form in _forms(value)}
         self.longest_value = max(map(len, forms), default=0)
         """Length of the longest known value, in its longest form."""
-        shown_forms = [form for form in map(shown, forms) if len(form) >= _SHORTEST]
-        needles = {"".join(text.split()): text for form in shown_forms for text in (form, unescaped(form).text)}
+        needles = {"".join(text.split()): text for form in map(shown, forms) for text in (form, unescaped(form).text)}
         self._needles = {needle: text for needle, text in needles.items() if len(needle) >= _SHORTEST}
         """Forms by what they are without white space, as they stand in a text and as they stand in a decoded one."""
 
     def redact(self, texts: Sequence[str]) -> list[str]:
         """Return ``texts`` without secrets, also without those that span several texts, like the lines of a key."""
-        spans = list(self.find("\n".join(texts)))
-        return list(_masked(texts, spans)) if spans else list(texts)
+        return list(_masked(texts, self.find("\n".join(texts))))
 
     def find(self, text: str, encodings: int = _MOST_ENCODINGS) -> Iterator[tuple[int, int]]:
         """Return where secrets stand in ``text``, and in what it holds in up to so many ``encodings``."""
