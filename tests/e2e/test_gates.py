@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,14 +122,13 @@ def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_pa
 
 NOTHING: dict[str, Any] = {"ahead_by": 0, "files": [], "pull_requests": []}
 RED = {"looks": [Look([PASSED, check("e2e", "failure", html_url="https://ci.example/2")])]}
-WORKFLOW, LINKED = ({"files": [{"filename": name}]} for name in (".github/workflows/ci.yml", ".ci"))
+LINKED = NOTHING | {"files": [{"filename": ".ci"}]}
 NEEDS = "Give the job the permission contents: read"
 
 
 @pytest.mark.parametrize(
     ("scenario", "github", "inputs", "code", "words"),
     [
-        ("no-change", NOTHING, {"require": "change"}, "NO_CHANGE", "change: It changed nothing. Expected: "),
         (
             "no-change",
             NOTHING,
@@ -140,29 +137,15 @@ NEEDS = "Give the job the permission contents: read"
             "pull-request: It opened no pull request",
         ),
         ("no-change", {}, {"require": "change", "github_token": ""}, "NO_CHANGE", "change: It changed nothing. "),
-        (
-            "success",
-            {},
-            {"artifact": "report"},
-            "ARTIFACT_MISSING",
-            "artifact: It committed no such artifact: ",
-        ),
-        (ARTIFACT, {}, {"artifact": "odd"}, "ARTIFACT_INVALID", "artifact: Its artifact "),
+        ("success", {}, {"artifact": "report"}, "ARTIFACT_MISSING", "artifact: It committed no such artifact: "),
         ("success", RED, {"require": "checks"}, "CHECKS_FAILED", "checks: A check failed: e2e https://ci.example/2."),
         # The delivery event says that nothing changed.
-        (
-            "no-change",
-            WORKFLOW,
-            {"protected_paths": ".github/"},
-            "PATH_NOT_ALLOWED",
-            "protected-paths: It changed a pr",
-        ),
-        ("no-change", NOTHING | LINKED, {"protected_paths": ".ci/"}, "PATH_NOT_ALLOWED", "protected-paths: It changed"),
+        ("no-change", LINKED, {"protected_paths": ".ci/"}, "PATH_NOT_ALLOWED", "protected-paths: It changed a pr"),
         ("success", {"faults": [Fault(404, times=99)]}, {"protected_paths": ".ci"}, "NOT_JUDGED", NEEDS),
     ],
 )
 def test_what_does_not_hold_has_a_code(
-    scenario: str | Path,
+    scenario: str,
     github: dict[str, Any],
     inputs: dict[str, str],
     code: str,
@@ -202,40 +185,6 @@ def test_an_invalid_artifact_is_not_handed_on(tmp_path: Path, api: FakeGitHub) -
     assert job.step.outputs.get("artifact", "") == ""
     assert not (job.step.workspace / "artifact.json").exists()
     assert "evil.example" not in ended.out + "".join(path.read_text() for path in job.step.workspace.glob("*.[hjn]*"))
-
-
-def test_a_slow_pattern_does_not_hold_the_step(tmp_path: Path, api: FakeGitHub) -> None:
-    """The pattern is the workflow's, the text the agent's: seventy characters would take years."""
-    job = Job(tmp_path, api)
-    given(job, {"properties": {"title": {"pattern": r"^(\w+\s?)*$"}}})
-    with Emulator(scenario(tmp_path, json.dumps({"title": "a" * 70 + "!"})), speed=50) as emulator:
-        step = job.against(emulator, artifact="report", artifact_schema="schema.json")
-        with step.start() as process:
-            wait_until(lambda: emulator.runs and emulator.runs[0].commit_sha and step.outputs.get("run-id"), process)
-            time.sleep(2)
-            process.send_signal(signal.SIGTERM)
-            out, _ = process.communicate(timeout=30)
-    assert (process.returncode, step.outputs["error-code"]) in [(143, "INTERRUPTED"), (1, "ARTIFACT_INVALID")], out
-
-
-@pytest.mark.parametrize(
-    ("inputs", "env", "words"),
-    [
-        (
-            {},
-            {"GITHUB_API_URL": "https://api.github.com@evil.example"},
-            "GITHUB_API_URL: contains credentials, a query",
-        ),
-        ({"protected_paths": "./.github/"}, {}, "protected-paths: "),
-        ({"wait": "false"}, {}, "wait: is false, and "),
-    ],
-)
-def test_gates_that_would_protect_nothing_are_a_usage_error(
-    inputs: dict[str, str], env: dict[str, str], words: str, tmp_path: Path, api: FakeGitHub
-) -> None:
-    job = Job(tmp_path, api, **env)
-    ended = job.run(require="change", **inputs)
-    assert (ended.code, words in ended.out, job.step.outputs.get("run-id", "")) == (2, True, ""), ended.out
 
 
 def test_one_comment_tells_of_the_run_from_its_start_to_its_end(tmp_path: Path, api: FakeGitHub) -> None:

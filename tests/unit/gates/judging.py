@@ -50,6 +50,7 @@ def judged(
     timeout: float = 600.0,
     stop: Stop | None = None,
     said: list[Update] | None = None,
+    client: Client | None = None,
     **fields: Any,
 ) -> RunResult:
     """Judge a run that this process started, ``joined``, or ``attached`` to; it was asked to work on ``branch``."""
@@ -58,13 +59,13 @@ def judged(
         return None if api is None else GitHubApi(api.url, TOKEN, repo.full_name.text)
 
     clock = clock or VirtualTime().clock()
-    service = Service(Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
+    service = Service(client or Client(NO_SERVICE, ""), clock, stop or Stop(), timeout=timeout)
     case = Case(wanted._replace(branch=branch), Judge(service, connect, **fields))
     said = [] if said is None else said
     try:
-        assert success.run is not None
         said += () if attached else case.watch(starting())
-        said += case.watch(Started(success.run, "key", joined=joined or attached, owned=not attached))
+        if success.run is not None:
+            said += case.watch(Started(success.run, "key", joined=joined or attached, owned=not attached))
         work = judge_run(success, case)
         while True:
             said.append(next(work))
