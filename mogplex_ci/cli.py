@@ -10,7 +10,6 @@ from typing import Final
 from mogplex_ci.commands import COMMANDS, call
 from mogplex_ci.waiting import stop_of_process
 
-EXIT_INTERRUPTED: Final = 130
 EXIT_BROKEN_PIPE: Final = 141
 _HELP: Final = ("help", "--help", "-h", "--version", "-V")
 
@@ -31,8 +30,6 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
             return _run(sys.argv[1:] if argv is None else argv, os.environ if env is None else env)
         finally:
             sys.stdout.flush()
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output is gone. Python would fail again when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -51,8 +48,5 @@ def _run(argv: Sequence[str], env: Mapping[str, str]) -> int:
         word, rest = rest[0], [*rest[1:], "--help"]
     if word.startswith("-") and word not in _HELP:
         word, rest = "action", list(argv)
-    if word not in COMMANDS:
-        return call("help", argv, env)
-    if word == "action":
-        stop_of_process()  # before the rest is loaded: a signal for which PID 1 has no handler is lost
-    return call(word, rest, env)
+    stop_of_process()  # before the rest is loaded: a signal for which PID 1 has no handler is lost
+    return call(word, rest, env) if word in COMMANDS else call("help", argv, env)
