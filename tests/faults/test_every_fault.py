@@ -151,7 +151,7 @@ TIMEOUT = {"timeout": 50.0, "on_timeout": "cancel"}
 each_end = pytest.mark.parametrize(("how", "result"), [(SIGNAL, "interrupted"), (TIMEOUT, "timeout")])
 
 
-@each_lasting
+@pytest.mark.parametrize("kind", [*mostly_slow(PASSING + PROXIES, every=7), *UNAUTHORIZED], ids=lambda kind: kind.name)
 @each_end
 @pytest.mark.parametrize("times", [2, *slow(["always"])])
 def test_a_cancellation_is_tried_again(
@@ -208,16 +208,6 @@ def test_a_token_that_stays_unknown_ends_the_step_and_leaves_the_run_to_post(eac
     case.inject("cancel", lasts="60s", **kind.fields)
     case.post(played)
     assert case.live == []
-
-
-@pytest.mark.parametrize("kind", UNAUTHORIZED, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("how", [SIGNAL, TIMEOUT], ids=str)
-def test_a_cancel_asks_again_while_the_database_is_away(world: World, kind: Kind, how: dict[str, Any]) -> None:
-    case = world.new_case("slow")
-    case.inject("cancel", lasts="2s", **kind.fields)
-    played = case.play(**how)
-    assert [run.status for run in case.runs] == ["cancelled"]
-    assert not played.end.left_behind
 
 
 @pytest.mark.parametrize("how", [SIGNAL, TIMEOUT], ids=str)

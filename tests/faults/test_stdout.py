@@ -39,31 +39,21 @@ def pipe(*, is_full: bool) -> Iterator[tuple[int, int]]:
 
 
 @contextlib.contextmanager
-def left_by(emulator: Emulator, moment: str) -> Iterator[int]:
-    """A pipe whose reader leaves at once, after the first line, or when the run's events come."""
-    with pipe(is_full=False) as (reader, writer):
-        if moment == "first line":
-            subprocess.Popen(["head", "-1"], stdin=reader, stdout=subprocess.DEVNULL)
-        elif moment == "events":
-            subprocess.Popen(["grep", "-m1", "sandbox"], stdin=reader, stdout=subprocess.DEVNULL)
-        os.close(reader)
-        yield writer
-
-
-@contextlib.contextmanager
-def stdout(kind: str, emulator: Emulator) -> Iterator[int]:
+def stdout(kind: str) -> Iterator[int]:
+    """A full disk, or a pipe that fills, or whose reader leaves: at once, or when the run's events come."""
     if kind == "full disk":
         with Path("/dev/full").open("w") as file:
             yield file.fileno()
-    elif kind.startswith("left at "):
-        with left_by(emulator, kind.removeprefix("left at ")) as writer:
-            yield writer
-    else:
-        with pipe(is_full=kind == "full pipe") as (_, writer):
-            yield writer
+        return
+    with pipe(is_full=kind == "full pipe") as (reader, writer):
+        if kind == "left at events":
+            subprocess.Popen(["grep", "-m1", "sandbox"], stdin=reader, stdout=subprocess.DEVNULL)
+        if kind.startswith("left"):
+            os.close(reader)
+        yield writer
 
 
-KINDS = ["full disk", "full pipe", "pipe that fills", "left at once", "left at first line", "left at events"]
+KINDS = ["full disk", "full pipe", "pipe that fills", "left at once", "left at events"]
 
 
 def start(step: GitHubStep, out: int, *command: str) -> subprocess.Popen[str]:
@@ -87,7 +77,7 @@ def step_against(emulator: Emulator, tmp_path: Path, **inputs: str) -> GitHubSte
 def test_the_run_is_followed_to_its_end(kind: str, inputs: dict[str, str], tmp_path: Path) -> None:
     with Emulator("success", speed=50) as emulator:
         step = step_against(emulator, tmp_path, **inputs, **{"output-dir": "out"})
-        with stdout(kind, emulator) as out, start(step, out) as process:
+        with stdout(kind) as out, start(step, out) as process:
             _, err = process.communicate(timeout=LONG)
         assert (process.returncode, err) == (0, "")
         assert {run.status for run in emulator.runs} == {"success"}
@@ -101,7 +91,7 @@ def test_the_run_is_followed_to_its_end(kind: str, inputs: dict[str, str], tmp_p
 def test_a_stop_signal_cancels_within_five_seconds(kind: str, inputs: dict[str, str], tmp_path: Path) -> None:
     with Emulator("slow", speed=1) as emulator:
         step = step_against(emulator, tmp_path, **inputs)
-        with stdout(kind, emulator) as out, start(step, out) as process:
+        with stdout(kind) as out, start(step, out) as process:
             wait_until(lambda: len(emulator.runs) == len(inputs["repo"].split()), process)
             wait_until(asked(emulator, "stream"), process)
             began = time.monotonic()
@@ -117,7 +107,7 @@ def test_the_deadline_ends_it(tmp_path: Path) -> None:
     with Emulator("slow", speed=1) as emulator:
         step = step_against(emulator, tmp_path, **{"timeout": "8s", "on-timeout": "cancel"})
         began = time.monotonic()
-        with stdout("full pipe", emulator) as out, start(step, out) as process:
+        with stdout("full pipe") as out, start(step, out) as process:
             process.communicate(timeout=LONG)
         assert time.monotonic() - began < 20
         assert (process.returncode, [run.status for run in emulator.runs]) == (1, ["cancelled"])
@@ -132,7 +122,7 @@ def test_post_cancels_without_a_log(kind: str, tmp_path: Path) -> None:
             wait_until(asked(emulator, "stream"), process)
             process.kill()
         step.env |= {f"STATE_{name}": value for name, value in step.state.items()}
-        with stdout(kind, emulator) as out, start(step, out, "post") as process_of_post:
+        with stdout(kind) as out, start(step, out, "post") as process_of_post:
             process_of_post.communicate(timeout=LONG)
         assert (process_of_post.returncode, [run.status for run in emulator.runs]) == (0, ["cancelled"])
 

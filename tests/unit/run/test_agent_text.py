@@ -175,57 +175,49 @@ def test_of_a_quiet_text_only_a_short_line_without_a_sentence_is_shown(size: int
     assert [piece.text for piece in buffer.flush()] == ([f"{line}\n"] if is_shown else [])
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("Done. Next", "Done. "),
-        ("Done! Next", "Done! "),
-        ('He said "done.") Next', 'He said "done.") '),
-        ("**Done.** Next", "**Done.** "),
-        ("Done.)]\"'*_` Next", "Done.)]\"'*_` "),
-        ("Done.)]\"'*_`” Next", ""),
-        ("Done Next", ""),
-        ("Two plain\nlines\nand", "Two plain\nlines\n"),
-        ("The key: it\nis plain\nnow", ""),
-        ("The key: it\nis\nplain\nnow", "The key: it\nis\nplain\n"),
-        ("key =\nplain", ""),
-        ("I look.\nThe password:\n", "I look.\n"),
-        ("I look.\nSet db_password:\n", "I look.\n"),
-        (":plain\nwords", ""),
-        ("One. Two <<<", "One. "),
-        ("One. <<<", "One. "),
-    ],
-)
-def test_what_is_shown_while_nothing_comes(text: str, shown: str) -> None:
-    buffer = TextBuffer()
-    assert buffer.add(Untrusted(text)) == []
-    assert "".join(piece.text for piece in buffer.flush()) == shown
-    assert "".join(piece.text for piece in buffer.drain()) == text.removeprefix(shown)
+QUIET = [
+    ("Done. Next", "Done. "),
+    ("Done! Next", "Done! "),
+    ('He said "done.") Next', 'He said "done.") '),
+    ("**Done.** Next", "**Done.** "),
+    ("Done.)]\"'*_` Next", "Done.)]\"'*_` "),
+    ("Done.)]\"'*_`” Next", ""),
+    ("Done Next", ""),
+    ("Two plain\nlines\nand", "Two plain\nlines\n"),
+    ("The key: it\nis plain\nnow", ""),
+    ("The key: it\nis\nplain\nnow", "The key: it\nis\nplain\n"),
+    ("key =\nplain", ""),
+    ("I look.\nThe password:\n", "I look.\n"),
+    ("I look.\nSet db_password:\n", "I look.\n"),
+    (":plain\nwords", ""),
+    ("One. Two <<<", "One. "),
+    ("One. <<<", "One. "),
+]
+BEFORE_A_TOOL_CALL = [
+    ("I call it", "I call it"),
+    ("I call another", "I call another"),
+    ("I call passw", "I call "),
+    ("I call Tok", "I call "),
+    ("I call ghp", "I call "),
+    ("I call a1", "I call "),
+    ("I call tomorrow", "I call "),
+    ("I call it.", "I call it."),
+    ("First `make test`:", "First `make test`:"),
+    ("Ready!\n", "Ready!\n"),
+    ("I see\nthe password:", "I see\n"),
+    ("the password:", ""),
+    ("One <<<MOGPLEX", ""),
+]
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("I call it", "I call it"),
-        ("I call another", "I call another"),
-        ("I call passw", "I call "),
-        ("I call Tok", "I call "),
-        ("I call ghp", "I call "),
-        ("I call a1", "I call "),
-        ("I call tomorrow", "I call "),
-        ("I call it.", "I call it."),
-        ("First `make test`:", "First `make test`:"),
-        ("Ready!\n", "Ready!\n"),
-        ("I see\nthe password:", "I see\n"),
-        ("the password:", ""),
-        ("One <<<MOGPLEX", ""),
-    ],
+    ("then", "text", "shown"),
+    [*(("flush", *row) for row in QUIET), *(("interrupt", *row) for row in BEFORE_A_TOOL_CALL)],
 )
-def test_what_is_shown_before_a_tool_call(text: str, shown: str) -> None:
-    buffer = TextBuffer()
-    assert buffer.add(Untrusted(text)) == []
-    assert "".join(piece.text for piece in buffer.interrupt()) == shown
-    assert "".join(piece.text for piece in buffer.drain()) == text.removeprefix(shown)
+def test_what_is_shown_while_nothing_comes_and_before_a_tool_call(then: str, text: str, shown: str) -> None:
+    pieces, _ = pieces_of(text, [(len(text), then)])
+    assert "".join(pieces[:1]) == (shown or text)
+    assert "".join(pieces) == text
 
 
 @pytest.mark.parametrize("block", ['{"summary": ', "[" * 100_000, "null", "7", '["a"]', ""])

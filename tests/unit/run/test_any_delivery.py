@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mogplex_ci.run.timeline import AgentText
 from mogplex_ci.run.updates import EventsArrived, StatusChanged, Update
-from tests.faults.world import Case, Played, World
+from tests.faults.world import Played, World
 
 OPENING = ": connected\n\n"
 STREAM = {"content-type": "text/event-stream"}
@@ -75,7 +75,7 @@ def record(name: str, data: object) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def deliver(world: World, script: Script) -> tuple[Case, Played]:
+def deliver(world: World, script: Script) -> Played:
     """Follow a run of a service that sends what ``script`` says."""
     case = world.new_case("slow")
     case.play(wait=False)
@@ -101,7 +101,7 @@ def deliver(world: World, script: Script) -> tuple[Case, Played]:
             world.emulator.clear_faults()
             case.inject("events", times="always", **answer(over, script.events))
 
-    return case, case.play(watch=end)
+    return case.play(watch=end)
 
 
 def squeeze(text: str) -> str:
@@ -110,7 +110,7 @@ def squeeze(text: str) -> str:
 
 @given(script=scripts(in_order=True))
 def test_what_comes_in_order_is_reported_once_and_in_order(world: World, script: Script) -> None:
-    _, played = deliver(world, script)
+    played = deliver(world, script)
     assert (played.result, played.code) == ("success", 0)
     assert [event.text for event in played.shown] == [event["id"] for event in script.events]
     said = [entry.text.text for entry in played.end.timeline.entries if isinstance(entry, AgentText)]
@@ -120,7 +120,7 @@ def test_what_comes_in_order_is_reported_once_and_in_order(world: World, script:
 
 @given(script=scripts(in_order=False))
 def test_what_comes_in_any_order_is_reported_once(world: World, script: Script) -> None:
-    _, played = deliver(world, script)
+    played = deliver(world, script)
     assert (played.result, played.code) == ("success", 0)
     shown = [event.text for event in played.shown]
     assert sorted(shown) == sorted(event["id"] for event in script.events)

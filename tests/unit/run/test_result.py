@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import NotFoundError, RateLimitedError, UnreachableError
-from mogplex_ci.run.result import Result, result_of_error, result_of_run
+from mogplex_ci.errors import UnreachableError
+from mogplex_ci.run.result import Result, result_of_run
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import BRANCH, SUCCESSFUL, call, delivery, delta, event, result, run, timeline
 
@@ -78,8 +78,6 @@ def test_the_runs_own_error_comes_before_that_of_its_events() -> None:
         ("streaming", Result.TIMEOUT, 1, "TIMEOUT"),
         ("pending", Result.TIMEOUT, 1, "TIMEOUT"),
         ("hibernating", Result.ERROR, 2, "UNKNOWN_STATUS"),
-        ("aborted", Result.ERROR, 2, "UNKNOWN_STATUS"),
-        ("zombie", Result.ERROR, 2, "UNKNOWN_STATUS"),
     ],
 )
 def test_every_status_has_its_result(status: str, kind: Result, code: int, error_code: str) -> None:
@@ -93,28 +91,6 @@ def test_trouble_changes_nothing_about_a_run_that_has_ended(status: str) -> None
     trouble = UnreachableError("no answer")
     with_it, without = (result_of_run(run(status), timeline(), each) for each in (trouble, None))
     assert (with_it.result, with_it.cause) == (without.result, without.cause)
-
-
-def test_trouble_at_the_deadline_is_the_result() -> None:
-    ended = result_of_run(run("streaming"), timeline(), UnreachableError("no answer"))
-    assert (ended.result, ended.exit_code, ended.error_code, ended.cause) == (
-        *(Result.ERROR, 69, "UNREACHABLE"),
-        "no answer",
-    )
-    assert ended.run is not None
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (UnreachableError("gone"), 69),
-        (RateLimitedError("limited", code="RATE_LIMITED"), 75),
-        (NotFoundError("missing", code="NOT_FOUND"), 1),
-    ],
-)
-def test_an_error_that_may_pass_and_lasted_is_an_outage(error: Any, code: int) -> None:
-    end = result_of_error(error)
-    assert (end.exit_code, end.joined) == (code, False)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -73,14 +72,11 @@ def test_which_runs_the_tries_of_a_step_start(
     assert started(played).key == case.runs[-1].key
 
 
-@pytest.mark.parametrize("explicit", [False, True])
-def test_a_run_that_a_first_try_finds_is_unexpected_unless_the_key_is_the_users(world: World, explicit: bool) -> None:
-    case = world.new_case()
-    case.explicit = explicit
-    assert [started(case.play()).unexpected for _ in range(2)] == [False, not explicit]
-
-
 def test_a_step_knows_how_it_came_to_its_run(world: World) -> None:
+    for explicit in (False, True):
+        case = world.new_case()
+        case.explicit = explicit
+        assert [started(case.play()).unexpected for _ in range(2)] == [False, not explicit]
     case = world.new_case()
     first = case.play()
     case.attempt = 2
@@ -158,29 +154,6 @@ def test_a_signal_after_the_answer_does_not_make_an_explicit_keys_run_ours(world
     assert (played.result, bool(played.of(Started)), played.end.left_behind) == ("interrupted", not is_lost, False)
     assert [type(update.error) for update in played.of(CancelFailed)] == [ForeignRunError]
     assert len(case.live) == 1
-
-
-class LastMoment(Stop):
-    """A stop signal that arrives when the answer to one request has been taken, just before that is safe."""
-
-    def __init__(self, request: int) -> None:
-        super().__init__()
-        self._left = request
-
-    @contextmanager
-    def interrupting(self) -> Iterator[None]:
-        with super().interrupting():
-            yield
-            self._left -= 1
-            if self._left == 0:
-                self.request(signal.SIGINT)
-
-
-def test_an_answer_that_a_signal_throws_away_is_asked_for_again(world: World) -> None:
-    case = world.new_case("slow")
-    played = case.play(stop=LastMoment(request=2))
-    assert (played.result, played.code) == ("interrupted", 130)
-    assert case.run.status == "cancelled"
 
 
 @pytest.mark.parametrize("explicit", [True, False])
