@@ -17,7 +17,6 @@ from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Event, Repo, Run
 from mogplex_ci.platforms.github import GITHUB, GitHubActions
 from mogplex_ci.report.facts import Facts, RunFacts, StepFacts, facts_of
-from mogplex_ci.report.log import Log
 from mogplex_ci.run.many import result_of_fleet
 from mogplex_ci.run.one import Plan
 from mogplex_ci.run.result import Result, RunResult
@@ -148,10 +147,15 @@ def inputs(**fields: Any) -> ActionInputs:
 class Job(GitHubActions):
     """A job on GitHub that keeps its outputs."""
 
-    def __init__(self, stream: io.StringIO, folder: Path) -> None:
-        env = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "7"}
-        env |= {"GITHUB_RUN_ATTEMPT": "2", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
-        super().__init__(GITHUB, env | {"GITHUB_WORKSPACE": str(folder)}, stream)
+    def __init__(self, stream: io.StringIO, folder: Path | None = None) -> None:
+        env = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REPOSITORY": "acme/web",
+            "GITHUB_RUN_ID": "7",
+            "GITHUB_RUN_ATTEMPT": "2",
+        }
+        files = {"GITHUB_WORKSPACE": str(folder), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")} if folder else {}
+        super().__init__(GITHUB, env | files, stream)
         self.outputs: Mapping[str, CleanText | None] = {}
 
     def set_outputs(self, outputs: Mapping[str, CleanText | None]) -> None:
@@ -159,7 +163,7 @@ class Job(GitHubActions):
 
 
 def github(stream: io.StringIO | None = None) -> Job:
-    return Job(stream or io.StringIO(), Path.cwd())
+    return Job(stream or io.StringIO())
 
 
 def alone(run: Facts, task: str | None = None) -> StepFacts:
@@ -196,31 +200,6 @@ SUCCESSFUL_BEFORE = (
 """The same in the older vocabulary."""
 
 
-def log_of(*updates: Update, ended: RunResult | None = None, **fields: Any) -> GitHubLog:
-    """Return what GitHub shows of these updates; ``fields`` are inputs."""
-    return log_of_each(updates, ended=ended, **fields)
-
-
-def log_of_each(updates: Iterable[Update], *, ended: RunResult | None = None, **fields: Any) -> GitHubLog:
-    """Return what GitHub shows when each of these updates is made only after the one before it was written."""
-    stream = io.StringIO()
-    platform, safe = github(stream), Sanitizer()
-    log = Log(platform, safe, lambda: 0.0)
-    log.lines.start(inputs(**fields))
-    for update in updates:
-        log.on(None, update)
-    step = alone(facts_of(ended or result(), safe, platform, inputs(**fields)))
-    log.end_run(step.runs[0])
-    log.end(step)
-    return read_log(stream.getvalue().replace("│\xa0", "│ "))  # as it looks
-
-
-def log_of_events(*items: dict[str, Any], ended: RunResult | None = None) -> GitHubLog:
-    """Return what GitHub shows when these events arrive together and nothing follows."""
-    feed = Feed()
-    return log_of(feed.arrived(*items), feed.ended(), ended=ended)
-
-
 class OneRun(NamedTuple):
     """A run of a step: what was told of it, its end, and the inputs of its task."""
 
@@ -231,7 +210,7 @@ class OneRun(NamedTuple):
 
 
 def written(
-    folder: Path, runs: Sequence[OneRun], *, is_fleet: bool = False, broke: RunResult | None = None
+    folder: Path | None, runs: Sequence[OneRun], *, is_fleet: bool = False, broke: RunResult | None = None
 ) -> tuple[str, Mapping[str, CleanText | None]]:
     """Let a step write every report into ``folder``, and return its log and outputs.
 
@@ -257,3 +236,20 @@ def written(
     log = stream.getvalue()
     assert not re.search("report failed|Could not write", log), log
     return log, job.outputs
+
+
+def log_of(*updates: Update, ended: RunResult | None = None, **fields: Any) -> GitHubLog:
+    """Return what GitHub shows of these updates; ``fields`` are inputs."""
+    return log_of_each(updates, ended=ended, **fields)
+
+
+def log_of_each(updates: Iterable[Update], *, ended: RunResult | None = None, **fields: Any) -> GitHubLog:
+    """Return what GitHub shows when each of these updates is made only after the one before it was written."""
+    log, _ = written(None, [OneRun(ended or result(), updates, inputs=fields)])
+    return read_log(log.replace("│\xa0", "│ "))  # as it looks
+
+
+def log_of_events(*items: dict[str, Any], ended: RunResult | None = None) -> GitHubLog:
+    """Return what GitHub shows when these events arrive together and nothing follows."""
+    feed = Feed()
+    return log_of(feed.arrived(*items), feed.ended(), ended=ended)
