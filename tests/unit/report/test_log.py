@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -53,18 +54,14 @@ def before_the_end(log: GitHubLog) -> list[str]:
     return log.shown[:end]
 
 
-def test_a_call_that_ends_twice_has_the_end_that_counts() -> None:
-    feed = Feed()
-    started, done = call("Bash", 0, 2, key="c")
-    _, failed = call("Bash", 0, 5, key="c", state="error")
-    log = log_of_each(feed.arrived(*items) for items in ([started, done], [failed], []))
-    assert before_the_end(log)[1:] == ["[00:05] ✘ Bash (failed, 5s)"]
-
-
 BASH, EDIT = call("Bash", 0, 9, state="error"), call("Bash", 1, 2)
 """Two calls at the same time."""
 COMMANDS = [call("Command", at, at + 3, state="error" if at in (9, 30) else "done") for at in range(0, 36, 3)]
-LINES: dict[str, tuple[tuple[dict[str, Any], ...], list[str]]] = {
+STARTED, DONE = call("Bash", 0, 2, key="c")
+_, FAILED = call("Bash", 0, 5, key="c", state="error")
+TESTING = event("tool_started", "Testing", 3, "shell")
+AT_WORK = "[00:00] ● agent: started"
+LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
     "the documented vocabulary reads as well": (
         (
             event("stream_started", "Agent started", 2),
@@ -90,12 +87,12 @@ LINES: dict[str, tuple[tuple[dict[str, Any], ...], list[str]]] = {
     ),
     "a denied call is marked": (
         tuple(call("Bash", 1, 4, state="denied")),
-        ["[00:00] ● agent: started", "[00:03] ✘ Bash (denied, 3s)"],
+        [AT_WORK, "[00:03] ✘ Bash (denied, 3s)"],
     ),
     "calls at the same time are paired by id and listed by their ends": (
         (BASH[0], *EDIT, delta("So far so good.\n\n", 5), BASH[1]),
         [
-            *("[00:00] ● agent: started", "[00:02]   Bash (1s)", "[00:05]   agent: So far so good."),
+            *(AT_WORK, "[00:02]   Bash (1s)", "[00:05]   agent: So far so good."),
             "[00:09] ✘ Bash (failed, 9s)",
         ],
     ),
@@ -106,7 +103,7 @@ LINES: dict[str, tuple[tuple[dict[str, Any], ...], list[str]]] = {
             event("tool_finished", "Built", 9, "shell", exit_code=2),
         ),
         [
-            *("[00:00] ● agent: started", "[00:02]   read_file: Reading a → Read a (1s)"),
+            *(AT_WORK, "[00:02]   read_file: Reading a → Read a (1s)"),
             *("▸ [00:09] ✘ shell: Building → Built (failed, 9s)", "    │ exit_code: 2"),
         ],
     ),
@@ -118,29 +115,53 @@ LINES: dict[str, tuple[tuple[dict[str, Any], ...], list[str]]] = {
             *(*call("Command", 42, 43), delta("Done.\n\n", 44)),
         ),
         [
-            *("[00:00] ● agent: started", "[00:12] ✘ Command (failed, 3s)", "[00:33] ✘ Command (failed, 3s)"),
+            *(AT_WORK, "[00:12] ✘ Command (failed, 3s)", "[00:33] ✘ Command (failed, 3s)"),
             *("[00:36]   Command ×12, 2 failed, 36s", "[00:39]   Read ×2, 3s", "[00:40]   Command (1s)"),
             *("▸ [00:41]   Command: Testing (1s)", "    │ code: 3", "[00:43]   Command (1s)", "[00:44]   agent: Done."),
         ],
     ),
     "a late event does not turn the clock back": (
         (*call("Bash", 10, 30), event("log", "Late", 12)),
-        ["[00:00] ● agent: started", "[00:20]   Bash (20s)", "[00:20]   Late"],
+        [AT_WORK, "[00:20]   Bash (20s)", "[00:20]   Late"],
     ),
     "a failure of the agent is never called done": (
         (*call("Bash", 0, 1), event("failed", "Harness run failed", 2, exit_code=1)),
         [
-            *("[00:00] ● agent: started", "[00:01]   Bash (1s)", "[00:02] ✘ agent: stopped after 2s, 1 tool call"),
+            *(AT_WORK, "[00:01]   Bash (1s)", "[00:02] ✘ agent: stopped after 2s, 1 tool call"),
             "[00:02] ✘ failed: Harness run failed (exit code 1)",
         ],
+    ),
+    "a call that ends twice has the end that counts": (
+        [[STARTED, DONE], [FAILED]],
+        [AT_WORK, "[00:05] ✘ Bash (failed, 5s)"],
+    ),
+    "a start with words is shown at once": (
+        [[TESTING], [], [], [event("tool_finished", "shell finished", 100, "shell")]],
+        [AT_WORK, "[00:00]   shell: Testing (started)", "[01:37]   shell (1m 37s)"],
+    ),
+    "it stands behind the calls before it": (
+        [[STARTED, DONE, TESTING], []],
+        [AT_WORK, "[00:02]   Bash (2s)", "[00:03]   shell: Testing (started)"],
+    ),
+    "it is ended with the step": ([[TESTING]], [AT_WORK, "[00:00]   shell: Testing (unfinished)"]),
+    "words are shown at once": (
+        [[delta("I look. At the tes")], [], [delta("ts now.")]],
+        [AT_WORK, "[00:00]   agent: I look.", "│ At the tests now."],
     ),
 }
 
 
 @pytest.mark.parametrize("name", LINES)
 def test_events_are_lines_of_the_log(name: str) -> None:
-    events, lines = LINES[name]
-    assert before_the_end(log_of_events(*events)) == lines
+    """Those of a tuple arrive together; a list has what arrives one after another, or nothing for a while."""
+    feed, (arriving, lines) = Feed(), LINES[name]
+
+    def updates() -> Iterator[Update]:
+        for step in arriving if isinstance(arriving, list) else [arriving]:
+            yield feed.arrived(*step) if step else feed.quiet()
+        yield feed.ended()
+
+    assert before_the_end(log_of_each(updates())) == lines
 
 
 @pytest.mark.parametrize("speed", [10, 40])
@@ -161,28 +182,6 @@ def test_calls_that_share_a_line_do_not_keep_the_log_silent(speed: int) -> None:
     )
 
 
-def test_a_start_with_words_is_shown_at_once_when_nothing_else_comes() -> None:
-    feed = Feed()
-    started = event("tool_started", "Running npm test", 3, "shell")
-    finished = event("tool_finished", "shell finished", 100, "shell")
-    updates = (lambda: feed.arrived(started), feed.quiet, feed.quiet, lambda: feed.arrived(finished), feed.ended)
-    log = log_of_each(update() for update in updates)
-    assert before_the_end(log) == [
-        "[00:00] ● agent: started",
-        "[00:00]   shell: Running npm test (started)",
-        "[01:37]   shell (1m 37s)",
-    ]
-
-
-def test_a_start_that_is_shown_stands_behind_the_calls_before_it_and_is_ended_with_the_step() -> None:
-    feed = Feed()
-    arrived = feed.arrived(*call("Bash", 0, 1), event("tool_started", "Testing", 2, "shell"))
-    assert before_the_end(log_of(arrived, feed.quiet()))[1:] == [
-        *("[00:01]   Bash (1s)", "[00:02]   shell: Testing (started)"),
-    ]
-    assert before_the_end(log_of(arrived))[1:] == ["[00:01]   Bash (1s)", "[00:02]   shell: Testing (unfinished)"]
-
-
 def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() -> None:
     feed = Feed()
     beat = Heartbeat(run("pending"), elapsed=30, silence=30)
@@ -195,13 +194,6 @@ def test_a_heartbeat_tells_what_the_events_say_although_the_status_is_older() ->
         *("Still pending", "Still checking out the repository", "Still working"),
         *("Still working (Bash)", "Still paused (Bash)"),
     ]
-
-
-def test_words_appear_at_once_when_nothing_else_comes() -> None:
-    feed = Feed()
-    first, second = delta("I look. At the tes"), delta("ts now.")
-    log = log_of(feed.arrived(first), feed.quiet(), feed.arrived(second), feed.ended())
-    assert before_the_end(log)[1:] == ["[00:00]   agent: I look.", "│ At the tests now."]
 
 
 @pytest.mark.parametrize(
