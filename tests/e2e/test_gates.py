@@ -84,14 +84,20 @@ def errors(ended: Ended) -> list[str]:
     return [found.text for found in read_log(ended.out).annotations if found.level == "error"]
 
 
-def test_a_run_that_brings_everything_is_a_success(tmp_path: Path, api: FakeGitHub) -> None:
-    job = Job(tmp_path, api)
-    ended = job.run(require="change, pull-request, checks", allowed_paths="src/**\n*.md", protected_paths=".github/")
+def test_a_run_that_brings_everything_is_a_success_and_the_github_token_is_shown_nowhere(
+    tmp_path: Path, api: FakeGitHub
+) -> None:
+    job, paths = Job(tmp_path, api), {"allowed_paths": "src/**\n*.md", "protected_paths": ".github/"}
+    ended = job.run(require="change, pull-request, checks", comment_on="7", **paths)
     assert (ended.code, job.step.outputs["result"], errors(ended)) == (0, "success", []), ended.out
     names = ["change", "pull-request", "allowed-paths", "protected-paths", "checks", "branch"]
     assert [(gate["name"], gate["passed"]) for gate in job.result["gates"]] == [(name, True) for name in names]
     suite = junit(job)
     assert (suite.get("tests"), suite.get("failures")) == ("7", "0")
+    written = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    said = ended.out.replace(f"::add-mask::{TOKEN}\n", "")
+    assert said != ended.out
+    assert TOKEN not in said + written + api.comments[0]["body"]
 
 
 def test_a_gate_that_does_not_hold_rejects_the_run_and_is_told_everywhere(tmp_path: Path, api: FakeGitHub) -> None:
@@ -274,15 +280,6 @@ def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: FakeGitHub) -
     warned = [found.text for found in read_log(ended.out).annotations if found.level == "warning"]
     assert warned[0].startswith("The comment could not be written: ")
     assert api.comments == []
-
-
-def test_the_github_token_is_shown_nowhere(tmp_path: Path, api: FakeGitHub) -> None:
-    job = Job(tmp_path, api)
-    ended = job.run(require="pull-request", comment_on="7")
-    masked = f"::add-mask::{TOKEN}\n"
-    assert masked in ended.out
-    written = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
-    assert TOKEN not in ended.out.replace(masked, "") + written + api.comments[0]["body"]
 
 
 def test_the_job_that_waits_for_a_run_edits_the_comment_of_the_job_that_started_it(

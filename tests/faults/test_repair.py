@@ -23,6 +23,7 @@ from tests.faults import world as worlds
 from tests.faults.conftest import SCENARIOS
 from tests.faults.world import World
 from tests.github_api import TOKEN, FakeGitHub, Look, check
+from tests.slow import mostly_slow
 from tests.typed_inputs import job
 
 RED, GREEN = Look([check("test", "failure")]), Look([check("test", "success")])
@@ -277,7 +278,7 @@ def test_a_round_whose_run_fails_or_pauses_is_the_last(
     assert result.rounds[0].faults != ()
 
 
-@pytest.mark.parametrize("timeout", range(10, 100, 9))
+@pytest.mark.parametrize("timeout", mostly_slow(range(10, 100, 9), every=3))
 def test_the_deadline_holds_in_each_stage(world: World, api: FakeGitHub, timeout: int) -> None:
     api.rounds = [RED, LINT, GREEN]
     step = Step(world, api, timeout=f"{timeout}s")
@@ -293,7 +294,7 @@ def test_the_deadline_holds_in_each_stage(world: World, api: FakeGitHub, timeout
     assert (result.result.value == "success") is (len(result.rounds) == 3 and not result.rounds[-1].faults)
 
 
-@pytest.mark.parametrize("seconds", range(1, 90, 11))
+@pytest.mark.parametrize("seconds", mostly_slow(range(1, 90, 11), every=3))
 def test_a_stop_signal_at_any_moment_leaves_no_run_at_work(world: World, api: FakeGitHub, seconds: int) -> None:
     api.rounds = [RED, LINT, GREEN]
     step, stop = Step(world, api), Stop()

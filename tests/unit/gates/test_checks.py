@@ -16,12 +16,8 @@ from tests.unit.gates.judging import BRANCH, ended, granted, judged, refused, re
 from tests.virtual_time import VirtualTime
 
 CHECKS = requires("checks")
-DONE, OPEN, FAILED, GOOD = (
-    check("a", "success"),
-    check("b", None),
-    check("b", "failure"),
-    check("b", "success"),
-)
+DONE = check("a", "success")
+OPEN, FAILED, GOOD = (check("b", conclusion) for conclusion in (None, "failure", "success"))
 OF_2 = {"check_suite": {"id": 2}}
 OWN_RUN = "9876543210"
 OWN_JOB = check("agent", None, html_url=f"https://github.com/acme/web/actions/runs/{OWN_RUN}/job/1", **OF_2)
@@ -109,12 +105,8 @@ def test_the_log_is_told_what_is_waited_for_when_it_changes_and_once_a_minute(ap
     said: list[Update] = []
     assert granted(judged(api, ended(), CHECKS, said=said)) == "2 checks passed"
     awaited = [update for update in said if isinstance(update, ChecksAwaited)]
-    assert [(update.complete, update.total, [name.text for name in update.names]) for update in awaited] == [
-        (1, 2, ["b"]),
-        (1, 2, ["b"]),
-        (1, 2, ["b"]),
-        (2, 2, []),
-    ]
+    told = [(update.complete, update.total, [name.text for name in update.names]) for update in awaited]
+    assert told == [(1, 2, ["b"])] * 3 + [(2, 2, [])]
 
 
 def test_with_repair_the_rest_is_waited_for_when_one_has_failed(api: FakeGitHub) -> None:

@@ -21,10 +21,8 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
     platform.line(event.message)  # type: ignore[arg-type]
     platform.line(event.data)  # type: ignore[arg-type]
     platform.line("Agent says")  # type: ignore[arg-type]
-    platform.line(f"Agent says {title}")  # type: ignore[arg-type]
     platform.line(title + " and more")  # type: ignore[arg-type]
     platform.line(title.upper())  # type: ignore[arg-type]
-    platform.line(title[1:])  # type: ignore[arg-type]
     platform.line(safe.clean(event.type))  # type: ignore[arg-type]
     platform.line(safe.markdown(event.type))  # type: ignore[arg-type]
     platform.line(data["message"])  # type: ignore[arg-type]
@@ -34,7 +32,6 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
     platform.annotate(Level.ERROR, event.type, title)  # type: ignore[arg-type]
     platform.annotate(Level.ERROR, title, title, Place("a.py", 1))  # type: ignore[arg-type]
     platform.set_outputs({"branch": "main"})  # type: ignore[dict-item]
-    platform.set_outputs({"branch": event.data})  # type: ignore[dict-item]
     sys.stdout.write(event.data)  # type: ignore[arg-type]
     event.data + "text"  # type: ignore[operator]
 
@@ -42,12 +39,10 @@ def careless(platform: Platform, event: Event, safe: Sanitizer, data: Mapping[st
 def summary(platform: Platform, event: Event, safe: Sanitizer, raw: str) -> None:
     platform.write_summary(event.data)  # type: ignore[arg-type]
     platform.write_summary(raw)  # type: ignore[arg-type]
-    platform.write_summary(f"{Markdown.of('x')}")  # type: ignore[arg-type]
     Markdown.of(raw)  # pyright: ignore
     Markdown.of(f"{raw} {{}}", 1)  # pyright: ignore
     Markdown.of("{}", raw)  # type: ignore[arg-type]
     Markdown.of("{}", safe.clean(event.type))  # type: ignore[arg-type]
-    Markdown.of("{}", event.type)  # type: ignore[arg-type]
     Markdown.joined("", [raw])  # type: ignore[list-item]
     Markdown.joined(raw, [])  # pyright: ignore
     Markdown.code(raw)  # type: ignore[arg-type]
@@ -57,11 +52,9 @@ def summary(platform: Platform, event: Event, safe: Sanitizer, raw: str) -> None
 def templates(safe: Sanitizer, event: Event, raw: str, words: dict[str, str]) -> None:
     safe.line(raw)  # pyright: ignore
     safe.line("Agent " + raw + "{}", event.type)  # pyright: ignore
-    safe.line(f"Agent {raw}")  # pyright: ignore
     safe.line(words["agent"])  # pyright: ignore
     safe.sentence(raw)  # pyright: ignore
     safe.sentence("Agent: ", raw)  # pyright: ignore
-    safe.sentence("Agent: ", f"{raw}")  # pyright: ignore
     safe.sentence("Agent: ", words)  # type: ignore[arg-type]
     count(3, raw)  # pyright: ignore
 
@@ -70,11 +63,8 @@ def constructors(raw: str, title: SafeText) -> None:
     SafeText(raw)  # type: ignore[arg-type]
     CleanText("text")  # type: ignore[arg-type]
     Markdown(raw)  # type: ignore[arg-type]
-    Renamed = SafeText
-    Renamed(raw)  # type: ignore[arg-type]
     make = type(title)
     make(raw)  # type: ignore[arg-type]
-    SafeText()  # type: ignore[call-arg]
 
 
 def careful(platform: Platform, event: Event, safe: Sanitizer, level: Level, is_new: bool) -> None:

@@ -50,10 +50,11 @@ def printed(value: object) -> str:
 @example("##\x1b[m[error]")
 @example("#[##[error]")
 @example({"##": ["[error]", "::error::"]})
-def test_no_value_is_obeyed(value: object) -> None:
+def test_no_value_is_obeyed_and_all_of_it_is_json(value: object) -> None:
     log = printed(value)
     assert obeyed(log) == []
     assert steering(log) == []
+    assert json.loads(SANITIZER.json(Untrusted(value)), parse_constant=pytest.fail) == SANITIZER.data(Untrusted(value))
 
 
 @pytest.mark.parametrize("lead", mostly_slow(["", *LEADS, *INVISIBLE, *LINE_BREAKS, *SKIPPED], every=10))
@@ -80,11 +81,6 @@ def test_a_line_is_one_line_and_a_block_has_its_prefix_everywhere(text: str) -> 
         assert len(line.splitlines()) == 1
 
 
-@given(json_values)
-def test_clean_json_is_json(value: object) -> None:
-    assert json.loads(SANITIZER.json(Untrusted(value)), parse_constant=pytest.fail) == SANITIZER.data(Untrusted(value))
-
-
 @pytest.mark.parametrize("template", ["", "{}", " {}", "\t", ":: {}", "#{}", "--- {}", "+{}", "~{}", "^{}"])
 def test_a_line_begins_with_a_character_of_ours(template: str) -> None:
     with pytest.raises(ValueError, match="character of ours"):
@@ -102,12 +98,9 @@ def test_a_message_stands_behind_the_prefix_unless_it_begins_with_a_letter_or_a_
     assert SANITIZER.message(text) == shown
 
 
-def test_what_our_own_words_bring_along_is_no_command_either() -> None:
-    assert SANITIZER.line("no such file: a\n::error::b\r##[error]c") == "no such file: a ::error::b # #[error]c"
-
-
-def test_a_template_keeps_braces_that_are_no_placeholders() -> None:
+def test_what_our_own_words_bring_along_is_no_command_and_no_placeholder_either() -> None:
     assert SANITIZER.line("got {x}") == "got {x}"
+    assert SANITIZER.line("no such file: a\n::error::b\r##[error]c") == "no such file: a ::error::b # #[error]c"
 
 
 def test_every_character_that_cannot_be_seen_is_dropped_or_shown() -> None:
