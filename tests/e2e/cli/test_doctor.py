@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,13 +23,9 @@ REPO = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 OTHER = "99999999-9999-4999-8999-999999999999"
 UNKNOWN = "mog_" + "x" * 32
 PROXY = "http://ada:hunter2-horse@127.0.0.1:9"
-LIMITED = f"""\
-users:
-  - name: ada
-    tokens: [{{token: mog_EmulatorTokenThatMayOnlyRead0000, %s}}]
-    repos: [{{id: {REPO}, full_name: acme/web, default_branch: main}}]
-"""
-PAGE = {"headers": {"content-type": "text/html"}, "body": "<!DOCTYPE html><title>Hi</title>"}
+PAGE: dict[str, Any] = {"http": 200, "html": "<!DOCTYPE html><title>Hi</title>"}
+IN_2020 = {"headers": {"date": "Wed, 01 Jan 2020 00:00:00 GMT"}}
+LISTED: dict[str, Any] = {"http": 200, "data": {"repos": []}}
 PROBE = {"http": 400, "error": ("BAD_REQUEST", "Idempotency-Key is required")}
 
 
@@ -112,21 +109,37 @@ def test_the_key_is_the_one_that_a_step_would_use(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "mark", "told"),
+    ("repos", "start", "finding", "code", "told"),
     [
-        pytest.param({}, "unknown", "the answer has no date", id="no date"),
-        pytest.param(
-            {"date": "Wed, 01 Jan 2020 00:00:00 GMT"}, "warning", "ahead of the API's Set this machine's clock"
+        (LISTED, {}, "clock unknown", 0, "the answer has no date"),
+        (
+            LISTED | IN_2020,
+            {},
+            "clock warning",
+            0,
+            "ahead of the API's Set",
+        ),
+        (PAGE, {}, "base-url failed", 69, "not a Mogplex server"),
+        (PAGE | {"http": 404}, {}, "base-url failed", 69, "not a Mogplex server"),
+        (LISTED, {"error": ("FORBIDDEN", "no")}, "scope failed", 65, "Use a token with the write scope"),
+        (
+            LISTED,
+            {"error": ("AUTOMATION_REQUIRED", "no")},
+            "scope failed",
+            65,
+            "may only trigger automations",
         ),
     ],
 )
-def test_a_clock(terminal: Terminal, headers: dict[str, str], mark: str, told: str) -> None:
-    repos = {"http": 200, "data": {"repos": []}, "headers": headers}
-    with serving({"repos": repos, "start": PROBE}) as (_time, service):
+def test_an_answer_of_the_service(
+    terminal: Terminal, repos: dict[str, Any], start: dict[str, Any], finding: str, code: int, told: str
+) -> None:
+    with serving({"repos": repos, "start": {"http": 403, **start} if start else PROBE}) as (_time, service):
         terminal.env |= {"MOGPLEX_URL": service.url, "MOGPLEX_API_KEY": service.token}
-        _, found = examined(terminal)
-    assert (found["clock"][0], told in found["clock"][1]) == (mark, True)
-    assert found["authentication"][0] == "ok"
+        ended, found = examined(terminal)
+    check, mark = finding.split()
+    assert (ended, found[check][0], told in found[check][1]) == (code, mark, True), found
+    assert {name for name, (mark, _) in found.items() if mark == "failed"} == ({check} if code else set())
 
 
 @pytest.mark.parametrize(
@@ -170,30 +183,6 @@ def test_a_finding_and_what_to_do_about_it(
     failed = {name for name, (mark, _) in found.items() if mark == "failed"}
     assert (check in failed, bool(failed)) == (mark == "failed", code != 0)
     assert not any(secret in str(found) for secret in ("hunter2", "with blanks"))
-
-
-@pytest.mark.parametrize("status", [200, 404])
-def test_an_address_that_serves_web_pages(terminal: Terminal, job: Emulator, status: int) -> None:
-    job.inject("repos", status=status, **PAGE, times="always")
-    code, found = examined(terminal)
-    assert (code, found["base-url"][0], found["authentication"][0]) == (69, "failed", "unknown")
-    assert "not a Mogplex server" in found["base-url"][1]
-
-
-@pytest.mark.parametrize(
-    ("rights", "told"),
-    [
-        ("scopes: [read]", "Use a token with the write scope"),
-        ("access: automations", "This token may only trigger automations"),
-    ],
-)
-def test_a_token_that_may_not_start_runs(terminal: Terminal, tmp_path: Path, rights: str, told: str) -> None:
-    world = tmp_path / "world.yaml"
-    world.write_text(LIMITED % rights)
-    with Emulator("success", world=world) as emulator:
-        code, found = examined(terminal.against(emulator), "--repo", "acme/web")
-    assert (code, found["authentication"][0], found["scope"][0]) == (65, "ok", "failed")
-    assert told in found["scope"][1]
 
 
 @pytest.mark.parametrize(
