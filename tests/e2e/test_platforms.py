@@ -33,20 +33,17 @@ with log.open("a") as file:
 """)
 """Notes how it is called; it stands for Buildkite's own."""
 DOCKER = python_script(f"""\
-import os, sys
-words, variables, folder = sys.argv[1:], dict(PATH=os.environ["PATH"]), "."
-assert words.pop(0) == "run"
-while (word := words.pop(0)).startswith("-"):
-    value = None if word == "--rm" else words.pop(0)
-    if word in ("-e", "--env"):
-        assert "=" not in value, value
-        variables |= {{value: os.environ[value]}} if value in os.environ else {{}}
-    elif word in ("-v", "--volume"):
-        folder = value.split(":")[0]
-    else:
-        assert word in ("--rm", "-w", "--workdir"), word
-assert word == "ghcr.io/mogplex/run-action:1"
-os.chdir(folder)
+import argparse, os, sys
+parser = argparse.ArgumentParser()
+for flags in (("-e", "--env"), ("-v", "--volume"), ("-w", "--workdir")):
+    parser.add_argument(*flags, action="append", default=[])
+parser.add_argument("--rm", action="store_true")
+parser.add_argument("words", nargs=argparse.REMAINDER)
+given = parser.parse_args(sys.argv[2:])
+image, *words = given.words
+assert (sys.argv[1], image) == ("run", "ghcr.io/mogplex/run-action:1")
+os.chdir(given.volume[0].split(":")[0] if given.volume else ".")
+variables = {{name: os.environ[name] for name in ("PATH", *given.env) if name in os.environ}}
 os.execve(sys.executable, [sys.executable, {str(ROOT / "entrypoint.py")!r}, *words], variables)
 """)
 """Runs the program as `docker run` would: in the mounted folder, with no other variables than it is given."""
@@ -118,12 +115,11 @@ def shell(command: str, folder: Path, env: dict[str, str]) -> subprocess.Complet
     [
         ({"INPUT_POST-STEP": "true", "INPUT_MATRIX": "null"}, 0),
         ({}, 1),
-        ({"INPUT_ARGS": "action"}, 1),
         ({"INPUT_KEY-SUFFIX": "0"}, 0),
         ({"INPUT_MATRIX": '{"os": "linux"}'}, 0),
         ({"MOGPLEX_IDEMPOTENCY_KEY": "nightly-7"}, 0),
     ],
-    ids=["the action", "nothing", "arguments", "key-suffix", "matrix", "own key"],
+    ids=["the action", "nothing", "key-suffix", "matrix", "own key"],
 )
 def test_a_github_step_without_the_action_is_told_what_it_lacks(
     given: dict[str, str], warnings: int, tmp_path: Path
