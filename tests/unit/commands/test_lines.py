@@ -12,6 +12,7 @@ from mogplex_ci.sanitize import Sanitizer
 SAFE = Sanitizer()
 RUN = {"runId": "r-1", "status": "pending"}
 AT = "2026-05-17T10:14:10"
+LOG = {"type": "log", "message": "x"}
 
 
 def test_a_run_of_which_nothing_else_is_known() -> None:
