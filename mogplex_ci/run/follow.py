@@ -15,10 +15,8 @@ from mogplex_ci.errors import MogplexError, NoTurnError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run import updates
 from mogplex_ci.run.feed import Feed
-from mogplex_ci.run.health import Health
-from mogplex_ci.run.news import Arrived, NoStream, Polls, Stream
-from mogplex_ci.run.service import Service
-from mogplex_ci.run.status_checks import StatusChecks
+from mogplex_ci.run.news import Arrived, NoStream, Polls, StatusChecks, Stream
+from mogplex_ci.run.service import Health, Service
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Update
 from mogplex_ci.waiting import Stop
@@ -56,7 +54,7 @@ class Follower:
         self._waits_while_paused = waits_while_paused
         self._feed = Feed(run)
         self.health = Health(service.now)
-        self._checks = StatusChecks(service.clock, interval)
+        self._checks = StatusChecks(service, run.id, interval)
         self._quiet_at = inf
         """When to show what is held back."""
         self._event_at = self._changed_at = service.now
@@ -270,7 +268,7 @@ class Follower:
         service = self._service
         if self._feed.last_id is None or not self._can_fill_gaps:
             return
-        checks = StatusChecks(service.clock, self._interval)
+        checks = StatusChecks(service, self.run.id, self._interval)
         ends = self._last_check_at if service.now < self._last_check_at else service.deadline
         until = min(ends, service.now + LATE_EVENTS_SECONDS)
         with suppress(MogplexError), closing(Stream(service, self._feed, checks, 0.0, before=page)) as stream:

@@ -3,7 +3,8 @@
 A source does the waiting and the requests. ``follow`` decides about the news.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
 from math import inf
 from typing import Final, NamedTuple
 
@@ -14,7 +15,6 @@ from mogplex_ci.errors import BadRequestError, MogplexError, OldServiceError, Ra
 from mogplex_ci.models import Event, EventPage, Run
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.status_checks import StatusChecks
 
 FIRST_BYTES_SECONDS: Final = 5.0
 """The service writes to a stream at once; if nothing comes, a proxy buffers it."""
@@ -26,6 +26,12 @@ LEAST_PAUSE: Final = 0.5
 """Seconds between two openings of the stream, at least: each costs a request."""
 _MOST_AT_ONCE: Final = 200
 """Items that are taken from a stream together."""
+PAUSED_SECONDS: Final = 10.0
+"""Time between two checks of a run that waits for a person's answer."""
+_AFTER_END: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
+"""Pauses before the checks after an event that ends a run; the status follows within milliseconds to seconds."""
+_AFTER_END_IF_CROWDED: Final = (0.6, 2.0, 4.0, 8.0)
+"""The same where one check must do."""
 
 
 class Arrived(NamedTuple):
@@ -42,6 +48,52 @@ class NoStream(NamedTuple):
 
 
 News = Arrived | NoStream | Run | EventPage
+
+
+class StatusChecks:
+    """When to ask for the run itself beside its events: once a minute, and soon after an event that ends it."""
+
+    def __init__(self, service: Service, run_id: str, interval: PollInterval) -> None:
+        self._service = service
+        self._run_id = run_id
+        self._reads_events = False
+        """Whether the next check reads the events, which come with the run's status."""
+        self._seconds = interval.check_seconds
+        self._after_end = _AFTER_END_IF_CROWDED if interval.is_crowded else _AFTER_END
+        self._pauses: Iterator[tuple[float, bool]] = repeat((self._seconds, False))
+        self._backoff = Backoff(service.clock)
+        self.at = service.now + self._seconds
+        """Time of the next check."""
+
+    def expect_end(self) -> None:
+        """Check soon, and read the events: one of them says that the run is over."""
+        self._pauses = chain(((pause, True) for pause in self._after_end), repeat((PAUSED_SECONDS, False)))
+        self._plan(*next(self._pauses))
+
+    def begin_segment(self) -> None:
+        """The run goes on after a pause: check at the regular times again."""
+        self._pauses = repeat((self._seconds, False))
+        self._plan(self._seconds, reads_events=False)
+
+    def ask(self) -> Run | EventPage:
+        """Ask for the run, with its events when it is about to end, and plan the next check.
+
+        Raises:
+            MogplexError: the API gave no usable answer.
+            StopRequested: a stop signal came.
+        """
+        try:
+            answer = (self._service.events if self._reads_events else self._service.run)(self._run_id)
+        except MogplexError as error:
+            self._plan(self._backoff.seconds_after(error), self._reads_events)
+            raise
+        run = answer if isinstance(answer, Run) else answer.run
+        self._backoff.reset()
+        self._plan(*((PAUSED_SECONDS, True) if run.is_paused else next(self._pauses)))
+        return answer
+
+    def _plan(self, seconds: float, reads_events: bool) -> None:
+        self.at, self._reads_events = self._service.now + seconds, reads_events
 
 
 class Polls:
@@ -73,10 +125,10 @@ class Polls:
             return None
         is_check, lists_all = self._service.now >= self._checks.at, self._feed.lists_newest is not False
         if is_check and not is_shared:
-            return self._checks.ask(self._service, run_id)
+            return self._checks.ask()
         try:
             if is_check:
-                answer = self._checks.ask(self._service, run_id)
+                answer = self._checks.ask()
             else:
                 answer = self._service.events(run_id) if lists_all else self._service.run(run_id)
         except MogplexError as error:
@@ -128,7 +180,7 @@ class Stream:
     def next(self, until: float) -> News | None:
         """See ``Polls``."""
         if self._service.now >= self._checks.at:
-            answer = self._checks.ask(self._service, self._feed.run_id)
+            answer = self._checks.ask()
             self._fruitless += self._is_suspect
             self._is_suspect = False
             return answer if self._before is None else Arrived((), ())
