@@ -1,4 +1,4 @@
-"""Log, outputs, summary, JUnit and result file of steps that meet everything a step can meet.
+"""Log, outputs, summary, files and page of steps that meet everything a step can meet.
 
 `make golden` writes the texts anew. Each case tells a run's updates, its end, and its inputs.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -209,15 +210,24 @@ STEPS = {name: [name] for name in CASES}
 STEPS["several runs"] = ["success", "repaired", "same key", "interrupted", "unchanged"]
 
 
+def words_of(page: str) -> str:
+    """Return the lines of a page that have words, without what only styles it, and with the lines that draw."""
+    body = re.sub("(?s).*<body>|<footer>.*", "", page)
+    lines = re.sub(r"<(?!a |rect|/?details|input)[^>]*>", " ", body).splitlines()
+    return "".join(f"{' '.join(line.split())}\n" for line in lines if line.strip())
+
+
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_reads_as_before(name: str, tmp_path: Path) -> None:
     runs = [CASES[one] for one in STEPS[name]]
     log, outputs = written(tmp_path.resolve(), runs, is_fleet=len(runs) > 1)
     told = "".join(f"{name}={value}\n" for name, value in outputs.items() if value)
-    files = [(tmp_path / file).read_text(encoding="utf-8") for file in ("summary.md", "junit.xml", "result.json")]
-    text = "======== log\n{}======== outputs\n{}======== summary\n{}======== junit\n{}======== result\n{}"
-    check_golden(f"reports/{name.replace(' ', '-')}.txt", text.format(log, told, *files))
-    schema, file = load_schema("result"), json.loads(files[-1])
+    names = {"summary": "summary.md", "junit": "junit.xml", "result": "result.json", "page": "report.html"}
+    files = {part: (tmp_path / file).read_text(encoding="utf-8") for part, file in names.items()}
+    texts = {"log": log, "outputs": told} | files | {"page": words_of(files["page"])}
+    text = "".join(f"======== {part}\n{content}" for part, content in texts.items())
+    check_golden(f"reports/{name.replace(' ', '-')}.txt", text)
+    schema, file = load_schema("result"), json.loads(files["result"])
     Draft202012Validator(schema).validate(file)
     assert (set(file), list(outputs)) == (set(schema["properties"]), list(OUTPUTS)), "each is described, and written"
 

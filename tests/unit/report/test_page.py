@@ -1,4 +1,4 @@
-"""The HTML report's text: complete for every way a step can end, and inert."""
+"""The HTML report is inert, and keeps its bounds. Golden texts show its words."""
 
 from __future__ import annotations
 
@@ -8,50 +8,17 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.errors import Problem
-from mogplex_ci.report.facts import RunFacts, StepFacts
 from mogplex_ci.report.html import LIMIT, Picture, page, part_of
-from mogplex_ci.run.result import Gate, Result, RunResult
+from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import SUCCESSFUL, SUCCESSFUL_BEFORE, alone, call, delivery, delta, event, facts, result
+from tests.unit.report.events import SUCCESSFUL, alone, call, delta, event, facts, result
 
 TOOLS = [item for number in range(40) for item in call(f"tool {number}", number, number)]
 
 
 def page_of(ended: RunResult, **fields: Any) -> str:
-    return html_of(alone(facts(ended, **fields)))
-
-
-def html_of(step: StepFacts) -> str:
-    safe = Sanitizer()
-    return "".join(page(step, [part_of(run, "r1", safe) for run in step.runs], safe))
-
-
-@pytest.mark.parametrize("known", [{}, {"run": None}], ids=["with a run", "without"])
-def test_the_page_tells_why(known: dict[str, Any]) -> None:
-    why = {"cause": "something happened", "remedy": "Do something.", "detail": Untrusted("<why>"), "error_code": "CODE"}
-    text = page_of(result(Result.ERROR, **why, **known))
-    assert all(part in text for part in ("&lt;why&gt;", "Do something.", "Fix the failing login test"))
-    assert ("<dt>Run</dt>" in text) == (not known)
-    assert "What happened" not in text
-
-
-def test_wrong_inputs_are_listed() -> None:
-    fault = Problem("wait", "is no boolean", "Use true or false.", Untrusted("</li><script>"))
-    text = page_of(result(Result.ERROR, run=None, cause="wrong inputs", problems=(fault,)))
-    assert "<li>wait: &#34;&lt;/li&gt;&lt;script&gt;&#34; is no boolean. Use true or false.</li>" in text
-
-
-def test_the_page_of_several_runs_tells_what_each_had_to_deliver() -> None:
-    gate = Gate("change", False, "a change", "it changed nothing", "Read its words.", "NO_CHANGE", (Untrusted("<x>"),))
-    run = facts(result(Result.REJECTED, cause="it changed nothing", gates=(gate,)))
-    step = StepFacts(run, [RunFacts(Sanitizer().line("[acme/web]"), Sanitizer().clean("acme/web"), None, run, 0, 1)])
-    text = html_of(step)
-    assert "<b>✘ change</b> It changed nothing. Expected: A change. Read its words." in text
-    assert "&lt;x&gt;</pre>" in text
-    assert text.count('class="bar bad"') == 1
-    assert '<li>To read the run&#39;s events again<pre tabindex="0">docker run ' in text
+    safe, step = Sanitizer(), alone(facts(ended, **fields))
+    return "".join(page(step, [part_of(step.runs[0], "r1", safe)], safe))
 
 
 @pytest.mark.parametrize("value", ['</style><script>alert(1)</script>" onload="x', "{{ 7 * 7 }}{% raw %}"])
@@ -71,16 +38,10 @@ def test_what_others_wrote_stays_text(value: str) -> None:
     ("items", "shown"),
     [
         ([*call("Bash", 1, 2, state="denied"), *call("Edit", 3, 4)], ['class="bar call bad"', ">denied, 1s<"]),
-        ([*call("Bash", 1, 2), delivery(3, changed=True)], [">Compare the branch</a>"]),
         ([delta("So:\n\n```\nif x:\n    y()\n```\n")], ["So:\n\n```\nif x:\n    y()\n```</span>"]),
         (TOOLS, ['id="f11"', "other tools<b>29</b>"]),
-        (
-            [*SUCCESSFUL_BEFORE[:6], event("log", "Later", 130)],
-            ['class="bar call" x="50.0%" y="59" width="50.0%"'],
-        ),
-        (SUCCESSFUL, ["words<b>2</b>"]),
     ],
-    ids=["a denied call", "work without a pull request", "a fence", "many tools", "an unfinished call", "words"],
+    ids=["a denied call", "a fence", "many tools"],
 )
 def test_a_part_of_the_page(items: Sequence[dict[str, Any]], shown: list[str]) -> None:
     text = page_of(result(Result.SUCCESS, *items))
