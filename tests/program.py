@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests import forked
 from tests.ci_environments import ENVIRONMENTS
@@ -63,10 +64,19 @@ def run_script(
     return done.returncode, done.stdout, done.stderr
 
 
+class _Program(subprocess.Popen[str]):
+    """A process that does not outlive a test that fails."""
+
+    def __exit__(self, error: type[BaseException] | None, *rest: Any) -> None:
+        if error is not None:
+            self.kill()
+        super().__exit__(error, *rest)
+
+
 def start_program(*argv: str, env: dict[str, str], cwd: Path, movable_clock: bool = False) -> subprocess.Popen[str]:
     """Start ``entrypoint.py`` and leave it running; stdout is a pipe."""
     program = [*MOVABLE_CLOCK, ENTRY[-1]] if movable_clock else ENTRY
-    return subprocess.Popen(
+    return _Program(
         [*program, *argv],
         env=_SYSTEM | env,
         cwd=cwd,

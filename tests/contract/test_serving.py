@@ -14,7 +14,7 @@ from mogplex_ci.emulator import Emulator
 from mogplex_ci.emulator.service import MOST_RUNS
 from tests.contract.api import Api, FakeClock
 from tests.program import run_program, start_program
-from tests.waits import LONG
+from tests.waits import LONG, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -58,6 +58,23 @@ def test_says_what_is_wrong_with_an_option(options: list[str], message: str, tmp
     assert ended.out == ""
     assert message in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_lets_time_pass_faster_and_lifts_limits_where_asked_to(tmp_path: Path) -> None:
+    options = ("--port", "0", "--scenario", "slow", "--speed", "2000", "--no-limits")
+    with start_program("emulator", *options, env={}, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        url, token, repo = (process.stdout.readline().split()[-1] for _ in range(3))
+        session = requests.Session()
+        session.headers["Authorization"] = f"Bearer {token}"
+        runs = f"{url}/api/v1/mogplex/runs"
+        for number in range(31):  # one more than the service takes in an hour
+            body = {"repoId": repo, "prompt": "Fix it"}
+            started = session.post(runs, json=body, headers={"Idempotency-Key": str(number)}, timeout=LONG)
+            assert started.ok, started.text
+        run = f"{runs}/{started.json()['data']['runId']}"  # of half an hour
+        wait_until(lambda: session.get(run, timeout=LONG).json()["data"]["run"]["status"] == "success")
+        process.terminate()
 
 
 def test_warns_when_other_machines_can_reach_it(tmp_path: Path) -> None:
