@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import forked
+
+gc.disable()  # while tests are collected there is next to none, and looking for it takes a third of the time
 
 # The same examples each time, so that only a change to the code fails a test. The nightly suite looks for new ones.
 _STEADY = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
@@ -22,6 +25,12 @@ settings.load_profile("everyday")
 def pytest_xdist_auto_num_workers() -> int:
     """A worker for each processor, and one more: many tests wait for a process or a container. Each collects all."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on, but not among the tests."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish() -> None:
