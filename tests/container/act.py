@@ -15,6 +15,26 @@ from tests.container.images import BASE, ROOT, build_context, machine_lock
 from tests.github_api import TOKEN, FakeGitHub
 
 _ACT = Path(sys.executable).with_name("act")
+WORKFLOW = """
+on: push
+jobs:
+  agent:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - id: agent
+        uses: ./
+        with:
+          api-key: ${{ secrets.MOGPLEX_API_KEY }}
+          base-url: ${{ vars.MOGPLEX_URL }}
+          prompt: Fix the build
+      - if: always()
+        env:
+          RESULT: ${{ steps.agent.outputs.result }}
+          PULL_REQUEST: ${{ steps.agent.outputs.pull-request-url }}
+        run: echo "later step has <$RESULT> <$PULL_REQUEST>"
+"""
+MATRIX = WORKFLOW.replace("    steps:", "    strategy:\n      matrix:\n        package: [api, web]\n    steps:")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mogplex_ci.emulator import Emulator
 from tests.container.images import BASE, built_image, docker
 from tests.container.registry import Layout, Registry, serving
 from tests.github_api import FakeGitHub, Look, check
@@ -26,6 +27,13 @@ def base_image() -> str:
 def image(base_image: str) -> str:
     """The image of this work tree, as a tag."""
     return built_image()
+
+
+@pytest.fixture
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """A Mogplex on the host; the test's parameter is the scenario."""
+    with Emulator(getattr(request, "param", "success"), speed=5) as emulator:
+        yield emulator
 
 
 @pytest.fixture

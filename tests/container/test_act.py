@@ -1,48 +1,16 @@
 """Workflows that use the action, run by act against an emulator on the host."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from mogplex_ci.emulator import Emulator
-from tests.container.act import ActResult, act, workspace
+from tests.container.act import MATRIX, WORKFLOW, ActResult, act, workspace
 from tests.container.images import docker
 from tests.waits import wait_until
 
 pytestmark = pytest.mark.container
-
-WORKFLOW = """
-on: push
-jobs:
-  agent:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-      - id: agent
-        uses: ./
-        with:
-          api-key: ${{ secrets.MOGPLEX_API_KEY }}
-          base-url: ${{ vars.MOGPLEX_URL }}
-          prompt: Fix the build
-      - if: always()
-        env:
-          RESULT: ${{ steps.agent.outputs.result }}
-          PULL_REQUEST: ${{ steps.agent.outputs.pull-request-url }}
-        run: echo "later step has <$RESULT> <$PULL_REQUEST>"
-"""
-
-MATRIX = WORKFLOW.replace("    steps:", "    strategy:\n      matrix:\n        package: [api, web]\n    steps:")
-IMAGE_ALONE = MATRIX.replace("uses: ./", "uses: docker://IMAGE").replace(
-    "with:", "with:\n          matrix: ${{ toJson(matrix) }}"
-)
-
-
-@pytest.fixture
-def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    with Emulator(getattr(request, "param", "success"), speed=5) as emulator:
-        yield emulator
 
 
 def run(repository: Path, emulator: Emulator) -> ActResult:
@@ -74,15 +42,6 @@ def test_each_job_of_a_matrix_has_its_own_run(image: str, emulator: Emulator, tm
     result = run(workspace(tmp_path, MATRIX, image), emulator)
     assert result.exit_code == 0, result.log
     assert [run.status for run in emulator.runs] == ["success", "success"]
-
-
-@pytest.mark.slow
-def test_the_image_runs_without_an_action(image: str, emulator: Emulator, tmp_path: Path) -> None:
-    """As docs/enterprise.md shows it for a mirror: the matrix still tells the jobs apart."""
-    result = run(workspace(tmp_path, IMAGE_ALONE.replace("IMAGE", image)), emulator)
-    assert result.exit_code == 0, result.log
-    assert "later step has <success> <https://github.com/acme/web/pull/42>" in result.lines()
-    assert len({run.key for run in emulator.runs}) == 2
 
 
 @pytest.mark.parametrize("emulator", ["slow"], indirect=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from mogplex_ci import __version__
 from mogplex_ci.emulator import Emulator
 from scripts.pin_release import wheel_requirement
-from tests.container.act import act, workspace
+from tests.container.act import MATRIX, act, workspace
 from tests.container.images import BASE, ROOT
 from tests.documents import as_workflow, claim
 
@@ -19,36 +19,8 @@ pytestmark = pytest.mark.container
 
 SETUP_PYTHON = "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405"
 SHOWN = claim("native/README.md", "uses: mogplex/run-action/native@v1")
-WORKFLOW = """
-on: push
-jobs:
-  agent:
-    runs-on: ubuntu-latest
-    strategy:
-      matrix:
-        package: [api, web]
-    steps:
-      - uses: actions/checkout@v4
-      - id: agent
-        uses: ./native
-        with:
-          api-key: ${{ secrets.MOGPLEX_API_KEY }}
-          base-url: ${{ vars.MOGPLEX_URL }}
-          prompt: |
-            Fix the "build":
-            `make` needs $HOME
-      - if: always()
-        env:
-          RESULT: ${{ steps.agent.outputs.result }}
-          PULL_REQUEST: ${{ steps.agent.outputs.pull-request-url }}
-        run: echo "later step has <$RESULT> <$PULL_REQUEST>"
-"""
-
-
-@pytest.fixture
-def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    with Emulator(getattr(request, "param", "success"), speed=5) as emulator:
-        yield emulator
+PROMPT = 'Fix the "build":\n`make` needs $HOME'
+WORKFLOW = MATRIX.replace("uses: ./", "uses: ./native").replace("Fix the build", json.dumps(PROMPT))
 
 
 @pytest.fixture
@@ -78,7 +50,7 @@ def test_it_gives_what_the_container_action_gives(
     result = act(repository, url, stand_in, emulator=emulator)
     assert result.exit_code == exit_code, result.log
     assert seen in result.lines()
-    assert [run.prompt for run in emulator.runs] == ['Fix the "build":\n`make` needs $HOME'] * 2
+    assert [run.prompt for run in emulator.runs] == [PROMPT] * 2
     first, second = (run.key for run in emulator.runs)
     assert first != second  # the matrix tells the jobs apart
 
