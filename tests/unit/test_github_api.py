@@ -121,6 +121,7 @@ def test_the_tip_of_a_branch(api: FakeGitHub, github: GitHubApi) -> None:
 )
 def test_the_tip_of_a_branch_at_a_time(api: FakeGitHub, github: GitHubApi, when: str, tip: str | None) -> None:
     api.pushes = [
+        PUSH | {"before": "b" * 40, "after": "c" * 40, "timestamp": "2026-11-26T09:00:00Z"},
         PUSH | {"before": "a" * 40, "after": "b" * 40, "timestamp": "2026-11-25T09:00:00Z"},
         PUSH | {"after": "a" * 40},
     ]

@@ -206,6 +206,7 @@ WHOSE: dict[str, tuple[Webhook, str, str | None]] = {
     "before an edit": (by("issues edited", "NONE", **BEFORE), "“The old evil title”?", "changes.title.from"),
     "before a member's edit": (by("issues edited", "MEMBER", **BEFORE), "“The old evil title”?", None),
     "a moved issue": (by("issues opened.with-transfer", "MEMBER", **MOVED), BODY, "changes.old_issue.body"),
+    "a pushed branch": (event("push 1", ref=f"refs/heads/{BRANCH}"), f"Look at refs/heads/{BRANCH}", None),
     "a merge queue": (
         event("merge_group checks_requested", {"merge_group.head_commit.message": BODY}),
         *(BODY, "merge_group.head_commit.message"),
