@@ -74,24 +74,6 @@ def ends_of(fleet: Fleet[str]) -> dict[str, Result]:
     return {item: result.result for item, result in fleet.results.items()}
 
 
-def test_no_more_work_at_once_than_allowed() -> None:
-    at_work: list[str] = []
-    most = 0
-    three = threading.Barrier(3)
-
-    def execute(item: str, _stop: Stop) -> Work:
-        nonlocal most
-        at_work.append(item)
-        most = max(most, len(at_work))
-        yield Polling("")
-        three.wait(LONG)
-        at_work.remove(item)
-        return GOOD
-
-    assert len(ends_of(fleet_of(execute, [str(number) for number in range(12)], concurrency=3))) == 12
-    assert most == 3
-
-
 @pytest.mark.parametrize(
     ("error", "cause"), [(RuntimeError("x"), "RuntimeError"), (MemoryError(), "cannot have more memory")]
 )
@@ -134,22 +116,25 @@ def test_what_becomes_of_a_run_that_another_ones_failure_stops(end: RunResult, s
     assert fleet.results["b"].exit_code == (0 if shown is Result.SUCCESS else 1)
 
 
-def test_a_stop_signal_ends_all_and_is_not_lost_in_a_busy_queue() -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_signal_ends_all_and_is_not_lost_in_a_busy_queue(number: signal.Signals, code: int) -> None:
+    """Also those that were not started."""
     stop = Stop()
 
     def execute(_item: str, halt: Stop) -> Work:
         yield started()
         while not halt.requested:
             yield Polling("")
-        return GOOD._replace(result=Result.INTERRUPTED, exit_code=130)
+        return GOOD._replace(result=Result.INTERRUPTED, exit_code=halt.exit_code)
 
-    fleet = fleet_of(execute, ("a", "b", "c", "d"), stop=stop)
-    for number, _ in enumerate(fleet.perform()):
-        if number == 10:
-            stop.request(signal.SIGINT)
-    assert [result.result for result in fleet.results.values()] == [Result.INTERRUPTED] * 4
-    end = result_of_fleet(list(fleet.results.values()), stop)
-    assert (end.exit_code, end.error_code) == (130, "INTERRUPTED")
+    fleet = fleet_of(execute, ("a", "b", "c", "d"), concurrency=2, stop=stop)
+    for at, _ in enumerate(fleet.perform()):
+        if at == 10:
+            stop.request(number)
+    ends = list(fleet.results.values())
+    assert [(end.result, end.exit_code) for end in ends] == [(Result.INTERRUPTED, code)] * 4
+    end = result_of_fleet(ends, stop)
+    assert (end.exit_code, end.error_code) == (code, "INTERRUPTED")
 
 
 def test_who_does_not_end_after_a_stop_signal_is_left_to_post() -> None:
@@ -200,23 +185,6 @@ def test_the_runs_are_counted_now_and_then() -> None:
     starts = [(32.0, FleetCounts(2, 0, 1))]
     assert beats == [*starts, *((at, FleetCounts(2, 1, 0)) for at in (70.0, 100.0, 130.0))], "since one began or ended"
     assert not any(item and isinstance(item[1], Heartbeat) for item, _, _ in news)
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_what_was_not_started_ends_as_the_signal_says(number: signal.Signals, code: int) -> None:
-    stop = Stop()
-
-    def execute(item: str, halt: Stop) -> Work:
-        yield started()
-        stop.request(number)
-        while not halt.requested:
-            Clock().sleep(0.01)
-        return GOOD._replace(result=Result.INTERRUPTED, exit_code=halt.exit_code)
-
-    fleet = fleet_of(execute, concurrency=1, stop=stop)
-    assert set(ends_of(fleet).values()) == {Result.INTERRUPTED}
-    assert [result.exit_code for result in fleet.results.values()] == [code] * 3
-    assert result_of_fleet(list(fleet.results.values()), stop).exit_code == code
 
 
 @pytest.mark.parametrize(

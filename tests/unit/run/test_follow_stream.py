@@ -254,6 +254,7 @@ def test_a_run_of_just_a_page_lacks_nothing(tmp_path_factory: pytest.TempPathFac
 
 
 def test_a_run_that_pauses_ends_the_step_within_a_second(world: World) -> None:
+    """And one that is joined in its pause."""
     case = world.new_case("paused")
     played = case.play()
     assert (played.result, played.code, played.end.error_code) == ("paused", 1, "PAUSED")
@@ -263,16 +264,10 @@ def test_a_run_that_pauses_ends_the_step_within_a_second(world: World) -> None:
     assert checkpoint is not None
     assert checkpoint.preview_url is not None
     assert len(case.live) == 1
-
-
-def test_a_paused_run_that_is_joined_ends_the_step_at_once(world: World) -> None:
-    case = world.new_case("paused")
-    case.play()
     case.attempt = 2
-    played = case.play()
-    assert (played.result, played.seconds < 1.0) == ("paused", True)
-    assert "stream" not in played.routes
-    assert played.shown == ids(case.run)
+    joined = case.play()
+    assert (joined.result, joined.seconds < 1.0, "stream" in joined.routes) == ("paused", True, False)
+    assert joined.shown == played.shown
 
 
 def test_a_paused_run_may_be_cancelled(world: World) -> None:

@@ -32,10 +32,6 @@ def phases(found: Timeline) -> list[tuple[str, float, float]]:
     return [(span.phase.value, span.started, span.ended) for span in found.spans()]
 
 
-def words(found: Timeline) -> list[str]:
-    return [entry.text.text for entry in found.entries if isinstance(entry, AgentText)]
-
-
 def test_the_phases_follow_each_other_without_gaps() -> None:
     found = timeline(*SUCCESSFUL)
     assert phases(found) == [
@@ -173,28 +169,23 @@ def test_the_tool_with_the_most_time_comes_first_or_else_with_more_calls() -> No
     assert uses == [("Long", 31.0, 2, 1), ("Twice", 6.0, 2, 0), ("Once", 6.0, 1, 0)]
 
 
-def test_words_are_joined_until_something_else_happens() -> None:
-    found = timeline(
-        delta("One ", 1), delta("message.\n\n", 2), *call("Command", 3, 4), delta("Another.", 5), delta(" More.", 6)
-    )
-    assert [text.strip() for text in words(found)] == ["One message.", "Another. More."]
-    assert found.last_words == Untrusted("Another. More.")
-
-
-def test_the_last_line_may_come_after_the_delivery() -> None:
-    found = timeline(delta("First line.\n\n", 1), delivery(2, changed=True), delta("Last line.", 3))
-    assert [text.split() for text in words(found)] == [["First", "line.", "Last", "line."]]
-
-
-def test_nobody_said_anything() -> None:
-    assert Timeline().last_words is None
-    assert timeline(*SUCCESSFUL[:5]).last_words is None
-
-
-def test_a_message_of_the_older_service_is_a_text_of_its_own() -> None:
-    found = timeline(event("assistant_message", "I look.", 1), event("assistant_message", "I see.", 2))
-    assert words(found) == ["I look.", "I see."]
-    assert found.last_words == Untrusted("I see.")
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        (
+            [delta("One "), delta("one.\n\n"), *call("Command", 3, 4), delta("Two."), delta(" Two.")],
+            ["One one.", "Two. Two."],
+        ),
+        ([delta("First line.\n\n"), delivery(changed=True), delta("Last line.")], ["First line.\n\nLast line."]),
+        ([event("assistant_message", "I look."), event("assistant_message", "I see.")], ["I look.", "I see."]),
+        (SUCCESSFUL[:5], []),
+    ],
+    ids=["a tool call between", "a delivery between", "messages of the older service", "no words"],
+)
+def test_words_are_joined_until_something_else_happens(events: Sequence[dict[str, Any]], said: list[str]) -> None:
+    found = timeline(*events)
+    assert [entry.text.text for entry in found.entries if isinstance(entry, AgentText)] == said
+    assert found.last_words == (Untrusted(said[-1]) if said else None)
 
 
 def test_what_is_nothing_else_is_a_note() -> None:
