@@ -81,8 +81,18 @@ BASH = call("Bash", 1, 200)
             ([], ["Bash started"]),
             ([KEY[1]], ["***\n\n", ""]),
         ],
+        [
+            (["```\n", TOKEN[:12], BASH[0]], []),
+            ([f"{TOKEN[12:]}\n```\n\n"], ["```\n***\n```\n\n", "", "Bash started", ""]),
+        ],
     ],
-    ids=["a split secret is hidden", "events wait for words", "not longer than a silence", "nor for a secret"],
+    ids=[
+        "a split secret is hidden",
+        "events wait for words",
+        "not longer than a silence",
+        "nor for a secret",
+        "in a fence",
+    ],
 )
 def test_events_behind_words_that_are_not_complete(
     steps: list[tuple[list[Any], list[str]]], path: Path, report: EventsFile
