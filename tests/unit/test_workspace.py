@@ -61,18 +61,28 @@ def test_what_is_outside_is_refused(workspace: Path, name: str) -> None:
         file_for(workspace, name)
 
 
-@pytest.mark.parametrize("name", [".", "folder", "pipe", "loop", "blocked/file", "long" * 100])
-def test_what_is_no_file_is_refused(workspace: Path, name: str, system: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "read", "written"),
+    [
+        (".", "is a folder", "is a folder"),
+        ("folder", "is a folder", "is a folder"),
+        ("pipe", "is not a regular file", "is not a regular file"),
+        ("loop", "is a link to itself", "is a link to itself"),
+        ("blocked/file", "does not exist in the workspace", "is below a file"),
+        ("long" * 100, "cannot be read (File name too long)", "cannot be written (File name too long)"),
+    ],
+)
+def test_what_is_no_file_is_refused(workspace: Path, name: str, read: str, written: str, system: str) -> None:
+    if (name, system) == ("pipe", "as on Windows"):
+        return  # it has no pipes with a path
     (workspace / "folder").mkdir()
     (workspace / "loop").symlink_to("loop")
     (workspace / "blocked").write_text("")
-    if system != "as on Windows":  # it has no pipes with a path
-        os.mkfifo(workspace / "pipe")
-    with pytest.raises(UsageError):
-        text_of(workspace, name)
-    if (name, system) != ("pipe", "as on Windows"):
-        with pytest.raises(UsageError):
-            file_for(workspace, name)
+    os.mkfifo(workspace / "pipe")
+    for use, fault in ((text_of, read), (file_for, written)):
+        with pytest.raises(UsageError) as refused:
+            use(workspace, name)
+        assert [problem.fault for problem in refused.value.problems] == [fault]
 
 
 def test_a_file_that_becomes_a_link_is_not_followed(workspace: Path) -> None:
