@@ -58,11 +58,9 @@ class Client:
         """Requests sent so far; the token may send 60 a minute."""
         return self._transport.requests_sent
 
-    def repos(
-        self, *, query: str = "", repo_id: str = "", limit: int = models.LIST_LIMIT, timeout: float = CALL_SECONDS
-    ) -> list[models.Repo]:
+    def repos(self, *, query: str = "", repo_id: str = "", timeout: float = CALL_SECONDS) -> list[models.Repo]:
         """List the repositories that the token can see: those whose full name holds ``query``, or the one of an id."""
-        params = {"limit": str(limit), "q": query or None, "id": repo_id or None}
+        params = {"limit": str(models.LIST_LIMIT), "q": query or None, "id": repo_id or None}
         data = self._call(Use.READ, "GET", "/repos", query=params, timeout=timeout)
         return answers.listed(models.Repo, data, "repos")
 

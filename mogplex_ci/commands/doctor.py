@@ -237,7 +237,7 @@ def _service(job: Job) -> Iterator[Finding]:
     if not job.token:
         return
     with contextlib.closing(Client(job.url, job.token)) as client:
-        client.repos(limit=1, timeout=CALL_SECONDS)
+        client.repos(timeout=CALL_SECONDS)
         yield Finding("authentication", Mark.OK, "the API knows the token")
         yield _repo(client, job.repo)
         with contextlib.suppress(errors.BadRequestError):  # it has no key: the API looks at the token's rights first

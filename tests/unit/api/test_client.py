@@ -18,7 +18,6 @@ from mogplex_ci.errors import (
     MogplexError,
     NotAuthorizedError,
     NotFoundError,
-    OldServiceError,
     RateLimitedError,
     ServerError,
     SetupError,
@@ -45,33 +44,6 @@ def test_the_diagnostics_have_each_request_and_how_long_it_took() -> None:
     assert 50 <= sum(each.pop("milliseconds") for each in seen) <= (time.monotonic() - began) * 1000
     assert (seen, client.requests_sent) == ([{"status": 404}, {"status": None}], 2)
     assert {call.args for call in log.request.call_args_list} == {("GET", "/api/v1/mogplex/repos")}
-
-
-NO_RUN = {"code": "NOT_FOUND", "message": "No such run"}
-
-
-@pytest.mark.parametrize(
-    ("status", "media_type", "kind"),
-    [
-        (403, "text/html", ForbiddenError),
-        (404, "text/html", OldServiceError),
-        (404, "text/plain", OldServiceError),
-        (404, "", OldServiceError),
-        (404, "Application/JSON;charset=utf-8", NotFoundError),
-        (405, "text/html", OldServiceError),
-        (405, "application/json", ApiError),
-        (406, "text/html", ApiError),
-    ],
-)
-def test_a_route_that_is_not_there_is_told_from_a_thing_that_is_not(
-    status: int, media_type: str, kind: type[MogplexError]
-) -> None:
-    with peer(answering(answer(status, {"ok": False, "error": NO_RUN}, media_type))) as url:
-        with pytest.raises(MogplexError) as raised:
-            Client(url, TOKEN).agents()
-    assert type(raised.value) is kind
-    if isinstance(raised.value, OldServiceError):
-        assert raised.value.code == "NOT_FOUND"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from urllib3.exceptions import (
 
 from mogplex_ci.api.client import Client
 from mogplex_ci.api.transport import _service, failure_of
-from mogplex_ci.errors import MogplexError, NotAuthorizedError, UnreachableError, WrongServiceError
+from mogplex_ci.errors import MogplexError, UnreachableError, WrongServiceError
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested, bounded
 from tests.unit.api.peers import REPOS, TOKEN, answer, answering, peer
@@ -107,13 +107,6 @@ def test_a_redirect_whose_body_does_not_end_is_given_up() -> None:
 
     with peer(talk) as url, pytest.raises(UnreachableError, match="larger than 16 MiB"):
         Client(url, TOKEN).repos()
-
-
-def test_a_redirect_to_the_login_page_means_that_the_token_is_none() -> None:
-    with peer(answering(answer(307, location="/login?next=%2Fapi"))) as url:
-        with pytest.raises(NotAuthorizedError, match="this token's form") as raised:
-            Client(url, TOKEN).repos()
-    assert raised.value.may_have_worked, "a proxy may have redirected it"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 306, 307, 308, 309])
