@@ -15,7 +15,7 @@ from mogplex_ci.errors import MogplexError, NoTurnError
 from mogplex_ci.models import FEED_LIMIT, LIVE_STATUSES, Event, EventKind, EventPage, Run
 from mogplex_ci.run import updates
 from mogplex_ci.run.feed import Feed
-from mogplex_ci.run.news import Arrived, NoStream, Polls, StatusChecks, Stream
+from mogplex_ci.run.news import Arrived, Polls, StatusChecks, Stream
 from mogplex_ci.run.service import Health, Service
 from mogplex_ci.run.timeline import Timeline
 from mogplex_ci.run.updates import Update
@@ -83,7 +83,7 @@ class Follower:
                 failed = yield from self._take_news(stream, self._last_check_at, lambda: self._is_over)
             if failed is not None:
                 service.client.has_no_stream = failed.reason
-                yield updates.Polling(failed.reason)
+                yield failed
         if self._is_polled:
             polls = Polls(service, self._feed, self._checks, interval)
             yield from self._take_news(polls, self._last_check_at, lambda: self._is_over)
@@ -144,7 +144,7 @@ class Follower:
 
     def _take_news(
         self, source: Polls | Stream, until: float, is_enough: Callable[[], bool]
-    ) -> Generator[Update, None, NoStream | None]:
+    ) -> Generator[Update, None, updates.Polling | None]:
         """Take news until there is enough, time is up, or the stream is of no use; return why it is not."""
         while not (is_enough() or self._must_wait_past_deadline or self._service.now >= until):
             try:
@@ -153,7 +153,7 @@ class Follower:
             except MogplexError as error:
                 yield from self._on_trouble(error)
                 continue
-            if isinstance(news, NoStream):
+            if isinstance(news, updates.Polling):
                 return news
             if news is not None:
                 yield from self._on_news(news)
@@ -346,7 +346,7 @@ class Follower:
         """Begin anew with the events of a run that went on after a pause."""
         if self._feed.enters_segment(self.run, run):
             self.timeline.begin_segment()
-            self._checks.begin_segment()
+            self._checks.check_regularly()
 
     def _name_status(self) -> Iterator[Update]:
         """Report a status that this version does not know, once."""

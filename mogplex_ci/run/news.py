@@ -15,6 +15,7 @@ from mogplex_ci.errors import BadRequestError, MogplexError, OldServiceError, Ra
 from mogplex_ci.models import Event, EventPage, Run
 from mogplex_ci.run.feed import Feed
 from mogplex_ci.run.service import Service
+from mogplex_ci.run.updates import Polling
 
 FIRST_BYTES_SECONDS: Final = 5.0
 """The service writes to a stream at once; if nothing comes, a proxy buffers it."""
@@ -41,13 +42,8 @@ class Arrived(NamedTuple):
     events: tuple[Event, ...]
 
 
-class NoStream(NamedTuple):
-    """The stream is of no use here: poll instead."""
-
-    reason: str
-
-
-News = Arrived | NoStream | Run | EventPage
+News = Arrived | Polling | Run | EventPage
+"""``Polling``: the stream is of no use here."""
 
 
 class StatusChecks:
@@ -56,24 +52,20 @@ class StatusChecks:
     def __init__(self, service: Service, run_id: str, interval: PollInterval) -> None:
         self._service = service
         self._run_id = run_id
-        self._reads_events = False
-        """Whether the next check reads the events, which come with the run's status."""
         self._seconds = interval.check_seconds
         self._after_end = _AFTER_END_IF_CROWDED if interval.is_crowded else _AFTER_END
-        self._pauses: Iterator[tuple[float, bool]] = repeat((self._seconds, False))
         self._backoff = Backoff(service.clock)
-        self.at = service.now + self._seconds
-        """Time of the next check."""
+        self.check_regularly()
+
+    def check_regularly(self) -> None:
+        """Check at the regular times, for now the run works, or goes on after a pause."""
+        self._pauses: Iterator[tuple[float, bool]] = repeat((self._seconds, False))
+        self._plan(*next(self._pauses))
 
     def expect_end(self) -> None:
         """Check soon, and read the events: one of them says that the run is over."""
         self._pauses = chain(((pause, True) for pause in self._after_end), repeat((PAUSED_SECONDS, False)))
         self._plan(*next(self._pauses))
-
-    def begin_segment(self) -> None:
-        """The run goes on after a pause: check at the regular times again."""
-        self._pauses = repeat((self._seconds, False))
-        self._plan(self._seconds, reads_events=False)
 
     def ask(self) -> Run | EventPage:
         """Ask for the run, with its events when it is about to end, and plan the next check.
@@ -93,6 +85,7 @@ class StatusChecks:
         return answer
 
     def _plan(self, seconds: float, reads_events: bool) -> None:
+        """Set the time of the next check, and whether it reads the events, which come with the run's status."""
         self.at, self._reads_events = self._service.now + seconds, reads_events
 
 
@@ -188,7 +181,7 @@ class Stream:
         if self._open is not None:
             return self._read(self._open, until)
         if self._fruitless >= FRUITLESS_STREAMS:
-            return NoStream("the event stream sends nothing")
+            return Polling("the event stream sends nothing")
         due = inf if self._is_idle else self._open_at
         self._service.sleep_until(min(until, due))
         return self._connect() if self._service.now >= due else None
@@ -210,7 +203,7 @@ class Stream:
             stream = self._service.stream(self._feed)
         except MogplexError as error:
             if isinstance(error, OldServiceError if self._before is None else BadRequestError):
-                return NoStream(error.cause)
+                return Polling(error.cause)
             if isinstance(error, BadRequestError):  # of the position
                 self._feed.last_id = None
             now = self._service.now
@@ -239,7 +232,7 @@ class Stream:
             return self._on_silence(open_stream)
         return arrived
 
-    def _receive(self, open_stream: _OpenStream, items: Sequence[StreamItem]) -> Arrived | NoStream:
+    def _receive(self, open_stream: _OpenStream, items: Sequence[StreamItem]) -> Arrived | Polling:
         """Note what has come, and return it."""
         events = tuple(item.event for item in items if item.event is not None)
         open_stream.was_heard = True
@@ -249,7 +242,7 @@ class Stream:
             return Arrived(tuple(item.run for item in items if item.run is not None), events)
         open_stream.silent_at = self._service.now + FIRST_BYTES_SECONDS
         if events and not self._resumes and any(event.id == events[0].id for event in self._before.events):
-            return NoStream("the event stream cannot be resumed")
+            return Polling("the event stream cannot be resumed")
         self._resumes = self._resumes or bool(events)
         return Arrived((), events)
 
@@ -271,7 +264,7 @@ class Stream:
             self._end(open_stream)
             return None
         if not open_stream.was_heard:
-            return NoStream("a proxy seems to buffer the event stream")
+            return Polling("a proxy seems to buffer the event stream")
         self.close()
         page = self._service.events(self._feed.run_id)
         self._fruitless += self._feed.has_news(page.events)

@@ -213,10 +213,8 @@ class Execution:
         if starter is None or starter.key_in_doubt is None:
             return
         yield Cancelling(None)
-        is_users_key = self._plan.key.explicit
-        ask = partial(
-            cancel_unanswered, self._service.client, starter.request, starter.key_in_doubt, may_be_foreign=is_users_key
-        )
+        client, key = self._service.client, starter.key_in_doubt
+        ask = partial(cancel_unanswered, client, starter.request, key, may_be_foreign=self._plan.key.explicit)
         yield self._answer_of(ask, None, INTERRUPT_BUDGET)
 
     def _answer_of(self, ask: Callable[..., Cancelled], run: Run | None, budget: float) -> Update:
