@@ -200,7 +200,12 @@ class TextBuffer:
         return [] if left_over or not shown else [Untrusted(shown)]
 
     def _read_checkpoint(self, block: re.Match[str]) -> str:
-        self.checkpoint = _checkpoint(block[1])
+        """Keep the JSON of a checkpoint block; one that cannot be read still pauses the run."""
+        try:
+            fields = Untrusted(json.loads(block[1]))
+        except (ValueError, RecursionError):
+            fields = Untrusted(None)
+        self.checkpoint = Checkpoint(summary=fields.at("summary"), preview_url=fields.at("previewUrl"))
         return "\n\n"
 
 
@@ -244,13 +249,3 @@ def _names_nothing(text: str) -> bool:
     lines = text.rsplit("\n", 2)[-2:]
     is_plain = len(text) < _LONGEST_LINES and not _NAMING.intersection("".join(lines))
     return is_plain and not _names_what_follows(f"{text}\n")
-
-
-def _checkpoint(block: str) -> Checkpoint:
-    """Read the JSON of a checkpoint block; one that cannot be read still pauses the run."""
-    try:
-        data = json.loads(block)
-    except (ValueError, RecursionError):
-        data = None
-    fields = Untrusted(data)
-    return Checkpoint(summary=fields.at("summary"), preview_url=fields.at("previewUrl"))

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.errors import KeyConflictError, MogplexError, Problem, RoundUnknownError, UsageError
-from mogplex_ci.models import Repo, Run, StartedRun, StartRequest
+from mogplex_ci.models import Repo, StartedRun, StartRequest
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextKey, Started, Update
 from mogplex_ci.untrusted import Untrusted
@@ -162,20 +162,17 @@ class Starter:
                 was_dead = joined and run.status in ("failed", "cancelled") and self._on_rerun == "auto"
                 was_not_queued = answer.replayed and run.never_queued and may_requeue
                 if not others or not (was_dead or was_not_queued):
-                    return self._started(answer, run, key, joined=joined)
+                    return Started(
+                        run,
+                        key,
+                        joined=joined,
+                        owned=not (self._key.explicit and answer.replayed),
+                        unexpected=joined and not self._key.explicit and not self._key.later_attempt,
+                        agent_ignored="agentId" in self.request and run.agent_id is None,
+                    )
                 may_requeue, never_queued = may_requeue and was_dead, run.never_queued
             self.keys = others
             yield NextKey(run, others[0], never_queued=never_queued)
-
-    def _started(self, answer: StartedRun, run: Run, key: str, *, joined: bool) -> Started:
-        return Started(
-            run,
-            key,
-            joined=joined,
-            owned=not (self._key.explicit and answer.replayed),
-            unexpected=joined and not self._key.explicit and not self._key.later_attempt,
-            agent_ignored="agentId" in self.request and run.agent_id is None,
-        )
 
     def _ask(self, key: str, deadline: float) -> Generator[Update, None, tuple[StartedRun, bool]]:
         """Return the answer, and whether it is the first one: after a lost answer the run may be this process's own."""
