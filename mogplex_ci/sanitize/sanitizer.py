@@ -290,25 +290,15 @@ class _Json:
     def __init__(self, value: object, scrub: _Scrub, room: int = JSON_TOTAL) -> None:
         self.losses: set[LiteralString] = set()
         """Changes other than those to the text in strings."""
-        texts: list[tuple[str, int]] = []
+        self._texts: list[tuple[str, int]] = []
+        """Each text, and how much of it is shown at most."""
+        self._walk(value, room, None)
+        self.value = self._walk(value, room, iter(scrub(self._texts)))
 
-        def collect(text: str, limit: int) -> str:
-            texts.append((text, limit))
-            return text
-
-        self._walk(value, room, collect)
-        clean = iter(scrub(texts))
-        self.value = self._walk(value, room, lambda _text, _limit: self._whole(*next(clean)))
-
-    def _walk(self, value: object, room: int, take: Callable[[str, int], str]) -> object:
-        """Return ``value`` with what ``take`` makes of its texts, of which there is room for so many characters."""
-        self._room, self._nodes, self._take = room, JSON_NODES, take
-        shown = self._shown(value)
-        del self._take  # it may know this object: in a circle all these texts would be kept until one looks for those
-        return shown
-
-    def _whole(self, text: str, missing: int) -> str:
-        return self._mark(_cut(text, len(text), missing)) if missing else text
+    def _walk(self, value: object, room: int, clean: Iterator[tuple[str, int]] | None) -> object:
+        """Return ``value`` with the ``clean`` texts in it, of which there is room for so many characters."""
+        self._room, self._nodes, self._clean = room, JSON_NODES, clean
+        return self._shown(value)
 
     def _shown(self, value: object, name: str = "", depth: int = 0) -> object:
         """Return ``value`` as far as there is room; ``name`` is a secret's. A number that is no secret stays one."""
@@ -357,7 +347,11 @@ class _Json:
             return self._mark(f"… {len(text):,} more characters")
         limit = min(JSON_LIMIT, self._room)
         self._room -= min(len(text), limit)
-        return self._take(text, limit)
+        if self._clean is None:
+            self._texts.append((text, limit))
+            return text
+        shown, missing = next(self._clean)
+        return self._mark(_cut(shown, len(shown), missing)) if missing else shown
 
     def _apart(self, keys: list[tuple[str, str]]) -> Iterator[str]:
         """Yield the keys of an object, given as they were and are shown, each once: the unchanged keep their names."""
