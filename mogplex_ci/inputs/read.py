@@ -54,8 +54,7 @@ class ActionInputs(DeclaredInputs):
     @property
     def gates(self) -> frozenset[str]:
         """The names of the gates that judge what a run delivers."""
-        paths = {"allowed-paths": self.allowed_paths, "protected-paths": self.protected_paths}
-        own = paths | {"artifact": self.artifact}
+        own = {"allowed-paths": self.allowed_paths, "protected-paths": self.protected_paths, "artifact": self.artifact}
         return self.require | {name for name, value in own.items() if value is not None}
 
     @property

@@ -103,9 +103,9 @@ def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, spec in inputs().items():
         variables = (spec.github_variable, *spec.variables) if spec.is_for_action else spec.variables
-        places = (flags.get(name), *(env.get(variable) for variable in variables if variable not in ignored))
-        values[name] = next((place.strip() for place in places if place and place.strip()), "")
-    values = {name: text for name, text in values.items() if text}
+        places = (flags.get(name, ""), *(env.get(variable, "") for variable in variables if variable not in ignored))
+        if texts := [text for place in places if (text := place.strip())]:
+            values[name] = texts[0]
     values |= {"prompt": as_utf8(values["prompt"])} if "prompt" in values else {}
     if not _STARTS.isdisjoint(values) or "run-id" in values:
         return values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import urandom
+
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.models import Repo
 from mogplex_ci.platforms.base import Platform
@@ -21,19 +23,13 @@ def key_of(inputs: ActionInputs, platform: Platform, repo: Repo | None = None) -
     Repository and task tell the runs of one step apart; ``repo`` is None if there is only one.
     """
     identity, explicit = platform.identity(), inputs.idempotency_key is not None
-    attempt = (identity.attempt if identity else None) or _random_name()
+    attempt = (identity.attempt if identity else None) or urandom(16).hex()
     base = inputs.idempotency_key or f"{platform.name}-{attempt}"
     if identity is not None and not explicit:
         own = (repo.id, inputs.task or "") if repo else ()
         label = "-".join(filter(None, (identity.label, repo and repo.full_name.text, repo and inputs.task)))
         base = derive_key(platform.name, label, (*identity.parts, *inputs.matrix, *own), inputs.key_suffix)
     return Key(base, explicit, attempt, later_attempt=identity is not None and identity.later_attempt)
-
-
-def _random_name() -> str:
-    from uuid import uuid4  # most CI systems name a step and its attempts
-
-    return str(uuid4())
 
 
 class Item:

@@ -20,7 +20,7 @@ _CHANGING = (
     (re.compile(r"(?<=cmd_)[0-9a-f]+"), "<hex>"),
     (re.compile(r"(?<=127\.0\.0\.1:)\d+"), "<port>"),
     (re.compile(r"(?<=section_start:)\d+(?=:)|(?<=section_end:)\d+(?=:)"), "<unix>"),
-    (re.compile(r"(?<=mogplex_)[0-9a-f]{8,32}"), "<random>"),
+    (re.compile(r"(?<=mogplex_)[0-9a-f]{8,32}|(?<=plain-)[0-9a-f]{32}"), "<random>"),
     (re.compile(r"\b\d+(?:(?:\.|&#46;)\d+)?s\b"), "<seconds>"),
     (re.compile(r"(duration[-_]seconds\b[^\d\n]*\n?)\d+", re.IGNORECASE), r"\1<number>"),
     (re.compile(r"(?<=time=\")[\d.]+"), "<number>"),
