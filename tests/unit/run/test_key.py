@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mogplex_ci.models import Repo
+from mogplex_ci.platforms import detect
 from mogplex_ci.run.start import MAX_CHAIN, MAX_KEY_LENGTH, Key, derive_key
+from mogplex_ci.step.plan import key_of
+from mogplex_ci.untrusted import Untrusted
+from tests.ci_environments import environment
+from tests.typed_inputs import typed_inputs
 
 LABEL = "acme/web-9876543210-build"
 PARTS = ("https://github.com", "701", "9876543210", "build", "agent")
@@ -41,6 +49,18 @@ def test_a_header_can_carry_it(label: str, parts: list[str], suffix: str, attemp
     for each in (*key.chain("auto"), *key.chain("new")):
         assert 1 <= len(each) <= MAX_KEY_LENGTH
         assert re.fullmatch(r"[A-Za-z0-9._/-]+", each)
+
+
+def test_the_runs_of_a_step_never_share_it_and_it_knows_a_later_try(tmp_path: Path) -> None:
+    """Also where the names of repositories and tasks are alike, or nothing identifies the step."""
+    first, later = ({**environment("github", tmp_path), "GITHUB_RUN_ATTEMPT": attempt} for attempt in "12")
+    untold = Untrusted(None)
+    repos = [Repo(repo_id, Untrusted("acme/web"), None, None, untold) for repo_id in ("1", "2")]
+    for env in (first, {}):
+        platform = detect(env, StringIO())
+        tasks = [typed_inputs(task=task) for task in ("a b", "a_b")]
+        assert len({key_of(task, platform, repo).base for task in tasks for repo in repos}) == 4
+    assert [key_of(tasks[0], detect(env, StringIO())).later_attempt for env in (first, later)] == [False, True]
 
 
 @pytest.mark.parametrize("base", ["mine", "x" * MAX_KEY_LENGTH], ids=["short", "longest"])
