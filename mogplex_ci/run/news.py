@@ -184,7 +184,7 @@ class Stream:
             return Polling("the event stream sends nothing")
         due = inf if self._is_idle else self._open_at
         self._service.sleep_until(min(until, due))
-        return self._connect() if self._service.now >= due else None
+        return self._connect() if due <= self._service.now < self._checks.at else None
 
     @property
     def _is_idle(self) -> bool:

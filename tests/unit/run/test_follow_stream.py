@@ -155,6 +155,12 @@ def test_an_older_service_is_asked_for_a_stream_once_in_a_step(old_world: World)
     assert len(asked) == 1
 
 
+def test_a_stream_that_asks_for_a_pause_each_time_is_replaced_by_polls(world: World) -> None:
+    case = world.new_case()
+    case.inject("stream", times="always", status=503, headers={"Retry-After": "7"})
+    check_complete(case, case.play(timeout=100.0))
+
+
 # More events than a page holds.
 
 
