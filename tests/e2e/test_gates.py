@@ -19,7 +19,7 @@ from tests.github_api import APP, TOKEN, FakeGitHub, Fault, Look, check
 from tests.github_log import read_log
 from tests.oracles.github_markdown import rendered
 from tests.program import Ended, GitHubStep
-from tests.waits import wait_until
+from tests.waits import LONG, wait_until
 
 ARTIFACT = Path(__file__).parent / "scenarios" / "artifact.yaml"
 FILES = {"output-dir": "."}
@@ -234,6 +234,23 @@ def test_a_stranger_cannot_put_the_comment_there_beforehand(tmp_path: Path, api:
     Job(tmp_path / "two", api).run(comment_on="7", idempotency_key=key)
     assert [comment["user"]["type"] for comment in api.comments] == ["User", "Bot"]
     assert api.comments[0]["body"] == own
+
+
+def test_a_step_that_is_stopped_while_gates_judge_tells_what_is_known_of_the_run(
+    tmp_path: Path, api: FakeGitHub
+) -> None:
+    api.looks = [Look([check("test", None)])]
+    with Emulator("success", speed=50) as emulator:
+        step = Job(tmp_path, api).against(emulator, require="checks")
+        with step.start() as process:
+            wait_until(lambda: any("check" in asked.path for asked in api.asked), process)
+            process.terminate()
+            process.communicate(timeout=LONG)
+        (run,) = emulator.runs
+    assert (process.returncode, run.status) == (143, "success")
+    told = {name: step.outputs[name] for name in ("result", "run-id", "status", "pull-request-url")}
+    pull_request = "https://github.com/acme/web/pull/42"
+    assert told == {"result": "interrupted", "run-id": run.id, "status": "success", "pull-request-url": pull_request}
 
 
 @pytest.mark.parametrize("refused", [False, True])
