@@ -413,14 +413,14 @@ def unit_tests(packages: Collection[str]) -> list[str]:
 def started_programs(mutant: Mutant) -> list[str]:
     """Return the tests that start the program, which are asked when those in this process notice nothing.
 
-    Files of tests that have the module's name come first.
+    Those that have the module's name come first.
     """
     processes: dict[str, list[str]] = CONFIG["processes"]
-    places = [ROOT / name for name in processes.get(package_of(mutant.module), processes["others"])]
-    files = sorted({path for place in places for path in [place, *place.rglob("test_*.py")] if path.is_file()})
-    return sorted(
-        (str(path.relative_to(ROOT)) for path in files), key=lambda file: Path(mutant.module).stem not in file
-    )
+    listed = processes.get(package_of(mutant.module), processes["others"])
+    named = sorted((ROOT / "tests" / "e2e").rglob(f"test_{Path(mutant.module).stem}*.py"))
+    places = [*named, *(ROOT / name for name in listed)]
+    files = [path for place in places for path in [place, *sorted(place.rglob("test_*.py"))] if path.is_file()]
+    return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in files))
 
 
 def report(verdicts: dict[Mutant, str]) -> bool:
