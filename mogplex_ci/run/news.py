@@ -213,7 +213,7 @@ class Stream:
             if isinstance(error, RateLimitedError) or error.retry_after is not None:
                 raise
             return None
-        self._open_at = now + LEAST_PAUSE
+        self._open_at, self._is_suspect = now + LEAST_PAUSE, False
         self._open = _OpenStream(stream, len(self._feed.segments), self._service.now)
         return Arrived((), ())
 

@@ -161,6 +161,15 @@ def test_a_stream_that_asks_for_a_pause_each_time_is_replaced_by_polls(world: Wo
     check_complete(case, case.play(timeout=100.0))
 
 
+def test_an_outage_of_the_whole_service_does_not_count_against_its_streams(world: World) -> None:
+    case = world.new_case("steady")
+    case.inject("any", skip=2, drop=True, lasts="4s")
+    case.inject("stream", skip=4, events=0, silent=True)
+    played = case.play()
+    check_complete(case, played)
+    assert not polls(played), "only one stream held events back"
+
+
 # More events than a page holds.
 
 
