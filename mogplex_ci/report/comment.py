@@ -42,16 +42,19 @@ class Comment:
     """The comment, wherever it is written: by the step, by a later try of it, or by ``post``."""
 
     def __init__(self, github: GitHubApi, issue: int, token: str, clock: Clock, key: str | None = None) -> None:
-        """An earlier comment is found by ``key``, or by the run if that is None. ``token`` is the Mogplex token.
+        """An earlier comment is found by ``key`` or by the first run. ``token`` is the Mogplex token.
 
-        ``key`` is the first idempotency key of the step: the same whichever run its tries found.
+        ``key`` is the first idempotency key of the step, the same whichever run its tries found; None for a step that
+        only follows.
         """
         self._github = github
         self._issue = issue
         self._token = token
         self._clock = clock
-        self._key = None if key is None else self._digest(key)
-        """The digest in the marker."""
+        self._key = self._digest(key) if key else ""
+        """The digest in the marker; a step that only follows takes the run's."""
+        self._earlier = ""
+        """Pattern of the marker of an earlier comment; in later rounds, too, it names the first run."""
         self._id: int | None = None
         """Id of the comment at GitHub, once it is known."""
 
@@ -65,23 +68,19 @@ class Comment:
             StopRequested: a stop signal came.
         """
         run = self._digest(run_id)
+        self._key = self._key or self._digest(run)
+        self._earlier = self._earlier or f"{_marker(self._key, _ANY)}|{_marker(_ANY, run)}"
 
         def write_once(left: float) -> None:
-            self._write_once(text, run, self._github.within(left), only_edit=only_edit)
-
-        finish(retrying(write_once, clock=self._clock, deadline=self._clock.monotonic() + seconds, stop=stop))
-
-    def _write_once(self, text: Markdown, run: str, github: GitHubApi, *, only_edit: bool) -> None:
-        """Look for an earlier comment first, also after a failure: it may have been written nevertheless."""
-        if self._id is None:
-            earlier = _marker(self._key, _ANY) if self._key else _marker(_ANY, run)
-            if (found := github.find_comment(self._issue, re.compile(earlier, re.ASCII))) is not None:
+            """Look for an earlier comment first, also after a failure: it may have been written nevertheless."""
+            github = self._github.within(left)
+            if self._id is None and (found := github.find_comment(self._issue, re.compile(self._earlier))) is not None:
                 self._id, marker = found
                 self._key = marker.removeprefix(f"{_MARKER}key=")[:_DIGITS]  # of the step that started the run
-        key = self._key or self._digest(run)  # of a step that only follows: found by the run again
-        body = f"{_marker(key, run)}\n{text}"
-        if self._id is not None or not only_edit:
-            self._id = github.write_comment(self._issue, body, self._id)
+            if self._id is not None or not only_edit:
+                self._id = github.write_comment(self._issue, f"{_marker(self._key, run)}\n{text}", self._id)
+
+        finish(retrying(write_once, clock=self._clock, deadline=self._clock.monotonic() + seconds, stop=stop))
 
     def _digest(self, text: str) -> str:
         return hmac.new(self._token.encode(), f"comment {text}".encode(), hashlib.sha256).hexdigest()[:_DIGITS]

@@ -13,6 +13,9 @@ import pytest
 from mogplex_ci.errors import GitHubError, GitHubUnavailableError, UsageError
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.platforms.base import github_api_url
+from mogplex_ci.report.comment import Comment
+from mogplex_ci.sanitize import Markdown
+from mogplex_ci.waiting import Clock
 from tests.github_api import APP, HEAD, REPOSITORY, TOKEN, FakeGitHub, Look, check, status
 
 NOW = datetime(2026, 11, 24, 13, 45, 40, tzinfo=UTC)
@@ -73,6 +76,24 @@ def test_a_check_that_stands_on_two_pages_is_one(api: FakeGitHub, github: GitHub
     api.looks = [Look([check(str(100 if number == 99 else number), "success") for number in range(150)], [])]
     checks, are_all_listed = github.checks(HEAD)
     assert (len(checks), are_all_listed) == (149, False), "the one that it pushed out may have failed"
+
+
+@pytest.mark.parametrize("is_begun", [True, False], ids=["by another step", "without an answer"])
+def test_a_step_that_follows_a_run_edits_one_comment_in_every_round_and_try(
+    api: FakeGitHub, github: GitHubApi, is_begun: bool
+) -> None:
+    api.comments = []
+    if is_begun:
+        Comment(github, 7, TOKEN, Clock(), "key").write(Markdown.of("started"), "run-1", 5.0)
+    api.fail(status=403, method="GET" if is_begun else "POST", is_done=True)
+    comment = Comment(github, 7, TOKEN, Clock())
+    with pytest.raises(GitHubError):
+        comment.write(Markdown.of("followed"), "run-1", 5.0)
+    comment.write(Markdown.of("repaired"), "run-2", 5.0)
+    assert [said["body"].split("\n")[1] for said in api.comments] == ["repaired"]
+    if not is_begun:  # else the marker names the step that started the first run, and the second one
+        Comment(github, 7, TOKEN, Clock()).write(Markdown.of("tried again"), "run-1", 5.0)
+        assert len(api.comments) == 1
 
 
 def test_a_marker_counts_at_the_beginning_of_an_apps_oldest_comment_only(api: FakeGitHub, github: GitHubApi) -> None:
