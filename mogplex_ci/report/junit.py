@@ -11,8 +11,8 @@ from mogplex_ci.workspace import write_whole
 _PASSED: Final = (Result.SUCCESS, Result.REJECTED, Result.DETACHED, Result.DRY_RUN)
 _KINDS: Final = {Result.SKIPPED: "skipped", Result.ERROR: "error", Result.INTERRUPTED: "error"}
 """What else a result is, unless it is a failure."""
-_COUNTS: Final = {"failures": "failure", "errors": "error", "skipped": "skipped"}
-"""A JUnit suite's counts, and the elements that they count."""
+_COUNTS: Final = {"tests": "", "failures": "/failure", "errors": "/error", "skipped": "/skipped"}
+"""A JUnit suite's counts, and which elements of its test cases they count."""
 _NOT_IN_XML: Final = str.maketrans("", "", "\ufffe\uffff")
 """The sanitizer lets no control through; of the other characters, XML 1.0 refuses these two."""
 
@@ -20,6 +20,7 @@ _NOT_IN_XML: Final = str.maketrans("", "", "\ufffe\uffff")
 class JUnitFile(FileReport[None]):
     """The result as JUnit XML, for CI systems that show test reports: a test case for each run and each of its gates.
 
+    A step with several runs that broke has a case of its own: not all of its runs have one.
     A run's case is named after repository and task, the same in every pipeline; else after the task's first line.
     A rejected run did succeed: its own case passes, and those of the gates that do not hold fail.
     """
@@ -43,9 +44,11 @@ class JUnitFile(FileReport[None]):
                 if not gate.passed:
                     message, items = f"{gate.found}. Expected: {gate.expected}.", (*gate.items, gate.remedy or "")
                     _fault(case, "failure", message, gate.error_code or "REJECTED", "\n".join(items))
-        suite.set("tests", str(len(suite)))
+        if step.is_fleet and step.facts.remedy:
+            case = _case(suite, "mogplex", step.facts.title, step.facts.duration)
+            _fault(case, "error", step.facts.annotation, step.facts.error_code or step.facts.result.value, None)
         for count, counted in _COUNTS.items():
-            suite.set(count, str(len(suite.findall(f"testcase/{counted}"))))
+            suite.set(count, str(len(suite.findall(f"testcase{counted}"))))
         ElementTree.indent(suites)
         text = ElementTree.tostring(suites, encoding="unicode", xml_declaration=False).translate(_NOT_IN_XML)
         write_whole(self._path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')

@@ -38,8 +38,10 @@ def test_commands_at_the_terminal_of_a_machine_with_the_program_are_its_own(monk
 def test_a_fleet_that_breaks_before_a_run_has_ended_says_why(tmp_path: Path) -> None:
     broke = result(Result.ERROR, run=None, cause="this program is broken", remedy="Report it.")
     log, _ = written(tmp_path.resolve(), [OneRun(result())] * 2, is_fleet=True, broke=broke)
-    texts = [log, *((tmp_path / file).read_text(encoding="utf-8") for file in ("summary.md", "report.html"))]
-    assert [text.count("This program is broken. Report it.") for text in texts] == [1, 1, 1]
+    files = ("summary.md", "report.html", "junit.xml")
+    texts = [log, *((tmp_path / file).read_text(encoding="utf-8") for file in files)]
+    assert [text.count("This program is broken. Report it.") for text in texts] == [1, 1, 1, 1]
+    assert 'tests="1" failures="0" errors="1"' in texts[-1]
 
 
 def test_a_chart_that_is_tall_is_folded() -> None:
