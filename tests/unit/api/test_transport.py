@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,14 +45,14 @@ FOUND = answer(200, REPOS)
 def test_sends_the_token_and_its_own_name_whatever_a_netrc_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
-    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".netrc").write_text("machine mogplex.example login somebody password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    seen: list[str] = []
-    with peer(answering(FOUND), seen) as url:
-        assert Client(url, TOKEN).repos() == []
-    assert f"Authorization: Bearer {TOKEN}\r\n" in seen[0]
-    assert "User-Agent: mogplex-ci/" in seen[0]
+    send = Mock(side_effect=requests.ConnectionError)
+    monkeypatch.setattr(requests.Session, "send", send)
+    with pytest.raises(UnreachableError):
+        Client("https://mogplex.example", TOKEN).repos()
+    headers = send.call_args.args[0].headers
+    assert (headers["Authorization"], headers["User-Agent"][:12]) == (f"Bearer {TOKEN}", "mogplex-ci/1")
 
 
 def test_the_token_does_not_go_to_a_proxy_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
