@@ -119,8 +119,7 @@ class TokenBudget:
                 clock.sleep(seconds)
             yield max(ends - clock.monotonic(), 0.3)
         finally:
-            request.answered = -inf if request.waits else clock.monotonic()
-            request.waits = False
+            request.answered = -inf if request.waits else clock.monotonic()  # one that was never sent is forgotten
 
     def seconds_to_start(self, now: float) -> float:
         """Return the seconds from ``now`` until a start may be sent if no other request waits; 0 for at once."""
