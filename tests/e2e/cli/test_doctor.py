@@ -22,6 +22,7 @@ CHECKS += ["scope", "github-token"]
 REPO = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 OTHER = "99999999-9999-4999-8999-999999999999"
 UNKNOWN = "mog_" + "x" * 32
+NOT_CHECKED = "not checked, because another check failed"
 PROXY = "http://ada:hunter2-horse@127.0.0.1:9"
 PAGE: dict[str, Any] = {"http": 200, "html": "<!DOCTYPE html><title>Hi</title>"}
 IN_2020 = {"headers": {"date": "Wed, 01 Jan 2020 00:00:00 GMT"}}
@@ -145,9 +146,10 @@ def test_an_answer_of_the_service(
 @pytest.mark.parametrize(
     ("given", "finding", "code", "told"),
     [
-        ({"MOGPLEX_API_KEY": ""}, "token failed", 64, "MOGPLEX_API_KEY is set (UNAUTHORIZED) "),
-        ({"MOGPLEX_API_KEY": "", "MOGPLEX_TIMEOUT": "soon"}, "inputs failed", 2, 'timeout: "soon" is not a duration'),
+        ({"MOGPLEX_API_KEY": ""}, "token failed", 64, "To pass without one: on-blocked: skip."),
+        ({"MOGPLEX_API_KEY": "", "MOGPLEX_TIMEOUT": "soon"}, "inputs+token failed", 2, '"soon" is not a duration'),
         ({"MOGPLEX_API_KEY": UNKNOWN}, "authentication failed", 64, "the API does not know this token"),
+        ({"MOGPLEX_PROMPT": "/deploy"}, "inputs failed", 2, "prompt: begins with /"),
         ({"MOGPLEX_API_KEY": "mog_ with blanks"}, "inputs failed", 2, "exactly as it was issued"),
         ({"MOGPLEX_URL": "http://a.example", "MOGPLEX_API_KEY": UNKNOWN}, "inputs failed", 2, "token unencrypted"),
         ({"MOGPLEX_URL": "http://127.0.0.1:9"}, "base-url failed", 69, "127.0.0.1:9 refuses the connection"),
@@ -169,6 +171,7 @@ def test_an_answer_of_the_service(
         ({"MOGPLEX_REPO": "acme/*"}, "repo ok", 0, "the names and patterns stand for 3"),
         ({"MOGPLEX_IDEMPOTENCY_KEY": "mine"}, "key ok", 0, "mine"),
         ({"MOGPLEX_GITHUB_TOKEN": "ghs_x"}, "github-token unknown", 0, "no gate and no comment needs it"),
+        ({"MOGPLEX_GITHUB_TOKEN": "x", "MOGPLEX_REPO": "acme/*"}, "github-token unknown", 0, "is tried with one repo"),
     ],
 )
 @pytest.mark.usefixtures("job")
@@ -177,11 +180,13 @@ def test_a_finding_and_what_to_do_about_it(
 ) -> None:
     terminal.env |= given
     ended, found = examined(terminal)
-    check, mark = finding.split()
+    names, mark = finding.split()
+    check, *others = names.split("+")
     assert (found[check][0], told in found[check][1]) == (mark, True), found
     assert (ended, list(found)) == (code, CHECKS)
     failed = {name for name, (mark, _) in found.items() if mark == "failed"}
-    assert (check in failed, bool(failed)) == (mark == "failed", code != 0)
+    assert failed == ({check, *others} if mark == "failed" else {"authentication"} if code else set()), found
+    assert {mark for mark, message in found.values() if message == NOT_CHECKED} <= {"unknown"}
     assert not any(secret in str(found) for secret in ("hunter2", "with blanks"))
 
 
@@ -209,5 +214,5 @@ def test_a_certificate_of_ones_own(
         step = terminal.mogplex("action", "--timeout", "20s") if "Check" in told else None
     is_right = bundle == "public.pem"
     assert (code, found["tls"][0], told in found["tls"][1]) == ((0, "ok", True) if is_right else (69, "failed", True))
-    assert found["proxy"] == ("ok", f"through {address}") if is_right else ("unknown", found["proxy"][1])
+    assert found["proxy"] == (("ok", f"through {address}") if is_right else ("unknown", NOT_CHECKED))
     assert step is None or (step.code, "Trying again" in step.out) == (69, False)
