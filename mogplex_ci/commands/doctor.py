@@ -198,8 +198,6 @@ def _guards(job: Job) -> Iterator[Finding]:
     """Check whether there is a token, and whether the event may start a run."""
     if not job.token:
         raise errors.MissingTokenError(job.platform.token_advice)
-    if not job.is_sendable:
-        return
     if _TOKEN.fullmatch(job.token):
         yield Finding("token", Mark.OK, "has the form of a Mogplex token")
     else:
