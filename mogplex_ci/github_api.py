@@ -257,8 +257,8 @@ class GitHubApi:
         if not 200 <= answer.status < 300:
             raise _refusal(answer, needs)
         try:
-            data = answers.read_json(answer.body)
-        except ValueError as error:
+            data = json.loads(answer.body)
+        except (ValueError, RecursionError) as error:
             raise _unusable() from error
         if method == "GET":
             self._cached[key] = answer.headers.get("ETag"), data

@@ -98,7 +98,7 @@ def test_a_step_that_follows_a_run_edits_one_comment_in_every_round_and_try(
 
 def test_a_marker_counts_at_the_beginning_of_an_apps_oldest_comment_only(api: FakeGitHub, github: GitHubApi) -> None:
     api.comments = [
-        {"id": 0, "body": "<!-- mine --> put there by a stranger", "issue": 7, "user": {"type": "User"}},
+        {"id": 0, "body": "<!-- mine --> a stranger's" + "," * 1_000_000, "issue": 7, "user": {"type": "User"}},
         {"id": 1, "body": "quoted: <!-- mine -->", "issue": 7, "user": APP},
         {"id": 2, "body": "<!-- mine --> first", "issue": 7, "user": APP},
         {"id": 3, "body": "<!-- mine --> copied", "issue": 7, "user": APP},
