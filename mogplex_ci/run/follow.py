@@ -236,14 +236,16 @@ class Follower:
 
     def _await_commit(self, ended: float, commit_seconds: Sequence[float]) -> Generator[Update, None, None]:
         """Ask for the run again while the commit that it pushed is not known: that follows the end, or never comes."""
-        for seconds in commit_seconds:
-            has_pushed = self.run.status == "success" and self.run.has_own_branch and self.run.has_terminal_commit
-            is_late = ended + seconds >= self._service.deadline
-            if not has_pushed or self.run.terminal_commit is not None or is_late:
-                break
-            self._service.sleep_until(ended + seconds)
-            with suppress(MogplexError):
-                yield from self._on_run(self._service.run(self.run.id))
+        service, last = self._service, ended + commit_seconds[-1]
+        with suppress(MogplexError):  # without an answer in time, the commit stays unknown
+            for seconds in commit_seconds:
+                has_pushed = self.run.status == "success" and self.run.has_own_branch and self.run.has_terminal_commit
+                is_late = ended + seconds >= service.deadline
+                if not has_pushed or self.run.terminal_commit is not None or is_late:
+                    break
+                service.sleep_until(ended + seconds)
+                run = yield from service.answer_to(lambda left: service.client.run(self.run.id, timeout=left), last)
+                yield from self._on_run(run)
 
     def _on_page(self, page: EventPage) -> Iterator[Update]:
         """Report what ``page`` tells, in the order in which it happened."""

@@ -352,6 +352,20 @@ def test_the_commit_is_looked_for_after_one_and_three_seconds_and_for_ten_if_gat
     assert looked == pytest.approx([ended + seconds for seconds in looks])
 
 
+def test_the_commit_is_looked_for_no_sooner_than_the_service_asks(world: World) -> None:
+    def request(repo_id: str, _: object) -> dict[str, object]:
+        return {"repoId": repo_id, "prompt": "scenario: commit-after-five-seconds", "createBranch": True}
+
+    def refuse(update: Update) -> None:
+        if isinstance(update, StatusChanged) and update.run.is_terminal:
+            case.inject("run", status=429, headers={"Retry-After": "60"}, times="always")
+
+    case = world.new_case(request=request, require=frozenset({"change"}))
+    played = case.play(watch=refuse)
+    assert (played.result, played.routes.count("run")) == ("success", 1)
+    assert played.seconds < 5.0
+
+
 @pytest.mark.parametrize("cancels", [True, False])
 def test_the_deadline_passes_while_the_run_is_paused(world: World, cancels: bool) -> None:
     case = world.new_case("paused", on_pause="wait")
