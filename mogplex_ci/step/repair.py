@@ -36,13 +36,7 @@ _ADDRESSES: Final = "pull-request"
 class Rounds:
     """Executes the runs of one task, never two at once. Each but the first works on the branch of the one before."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        case: Case,
-        safe: Sanitizer,
-        save: Callable[[Update], None],
-    ) -> None:
+    def __init__(self, plan: Plan, case: Case, safe: Sanitizer, save: Callable[[Update], None]) -> None:
         """``plan`` is that of the first run; ``save`` is told what the runs report."""
         self._plan = plan
         self._case = case
@@ -90,7 +84,7 @@ class Rounds:
     def _with_rounds(self, result: RunResult) -> RunResult:
         if result.run is None and (last := self._last) is not None:  # the next round was not started
             result = result._replace(run=last.run, followed=last.followed, repo=last.repo, key=last.key)
-            result = result._replace(joined=last.joined, gates=last.gates)
+            result = result._replace(joined=last.joined, gates=last.gates, artifact=last.artifact)
         return result._replace(rounds=tuple(self._rounds))
 
     def _repair_of(self, result: RunResult) -> Repair | None:

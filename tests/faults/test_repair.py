@@ -18,6 +18,7 @@ from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextRound, Started, Starting, Update
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.repair import Rounds
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults import world as worlds
 from tests.faults.conftest import SCENARIOS
@@ -202,8 +203,8 @@ def test_a_round_whose_commit_cannot_be_found_again_is_not_judged(old_world: Wor
 
 
 def test_a_round_that_was_started_for_other_faults_is_left_alone(world: World, api: FakeGitHub) -> None:
-    api.rounds = [RED, GREEN]
-    step = Step(world, api)
+    api.rounds, api.contents = [RED, GREEN], [{REPORT: b"[1]"}] * 2
+    step = Step(world, api, artifact="report")
     step.play()
     api.rounds = [LINT, GREEN]
     step.case.attempt = 2
@@ -213,7 +214,7 @@ def test_a_round_that_was_started_for_other_faults_is_left_alone(world: World, a
     assert result.detail is not None
     assert result.detail.text == step.case.runs[0].request.working_branch
     assert result.run is not None
-    assert result.run.id == step.case.runs[0].id
+    assert (result.run.id, result.artifact) == (step.case.runs[0].id, Untrusted([1]))
 
 
 def test_a_stop_signal_between_two_rounds_starts_nothing(world: World, api: FakeGitHub) -> None:
