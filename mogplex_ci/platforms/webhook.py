@@ -215,7 +215,8 @@ class Webhook(NamedTuple):
             return ()
         part = next((part for part in _PERMISSIONS if _object(self.payload, part)), "issue")
         subject = _object(self.payload, part)
-        kind = "pull_request" if "pull_request" in subject else part  # a comment on one comes with an issue
+        # A comment on a pull request comes with an issue; on Gitea every issue has the key.
+        kind = "pull_request" if subject.get("pull_request") else part
         about = f"{kind.replace('_', ' ')} #{subject.get('number')}"
         items = {about: subject}
         items |= {f"the {reply} on {about}": _object(self.payload, reply) for reply in ("review", "comment")}

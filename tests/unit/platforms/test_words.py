@@ -335,6 +335,7 @@ def test_the_whole_of_it() -> None:
     [
         ("issues labeled", {}, "", "issue #1"),
         ("issue_comment created", {}, "comment", "issue #1"),
+        ("issue_comment created", {"issue.pull_request": None}, "comment", "issue #1"),  # on Gitea
         ("issue_comment created", {"issue.pull_request": {"html_url": "x"}}, "comment", "pull request #1"),
         ("discussion created", {}, "", "discussion #4"),
         ("discussion_comment created", {}, "comment", "discussion #4"),
