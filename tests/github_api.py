@@ -269,8 +269,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, data = 401, None
             if self.headers.get("Authorization") == f"Bearer {TOKEN}" and (fault is None or fault.is_done):
                 data = api.answer(self.command, unquote(url.path), query, body)
-                status = 404 if data is None else 200
-            content = json.dumps(data if status == 200 else {"message": "Not Found"}).encode()
+                status = 404 if data is None else 201 if url.path.endswith("/comments") and body else 200
+            content = json.dumps(data if status < 300 else {"message": "Not Found"}).encode()
             if self.command == "GET" and status == 200:
                 headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
                 if self.headers.get("If-None-Match") == headers["ETag"]:
