@@ -313,7 +313,7 @@ class _Json:
             return shown
         if shown == text and text[-1:].isdigit():  # JSON numbers are finite
             return value
-        self.losses.add("a number would become text")
+        self.losses.add("a number would be masked as a secret" if shown == MASK else "a number would become text")
         return shown
 
     def _entries(self, value: dict[object, object] | list[object], name: str, depth: int) -> object:

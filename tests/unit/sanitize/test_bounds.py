@@ -160,6 +160,7 @@ def test_a_secret_where_the_room_ends_is_redacted_first() -> None:
 
 TOKENS = ["ghp_" + letter * 36 for letter in "abc"]
 KEY, NUMBER = "a key would change", "a number would become text"
+MASKED = "a number would be masked as a secret"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,8 @@ KEY, NUMBER = "a key would change", "a number would become text"
         # Numbers stay numbers unless they are too long, a secret, or JSON has none.
         *(([number], [number], []) for number in (1.5, -0.25, 2**10_000 - 1)),
         ([2**10_000], ["… a number of about 3,011 digits"], [NUMBER]),
-        ([8675309123, float("nan")], ["***", "nan"], [NUMBER]),
+        ([8675309123, float("nan")], ["***", "nan"], [MASKED, NUMBER]),
+        ({"tests_pass": 1200}, {"tests_pass": "***"}, [MASKED]),
         ([float("-inf"), {"a\u200b": 1}], ["-inf", {"a": 1}], [KEY, NUMBER]),
     ],
 )
