@@ -50,8 +50,8 @@ _CPU_SECONDS: Final = 30
 its tests take when nothing was changed."""
 _MOST_SECONDS_OF_PROGRAMS: Final = 120.0
 """Seconds by the clock for the tests that start the program, after which a mutant survives."""
-_LATER: Final = count(10)
-"""How many seconds each mutant's file is newer than the original: Python tells compiled code apart by time and size."""
+_TIMES: Final = count(int(time.time()))
+"""When each mutant's file was changed, as Python tells compiled code apart: later than the original, and only once."""
 _FIRST_TESTS: Final = 30
 """Tests that are asked first: most mutants are noticed by one of them, and the files of the others are not loaded."""
 _USAGE_ERROR: Final = 4
@@ -390,8 +390,8 @@ def judge(mutant: Mutant, runner: Runner, tests: Sequence[str], seconds: float, 
     path = runner.tree / mutant.path
     before = path.stat()
     path.write_text(mutant.mutated, encoding="utf-8")
-    later = before.st_mtime + next(_LATER)  # code compiled for the original, or for another mutant, does not count
-    os.utime(path, (later, later))
+    changed = next(_TIMES)  # code compiled for the original, or for a mutant of this run or another, does not count
+    os.utime(path, (changed, changed))
     try:
         verdict = "survived"
         for some in (tests[:_FIRST_TESTS], tests[_FIRST_TESTS:]):
