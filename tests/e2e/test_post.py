@@ -96,14 +96,17 @@ def test_a_run_that_cannot_be_cancelled(tmp_path: Path, emulator: Emulator) -> N
     assert (ended.code, ended.out.splitlines()[1:], job.kept) == (65, [said], True)
 
 
-def test_a_start_that_was_never_answered_is_asked_for_again(tmp_path: Path, emulator: Emulator) -> None:
+@pytest.mark.parametrize("key", ["", "mine"])
+def test_a_start_that_was_never_answered_is_asked_for_again(tmp_path: Path, emulator: Emulator, key: str) -> None:
+    """Under a key of the user's own another job may have started the run: it is left alone."""
     job = Job("gitlab", tmp_path, emulator)
-    job.env["MOGPLEX_PROMPT"] = PROMPT
+    job.env |= {"MOGPLEX_PROMPT": PROMPT, "MOGPLEX_IDEMPOTENCY_KEY": key}
     emulator.inject("start", delay="1h", when="after", times=1)
     job.stopped_when(lambda: emulator.runs)
     ended = job.post()
     (run,) = emulator.runs
-    assert (ended.code, run.status) == (0, "cancelled"), ended.out
+    assert (ended.code, run.status == "cancelled") == (0, not key), ended.out
+    assert ("WARNING: Mogplex: Could not cancel its run: " in ended.out) == bool(key)
 
 
 def test_a_finished_step_leaves_nothing_to_clean_up(tmp_path: Path) -> None:
