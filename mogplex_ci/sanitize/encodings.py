@@ -57,7 +57,7 @@ def unescaped(text: str) -> Decoded:
     """Return the lines of ``text`` that hold escapes, without these."""
     written: list[str] = []
     read: list[str] = []
-    for line in text.splitlines(keepends=True):
+    for line in text.splitlines(keepends=True) if compiled(_ESCAPE).search(text) else ():
         parts = compiled(_ESCAPE).split(line)
         written += parts
         parts[1::2] = map(_character, parts[1::2])

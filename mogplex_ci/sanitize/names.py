@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from mogplex_ci.sanitize.formats import compiled, word_start
 
@@ -60,7 +61,8 @@ _VALUE = (
     rf"[rbuf@]{{0,2}}(?:\"(?P<double>{_CHARS['double']}{_READ})|'(?P<single>{_CHARS['single']}{_READ})"
     rf"|`(?P<back>{_CHARS['back']}{_READ}))"
     rf"|[|>][+-]?\d?[ \t]*\n(?P<indent>[ ]++)(?P<block>.{_READ})"  # a block of YAML
-    rf"|(?!{_CODE_OR_PROSE})(?P<shell>(?P<code>{_CHARS['code']}{_READ_WITHOUT_QUOTES})?{_CHARS['shell']}{{0,64}}+)"
+    rf"|(?={_CHARS['shell']}{{3}})(?!{_CODE_OR_PROSE})"
+    rf"(?P<shell>(?P<code>{_CHARS['code']}{_READ_WITHOUT_QUOTES})?{_CHARS['shell']}{{0,64}}+)"
 )
 _ELEMENT = (
     r"(?P<next></[\w.-]{1,40}>\s{0,60}<[\w.-]{1,40})?>\s{0,60}(?:<!\[cdata\[)?"
@@ -68,6 +70,11 @@ _ELEMENT = (
 )
 _NAMED = rf"{_NAME}(?:(?:{_GAP})(?:{_VALUE})|{_ELEMENT})"
 """A name and a value behind it, in lower case; the last group says how the value is written."""
+_MOST_NAMES = 400
+_CHARACTERS_OF_A_NAME = 50
+"""More names in a text, and on average more often, are there to take time: all of the text behind them is masked. Lists
+of API parameters, the densest known, hold about 200 in 20,000 characters.
+"""
 _BLOCK = r"([ ]++).*+(?:(?:\n[ ]*+(?=\n))*+\n\1.*+)*+"
 """All lines that are indented like the first."""
 
@@ -125,7 +132,7 @@ _OTHER_TEXT = r"[,)\]`]|\s+(?:[+%.&|?<>=!:-]|and |or )|(?-i:[A-Z])[a-z']*(?: [\w
 _SURE = r"(?s)..."
 _TEXT = rf"(?is)(?!{_OTHER_TEXT})..."
 _OPAQUE = rf"(?i:(?=\D*+\d)(?!{_OTHER_TEXT}|{_MEMBER}\Z)[^;,\"'`(){{}}\\]{{4,}}+\Z)"
-_OPAQUE_OR_WORD = rf"(?!\w*pass)[a-z]{{6,}}+\Z|{_OPAQUE}"
+_OPAQUE_OR_WORD = rf"{_OPAQUE}|(?!\w*pass)[a-z]{{6,}}+\Z"
 _LONG_AND_OPAQUE = rf"(?!(?i:.{{0,5}}\Z|(?:\d[_.]*){{1,9}}\Z|0x.{{0,16}}\Z)){_OPAQUE}"
 _OTHER_THAN_TOKEN = rf"(?!(?i:\w*token\w*\Z)){_LONG_AND_OPAQUE}"
 """How a secret looks where any value is one, where it may also be a message, and where it may be a name or a number."""
@@ -133,9 +140,14 @@ _OTHER_THAN_TOKEN = rf"(?!(?i:\w*token\w*\Z)){_LONG_AND_OPAQUE}"
 
 def find(text: str) -> Iterator[tuple[int, int]]:
     """Return where in ``text`` values stand that their names call secret."""
-    lower, done = _lower(text), 0
-    for at in sorted(at for start in _NAME_STARTS for at in occurrences(start, lower)):
-        if at >= done and (found := compiled(_NAMED).match(lower, at)) and (place := _secret(text, found)):
+    lower, done, named = _lower(text), 0, compiled(_NAMED)
+    starts = sorted(chain.from_iterable(occurrences(start, lower) for start in _NAME_STARTS))
+    all_found = (found for at in starts if _opens(lower, at) and (found := named.match(lower, at)))
+    for number, found in enumerate(all_found):
+        if number >= max(_MOST_NAMES, found.start() // _CHARACTERS_OF_A_NAME):
+            yield found.start(), len(text)
+            break
+        if found.start() >= done and (place := _secret(text, found)):
             yield place
             done = place[1]
     for mark, pattern in COMMANDS.items():
@@ -152,7 +164,7 @@ def find(text: str) -> Iterator[tuple[int, int]]:
 def is_secret_name(name: str) -> bool:
     """Whether ``name``, the key of an object, calls its value a secret."""
     found = compiled(_LAST_NAME).search(_lower(name[-100:]))
-    return found is not None and _opens(found)
+    return found is not None and _opens(found.string, found.start())
 
 
 def is_secret_value(value: str, name: str, *, quoted: bool) -> bool:
@@ -161,11 +173,11 @@ def is_secret_value(value: str, name: str, *, quoted: bool) -> bool:
     return _is_secret(value, _SURE if name.startswith("-") else likely(name.lower()))
 
 
-def _opens(name: re.Match[str]) -> bool:
-    """Whether ``name`` is no ``key``, or one that opens something."""
-    if name["name"] != "key":
+def _opens(lower: str, at: int) -> bool:
+    """Whether the name at ``at`` is no ``key``, or one that opens something."""
+    if not lower.startswith("key", at):
         return True
-    before = name.string[max(name.start() - 20, 0) : name.start()]
+    before = lower[max(at - 20, 0) : at]
     words = before[:-1] if before.endswith(("_", ".", "-", " ")) else before
     return words.endswith(_OPENING_KEYS) or bool(before.endswith("-") and compiled(_HEADER).search(before))
 
@@ -185,8 +197,6 @@ def _lower(text: str) -> str:
 
 def _secret(text: str, found: re.Match[str]) -> tuple[int, int] | None:
     """Return the place of the secret behind the name, if one is there."""
-    if not _opens(found):
-        return None
     start = word_start(text, found.start(), 60, "-.")
     word, before = text[start : found.end("name")], text[max(start - 9, 0) : start]
     expected, written = _expected(word, before, found)

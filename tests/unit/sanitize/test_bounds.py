@@ -52,6 +52,19 @@ def test_text_is_cut_and_says_how_much_is_missing() -> None:
     assert SANITIZER.clean(Untrusted("ab👩‍💻"), limit=4) == "ab👩… 1 more characters", "no invisible joint is left"
 
 
+def test_text_full_of_names_of_secrets_is_masked_behind_four_hundred() -> None:
+    """They would take seconds; where they stand as far apart as in any real text, there may be more."""
+    for name in ("token=abc; ", f"token=abc; {'x' * 36} "):
+        text = f"curl -u me:hunter2x {name * 400}"
+        shown = text.replace("hunter2x", "***")
+        assert SANITIZER.clean(Untrusted(text)) == shown
+        assert SANITIZER.clean(Untrusted(f"{text}and token=abc, the end")) == f"{shown}and ***"
+    apart = f"token=abc; {'x' * 40} " * 800
+    assert SANITIZER.clean(Untrusted(apart), limit=len(apart)) == apart
+    keys = "monkey=abc; " * 800
+    assert SANITIZER.clean(Untrusted(keys)) == keys
+
+
 def test_only_what_is_shown_is_read() -> None:
     """50 million characters would take seconds; what they hold beyond the limit is never looked at."""
     shown = SANITIZER.clean(Untrusted("x" * 50_000_000), limit=100)
