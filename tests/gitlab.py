@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.npm import node_environment
-from tests.program import ROOT
+from tests.program import ROOT, run_client
 from tests.require import unavailable
 
 _SERVER = "https://gitlab.com"
@@ -54,17 +54,8 @@ class Project:
             unavailable("node", "no `rsync` on PATH, which gitlab-ci-local copies artifacts with")
         given = [f"--variable={name}={value}" for name, value in variables.items()]
         executor = ["--force-shell-executor"] if shell else []
-        done = subprocess.run(
-            ["gitlab-ci-local", "--no-color", *executor, *given, *options],
-            cwd=self.folder,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Pipeline(done.returncode, done.stdout)
+        command = ["gitlab-ci-local", "--no-color", *executor, *given, *options]
+        return Pipeline(*run_client(command, self.folder, self._environment()))
 
     def _environment(self) -> dict[str, str]:
         # Nothing else of this machine's environment: it may be another CI system's.

@@ -45,6 +45,15 @@ class Ended:
     err: str
 
 
+def run_client(command: Sequence[str], cwd: Path, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run a CI system's client, which can ask nothing, and return its exit code and all that it put out."""
+    out, both = subprocess.PIPE, subprocess.STDOUT
+    done = subprocess.run(
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=both, text=True, check=False
+    )
+    return done.returncode, done.stdout
+
+
 def run_program(*argv: str, env: dict[str, str], cwd: Path) -> Ended:
     """Run ``entrypoint.py`` with nothing in its environment but ``env`` and what a process needs."""
     # Not as text, which would make line feeds of carriage returns: CI systems obey those.

@@ -13,6 +13,7 @@ from pathlib import Path
 from mogplex_ci.emulator import Emulator
 from tests.container.images import BASE, ROOT, build_context, machine_lock
 from tests.github_api import TOKEN, FakeGitHub
+from tests.program import run_client
 
 _ACT = Path(sys.executable).with_name("act")
 WORKFLOW = """
@@ -106,13 +107,4 @@ def act(
         given.append(f"--eventpath={file}")
     command = [str(_ACT), event, f"--platform=ubuntu-latest={BASE}", "--pull=false", "--network=host", "--rm", *given]
     with machine_lock("act"):
-        done = subprocess.run(
-            [*command, *options],
-            cwd=repository,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-    return ActResult(done.returncode, done.stdout)
+        return ActResult(*run_client([*command, *options], repository))

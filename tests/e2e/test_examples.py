@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from mogplex_ci.emulator import Emulator
 from tests.ci_environments import ENVIRONMENTS, environment
 from tests.documents import claim_all
 from tests.e2e.test_platforms import AT_ONCE, DOCKER, SCENARIOS
-from tests.program import ENTRY, executable
+from tests.program import ENTRY, executable, run_client
 from tests.slow import mostly_slow
 
 COMMAND_KEYS = {"after-script", "command", "commands", "finally", "script", "test_script", "sh"}
@@ -90,11 +89,9 @@ def test_the_commands_of_an_example(name: str, tmp_path: Path, emulator: Emulato
     env["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     shown = ""
     for command in commands(name, tmp_path):
-        done = subprocess.run(
-            command, cwd=tmp_path / "workspace", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert done.returncode == 0, done.stdout
-        shown += done.stdout
+        code, out = run_client(command, tmp_path / "workspace", env)
+        assert code == 0, out
+        shown += out
     assert PULL_REQUEST in shown
     assert (f"\nPlease review {PULL_REQUEST}\n" in shown) is (name not in OUTPUTS_BY_THE_SYSTEM)
     if name == "tekton":
