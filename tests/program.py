@@ -132,11 +132,7 @@ class GitHubStep:
             for name, value in self.inputs.items()
         }
         runner = {name: value.format(folder=self.folder) for name, value in ENVIRONMENTS["github"].items()}
-        return {
-            **runner,
-            **given,
-            **self.env,
-        }
+        return {**runner, **given, **self.env}
 
     def run(self, *argv: str) -> Ended:
         """Run the step to its end."""

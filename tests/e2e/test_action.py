@@ -54,8 +54,7 @@ def test_only_an_unknown_ci_system_is_warned_of_retries(tmp_path: Path, env: dic
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "result"),
-    [("success", 0, "success"), ("failed", 1, "failed"), ("awaiting_input", 1, "paused")],
+    ("status", "code", "result"), [("success", 0, "success"), ("failed", 1, "failed"), ("awaiting_input", 1, "paused")]
 )
 def test_dry_run_of_a_scenario_ends_as_the_scenario_does(tmp_path: Path, status: str, code: int, result: str) -> None:
     """And says so at the top of its reports, where nothing asks for or leads to a run, branch or pull request."""

@@ -31,10 +31,7 @@ each_kind = pytest.mark.parametrize(
 )
 each_call = pytest.mark.parametrize(
     ("service", "route", "position"),
-    [
-        *(("world", *call) for call in STREAMED),
-        *mostly_slow([("old_world", *call) for call in POLLED], every=4),
-    ],
+    [*(("world", *call) for call in STREAMED), *mostly_slow([("old_world", *call) for call in POLLED], every=4)],
     indirect=["service"],
 )
 

@@ -123,13 +123,7 @@ def outcome(result: RunResult) -> tuple[str, str, int]:
         ([RED, NEVER], {}, ("timeout", "TIMEOUT", 2), ["", "-r2"], ""),
         ([RED], {"timeout": "20s"}, ("rejected", "CHECKS_FAILED", 1), [""], "less than a tenth of the timeout is left"),
         ([RED], {"repair": "0"}, ("rejected", "CHECKS_FAILED", 0), [""], ""),
-        (
-            [RED],
-            {"prompt": FULL},
-            ("rejected", "CHECKS_FAILED", 1),
-            [""],
-            "the prompt leaves no room for the report",
-        ),
+        ([RED], {"prompt": FULL}, ("rejected", "CHECKS_FAILED", 1), [""], "the prompt leaves no room for the report"),
     ],
 )
 def test_rounds_follow_until_all_is_well_or_nothing_more_can_come_of_it(

@@ -113,23 +113,11 @@ def test_the_key_is_the_one_that_a_step_would_use(terminal: Terminal) -> None:
     ("repos", "start", "finding", "code", "told"),
     [
         (LISTED, {}, "clock unknown", 0, "the answer has no date"),
-        (
-            LISTED | IN_2020,
-            {},
-            "clock warning",
-            0,
-            "ahead of the API's Set",
-        ),
+        (LISTED | IN_2020, {}, "clock warning", 0, "ahead of the API's Set"),
         (PAGE, {}, "base-url failed", 69, "not a Mogplex server"),
         (PAGE | {"http": 404}, {}, "base-url failed", 69, "not a Mogplex server"),
         (LISTED, {"error": ("FORBIDDEN", "no")}, "scope failed", 65, "Use a token with the write scope"),
-        (
-            LISTED,
-            {"error": ("AUTOMATION_REQUIRED", "no")},
-            "scope failed",
-            65,
-            "may only trigger automations",
-        ),
+        (LISTED, {"error": ("AUTOMATION_REQUIRED", "no")}, "scope failed", 65, "may only trigger automations"),
     ],
 )
 def test_an_answer_of_the_service(

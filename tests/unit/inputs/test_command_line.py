@@ -79,10 +79,7 @@ def test_the_help_lists_what_people_set_but_for_secrets() -> None:
         ({f"INPUT_{'Z' * 200}": ""}, [f"{'z' * 100}: {SEE_INPUTS}"]),
         ({"MOGPLEX_RUN_ID": "run-1"}, []),
         ({"MOGPLEX_RUN_ID": " run-1 "}, []),
-        (
-            {"MOGPLEX_RUN_ID": "run-1", "INPUT_PROMPT": "x"},
-            ["MOGPLEX_RUN_ID: Set this job's inputs with flags."],
-        ),
+        ({"MOGPLEX_RUN_ID": "run-1", "INPUT_PROMPT": "x"}, ["MOGPLEX_RUN_ID: Set this job's inputs with flags."]),
         (
             {"MOGPLEX_RUN_ID": "run-1", "MOGPLEX_BRANCH": "theirs", "INPUT_RUN-ID": "run-2"},
             ["MOGPLEX_BRANCH, MOGPLEX_RUN_ID: Set this job's inputs with flags."],

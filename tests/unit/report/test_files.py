@@ -65,10 +65,7 @@ BASH = call("Bash", 1, 200)
             ([f"{TOKEN[12:]}, and it", " works.\n\n"], ["The token is ***, and it works.\n\n", "", "", ""]),
             (["Now the ", "tests.", *BASH], ["Now the ", "tests.", "Bash started", "Bash finished"]),
         ],
-        [
-            ([KEY[0], *BASH], []),
-            ([KEY[1]], ["***\n\n", "Bash started", "Bash finished", ""]),
-        ],
+        [([KEY[0], *BASH], []), ([KEY[1]], ["***\n\n", "Bash started", "Bash finished", ""])],
         [
             (["I look at the repository", BASH[0]], []),
             ([], ["Bash started"]),
@@ -76,11 +73,7 @@ BASH = call("Bash", 1, 200)
             ([], ["Bash finished"]),
             ([" first.\n\n"], ["I look at the repository", " first.\n\n"]),
         ],
-        [
-            ([KEY[0], BASH[0]], []),
-            ([], ["Bash started"]),
-            ([KEY[1]], ["***\n\n", ""]),
-        ],
+        [([KEY[0], BASH[0]], []), ([], ["Bash started"]), ([KEY[1]], ["***\n\n", ""])],
         [
             (["```\n", TOKEN[:12], BASH[0]], []),
             ([f"{TOKEN[12:]}\n```\n\n"], ["```\n***\n```\n\n", "", "Bash started", ""]),

@@ -178,9 +178,7 @@ CASES = {
         error_code="INTERRUPTED",
     ),
     "unchanged": case(
-        Result.SUCCESS,
-        [delivery(changed=False)],
-        inputs={"prompt": "\n# Fix the login\nform, and " + "more " * 50},
+        Result.SUCCESS, [delivery(changed=False)], inputs={"prompt": "\n# Fix the login\nform, and " + "more " * 50}
     ),
     "cancelled": case(
         Result.CANCELLED,

@@ -85,16 +85,10 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
             "[00:03]   MCP configured",
         ],
     ),
-    "a denied call is marked": (
-        tuple(call("Bash", 1, 4, state="denied")),
-        [AT_WORK, "[00:03] ✘ Bash (denied, 3s)"],
-    ),
+    "a denied call is marked": (tuple(call("Bash", 1, 4, state="denied")), [AT_WORK, "[00:03] ✘ Bash (denied, 3s)"]),
     "calls at the same time are paired by id and listed by their ends": (
         (BASH[0], *EDIT, delta("So far so good.\n\n", 5), BASH[1]),
-        [
-            *(AT_WORK, "[00:02]   Bash (1s)", "[00:05]   agent: So far so good."),
-            "[00:09] ✘ Bash (failed, 9s)",
-        ],
+        [*(AT_WORK, "[00:02]   Bash (1s)", "[00:05]   agent: So far so good."), "[00:09] ✘ Bash (failed, 9s)"],
     ),
     "without ids a call ends the oldest of its tool": (
         (

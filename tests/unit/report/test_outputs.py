@@ -8,18 +8,7 @@ from mogplex_ci.report.facts import Facts, early_outputs, outputs_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import CleanText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from tests.unit.report.events import (
-    BRANCH,
-    RUN_ID,
-    alone,
-    call,
-    delivery,
-    delta,
-    event,
-    facts,
-    result,
-    run,
-)
+from tests.unit.report.events import BRANCH, RUN_ID, alone, call, delivery, delta, event, facts, result, run
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CHECKPOINT = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl": "https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'

@@ -54,7 +54,7 @@ def test_calls_that_go_on_at_the_same_time_do_not_cover_each_other() -> None:
     text = page_of(result(Result.SUCCESS, *sorted(calls, key=lambda item: str(item["createdAt"]))))
     bars = re.findall(r'class="bar call" x="([\d.]+)%" y="(\d+)" width="([\d.]+)%"', text)
     assert [(x, y, width) for x, y, width in bars] == [
-        *(("0.0", "59", "50.0"), ("10.0", "76", "10.0"), ("15.0", "93", "85.0"), ("20.0", "76", "10.0")),
+        *(("0.0", "59", "50.0"), ("10.0", "76", "10.0"), ("15.0", "93", "85.0"), ("20.0", "76", "10.0"))
     ]
     crowd = page_of(result(Result.SUCCESS, *(item for _ in range(10) for item in call("Bash", 0, 50))))
     ys = [int(y) for y in re.findall(r'class="bar call" x="0.0%" y="(\d+)"', crowd)]

@@ -9,17 +9,7 @@ import pytest
 from mogplex_ci.report.summary import LIMIT, summary_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
-from tests.unit.report.events import (
-    PULL_REQUEST,
-    RUN_ID,
-    SUCCESSFUL,
-    OneRun,
-    call,
-    delta,
-    facts,
-    result,
-    written,
-)
+from tests.unit.report.events import PULL_REQUEST, RUN_ID, SUCCESSFUL, OneRun, call, delta, facts, result, written
 
 
 def summary(ended: RunResult, *, limit: int = LIMIT, **fields: str) -> str:

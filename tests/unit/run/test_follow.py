@@ -11,15 +11,7 @@ import pytest
 
 from mogplex_ci.errors import NotFoundError
 from mogplex_ci.models import FEED_LIMIT
-from mogplex_ci.run.updates import (
-    Ended,
-    EventsArrived,
-    EventsMissing,
-    Heartbeat,
-    StatusChanged,
-    UnknownStatus,
-    Update,
-)
+from mogplex_ci.run.updates import Ended, EventsArrived, EventsMissing, Heartbeat, StatusChanged, UnknownStatus, Update
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop
 from tests.faults.world import Case, Played, World, ids
@@ -91,12 +83,7 @@ def test_an_unknown_status_is_named_once_and_fails_closed(old_world: World) -> N
 
 def test_a_last_word_other_than_the_first_is_believed(old_world: World) -> None:
     case = old_world.new_case()
-    answers(
-        case,
-        ("cancelled", [event(1)]),
-        ("streaming", [event(1)]),
-        ("failed", [event(1), event(2, "failed")]),
-    )
+    answers(case, ("cancelled", [event(1)]), ("streaming", [event(1)]), ("failed", [event(1), event(2, "failed")]))
     played = case.play()
     assert (played.result, played.code, shown(played)) == ("failed", 1, ["e1", "e2"])
 

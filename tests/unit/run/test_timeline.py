@@ -162,8 +162,7 @@ def test_without_ids_an_end_belongs_to_the_oldest_open_call_of_the_same_tool() -
 def test_the_tool_with_the_most_time_comes_first_or_else_with_more_calls() -> None:
     calls = (("Once", 0, 6), ("Twice", 10, 13), ("Twice", 20, 23), ("Long", 30, 60))
     found = timeline(
-        *(item for name, start, end in calls for item in call(name, start, end)),
-        *call("Long", 70, 71, state="error"),
+        *(item for name, start, end in calls for item in call(name, start, end)), *call("Long", 70, 71, state="error")
     )
     uses = [(use.name.text, use.seconds, len(use.calls), use.failed) for use in found.tools()]
     assert uses == [("Long", 31.0, 2, 1), ("Twice", 6.0, 2, 0), ("Once", 6.0, 1, 0)]

@@ -11,15 +11,7 @@ from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.oracles.ci_logs import obeyed, steering
 from tests.slow import mostly_slow
-from tests.unit.sanitize.hostile_text import (
-    COMMANDS,
-    INVISIBLE,
-    LEADS,
-    LINE_BREAKS,
-    SKIPPED,
-    hostile,
-    json_values,
-)
+from tests.unit.sanitize.hostile_text import COMMANDS, INVISIBLE, LEADS, LINE_BREAKS, SKIPPED, hostile, json_values
 
 SANITIZER = Sanitizer()
 

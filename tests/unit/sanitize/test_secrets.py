@@ -64,8 +64,7 @@ def test_a_value_is_judged_by_its_key_the_name_of_its_pair_or_the_flag_before_it
 
 
 @pytest.mark.parametrize(
-    "line_break",
-    [*("\n", "\r\n", "\\n", "\\\\n", '",\n  "', " ", "\n    "), *("\n+", "\n- ", "\n> ", "\n# ")],
+    "line_break", [*("\n", "\r\n", "\\n", "\\\\n", '",\n  "', " ", "\n    "), *("\n+", "\n- ", "\n> ", "\n# ")]
 )
 def test_a_key_is_redacted_to_where_it_was_cut_between_marks_of_a_diff_or_a_quote_too(line_break: str) -> None:
     whole = PEM(seeded(2))
