@@ -133,7 +133,6 @@ class Client:
         if answer.media_type != "text/event-stream":
             answer.stream.close()
             raise errors.OldServiceError("something else than a stream answered")
-        self.contact.answered(accepts_token=True)
         return EventStream(answer.stream, run_id=run_id, clock=clock)
 
     def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> models.Artifact:

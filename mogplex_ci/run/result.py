@@ -157,28 +157,31 @@ def result_of_run(run: Run, timeline: Timeline, trouble: MogplexError | None = N
 
     Only the API's own ``success`` counts as success. ``trouble`` is why the API gave no usable answer last.
     """
+    return _ending(run, timeline, trouble)._replace(run=run, followed=timeline)
+
+
+def _ending(run: Run, timeline: Timeline, trouble: MogplexError | None) -> RunResult:
     detail = run.error or timeline.outcome.failure
     if run.status == "success":
-        return RunResult(Result.SUCCESS, 0, run=run, followed=timeline)
+        return RunResult(Result.SUCCESS, 0)
     if run.status == "failed":
         cause, remedy = _failure(run, timeline)
-        return RunResult(Result.FAILED, 1, cause, remedy, detail, "RUN_FAILED", run=run, followed=timeline)
+        return RunResult(Result.FAILED, 1, cause, remedy, detail, "RUN_FAILED")
     if run.status == "cancelled":
         cause, remedy = "the run was cancelled", "Run the job again to start a new run."
-        return RunResult(Result.CANCELLED, 1, cause, remedy, run.error, "CANCELLED", run=run, followed=timeline)
+        return RunResult(Result.CANCELLED, 1, cause, remedy, run.error, "CANCELLED")
     if run.is_paused:
         asked = timeline.checkpoint.summary if timeline.checkpoint else None
         cause, remedy = "the run is paused and waits for an answer", "Answer it in Mogplex; the run then goes on."
-        return RunResult(Result.PAUSED, 1, cause, remedy, asked, "PAUSED", run=run, followed=timeline)
+        return RunResult(Result.PAUSED, 1, cause, remedy, asked, "PAUSED")
     if trouble is not None:
-        return result_of_error(trouble)._replace(run=run, followed=timeline)
+        return result_of_error(trouble)
     if run.status not in LIVE_STATUSES:
         cause = f"the timeout passed while the run had the unknown status {run.status}"
         remedy = "Use a newer version of this action that knows this status."
-        code = "UNKNOWN_STATUS"
-        return RunResult(Result.ERROR, EXIT_UNKNOWN_STATUS, cause, remedy, error_code=code, run=run, followed=timeline)
+        return RunResult(Result.ERROR, EXIT_UNKNOWN_STATUS, cause, remedy, error_code="UNKNOWN_STATUS")
     cause, remedy = f"the timeout passed while the run was {run.status}", "Raise timeout if the task needs longer."
-    return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT", run=run, followed=timeline)
+    return RunResult(Result.TIMEOUT, 1, cause, remedy, error_code="TIMEOUT")
 
 
 def _failure(run: Run, timeline: Timeline) -> tuple[str, str]:
