@@ -395,6 +395,15 @@ def test_a_dead_worker_is_noticed_within_a_minute(world: World, jobs: int, is_po
     assert bool(around) is (is_polled and jobs == 1)
 
 
+def test_a_look_at_the_run_that_fails_is_repeated_soon_and_after_a_success_as_soon_as_before(world: World) -> None:
+    case = world.new_case("steady")
+    case.inject("run", times=4, status=503)
+    case.inject("run", skip=5, times=1, status=503)
+    looks = [at for route, at in case.play(timeout=400.0).asked if route == "run"]
+    pauses = [later - at for at, later in itertools.pairwise(looks)]
+    assert pauses == pytest.approx([0.45, 0.9, 1.8, 3.6, 60.0, 0.45], rel=0.12)
+
+
 @pytest.mark.parametrize(("jobs", "requests"), [(1, 1), (5, 0)])
 def test_after_the_last_event_a_shared_token_is_spared(world: World, jobs: int, requests: int) -> None:
     case = world.new_case(jobs_per_token=jobs)
