@@ -70,7 +70,7 @@ for line in sys.stdin:
         if (child := os.fork()) == 0:
             os.setsid()
             threading.Thread(target=end_with_parent, daemon=True).start()
-            resource.setrlimit(resource.RLIMIT_CPU, (int(line), int(line)))
+            resource.setrlimit(resource.RLIMIT_CPU, (int(line), int(line) + 5))  # SIGXCPU, and SIGKILL if need be
             log = os.open(".mutants.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             for number, file in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
                 os.dup2(file, number)

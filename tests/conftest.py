@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import forked
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # else what the tests start ignores it, too: nohup does that
 gc.disable()  # while tests are collected there is next to none, and looking for it takes a third of the time
 
 # The same examples each time, so that only a change to the code fails a test. The nightly suite looks for new ones.
