@@ -41,14 +41,14 @@ LAST: Final = WORK / "last.json"
 PYTHON: Final = ROOT / ".venv" / "bin" / "python"
 _MOST_SECONDS: Final = 10.0
 """CPU time of the tests that are asked about one mutant, when nothing was changed; the nearest and cheapest first."""
-_MOST_SECONDS_WHEN_LOADED: Final = 20.0
+_MOST_SECONDS_WHEN_LOADED: Final = 60.0
 """The same for a constant or a default, which is set when its module is loaded: many run what uses it, few notice."""
 _LEAST_SECONDS: Final = 0.005
 """CPU time of a test that was not measured."""
 _CPU_SECONDS: Final = 30
 """CPU time after which one process runs in circles, which counts as noticed: so much more than three times as much as
 its tests take when nothing was changed."""
-_MOST_SECONDS_OF_PROGRAMS: Final = 120.0
+_MOST_SECONDS_OF_PROGRAMS: Final = 240.0
 """Seconds by the clock for the tests that start the program, after which a mutant survives."""
 _TIMES: Final = count(int(time.time()))
 """When each mutant's file was changed, as Python tells compiled code apart: later than the original, and only once."""

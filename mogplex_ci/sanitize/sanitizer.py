@@ -382,7 +382,7 @@ def _lines(value: object, name: str) -> Iterator[str]:
         return
     label = f"{name}: " if name else ""
     if not isinstance(value, str):
-        yield label + json.dumps(value, ensure_ascii=False)
+        yield label + json.dumps(value)
     elif "\n" in (text := value.strip("\n")):
         yield label.rstrip()
         yield from (f"  {line}".rstrip() for line in text.split("\n"))

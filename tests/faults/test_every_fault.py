@@ -97,6 +97,13 @@ def test_a_service_that_never_answers_is_given_up_after_two_minutes(world: World
     assert 118.0 <= played.seconds <= 120.0
 
 
+def test_a_web_page_after_a_refusal_of_the_api_is_waited_out(world: World) -> None:
+    case = world.new_case()
+    case.inject("repos", status=503, body={"ok": False, "error": {"code": "UNAVAILABLE", "message": "later"}})
+    case.inject("repos", skip=1, times=3, status=200, body="<html>")
+    check_success(case, case.play(timeout=900.0))
+
+
 @each_proxy
 def test_a_web_page_before_the_first_answer_ends_the_step(world: World, kind: Kind) -> None:
     """Anything else that is not the API ends it after two minutes."""

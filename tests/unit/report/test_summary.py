@@ -21,8 +21,8 @@ def test_commands_at_the_terminal_of_a_machine_with_the_program_are_its_own(monk
     assert "docker run" in summary(result(Result.TIMEOUT)), "it is no terminal"
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdout.isatty", lambda: True)
-        text = summary(result(Result.TIMEOUT), base_url="https://mogplex.acme.example")
-    assert f"\nMOGPLEX_URL=https://mogplex.acme.example mogplex runs cancel {RUN_ID}\n" in text
+        text = summary(result(Result.TIMEOUT), base_url="https://mogplex.example")
+    assert f"\nMOGPLEX_URL=https://mogplex.example mogplex runs cancel {RUN_ID}\n" in text
 
 
 def test_a_fleet_that_breaks_before_a_run_has_ended_says_why(tmp_path: Path) -> None:
