@@ -411,13 +411,13 @@ def unit_tests(packages: Collection[str]) -> list[str]:
 
 
 def started_programs(mutant: Mutant) -> list[str]:
-    """Return the tests that start the program, which are asked when those in this process notice nothing.
+    """Return the tests that start the program, which are asked when those that ran the line notice nothing.
 
-    Those that have the module's name come first.
+    All tests that have the module's name come first.
     """
     processes: dict[str, list[str]] = CONFIG["processes"]
     listed = processes.get(package_of(mutant.module), processes["others"])
-    named = sorted((ROOT / "tests" / "e2e").rglob(f"test_{Path(mutant.module).stem}*.py"))
+    named = sorted((ROOT / "tests").rglob(f"test_{Path(mutant.module).stem}*.py"))
     places = [*named, *(ROOT / name for name in listed)]
     files = [path for place in places for path in [place, *sorted(place.rglob("test_*.py"))] if path.is_file()]
     return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in files))

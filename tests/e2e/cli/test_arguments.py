@@ -116,7 +116,8 @@ def test_every_command_has_help(terminal: Terminal, command: str) -> None:
     words, is_step = command.split(), command in ("--prompt x", "action")
     ended = terminal.mogplex(*words, "--help")
     assert (ended.code, ended.err) == (0, "")
-    assert (ended.out.startswith("usage: "), ended.out.count("usage: ")) == (True, 1)
+    called = "[" if is_step else f"{command} "
+    assert (ended.out.startswith(f"usage: mogplex {called}"), ended.out.count("usage: ")) == (True, 1)
     assert "example:\n" in ended.out
     assert ended.out.count("exit codes:" if is_step else "exit codes: 'mogplex --help' lists them") == 1
     assert ("--harness codex|claude-code|mogplex" in ended.out) == (is_step or command in ("run", "doctor"))
