@@ -19,6 +19,7 @@ from mogplex_ci.inputs.declared import load_schema
 from tests.contract.api import FakeClock
 from tests.program import Ended, GitHubStep, run_program
 from tests.screen import show
+from tests.slow import slow
 from tests.waits import LONG, asked, wait_until
 
 SPEED = 20
@@ -68,7 +69,7 @@ def post(step: GitHubStep) -> Ended:
     return run_program("post", env=step.environment | state, cwd=step.workspace)
 
 
-@pytest.mark.parametrize("lines", [24, 6])
+@pytest.mark.parametrize("lines", [24, *slow([6])])
 def test_a_terminal_has_a_live_table_of_the_runs(tmp_path: Path, lines: int) -> None:
     inputs = {"MOGPLEX_REPO": "acme/*", "MOGPLEX_PROMPT": "Fix it", "MOGPLEX_MAX_PARALLEL": "2"}
     clock = FakeClock()

@@ -92,7 +92,7 @@ def check_success(step: GitHubStep) -> int:
 
 
 @pytest.mark.parametrize("streams", [False, True], ids=["polled", "streamed"])
-@pytest.mark.parametrize("name", mostly_slow(FLOODS, every=4))
+@pytest.mark.parametrize("name", mostly_slow(FLOODS, every=7))
 def test_a_flood_costs_bounded_memory_and_hides_no_end(name: str, streams: bool, tmp_path: Path) -> None:
     flood = FLOODS[name]()
     with Emulator("success", speed=1 if streams else 50) as emulator:  # only a run that works has a stream

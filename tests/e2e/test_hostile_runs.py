@@ -150,7 +150,7 @@ def check_report(html: str) -> None:
     assert [element for element in page.elements if re.search(r"'on\w+'", element)] == []
 
 
-@pytest.mark.parametrize("repos", [(), REPOS], ids=["run", "fleet"])
+@pytest.mark.parametrize("repos", [(), *slow([(REPOS,)])], ids=["run", "fleet"])
 def test_a_terminal_gets_only_the_controls_of_the_live_table(repos: Sequence[str], tmp_path: Path) -> None:
     clock = FakeClock()
     with Emulator("hostile", world=world_of(tmp_path, repos), clock=clock) as emulator:
@@ -167,7 +167,7 @@ def test_a_terminal_gets_only_the_controls_of_the_live_table(repos: Sequence[str
     assert len({line for line in shown.left if "] ✘ Run failed" in line}) == len(repos)
 
 
-@pytest.mark.parametrize("repos", [(), REPOS], ids=["run", "fleet"])
+@pytest.mark.parametrize("repos", [(), *slow([(REPOS,)])], ids=["run", "fleet"])
 def test_a_summary_of_github_holds_nothing_forged(repos: Sequence[str], tmp_path: Path) -> None:
     _, files = play("hostile", "github", tmp_path, repos=repos)
     page = rendered(files["summary.md"])

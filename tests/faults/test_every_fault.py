@@ -25,7 +25,7 @@ each_refusal = pytest.mark.parametrize("kind", FINAL + REFUSED, ids=lambda kind:
 ANOTHER = Kind("another run", {"status": 200, "body": OTHER_RUN}, 0)
 each_odd = pytest.mark.parametrize("kind", [*REFUSED, ANOTHER], ids=lambda kind: kind.name)
 each_proxy = pytest.mark.parametrize("kind", mostly_slow(PROXIES, every=7), ids=lambda kind: kind.name)
-each_lasting = pytest.mark.parametrize("kind", mostly_slow(PASSING + PROXIES, every=7), ids=lambda kind: kind.name)
+each_lasting = pytest.mark.parametrize("kind", mostly_slow(PASSING + PROXIES, every=11), ids=lambda kind: kind.name)
 each_kind = pytest.mark.parametrize(
     "kind", mostly_slow(FINAL + REFUSED + PASSING + PROXIES, every=5), ids=lambda kind: kind.name
 )
@@ -120,7 +120,9 @@ LASTING = [("repos", kind) for kind in PASSING]  # before the first answer a pro
 LASTING += [(route, kind) for route in ("start", "following") for kind in PASSING + PROXIES]
 
 
-@pytest.mark.parametrize(("route", "kind"), mostly_slow(LASTING, every=7), ids=lambda each: getattr(each, "name", each))
+@pytest.mark.parametrize(
+    ("route", "kind"), mostly_slow(LASTING, every=11), ids=lambda each: getattr(each, "name", each)
+)
 def test_what_lasts_ends_at_the_deadline(each_world: World, route: str, kind: Kind) -> None:
     """A start that may have worked is left to ``post``."""
     case = each_world.new_case("slow")
@@ -155,7 +157,7 @@ TIMEOUT = {"timeout": 50.0, "on_timeout": "cancel"}
 each_end = pytest.mark.parametrize(("how", "result"), [(SIGNAL, "interrupted"), (TIMEOUT, "timeout")])
 
 
-@pytest.mark.parametrize("kind", [*mostly_slow(PASSING + PROXIES, every=7), *UNAUTHORIZED], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*mostly_slow(PASSING + PROXIES, every=11), *UNAUTHORIZED], ids=lambda kind: kind.name)
 @each_end
 @pytest.mark.parametrize("times", [2, *slow(["always"])])
 def test_a_cancellation_is_tried_again(
@@ -278,7 +280,7 @@ def test_after_the_end_of_the_run_nothing_changes_its_result(each_world: World, 
     assert played.shown == ids(case.run)[: len(played.shown)] != []
 
 
-@pytest.mark.parametrize("kind", mostly_slow(STREAM_FAULTS + PASSING + PROXIES, every=9), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", mostly_slow(STREAM_FAULTS + PASSING + PROXIES, every=17), ids=lambda kind: kind.name)
 @pytest.mark.parametrize("interval", [1.5, 300.0], ids=["between polls", "at the end"])
 def test_a_stream_that_fails_still_fills_the_gap_between_two_pages(world: World, kind: Kind, interval: float) -> None:
     case = world.new_case("flood", poll_interval=interval)

@@ -15,7 +15,7 @@ import pytest
 
 from mogplex_ci.emulator import Emulator
 from tests.program import ENTRY, GitHubStep
-from tests.slow import slow
+from tests.slow import mostly_slow, slow
 from tests.waits import LONG, asked, wait_until
 
 SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -73,7 +73,7 @@ def step_against(emulator: Emulator, tmp_path: Path, **inputs: str) -> GitHubSte
 
 
 @pytest.mark.parametrize("inputs", [ONE, *slow([FLEET])], ids=["one run", "several"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_slow(KINDS, every=2))
 def test_the_run_is_followed_to_its_end(kind: str, inputs: dict[str, str], tmp_path: Path) -> None:
     with Emulator("success", speed=50) as emulator:
         step = step_against(emulator, tmp_path, **inputs, **{"output-dir": "out"})

@@ -17,6 +17,7 @@ import pytest
 from tests.contract.api import FakeClock
 from tests.e2e.cli.terminal import Terminal
 from tests.oracles import ci_logs
+from tests.slow import slow
 from tests.waits import wait_until
 
 SPEED = 20
@@ -57,7 +58,7 @@ def test_a_terminal_gets_what_it_can_show_and_a_pipe_utf_8(terminal: Terminal) -
     assert "(UNAUTHORIZED) → Set MOGPLEX_API_KEY to a current token (mog_…);" in piped
 
 
-@pytest.mark.parametrize("scenario", ["hostile", "leaky"])
+@pytest.mark.parametrize("scenario", ["hostile", *slow(["leaky"])])
 def test_what_an_agent_writes_does_no_harm(terminal: Terminal, scenario: str) -> None:
     with terminal.run(scenario, speed=SPEED) as (run_id, emulator):
         commands = (["events", run_id, "--follow"], ["get", run_id])
