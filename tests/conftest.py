@@ -17,7 +17,7 @@ gc.disable()  # while tests are collected there is next to none, and looking for
 # The same examples each time, so that only a change to the code fails a test. The nightly suite looks for new ones.
 _STEADY = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 
-settings.register_profile("everyday", _STEADY, max_examples=25)
+settings.register_profile("everyday", _STEADY, max_examples=15)
 settings.register_profile("slow", _STEADY, max_examples=200)
 settings.register_profile("nightly", _STEADY, max_examples=2_000, derandomize=False, print_blob=True)
 settings.load_profile("everyday")

@@ -105,6 +105,7 @@ def test_a_push_starts_no_run(tmp_path: Path, emulator: Emulator, name: str) -> 
     assert emulator.runs == []
 
 
+@pytest.mark.slow
 def test_the_component(tmp_path: Path, emulator: Emulator) -> None:
     project = Project(tmp_path, EXAMPLES["component"])
     project.serve_components()

@@ -152,6 +152,7 @@ def test_paper_shows_what_is_folded(browser: Browser, reports: Callable[[str], P
     assert not page.locator(".chips").is_visible()
 
 
+@pytest.mark.slow
 def test_a_table_s_headings_keep_their_words_on_a_phone(browser: Browser, reports: Callable[[str], Path]) -> None:
     page, _ = opened(browser, reports(FLEET), "phone")
     heights = page.evaluate("[...document.querySelectorAll('th')].map(cell => cell.offsetHeight)")

@@ -17,6 +17,7 @@ from tests.contract.api import FakeClock
 from tests.github_log import read_log
 from tests.program import GitHubStep
 from tests.screen import Shown, show
+from tests.slow import slow
 from tests.waits import asked, wait_until
 
 SPEED = 20
@@ -86,7 +87,9 @@ def test_files_of_an_earlier_step_are_gone_before_a_run_starts(step: GitHubStep,
     assert [path.name for path in folder.iterdir() if path.read_text() == "old"] == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGQUIT, 131), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), *slow([(signal.SIGINT, 130), (signal.SIGQUIT, 131)])]
+)
 def test_an_interrupt_leaves_whole_files_and_no_open_group(
     step: GitHubStep, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:

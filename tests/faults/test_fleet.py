@@ -143,7 +143,7 @@ STRUCK += [(route, kind) for route in ROUTES[1:] for kind in PROXIES]  # before 
 STRUCK += [("stream", kind) for kind in STREAM_FAULTS]
 
 
-@pytest.mark.parametrize(("route", "kind"), mostly_slow(STRUCK, every=13), ids=str)
+@pytest.mark.parametrize(("route", "kind"), mostly_slow(STRUCK, every=25), ids=str)
 def test_a_fault_that_strikes_one_of_three(world: World, route: str, kind: Kind) -> None:
     fleet = cases(world, "brief", "brief", "brief")
     world.emulator.inject(route, **kind.fields)

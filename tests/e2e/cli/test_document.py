@@ -11,6 +11,7 @@ import pytest
 from mogplex_ci.emulator import Emulator
 from tests.e2e.cli.terminal import Terminal
 from tests.program import ROOT
+from tests.slow import slow
 from tests.waits import LONG, asked
 
 SPEED = 20
@@ -66,7 +67,7 @@ def as_documented(text: str, run_id: str) -> str:
 
 @pytest.mark.parametrize(
     ("scenario", "last_line", "code"),
-    [("success", "✓ run succeeded", 0), ("failed", "✗ failed", 1), ("cancelled", "✗ cancelled", 1)],
+    [("failed", "✗ failed", 1), *slow([("success", "✓ run succeeded", 0), ("cancelled", "✗ cancelled", 1)])],
 )
 def test_its_script(terminal: Terminal, scenario: str, last_line: str, code: int) -> None:
     terminal.env["MOGPLEX_REPO"] = WEB
