@@ -150,8 +150,7 @@ class MissingTokenError(NotAuthorizedError):
     def __init__(self, advice: str) -> None:
         """``advice`` says how the CI system hands secrets to a job."""
         remedy = f"{advice} Issue one at {TOKENS_PAGE}. To pass without one: on-blocked: skip."
-        cause = "there is no token: neither api-key nor MOGPLEX_API_KEY is set"
-        super().__init__(cause, remedy=remedy)
+        super().__init__("there is no token: neither api-key nor MOGPLEX_API_KEY is set", remedy=remedy)
 
 
 class ForbiddenError(ApiError):

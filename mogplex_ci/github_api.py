@@ -269,8 +269,7 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     """Return the error for a refused request. GitHub refuses with 403 or 429 when a rate limit is used up."""
     status, headers = answer.status, answer.headers
     wait = parse_retry_after(headers.get("Retry-After"))
-    is_used_up = headers.get("X-RateLimit-Remaining") == "0"
-    if status == 429 or (status == 403 and (wait is not None or is_used_up)):
+    if status == 429 or (status == 403 and (wait is not None or headers.get("X-RateLimit-Remaining") == "0")):
         wait = _until_reset(headers) if wait is None else wait
         return errors.GitHubUnavailableError("GitHub's rate limit is used up", retry_after=wait)
     if status >= 500:

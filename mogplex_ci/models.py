@@ -189,6 +189,10 @@ class Event(NamedTuple):
     end: RunEnd | None = None
     location: FileLocation | None = None
 
+    def emptied(self) -> "Event":
+        """Return it without the contents that make up its size: a page of those that were seen can be 4 MB."""
+        return self._replace(message=None, data=Untrusted(None), details=None, tool=None)
+
 
 class EventPage(NamedTuple):
     """One answer of ``GET /runs/{id}/events``: the run, and up to ``FEED_LIMIT`` events, oldest first."""

@@ -113,8 +113,7 @@ class Stop:
             raise StopRequested
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        is_break = number == getattr(signal, "SIGBREAK", None)
-        self.request(signal.SIGTERM if is_break else signal.Signals(number))
+        self.request(signal.SIGTERM if number == getattr(signal, "SIGBREAK", None) else signal.Signals(number))
 
 
 class _ThisThread(threading.local):

@@ -6,7 +6,7 @@ odd: unknown fields, types and states are ignored, as the API asks of its client
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Final, TypeVar, get_args, get_origin, get_type_hints
@@ -99,14 +99,18 @@ def run_in(data: object, run_id: str) -> models.Run:
     return found
 
 
-def page(data: object, run_id: str) -> models.EventPage:
-    """Read ``{run, events: [...]}``, see ``run_in``."""
-    return models.EventPage(run=run_in(data, run_id), events=events(_list(data, "events")))
+def page(data: object, run_id: str, seen: Container[Untrusted] = ()) -> models.EventPage:
+    """Read ``{run, events: [...]}``, see ``run_in`` and ``events``."""
+    return models.EventPage(run=run_in(data, run_id), events=events(_list(data, "events"), seen))
 
 
-def events(items: list[object]) -> tuple[models.Event, ...]:
-    """Read events. An entry without an id is left out: one odd entry must not hide the others."""
-    return tuple(read for item in items if (read := event(item)) is not None)
+def events(items: list[object], seen: Container[Untrusted] = ()) -> tuple[models.Event, ...]:
+    """Read events, those whose ids are in ``seen`` without their contents.
+
+    An entry without an id is left out: one odd entry must not hide the others.
+    """
+    found = (read for item in items if (read := event(item)) is not None)
+    return tuple(read.emptied() if read.id in seen else read for read in found)
 
 
 def cancelled(data: object, run_id: str) -> models.Cancelled:

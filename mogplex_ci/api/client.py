@@ -1,7 +1,7 @@
 """The v1 API (``/api/v1/mogplex``), one method for each call."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from mogplex_ci.api.budget import Turn, Use
 from mogplex_ci.api.retry import CALL_SECONDS, Contact, parse_retry_after
 from mogplex_ci.api.stream import EventStream
 from mogplex_ci.api.transport import Answer, RequestLog, Transport
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 
 API_PATH: Final = "/api/v1/mogplex"
@@ -94,16 +95,24 @@ class Client:
         """Return the run. ``use`` is the purpose of the request."""
         return answers.run_in(self._call(use, "GET", _run_path(run_id), timeout=timeout), run_id)
 
-    def events(self, run_id: str, *, limit: int = models.FEED_LIMIT, timeout: float = CALL_SECONDS) -> models.EventPage:
+    def events(
+        self,
+        run_id: str,
+        *,
+        seen: Container[Untrusted] = (),
+        limit: int = models.FEED_LIMIT,
+        timeout: float = CALL_SECONDS,
+    ) -> models.EventPage:
         """Return the run and up to ``limit`` events: older servers return the oldest ones, newer ones the newest.
 
-        An answer about this run that equals the last one returns the same object again.
+        Events whose ids are in ``seen`` come without their contents, unless the answer equals the last one about this
+        run: that returns the same object again.
         """
         query = {"limit": str(limit)}
         answer = self._send(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
         digest = run_id, answer.status, hashlib.sha256(answer.body).digest()
         if self._last_page is None or digest != self._last_page[0]:
-            self._last_page = digest, answers.page(self._data(answer), run_id)
+            self._last_page = digest, answers.page(self._data(answer), run_id, seen)
         return self._last_page[1]
 
     def stream(
@@ -150,8 +159,7 @@ class Client:
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Cancelled:
         """Cancel the run; a run that has ended keeps its status."""
-        data = self._call(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout)
-        return answers.cancelled(data, run_id)
+        return answers.cancelled(self._call(Use.CANCEL, "POST", f"{_run_path(run_id)}/cancel", timeout=timeout), run_id)
 
     def close(self) -> None:
         """Close the connections."""

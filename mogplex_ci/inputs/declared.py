@@ -147,11 +147,6 @@ class Input(NamedTuple):
         """Return the value of a valid ``text``, as ``Kind.value`` does."""
         return text.upper() if self.is_upper else self.kind.value(text)
 
-    @property
-    def github_variable(self) -> str:
-        """The variable that GitHub sets for ``with:``: upper case, hyphens kept."""
-        return f"INPUT_{self.name.upper()}"
-
 
 @cache
 def load_schema(name: str) -> Mapping[str, Any]:

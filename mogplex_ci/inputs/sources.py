@@ -102,7 +102,8 @@ def given(argv: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
     flags, ignored = _flags_of(argv)[0] or {}, _variables_from_outputs(env)
     values: dict[str, str] = {}
     for name, spec in inputs().items():
-        variables = (spec.github_variable, *spec.variables) if spec.is_for_action else spec.variables
+        # GitHub's name for an input of ``with:`` keeps its hyphens.
+        variables = (f"INPUT_{name.upper()}", *spec.variables) if spec.is_for_action else spec.variables
         places = (flags.get(name, ""), *(env.get(variable, "") for variable in variables if variable not in ignored))
         if texts := [text for place in places if (text := place.strip())]:
             values[name] = texts[0]

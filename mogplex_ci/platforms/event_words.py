@@ -70,8 +70,7 @@ def event_text(words: tuple[Words, ...]) -> EventText:
         visible, taken = take_out_invisible(text)
         invisible.extend(taken)
         hidden.extend(re.findall(_HIDDEN, visible, re.MULTILINE))
-        shown = re.sub(_HIDDEN, "", visible, flags=re.MULTILINE)
-        return shown.strip()
+        return re.sub(_HIDDEN, "", visible, flags=re.MULTILINE).strip()
 
     blocks = [INTRODUCTION.format(words[0].name)]
     for item in words:

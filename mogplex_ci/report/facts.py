@@ -248,8 +248,7 @@ class StepFacts(NamedTuple):
     @property
     def why(self) -> SafeText | None:
         """Why a step with several runs ended before all of them did; None when their own ends say it all."""
-        ended_early = self.facts.result is Result.INTERRUPTED or self.facts.remedy
-        return self.facts.annotation if ended_early else None
+        return self.facts.annotation if self.facts.result is Result.INTERRUPTED or self.facts.remedy else None
 
     def table(self, safe: Sanitizer) -> dict[LiteralString, list[CleanText]]:
         """Return a table of the runs: the cells by column. A column that would be empty is left out."""

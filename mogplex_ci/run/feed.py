@@ -23,7 +23,8 @@ class Feed:
         """Which events a full page holds: the newest, or the oldest (older servers). None: not known yet."""
         self.segments = {run.segment}
         """Ids of the run's parts so far: a run that goes on after a pause lists only the events from then on."""
-        self._seen: set[Untrusted] = set()
+        self.seen: set[Untrusted] = set()
+        """Ids of the events."""
         self._first_kind: EventKind | None = None
 
     def take(self, events: Iterable[Event]) -> tuple[Event, ...]:
@@ -33,8 +34,8 @@ class Feed:
         for event in events:
             time = event.created_at or time
             self.last_id = event.id
-            if event.id not in self._seen:
-                self._seen.add(event.id)
+            if event.id not in self.seen:
+                self.seen.add(event.id)
                 new.append((time, event))
         if new and self._first_kind is None:
             self._first_kind = new[0][1].kind
@@ -44,17 +45,17 @@ class Feed:
     def is_gap_before(self, page: EventPage) -> bool:
         """Whether events between those that were seen and ``page`` were missed: it is full, and has none of them."""
         is_full = len(page.events) >= FEED_LIMIT
-        return bool(self._seen) and is_full and self._seen.isdisjoint(event.id for event in page.events)
+        return bool(self.seen) and is_full and self.seen.isdisjoint(event.id for event in page.events)
 
     def has_news(self, events: Iterable[Event]) -> bool:
         """Whether any of ``events`` was not seen before."""
-        return any(event.id not in self._seen for event in events)
+        return any(event.id not in self.seen for event in events)
 
     @property
     def lacks_beginning(self) -> bool:
         """Whether the run was joined when it had more events than can be read."""
         is_first = self._first_kind in (EventKind.ACCEPTED, EventKind.SANDBOX_READY)
-        return len(self._seen) >= FEED_LIMIT and not is_first
+        return len(self.seen) >= FEED_LIMIT and not is_first
 
     def enters_segment(self, before: Run, run: Run) -> bool:
         """Whether the run went on after a pause between ``before`` and ``run``; its events begin anew then.

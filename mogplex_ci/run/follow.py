@@ -54,7 +54,7 @@ class Follower:
         self._waits_while_paused = waits_while_paused
         self._feed = Feed(run)
         self.health = Health(service.now)
-        self._checks = StatusChecks(service, run.id, interval)
+        self._checks = StatusChecks(service, self._feed, interval)
         self._quiet_at = inf
         """When to show what is held back."""
         self._event_at = self._changed_at = service.now
@@ -112,7 +112,7 @@ class Follower:
         if seconds < LEAST_SECONDS:
             return
         with suppress(MogplexError):
-            page = self._service.client.events(self.run.id, timeout=seconds)
+            page = self._service.client.events(self.run.id, seen=self._feed.seen, timeout=seconds)
             self._service.stop, self._service.deadline = Stop(), self._service.now + seconds + LAST_CHECK_SECONDS
             if self._feed.is_gap_before(page):  # there is no time left to fill it
                 yield from self._note_missing(later_ones=False)
@@ -195,7 +195,7 @@ class Follower:
             return
         reads_events = self._is_polled and self._feed.lists_newest is not False
         try:
-            answer = self._service.events(self.run.id) if reads_events else self._service.run(self.run.id)
+            answer = self._service.events(self._feed) if reads_events else self._service.run(self.run.id)
             yield from self._on_news(answer)
         except MogplexError as error:
             yield from self._on_trouble(error)
@@ -217,7 +217,7 @@ class Follower:
             seconds = sum(LATE_EVENT_PAUSES) if self._has_last else LATE_EVENTS_SECONDS
             try:
                 page = yield from service.answer_to(
-                    lambda timeout: service.client.events(self.run.id, timeout=timeout), began + seconds
+                    lambda left: service.client.events(self.run.id, seen=self._feed.seen, timeout=left), began + seconds
                 )
             except MogplexError:
                 if not self._has_last:
@@ -270,7 +270,7 @@ class Follower:
         service = self._service
         if self._feed.last_id is None or not self._can_fill_gaps:
             return
-        checks = StatusChecks(service, self.run.id, self._interval)
+        checks = StatusChecks(service, self._feed, self._interval)
         ends = self._last_check_at if service.now < self._last_check_at else service.deadline
         until = min(ends, service.now + LATE_EVENTS_SECONDS)
         with suppress(MogplexError), closing(Stream(service, self._feed, checks, 0.0, before=page)) as stream:
@@ -287,7 +287,7 @@ class Follower:
             self._feed.lists_newest = True
             return
         try:
-            one = self._service.events(self.run.id, limit=1).events
+            one = self._service.events(self._feed, limit=1).events
         except MogplexError:
             return  # the next full page asks again
         self._feed.lists_newest = not one or one[0].id != page.events[0].id

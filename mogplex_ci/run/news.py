@@ -49,9 +49,9 @@ News = Arrived | Polling | Run | EventPage
 class StatusChecks:
     """When to ask for the run itself beside its events: once a minute, and soon after an event that ends it."""
 
-    def __init__(self, service: Service, run_id: str, interval: PollInterval) -> None:
+    def __init__(self, service: Service, feed: Feed, interval: PollInterval) -> None:
         self._service = service
-        self._run_id = run_id
+        self._feed = feed
         self._seconds = interval.check_seconds
         self._after_end = _AFTER_END_IF_CROWDED if interval.is_crowded else _AFTER_END
         self._backoff = Backoff(service.clock)
@@ -75,7 +75,7 @@ class StatusChecks:
             StopRequested: a stop signal came.
         """
         try:
-            answer = (self._service.events if self._reads_events else self._service.run)(self._run_id)
+            answer = self._service.events(self._feed) if self._reads_events else self._service.run(self._feed.run_id)
         except MogplexError as error:
             self._plan(self._backoff.seconds_after(error), self._reads_events)
             raise
@@ -111,24 +111,24 @@ class Polls:
             MogplexError: the API gave no usable answer. The source has planned its next request.
             StopRequested: a stop signal came.
         """
-        is_shared, run_id = self._interval.is_shared, self._feed.run_id
+        is_shared, feed = self._interval.is_shared, self._feed
         due = self._due if is_shared else min(self._due, self._checks.at)
         self._service.sleep_until(min(until, due))
         if self._service.now < due:
             return None
-        is_check, lists_all = self._service.now >= self._checks.at, self._feed.lists_newest is not False
+        is_check, lists_all = self._service.now >= self._checks.at, feed.lists_newest is not False
         if is_check and not is_shared:
             return self._checks.ask()
         try:
             if is_check:
                 answer = self._checks.ask()
             else:
-                answer = self._service.events(run_id) if lists_all else self._service.run(run_id)
+                answer = self._service.events(feed) if lists_all else self._service.run(feed.run_id)
         except MogplexError as error:
             self._due = self._service.now + self._interval.after_error(error)
             raise
         run, events = (answer, ()) if isinstance(answer, Run) else answer
-        is_active = self._feed.has_news(events) or run.status != self._status
+        is_active = feed.has_news(events) or run.status != self._status
         self._status = run.status
         self._due = self._service.now + self._interval.after_answer(active=is_active)
         return answer
@@ -266,6 +266,6 @@ class Stream:
         if not open_stream.was_heard:
             return Polling("a proxy seems to buffer the event stream")
         self.close()
-        page = self._service.events(self._feed.run_id)
+        page = self._service.events(self._feed)
         self._fruitless += self._feed.has_news(page.events)
         return page

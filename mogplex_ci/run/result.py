@@ -210,7 +210,6 @@ def interrupted(stop: Stop) -> RunResult:
 
 def result_of_error(error: MogplexError) -> RunResult:
     """Return the result of a step that an error ended. A failure that lasted to the deadline is an outage."""
-    is_outage = isinstance(error, ServerError | GitHubUnavailableError)
-    exit_code = EXIT_UNAVAILABLE if is_outage else error.exit_code
+    exit_code = EXIT_UNAVAILABLE if isinstance(error, ServerError | GitHubUnavailableError) else error.exit_code
     problems = error.problems if isinstance(error, UsageError) else ()
     return RunResult(Result.ERROR, exit_code, error.cause, error.remedy, error.detail, error.code, problems)

@@ -61,10 +61,10 @@ class Service:
         with self.stop.interrupting():
             return self.client.run(run_id, timeout=self._call_seconds)
 
-    def events(self, run_id: str, *, limit: int = FEED_LIMIT) -> EventPage:
-        """Return the run and its events."""
+    def events(self, feed: "Feed", *, limit: int = FEED_LIMIT) -> EventPage:
+        """Return the run and its events, those that ``feed`` has seen without their contents."""
         with self.stop.interrupting():
-            return self.client.events(run_id, limit=limit, timeout=self._call_seconds)
+            return self.client.events(feed.run_id, seen=feed.seen, limit=limit, timeout=self._call_seconds)
 
     def stream(self, feed: "Feed") -> EventStream:
         """Open the run's event stream after what ``feed`` received last."""

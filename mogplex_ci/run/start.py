@@ -152,8 +152,7 @@ class Starter:
                 answer, is_first = yield from self._ask(key, deadline)
             except KeyConflictError as error:
                 if self._key.round > 1:
-                    branch = Untrusted(self.request.get("workingBranch"))
-                    raise RoundUnknownError(self._key.round, branch) from error
+                    raise RoundUnknownError(self._key.round, Untrusted(self.request.get("workingBranch"))) from error
                 if not others or not may_replace_request:
                     raise
                 run, never_queued = None, False

@@ -28,7 +28,7 @@ def test_an_input_has_an_effect(name: str) -> None:
         assert spec.api_field or spec.field in used_fields(), f"no code outside inputs/ reads ActionInputs.{spec.field}"
     else:
         read_by_name = literals(INPUTS / "read.py", INPUTS / "sources.py", PACKAGE / "platforms" / "github.py")
-        assert any(spec.github_variable in text or text in (name, spec.field) for text in read_by_name)
+        assert any(f"INPUT_{name.upper()}" in text or text in (name, spec.field) for text in read_by_name)
 
 
 @pytest.mark.parametrize(

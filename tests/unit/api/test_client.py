@@ -135,6 +135,16 @@ def test_a_page_of_events_that_comes_with_an_error_is_an_error() -> None:
         assert client.events("run-1") is first
 
 
+def test_an_event_that_was_seen_comes_without_its_contents_and_stays_what_it_was() -> None:
+    events = [{"id": name, "type": "tool_finished", "message": "Ran", "payload": {"output": "x"}} for name in "ab"]
+    page = {"ok": True, "data": {"run": {"runId": "run-1", "status": "running"}, "events": events}}
+    with peer(answering(answer(200, page))) as url:
+        old, new = Client(url, TOKEN).events("run-1", seen={Untrusted("a")}).events
+    assert (old.id.text, old.kind, old.message, old.details, old.tool) == ("a", new.kind, None, None, None)
+    assert new.message == Untrusted("Ran")
+    assert new.tool is not None
+
+
 @pytest.mark.parametrize(("run_id", "others"), [("run-1", ["run-2", "run-0", ""]), ("RUN-1", ["RUN-2"])])
 def test_an_answer_about_another_run_is_none(run_id: str, others: list[str]) -> None:
     """Also when it is the one that was right for the run before."""
