@@ -23,6 +23,8 @@ class Row:
     """Largest median allowed, in ``unit``."""
     ratio_limit: float | None = None
     """Largest ratio to the reference allowed."""
+    in_pairs: bool = False
+    """Whether each value was measured together with one of the reference: then their ratios are compared."""
 
     @property
     def median(self) -> float:
@@ -31,7 +33,9 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Our median against the reference's."""
+        """Our median against the reference's, or the median of the pairs' ratios, whatever the machine's speed was."""
+        if self.in_pairs:
+            return statistics.median(ours / its for ours, its in zip(self.values, self.reference_values, strict=True))
         return self.median / statistics.median(self.reference_values) if self.reference_values else None
 
     @property
