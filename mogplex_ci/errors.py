@@ -102,11 +102,11 @@ class Problem(NamedTuple):
 
 def could_be_credential(text: str) -> bool:
     """Whether ``text`` may be, or contain, a token, a password or an URL with one: too long, or too random a word."""
-    return len(text) > _LONGEST_SHOWN or re.search(_RANDOM, text) is not None
+    return len(text) > _LONGEST_SHOWN or re.search(_TOO_RANDOM, text) is not None
 
 
 _LONGEST_SHOWN: Final = 200
-_RANDOM: Final = (
+_TOO_RANDOM: Final = (
     r"://[^/\s]*@"  # URL with credentials
     r"|(?=[A-Za-z0-9_+]*[0-9])(?=[A-Za-z0-9_+]*[A-Za-z])[A-Za-z0-9_+]{12}"  # letters and digits
     r"|(?=\S{0,80}[0-9])(?=\S{0,80}[a-z])(?=\S{0,80}[A-Z])\S{8}"  # digits, lower and upper case

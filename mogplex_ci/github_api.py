@@ -36,7 +36,7 @@ _NO_HISTORY_REMEDY: Final = "Let the run work on a branch of its own: set create
 _NETWORK_REMEDY: Final = "Check the proxy settings and the network between this runner and GitHub's API."
 _SSO_REMEDY: Final = "Authorize the token at github.com/settings/tokens (Configure SSO)."
 _CONTENTS: Final = "contents: read"
-_CHECKS: Final = "checks: read"
+_CHECKS_PERMISSION: Final = "checks: read"
 _COMMENTS: Final = "issues: write (of a pull request, pull-requests: write)"
 _NO_COMMIT: Final = "0" * 40
 
@@ -150,7 +150,7 @@ class GitHubApi:
         try:
             return base64.b64decode(content if isinstance(content, str) else "")
         except ValueError as error:
-            raise _unusable() from error
+            raise _unusable_answer() from error
 
     def compare(self, base: str, head: str) -> Comparison:
         """Compare two branches or commits."""
@@ -188,7 +188,7 @@ class GitHubApi:
     def annotations(self, check: Check) -> list[Untrusted]:
         """Return the titles of the first annotations of a check run; one without a title has its message."""
         path = f"{self._repo}/check-runs/{check.id.removeprefix('run ')}/annotations"
-        found = _need(self._ask(path, _CHECKS, {"per_page": "3"}), _list)
+        found = _need(self._ask(path, _CHECKS_PERMISSION, {"per_page": "3"}), _list)
         return [Untrusted(_find(item, "title") or _find(item, "message")) for item in found]
 
     def may_write(self, login: str) -> bool:
@@ -259,7 +259,7 @@ class GitHubApi:
         try:
             data = json.loads(answer.body)
         except (ValueError, RecursionError) as error:
-            raise _unusable() from error
+            raise _unusable_answer() from error
         if method == "GET":
             self._cached[key] = answer.headers.get("ETag"), data
         return data
@@ -319,8 +319,8 @@ def _check(kind: str, item: object, path_of_suite: Sequence[str]) -> Check:
 
 
 _CHECK_LISTS: Final = (
-    ("check-suites", "check_suites", _CHECKS, "suite", ("id",)),
-    ("check-runs", "check_runs", _CHECKS, "run", ("check_suite", "id")),
+    ("check-suites", "check_suites", _CHECKS_PERMISSION, "suite", ("id",)),
+    ("check-runs", "check_runs", _CHECKS_PERMISSION, "run", ("check_suite", "id")),
     ("status", "statuses", "statuses: read", "status", ()),
 )
 """The lists of a commit's checks: path, field, permission, kind, and where an item has the id of its suite."""
@@ -340,11 +340,11 @@ def _need(data: object, read: Callable[[object], T | None], *path: str) -> T:
         GitHubUnavailableError: it is missing, or something else.
     """
     if (found := read(_find(data, *path))) is None:
-        raise _unusable()
+        raise _unusable_answer()
     return found
 
 
-def _unusable() -> errors.GitHubUnavailableError:
+def _unusable_answer() -> errors.GitHubUnavailableError:
     return errors.GitHubUnavailableError("GitHub's answer is not what its API promises")
 
 

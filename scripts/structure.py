@@ -71,7 +71,7 @@ class Structure:
     many_parameters: dict[str, int]
     """Functions with more than seven parameters, and how many they have."""
     same_names: tuple[str, ...]
-    """Names that several files have."""
+    """Names that several files have, or several modules give to classes and constants of their own."""
     event: tuple[str, ...]
     """Files that see one event, from the body of the HTTP answer to the line in GitHub's log."""
     prompt: tuple[str, ...]
@@ -84,6 +84,7 @@ def structure() -> Structure:
     texts = [file.read_text(encoding="utf-8") for file in files]
     trees = {file: ast.parse(text) for file, text in zip(files, texts, strict=True)}
     names = Counter(file.name for file in files if file.name != "__init__.py")
+    names.update(name for tree in trees.values() for name in set(_defined(tree)))
     return Structure(
         files=len(files),
         lines=sum(len(text.splitlines()) for text in texts),
@@ -133,6 +134,15 @@ def _attributes_set(definition: ast.ClassDef) -> int:
 
 def _client_files() -> Iterator[Path]:
     return (file for file in sorted(PACKAGE.rglob("*.py")) if EMULATOR not in file.parents)
+
+
+def _defined(module: ast.Module) -> Iterator[str]:
+    """Yield the names of a module's classes and constants, but for type variables, which mean the same everywhere."""
+    for node in module.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        names += [node.name] if isinstance(node, ast.ClassDef) else []
+        yield from (name for name in names if len(name) > 1 and not name.startswith("__"))
 
 
 def _lines_of_code(text: str) -> int:
@@ -234,7 +244,7 @@ def main() -> int:
         (f"functions with more than {MOST_PARAMETERS} parameters", found.many_parameters),
     ):
         print(f"\n{len(beyond)} {what}", *(f"{size:>4}  {name}" for name, size in beyond.items()), sep="\n")
-    print("\nNames that several files have:", ", ".join(found.same_names) or "none")
+    print("\nNames with several meanings:", ", ".join(found.same_names) or "none")
     for text, files in (("An event", found.event), ("The prompt", found.prompt)):
         print(f"\n{text} is seen by {len(files)} files:", *files, sep="\n  ")
     return 0

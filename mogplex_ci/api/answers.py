@@ -20,14 +20,14 @@ T = TypeVar("T")
 _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 _CODE: Final = r"[A-Z][A-Z0-9_]{0,63}"
 
-_KINDS: Final = {kind.value: kind for kind in EventKind} | {
+_EVENT_KINDS: Final = {kind.value: kind for kind in EventKind} | {
     # Only in the documentation of the first version.
     "stream_started": EventKind.SANDBOX_READY,
     "tool_call": EventKind.TOOL_STARTED,
     "tool_result": EventKind.TOOL_FINISHED,
 }
 """By the type of an event; that of a ``log`` with its stage."""
-_OWN_TYPES: Final = (*_KINDS, "log", "status_changed", "cancel_requested")
+_OWN_TYPES: Final = (*_EVENT_KINDS, "log", "status_changed", "cancel_requested")
 _KNOWN_KEYS: Final = (
     *("ai_billing_source", "base_branch", "changed", "created_branch", "exit_code", "external_run_id", "failure_code"),
     *("from", "harness_id", "kind", "pull_request_url", "runtime_command_id", "runtime_run_id", "stage", "to"),
@@ -99,7 +99,7 @@ def run_in(data: object, run_id: str) -> models.Run:
     return found
 
 
-def page(data: object, run_id: str, seen: Container[Untrusted] = ()) -> models.EventPage:
+def event_page(data: object, run_id: str, seen: Container[Untrusted] = ()) -> models.EventPage:
     """Read ``{run, events: [...]}``, see ``run_in`` and ``events``."""
     return models.EventPage(run=run_in(data, run_id), events=events(_list(data, "events"), seen))
 
@@ -161,7 +161,7 @@ def _kind(word: str, message: Untrusted | None, payload: Mapping[str, object]) -
     if word == "log" and payload.get("kind") == "assistant_delta":
         is_note = message is not None and message.text.lstrip().startswith(_DELIVERY_NOTE)
         return EventKind.OTHER if is_note else EventKind.TEXT_DELTA
-    return _KINDS.get(f"log {payload.get('stage')}" if word == "log" else word, EventKind.OTHER)
+    return _EVENT_KINDS.get(f"log {payload.get('stage')}" if word == "log" else word, EventKind.OTHER)
 
 
 def _tool(name: object, payload: Mapping[str, object]) -> models.ToolState:
@@ -215,7 +215,7 @@ def _field(item: Mapping[str, object], kind: object, path: str) -> object:
     value: object = item
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
-    found = _READERS[kind](value)
+    found = _FIELD_READERS[kind](value)
     if found is None and kind in _NEEDED:
         raise malformed(f"the API's answer has no usable {path}")
     return found
@@ -252,7 +252,7 @@ def time(value: object) -> datetime | None:
         return None
 
 
-_READERS: Final[Mapping[object, Callable[[object], object]]] = {
+_FIELD_READERS: Final[Mapping[object, Callable[[object], object]]] = {
     str: _word,
     Untrusted: text,
     Untrusted | None: text,

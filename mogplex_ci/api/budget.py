@@ -61,7 +61,7 @@ class Limit(NamedTuple):
 REQUESTS: Final = Limit(60, 60.0, kept_free=10)
 STARTS: Final = tuple(Limit(most, each, [Use.START]) for most, each in ((10, 60.0), (30, 3600.0), (150, 86_400.0)))
 """A start counts as a request, too (contract/README.md)."""
-_MARGIN: Final = 0.05
+_CLOCK_MARGIN: Final = 0.05
 """Seconds that a request is counted for longer: the service's clock need not run exactly like ours."""
 
 
@@ -128,7 +128,7 @@ class TokenBudget:
 
     def _seconds_until_turn(self, request: _Request, now: float) -> float:
         """Return the seconds until a request that waits may be sent, and let it through if that is now."""
-        longest = max(limit.seconds for limit in self._limits) + _MARGIN
+        longest = max(limit.seconds for limit in self._limits) + _CLOCK_MARGIN
         with self._lock:
             self._requests = [each for each in self._requests if now - each.answered < longest]
             seconds = self._seconds_for(request, now)
@@ -143,13 +143,13 @@ class TokenBudget:
         others = [each for each in self._requests if each.use in limit.uses]
         ahead = sum(each.waits and each.place < request.place for each in others)
         counted = sorted(min(each.answered, now) for each in others if not each.waits)
-        counted = [at for at in counted if now - at < limit.seconds + _MARGIN]
+        counted = [at for at in counted if now - at < limit.seconds + _CLOCK_MARGIN]
         most = limit.most if request.use is Use.CANCEL else limit.most - limit.kept_free
         excess = len(counted) + ahead + 1 - most
         if excess <= 0:
             return 0.0
         leaves = counted[min(excess, len(counted)) - 1] if counted else now
-        return max(leaves + limit.seconds + _MARGIN - now, 0.01)
+        return max(leaves + limit.seconds + _CLOCK_MARGIN - now, 0.01)
 
 
 class PollInterval:

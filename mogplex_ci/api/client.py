@@ -112,7 +112,7 @@ class Client:
         answer = self._send(Use.POLL, "GET", f"{_run_path(run_id)}/events", query=query, timeout=timeout)
         digest = run_id, answer.status, hashlib.sha256(answer.body).digest()
         if self._last_page is None or digest != self._last_page[0]:
-            self._last_page = digest, answers.page(self._data(answer), run_id, seen)
+            self._last_page = digest, answers.event_page(self._data(answer), run_id, seen)
         return self._last_page[1]
 
     def stream(

@@ -175,7 +175,7 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
     try:
         there = urlsplit(urljoin(url, location))
         # urlsplit and urllib3 disagree about the host of a URL with a user or a backslash.
-        trusted = _service(here) == _service(there) and "@" not in there.netloc and "\\" not in location
+        trusted = _origin(here) == _origin(there) and "@" not in there.netloc and "\\" not in location
     except ValueError:
         trusted = False
     if not trusted:
@@ -191,7 +191,7 @@ def _redirect_target(url: str, location: str, status: int, method: str) -> str:
     return there.geturl()
 
 
-def _service(url: SplitResult) -> tuple[str, str, int]:
+def _origin(url: SplitResult) -> tuple[str, str, int]:
     """Return what names a service: scheme, host and port; over https its ``www.`` variant is the same one."""
     is_https = url.scheme == "https"
     host = str(url.hostname)

@@ -36,7 +36,7 @@ from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock
 
-CALL_SECONDS: Final = 10.0
+PROBE_SECONDS: Final = 10.0
 SKEW_SECONDS: Final = 60.0
 """How much the clocks may differ: HTTP dates have whole seconds, and the answer takes its time."""
 _TOKEN: Final = re.compile(r"mog_[0-9A-Za-z]{32}", re.ASCII)
@@ -223,7 +223,7 @@ def _service(job: Job) -> Iterator[Finding]:
         return
     with contextlib.closing(Transport(job.url, job.token)) as transport:
         try:
-            answer = transport.send("GET", f"{API_PATH}/repos", query={"limit": "1"}, timeout=CALL_SECONDS)
+            answer = transport.send("GET", f"{API_PATH}/repos", query={"limit": "1"}, timeout=PROBE_SECONDS)
         except errors.NotAuthorizedError:
             answer = None
     if answer and answer.media_type == "text/html":
@@ -235,11 +235,11 @@ def _service(job: Job) -> Iterator[Finding]:
     if not job.token:
         return
     with contextlib.closing(Client(job.url, job.token)) as client:
-        client.repos(timeout=CALL_SECONDS)
+        client.repos(timeout=PROBE_SECONDS)
         yield Finding("authentication", Mark.OK, "the API knows the token")
         yield _repo(client, job.repo)
         with contextlib.suppress(errors.BadRequestError):  # it has no key: the API looks at the token's rights first
-            client.start({}, "", timeout=CALL_SECONDS)
+            client.start({}, "", timeout=PROBE_SECONDS)
         found: LiteralString = "may start and cancel runs; whether its limits leave room, only a start can tell"
         yield Finding("scope", Mark.OK, found)
 
@@ -283,9 +283,9 @@ def _repo(client: Client, repo: str | None) -> Finding:
     if repo is None:
         return Finding("repo", Mark.UNKNOWN, "none is given; name one with --repo to have it looked up")
     if is_uuid(repo):
-        found = client.repos(repo_id=repo, timeout=CALL_SECONDS)
+        found = client.repos(repo_id=repo, timeout=PROBE_SECONDS)
     else:
-        matching = find_repos(client, repo.split(), timeout=CALL_SECONDS)
+        matching = find_repos(client, repo.split(), timeout=PROBE_SECONDS)
         found = list({each.id: each for listed in matching.values() for each in listed}.values())
     if not found:
         remedy = "Compare it with 'mogplex repos list'. A hidden repository is not listed, yet can be used."
@@ -317,7 +317,7 @@ def _github(job: Job) -> Iterator[Finding]:
     else:
         for name, call in calls:
             with contextlib.closing(GitHubApi(github_api_url(job.platform.env), token, name)) as github:
-                call(github.within(CALL_SECONDS))
+                call(github.within(PROBE_SECONDS))
         found = "may read what the inputs need; whether it may write a comment, only a step can tell"
         yield Finding("github-token", Mark.OK, found)
 

@@ -64,7 +64,7 @@ def _skills(session: Session, options: argparse.Namespace) -> Iterator[_Item]:
 _FETCH: Final = {"repos": _repos, "agents": _agents, "skills": _skills}
 
 
-def _list(command: str, session: Session, argv: Sequence[str]) -> int:
+def _print_list(command: str, session: Session, argv: Sequence[str]) -> int:
     """Print what can be listed, and return the exit code."""
     _, options = choose(command, parsers()[command], argv)
     console, items = session.console, list(_FETCH[command](session, options))
@@ -107,4 +107,4 @@ def _print_matrix(repos: Sequence[_Item], console: Console) -> None:
     console.json(Untrusted(names))
 
 
-repos, agents, skills = (in_session(partial(_list, command)) for command in _FETCH)
+repos, agents, skills = (in_session(partial(_print_list, command)) for command in _FETCH)

@@ -37,7 +37,7 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
     for kind in wanted:
         if kind is BRANCH and not all(gate.passed for gate in gates):
             break
-        verdict = yield from _verdict(kind, case)
+        verdict = yield from _verdict_of(kind, case)
         artifact = artifact or verdict.artifact
         gates.append(_gate(kind, verdict, case))
         yield GateJudged(gates[-1])
@@ -55,7 +55,7 @@ def judge_run(result: RunResult, case: Case) -> Generator[Update, None, RunResul
     )
 
 
-def _verdict(kind: GateKind, case: Case) -> Generator[Update, None, Verdict]:
+def _verdict_of(kind: GateKind, case: Case) -> Generator[Update, None, Verdict]:
     """Return what a gate's judge finds; in a rehearsal, what the scenario says of this round, or of the last one."""
     rounds = case.judge.rehearsed
     if not rounds:

@@ -15,7 +15,7 @@ from mogplex_ci.untrusted import Untrusted
 
 SETTLE_SECONDS: Final = 30.0
 """How long GitHub may take to show a pushed commit at the head of its pull request."""
-_PULL_REQUEST: Final = re.compile(r"https://[^/]+/([^/]+/[^/]+)/pull/\d{1,9}/?", re.ASCII)
+_PULL_REQUEST_URL: Final = re.compile(r"https://[^/]+/([^/]+/[^/]+)/pull/\d{1,9}/?", re.ASCII)
 
 
 def judge_change(case: Case) -> Generator[Update, None, Verdict]:
@@ -75,7 +75,7 @@ def _told_pull_request(case: Case) -> Verdict:
         return Verdict("bad")
     if url is None or case.repository is None:
         raise case.not_asked
-    match = _PULL_REQUEST.fullmatch(url.text)
+    match = _PULL_REQUEST_URL.fullmatch(url.text)
     return Verdict("told" if match and match[1].lower() == case.repository else "foreign", items=(url,))
 
 

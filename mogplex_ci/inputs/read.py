@@ -60,8 +60,8 @@ class ActionInputs(DeclaredInputs):
     @property
     def jobs_per_token(self) -> int:
         """How many jobs of the matrix use the token at the same time, this one included."""
-        total = _number(self.strategy.get("job-total"), 1)
-        return min(total, _number(self.strategy.get("max-parallel"), total))
+        total = _at_least_one(self.strategy.get("job-total"), 1)
+        return min(total, _at_least_one(self.strategy.get("max-parallel"), total))
 
     def start_request(self, repo_id: str, repair: Repair | None = None) -> StartRequest:
         """Return the body of the start call; of a later round, with the report behind the task, on the same branch."""
@@ -161,7 +161,7 @@ def _typed(values: Mapping[str, str], workspace: Path) -> tuple[dict[str, Any], 
         if text is None or spec.name in wrong:
             continue
         try:
-            reader = _READERS.get(spec.kind.name)
+            reader = _FILE_READERS.get(spec.kind.name)
             typed[spec.field] = reader(workspace, text) if reader else spec.value(text)
         except UsageError as error:
             problems += error.problems
@@ -360,7 +360,7 @@ def _read_prompt(workspace: Path, name: str) -> str:
     return text
 
 
-def _number(value: object, otherwise: int) -> int:
+def _at_least_one(value: object, otherwise: int) -> int:
     return max(value, 1) if isinstance(value, int) else otherwise
 
 
@@ -373,7 +373,7 @@ def _matrix(text: str, strategy: Mapping[str, Any]) -> tuple[str, ...]:
     return (own, str(strategy["job-index"])) if "job-index" in strategy else (own,)
 
 
-_READERS: Final[Mapping[str, Callable[[Path, str], object]]] = {
+_FILE_READERS: Final[Mapping[str, Callable[[Path, str], object]]] = {
     "patterns": lambda _, text: Patterns.parse(text),
     "artifact": lambda _, text: artifact_path(text),
     "prompt-file": _read_prompt,

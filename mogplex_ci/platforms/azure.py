@@ -12,7 +12,7 @@ from mogplex_ci.platforms.system import Env, System
 from mogplex_ci.sanitize import Markdown, SafeText
 from mogplex_ci.workspace import write_whole
 
-_ESCAPES: Final = str.maketrans({"%": "%AZP25", ";": "%3B", "\r": "%0D", "\n": "%0A", "]": "%5D"})
+_PERCENT_ESCAPES: Final = str.maketrans({"%": "%AZP25", ";": "%3B", "\r": "%0D", "\n": "%0A", "]": "%5D"})
 
 
 def _attempt(env: Env) -> tuple[str | None, bool]:
@@ -76,5 +76,5 @@ class Azure(Platform):
             self._command("task.uploadsummary", {}, str(path))
 
     def _command(self, name: str, properties: Mapping[str, str], data: str) -> None:
-        given = "".join(f"{key}={value.translate(_ESCAPES)};" for key, value in properties.items() if value)
-        self._write(f"##vso[{name}{' ' + given if given else ''}]{data.translate(_ESCAPES)}")
+        given = "".join(f"{key}={value.translate(_PERCENT_ESCAPES)};" for key, value in properties.items() if value)
+        self._write(f"##vso[{name}{' ' + given if given else ''}]{data.translate(_PERCENT_ESCAPES)}")

@@ -11,7 +11,7 @@ from mogplex_ci.sanitize import Markdown, SafeText
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 20.0
-_HEADER: Final = "--- "
+_GROUP_HEADER: Final = "--- "
 """Begins a group. No line of an agent does."""
 
 
@@ -44,11 +44,11 @@ class Buildkite(Platform):
         self._after_group = True
 
     def _group(self, title: SafeText) -> tuple[str, str]:
-        return f"{_HEADER}{title}", ""
+        return f"{_GROUP_HEADER}{title}", ""
 
     def _write(self, text: str) -> None:
         """Write a line. After a group it needs a header of its own, or it would be folded with the group."""
-        if self._after_group and not text.startswith(_HEADER):
+        if self._after_group and not text.startswith(_GROUP_HEADER):
             super()._write("+++ Mogplex")
         self._after_group = False
         super()._write(text)

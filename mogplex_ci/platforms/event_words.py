@@ -20,7 +20,7 @@ _HIDDEN: Final = (
     r"<!--[\s\S]*?(?:-->|\Z)"  # a comment that is never closed hides the rest of the page
     r"|^ {0,3}\[[^\]\n]+\]:[ \t]*(?:#|<>)[ \t]*[^\n]*"  # [//]: # (a comment)
 )
-_CHECKPOINT: Final = r"(?i)<<<(?=(?:END_)?MOGPLEX_CHECKPOINT)"
+_CHECKPOINT_MARK: Final = r"(?i)<<<(?=(?:END_)?MOGPLEX_CHECKPOINT)"
 """The service pauses a run that prints this mark (Mogplex/mogplex, lib/harness/checkpoint.ts)."""
 _FENCE: Final = "```"
 _FENCED: Final = r"```[\s\S]*?```"
@@ -87,7 +87,7 @@ def as_compared(title: str, body: str) -> tuple[str, str]:
 
 def fenced(text: str) -> str:
     """Return ``text`` as a code block that nothing in it ends, without the service's marks."""
-    text = re.sub("`(?=``)", "` ", re.sub(_CHECKPOINT, "<< <", text))
+    text = re.sub("`(?=``)", "` ", re.sub(_CHECKPOINT_MARK, "<< <", text))
     return f"{_FENCE}text\n{text}\n{_FENCE}"
 
 

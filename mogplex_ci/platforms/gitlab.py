@@ -14,7 +14,7 @@ from mogplex_ci.platforms.base import Level, Place, Platform, annotation_text
 from mogplex_ci.platforms.system import Env, System
 from mogplex_ci.sanitize import SafeText
 
-_COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
+_LEVEL_COLOURS: Final = {Level.NOTICE: "\x1b[36m", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
 _COLOUR_OFF: Final = "\x1b[0m"
 _ERASE: Final = "\x1b[0K"
 """Before and after a section's marker, so that a terminal without sections does not show it."""
@@ -66,7 +66,7 @@ class GitLab(Platform):
     def annotate(self, level: Level, title: SafeText, text: SafeText, place: Place | None = None) -> None:
         """Print a coloured line; warnings and errors go into the code quality report as well."""
         shown = annotation_text(title, text, place)
-        self._write(f"{_COLOURS[level]}{level.value.upper()}: {shown}{_COLOUR_OFF}")
+        self._write(f"{_LEVEL_COLOURS[level]}{level.value.upper()}: {shown}{_COLOUR_OFF}")
         if level in _SEVERITIES:
             path, line = place or (self.env.get("CI_CONFIG_PATH") or ".gitlab-ci.yml", 1)
             # What names the issue is the same in the next pipeline.

@@ -23,7 +23,7 @@ STOPPED_PATIENCE: Final = 0.3
 _AT_ONCE: Final = 4096
 """Bytes: a pipe that has room takes as many without blocking (``PIPE_BUF`` on Linux)."""
 _POLL_SECONDS: Final = 0.1
-_COLOURS: Final = {
+_LINE_COLOURS: Final = {
     r"(\[[^]]*\] )?✔|v |(status  |--- run \S+ )success": "32",
     r"(\[[^]]*\] )?✘|x |error: |(status  |--- run \S+ )failed": "31",
     r"(\[[^]]*\] )?→|! |warning: |(status  |--- run \S+ )(cancelled|awaiting_input)": "33",
@@ -36,7 +36,7 @@ A time or a run's name in brackets may stand before a mark.
 
 def coloured(line: str) -> str:
     """Return a line for people on a terminal in the colour of the mark, level or status that it begins with."""
-    for beginning, colour in _COLOURS.items():
+    for beginning, colour in _LINE_COLOURS.items():
         if re.match(beginning, line, re.IGNORECASE):
             return f"\x1b[{colour}m{line}\x1b[0m"
     return line

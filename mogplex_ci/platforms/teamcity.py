@@ -15,7 +15,7 @@ TEAMCITY: Final = System(
     label="TEAMCITY_PROJECT_NAME TEAMCITY_BUILDCONF_NAME BUILD_NUMBER",
     attempt=once,
 )
-_ESCAPES: Final = str.maketrans(
+_BAR_ESCAPES: Final = str.maketrans(
     {"|": "||", "'": "|'", "[": "|[", "]": "|]", "\n": "|n", "\r": "|r", "\x85": "|x", "\u2028": "|l", "\u2029": "|p"}
 )
 _STATUS: Final = {Level.NOTICE: "NORMAL", Level.WARNING: "WARNING"}
@@ -41,5 +41,5 @@ class TeamCity(Platform):
 
 
 def _message(kind: str, **properties: str) -> str:
-    given = " ".join(f"{name}='{value.translate(_ESCAPES)}'" for name, value in properties.items())
+    given = " ".join(f"{name}='{value.translate(_BAR_ESCAPES)}'" for name, value in properties.items())
     return f"##teamcity[{kind} {given}]"

@@ -272,7 +272,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     branch, base = safe.branch(result.branch), safe.branch(result.base_branch)
     own, has_work = branch if branch != base else None, branch is not None and _has_work(result)
     played = inputs and what_is_played(inputs, platform, safe)
-    cause, error, remedy, annotation = _why(result, safe)
+    cause, error, remedy, annotation = _explanation(result, safe)
     identity, asked = platform.identity(), timeline.checkpoint if run and run.is_paused else None
     return Facts(
         result=result.result,
@@ -303,10 +303,10 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
         branch_shown=safe.clean(result.branch, limit=BRANCH_LIMIT) if result.branch else None,
         base_branch=base,
         base_shown=safe.clean(result.base_branch, limit=BRANCH_LIMIT) if result.base_branch else None,
-        commit=_commit(run, safe),
+        commit=_shown_commit(run, safe),
         pull_request_url=safe.url(timeline.outcome.pull_request_url),
-        branch_url=_github(safe, repo, "tree", own),
-        compare_url=_github(safe, repo, "compare", f"{base}...{own}") if own and base else None,
+        branch_url=_github_url(safe, repo, "tree", own),
+        compare_url=_github_url(safe, repo, "compare", f"{base}...{own}") if own and base else None,
         preview_url=safe.url(asked.preview_url) if asked else None,
         changed=timeline.outcome.changed,
         has_work=has_work,
@@ -327,7 +327,7 @@ def facts_of(result: RunResult, safe: Sanitizer, platform: Platform, inputs: Act
     )
 
 
-def _why(
+def _explanation(
     result: RunResult, safe: Sanitizer
 ) -> tuple[SafeText | None, SafeText | None, SafeText | None, SafeText | None]:
     """Return the cause, the cause with its detail, the remedy, and all that one annotation says."""
@@ -355,7 +355,7 @@ def _event_sha256(
     return safe.identifier(event_text(words).sha256) if words else None
 
 
-def _commit(run: Run | None, safe: Sanitizer) -> SafeText | None:
+def _shown_commit(run: Run | None, safe: Sanitizer) -> SafeText | None:
     commit = run.terminal_commit if run else None
     return safe.identifier(commit) if commit and re.fullmatch(_COMMIT, commit.text) else None
 
@@ -410,7 +410,7 @@ def _next_steps(
         yield NextStep("read the run's events again", command)
 
 
-def _github(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None) -> SafeText | None:
+def _github_url(safe: Sanitizer, repo: SafeText | None, page: LiteralString, name: str | None) -> SafeText | None:
     return safe.url(f"https://github.com/{repo}/{page}/{quote(name)}") if repo and name else None
 
 

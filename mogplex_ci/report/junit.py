@@ -8,8 +8,8 @@ from mogplex_ci.report.facts import StepFacts
 from mogplex_ci.run.result import Result
 from mogplex_ci.workspace import write_whole
 
-_PASSED: Final = (Result.SUCCESS, Result.REJECTED, Result.DETACHED, Result.DRY_RUN)
-_KINDS: Final = {Result.SKIPPED: "skipped", Result.ERROR: "error", Result.INTERRUPTED: "error"}
+_PASSED_RESULTS: Final = (Result.SUCCESS, Result.REJECTED, Result.DETACHED, Result.DRY_RUN)
+_ELEMENTS: Final = {Result.SKIPPED: "skipped", Result.ERROR: "error", Result.INTERRUPTED: "error"}
 """What else a result is, unless it is a failure."""
 _COUNTS: Final = {"tests": "", "failures": "/failure", "errors": "/error", "skipped": "/skipped"}
 """A JUnit suite's counts, and which elements of its test cases they count."""
@@ -32,8 +32,8 @@ class JUnitFile(FileReport[None]):
         for run in step.runs:
             facts, class_name = run.facts, run.repo or "mogplex"
             case = _case(suite, class_name, run.task or facts.title, facts.duration)
-            if facts.result not in _PASSED:
-                kind, code = _KINDS.get(facts.result, "failure"), facts.error_code or facts.result.value
+            if facts.result not in _PASSED_RESULTS:
+                kind, code = _ELEMENTS.get(facts.result, "failure"), facts.error_code or facts.result.value
                 _fault(case, kind, facts.cause or facts.remedy, code, facts.detail)
             if facts.run_id:
                 rounds = [f"Round {at}, run {each.run_id}: {each.found}" for at, each in enumerate(facts.rounds, 1)]

@@ -13,9 +13,9 @@ from mogplex_ci.run.timeline import ToolCall
 from mogplex_ci.sanitize import CleanText, Markdown, SafeText, Sanitizer, count, duration, timestamp
 from mogplex_ci.untrusted import Untrusted
 
-LIMIT: Final = 1_000_000
+SUMMARY_LIMIT: Final = 1_000_000
 """Bytes; GitHub drops a summary of more than 1 MiB."""
-LIMIT_OF_RUNS: Final = LIMIT * 8 // 10
+RUNS_LIMIT: Final = SUMMARY_LIMIT * 8 // 10
 """Bytes of the summary for the parts of several runs; the table and the chart have the rest."""
 TALL: Final = 12
 """Tasks from which on the chart is folded."""
@@ -52,7 +52,7 @@ class Summary(Report):
         """Keep the part of a run of several."""
         if run.name:
             title = Markdown.of("{} {}", self._safe.line(run.facts.mark), Markdown.code(run.name))
-            self._runs[run.name] = folded(title, summary_of(run.facts, self._safe, limit=LIMIT_OF_RUNS // run.of))
+            self._runs[run.name] = folded(title, summary_of(run.facts, self._safe, limit=RUNS_LIMIT // run.of))
 
     def end(self, step: StepFacts) -> None:
         """Write the summary."""
@@ -68,7 +68,7 @@ class Summary(Report):
             *([_runs(step, self._safe)] if step.runs else []),
             _chart(step, self._safe),
         ]
-        room = LIMIT - len(Markdown.joined("\n", parts).encode()) - 200
+        room = SUMMARY_LIMIT - len(Markdown.joined("\n", parts).encode()) - 200
         for run in step.runs:
             part = self._runs[run.name] if run.name else Markdown.of("")
             room -= len(part.encode()) + 1
@@ -88,11 +88,11 @@ def _runs(step: StepFacts, safe: Sanitizer) -> Markdown:
 def _cell(cell: CleanText, safe: Sanitizer) -> Markdown:
     """Return a link to a pull request, other words of ours as text, and the words of others as code."""
     if isinstance(cell, SafeText):
-        return safe.link(cell, _number(cell, safe)) or Markdown.of("{}", cell)
+        return safe.link(cell, _pull_request_number(cell, safe)) or Markdown.of("{}", cell)
     return Markdown.code(cell) if cell else Markdown.of("")
 
 
-def _number(pull_request_url: CleanText, safe: Sanitizer) -> Markdown | None:
+def _pull_request_number(pull_request_url: CleanText, safe: Sanitizer) -> Markdown | None:
     number = safe.identifier(pull_request_url.rpartition("/pull/")[2])
     return Markdown.of("#{}", number) if number else None
 
@@ -107,7 +107,7 @@ def _chart(step: StepFacts, safe: Sanitizer) -> Markdown:
     return chart_of(bars, step.facts.duration) if len(bars) > 1 else Markdown.of("")
 
 
-def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = LIMIT) -> Markdown:
+def summary_of(facts: Facts, safe: Sanitizer, *, limit: int = SUMMARY_LIMIT) -> Markdown:
     """Return the summary in as much detail as ``limit`` bytes hold."""
     sections = (_top, why, rounds, gates, last_words, _next, _time, _tools, _ids)
     markdown = Markdown.of("")
@@ -131,7 +131,7 @@ def top_line(facts: Facts, safe: Sanitizer) -> Markdown:
     """Return how the step ended, the pull request and the branch, in one line."""
     line = [Markdown.of("**{}** after {}", Markdown.of(facts.headline), duration(facts.duration))]
     if facts.pull_request_url:
-        label = Markdown.of("Pull request {}", _number(facts.pull_request_url, safe) or Markdown.of(""))
+        label = Markdown.of("Pull request {}", _pull_request_number(facts.pull_request_url, safe) or Markdown.of(""))
         line.append(safe.link(facts.link(facts.pull_request_url), label) or label)
     elif facts.changed is False:
         line.append(Markdown.of("no change"))

@@ -9,7 +9,7 @@ from mogplex_ci.sanitize import formats
 from mogplex_ci.sanitize.redactor import Redactor
 from mogplex_ci.untrusted import Untrusted
 
-_CHECKPOINT: Final = "<<<MOGPLEX_CHECKPOINT>>>"
+_CHECKPOINT_START: Final = "<<<MOGPLEX_CHECKPOINT>>>"
 _CHECKPOINT_END: Final = "<<<END_MOGPLEX_CHECKPOINT>>>"
 """Marks around what a run asks when it pauses (Mogplex/mogplex, lib/harness/checkpoint.ts)."""
 _MOST_HELD: Final = 64 * 1024
@@ -18,13 +18,13 @@ _SENTENCE_END: Final = r"[.!?…][)\]\"'”*_`]*\Z"
 _NAMING: Final = frozenset(":=<>|{}()[]\"'`\\")
 """Characters of a line that may give a name to what the next one holds."""
 _LONGEST_LINES: Final = 512
-_BLOCK_START: Final = rf"(?m)(?P<fence>^[ \t]{{0,20}}```)|(?P<key>-----BEGIN )|(?P<checkpoint>{_CHECKPOINT})"
+_BLOCK_START: Final = rf"(?m)(?P<fence>^[ \t]{{0,20}}```)|(?P<key>-----BEGIN )|(?P<checkpoint>{_CHECKPOINT_START})"
 _BLOCK_ENDS: Final = {
     "fence": r"(?m)^[ \t]{0,20}```",
     "key": r"-----END [A-Z0-9 ]{0,40}-----",
     "checkpoint": _CHECKPOINT_END,
 }
-_CHECKPOINT_BLOCK: Final = rf"(?s)\n{{0,9}}{_CHECKPOINT}(.*?)(?:{_CHECKPOINT_END}|\Z)\n{{0,9}}"
+_CHECKPOINT_BLOCK: Final = rf"(?s)\n{{0,9}}{_CHECKPOINT_START}(.*?)(?:{_CHECKPOINT_END}|\Z)\n{{0,9}}"
 _LONGEST_MARK: Final = 64
 _TAIL: Final = 4096
 """Characters at the end of the text in which a place to cut is looked for."""
@@ -34,7 +34,7 @@ _LAST_WORD: Final = r"(?<!\S)\S+\Z"
 _PLAIN_WORD: Final = r"[A-Za-z][a-z]{0,6}"
 """One that is hardly half a secret, unless a format or a name of secrets begins like this."""
 _ENDED_WORD: Final = r".*[.!?:;)…`*]"
-_RANDOM: Final = r"(?=[\w+/=-]{0,60}\d)[\w+/=-]{10}"
+_RANDOM_WORD: Final = r"(?=[\w+/=-]{0,60}\d)[\w+/=-]{10}"
 _LONGEST_KIND: Final = 9
 """Characters behind a format's prefix that may still say what kind of secret it is, as in ``dp.st.prd.``."""
 _NAMES: Final = (
@@ -97,7 +97,7 @@ class TextBuffer:
 
     def add(self, delta: Untrusted) -> list[Untrusted]:
         """Append ``delta`` and return the paragraphs that are complete now, as one piece."""
-        self._text += _cut(delta.text)
+        self._text += _within_limit(delta.text)
         self._scan()
         end = self._paragraph_end()
         return [] if end is None else self._take(end)
@@ -173,8 +173,8 @@ class TextBuffer:
         at = bisect_left(self._blocks, (end, end)) - 1
         if at >= 0 and self._blocks[at][0] < end < self._blocks[at][1]:
             return False
-        before = self._text[max(end - len(_CHECKPOINT), 0) : end]
-        return not any(before.endswith(_CHECKPOINT[:size]) for size in range(1, len(_CHECKPOINT)))
+        before = self._text[max(end - len(_CHECKPOINT_START), 0) : end]
+        return not any(before.endswith(_CHECKPOINT_START[:size]) for size in range(1, len(_CHECKPOINT_START)))
 
     def _paragraph_end(self) -> int | None:
         """Return the end of the last paragraph that is complete; of all text when too much is held back."""
@@ -209,7 +209,7 @@ class TextBuffer:
         return "\n\n"
 
 
-def _cut(delta: str) -> str:
+def _within_limit(delta: str) -> str:
     """Return what is read of a delta, with a mark that says how much is not."""
     missing = len(delta) - _LONGEST_DELTA
     return delta if missing <= 0 else f"{delta[:_LONGEST_DELTA]}… {missing:,} more characters\n\n"
@@ -218,7 +218,7 @@ def _cut(delta: str) -> str:
 def _may_begin_secret(word: str) -> bool:
     """Whether ``word`` may be the first part of a secret, or of its name."""
     is_plain = re.fullmatch(_PLAIN_WORD, word)
-    is_ended = re.fullmatch(_ENDED_WORD, word) and not re.search(_RANDOM, word)
+    is_ended = re.fullmatch(_ENDED_WORD, word) and not re.search(_RANDOM_WORD, word)
     if not (is_plain or is_ended) or any(name.startswith(word.lower()) for name in _NAMES):
         return True
     part = word.rpartition("/")[2] or word

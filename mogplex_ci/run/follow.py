@@ -39,7 +39,7 @@ LEAST_SECONDS: Final = 0.3
 """Time that a request needs to be worth trying."""
 _CLOCK_SKEW: Final = timedelta(days=1)
 """How much the times of a run and of its events may differ."""
-_MOST_AT_ONCE: Final = 5
+_REPORT_BATCH: Final = 5
 """Events that are reported together; signals and the deadline are checked in between."""
 
 
@@ -319,13 +319,13 @@ class Follower:
         Raises:
             StopRequested: a stop signal came in between.
         """
-        for at in range(0, len(events), _MOST_AT_ONCE):
+        for at in range(0, len(events), _REPORT_BATCH):
             if at > 0:
                 self._service.stop.check()
             if at > 0 and self._service.now > self._service.deadline:
                 yield from self._note_missing(later_ones=True, out_of_time=True)
                 break
-            some = tuple(events[at : at + _MOST_AT_ONCE])
+            some = tuple(events[at : at + _REPORT_BATCH])
             additions = tuple(addition for event in some for addition in self.timeline.add(_timed(event, self.run)))
             yield updates.EventsArrived(self.run, some, additions, self._service.elapsed)
 

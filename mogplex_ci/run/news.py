@@ -25,7 +25,7 @@ FRUITLESS_STREAMS: Final = 2
 """Streams in a row that closed without news or could not be opened; then events are polled."""
 LEAST_PAUSE: Final = 0.5
 """Seconds between two openings of the stream, at least: each costs a request."""
-_MOST_AT_ONCE: Final = 200
+_STREAM_BATCH: Final = 200
 """Items that are taken from a stream together."""
 PAUSED_SECONDS: Final = 10.0
 """Time between two checks of a run that waits for a person's answer."""
@@ -222,7 +222,7 @@ class Stream:
         found = self._service.next_item(open_stream.stream, min(until, open_stream.silent_at))
         while isinstance(found, StreamItem):
             items.append(found)
-            found = open_stream.stream.next(0.0) if len(items) < _MOST_AT_ONCE else None
+            found = open_stream.stream.next(0.0) if len(items) < _STREAM_BATCH else None
         arrived = self._receive(open_stream, items) if items else None
         if isinstance(found, StreamClosed):
             self._end(open_stream)

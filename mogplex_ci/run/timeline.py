@@ -146,7 +146,7 @@ class ToolUse(NamedTuple):
         return sum(call.failed for call in self.calls)
 
 
-class Outcome:
+class RunOutcome:
     """The run's end according to its events since its last pause."""
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ class Timeline:
         self.branch: Untrusted | None = None
         """The branch worked on; the run object does not always know it."""
         self.base_branch: Untrusted | None = None
-        self.outcome = Outcome()
+        self.outcome = RunOutcome()
         self._now = 0.0
         self._reached: dict[Phase, bool] = {}
         """The phases that were reached, and whether they are still open."""
@@ -210,7 +210,7 @@ class Timeline:
 
     def begin_segment(self) -> None:
         """The run goes on after a pause: its end, its delivery and the phases of its work are judged anew."""
-        self.outcome = Outcome()
+        self.outcome = RunOutcome()
         for phase in (Phase.AGENT, Phase.DELIVERY):
             self._reached.pop(phase, None)
         self._buffer.checkpoint = None

@@ -71,12 +71,12 @@ def find(text: str) -> Iterator[tuple[int, int]]:
     pairs = set(pairwise(" ".join(set(text.split()))))  # of characters, in its words, many of which repeat
     for prefix, pairs_of_prefix, format_ in _prefixes():
         if pairs_of_prefix <= pairs and prefix in text:  # few need a search
-            yield from _find(text, prefix, format_)
+            yield from _find_format(text, prefix, format_)
     if "PRIVATE KEY" in text:
         yield from _private_keys(text)
 
 
-def _find(text: str, prefix: str, format_: Format) -> Iterator[tuple[int, int]]:
+def _find_format(text: str, prefix: str, format_: Format) -> Iterator[tuple[int, int]]:
     before, begin = int(format_.before or 0), re.escape(prefix)
     if prefix[0].isalnum() and not before:
         begin += f"(?<![A-Za-z0-9]{begin})"  # behind the prefix: an expression that begins with letters is found fast

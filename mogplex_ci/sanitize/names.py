@@ -28,7 +28,7 @@ _OPENING_KEYS = (
     *("signing", "ssh", "storage", "subscription", "webhook", "write"),
 )
 """Words before a ``key`` that opens something; others sort, cache or press."""
-_HEADER = r"(?<![a-z])x-[a-z-]{1,12}-\Z"
+_X_HEADER = r"(?<![a-z])x-[a-z-]{1,12}-\Z"
 
 _CHARS = {
     "double": r"(?:[^\"\\\n]|\\.)",
@@ -39,7 +39,7 @@ _CHARS = {
     "code": r"[^\s\"'`,;&<>(){}\[\]\\|]",
 }
 """Characters of a value, by the quote before it or by its place."""
-_READ = "{1,300}+"
+_READ_AT_MOST = "{1,300}+"
 _READ_WITHOUT_QUOTES = "{1,64}+"
 """How many characters of a value are looked at before it is called a secret; then all of it is."""
 _QUOTE = r"[rbuf@]{0,2}[\"'`]"
@@ -58,15 +58,15 @@ _CODE_OR_PROSE = (
     rf"|[a-z_.]{_READ_WITHOUT_QUOTES} [a-z(]"  # a word before another
 )
 _VALUE = (
-    rf"[rbuf@]{{0,2}}(?:\"(?P<double>{_CHARS['double']}{_READ})|'(?P<single>{_CHARS['single']}{_READ})"
-    rf"|`(?P<back>{_CHARS['back']}{_READ}))"
-    rf"|[|>][+-]?\d?[ \t]*\n(?P<indent>[ ]++)(?P<block>.{_READ})"  # a block of YAML
+    rf"[rbuf@]{{0,2}}(?:\"(?P<double>{_CHARS['double']}{_READ_AT_MOST})|'(?P<single>{_CHARS['single']}{_READ_AT_MOST})"
+    rf"|`(?P<back>{_CHARS['back']}{_READ_AT_MOST}))"
+    rf"|[|>][+-]?\d?[ \t]*\n(?P<indent>[ ]++)(?P<block>.{_READ_AT_MOST})"  # a block of YAML
     rf"|(?={_CHARS['shell']}{{3}})(?!{_CODE_OR_PROSE})"
     rf"(?P<shell>(?P<code>{_CHARS['code']}{_READ_WITHOUT_QUOTES})?{_CHARS['shell']}{{0,64}}+)"
 )
 _ELEMENT = (
     r"(?P<next></[\w.-]{1,40}>\s{0,60}<[\w.-]{1,40})?>\s{0,60}(?:<!\[cdata\[)?"
-    rf"(?P<element>{_CHARS['element']}{_READ})"
+    rf"(?P<element>{_CHARS['element']}{_READ_AT_MOST})"
 )
 _NAMED = rf"{_NAME}(?:(?:{_GAP})(?:{_VALUE})|{_ELEMENT})"
 """A name and a value behind it, in lower case; the last group says how the value is written."""
@@ -81,25 +81,25 @@ _BLOCK = r"([ ]++).*+(?:(?:\n[ ]*+(?=\n))*+\n\1.*+)*+"
 _ON = r"(?:(?!\b(?:curl|mysql|mariadb|sshpass|redis-cli|login)\b)(?:[^\n\\]|\\.|\\\n)){0,200}?"
 """More of a command, up to the next one."""
 _USER = r"(?:-u|--user|--proxy-user)(?:[ \t=]{1,9}|(?=[\w\"']))[\"']?[^\s:\"']{1,100}+:"
-_WORD = r"[\"']?(?P<value>[^\s\"'`\\]++)"
+_ARGUMENT = r"[\"']?(?P<value>[^\s\"'`\\]++)"
 _SCHEME = r"(?:bearer|basic|token|api-?key|dpop|hawk|key|negotiate|ntlm|oauth)"
 _LOGIN = r"\b(?:docker|podman|buildah|skopeo|helm|oras|crane|nerdctl|az)\b[^\n]{0,60}? login\b"
 _MYSQL = r"\b(?:mysql\w{0,8}|mariadb\w{0,8}|sshpass)\b"
-COMMANDS = {
+_CARRIERS = {
     "authorization": (
         r"authorization(?:[\"'`\]]{0,2}[ \t]*[?+:]{0,3}[:=,][*\s]{0,4}|[\"'\s,]{1,60}value[\"']?[ \t]{0,4}[:=]\s{0,4})"
         r"[\"'`]?(?:"
-        rf"(?:digest|aws4-hmac-sha256)[ \t]+[^\n]{{0,500}}?(?:response|signature)={_WORD}"
+        rf"(?:digest|aws4-hmac-sha256)[ \t]+[^\n]{{0,500}}?(?:response|signature)={_ARGUMENT}"
         rf"|{_SCHEME}[ \t]+(?P<token>{_CHARS['code']}++)|[a-z][\w-]{{0,30}}[ \t]+(?P<likely>{_CHARS['code']}++))"
     ),
     "authorization ": rf"authorization[ \t]{{1,4}}{_SCHEME}[ \t]{{1,4}}(?P<likely>{_CHARS['code']}++)",
     "bearer": r"\bbearer[ \t]+(?P<value>(?=[A-Za-z_~+/.-]{0,200}(?:\d|\.\w))[A-Za-z0-9._~+/-]{8,}+=*+)",
     "://": r"://(?:[^\s/:@\"'`<>()\[\]{}]{0,200}+:(?P<value>[^\s/\"'`<>]{1,500})|(?P<user>[\w-]{20,200}+))@",
-    "curl": rf"\bcurl\b{_ON}[ \t]{_USER}{_WORD}",
+    "curl": rf"\bcurl\b{_ON}[ \t]{_USER}{_ARGUMENT}",
     "-u": rf"(?<![\w-]){_USER}(?P<likely>(?!\d+(?:\s|\Z))[^\s\"']++)",
-    " login": rf"{_LOGIN}{_ON}[ \t]-p[ =]?{_WORD}",
-    " -p": rf"{_MYSQL}{_ON}(?:(?<=sshpass)[ \t]{{1,4}}-p[ \t]{{0,4}}|[ \t]-p){_WORD}",
-    "redis-cli": rf"\bredis-cli\b{_ON}[ \t]-a[ \t]{{1,4}}{_WORD}",
+    " login": rf"{_LOGIN}{_ON}[ \t]-p[ =]?{_ARGUMENT}",
+    " -p": rf"{_MYSQL}{_ON}(?:(?<=sshpass)[ \t]{{1,4}}-p[ \t]{{0,4}}|[ \t]-p){_ARGUMENT}",
+    "redis-cli": rf"\bredis-cli\b{_ON}[ \t]-a[ \t]{{1,4}}{_ARGUMENT}",
     "login": r"\blogin\s{1,9}\S{1,100}\s{1,9}passw(?:or)?d\s{1,9}(?P<likely>\S++)",
     " is ": (
         r"(?<!\S)(?P<likely>\S{8,}+) is (?:the|my|your|our|its|a) (?:\w{1,20} ){0,2}"
@@ -151,7 +151,7 @@ def find(text: str) -> Iterator[tuple[int, int]]:
         if found.start() >= done and (place := _secret(text, found)):
             yield place
             done = place[1]
-    for mark, pattern in COMMANDS.items():
+    for mark, pattern in _CARRIERS.items():
         for match in compiled(pattern).finditer(lower) if mark in lower else ():
             start, end = match.span(match.lastgroup or 0)
             if _is_secret(text[start:end], _OPAQUE if match.lastgroup == "likely" else _SURE):
@@ -180,7 +180,7 @@ def _opens(lower: str, at: int) -> bool:
         return True
     before = lower[max(at - 20, 0) : at]
     words = before[:-1] if before.endswith(("_", ".", "-", " ")) else before
-    return words.endswith(_OPENING_KEYS) or bool(before.endswith("-") and compiled(_HEADER).search(before))
+    return words.endswith(_OPENING_KEYS) or bool(before.endswith("-") and compiled(_X_HEADER).search(before))
 
 
 def occurrences(part: str, text: str) -> Iterator[int]:

@@ -36,7 +36,7 @@ _PUBLIC_NAME = (
     r"|HOSTNAME|SERVER[_-]URL|BASE[_-]URL|ACTOR)$"
 )
 """Names of variables with the repository, branch or host of the job. None of their values is a secret."""
-_PATH = r"/(?:builds|dev|etc|github|home|mnt|opt|private|root|run|srv|tmp|usr|var|Users|workspace)(?:/[\w.@-]+)*/?"
+_FULL_PATH = r"/(?:builds|dev|etc|github|home|mnt|opt|private|root|run|srv|tmp|usr|var|Users|workspace)(?:/[\w.@-]+)*/?"
 _CREDENTIAL_URL = r"[a-z][a-z0-9+.-]{1,30}://[^\s/:@]*:([^\s/@]{8,})@"
 _URL_SAFE = str.maketrans("+/", "-_")
 
@@ -60,7 +60,7 @@ def secrets_of(env: Mapping[str, str]) -> set[str]:
         for value in found
         if len(value.strip()) >= _SHORTEST_VARIABLE
         and value.casefold() not in public
-        and not (value.startswith("/") and compiled(_PATH).fullmatch(value))
+        and not (value.startswith("/") and compiled(_FULL_PATH).fullmatch(value))
     }
 
 

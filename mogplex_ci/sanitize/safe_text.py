@@ -83,14 +83,14 @@ def duration(seconds: float) -> SafeText:
     """Return ``seconds`` for a person: ``0.4s``, ``12s``, ``3m 05s``, ``1h 02m``."""
     if (known := _bounded(seconds)) < 10:
         return str.__new__(SafeText, f"{known:.1f}".removesuffix(".0") + "s")
-    hours, minutes, rest = _parts(round(known))
+    hours, minutes, rest = _clock_parts(round(known))
     short = f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
     return str.__new__(SafeText, f"{hours}h {minutes:02d}m" if hours else short)
 
 
 def clock(seconds: float) -> SafeText:
     """Return a time since some start as a clock shows it: ``00:04``, ``12:30``, ``1:02:03``."""
-    hours, minutes, rest = _parts(int(_bounded(seconds)))
+    hours, minutes, rest = _clock_parts(int(_bounded(seconds)))
     return str.__new__(SafeText, f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}")
 
 
@@ -113,7 +113,7 @@ def _bounded(seconds: float) -> float:
     return min(max(0.0, seconds), 3.6e9)
 
 
-def _parts(seconds: int) -> tuple[int, int, int]:
+def _clock_parts(seconds: int) -> tuple[int, int, int]:
     """Return ``seconds`` as hours, minutes and seconds."""
     minutes, rest = divmod(seconds, 60)
     return *divmod(minutes, 60), rest

@@ -33,12 +33,12 @@ _MARGIN = 1024
 _BAD_START = r"[\s:#^~+-]"
 """Begins a command or a fold on some CI system."""
 _IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
-_BRANCH = r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/+@=-]{0,254}"
+_BRANCH_NAME = r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|/$|\.$))[A-Za-z0-9_][A-Za-z0-9._/+@=-]{0,254}"
 _PORT = r"(?:[1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 _URL = rf"https://[A-Za-z0-9.-]{{1,253}}(?::{_PORT})?(?:[/?#][A-Za-z0-9._~%&+,=:@/?#-]{{0,2000}})?"
 _REPO = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}"
 _KEY = r"[A-Za-z0-9][A-Za-z0-9 ._/:@+=,-]{0,199}"
-_PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
+_FILE_PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
 _NOT_IN_DIAGRAMS = r"[^\w .,/()=+@'-]+"
 """Characters that mermaid may take for syntax, and more."""
 
@@ -207,7 +207,7 @@ class Sanitizer:
 
     def branch(self, value: Untrusted | str | None) -> SafeText | None:
         """Return a branch name of a strict character set; None when it is not one."""
-        return self._matching(value, _BRANCH)
+        return self._matching(value, _BRANCH_NAME)
 
     def key(self, value: str | None) -> SafeText | None:
         """Return an idempotency key; None when it is empty or could be taken for something else."""
@@ -215,7 +215,7 @@ class Sanitizer:
 
     def path(self, value: Untrusted | str | None) -> SafeText | None:
         """Return a relative path of a strict character set; None when it is not one."""
-        return self._matching(value, _PATH)
+        return self._matching(value, _FILE_PATH)
 
     def url(self, value: Untrusted | str | None) -> SafeText | None:
         """Return an https URL without credentials; None when it is not one."""
@@ -245,12 +245,12 @@ class Sanitizer:
     def _as_text(self, value: Value) -> str:
         if isinstance(value, Untrusted):
             return value._value if isinstance(value._value, str) else self.json(value)
-        return _plain(value)
+        return _as_text(value)
 
     def _read(self, value: Value, limit: int) -> tuple[str, int]:
         """Return the clean start of ``value``, and how many characters are missing."""
         if isinstance(value, CleanText):
-            return _start(value, limit), max(len(value) - limit, 0)
+            return _head(value, limit), max(len(value) - limit, 0)
         (read,) = self._scrub([(self._as_text(value), limit)])
         return read
 
@@ -265,7 +265,7 @@ class Sanitizer:
         scrubbed = []
         for (_, limit), (_, unread), clean in zip(texts, read, redacted, strict=True):
             end = min(limit, max(len(clean) - self._margin, 0)) if unread else limit
-            scrubbed.append((break_markers(_start(clean, end)), unread + max(len(clean) - end, 0)))
+            scrubbed.append((break_markers(_head(clean, end)), unread + max(len(clean) - end, 0)))
         return scrubbed
 
 
@@ -307,7 +307,7 @@ class _Json:
             return self._entries(value, name, depth) if depth < JSON_DEPTH and self._nodes > 0 else self._mark("…")
         if isinstance(value, bool) or value is None:
             return value
-        is_number, text = isinstance(value, int | float), _plain(value)
+        is_number, text = isinstance(value, int | float), _as_text(value)
         shown = MASK if name and names.is_secret_value(text, name, quoted=not is_number) else self._text(text)
         if not is_number:
             return shown
@@ -390,7 +390,7 @@ def _lines(value: object, name: str) -> Iterator[str]:
         yield label + text
 
 
-def _plain(value: object) -> str:
+def _as_text(value: object) -> str:
     """Return a text or a number as text. Python refuses to write more than a few thousand digits."""
     if isinstance(value, int) and value.bit_length() > 10_000:
         return f"… a number of about {value.bit_length() * 0.30103:,.0f} digits"
@@ -400,10 +400,10 @@ def _plain(value: object) -> str:
 def _cut(text: str, limit: int, missing: int = 0) -> str:
     """Cut ``text`` at ``limit`` and say how much is missing, including what was ``missing`` before."""
     missing += max(len(text) - limit, 0)
-    return f"{_start(text, limit)}… {missing:,} more characters" if missing else text
+    return f"{_head(text, limit)}… {missing:,} more characters" if missing else text
 
 
-def _start(text: str, limit: int) -> str:
+def _head(text: str, limit: int) -> str:
     """Return the start of ``text``, without a joiner at its end."""
     return text[:limit].rstrip("\u200d")
 

@@ -10,7 +10,7 @@ from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import Comment
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer, secrets_of
-from mogplex_ci.step.execute import Step, execute, outcome_of, service_of
+from mogplex_ci.step.execute import Step, execute, result_of_block, service_of
 from mogplex_ci.step.guards import include_event, reason_to_skip
 from mogplex_ci.step.plan import plan_of
 from mogplex_ci.step.recorder import Recorder
@@ -24,12 +24,12 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     platform = detect(env, job_log(stop))
     recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
     step = Step(platform, recorder, clock, stop, began)
-    with outcome_of(step) as outcome:
+    with result_of_block(step) as holder:
         tasks, is_fleet, warnings = read_fleet(argv, platform)
         recorder.begin(tasks, warnings)
-        outcome.result = _perform(step, tasks, is_fleet=is_fleet)
-    recorder.finish(outcome.result)
-    return outcome.result.exit_code
+        holder.result = _perform(step, tasks, is_fleet=is_fleet)
+    recorder.finish(holder.result)
+    return holder.result.exit_code
 
 
 def _perform(step: Step, tasks: Sequence[ActionInputs], *, is_fleet: bool) -> RunResult:

@@ -68,8 +68,8 @@ def service_of(step: Step, tasks: Sequence[ActionInputs]) -> Iterator[Callable[.
         yield partial(connect, emulator.url, emulator.token)
 
 
-class Outcome:
-    """How a step, or one of its runs, ended; set when the block that ``outcome_of`` guards is left."""
+class ResultHolder:
+    """How a step, or one of its runs, ended; set when the block that ``result_of_block`` guards is left."""
 
     result: RunResult
     with_known: Callable[[RunResult], RunResult] = staticmethod(lambda result: result)
@@ -77,11 +77,11 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def outcome_of(step: Step) -> Iterator[Outcome]:
+def result_of_block(step: Step) -> Iterator[ResultHolder]:
     """Turn every end of the block into a result: the one place where an unforeseen error becomes one."""
-    outcome = Outcome()
+    holder = ResultHolder()
     try:
-        yield outcome
+        yield holder
         return
     except MogplexError as error:
         result = result_of_error(error)
@@ -89,7 +89,7 @@ def outcome_of(step: Step) -> Iterator[Outcome]:
         result = interrupted(step.stop)
     except Exception as error:  # ours: a user never sees a traceback, and ``post`` cleans up
         result = result_of_error(InternalError.of(error))._replace(left_behind=True)
-    outcome.result = outcome.with_known(result)
+    holder.result = holder.with_known(result)
 
 
 def execute(
@@ -101,15 +101,15 @@ def execute(
     run if it is one of several. What ``post`` needs about a run is saved before the run goes on.
     """
     with (
-        outcome_of(step) as outcome,
+        result_of_block(step) as holder,
         contextlib.closing(connect()) as client,
         contextlib.closing(_case_of(step, plan.inputs, client)) as case,
     ):
         rounds = Rounds(plan, case, step.recorder.safe, partial(step.recorder.save, item))
-        outcome.with_known = rounds.with_known
-        outcome.result = yield from rounds.perform()
+        holder.with_known = rounds.with_known
+        holder.result = yield from rounds.perform()
     # The dry run of a scenario ends as that does, so that later steps can be tried.
-    return outcome.result.as_dry_run() if plan.inputs.dry_run is True else outcome.result
+    return holder.result.as_dry_run() if plan.inputs.dry_run is True else holder.result
 
 
 def _case_of(step: Step, inputs: ActionInputs, client: Client) -> Case:

@@ -33,7 +33,7 @@ _M_ARENA_MAX: Final = -8
 MOST_RUNS: Final = STARTS[-1].most
 """Runs of one fleet: what the service starts in a day."""
 
-_TOO_MANY: Final = (
+_TOO_MANY_STARTS: Final = (
     "The service starts 10 runs a minute and 30 an hour for a token: {} runs take {} to start, and those that wait "
     "longer than the timeout ({}) are not started. Raise timeout, or name fewer repositories"
 )
@@ -63,7 +63,7 @@ def perform_fleet(step: Step, tasks: Sequence[ActionInputs]) -> RunResult:
             found = recorder.follow(service.answer_to(partial(find_repos, client, words)))
         items = items_of(tasks, found, step.platform)
         if not inputs.dry_run and (needed := seconds_to_start(len(items))) >= service.deadline - service.now:
-            recorder.warn("Starts", _TOO_MANY, len(items), duration(needed), duration(inputs.timeout))
+            recorder.warn("Starts", _TOO_MANY_STARTS, len(items), duration(needed), duration(inputs.timeout))
         fleet = Fleet(items, work, inputs, service)
 
         def counts() -> SafeText:

@@ -20,7 +20,7 @@ from mogplex_ci.sanitize import Sanitizer
 
 LEAST_TIME: Final = 0.1
 """The part of ``timeout`` that must be left when a round is started."""
-NAME_LIMIT: Final = 200
+FAULT_LIMIT: Final = 200
 """Characters of a check, a path or a fault."""
 REPORT_LIMIT: Final = 6_000
 """Characters of the list."""
@@ -127,7 +127,7 @@ def report_of(faults: Sequence[Gate], safe: Sanitizer) -> str:
     for gate in faults:
         lines.append(f"{gate.name}: {gate.found}. Expected: {gate.expected}.")
         names = () if gate.name == _ADDRESSES else gate.items
-        lines += sorted(f"- {' '.join(safe.clean(name, limit=NAME_LIMIT).split())}" for name in names)
+        lines += sorted(f"- {' '.join(safe.clean(name, limit=FAULT_LIMIT).split())}" for name in names)
     while len("\n".join(lines)) > REPORT_LIMIT:
         lines[-2:] = [_MORE]
     return f"{_INTRODUCTION}\n\n{fenced(chr(10).join(lines))}"

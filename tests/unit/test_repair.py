@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mogplex_ci.run.result import Gate
 from mogplex_ci.sanitize import Sanitizer
-from mogplex_ci.step.repair import NAME_LIMIT, REPORT_LIMIT, report_of
+from mogplex_ci.step.repair import FAULT_LIMIT, REPORT_LIMIT, report_of
 from mogplex_ci.untrusted import Untrusted
 
 ODD = (
@@ -58,8 +58,8 @@ def test_the_same_faults_make_the_same_bytes(names: list[str], random: Random) -
 
 def test_a_report_is_bounded() -> None:
     text = report(["x" * 10_000 + str(number) for number in range(20)])
-    assert len(text) <= 20 * (NAME_LIMIT + 40) + 600
-    names = tuple(Untrusted("y" * NAME_LIMIT + str(number)) for number in range(20))
+    assert len(text) <= 20 * (FAULT_LIMIT + 40) + 600
+    names = tuple(Untrusted("y" * FAULT_LIMIT + str(number)) for number in range(20))
     gates = [Gate(name, False, "a", "b", items=names) for name in ("checks", "allowed-paths", "protected-paths")]
     long = report_of(gates, Sanitizer())
     assert len(long) <= REPORT_LIMIT + 400

@@ -30,7 +30,7 @@ _TICK_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7
 _MOST_TICKS: Final = 6
 _LONG_WORDS: Final = 2_000
 """Characters from which on the agent's words unfold."""
-LIMIT: Final = 4_000_000
+PAGE_LIMIT: Final = 4_000_000
 """Characters of the timeline, or of those of all runs of a fleet; entries beyond it do not unfold."""
 
 
@@ -102,8 +102,8 @@ def _sha256(text: str) -> str:
 
 
 def part_of(run: RunFacts, anchor: str, safe: Sanitizer) -> RunPart:
-    """Return what the page shows of a run. Entries beyond its part of ``LIMIT`` do not unfold."""
-    tools, room = run.facts.tools, LIMIT // run.of
+    """Return what the page shows of a run. Entries beyond its part of ``PAGE_LIMIT`` do not unfold."""
+    tools, room = run.facts.tools, PAGE_LIMIT // run.of
     filters: list[tuple[str, int]]
     filters = [(safe.clean(use.name, limit=NAME_LIMIT), len(use.calls)) for use in tools[: _MOST_FILTERS - 1]]
     if others := tools[_MOST_FILTERS - 1 :]:
@@ -128,7 +128,7 @@ def _shown(entry: Entry, filters: Mapping[Untrusted, int], safe: Sanitizer, *, u
     is_whole = isinstance(entry, AgentText) and 0 < len(below) <= _LONG_WORDS
     return Shown(
         clock(entry.at),
-        _KINDS.get(type(entry), "phase"),
+        _ENTRY_CLASSES.get(type(entry), "phase"),
         safe.clean(_text(safe, words.label), limit=NAME_LIMIT),
         below if is_whole else _text(safe, *words.words),
         _text(safe, *words.extra),
@@ -138,7 +138,7 @@ def _shown(entry: Entry, filters: Mapping[Untrusted, int], safe: Sanitizer, *, u
     )
 
 
-_KINDS: Final[Mapping[type, str]] = {ToolCall: "call", AgentText: "message", Note: "note"}
+_ENTRY_CLASSES: Final[Mapping[type, str]] = {ToolCall: "call", AgentText: "message", Note: "note"}
 
 
 def _text(safe: Sanitizer, *parts: Part) -> str:

@@ -260,7 +260,7 @@ def test_a_long_text_with_many_commas_is_no_flood() -> None:
 def test_a_number_of_a_million_digits_hides_nothing_else() -> None:
     run = '{"runId": "r-1", "status": "success"}'
     event = f'{{"id": "e-1", "type": "tool_finished", "payload": {{"duration_ms": {"9" * 1_000_000}}}}}'
-    answer = answers.page(read_json(f'{{"run": {run}, "events": [{event}]}}'.encode()), "r-1")
+    answer = answers.event_page(read_json(f'{{"run": {run}, "events": [{event}]}}'.encode()), "r-1")
     assert answer.run.status == "success"
     (only,) = answer.events
     assert only.tool is not None

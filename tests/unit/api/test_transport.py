@@ -32,7 +32,7 @@ from urllib3.exceptions import (
 )
 
 from mogplex_ci.api.client import Client
-from mogplex_ci.api.transport import _service, failure_of
+from mogplex_ci.api.transport import _origin, failure_of
 from mogplex_ci.errors import MogplexError, UnreachableError, WrongServiceError
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Stop, StopRequested, bounded
@@ -168,7 +168,7 @@ def test_interim_answers_are_read_past() -> None:
     ],
 )
 def test_which_hosts_are_one_service(here: str, there: str, same: bool) -> None:
-    assert (_service(urlsplit(here)) == _service(urlsplit(there))) is same
+    assert (_origin(urlsplit(here)) == _origin(urlsplit(there))) is same
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mogplex_ci.report.html import LIMIT, Picture, page, part_of
+from mogplex_ci.report.html import PAGE_LIMIT, Picture, page, part_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from tests.unit.report.events import SUCCESSFUL, alone, call, delta, event, facts, result
@@ -77,4 +77,4 @@ def test_what_unfolds_is_bounded_and_every_entry_is_listed() -> None:
     run = alone(facts(result(Result.SUCCESS, *SUCCESSFUL, *events))).runs[0]
     entries = part_of(run._replace(of=100), "r1", Sanitizer()).entries
     assert [entry.text for entry in entries if entry.text.startswith("line")] == [f"line {n}." for n in range(20)]
-    assert LIMIT / 100 < sum(len(entry.body) for entry in entries) < 1.5 * LIMIT / 100
+    assert PAGE_LIMIT / 100 < sum(len(entry.body) for entry in entries) < 1.5 * PAGE_LIMIT / 100

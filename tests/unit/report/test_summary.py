@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mogplex_ci.report.summary import LIMIT, summary_of
+from mogplex_ci.report.summary import SUMMARY_LIMIT, summary_of
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.sanitize import Sanitizer
 from tests.unit.report.events import PULL_REQUEST, RUN_ID, SUCCESSFUL, OneRun, call, delta, facts, result, written
 
 
-def summary(ended: RunResult, *, limit: int = LIMIT, **fields: str) -> str:
+def summary(ended: RunResult, *, limit: int = SUMMARY_LIMIT, **fields: str) -> str:
     return summary_of(facts(ended, **fields), Sanitizer(), limit=limit)
 
 

@@ -13,7 +13,7 @@ from mogplex_ci.run.many import Fleet, FleetCounts, result_of_fleet
 from mogplex_ci.run.result import Result, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Heartbeat, Polling, Started, Update
-from mogplex_ci.step.execute import Step, outcome_of
+from mogplex_ci.step.execute import Step, result_of_block
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
 from tests.typed_inputs import typed_inputs
@@ -80,12 +80,12 @@ def ends_of(fleet: Fleet[str]) -> dict[str, Result]:
 def test_an_exception_in_one_run_leaves_the_others_alone(error: Exception, cause: str) -> None:
     def execute(item: str, stop: Stop) -> Work:
         step = Step(None, None, Clock(), stop, 0.0)  # type: ignore[arg-type]  # only time and stop are asked for
-        with outcome_of(step) as outcome:
+        with result_of_block(step) as holder:
             yield Polling("")
             if item == "b":
                 raise error
-            outcome.result = GOOD
-        return outcome.result
+            holder.result = GOOD
+        return holder.result
 
     fleet = fleet_of(execute)
     assert ends_of(fleet) == {"a": Result.SUCCESS, "b": Result.ERROR, "c": Result.SUCCESS}
