@@ -123,9 +123,10 @@ class UsageError(MogplexError):
     exit_code = 2
     code = "USAGE"
 
-    def __init__(self, *problems: Problem) -> None:
+    def __init__(self, *problems: Problem, output_dir: Path | None = None) -> None:
+        """``output_dir`` is the value of that input, if it is right and others are wrong."""
         super().__init__("wrong inputs: " + ", ".join(f"{problem.input} {problem.fault}" for problem in problems))
-        self.problems = problems
+        self.problems, self.output_dir = problems, output_dir
 
 
 class ApiError(MogplexError):

@@ -86,16 +86,19 @@ def read_fleet(argv: Sequence[str], platform: Platform) -> tuple[Sequence[Action
     sources = gather(argv, platform)
     steps: list[ActionInputs] = []
     problems: list[Problem] = []
+    folder: Path | None = None
     for task in sources.tasks or [""]:
         try:
             steps.append(read_inputs(sources, task))
+            folder = steps[0].output_dir
         except UsageError as error:
-            problems += error.problems
+            problems, folder = [*problems, *error.problems], folder or error.output_dir
     is_fleet = len(sources.tasks) > 0 or any(step.is_for_many_repos for step in steps)
     if not problems:
         problems += _fleet_conflicts(steps, is_fleet=is_fleet)
     if problems:
-        raise UsageError(*dict.fromkeys(problems), *sources.warnings)  # a misspelt name may be why an input is missing
+        # A misspelt name may be why an input is missing.
+        raise UsageError(*dict.fromkeys(problems), *sources.warnings, output_dir=folder)
     return steps, is_fleet, [*sources.warnings, *_warnings(steps[0], platform.env)]
 
 
@@ -134,7 +137,7 @@ def read_inputs(sources: Sources, task: str = "") -> ActionInputs:
     if sources.is_complete and not unknown_task:
         problems += _missing(values, typed)
     if problems:
-        raise UsageError(*problems)
+        raise UsageError(*problems, output_dir=typed["output_dir"])
     typed["matrix"] = _matrix(values["matrix"], typed["strategy"])
     return ActionInputs(**{spec.field: typed[spec.field] for spec in inputs().values() if spec.is_typed})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.read import ActionInputs, read_fleet
 from mogplex_ci.platforms import detect
 from mogplex_ci.platforms.job_log import job_log
@@ -25,7 +26,11 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     recorder = Recorder(platform, Sanitizer(secrets_of(env)), lambda: clock.monotonic() - began)
     step = Step(platform, recorder, clock, stop, began)
     with result_of_block(step) as holder:
-        tasks, is_fleet, warnings = read_fleet(argv, platform)
+        try:
+            tasks, is_fleet, warnings = read_fleet(argv, platform)
+        except UsageError as error:
+            recorder.open_files(error.output_dir)
+            raise
         recorder.begin(tasks, warnings)
         holder.result = _perform(step, tasks, is_fleet=is_fleet)
     recorder.finish(holder.result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import LiteralString, TypeVar
 
 from mogplex_ci.api.retry import finish
@@ -68,14 +69,20 @@ class Recorder:
         if not inputs.dry_run and inputs.on_interrupt == "cancel":
             save = partial(self._save_state, key=inputs.idempotency_key)
             self._ledger = Ledger(save, inputs.base_url, inputs.api_key or "")
-        self._reports = [self.log, *reports_for(inputs, self._platform, self.safe), self._progress]
-        if inputs.output_dir is not None or self._platform.is_debug:
-            path = inputs.output_dir / DIAGNOSTICS_FILE if inputs.output_dir else None
+        self._reports = [self.log, *([Summary(self._platform, self.safe)] if inputs.summary else []), self._progress]
+        self.open_files(inputs.output_dir)
+        for problem in warnings:
+            self.log.lines.warn("Inputs", text.problem(self.safe, problem))
+
+    def open_files(self, folder: Path | None) -> None:
+        """Write the files of ``output-dir``, also if other inputs are wrong: those of an earlier step must not stay."""
+        if folder is not None:
+            self._reports += files_in(folder, self.safe)
+        if folder is not None or self._platform.is_debug:
+            path = folder and folder / DIAGNOSTICS_FILE
             self.diagnostics = Diagnostics(self.safe, path, self._platform.debug)
             self._reports.append(self.diagnostics)
         self._each_report(lambda report: report.begin())
-        for problem in warnings:
-            self.log.lines.warn("Inputs", text.problem(self.safe, problem))
 
     def begin_runs(self, items: Sequence[Item], counts: Callable[[], SafeText]) -> None:
         """Record the runs ``items``, which ``counts`` counts, from now on."""
@@ -198,11 +205,8 @@ def _why(error: OSError | UsageError) -> Untrusted:
     return Untrusted(error.strerror or "")
 
 
-def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> list[Report]:
-    """Return the reports that ``inputs`` ask for, beside the log."""
-    reports: list[Report] = [Summary(platform, safe)] if inputs.summary else []
-    if (folder := inputs.output_dir) is None:
-        return reports
+def files_in(folder: Path, safe: Sanitizer) -> list[Report]:
+    """Return the reports that are written into ``folder``."""
     from mogplex_ci.report.html import HtmlReport  # 1 ms, and only these files need it
     from mogplex_ci.report.junit import JUnitFile  # loads a parser of XML, 3 ms
 
@@ -211,6 +215,5 @@ def reports_for(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> li
         ResultFile(folder / RESULT_FILE, safe),
         JUnitFile(folder / JUNIT_FILE, safe),
         ArtifactFile(folder / ARTIFACT_FILE, safe),
-        *reports,
         HtmlReport(folder / PAGE_FILE, safe),
     ]

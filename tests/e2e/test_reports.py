@@ -87,6 +87,17 @@ def test_files_of_an_earlier_step_are_gone_before_a_run_starts(step: GitHubStep,
     assert [path.name for path in folder.iterdir() if path.read_text() == "old"] == []
 
 
+def test_files_of_an_earlier_step_are_replaced_when_inputs_are_wrong(step: GitHubStep) -> None:
+    folder = step.workspace / "out"
+    folder.mkdir()
+    for name in (*WRITTEN, "artifact.json"):
+        (folder / name).write_text("old")
+    step.inputs |= {"timeout": "soon"}
+    assert step.run().code == 2
+    assert [path.name for path in folder.iterdir() if path.read_text() == "old"] == []
+    assert result_of(step)["error"]["code"] == "USAGE"
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), *slow([(signal.SIGINT, 130), (signal.SIGQUIT, 131)])]
 )
