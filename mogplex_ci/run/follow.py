@@ -6,7 +6,7 @@ One loop takes the news of a source. Every event is reported once, whichever way
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Final, assert_never
 
@@ -380,6 +380,7 @@ class Follower:
 
 
 def _timed(event: Event, run: Run) -> Event:
-    """Return the event without its time where that is long before the run: it would shift the clock of the log."""
-    is_absurd = event.created_at and run.created_at and event.created_at < run.created_at - _CLOCK_SKEW
+    """Return the event without its time where it is long before the run, or to come: it would shift the log's clock."""
+    at, created = event.created_at, run.created_at
+    is_absurd = at and ((created and at < created - _CLOCK_SKEW) or at > datetime.now(UTC) + _CLOCK_SKEW)
     return event._replace(created_at=None) if is_absurd else event

@@ -38,11 +38,12 @@ def shown(played: Played) -> list[str]:
     return [known[each] for each in played.shown]
 
 
-def test_an_event_that_is_a_year_older_than_its_run_does_not_set_the_clock(old_world: World) -> None:
+@pytest.mark.parametrize("days", [-366, 366])
+def test_an_event_that_is_a_year_away_from_its_run_does_not_set_the_clock(old_world: World, days: int) -> None:
     case = old_world.new_case()
     case.play(wait=False)
     created = datetime.fromisoformat(str(case.run.detail()["createdAt"]))
-    times = [created + timedelta(seconds=seconds) for seconds in (-366 * 86_400, 1, 4)]
+    times = [created + timedelta(seconds=seconds) for seconds in (days * 86_400, 1, 4)]
     feed = [event(number, at=time.isoformat()) for number, time in enumerate(times, start=1)]
     answers(case, ("success", [*feed, event(5, "finished", at=times[-1].isoformat())]))
     assert case.play().end.timeline.last == 3.0
