@@ -74,6 +74,7 @@ lint: $(SETUP)
 	$(BIN)/vulture
 	$(or $(wildcard $(BIN)/shellcheck),shellcheck) examples/buildkite/pre-exit .ci/run benchmarks/peers/*.sh scripts/*.sh tests/container/*.sh
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/python -m pytest -q tests/project/test_structure.py
 
 types: $(SETUP)
 	$(BIN)/mypy
