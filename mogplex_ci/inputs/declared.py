@@ -151,8 +151,7 @@ class Input(NamedTuple):
 @cache
 def load_schema(name: str) -> Mapping[str, Any]:
     """Return the JSON Schema ``name``, such as ``inputs``, from the package data."""
-    text = (_SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
+    schema: dict[str, Any] = json.loads((_SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
     return schema
 
 

@@ -75,8 +75,7 @@ class JobLog:
         with self._lock:
             if self._left_out:
                 text = f"\n… {self._left_out} lines left out here: nothing read the log\n{text}"
-            taken = self._put(text.encode(self.encoding, "replace"))
-            self._left_out = 0 if taken else self._left_out + 1
+            self._left_out = 0 if self._put(text.encode(self.encoding, "replace")) else self._left_out + 1
         return len(text)
 
     def flush(self) -> None:

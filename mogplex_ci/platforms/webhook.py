@@ -162,8 +162,7 @@ class Webhook(NamedTuple):
             payload = json.loads(Path(env.get("GITHUB_EVENT_PATH", "")).read_bytes())
         except (OSError, ValueError, RecursionError):
             payload = None
-        known = payload if isinstance(payload, dict) else {}
-        return cls(env.get("GITHUB_EVENT_NAME", ""), known, users_have_types)
+        return cls(env.get("GITHUB_EVENT_NAME", ""), payload if isinstance(payload, dict) else {}, users_have_types)
 
     def unknown_app(self, trust: Trust) -> str | None:
         """Return which app caused the event, if it is one that would let the agent's own work start the next agent."""
@@ -173,8 +172,7 @@ class Webhook(NamedTuple):
             name, branch = str(run.get("event")), f"refs/heads/{run.get('head_branch')}"
         own = f"refs/heads/{_object(self.payload, 'repository').get('default_branch')}"
         is_merged = name == "push" and branch == own
-        may_be_the_agents = name in _OF_APPS and not is_merged
-        return trust.unknown_app(f"the event {self.name}", self._actor) if may_be_the_agents else None
+        return trust.unknown_app(f"the event {self.name}", self._actor) if name in _OF_APPS and not is_merged else None
 
     def untrusted(self, trust: Trust) -> str | None:
         """Return why an outsider may have caused the event, or None when only those who may start runs can have."""

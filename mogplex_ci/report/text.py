@@ -106,8 +106,7 @@ def command_line(arguments: LiteralString, run_id: str, base_url: str, safe: San
 
 def first_line(task: str) -> str:
     """Return the first line of a task that has text, without the marks of a heading; empty when there is none."""
-    lines = (line.strip().lstrip("#").strip() for line in task[:10_000].splitlines())
-    return next(filter(None, lines), "")
+    return next(filter(None, (line.strip().lstrip("#").strip() for line in task[:10_000].splitlines())), "")
 
 
 def last_line(words: Untrusted | None) -> str:

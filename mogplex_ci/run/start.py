@@ -71,8 +71,7 @@ def derive_key(system: str, label: str, parts: Sequence[str], suffix: str = "") 
     ``label`` is the readable text, such as ``acme/web-9876543210-build``; the digest alone makes the key unique.
     """
     name = json.dumps([system, *parts, suffix], ensure_ascii=True, separators=(",", ":"))
-    readable = _UNUSUAL.sub("_", f"{system}-{label}")
-    return _with_digest(readable, name)
+    return _with_digest(_UNUSUAL.sub("_", f"{system}-{label}"), name)
 
 
 def _extended(key: str, addition: str) -> str:

@@ -353,8 +353,7 @@ class Timeline:
                 self.entries.append(self._message)
             before = self._message.pieces[-1].text if self._message.pieces else "\n"
             self._message.pieces.append(piece)
-            continues = not before.endswith("\n") and not piece.text.startswith("\n")
-            yield TextPiece(self._now, piece, continues)
+            yield TextPiece(self._now, piece, continues=not before.endswith("\n") and not piece.text.startswith("\n"))
 
     def _reach(self, phase: Phase) -> bool:
         """Note that ``phase`` was reached, and return whether this is the first time."""
@@ -374,8 +373,7 @@ class Timeline:
     def _end_work(self, at: float, event: Event) -> Iterator[Addition]:
         if self._reached.get(Phase.AGENT):
             self._reached[Phase.AGENT] = False
-            is_bad_end = event.kind in (EventKind.FAILED, EventKind.CANCELLED)
-            failed = is_bad_end and not (event.end and event.end.in_delivery)
+            failed = event.kind in (EventKind.FAILED, EventKind.CANCELLED) and not (event.end and event.end.in_delivery)
             yield self._end_phase(Phase.AGENT, at, None)._replace(failed=failed)
 
     def _call_of(self, tool: ToolState) -> ToolCall | None:

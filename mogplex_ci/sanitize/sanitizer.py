@@ -168,8 +168,7 @@ class Sanitizer:
 
     def diagram_label(self, value: Value, *, limit: int = 48) -> Markdown:
         """Return ``value`` as a label for a mermaid diagram: letters, digits and signs that are no syntax there."""
-        text = self.clean(value, limit=limit)
-        return str.__new__(Markdown, re.sub(_NOT_IN_DIAGRAMS, " ", text).strip() or "…")
+        return str.__new__(Markdown, re.sub(_NOT_IN_DIAGRAMS, " ", self.clean(value, limit=limit)).strip() or "…")
 
     def data(self, value: Untrusted) -> object:
         """Return a JSON value like ``value``, every key and string in it clean, cut where it is too large or deep.
