@@ -78,9 +78,9 @@ file](../mogplex_ci/schemas/run-file.schema.json) must not set
 ## Outputs
 
 On GitHub a later step reads `${{{{ steps.ID.outputs.NAME }}}}`. Elsewhere they are variables `MOGPLEX_NAME` in a
-dotenv file, `mogplex.env` unless `MOGPLEX_DOTENV` names another ([platforms](platforms.md)). The step writes `run-id`,
-`status`, `branch`, `repo-id` and `idempotency-key` as soon as the run is started, and all of them at the end; those
-without a value are empty.
+dotenv file, `mogplex.env` unless `MOGPLEX_DOTENV` names another ([platforms](platforms.md)). The step writes
+{early} as soon as the run is started, and all of
+them at the end; those without a value are empty.
 
 | output | meaning |
 | --- | --- |
@@ -135,6 +135,7 @@ def _page() -> str:
     ]
     return _PAGE.format(
         not_for_run_file=enumeration(own),
+        early=enumeration([f"`{name}`" for name, told in OUTPUTS.items() if told.early]).replace(" or ", " and "),
         inputs="\n".join(_input_row(spec) for spec in inputs().values() if spec.github_expression is None),
         outputs="\n".join(_output_row(name, outputs[name]["description"]) for name in OUTPUTS),
     )

@@ -21,6 +21,8 @@ from mogplex_ci.platforms.gitlab import job_timeout
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.workspace import inside, read_text, writable
 
+GATE_INPUTS: Final = ("allowed-paths", "protected-paths", "artifact")
+"""Inputs that each ask for the gate of their name; ``require`` asks for the others."""
 _SCHEMA_BYTES: Final = 1_000_000
 
 
@@ -54,8 +56,7 @@ class ActionInputs(DeclaredInputs):
     @property
     def gates(self) -> frozenset[str]:
         """The names of the gates that judge what a run delivers."""
-        own = {"allowed-paths": self.allowed_paths, "protected-paths": self.protected_paths, "artifact": self.artifact}
-        return self.require | {name for name, value in own.items() if value is not None}
+        return self.require | {name for name in GATE_INPUTS if getattr(self, inputs()[name].field) is not None}
 
     @property
     def jobs_per_token(self) -> int:
@@ -260,7 +261,7 @@ def _gate_conflicts(given: Container[str], typed: Mapping[str, Any], platform: P
 
 
 def _gates(given: Container[str]) -> list[str]:
-    return [name for name in ("require", "allowed-paths", "protected-paths", "artifact") if name in given]
+    return [name for name in ("require", *GATE_INPUTS) if name in given]
 
 
 def _has_worktree(typed: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from mogplex_ci.commands.doctor import GITHUB_CALLS
 from mogplex_ci.gates.table import BRANCH, GATES, GateKind
 from mogplex_ci.inputs.declared import inputs, load_schema
+from mogplex_ci.inputs.read import GATE_INPUTS
 from tests.program import ROOT
 
 ALL = (*GATES, BRANCH)
@@ -30,6 +31,8 @@ def missing(kind: GateKind) -> Iterator[str]:
             yield f"say what {kind.name} means in the description of require in inputs.schema.json"
         elif f"`{kind.name}`" not in pages["action.yml"]:
             yield f"write {kind.name} into action.yml with `make docs`"
+    elif kind is not BRANCH and kind.name not in GATE_INPUTS:
+        yield f"add {kind.name} to GATE_INPUTS in inputs/read.py"
     described = load_schema("result")["properties"]["gates"]["items"]["properties"]["name"]["description"]
     if kind.name not in re.findall(r"[\w-]+", described):
         yield f"add {kind.name} to the names of gates in result.schema.json"
@@ -72,3 +75,11 @@ def test_a_judge_knows_every_outcome_of_its_row_and_no_other(kind: GateKind) -> 
     source = "".join(path.read_text() for path in (ROOT / "mogplex_ci" / "gates").glob("[!t]*.py"))
     used = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
     assert [name for name in kind.outcomes if name.removeprefix("one-") not in used] == []
+
+
+def test_every_verdict_has_words_in_a_row() -> None:
+    sources = [ast.parse(path.read_text()) for path in (ROOT / "mogplex_ci" / "gates").glob("*.py")]
+    calls = [node for source in sources for node in ast.walk(source) if isinstance(node, ast.Call) and node.args]
+    outcomes = [ast.walk(call.args[0]) for call in calls if ast.unparse(call.func) == "Verdict"]
+    said = {node.value for outcome in outcomes for node in outcome if isinstance(node, ast.Constant)} - {None, 1}
+    assert said - {name for kind in ALL for name in kind.outcomes} == {"not-judged"}
