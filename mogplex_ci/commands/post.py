@@ -67,7 +67,7 @@ def _clean_up(left: OpenRun, client: "Client", argv: Sequence[str], platform: Pl
         platform.annotate(Level.WARNING, safe.line("Mogplex"), text)
         return 0 if isinstance(error, ForeignRunError) else error.exit_code
     _comment(left, f"its status is {answer.status}", argv, platform, safe)
-    platform.line(safe.line("The API answered {}", answer.status))
+    platform.line(safe.line("The run had already ended: {}" if answer.already_terminal else "Run {}", answer.status))
     return 0
 
 

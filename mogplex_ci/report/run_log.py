@@ -198,7 +198,7 @@ class RunLog(LogLines):
             case u.Cancelling(run):
                 self.say("Cancelling the run" if run else "Asking for the run's id to cancel it")
             case u.CancelAnswered(status, already_terminal):
-                self.say("The run had already ended: " if already_terminal else "Cancellation: ", Untrusted(status))
+                self.say("The run had already ended: " if already_terminal else "Run ", Untrusted(status))
             case u.CancelFailed():
                 self._cancel_failed(update)
             case u.Ended():

@@ -180,10 +180,10 @@ class Cancelling(NamedTuple):
 
 
 class CancelAnswered(NamedTuple):
-    """The API answered the cancel request."""
+    """The API answered the cancel request, and the run is over."""
 
     status: str
-    """The API's answer: ``cancelled``, ``cancellation_requested``, or the status of a run that had ended before."""
+    """The run's: ``cancelled``, or the status with which it had ended before."""
     already_terminal: bool
 
 
