@@ -218,7 +218,7 @@ class ServerError(ApiError):
 
 
 class UnavailableError(ServerError):
-    """The API says that it cannot serve now (502, 503, 504)."""
+    """The API, or a proxy before it, says that it cannot serve now (408, 502, 503, 504)."""
 
     exit_code = 69
     code = "SERVICE_UNAVAILABLE"

@@ -291,7 +291,7 @@ def _repo(client: Client, repo: str | None) -> Finding:
         remedy = "Compare it with 'mogplex repos list'. A hidden repository is not listed, yet can be used."
         return Finding("repo", Mark.WARNING, "this token does not list {}", (repo,), remedy)
     if len(found) > 1:
-        return Finding("repo", Mark.OK, "the names and patterns stand for {}", (len(found),))
+        return Finding("repo", Mark.OK, "the names and patterns stand for {} repositories", (len(found),))
     return Finding("repo", Mark.OK, "{} has the id {}", (found[0].full_name, found[0].id))
 
 

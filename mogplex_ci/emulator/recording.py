@@ -20,7 +20,7 @@ _SHORTEST_PAUSE: Final = 0.001
 _ACCEPTED: Final = "External Mogplex run accepted"
 """Message of the first event, which the emulator writes for every run by itself."""
 _OF_END: Final = ("failed", "cancel_requested", "cancelled")
-"""Events that a run can have before it is at work."""
+"""Events that a run can have before it works."""
 _CUT_OFF: Final = "The recording stops here; it does not tell how the run ended."
 _TEXT: Final = {"type": ["string", "null"], "description": "a text"}
 _LINE: Final = {

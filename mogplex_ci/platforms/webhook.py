@@ -396,7 +396,7 @@ def _login(user: Object) -> str:
 
 def shown_login(login: str) -> str:
     """Return a login as it may stand in a message of ours."""
-    return f"@{login}" if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}(?:\[bot\])?", login) else "somebody"
+    return f"@{login}" if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}(?:\[bot\])?", login) else "an unknown account"
 
 
 def _object(value: Object, *path: str) -> Object:

@@ -136,7 +136,7 @@ def job_link(safe: Sanitizer, job_url: SafeText | str | None) -> Markdown:
 
 def not_written(safe: Sanitizer, error: MogplexError) -> SafeText:
     """Return the warning that the comment could not be written."""
-    return safe.line("The comment could not be written: {}. {}", error.cause, error.remedy)
+    return safe.line("Could not write the comment: {}. {}", error.cause, error.remedy)
 
 
 def _marker(key: str, run: str) -> str:

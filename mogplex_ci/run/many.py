@@ -66,7 +66,7 @@ class Fleet(Generic[T]):
         self._updates: SimpleQueue[object] = SimpleQueue()
         self._waiting = list(items)
         self._working: dict[T, bool] = {}
-        """The items at work, and whether their runs have started."""
+        """The running items, and whether their runs have started."""
         self._failed_first = False
         """Whether a failure has stopped the others."""
         self._heartbeat_at = service.now + HEARTBEAT_SECONDS

@@ -1,4 +1,4 @@
-"""What a run must bring, and the comment about it: real processes, the emulator, and a stand-in of GitHub's API."""
+"""The gates of a run, and the comment about it: real processes, the emulator, and a stand-in of GitHub's API."""
 
 from __future__ import annotations
 
@@ -295,7 +295,7 @@ def test_failing_to_comment_is_a_warning_only(tmp_path: Path, api: FakeGitHub) -
     ended = job.run(comment_on="7")
     assert (ended.code, job.step.outputs["result"]) == (0, "success")
     warned = [found.text for found in read_log(ended.out).annotations if found.level == "warning"]
-    assert warned[0].startswith("The comment could not be written: ")
+    assert warned[0].startswith("Could not write the comment: ")
     assert api.comments == []
 
 

@@ -156,7 +156,7 @@ def test_an_answer_of_the_service(
             "a retry starts a second run",
         ),
         ({"MOGPLEX_REPO": REPO}, "repo ok", 0, f"acme/web has the id {REPO}"),
-        ({"MOGPLEX_REPO": "acme/*"}, "repo ok", 0, "the names and patterns stand for 3"),
+        ({"MOGPLEX_REPO": "acme/*"}, "repo ok", 0, "the names and patterns stand for 3 repositories"),
         ({"MOGPLEX_IDEMPOTENCY_KEY": "mine"}, "key ok", 0, "mine"),
         ({"MOGPLEX_GITHUB_TOKEN": "ghs_x"}, "github-token unknown", 0, "no gate and no comment needs it"),
         ({"MOGPLEX_GITHUB_TOKEN": "x", "MOGPLEX_REPO": "acme/*"}, "github-token unknown", 0, "is tried with one repo"),

@@ -347,7 +347,7 @@ def test_the_whole_of_it() -> None:
 def test_the_event_says_what_was_written(example: str, changes: dict[str, Any], name: str, about: str) -> None:
     found = by(example, "NONE", author={**STRANGER, "login": "a\n```\n$deploy"}, **changes).words()
     assert [item.name for item in found] == [about, f"the {name} on {about}"][: 2 if name else 1]
-    assert {item.author for item in found} == {"somebody"}
+    assert {item.author for item in found} == {"an unknown account"}
     permission = about.split(" #")[0].replace(" ", "-") + "s"
     assert {item.permission for item in found} == {permission}
     assert all(item.node_id for item in found)
