@@ -1,4 +1,4 @@
-"""What following costs in CPU: idle streams and polls, many events, and the worst line for the sanitizer's rules."""
+"""The CPU time of following: idle streams and polls, many events, and the worst line for the sanitizer's rules."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ Job = Callable[[Emulator, VirtualClock, int], bool]
 
 @dataclass(frozen=True)
 class Round:
-    """What one round saw."""
+    """The figures of one round."""
 
     busiest: int
     """Most requests that the service took within any minute."""

@@ -50,14 +50,14 @@ PATIENCE = 150.0
 CODES = {"success": 0, "failed": 1, "cancelled": 1}
 LEFT = ROOT / "out" / "soak"
 ANSWERS = PASSING + PROXIES + UNAUTHORIZED
-"""What may be answered once the API has answered."""
+"""Possible answers once the API has answered."""
 SECRETS = [make for make in STANDALONE.values() if "\n" not in make(Random(0))]  # noqa: S311  (shapes, of one line)
 _MARKER = re.compile(r"marker (\d+)\.")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to happen to one step."""
+    """The course of one step."""
 
     name: str
     begins: float
@@ -86,7 +86,7 @@ class Soak:
         self._secrets: defaultdict[str, list[str]] = defaultdict(list)
         """Pieces of the secrets that the events of a step hold, by the step's name."""
         self.broken: list[str] = []
-        """What did not hold, in words."""
+        """The assertions that failed, in words."""
         self.counts: Counter[str] = Counter()
         self.memory: dict[str, list[tuple[float, int]]] = {"a step, one run": [], f"a fleet, {FLEET} runs": []}
         """MiB of the processes that last, and how many events their runs had, about once a second."""
@@ -413,12 +413,12 @@ class Try:
 
     @property
     def out(self) -> str:
-        """What it printed."""
+        """Its standard output."""
         return (self.folder / "out").read_bytes().decode(errors="replace")
 
     @property
     def err(self) -> str:
-        """What it wrote to stderr."""
+        """Its standard error."""
         return (self.folder / "err").read_bytes().decode(errors="replace")
 
 

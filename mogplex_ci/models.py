@@ -60,7 +60,7 @@ class Run(NamedTuple):
     sandbox_id: Annotated[Untrusted | None, "sandboxId"]
     error: Untrusted | None
     runtime_id: Annotated[Untrusted | None, "runtime.runId"]
-    """What the runtime that accepted it calls it; a failed run without one never left the queue."""
+    """Its id in the runtime that accepted it; a failed run without one never left the queue."""
     data: Untrusted
     """The whole object as the API sent it."""
     created_at: Annotated[datetime | None, "createdAt"] = None
@@ -259,7 +259,7 @@ class Repair(NamedTuple):
     """The branch that the round before worked on, and this one goes on with."""
     base_branch: str
     report: str
-    """What the gates rejected, to stand behind the task."""
+    """The gates' faults, to stand behind the task."""
 
 
 StartRequest: TypeAlias = Mapping[str, object]

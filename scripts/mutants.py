@@ -83,7 +83,7 @@ for line in sys.stdin:
         with contextlib.suppress(BrokenPipeError):
             print(code, flush=True)
 """
-"""What the tests import takes longer to load than most of them take to run. Each run is a process group of its own: it
+"""The tests' imports take longer to load than most tests take to run. Each run is a process group of its own: it
 ends with its leader, and with this process however that ends."""
 _MEASURED: Final = ".mutants.measured"
 _COVERAGE: Final = ".mutants.coveragerc"

@@ -1,4 +1,4 @@
-"""What `make mutants` changes in the client: one place at a time, by the operators of Cosmic Ray and two more."""
+"""The changes of `make mutants`: one place at a time, by the operators of Cosmic Ray and two more."""
 
 from __future__ import annotations
 

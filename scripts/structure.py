@@ -57,7 +57,7 @@ _NOT_CODE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What there is to read."""
+    """The size of the client, and the findings."""
 
     files: int
     lines: int

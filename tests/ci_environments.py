@@ -1,4 +1,4 @@
-"""What each CI system sets for a job: `ci_environments.yaml`."""
+"""The variables that each CI system sets for a job: `ci_environments.yaml`."""
 
 from __future__ import annotations
 

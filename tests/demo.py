@@ -28,7 +28,7 @@ FILES = {
     "junit.xml": "the result, for systems that show tests",
     "diagnostics.jsonl": "what the program did, for people who debug it",
 }
-"""What the demo leaves."""
+"""The files that the demo leaves."""
 SHOTS = {"report-desktop.png": ("1200,2100", "light"), "report-phone.png": ("390,3000", "dark")}
 """Screenshots of the report: width and height in pixels, and which colours the reader prefers."""
 

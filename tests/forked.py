@@ -1,6 +1,6 @@
 """Starts the program as a fork of a process that has loaded it, which saves half a second of processor time each.
 
-What runs is a process of its own, with its own environment, folder, streams and signals. Only the loading is shared.
+Each run is a process of its own, with its own environment, folder, streams and signals. Only the loading is shared.
 """
 
 from __future__ import annotations

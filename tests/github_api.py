@@ -82,7 +82,7 @@ def status(context: str, state: str) -> dict[str, Any]:
 
 @dataclass
 class Look:
-    """What there is about a commit at one look."""
+    """The state of a commit at one look."""
 
     runs: list[dict[str, Any]] = field(default_factory=list)
     suites: list[dict[str, Any]] | None = None
@@ -117,19 +117,19 @@ class FakeGitHub(ThreadingHTTPServer):
         self.is_empty_between: set[tuple[str, str]] = set()
         """Commits or branches between which nothing has changed."""
         self.tips: dict[str, list[str | None]] = {}
-        """What each look at a branch finds, the last one stays; any other branch is at the run's commit."""
+        """The tip that each look at a branch finds, the last one stays; any other branch is at the run's commit."""
         self.pushes: list[dict[str, Any]] | None = []
-        """What GitHub noted, the newest first; None: it does not tell."""
+        """The pushes that GitHub noted, the newest first; None: it does not tell."""
         self.looks: list[Look] = [Look()]
-        """What each look at the checks finds; the last one stays."""
+        """The state that each look at the checks finds; the last one stays."""
         self.rounds: list[Look] = []
-        """What there is about the commit of each run, in order; without any, ``looks`` tell of the newest one."""
+        """The state of the commit of each run, in order; without any, ``looks`` tell of the newest one."""
         self.contents: list[dict[str, bytes]] = []
         """The files that each run has pushed, in order."""
         self.annotations: dict[str, list[str | None]] = {}
         """Titles of annotations by the name of a check run; None is an annotation that has only a message."""
         self.permissions: dict[str, str] = {}
-        """What each user may do with the repository; others may read it."""
+        """The permission of each user; others may read the repository."""
         self.words: dict[str, dict[str, str] | None] = {}
         """Title and body by node id, for GraphQL; None for what the token may not read."""
         self.faults: list[Fault] = []
@@ -150,7 +150,7 @@ class FakeGitHub(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """What ``GITHUB_API_URL`` is set to."""
+        """The value of ``GITHUB_API_URL``."""
         return f"http://127.0.0.1:{self.server_port}{self.base_path}"
 
     @property
@@ -243,7 +243,7 @@ class FakeGitHub(ThreadingHTTPServer):
         return None
 
     def _of_run(self, commit: str, items: list[T], default: T) -> T:
-        """What there is about the commit of a run, where each run has its own."""
+        """Return the item of the run that pushed the commit, where each run has its own."""
         pushed = [run.commit_sha for run in self.runs()]
         return items[pushed.index(commit)] if items and commit in pushed else default
 

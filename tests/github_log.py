@@ -28,7 +28,7 @@ class Group:
 
 @dataclass
 class GitHubLog:
-    """What the viewer shows of a step."""
+    """A step as the viewer shows it."""
 
     timeline: list[str] = field(default_factory=list)
     """Lines outside the groups; annotations stand there as ``Error: …`` and so on."""

@@ -25,7 +25,7 @@ class Pipeline:
     log: str
 
     def lines(self, job: str) -> list[str]:
-        """What the job's commands printed."""
+        """Return the output of the job's commands."""
         return re.findall(rf"^{re.escape(job)} +> (.*)$", self.log, re.MULTILINE)
 
 

@@ -19,7 +19,7 @@ from tests.waits import LONG, wait_until
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = [sys.executable, str(ROOT / "entrypoint.py")]
 MOVABLE_CLOCK = [sys.executable, str(ROOT / "tests" / "movable_clock.py")]
-"""What runs a Python program so that ``let_an_hour_pass`` works."""
+"""Runs a Python program so that ``let_an_hour_pass`` works."""
 _SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _ENTRY_OF_FILE = re.compile(r"(?P<name>[^\n<]+)<<(?P<delimiter>[^\n]+)\n(?P<value>.*?)\n(?P=delimiter)\n", re.DOTALL)
 
@@ -126,7 +126,7 @@ class GitHubStep:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the process gets."""
+        """The variables of the process."""
         given = {
             f"INPUT_{name.upper()}" if name != "poll-interval" else "MOGPLEX_POLL_INTERVAL": value
             for name, value in self.inputs.items()

@@ -19,7 +19,7 @@ from tests.waits import LONG
 
 
 class Shown(NamedTuple):
-    """What a person saw of a process that has ended."""
+    """The screen of a process that has ended."""
 
     code: int
     screens: list[list[str]]

@@ -1,4 +1,4 @@
-"""What the everyday suite leaves to the slow one: `make test` and `make test-slow`."""
+"""The tests that the everyday suite leaves to the slow one: `make test` and `make test-slow`."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ _MARKER = re.compile(r"marker (\d+)\.")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one tool under one fault."""
+    """The outcome of one tool under one fault."""
 
     codes: Sequence[int]
     """Exit code of each job that was not killed."""
@@ -195,7 +195,7 @@ class Fault:
     """Whether the job is cancelled, and the run should be."""
     jobs: int = 1
     messages: Sequence[str] = field(default=())
-    """What the run's events say beside their numbers."""
+    """The texts of the run's events, beside their numbers."""
     goes_wrong: bool = True
     limits: bool = False
     """Whether the service's limits apply: 60 requests a minute for each token."""

@@ -1,4 +1,4 @@
-"""What a careful user of ``requests`` writes: start a run, print its events, cancel it on a signal, exit as it ended.
+"""The script of a careful user of ``requests``: start a run, print its events, cancel it on a signal, exit as it ended.
 
 The key names the job, so that a retry or a re-run finds the run; the session retries what may pass.
 """

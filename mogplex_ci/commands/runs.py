@@ -26,7 +26,7 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import StopRequested
 
 _Fields: TypeAlias = Mapping[LiteralString, Value | None]
-"""What the API tells about a run, by the name under which it is printed."""
+"""The API's facts about a run, by the name under which each is printed."""
 POLL_INTERVAL: Final = 1.5
 """Shortest pause between polls, in seconds; the documented command has the same."""
 

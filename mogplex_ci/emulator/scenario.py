@@ -92,7 +92,7 @@ class Scenario:
     artifacts: Mapping[str, Mapping[str, Any]]
     """Files below ``.mogplex/artifacts`` that the run commits, by name without ``.json``."""
     rounds: tuple[Mapping[str, list[str]], ...]
-    """What a client's gates find after each run of a step: nothing that the service says."""
+    """The findings of a client's gates after each run of a step: nothing that the service says."""
     faults: tuple[Fault, ...]
     is_recorded: bool
     """Whether its events are as a service showed them once: cut and redacted already."""

@@ -21,7 +21,7 @@ _OUTCOMES: Final = {
     ConflictError: "no-branch",
     BadRequestError: "no-json",  # the path was checked before the start, so it is what stands there
 }
-"""What the service means by an error."""
+"""The meaning of the service's errors."""
 
 
 def judge_artifact(case: Case) -> Generator[Update, None, Verdict]:

@@ -146,7 +146,7 @@ class Case:
 
     @property
     def comparison(self) -> Comparison | None:
-        """What the judged commit changes; None when the run pushed none.
+        """The changes of the judged commit; None when the run pushed none.
 
         Raises:
             GitHubError: no comparison shows it, or GitHub does not tell.

@@ -10,7 +10,7 @@ from mogplex_ci.workspace import write_whole
 
 _PASSED_RESULTS: Final = (Result.SUCCESS, Result.REJECTED, Result.DETACHED, Result.DRY_RUN)
 _ELEMENTS: Final = {Result.SKIPPED: "skipped", Result.ERROR: "error", Result.INTERRUPTED: "error"}
-"""What else a result is, unless it is a failure."""
+"""By result: its element, unless that is a failure."""
 _COUNTS: Final = {"tests": "", "failures": "/failure", "errors": "/error", "skipped": "/skipped"}
 """A JUnit suite's counts, and which elements of its test cases they count."""
 _NOT_IN_XML: Final = str.maketrans("", "", "\ufffe\uffff")

@@ -140,7 +140,7 @@ def behind(separator: LiteralString, part: Part) -> list[Part]:
 
 
 class Activity:
-    """What a run does now. Its events tell that sooner than its status, which is asked for once a minute."""
+    """The run's current activity. Its events tell that sooner than its status, which is asked for once a minute."""
 
     def __init__(self) -> None:
         self._phase: Phase | None = None
@@ -185,7 +185,7 @@ class EntryText(NamedTuple):
     message: Untrusted | None = None
     """Text that is too long for a line, or may be."""
     details: Sequence[Untrusted] = ()
-    """What the events hold beyond their messages."""
+    """The other content of the events, beyond their messages."""
 
     def parts(self) -> list[Part]:
         """Return all as one sentence."""

@@ -58,7 +58,7 @@ class Round(NamedTuple):
     """The judged commit; None when it is not known."""
     gates: tuple[Gate, ...]
     report: str = ""
-    """What the next round is told: the same for the same faults."""
+    """The report to the next round: the same for the same faults."""
     ended: str = ""
     """Why no other round followed although it was rejected, in our words."""
 

@@ -27,7 +27,7 @@ _BASE64: Final = r"([A-Za-z0-9+/_-]{24,}(?:[ \t\r]*\n[ \t]*[A-Za-z0-9+/_-]{2,})*
 
 
 class Decoded:
-    """What a text holds, in pieces that know where they stand in it."""
+    """The content of a text, in pieces that know where they stand in it."""
 
     def __init__(self, written: list[str], read: list[str]) -> None:
         """Know the pieces as they are ``written`` in the text, and as they are ``read``."""

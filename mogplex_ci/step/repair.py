@@ -1,7 +1,7 @@
 """The runs of one task: the gates judge each, and with ``repair`` another round goes on with what they rejected.
 
-What a round is told of the one before are the same bytes for the same faults, for the service compares the bodies of
-starts with one key: names are sorted and bounded, and no time, id or address is among them.
+The same faults give the next round the same report, byte for byte, since the service compares the bodies of starts with
+one key: names are sorted and bounded, and no time, id or address is among them.
 """
 
 from __future__ import annotations

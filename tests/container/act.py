@@ -40,13 +40,13 @@ MATRIX = WORKFLOW.replace("    steps:", "    strategy:\n      matrix:\n        p
 
 @dataclass(frozen=True)
 class ActResult:
-    """What one act run did."""
+    """The result of one act run."""
 
     exit_code: int
     log: str
 
     def lines(self) -> list[str]:
-        """What the steps printed, without act's own lines and job prefixes."""
+        """The output of the steps, without act's own lines and job prefixes."""
         return re.findall(r"^\[[^\]]+\]\s+\| (.*)$", self.log, re.MULTILINE)
 
 

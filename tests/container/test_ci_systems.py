@@ -39,7 +39,7 @@ GITLAB_SHELL = "if false; then\n\ttrue\n"
 GITLAB_SHELL += "\n".join(f"elif [ -x {shell} ]; then\n\texec {shell} " for shell in SHELLS)
 GITLAB_SHELL += "\nelse\n\techo shell not found\n\texit 1\nfi\n\n"
 HARDENED = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
-"""What the `restricted` pod security standard asks for, with a read-only root file system besides."""
+"""The demands of the `restricted` pod security standard, with a read-only root file system besides."""
 PLAYED = {
     # The shell is the image's command, so the entry point must start it; the script comes on standard input.
     "GitLab runner, docker executor": (["sh", "-c", GITLAB_SHELL], []),

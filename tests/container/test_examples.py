@@ -1,7 +1,7 @@
 """The example workflows as they stand, run by act against an emulator on the host, and a stand-in of GitHub's API.
 
-What act cannot fetch has stand-ins: the action is this repository, `gh` says how it is called, `make` fails, and the
-upload lists what it would keep.
+Stand-ins replace what act cannot fetch: the action is this repository, `gh` says how it is called, `make` fails, and
+the upload lists what it would keep.
 """
 
 import json

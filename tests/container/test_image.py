@@ -25,7 +25,7 @@ SCRIPT = ROOT / "benchmarks" / "peers" / "cli-script.sh"
 WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
 PYTHON = "import platform; print(platform.python_version())"
 LEFT_OUT = {"markdown-it-py", "mdurl", "pygments"}
-"""What rich needs for other things than a table. The Dockerfile removes them."""
+"""Needed by rich for other things than a table. The Dockerfile removes them."""
 
 
 def shell(image: str, script: str, *options: str) -> str:
@@ -52,7 +52,7 @@ def test_a_code_change_pulls_less_than_1_mb(image: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_another_checkout_gives_the_same_files(image: str, tmp_path: Path) -> None:
-    """Whatever its times and permissions: layers that did not change stay, and anyone can check a published image.
+    """Times and permissions do not matter: layers that did not change stay, and anyone can check a published image.
 
     The files are compared as BuildKit exports them: an engine that already has a layer's parent from another build may
     write the layer's entries in another order.
@@ -111,7 +111,7 @@ def test_the_live_table_is_drawn_without_what_is_left_out(image: str) -> None:
 
 @pytest.mark.slow
 def test_every_program_finds_its_libraries(image: str) -> None:
-    """What was removed was needed by nothing that stayed."""
+    """Nothing that stayed needs a removed file."""
     files = "find /app /usr -xdev -type f '(' -perm /111 -o -name '*.so*' ')'"
     missing = f"{files} -exec ldd {{}} + 2>/dev/null | grep --before-context 20 'not found'; true"
     assert shell(image, missing) == ""

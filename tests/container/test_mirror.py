@@ -1,4 +1,4 @@
-"""What a user does with a published image, verify it and mirror it, with registries on this machine."""
+"""Verifying and mirroring a published image as a user would, with registries on this machine."""
 
 from __future__ import annotations
 

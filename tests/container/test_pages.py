@@ -1,4 +1,4 @@
-"""What the README and the page of recipes show, run as it stands: workflows by act, commands in the image.
+"""The examples in the README and the page of recipes, run as it stands: workflows by act, commands in the image.
 
 Workflows that need an event of their own are run by test_examples.py.
 """

@@ -1,4 +1,4 @@
-"""What the release does with the image, against a registry on this machine: push, sign, pin, pull, move plain tags."""
+"""The release's handling of the image, against a registry on this machine: push, sign, pin, pull, move plain tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the client relies on, by sentence: each case of ``client.yaml`` names one and plays the service's bytes.
+"""The facts the client relies on, by sentence: each case of ``client.yaml`` names one and plays the service's bytes.
 
 ``says`` names where the service's contract says it: the generation and section, then a word (``newest-5-resume``); the
 sections are listed at the top of the table. ``fact`` is the sentence. Answers are given by route, in order, the last

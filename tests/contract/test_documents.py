@@ -1,4 +1,4 @@
-"""What a mistake in a scenario or a world gets: file, line, field, and what is allowed."""
+"""The message about a mistake in a scenario or a world: file, line, field, and what is allowed."""
 
 from __future__ import annotations
 

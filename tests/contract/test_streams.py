@@ -95,7 +95,7 @@ OUTCOMES: dict[str, Callable[[Stream], object]] = {
     "count": lambda stream: _count(stream) if _count(stream) == len(stream.messages) else stream.messages,
     "by_id": _are_by_id,
 }
-"""What ``see`` names, and how it is read."""
+"""The values that ``see`` names, and how each is read."""
 
 
 WHOLE_STEPS = [

@@ -27,7 +27,7 @@ _CHANGING = (
     (re.compile(r"\b[0-9a-f]{64}(?= \{\"base_url)"), "<mac>"),
     (re.compile(r"(?<=\"fingerprint\": \")[0-9a-f]{64}"), "<sha256>"),
 )
-"""What differs from run to run, and what stands for it."""
+"""Texts that differ from run to run, and their stand-ins."""
 _VISIBLE = str.maketrans({"\x1b": "␛", "\r": "␍"})
 """Controls that the program prints on purpose, as pictures: a file with them would not show what it holds."""
 

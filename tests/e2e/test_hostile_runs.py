@@ -30,7 +30,7 @@ MEANT = {
     "gitlab": {"section_start", "section_end"},
     "teamcity": {"blockopened", "blockclosed", "setparameter", "buildproblem"},
 }
-"""What the platform itself has its system do in a run that fails."""
+"""Commands that the platform itself writes for its system in a run that fails."""
 ANNOTATING = {"azure", "forgejo", "github", "teamcity"}
 """Where the failure is one annotation."""
 CONTROLS_OF_OURS = re.compile(
@@ -47,7 +47,7 @@ CHART = re.compile(
     r"gantt|  (?:dateFormat|axisFormat|todayMarker) [\w%:.\[\] -]+|  section [\w .,/()=+@'-]+"
     r"|  ▸ [\w .,/()=+@'…-]+ :(?:crit, )?2000-01-01T[\d:.]+Z, 2000-01-01T[\d:.]+Z"
 )
-"""What a line of our chart looks like."""
+"""The form of a line of our chart."""
 
 
 REPOS = (

@@ -1,4 +1,4 @@
-"""What the pages show, run as it stands by a shell or by Python. The container tests run what needs an engine."""
+"""The examples of the pages, run unchanged by a shell or by Python. The container tests run what needs an engine."""
 
 from __future__ import annotations
 

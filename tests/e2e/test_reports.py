@@ -1,4 +1,4 @@
-"""What a step leaves to read: its log, its files and the line on a terminal, of real processes."""
+"""The reports of a step: its log, its files and the line on a terminal, of real processes."""
 
 from __future__ import annotations
 

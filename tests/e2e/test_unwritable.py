@@ -16,7 +16,7 @@ from tests.waits import LONG, asked, wait_until
 NOBODY = 65534
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
 REFUSED = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
-"""What runs a program as a root who is refused the files of others."""
+"""Runs a program as a root who is refused the files of others."""
 can_refuse = pytest.mark.skipif(os.geteuid() != 0 or shutil.which(REFUSED[0]) is None, reason="needs root and setpriv")
 
 

@@ -120,4 +120,4 @@ STREAM_FAULTS = (
     Kind("buffered", {"buffered": True}, 0),
     Kind("replayed", {"replay": True}, 0),
 )
-"""What can happen to an open stream; none of it changes how a run ends, or loses an event."""
+"""Faults of an open stream; none of them changes how a run ends, or loses an event."""

@@ -163,7 +163,7 @@ each_end = pytest.mark.parametrize(("how", "result"), [(SIGNAL, "interrupted"), 
 def test_a_cancellation_is_tried_again(
     each_world: World, kind: Kind, how: dict[str, Any], result: str, times: Any
 ) -> None:
-    """What cannot be cancelled in time is left to ``post``."""
+    """A run that cannot be cancelled in time is left to ``post``."""
     case = each_world.new_case("slow")
     case.inject("cancel", times=times, **kind.fields)
     played = case.play(**how)

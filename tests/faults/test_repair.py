@@ -103,7 +103,7 @@ class Step:
 
     @property
     def keys(self) -> Sequence[str]:
-        """What the keys of its runs add to the step's own."""
+        """The suffixes that its runs' keys add to the step's own."""
         return [run.key.removeprefix(self.case.key) for run in self.case.runs]
 
 

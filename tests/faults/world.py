@@ -216,7 +216,7 @@ class Case:
 
 
 KILLED = RunResult(Result.ERROR, 137, left_behind=True)
-"""What a killed process leaves: nothing is known but what it saved."""
+"""The result of a killed process: nothing is known but what it saved."""
 
 
 def set_trip(client: Client, trip: Trip) -> None:

@@ -1,6 +1,6 @@
 """Let atheris change text, guided by which lines of the sanitizer it reaches, until some of it does harm.
 
-What counts as harm is what the tests hold: a command that an oracle obeys, a character that steers, a known secret that
+Harm is defined as in the tests: a command that an oracle obeys, a character that steers, a known secret that
 is left, JSON that is none. A text that does harm is written to `.cache/fuzz/`.
 """
 

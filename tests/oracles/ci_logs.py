@@ -1,4 +1,4 @@
-"""What each CI system would obey in a job log, read from the systems' own rules and from no code of ours.
+"""The commands that each CI system would obey in a job log, read from the systems' own rules and from no code of ours.
 
 Each reader errs on the side of obeying: where a rule is uncertain (does a parser skip invisible characters?), the line
 counts as a command.

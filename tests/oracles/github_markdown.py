@@ -1,4 +1,4 @@
-"""What GitHub makes of markdown, by its own parser: which elements a page has, and which text stands in them."""
+"""GitHub's rendering of markdown, by its own parser: which elements a page has, and which text stands in them."""
 
 from __future__ import annotations
 

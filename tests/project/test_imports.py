@@ -1,4 +1,4 @@
-"""What is loaded before it is needed: wrong inputs and help must not wait for libraries that they do not use."""
+"""Nothing is loaded before it is needed: wrong inputs and help must not wait for libraries that they do not use."""
 
 from __future__ import annotations
 

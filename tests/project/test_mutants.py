@@ -1,4 +1,4 @@
-"""What `make mutants` reads: the tests that it asks exist, and the explained mutants are of lines that are there."""
+"""The configuration of `make mutants`: its tests exist, and the explained mutants are of lines that are there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed is locked: every package with hashes, the same version everywhere, nothing resolved anew."""
+"""All that is installed is locked: every package with hashes, the same version everywhere, nothing resolved anew."""
 
 from __future__ import annotations
 

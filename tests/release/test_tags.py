@@ -65,7 +65,7 @@ class Clone:
         (self.folder / "native/wheel.txt").write_text(f"mogplex-ci=={version}\n")
 
     def at(self, tag: str) -> str:
-        """What the remote's ``tag`` says in action.yml."""
+        """Return action.yml at the remote's ``tag``."""
         self.run("git", "fetch", "--quiet", "--tags", "--force", "origin")
         return self.run("git", "show", f"{tag}:action.yml")
 

@@ -1,4 +1,4 @@
-"""What a round is told of the faults of the one before: names from outside, which must stay names."""
+"""The report to a round on the faults of the one before: names from outside, which must stay names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be typed, where a prompt may come from, and what wrong words are answered with."""
+"""Arguments that may be typed, sources of a prompt, and the answers to wrong words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands do when the API refuses, fails or is away, and when nobody reads their output."""
+"""The commands when the API refuses, fails or is away, and when their output is not read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes to a terminal or a pipe: colours, JSON, and text that would do harm."""
+"""Output to a terminal or a pipe: colours, JSON, and text that would do harm."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_the_token_does_not_follow_a_location_that_is_no_address_or_two(location
 
 
 def test_a_redirect_whose_body_does_not_end_is_given_up() -> None:
-    """Nobody needs the body, so it counts as any other."""
+    """The body is not needed, so it counts as any other."""
 
     def talk(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.0 302 X\r\nLocation: /moved\r\n\r\n")

@@ -77,7 +77,7 @@ def judged(
 
 
 def granted(judgement: RunResult) -> str:
-    """What the log and the summary say of the only gate that was asked for, when it passed."""
+    """Return the words of log and summary for the only gate that was asked for, when it passed."""
     assert (judgement.result, judgement.exit_code, judgement.error_code) == (Result.SUCCESS, 0, "")
     gate, *branch = judgement.gates
     assert [other.name for other in branch] in ([], ["branch"])

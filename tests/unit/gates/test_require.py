@@ -1,4 +1,4 @@
-"""What each gate says about a run: what it expected, what is there, and what to do; and work that does not hold."""
+"""The words of each gate about a run: expected, found, and what to do; and work that does not hold."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ each_gate = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.name)
 
 
 def missing(kind: GateKind) -> Iterator[str]:
-    """What there is still to do for a gate."""
+    """Yield the tasks that are left for a gate."""
     pages = {
         name: (ROOT / name).read_text(encoding="utf-8")
         for name in ("action.yml", "docs/recipes.md", "docs/security.md", "docs/troubleshooting.md")

@@ -1,4 +1,4 @@
-"""What is wrong with a command line or with variables, and what is said about it."""
+"""Faults of a command line or of variables, and the messages about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What text each kind of input takes, what is suggested in place of another one, and that the schema says the same."""
+"""The texts that each kind of input takes, the suggestions in place of others, and that the schema says the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step hands on in files: variables for later steps, and the state for its clean-up."""
+"""Files that a step hands on: variables for later steps, and the state for its clean-up."""
 
 from __future__ import annotations
 

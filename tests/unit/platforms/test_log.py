@@ -1,4 +1,4 @@
-"""What the golden logs do not show.
+"""Cases that the golden logs do not show.
 
 Annotations at a line of a file, links, escapes, diagnostics; and that each CI system obeys exactly the commands that
 the platform means, whatever an agent writes.

@@ -39,7 +39,7 @@ def defined() -> list[System]:
 
 
 def missing(kind: System) -> Iterator[str]:
-    """What there is still to do for a system."""
+    """Yield the tasks that are left for a system."""
     if kind not in [system for system, _ in platforms.PLATFORMS]:
         yield f"add {kind.name} to PLATFORMS in mogplex_ci/platforms/__init__.py"
     if kind.name not in ENVIRONMENTS:

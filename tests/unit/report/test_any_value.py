@@ -1,4 +1,4 @@
-"""Whatever the service writes into any field of a run or an event, every report says how the step ended."""
+"""With any value in any field of a run or an event, every report says how the step ended."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ CHARTS = {
 
 @pytest.fixture(scope="module")
 def charts() -> dict[str, Any]:
-    """What mermaid understands of the charts."""
+    """Return the charts as mermaid understands them."""
     runs = [facts(result(Result.SUCCESS, *items)) for items in CHARTS.values()]
     texts = [gantt(run, run.timeline.calls, Sanitizer()) for run in runs]
     bodies = [text.removeprefix("```mermaid\n").removesuffix("\n```\n") for text in texts]

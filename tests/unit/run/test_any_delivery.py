@@ -22,7 +22,7 @@ WORDS = ["Look", "ing at", " it.\n\n", "Now ", "`npm", " test`", "\n", "Done.", 
 
 @dataclass(frozen=True)
 class Script:
-    """What a service sends."""
+    """The messages of a service."""
 
     events: list[dict[str, Any]]
     bodies: list[tuple[list[dict[str, Any]], int | None]]

@@ -286,7 +286,7 @@ def test_a_run_that_pauses_ends_the_step_within_a_second(world: World) -> None:
 
 
 def test_a_paused_run_may_be_cancelled(world: World) -> None:
-    """Nobody is told to answer it then."""
+    """No message asks for an answer then."""
     case = world.new_case("paused")
     played = case.play(on_pause="cancel")
     assert (played.result, played.code, played.end.remedy) == ("paused", 1, "")

@@ -1,4 +1,4 @@
-"""What a run's state becomes: result, exit code, and the two sentences that people read about it."""
+"""From a run's state to its result, exit code, and the two sentences that people read about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's events add up to: phases, tool calls, the agent's words, and the facts that outputs show."""
+"""A run's events put together: phases, tool calls, the agent's words, and the facts that outputs show."""
 
 from __future__ import annotations
 

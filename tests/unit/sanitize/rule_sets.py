@@ -140,7 +140,7 @@ class _Maker:
     def __init__(self, random: randomness.Random) -> None:
         self._random = random
         self.before = ""
-        """What the last assertion wants before the text."""
+        """The text that the last assertion wants before the match."""
         self.fixed = 0
         """Length of the longest run of literal characters."""
 
@@ -217,7 +217,7 @@ _PYTHON = (
     *((r"\pL", "A-Za-z"), (r"\p{L}", "A-Za-z"), (r"\p{N}", "0-9")),
     *(("(?<", "(?P<"), ("(?P<=", "(?<="), ("(?P<!", "(?<!")),
 )
-"""What Go's expressions have, and Python's have not, in the order in which it is replaced."""
+"""Syntax of Go's expressions that Python's have not, in the order in which it is replaced."""
 
 
 def _python(pattern: str) -> str:

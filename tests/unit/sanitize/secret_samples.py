@@ -203,7 +203,7 @@ FORMS = {
     "URL": "https://ada:{quoted}@example.com/v1",
     "base64": "data: {base64}",
 }
-"""What shows the secret of some service together with its name."""
+"""Texts that show the secret of some service together with its name."""
 
 
 def formed(secret: str, form: str, name: str) -> str:

@@ -13,7 +13,7 @@ from mogplex_ci.sanitize import encodings, formats, names, redactor, safe_text, 
 from tests.unit.sanitize.rule_sets import members
 
 _GUARDS = ("", "-----BEGIN PRIVATE KEY-----", "cookie: a=", "bearer ", "password: |\n ", "##", "\\")
-"""What has to stand in a text before some expressions are tried at all."""
+"""Words that a text must have before some expressions are tried at all."""
 _NAMES = ("password", "--token", "<secret", "authorization", "x-api-key", '("api_key', "- name: API_KEY")
 
 

@@ -76,7 +76,7 @@ def test_all_of_base64_is_masked_that_holds_a_known_value(lead: str) -> None:
 
 @pytest.mark.parametrize(("lead", "left", "right"), [("\0", 2, 0), ("é", 3, 3), ("xé", 4, 2)])
 def test_of_base64_that_is_no_text_what_a_known_value_becomes_is_masked(lead: str, left: int, right: int) -> None:
-    """What also holds a neighbour of the value, or is padding, differs from text to text."""
+    """Characters that also hold a neighbour of the value, or are padding, differ from text to text."""
     value = "Zq8vXr2LmN5tB7wK-_9d"
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         encoded = encode(f"{lead}{value}".encode()).decode()

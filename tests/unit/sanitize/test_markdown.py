@@ -22,7 +22,7 @@ HTML = (
     *("- [x] task", "1. one", "> quote", "| a | b |\n| - | - |", "text\n---", "\\*", "    indented"),
     "a[^1]\n\n[^1]: note",
 )
-"""What a parser of markdown makes something of."""
+"""Fragments that a parser of markdown acts on."""
 FRAGMENTS = (
     *("</code></pre></details>", "-->", "[a][a]", "@acme/owners", "#1", "GH-1", "acme/web#1", "$x$", "$$", ":smile:"),
     *("`", "``", "```", "~~~", "|", "| - | - |", "---", "\\", "\\`", "\n", "\r\n", " ", "    ", "\t"),
