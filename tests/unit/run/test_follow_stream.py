@@ -395,7 +395,7 @@ def test_a_dead_worker_is_noticed_within_a_minute(world: World, jobs: int, is_po
     assert bool(around) is (is_polled and jobs == 1)
 
 
-def test_a_look_at_the_run_that_fails_is_repeated_soon_and_after_a_success_as_soon_as_before(world: World) -> None:
+def test_a_status_check_that_fails_is_repeated_soon_and_after_a_success_as_soon_as_before(world: World) -> None:
     case = world.new_case("steady")
     case.inject("run", times=4, status=503)
     case.inject("run", skip=5, times=1, status=503)
@@ -468,7 +468,7 @@ def test_a_success_that_no_event_tells_ends_within_two_seconds(each_world: World
 
 
 @pytest.mark.parametrize(("left", "result"), [(1.2, "success"), (0.8, "timeout")])
-def test_the_last_look_is_taken_a_second_before_the_deadline(old_world: World, left: float, result: str) -> None:
+def test_the_last_status_check_is_a_second_before_the_deadline(old_world: World, left: float, result: str) -> None:
     case = old_world.new_case("no-last-event")
     case.play(wait=False)
     ends = case.run.scenario.steps[-1].at
