@@ -48,6 +48,8 @@ def missing(kind: System) -> Iterator[str]:
         yield f"{kind.name} is taken for {found.name}: put it earlier in PLATFORMS"
     elif kind.name != "plain" and ((identity := found.identity()) is None or not (identity.parts and identity.label)):
         yield f"say what identifies a step of {kind.name}, and give its variables in ENVIRONMENTS"
+    if kind.name not in (*TOLD, "forgejo", "plain"):
+        yield f"say what the variables of {kind.name} tell in tests/unit/platforms/told.yaml"
     if not (ROOT / "tests" / "e2e" / "golden" / kind.name / "pull-request.txt").exists():
         yield f"write tests/e2e/golden/{kind.name} with `make golden`"
     if not (ROOT / "examples" / kind.name).is_dir() and kind.name not in ("github", "plain"):
@@ -126,6 +128,7 @@ def key(name: str, **changes: str) -> str:
         ("plain", {"CI": "true"}),
         ("forgejo", {"GITHUB_ACTIONS": "true", "GITEA_ACTIONS": "true"}),
         ("gitlab", {"GITLAB_CI": "false", "CI_PIPELINE_ID": "1000", "CI_SERVER_URL": "https://gitlab.com"}),
+        ("gitlab", {"GITLAB_CI": "true"}),
         ("azure", {"TF_BUILD": "true"}),
         ("appveyor", {"APPVEYOR": "True"}),
         ("drone", {"DRONE": "true", "CI": "true"}),
@@ -147,82 +150,30 @@ def test_a_try_that_is_not_counted_is_perhaps_a_later_one(name: str, changes: di
     assert key(name, **changes) == key(name)
 
 
-TOLD = """\
-appveyor   key     APPVEYOR_URL APPVEYOR_ACCOUNT_NAME APPVEYOR_PROJECT_ID APPVEYOR_BUILD_ID APPVEYOR_JOB_NUMBER
-appveyor   key     APPVEYOR_JOB_NAME
-appveyor   label   APPVEYOR_REPO_NAME APPVEYOR_BUILD_ID APPVEYOR_JOB_NUMBER
-appveyor   attempt APPVEYOR_RE_RUN_INCOMPLETE=True APPVEYOR_JOB_ID
-azure      key     SYSTEM_COLLECTIONURI SYSTEM_TEAMPROJECTID BUILD_BUILDID RELEASE_RELEASEID RELEASE_ENVIRONMENTID
-azure      key     SYSTEM_STAGENAME SYSTEM_PHASENAME SYSTEM_JOBIDENTIFIER SYSTEM_JOBPOSITIONINPHASE
-azure      label   SYSTEM_TEAMPROJECT BUILD_BUILDID SYSTEM_JOBIDENTIFIER
-azure      attempt SYSTEM_STAGEATTEMPT SYSTEM_JOBATTEMPT RELEASE_ATTEMPTNUMBER
-bitbucket  key     BITBUCKET_REPO_UUID BITBUCKET_BUILD_NUMBER BITBUCKET_STEP_UUID BITBUCKET_PARALLEL_STEP
-bitbucket  label   BITBUCKET_REPO_FULL_NAME BITBUCKET_BUILD_NUMBER
-bitbucket  attempt BITBUCKET_STEP_RUN_NUMBER
-buildkite  key     BUILDKITE_BUILD_ID BUILDKITE_STEP_ID BUILDKITE_PARALLEL_JOB BUILDKITE_LABEL BUILDKITE_COMMAND
-buildkite  label   BUILDKITE_PIPELINE_SLUG BUILDKITE_BUILD_NUMBER BUILDKITE_STEP_KEY
-buildkite  attempt BUILDKITE_RETRY_COUNT
-circleci   key     CIRCLE_WORKFLOW_WORKSPACE_ID CIRCLE_JOB CIRCLE_NODE_INDEX
-circleci   label   CIRCLE_PROJECT_USERNAME CIRCLE_PROJECT_REPONAME CIRCLE_WORKFLOW_WORKSPACE_ID CIRCLE_JOB
-circleci   attempt CIRCLE_WORKFLOW_ID CIRCLE_WORKFLOW_JOB_ID CIRCLE_WORKFLOW_WORKSPACE_ID
-codebuild  key     CODEBUILD_BUILD_ARN
-codebuild  label   CODEBUILD_BUILD_ID
-codefresh  key     CF_URL CF_ACCOUNT CF_PIPELINE_NAME CF_BUILD_ID CF_STEP_NAME
-codefresh  label   CF_PIPELINE_NAME CF_BUILD_ID CF_STEP_NAME
-codefresh  attempt CF_CURRENT_ATTEMPT
-drone      key     DRONE_SYSTEM_HOST DRONE_REPO DRONE_BUILD_NUMBER DRONE_STAGE_NAME DRONE_STAGE_NUMBER DRONE_STEP_NAME
-drone      label   DRONE_REPO DRONE_BUILD_NUMBER DRONE_STEP_NAME
-github     key     GITHUB_SERVER_URL GITHUB_REPOSITORY_ID GITHUB_RUN_ID GITHUB_JOB GITHUB_ACTION
-github     key     ACTIONS_ORCHESTRATION_ID=id.caller.job.leg
-github     label   GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_JOB
-github     attempt GITHUB_RUN_ATTEMPT
-gitlab     key     CI_SERVER_URL CI_PROJECT_ID CI_PIPELINE_ID CI_JOB_NAME CI_NODE_INDEX
-gitlab     label   CI_PROJECT_PATH CI_PIPELINE_ID CI_JOB_NAME
-gitlab     attempt CI_JOB_ID
-harness    key     HARNESS_ACCOUNT_ID HARNESS_ORG_ID HARNESS_PROJECT_ID HARNESS_PIPELINE_ID HARNESS_EXECUTION_ID
-harness    key     HARNESS_STAGE_ID DRONE_STEP_NAME HARNESS_NODE_INDEX HARNESS_STAGE_INDEX HARNESS_STEP_INDEX
-harness    label   HARNESS_PIPELINE_ID HARNESS_BUILD_ID HARNESS_STAGE_ID
-jenkins    key     JENKINS_URL JOB_NAME BUILD_NUMBER BUILD_TAG STAGE_NAME
-jenkins    label   JOB_NAME BUILD_NUMBER STAGE_NAME
-semaphore  key     SEMAPHORE_ORGANIZATION_URL SEMAPHORE_PROJECT_ID SEMAPHORE_WORKFLOW_ID
-semaphore  key     SEMAPHORE_PIPELINE_PROMOTION=true SEMAPHORE_BLOCK_NAME SEMAPHORE_JOB_NAME SEMAPHORE_JOB_INDEX
-semaphore  label   SEMAPHORE_GIT_REPO_SLUG SEMAPHORE_WORKFLOW_ID SEMAPHORE_JOB_NAME
-semaphore  attempt SEMAPHORE_PIPELINE_RERUN=true SEMAPHORE_PIPELINE_ID
-teamcity   key     BUILD_URL TEAMCITY_PROJECT_NAME TEAMCITY_BUILDCONF_NAME BUILD_NUMBER
-teamcity   label   TEAMCITY_PROJECT_NAME TEAMCITY_BUILDCONF_NAME BUILD_NUMBER
-travis     key     TRAVIS_BUILD_WEB_URL TRAVIS_REPO_SLUG TRAVIS_BUILD_ID TRAVIS_JOB_NUMBER
-travis     label   TRAVIS_REPO_SLUG TRAVIS_JOB_NUMBER
-travis     attempt TRAVIS_JOB_RESTARTED=true
-woodpecker key     CI_SYSTEM_URL CI_REPO CI_PIPELINE_NUMBER CI_WORKFLOW_NAME CI_WORKFLOW_NUMBER CI_STEP_NAME
-woodpecker label   CI_REPO CI_PIPELINE_NUMBER CI_STEP_NAME
-"""
-"""Which variables say what of a step; `NAME=value` for one whose other value has a form of its own.
-
-Those of a label are in its order. Written apart from the code, so that a variable that the code misspells is missed.
-"""
-KINDS = ("key", "label", "attempt")
+TOLD = yaml.load(Path(__file__).with_name("told.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+KINDS = ("key", "label", "attempt", "later", "workspace", "page")
 
 
 def told(name: str) -> dict[str, dict[str, str]]:
     """Return the variables of each kind, and another value for each."""
-    found: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
-    for system, kind, *words in map(str.split, TOLD.splitlines()):
-        if system == name.replace("forgejo", "github"):
-            found[kind] |= {variable: value or "other" for variable, _, value in (w.partition("=") for w in words)}
-    return found
+    rows = TOLD[name.replace("forgejo", "github")]
+    words = {kind: [word.partition("=") for word in rows.get(kind, "").split()] for kind in KINDS}
+    return {kind: {variable: value or "other" for variable, _, value in each} for kind, each in words.items()}
+
+
+def differences(name: str, first: dict[str, str], other: dict[str, str]) -> tuple[bool, ...]:
+    """Return for each of ``KINDS`` whether the two jobs differ in it."""
+    jobs = [platform(ENVIRONMENTS[name] | changes) for changes in (first, other)]
+    one, two = ((*(job.identity() or ()), job.workspace, job.job_url) for job in jobs)
+    return tuple(a != b for a, b in zip(one, two, strict=True))
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_every_variable_is_part_of_the_key_or_a_label_or_tells_an_attempt(name: str) -> None:
-    names, first, later = told(name), identity(name), []
+def test_every_variable_tells_what_it_is_said_to_tell(name: str) -> None:
+    names, first = told(name), identity(name)
     for variable, value in {variable: value for kind in KINDS for variable, value in names[kind].items()}.items():
-        other = identity(name, **{variable: value})
-        differs = (other.parts != first.parts, other.label != first.label, other[2:] != first[2:])
-        assert differs == tuple(variable in names[kind] for kind in KINDS), variable
-        later.append(other.later_attempt)
-    cannot_tell_the_first = name in ("gitlab", "harness", "jenkins")
-    assert first.later_attempt == cannot_tell_the_first
-    assert any(later) == (bool(names["attempt"]) or cannot_tell_the_first)
+        assert differences(name, {}, {variable: value}) == tuple(variable in names[kind] for kind in KINDS), variable
+    assert first.later_attempt == (name in ("gitlab", "harness", "jenkins")), "they cannot tell the first try"
     rest = {variable: "other" for variable in ENVIRONMENTS[name] if not any(variable in names[kind] for kind in KINDS)}
     found = platform(ENVIRONMENTS[name])
     found.env = ENVIRONMENTS[name] | rest
@@ -232,15 +183,17 @@ def test_every_variable_is_part_of_the_key_or_a_label_or_tells_an_attempt(name: 
 
 
 @pytest.mark.parametrize(
-    ("name", "missing", "instead"),
+    ("name", "missing", "instead", "kinds"),
     [
-        ("azure", "SYSTEM_JOBIDENTIFIER", "SYSTEM_JOBNAME"),
-        ("circleci", "CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID"),
-        ("github", "GITHUB_REPOSITORY_ID", "GITHUB_REPOSITORY"),
+        ("azure", "SYSTEM_JOBIDENTIFIER", "SYSTEM_JOBNAME", {"key", "label"}),
+        ("circleci", "CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID", {"key", "label"}),
+        ("circleci", "CIRCLE_WORKFLOW_JOB_ID", "CIRCLE_WORKFLOW_ID", {"attempt", "later"}),
+        ("github", "GITHUB_REPOSITORY_ID", "GITHUB_REPOSITORY", {"key", "label", "page"}),
     ],
 )
-def test_a_variable_that_is_not_set_has_a_stand_in(name: str, missing: str, instead: str) -> None:
-    assert identity(name, **{missing: "", instead: "other"}).parts != identity(name, **{missing: ""}).parts
+def test_a_variable_that_is_not_set_has_a_stand_in(name: str, missing: str, instead: str, kinds: set[str]) -> None:
+    found = differences(name, {missing: ""}, {missing: "", instead: "other"})
+    assert {kind for kind, differs in zip(KINDS, found, strict=True) if differs} == kinds
 
 
 def test_a_promotion_that_is_started_twice_is_two_steps() -> None:
