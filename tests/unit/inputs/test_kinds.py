@@ -35,6 +35,8 @@ OF_EACH_KIND = {(spec.kind.name, spec.kind.choices): name for name, spec in inpu
         ("prompt", "😀" * 50_001, "has 100,002 characters, counted in UTF-16, 100,000 are allowed"),
         ("prompt", "x" * 100_000, None),
         ("prompt", "x" * 100_001, "has 100,001 characters, 100,000 are allowed"),
+        *(("artifact", text, None) for text in ("a" * 216, f".mogplex/artifacts/{'a' * 216}.json", "0_-A")),
+        *(("artifact", text, "is not the name of an artifact") for text in ("a" * 217, "_a", "-a", "a.b", "../a", "ä")),
         ("base-url", "http://localhost", None),
         ("base-url", "http://127.1.2.3", None),
         ("base-url", "http://[::1]", None),
