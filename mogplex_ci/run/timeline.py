@@ -117,7 +117,7 @@ Addition = PhaseStarted | PhaseEnded | ToolCall | TextPiece | Note
 
 _NOT_KEPT: Final = Untrusted(None)
 """In place of the event as the API sent it: a run may have many thousands, and they are not read again."""
-_WITHIN_A_MESSAGE: Final = (EventKind.DELIVERY, EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED)
+_IN_MESSAGE: Final = (EventKind.DELIVERY, EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED, EventKind.OTHER)
 """The agent's last line can arrive after these; it still belongs to what was said before."""
 
 
@@ -277,7 +277,7 @@ class Timeline:
             yield from self._say(self._buffer.add(event.message or Untrusted("")))
             return
         yield from self._say(self._buffer.interrupt())
-        if event.kind not in _WITHIN_A_MESSAGE:
+        if event.kind not in _IN_MESSAGE:
             self._message = None
         yield from list(self._meaning_of(event, at)) or [Note(at, event)]
 
