@@ -12,7 +12,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from mogplex_ci.api.client import Client
 from tests.virtual_time import VirtualTime
 
 TOKEN = "mog_" + "x" * 32
@@ -192,7 +191,7 @@ def _stream(answer: dict[str, Any]) -> bytes:
         records.append(f"event: run\ndata: {_compact(run_object(answer['run']))}\n\n")
     for event in (event_object(*each) for each in answer.get("events", [])):
         records.append(f"id: {event['id']}\nevent: {event['type']}\ndata: {_compact(event)}\n\n")
-    chunks = [record.encode() for record in records]
+    chunks = [answer["content"]] if "content" in answer else [record.encode() for record in records]
     if "pieces" in answer:  # a read can end anywhere in a record
         whole, size = b"".join(chunks), answer["pieces"]
         chunks = [whole[at : at + size] for at in range(0, len(whole), size)]
@@ -240,8 +239,3 @@ def serving(script: dict[str, Any]) -> Iterator[tuple[VirtualTime, ScriptedServi
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield time, service
         server.shutdown()
-
-
-def client_of(service: ScriptedService) -> Client:
-    """Return a client of the service."""
-    return Client(service.url, TOKEN)

@@ -2,15 +2,19 @@
 
 ``says`` names where the service's contract says it: the generation and section, then a word (``newest-5-resume``); the
 sections are listed at the top of the table. ``fact`` is the sentence. Answers are given by route, in order, the last
-one for ever. A case follows a run unless ``call`` names one call of the API and its arguments; ``step`` are fields of
-the step's plan, ``body`` fields of the start's body. ``expect`` tells what must come of it: only what is named is
-compared, a list is complete, and a text with ``~`` in front is a regular expression.
+one for ever. A case follows a run unless ``call`` names one call of the API and its arguments, made ``times`` with
+``pause`` seconds in between; ``step`` are fields of the step's plan, ``body`` fields of the start's body. ``expect``
+tells what must come of it: only what is named is compared, a list is complete, and a text with ``~`` in front is a
+regular expression. ``recorded`` are whole answers, as the files of that folder have them; ``elsewhere`` are sentences
+that another test proves.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,15 +22,21 @@ from typing import Any
 import pytest
 import yaml
 
+from mogplex_ci.api.budget import TokenBudget
+from mogplex_ci.api.client import Client
 from mogplex_ci.errors import MogplexError
+from mogplex_ci.models import EventKind
+from mogplex_ci.run import updates
 from mogplex_ci.run.timeline import ToolCall
-from mogplex_ci.run.updates import CancelAnswered, CancelFailed, Polling, Started, StatusChanged, Trouble, UnknownStatus
 from mogplex_ci.untrusted import Untrusted
 from tests.contract.api import check
-from tests.contract.scripted import RUN_ID, ScriptedService, client_of, serving
+from tests.contract.scripted import RUN_ID, TOKEN, ScriptedService, serving
 from tests.faults.world import Played, World
+from tests.program import ROOT
+from tests.virtual_time import VirtualTime
 
 TABLE = yaml.load(Path(__file__).with_name("client.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+RECORDED = Path(__file__).with_name("recorded")
 CASES = [pytest.param(case, id=f"{case['says']}: {case['fact']}") for case in TABLE["cases"]]
 
 
@@ -34,7 +44,7 @@ CASES = [pytest.param(case, id=f"{case['says']}: {case['fact']}") for case in TA
 def test_the_client(case: dict[str, Any]) -> None:
     with serving(case) as (time, service):
         if "call" in case:
-            found = outcome_of_call(service, *case["call"])
+            found = outcome_of_call(service, *case["call"], times=case.get("times", 1), pause=case.get("pause", 0.0))
         else:
             world = World(time, service)  # type: ignore[arg-type]  # all that it needs of an emulator
             played = world.new_case().play(**fields_of_plan(case))
@@ -60,8 +70,33 @@ def fields_of_plan(case: dict[str, Any]) -> dict[str, Any]:
     return plan
 
 
+@pytest.mark.parametrize("sentence", TABLE["elsewhere"], ids=lambda sentence: f"{sentence[0]}: {sentence[1]}")
+def test_a_sentence_is_proven_elsewhere(sentence: tuple[str, str, str, str]) -> None:
+    assert f"\ndef {sentence[3]}(" in (ROOT / sentence[2]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(TABLE["recorded"].keys() | {path.name for path in RECORDED.iterdir()}))
+def test_a_recorded_feed_is_read_whole(name: str) -> None:
+    (_, _, expected), content = TABLE["recorded"][name], (RECORDED / name).read_bytes()
+    if name.endswith(".sse"):  # the first comment says where it comes from
+        content = content.partition(b"\n\n")[2]
+        run, *events = map(json.loads, re.findall(rb"^data: (.*)$", content, re.MULTILINE))
+        stream, listed = {"content": content, "pieces": 7}, events if run["status"] == expected["status"] else []
+    else:
+        run, events = json.loads(content)["body"]["data"].values()
+        stream, listed = None, events
+    feed = {"http": 200, "data": {"run": run | {"status": expected["status"]}, "events": listed}}
+    start = {"http": 202, "data": run | {"replayed": False}}
+    with serving({"start": start, "stream": stream, "run": feed, "events": feed}) as (time, service):
+        world = World(time, service)  # type: ignore[arg-type]  # all that it needs of an emulator
+        played = world.new_case().play()
+    assert sorted(map(plain, played.shown)) == sorted(event["id"] for event in events)
+    check(outcome_of(played, service, expected), expected, name)
+
+
 def test_each_section_that_the_client_relies_on_has_cases() -> None:
-    says = [*(case["says"] for case in TABLE["cases"]), *(refusal[0] for refusal in TABLE["refusals"])]
+    others = (*TABLE["refusals"], *TABLE["elsewhere"], *TABLE["recorded"].values())
+    says = [*(case["says"] for case in TABLE["cases"]), *(each[0] for each in others)]
     named = {re.sub(r"-[a-z][a-z-]*$", "", each) for each in says}
     assert named == TABLE["sections"].keys()
 
@@ -73,6 +108,7 @@ def outcome_of(played: Played, service: ScriptedService, expected: dict[str, Any
     streams = [request for request in requests if request.route == "stream"]
     starts = [request for request in requests if request.route == "start"]
     checkpoint = timeline.checkpoint
+    events = [event for update in played.of(updates.EventsArrived) for event in update.events]
     pauses = {route: [later - at for at, later in pairwise(times_of(played, route))] for route in set(played.routes)}
     within, waited = expected.get("within", 0), expected.get("waited", {})
     return {
@@ -93,7 +129,8 @@ def outcome_of(played: Played, service: ScriptedService, expected: dict[str, Any
         "status": end.run.status if end.run else None,
         "commit": plain(end.run.terminal_commit) if end.run else None,
         "left": end.left_behind,
-        "told": [plain(event.message) for update in played.updates for event in getattr(update, "events", ())],
+        "told": [plain(event.message) for event in events],
+        "unnamed": [plain(event.message) for event in events if event.kind is EventKind.OTHER],
         "words": plain(timeline.last_words),
         "calls": [[plain(call.name), outcome_of_tool(call)] for call in timeline.calls],
         "phases": [str(span.phase) for span in timeline.spans()],
@@ -104,13 +141,13 @@ def outcome_of(played: Played, service: ScriptedService, expected: dict[str, Any
         "asks": [plain(checkpoint.summary), plain(checkpoint.preview_url)] if checkpoint else None,
         "incomplete": timeline.is_incomplete,
         "joined": end.joined,
-        "agent_ignored": [update.agent_ignored for update in played.of(Started)],
-        "statuses": [update.run.status for update in played.of(StatusChanged)],
-        "unknown": [update.run.status for update in played.of(UnknownStatus)],
-        "polled": [update.reason for update in played.of(Polling)],
-        "trouble": [update.error.cause for update in played.of(Trouble)],
-        "cancelled": [update.status for update in played.of(CancelAnswered)],
-        "not_cancelled": [update.error.cause for update in played.of(CancelFailed)],
+        "agent_ignored": [update.agent_ignored for update in played.of(updates.Started)],
+        "statuses": [update.run.status for update in played.of(updates.StatusChanged)],
+        "unknown": [update.run.status for update in played.of(updates.UnknownStatus)],
+        "polled": [update.reason for update in played.of(updates.Polling)],
+        "trouble": [update.error.cause for update in played.of(updates.Trouble)],
+        "cancelled": [update.status for update in played.of(updates.CancelAnswered)],
+        "not_cancelled": [update.error.cause for update in played.of(updates.CancelFailed)],
         "asked": played.routes,
         "asked_first": played.routes[: len(expected.get("asked_first", []))],
         "connections": service.connections,
@@ -134,13 +171,22 @@ def outcome_of_tool(call: ToolCall) -> str:
     return "open" if call.finish is None else "denied" if call.denied else "failed" if call.failed else "done"
 
 
-def outcome_of_call(service: ScriptedService, name: str, *arguments: Any) -> dict[str, Any]:
-    """Return what one call of the API comes to: fields of its answer, or of its error."""
-    client = client_of(service)
+def outcome_of_call(
+    service: ScriptedService, name: str, *arguments: Any, times: int = 1, pause: float = 0.0
+) -> dict[str, Any]:
+    """Return what the last of equal calls of the API comes to: fields of its answer, or of its error."""
+    clock = VirtualTime().clock()
+    client = Client(service.url, TOKEN, turn=partial(TokenBudget().turn, clock=clock))
     found: dict[str, Any]
     given = [RUN_ID if argument == "RUN" else argument for argument in arguments]
+    options = {"last_event_id": None, "clock": clock} if name == "stream" else {}
+    call = partial(getattr(client, name), *given, **options)
+    for _ in range(times - 1):
+        with suppress(MogplexError):
+            call()
+        clock.sleep(pause)
     try:
-        answer = getattr(client, name)(*given)
+        answer = call()
     except MogplexError as error:
         found = {"error": type(error).__name__, "code": error.code, "cause": error.cause, "remedy": error.remedy}
         found |= {
