@@ -11,6 +11,7 @@ from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import BRANCH, RUN_ID, alone, call, delivery, delta, event, facts, result, run
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+COMMITS = (COMMIT, COMMIT + "f" * 24)
 CHECKPOINT = '<<<MOGPLEX_CHECKPOINT>>>{"previewUrl": "https://preview.example/"}<<<END_MOGPLEX_CHECKPOINT>>>'
 ARTIFACT = Untrusted({"version": "1.4.0"})
 
@@ -27,8 +28,8 @@ def of_branch(base: str | None, working: str | None) -> RunResult:
     ("name", "ended", "value"),
     [
         *(
-            ("commit-sha", result(run=run("success", terminalCommitSha=sha)), None)
-            for sha in (None, "", "main", COMMIT.upper().replace("0", "A"), f"{COMMIT}\n::error::")
+            ("commit-sha", result(run=run("success", terminalCommitSha=sha)), sha if sha in COMMITS else None)
+            for sha in (*COMMITS, None, "", "main", "A" * 40, f"{COMMIT}\n::error::", COMMIT[1:], COMMIT * 2)
         ),
         *(
             ("compare-url", of_branch(*branch), None)
