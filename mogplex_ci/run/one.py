@@ -268,7 +268,8 @@ def cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
     try:
         answer = client.cancel(run_id, timeout=timeout)
         if answer.run is not None and answer.run.is_terminal:
-            return answer._replace(status=answer.run.status)  # it may be "cancellation_requested"
+            has_ended = answer.already_terminal or answer.run.status != "cancelled"
+            return answer._replace(status=answer.run.status, already_terminal=has_ended)  # not "cancellation_requested"
     except errors.ConflictError as error:  # "Run state changed; retry cancellation", or "Run is no longer active"
         refusal = error
     run = client.run(run_id, timeout=timeout / 2, use=Use.CANCEL)

@@ -131,6 +131,7 @@ def outcome_of(played: Played, service: ScriptedService, expected: dict[str, Any
         "left": end.left_behind,
         "told": [plain(event.message) for event in events],
         "unnamed": [plain(event.message) for event in events if event.kind is EventKind.OTHER],
+        "cancelled_by_step": end.cancelled_by_step,
         "words": plain(timeline.last_words),
         "calls": [[plain(call.name), outcome_of_tool(call)] for call in timeline.calls],
         "phases": [str(span.phase) for span in timeline.spans()],
