@@ -2,8 +2,9 @@
 
 Real processes follow 50 runs of an emulator of each generation, whose time runs 20 times as fast: a step that follows
 one run for the whole time, a fleet of eight, and steps that come and go. Answers fail, streams break, the service goes
-away, jobs are cancelled, killed and run again, all as a seed says. What must hold is checked all the while and for each
-step at its end. Exit 1 when something does not; the logs of such steps are left in ``out/soak/``.
+away, runs pause and are started again, logs are read late or never, jobs are cancelled, killed and run again, all as a
+seed says. What must hold is checked all the while and for each step at its end. Exit 1 when something does not; the
+logs of such steps are left in ``out/soak/``. ``--write`` puts the figures into docs/testing.md.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import re
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,10 +28,11 @@ from typing import Any
 
 import yaml
 
+from benchmarks.tried_step import PARTLY, Try
 from mogplex_ci.emulator import Emulator
-from mogplex_ci.emulator.run import TERMINAL, Run
+from mogplex_ci.emulator.run import TERMINAL, Record, Run
 from tests.faults.kinds import PASSING, PROXIES, STREAM_FAULTS, UNAUTHORIZED, Kind
-from tests.program import ENTRY, ROOT, GitHubStep
+from tests.program import ROOT
 from tests.unit.sanitize.secret_samples import STANDALONE, telling_parts
 
 SPEED = 20.0
@@ -47,12 +48,19 @@ PAGE = 1.5
 """MiB for each run: after an outage all of them read a whole page at once, and the process keeps that memory."""
 PATIENCE = 150.0
 """Real seconds after the end in which the last steps end: one may have to find out that a stream is silent."""
+PAUSE = 100.0
+"""Real seconds for which a run waits for its person: a step that sees a silent stream only after a minute must read
+what came before, since the service then lists what comes after the answer alone."""
+STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT]
+LEFT_OUT = "lines left out here: nothing read the log"
+PAGE_OF_FIGURES = ROOT / "docs" / "testing.md"
 CODES = {"success": 0, "failed": 1, "cancelled": 1}
 LEFT = ROOT / "out" / "soak"
 ANSWERS = PASSING + PROXIES + UNAUTHORIZED
 """Possible answers once the API has answered."""
 SECRETS = [make for make in STANDALONE.values() if "\n" not in make(Random(0))]  # noqa: S311  (shapes, of one line)
-_MARKER = re.compile(r"marker (\d+)\.")
+_MARKER = re.compile(r"marker (\d+) of ([0-9a-f-]{36})\.")
+_TABLE = re.compile(r"^\| \| `SEED=.*\n(\|.*\n)+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,20 @@ class Plan:
     stop: signal.Signals | None
     stop_after: float
     """Real seconds after its beginning."""
+    second: signal.Signals | None
+    """A signal soon after the first one."""
     again: bool
     """Whether a killed step is run again; else ``post`` cleans up."""
+    cleaned: bool
+    """Whether ``post`` cleans up before that."""
+    retries: int
+    limited: bool
+    """Whether the model's provider limits the run, which then fails."""
+    on_rerun: str
+    on_pause: str | None
+    """The input, if the run pauses."""
+    reader: str
+    """The reader of the log: see ``Try``."""
 
 
 class Soak:
@@ -106,18 +126,27 @@ class Soak:
     def _plan(self, name: str) -> Plan:
         random = self._random
         seconds = random.uniform(300, 1500) / SPEED
-        stop = random.choice(
-            [None, None, None, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGKILL]
-        )
+        stop = random.choice([None, None, None, *STOPS, *[signal.SIGKILL] * 3])
+        retries, on_rerun = random.choice([0, 0, 1]), random.choice(["auto", "auto", "new", "attach"])
+        old = random.random() < 0.3
+        on_pause = None if old or retries else random.choice([None, None, "wait", "wait", "cancel"])
+        lasts = seconds * (1 + retries) + PAUSE * (on_pause == "wait")
         return Plan(
             name=name,
-            begins=random.uniform(0.0, max(self._seconds - seconds, 0.0)),
+            begins=random.uniform(0.0, max(self._seconds - lasts, 0.0)),
             seconds=seconds,
             never_queued=random.random() < 0.1,
-            old=random.random() < 0.3,
+            old=old,
             stop=stop,
-            stop_after=random.uniform(0.0, seconds),
-            again=random.random() < 0.5,
+            stop_after=random.uniform(0.0, lasts),
+            second=random.choice([None, *STOPS]),
+            again=random.random() < 0.6,
+            cleaned=on_rerun == "new" or random.random() < 0.3,  # else two runs would be at work
+            retries=retries,
+            limited=random.random() < (0.7 if retries else 0.1),
+            on_rerun=on_rerun,
+            on_pause=on_pause,
+            reader=random.choice(["file", "file", "file", "slow", *PARTLY]),
         )
 
     def _write(self, plan: Plan) -> Path:
@@ -127,8 +156,12 @@ class Soak:
         steps: list[dict[str, Any]] = [{"after": random.uniform(5, 60), "status": "streaming"}]
         for number in range(1, count + 1):
             steps += self._event(plan.name, number, random.expovariate(1 / (EVENT_SECONDS * SPEED)))
-        end = random.choice(["success", "success", "success", "failed", "cancelled"])
-        steps += [{"event": {"success": "finished"}.get(end, end)}, {"after": 0.5, "status": end}]
+            if plan.on_pause and number == count // 2 + 1:
+                steps += [{"event": "finished"}, {"after": 0.1, "status": "awaiting_input"}]
+                steps += [{"after": PAUSE * SPEED, "status": "streaming"}]
+        end = "failed" if plan.limited else random.choice(["success", "success", "success", "failed", "cancelled"])
+        payload = {"exit_code": 1, "failure_code": "rate_limited"} if plan.limited else {}
+        steps += [{"event": {"success": "finished"}.get(end, end), "payload": payload}, {"after": 0.5, "status": end}]
         faults = [self._fault() for _ in range(random.randint(0, 6))]
         script: dict[str, Any] = {"steps": steps, "faults": faults, "ignored_cancels": random.choice([0, 0, 1, 2])}
         if plan.never_queued:
@@ -153,7 +186,7 @@ class Soak:
         random = self._random
         secret = random.choice(SECRETS)(random)
         self._secrets[name] += telling_parts(secret)[::9]
-        message = f"marker {number}. deploy {secret} to the server"
+        message = f"marker {number} of {{{{ run_id }}}}. deploy {secret} to the server"
         yield {"after": after, "event": "log", "message": message, "payload": {"output": f"{secret} " * 20}}
         yield {"after": 0.1, "tool_started": "Command", "call": f"call-{number}"}
         text, size = f"I deploy it with {secret} now.\n\n", random.randint(20, 60)
@@ -225,37 +258,46 @@ class Soak:
         time.sleep(max(began + plan.begins - time.monotonic(), 0))
         service = self.services["2026-08" if plan.old else "2026-11"]
         self._at_work.add(plan.name)
-        step = Try(self._folder / plan.name, service, plan.name)
+        inputs = {"retries": str(plan.retries), "on-rerun": plan.on_rerun, "on-pause": plan.on_pause or "detach"}
+        step = Try(self._folder / plan.name, service, plan.name, inputs=inputs, reader=plan.reader)
+        self.counts["pauses"] += plan.on_pause is not None
+        self.counts["slow or lost readers"] += plan.reader != "file"
         interrupted = self._interrupt(plan, step)
         killed = interrupted and plan.stop is signal.SIGKILL
         code = self._wait(step)
         tries = [step]
         if killed and plan.again:
             self.counts["re-runs"] += 1
-            tries.append(Try(self._folder / f"{plan.name}-again", service, plan.name, attempt=2))
+            if plan.cleaned and (cleaned := step.post()) != 0:
+                self._fail(step, f"post exited with {cleaned}")
+            folder = self._folder / f"{plan.name}-again"
+            tries.append(Try(folder, service, plan.name, attempt=2, inputs=inputs, reader=plan.reader))
             code = self._wait(tries[-1])
         cleaned = tries[-1].post()
         self._at_work.discard(plan.name)
         for each in tries:
             self._check_texts(each)
         runs = [run for run in service.runs if _is_of(run, plan.name)]
-        self._check_runs(plan, tries, runs)
+        self._check_runs(plan, tries, runs, whole=not interrupted)
         if not killed or plan.again:
-            self._check_end(tries[-1], runs, code, plan.stop if interrupted and not killed else None)
+            self._check_end(tries[-1], runs, code, plan if interrupted and not killed else None)
         if cleaned != 0:
             self._fail(tries[-1], f"post exited with {cleaned}")
 
     def _interrupt(self, plan: Plan, step: Try) -> bool:
-        """Send the planned signal, if the step is still at work then; it may come before the first request."""
+        """Send the planned signals, if the step is still at work then; they may come before the first request."""
         if plan.stop is None:
             return False
         step.wait(plan.stop_after)
-        while step.process.poll() is None and not step.out.strip():  # the interpreter starts
+        while step.process.poll() is None and not step.handles_signals:  # the interpreter starts
             time.sleep(0.02)
         if step.process.poll() is not None:
             return False
         self.counts["signals" if plan.stop is not signal.SIGKILL else "kills"] += 1
         step.process.send_signal(plan.stop)
+        if plan.second is not None and step.wait(plan.stop_after % 1.0) is None:
+            self.counts["second signals"] += 1
+            step.process.send_signal(plan.second)
         return True
 
     def _wait(self, step: Try) -> int:
@@ -289,7 +331,7 @@ class Soak:
         if code != 0:
             self._fail(step, f"exited with {code}")
         for run in runs:  # the log shows the beginning and the end of a long run
-            self._check_events(step, run, "\n".join(line for line in step.events if run.id in line))
+            self._check_events(step, run, step.events)
 
     # What must hold.
 
@@ -318,112 +360,87 @@ class Soak:
         if step.err:
             self._fail(step, f"wrote to stderr: {step.err[:200]}")
 
-    def _check_runs(self, plan: Plan, tries: Sequence[Try], runs: Sequence[Run]) -> None:
-        """One run for a key, another one only in place of a dead one, and none at work."""
+    def _check_runs(self, plan: Plan, tries: Sequence[Try], runs: Sequence[Run], *, whole: bool) -> None:
+        """One run for a key, another one only in place of a dead one or as asked for, and none at work."""
         if len({run.key for run in runs}) != len(runs):
             self._fail(tries[-1], "two runs with one key")
-        dead = [run for run in runs[:-1] if run.status in ("failed", "cancelled")]
-        if len(runs) > 1 + len(dead) or len(runs) > 1 + plan.never_queued + (len(tries) - 1):
-            self._fail(tries[-1], f"{len(runs)} runs: {', '.join(run.status for run in runs)}")
+        dead = [run for run in runs[:-1] if plan.on_rerun == "new" or run.status in ("failed", "cancelled")]
+        attaches = plan.on_rerun == "attach"
+        failures = plan.limited or (plan.never_queued and attaches)  # those that call for a retry
+        most = 1 + plan.retries * failures * len(tries)
+        most += 0 if attaches else plan.never_queued + len(tries) - 1
+        if len(runs) > 1 + len(dead) or len(runs) > most or (whole and len(runs) < most):
+            self._fail(tries[-1], f"{len(runs)} runs of {most}: {', '.join(run.status for run in runs)}")
+        self.counts["retries"] += max(len(runs) - 1 - plan.never_queued, 0) if whole else 0
         left = [run for run in runs if run.status not in TERMINAL]
         if left:
             self._fail(tries[-1], f"left {len(left)} runs behind")
 
-    def _check_end(self, step: Try, runs: Sequence[Run], code: int, stop: signal.Signals | None) -> None:
-        """The exit code is the run's, and its events were shown."""
+    def _check_end(self, step: Try, runs: Sequence[Run], code: int, stopped: Plan | None) -> None:
+        """The exit code is the run's, or that of the signal that ``stopped`` it; and its events were shown."""
         codes = {CODES[run.status] for run in runs[-1:] if run.status in CODES}
-        if stop is not None:
-            codes.add(128 + stop)
+        if stopped and stopped.stop:
+            codes.add(128 + stopped.stop)
+            if step.has_result:  # a signal that meets the interpreter while it shuts down kills it
+                codes |= {-number for number in (stopped.stop, stopped.second) if number}
         if code not in codes:
             status = runs[-1].status if runs else "no run"
-            self._fail(step, f"exited with {code}, {status}, {stop.name if stop else 'no signal'}")
-        if runs:
-            self._check_events(step, runs[-1], step.out, cut=stop is not None)
+            self._fail(step, f"exited with {code}, {status}, {stopped.stop if stopped else 'no signal'}")
+        for run in runs:
+            is_last = run is runs[-1]
+            if is_last or step.attempt == 1 or f" of {run.id}." in step.out:  # a re-run skips runs that are dead
+                self._check_events(step, run, step.out, cut=step.reader in PARTLY or (is_last and stopped is not None))
 
     def _check_events(self, step: Try, run: Run, log: str, *, cut: bool = False) -> None:
-        """Every event is shown once and in order, to the end unless the step was ``cut`` short."""
-        shown = [int(number) for number in _MARKER.findall(log)]
-        written = [int(number) for event in run.events for number in _MARKER.findall(event["message"] or "")]
-        self.counts["numbered events"] += len(written)
-        self.counts["numbered events shown"] += len(shown)
+        """Every event is shown once and in order, to the end unless the log was ``cut`` short."""
+        shown = [int(number) for number, of in _MARKER.findall(log) if of == run.id]
+        written = _numbers(run, run.written())
+        if step.attempt > 1 and shown[:1] != written[:1]:  # it found the run after its pause
+            written = _numbers(run, run.listed())
+        if step.reader not in PARTLY:
+            self.counts["numbered events"] += len(written)
+            self.counts["numbered events shown"] += len(shown)
         expected = written[: len(shown)] if cut else written
+        if cut and LEFT_OUT in log:
+            expected = [number for number in written if number in shown]
         if shown != expected:
             missing, twice = sorted(set(expected) - set(shown)), len(shown) - len(set(shown))
             self._fail(step, f"{len(shown)} of {len(written)} events; missing {missing[:9]}, {twice} twice")
 
-    def check_memory(self) -> None:
-        """Print how the processes that last grow: by what they keep of each event, and no more."""
+    def figures(self) -> dict[str, str]:
+        """Return what happened, and how the processes that last grew: by what they keep of each event, and no more."""
+        kinds = ["runs", "signals", "second signals", "kills", "re-runs", "outages", "faults armed"]
+        others = ["pauses", "retries", "slow or lost readers"]
+        rows = {", ".join(names): ", ".join(f"{self.counts[each]:,}" for each in names) for names in (kinds, others)}
+        events = [f"{self.counts[each]:,}" for each in ("numbered events", "numbered events shown")]
+        rows["events with a number in logs that take all lines, of which shown (the others: stopped steps)"] = (
+            ", ".join(events)
+        )
         for runs, (name, samples) in zip((1, FLEET), self.memory.items(), strict=True):
             (early, few), (late, many) = _early_and_late(samples)
-            print(
-                f"memory of {name}: {early:.1f} MiB after {few:,.0f} events, {late:.1f} MiB after {many:,.0f}, "
+            rows[f"memory of {name}"] = (
+                f"{early:.1f} MiB after {few:,.0f} events, {late:.1f} MiB after {many:,.0f}, "
                 f"at most {max(samples)[0]:.1f} MiB"
             )
             if late - early > GROWTH + PAGE * runs + KEPT / 1024 * (many - few):
                 self.broken.append(f"memory of {name} grows")
+        broken = Counter(self.broken).items()
+        told = [f"{what} ({times} times)" if times > 1 else what for what, times in broken]
+        return rows | {"what did not hold": "; ".join(told) or "nothing"}
 
     def _fail(self, step: Try, what: str) -> None:
         self.broken.append(f"{step.folder.name}: {what}")
         shutil.copytree(step.folder, LEFT / step.folder.name, dirs_exist_ok=True)
 
 
-class Try:
-    """One try of a step: a process, and the files of its job."""
-
-    def __init__(
-        self, folder: Path, service: Emulator, name: str, *, attempt: int = 1, inputs: Mapping[str, str] | None = None
-    ) -> None:
-        """Start it; its run plays the script ``name``."""
-        self.folder, self.service, self.name = folder, service, name
-        folder.mkdir()
-        given = {"prompt": f"scenario: {name}", "repo": "acme/web", "base-url": service.url, "api-key": service.token}
-        files = {"output-dir": "out"}
-        identity = {"GITHUB_JOB": name, "GITHUB_RUN_ATTEMPT": str(attempt), "LANG": "C.UTF-8"}
-        self._step = GitHubStep(folder, given | files | dict(inputs or {}), identity)
-        with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
-            self.process = subprocess.Popen(
-                ENTRY, env=self._step.environment, cwd=self._step.workspace, stdout=out, stderr=err
-            )
-
-    def wait(self, seconds: float) -> int | None:
-        """Return the exit code, or None when it is still at work after ``seconds``."""
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def post(self) -> int:
-        """Clean up as the runner does, and return the exit code."""
-        state = {f"STATE_{name}": value for name, value in self._step.state.items()}
-        with (self.folder / "post").open("wb") as out:
-            env, cwd = self._step.environment | state, self._step.workspace
-            return subprocess.run([*ENTRY, "post"], env=env, cwd=cwd, stdout=out, check=False).returncode
-
-    def texts(self) -> Iterator[tuple[Path, str]]:
-        """Yield every file that the step wrote, with what it holds."""
-        for path in self.folder.rglob("*"):
-            if path.is_file():
-                yield path, path.read_bytes().decode(errors="replace")
-
-    @property
-    def events(self) -> list[str]:
-        """The lines of its file of events."""
-        file = self._step.workspace / "out" / "events.ndjson"
-        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-
-    @property
-    def out(self) -> str:
-        """Its standard output."""
-        return (self.folder / "out").read_bytes().decode(errors="replace")
-
-    @property
-    def err(self) -> str:
-        """Its standard error."""
-        return (self.folder / "err").read_bytes().decode(errors="replace")
-
-
 def _is_of(run: Run, name: str) -> bool:
     return run.prompt.split()[-1] == name
+
+
+def _numbers(run: Run, records: Sequence[Record]) -> list[int]:
+    """Return the numbers that these events carry."""
+    found = _MARKER.findall("\n".join(run.present(record)["message"] or "" for record in records))
+    return [int(number) for number, _ in found]
 
 
 def _resident(pid: int) -> float:
@@ -444,6 +461,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="what goes wrong, and when (default 1)")
     parser.add_argument("--hours", type=float, default=2.0, help=f"of the service's time, {SPEED:g} times as fast")
+    parser.add_argument("--write", action="store_true", help="write the figures into docs/testing.md")
     arguments = parser.parse_args()
     shutil.rmtree(LEFT, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -453,11 +471,29 @@ def main() -> int:
         took = time.monotonic() - began
     print(f"seed {arguments.seed}: {arguments.hours:g} hours in {took / 60:.1f} minutes")
     print(", ".join(f"{number:,} {what}" for what, number in sorted(soak.counts.items())))
-    soak.check_memory()
-    for what, times in Counter(soak.broken).items():
-        print(f"BROKEN: {what}{f' ({times} times)' if times > 1 else ''}")
+    figures = soak.figures()
+    for what, figure in figures.items():
+        print(f"{what}: {figure}")
+    if arguments.write:
+        _write(arguments.seed, figures)
     print("everything held" if not soak.broken else f"logs: {LEFT.relative_to(ROOT)}")
     return 1 if soak.broken else 0
+
+
+def _write(seed: int, figures: Mapping[str, str]) -> None:
+    """Put the figures into the column of ``seed`` of the page's table."""
+    page = PAGE_OF_FIGURES.read_text(encoding="utf-8")
+    found = _TABLE.search(page)
+    assert found, "the page has no table"
+    head, _, *rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in found[0].splitlines()]
+    column = head.index(f"`SEED={seed}`")
+    old = {row[0]: row for row in rows}
+    lines = [head, ["---"] * len(head)]
+    for what, figure in figures.items():
+        row = old.get(what, [what, *["–"] * (len(head) - 1)])
+        lines.append([*row[:column], figure, *row[column + 1 :]])
+    table = "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines)
+    PAGE_OF_FIGURES.write_text(page.replace(found[0], table), encoding="utf-8")
 
 
 if __name__ == "__main__":
