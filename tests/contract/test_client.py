@@ -5,7 +5,7 @@ sections are listed at the top of the table. ``fact`` is the sentence. Answers a
 one for ever. A case follows a run unless ``call`` names one call of the API and its arguments, made ``times`` with
 ``pause`` seconds in between; ``step`` are fields of the step's plan, ``body`` fields of the start's body. ``expect``
 tells what must come of it: only what is named is compared, a list is complete, and a text with ``~`` in front is a
-regular expression. ``recorded`` are whole answers, as the files of that folder have them; ``elsewhere`` are sentences
+regular expression. ``feeds`` are whole answers, as the files of that folder have them; ``elsewhere`` are sentences
 that another test proves.
 """
 
@@ -36,7 +36,7 @@ from tests.program import ROOT
 from tests.virtual_time import VirtualTime
 
 TABLE = yaml.load(Path(__file__).with_name("client.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
-RECORDED = Path(__file__).with_name("recorded")
+FEEDS = Path(__file__).with_name("feeds")
 CASES = [pytest.param(case, id=f"{case['says']}: {case['fact']}") for case in TABLE["cases"]]
 
 
@@ -75,15 +75,14 @@ def test_a_sentence_is_proven_elsewhere(sentence: tuple[str, str, str, str]) -> 
     assert f"\ndef {sentence[3]}(" in (ROOT / sentence[2]).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(TABLE["recorded"].keys() | {path.name for path in RECORDED.iterdir()}))
-def test_a_recorded_feed_is_read_whole(name: str) -> None:
-    (_, _, expected), content = TABLE["recorded"][name], (RECORDED / name).read_bytes()
-    if name.endswith(".sse"):  # the first comment says where it comes from
-        content = content.partition(b"\n\n")[2]
+@pytest.mark.parametrize("name", sorted(TABLE["feeds"].keys() | {path.name for path in FEEDS.iterdir()}))
+def test_a_whole_feed_is_read(name: str) -> None:
+    (_, _, expected), content = TABLE["feeds"][name], (FEEDS / name).read_bytes()
+    if name.endswith(".sse"):
         run, *events = map(json.loads, re.findall(rb"^data: (.*)$", content, re.MULTILINE))
         stream, listed = {"content": content, "pieces": 7}, events if run["status"] == expected["status"] else []
     else:
-        run, events = json.loads(content)["body"]["data"].values()
+        run, events = json.loads(content)["data"].values()
         stream, listed = None, events
     feed = {"http": 200, "data": {"run": run | {"status": expected["status"]}, "events": listed}}
     start = {"http": 202, "data": run | {"replayed": False}}
@@ -95,7 +94,7 @@ def test_a_recorded_feed_is_read_whole(name: str) -> None:
 
 
 def test_each_section_that_the_client_relies_on_has_cases() -> None:
-    others = (*TABLE["refusals"], *TABLE["elsewhere"], *TABLE["recorded"].values())
+    others = (*TABLE["refusals"], *TABLE["elsewhere"], *TABLE["feeds"].values())
     says = [*(case["says"] for case in TABLE["cases"]), *(each[0] for each in others)]
     named = {re.sub(r"-[a-z][a-z-]*$", "", each) for each in says}
     assert named == TABLE["sections"].keys()
