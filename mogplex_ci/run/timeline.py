@@ -117,7 +117,7 @@ Addition = PhaseStarted | PhaseEnded | ToolCall | TextPiece | Note
 
 _NOT_KEPT: Final = Untrusted(None)
 """In place of the event as the API sent it: a run may have many thousands, and they are not read again."""
-_IN_MESSAGE: Final = (EventKind.DELIVERY, EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED, EventKind.OTHER)
+_WITHIN_A_MESSAGE: Final = (EventKind.DELIVERY, EventKind.FINISHED, EventKind.FAILED, EventKind.CANCELLED)
 """The agent's last line can arrive after these; it still belongs to what was said before."""
 
 
@@ -277,7 +277,8 @@ class Timeline:
             yield from self._say(self._buffer.add(event.message or Untrusted("")))
             return
         yield from self._say(self._buffer.interrupt())
-        if event.kind not in _IN_MESSAGE:
+        # A word that is held back belongs to the message, also if a note comes before the rest.
+        if event.kind not in _WITHIN_A_MESSAGE and (event.kind is not EventKind.OTHER or self._buffer.is_empty):
             self._message = None
         yield from list(self._meaning_of(event, at)) or [Note(at, event)]
 

@@ -177,9 +177,11 @@ def test_the_tool_with_the_most_time_comes_first_or_else_with_more_calls() -> No
         ),
         ([delta("First line.\n\n"), delivery(changed=True), delta("Last line.")], ["First line.\n\nLast line."]),
         ([event("assistant_message", "I look."), event("assistant_message", "I see.")], ["I look.", "I see."]),
+        ([delta("I look."), event("log", "Cached", stage="cache"), delta("I see.")], ["I look.", "I see."]),
+        ([delta("See tests/x_1"), event("log", "Cached", stage="cache"), delta(".py")], ["See tests/x_1.py"]),
         (SUCCESSFUL[:5], []),
     ],
-    ids=["a tool call between", "a delivery between", "messages of the older service", "no words"],
+    ids=["a tool call", "a delivery", "messages of the older service", "a note", "a note within a word", "no words"],
 )
 def test_words_are_joined_until_something_else_happens(events: Sequence[dict[str, Any]], said: list[str]) -> None:
     found = timeline(*events)
