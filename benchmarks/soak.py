@@ -413,9 +413,7 @@ class Soak:
         others = ["pauses", "retries", "slow or lost readers"]
         rows = {", ".join(names): ", ".join(f"{self.counts[each]:,}" for each in names) for names in (kinds, others)}
         events = [f"{self.counts[each]:,}" for each in ("numbered events", "numbered events shown")]
-        rows["events with a number in logs that take all lines, of which shown (the others: stopped steps)"] = (
-            ", ".join(events)
-        )
+        rows["numbered events in complete logs, of which shown (stopped steps miss the others)"] = ", ".join(events)
         for runs, (name, samples) in zip((1, FLEET), self.memory.items(), strict=True):
             (early, few), (late, many) = _early_and_late(samples)
             rows[f"memory of {name}"] = (

@@ -165,7 +165,7 @@ def _typed(values: Mapping[str, str], workspace: Path) -> tuple[dict[str, Any], 
         if text is None or spec.name in wrong:
             continue
         try:
-            reader = _FILE_READERS.get(spec.kind.name)
+            reader = _VALUE_READERS.get(spec.kind.name)
             typed[spec.field] = reader(workspace, text) if reader else spec.value(text)
         except UsageError as error:
             problems += error.problems
@@ -377,7 +377,7 @@ def _matrix(text: str, strategy: Mapping[str, Any]) -> tuple[str, ...]:
     return (own, str(strategy["job-index"])) if "job-index" in strategy else (own,)
 
 
-_FILE_READERS: Final[Mapping[str, Callable[[Path, str], object]]] = {
+_VALUE_READERS: Final[Mapping[str, Callable[[Path, str], object]]] = {
     "patterns": lambda _, text: Patterns.parse(text),
     "artifact": lambda _, text: artifact_path(text),
     "prompt-file": _read_prompt,

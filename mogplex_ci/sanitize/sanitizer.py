@@ -244,7 +244,7 @@ class Sanitizer:
     def _as_text(self, value: Value) -> str:
         if isinstance(value, Untrusted):
             return value._value if isinstance(value._value, str) else self.json(value)
-        return _as_text(value)
+        return _scalar_text(value)
 
     def _read(self, value: Value, limit: int) -> tuple[str, int]:
         """Return the clean start of ``value``, and how many characters are missing."""
@@ -306,7 +306,7 @@ class _Json:
             return self._entries(value, name, depth) if depth < JSON_DEPTH and self._nodes > 0 else self._mark("…")
         if isinstance(value, bool) or value is None:
             return value
-        is_number, text = isinstance(value, int | float), _as_text(value)
+        is_number, text = isinstance(value, int | float), _scalar_text(value)
         shown = MASK if name and names.is_secret_value(text, name, quoted=not is_number) else self._text(text)
         if not is_number:
             return shown
@@ -389,7 +389,7 @@ def _lines(value: object, name: str) -> Iterator[str]:
         yield label + text
 
 
-def _as_text(value: object) -> str:
+def _scalar_text(value: object) -> str:
     """Return a text or a number as text. Python refuses to write more than a few thousand digits."""
     if isinstance(value, int) and value.bit_length() > 10_000:
         return f"… a number of about {value.bit_length() * 0.30103:,.0f} digits"
