@@ -27,8 +27,11 @@ RUN python -m venv --without-pip /build \
       --requirement /src/requirements/build.txt
 COPY LICENSE README.md pyproject.toml /src/
 COPY mogplex_ci /src/mogplex_ci
+# pip writes a script that lets PYTHONPATH and the working folder decide what is imported: a job whose script calls
+# mogplex-ci would run the workspace's own requests.py with the token. -Iu as in the entry point below.
 RUN pip --python /build/bin/python wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel /src \
  && pip --python /app/bin/python install --no-cache-dir --no-compile --no-deps --no-index --prefix /program /wheel/*.whl \
+ && sed -i '1s|^#!/app/bin/python$|& -Iu|' /program/bin/mogplex-ci \
  && ln -s mogplex-ci /program/bin/mogplex
 COPY entrypoint.py main.py post.py /program/
 RUN python -m compileall -q --invalidation-mode unchecked-hash /program/lib \
