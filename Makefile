@@ -21,7 +21,7 @@ COMPILE = $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --python-vers
 SHIPPED = $(shell sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/runtime.txt)
 LICENCES := MIT;BSD;Apache;MPL;Mozilla Public License 2.0;PSF
 
-.PHONY: help demo test test-slow test-all golden check lint types workflows documents dependencies structure docs pictures hooks fuzz mutants bench soak lock clean
+.PHONY: help demo test test-slow test-all golden check lint types workflows documents dependencies docs pictures hooks fuzz mutants bench soak lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -74,7 +74,6 @@ lint: $(SETUP)
 	$(BIN)/vulture
 	$(or $(wildcard $(BIN)/shellcheck),shellcheck) examples/buildkite/pre-exit .ci/run benchmarks/peers/*.sh scripts/*.sh tests/container/*.sh
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/python -m pytest -q tests/project/test_structure.py
 
 types: $(SETUP)
 	$(BIN)/mypy
@@ -111,9 +110,6 @@ documents: $(SETUP)
 dependencies: $(SETUP)
 	$(BIN)/pip-licenses --partial-match --allow-only "$(LICENCES)" --packages $(SHIPPED) --format plain-vertical >/dev/null
 	$(BIN)/python -m scripts.audit
-
-structure: $(SETUP) ## Print the size of the client, and which files see an event and the prompt
-	@$(BIN)/python -m scripts.structure
 
 docs: $(SETUP) ## Write the page of inputs and outputs, and native/action.yml
 	$(BIN)/python -m scripts.reference
